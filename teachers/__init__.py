@@ -1,0 +1,16 @@
+"""Teaching algorithms: one algorithm, one file, one public class."""
+
+from teacherstudent.registry import TEACHERS
+
+if __name__ != "teacherstudent.teachers":
+    raise ImportError(f"import this package as teacherstudent.teachers, not as {__name__}")
+
+entries, get, make, names, register = (
+    TEACHERS.entries,
+    TEACHERS.get,
+    TEACHERS.make,
+    TEACHERS.names,
+    TEACHERS.register,
+)
+
+__all__ = ["entries", "get", "make", "names", "register"]

@@ -1,0 +1,65 @@
+"""The family: what a task means, which tasks are tested, and when one counts as mastered."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, Protocol, runtime_checkable
+
+import gymnasium as gym
+
+from teacherstudent.types import Array, State
+
+
+class Family(ABC):
+    """A set of tasks that one student can be trained on.
+
+    Attributes:
+        space: the task space.
+        test_set: the name of the fixed test set, written beside every result.
+        score_range: the scores between which teachers that need a scale may scale linearly; None if unknown.
+        mastered: a task counts as mastered when its score is above this; None if the family has no such line.
+        difficulty_step: ``(d,)`` raw units, signed: the direction and stride in which tasks get harder, for
+            teachers with expert knowledge (the oracle); None if there is none.
+    """
+
+    space: gym.Space[Any]
+    test_set: str
+    score_range: tuple[float, float] | None = None
+    mastered: float | None = None
+    difficulty_step: tuple[float, ...] | None = None
+
+    @abstractmethod
+    def test_tasks(self) -> Array:
+        """Return the fixed test tasks, ``(m, *space.shape)``: data that no teacher sees."""
+
+
+class RLFamily(Family):
+    """A family whose tasks are settings of a reinforcement-learning environment."""
+
+    @abstractmethod
+    def make_vec(self, n: int, *, processes: int = 1) -> gym.vector.VectorEnv[Any, Any, Any]:
+        """Return ``n`` environments with autoreset disabled.
+
+        ``reset(seed=[...], options={"reset_mask": done, "task": tasks})`` starts ``tasks[i]`` in every slot
+        ``i`` where ``done`` is True; ``tasks`` has shape ``(n, *space.shape)``, other rows are ignored, and
+        without ``reset_mask`` every slot starts.
+
+        Args:
+            n: number of slots, at least 1.
+            processes: over how many processes the slots are spread; 1 is this one.
+        """
+
+    @abstractmethod
+    def make_env(self, *, render_mode: str | None = None) -> gym.Env[Any, Any]:
+        """Return one environment that takes ``reset(options={"task": task})``."""
+
+
+@runtime_checkable
+class Snapshot(Protocol):
+    """A vector environment whose state can be saved and restored exactly, episodes in flight included."""
+
+    def get_state(self) -> State:
+        """Return the whole state, generators included, as plain data; a copy."""
+
+    def set_state(self, state: State) -> None:
+        """Continue exactly from `get_state` of an environment made with the same arguments."""

@@ -1,0 +1,143 @@
+"""Names for teachers, families and students: found by their decorator, imported when first used."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib
+import importlib.resources
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast
+
+T = TypeVar("T")
+C = TypeVar("C", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A registered name: where it lives, and the first line of its docstring."""
+
+    name: str
+    target: str
+    summary: str
+
+
+class Registry(Generic[T]):
+    """Maps names to factories.
+
+    The files of ``package`` are searched for ``@REGISTRY.register("name")`` without importing them, so
+    listing is cheap and a file is imported when its name is first used. Users register by the same decorator,
+    or pass ``"module:attribute"`` wherever a name is expected.
+
+    Args:
+        kind: what is registered, for messages: ``"teacher"``.
+        package: the package whose files are searched.
+        variable: the name of this registry in decorators: ``"TEACHERS"``.
+    """
+
+    def __init__(self, kind: str, package: str, variable: str) -> None:
+        self.kind = kind
+        self._package = package
+        self._variable = variable
+        self._found: dict[str, Entry] | None = None
+        self._loaded: dict[str, Callable[..., Any]] = {}
+
+    def register(self, name: str) -> Callable[[C], C]:
+        """Return a decorator that registers a class or function under ``name``.
+
+        Raises:
+            ValueError: if the name is empty, holds a colon, or is taken by something else.
+        """
+        if not name or ":" in name:
+            raise ValueError(f"{self.kind} name: expected a non-empty name without a colon, got {name!r}")
+
+        def decorate(factory: C) -> C:
+            target = f"{factory.__module__}:{factory.__qualname__}"
+            taken = self._entries().get(name)
+            if taken is not None and taken.target != target:
+                raise ValueError(f"{self.kind} {name!r}: already registered by {taken.target}, got {target}")
+            summary = (factory.__doc__ or "").strip().split("\n")[0]
+            self._entries()[name] = Entry(name, target, summary)
+            self._loaded[name] = factory
+            return factory
+
+        return decorate
+
+    def entries(self) -> list[Entry]:
+        """Return all registered names with a line each, in alphabetical order."""
+        return sorted(self._entries().values(), key=lambda e: e.name)
+
+    def names(self) -> list[str]:
+        """Return all registered names in alphabetical order."""
+        return sorted(self._entries())
+
+    def get(self, name: str) -> Callable[..., T]:
+        """Return the factory of ``name`` or of ``"module:attribute"``.
+
+        Raises:
+            ValueError: if there is none; the message lists what there is.
+        """
+        if name in self._loaded:
+            return self._loaded[name]
+        if ":" in name:
+            return self._import(name)
+        entry = self._entries().get(name)
+        if entry is None:
+            close = difflib.get_close_matches(name, self.names(), 1)
+            hint = f" (did you mean {close[0]!r}?)" if close else ""
+            raise ValueError(
+                f"unknown {self.kind} {name!r}{hint}: expected one of {self.names()} or 'module:attribute'"
+            )
+        factory = self._import(entry.target)
+        self._loaded[name] = factory
+        return factory
+
+    def make(self, name: str, /, *args: Any, **options: Any) -> T:
+        """Build ``name`` with the given arguments (raises as `get`, and as the factory does)."""
+        return self.get(name)(*args, **options)
+
+    def _import(self, target: str) -> Callable[..., T]:
+        module, _, attribute = target.partition(":")
+        try:
+            found: Any = importlib.import_module(module)
+            for part in attribute.split("."):
+                found = getattr(found, part)
+        except (ImportError, AttributeError) as error:
+            raise ValueError(
+                f"{self.kind} {target!r}: expected an importable 'module:attribute': {error}"
+            ) from error
+        if not callable(found):
+            raise ValueError(f"{self.kind} {target!r}: expected a class or function, got {found!r}")
+        return cast("Callable[..., T]", found)
+
+    def _entries(self) -> dict[str, Entry]:
+        if self._found is None:
+            self._found = {}
+            for file in importlib.resources.files(self._package).iterdir():
+                if file.name.endswith(".py"):
+                    module = f"{self._package}.{file.name.removesuffix('.py')}"
+                    self._found |= {e.name: e for e in self._scan(module, file.read_text(encoding="utf-8"))}
+        return self._found
+
+    def _scan(self, module: str, source: str) -> list[Entry]:
+        entries = []
+        for node in ast.parse(source).body:
+            if not isinstance(node, ast.ClassDef | ast.FunctionDef):
+                continue
+            for decorator in node.decorator_list:
+                match decorator:
+                    case ast.Call(
+                        func=ast.Attribute(value=ast.Name(id=self._variable), attr="register"),
+                        args=[ast.Constant(value=str(name))],
+                    ):
+                        summary = (ast.get_docstring(node) or "").split("\n")[0]
+                        entries.append(Entry(name, f"{module}:{node.name}", summary))
+                    case _:
+                        pass
+        return entries
+
+
+TEACHERS: Registry[Any] = Registry("teacher", "teacherstudent.teachers", "TEACHERS")
+FAMILIES: Registry[Any] = Registry("family", "teacherstudent.envs", "FAMILIES")
+STUDENTS: Registry[Any] = Registry("student", "teacherstudent.students", "STUDENTS")

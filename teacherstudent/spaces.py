@@ -1,0 +1,246 @@
+"""Task spaces: gymnasium spaces with named parameters, levels, and vectorised helpers.
+
+A batch of tasks has shape ``(n, *space.shape)``. Continuous teachers work in the unit cube: `to_unit` gives
+``(n, d)`` float64 with ``d = prod(space.shape)``, `from_unit` goes back and never leaves the space.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+from gymnasium.spaces import Box, Discrete
+
+from teacherstudent.types import Array, BoolArray, FloatArray, IntArray
+
+
+class Parameters(Box):
+    """A box of named real parameters.
+
+    ``Parameters(stump_height=(0, 3), obstacle_spacing=(0, 6))`` is a float64 ``Box`` of shape ``(2,)`` whose
+    dimensions carry the names, in the order given.
+
+    Raises:
+        ValueError: if there is no parameter, or a range is not finite or not ``low < high``.
+        TypeError: if a range is not a pair of numbers.
+    """
+
+    def __init__(self, **ranges: tuple[float, float]) -> None:
+        if not ranges:
+            raise ValueError("Parameters: expected at least one name=(low, high), got none")
+        for name, pair in ranges.items():
+            try:
+                low, high = (float(x) for x in pair)
+            except (TypeError, ValueError):
+                raise TypeError(f"Parameters: {name}: expected a pair (low, high), got {pair!r}") from None
+            if not (np.isfinite(low) and np.isfinite(high) and low < high):
+                raise ValueError(f"Parameters: {name}: expected finite low < high, got ({low}, {high})")
+        bounds = np.array(list(ranges.values()), np.float64)
+        super().__init__(bounds[:, 0], bounds[:, 1], dtype=np.float64)
+        self.names: tuple[str, ...] = tuple(ranges)
+
+    def __repr__(self) -> str:
+        inner = ", ".join(
+            f"{n}=({lo:g}, {hi:g})" for n, lo, hi in zip(self.names, self.low, self.high, strict=True)
+        )
+        return f"Parameters({inner})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Parameters) and self.names == other.names and super().__eq__(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as Box
+
+
+class Levels(gym.Space[Array]):
+    """Base of level spaces: tasks that can be edited and compared, such as mazes.
+
+    A level is one array of fixed shape and dtype. Subclasses write `draw`, `mutate`, `key`, `contains_each`.
+    """
+
+    def __init__(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
+        super().__init__(shape=shape, dtype=np.dtype(dtype))
+
+    @abstractmethod
+    def draw(self, rng: np.random.Generator, n: int) -> Array:
+        """Return ``(n, *shape)`` random levels."""
+
+    @abstractmethod
+    def mutate(self, rng: np.random.Generator, tasks: Array) -> Array:
+        """Return one edited level for each of ``tasks``, same shape."""
+
+    @abstractmethod
+    def key(self, tasks: Array) -> IntArray:
+        """Return ``(n,)`` int64 keys, equal for equal levels and, up to hash collisions, only then."""
+
+    @abstractmethod
+    def contains_each(self, tasks: Array) -> BoolArray:
+        """Return ``(n,)`` bool: which levels are valid."""
+
+    def sample(self, mask: Any | None = None, probability: Any | None = None) -> Array:
+        """Return one random level of the space's own generator, as gymnasium spaces do.
+
+        Raises:
+            ValueError: if a mask or probabilities are given; levels take neither.
+        """
+        if mask is not None or probability is not None:
+            raise ValueError("Levels.sample: expected no mask and no probability")
+        return np.asarray(self.draw(self.np_random, 1)[0])
+
+    def contains(self, x: Any) -> bool:
+        """Return whether ``x`` is one valid level."""
+        x = np.asarray(x)
+        return x.shape == self.shape and x.dtype == self.dtype and bool(self.contains_each(x[None])[0])
+
+    @property
+    def is_np_flattenable(self) -> bool:
+        """Levels have no flat form."""
+        return False
+
+
+def check_space(space: gym.Space[Any]) -> None:
+    """Raise unless tasks can be drawn from ``space``.
+
+    Raises:
+        TypeError: if it is no ``Box``, ``Discrete`` or ``Levels``.
+        ValueError: if it is empty, unbounded, or has ``low >= high`` somewhere.
+    """
+    if isinstance(space, Box):
+        low, high = space.low.astype(np.float64).ravel(), space.high.astype(np.float64).ravel()
+        if low.size == 0:
+            raise ValueError(f"task space: expected at least one dimension, got {space}")
+        bad = np.flatnonzero(~(np.isfinite(low) & np.isfinite(high) & (low < high)))
+        if bad.size:
+            i = int(bad[0])
+            name, got = dimension_names(space)[i], (float(low[i]), float(high[i]))
+            raise ValueError(f"task space: {name}: expected finite low < high, got {got}")
+    elif isinstance(space, Discrete):
+        if space.n < 1:
+            raise ValueError(f"task space: expected at least one task, got {space}")
+    elif not isinstance(space, Levels):
+        raise TypeError(
+            f"task space: expected Box, Parameters, Discrete or Levels, got {type(space).__name__}"
+        )
+
+
+def dimension_names(space: gym.Space[Any]) -> tuple[str, ...]:
+    """Return a name for each coordinate of a flattened task."""
+    if isinstance(space, Parameters):
+        return space.names
+    if isinstance(space, Discrete):
+        return ("task",)
+    return tuple(f"x{i}" for i in range(int(np.prod(space.shape or ()))))
+
+
+def sample(space: gym.Space[Any], rng: np.random.Generator, n: int) -> Array:
+    """Return ``(n, *space.shape)`` uniform tasks (levels: the space's own distribution) drawn from ``rng``.
+
+    Raises:
+        TypeError: if the space is of no known kind.
+    """
+    if isinstance(space, Box):
+        return from_unit(space, rng.random((n, int(np.prod(space.shape)))))
+    if isinstance(space, Discrete):
+        return rng.integers(int(space.start), int(space.start + space.n), size=n, dtype=np.int64)
+    if isinstance(space, Levels):
+        return space.draw(rng, n)
+    raise TypeError(f"sample: expected Box, Parameters, Discrete or Levels, got {type(space).__name__}")
+
+
+def to_unit(space: Box, tasks: npt.ArrayLike) -> FloatArray:
+    """Map tasks ``(n, *space.shape)`` to the unit cube, ``(n, d)`` float64."""
+    low, high = space.low.astype(np.float64).ravel(), space.high.astype(np.float64).ravel()
+    flat = np.asarray(tasks, np.float64).reshape(-1, low.size)
+    return (flat - low) / (high - low)
+
+
+def from_unit(space: Box, unit: FloatArray) -> Array:
+    """Map ``(n, d)`` points of the unit cube to tasks ``(n, *space.shape)``, clipped to the space."""
+    low, high = space.low.astype(np.float64).ravel(), space.high.astype(np.float64).ravel()
+    return from_flat(space, low + unit * (high - low))
+
+
+def from_flat(space: Box, flat: FloatArray) -> Array:
+    """Shape ``(n, d)`` raw coordinates as tasks ``(n, *space.shape)`` in the space's dtype, clipped to it."""
+    shape = (len(flat), *space.shape)
+    if np.issubdtype(space.dtype, np.integer):
+        flat = np.rint(flat)
+    return np.clip(flat.reshape(shape).astype(space.dtype), space.low, space.high)
+
+
+def contains_each(space: gym.Space[Any], tasks: Array) -> BoolArray:
+    """Return ``(n,)`` bool: which tasks lie in the space."""
+    if isinstance(space, Box):
+        inside = (tasks >= space.low) & (tasks <= space.high)
+        return np.asarray(inside.reshape(len(tasks), -1).all(axis=1))
+    if isinstance(space, Discrete):
+        return np.asarray((tasks >= space.start) & (tasks < space.start + space.n))
+    if isinstance(space, Levels):
+        return space.contains_each(tasks)
+    raise TypeError(f"expected Box, Parameters, Discrete or Levels, got {type(space).__name__}")
+
+
+def check_tasks(space: gym.Space[Any], tasks: npt.ArrayLike, where: str) -> Array:
+    """Return ``tasks`` as an array in the space's dtype, or raise ValueError naming the first bad row.
+
+    Args:
+        space: the task space.
+        tasks: ``(n, *space.shape)``.
+        where: who passed them; starts the message.
+
+    Raises:
+        ValueError: if the shape is wrong, a value is not finite, or a task lies outside the space.
+    """
+    given = np.asarray(tasks)
+    if given.ndim == 0 or given.shape[1:] != space.shape:
+        raise ValueError(f"{where}: expected tasks of shape (n, {_shape(space)}), got {given.shape}")
+    if given.dtype.kind not in "biuf":
+        raise ValueError(f"{where}: expected numeric tasks, got dtype {given.dtype}")
+    if isinstance(space, Discrete) and given.dtype.kind == "f" and not (given == np.rint(given)).all():
+        raise ValueError(f"{where}: expected whole numbers as tasks of {space}, got {given}")
+    inside = contains_each(space, given)
+    if not inside.all():
+        row = int(np.flatnonzero(~inside)[0])
+        raise ValueError(f"{where}: row {row}: expected a task in {space}, got {given[row].tolist()}")
+    return given.astype(space.dtype, copy=False)
+
+
+def _shape(space: gym.Space[Any]) -> str:
+    return ", ".join(map(str, space.shape or ()))
+
+
+def describe(space: gym.Space[Any]) -> dict[str, Any]:
+    """Return the space as plain data for manifests and checkpoints; equal spaces give equal descriptions."""
+    kind: dict[str, Any] = {"kind": type(space).__name__}
+    if isinstance(space, Box):
+        kind |= {
+            "names": list(dimension_names(space)),
+            "low": space.low.ravel().tolist(),
+            "high": space.high.ravel().tolist(),
+            "shape": list(space.shape),
+            "dtype": str(space.dtype),
+        }
+    elif isinstance(space, Discrete):
+        kind |= {"n": int(space.n), "start": int(space.start)}
+    else:
+        kind |= {"shape": list(space.shape or ()), "dtype": str(space.dtype)}
+    return kind
+
+
+__all__ = [
+    "Box",
+    "Discrete",
+    "Levels",
+    "Parameters",
+    "check_space",
+    "check_tasks",
+    "contains_each",
+    "describe",
+    "dimension_names",
+    "from_flat",
+    "from_unit",
+    "sample",
+    "to_unit",
+]

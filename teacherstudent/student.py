@@ -1,0 +1,54 @@
+"""The student: trains on the tasks it is handed and reports what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
+
+from teacherstudent.types import Array, Assignment, Granularity, Outcomes, State
+
+COUNTERS = ("train", "measure", "mutate", "antagonist", "updates", "environment_seconds")
+"""Keys of `Student.spent`: costs by purpose (environment steps, or FLOPs), gradient updates, seconds."""
+
+
+@runtime_checkable
+class Student(Protocol):
+    """A model and its optimiser, trained on tasks of one family.
+
+    Attributes:
+        provides: the signals that every row of its outcomes carries.
+        granularities: how long it can bind itself to a task.
+    """
+
+    provides: frozenset[str]
+    granularities: frozenset[Granularity]
+
+    def wants(self) -> int:
+        """Return how many tasks the next `train` can use; may be 0."""
+
+    def train(self, assignment: Assignment) -> Outcomes:
+        """Take the tasks (perhaps none), train for one round, return what has finished, in any order.
+
+        Rows with ``learn`` False are measured, not trained on. Outcomes may belong to earlier assignments.
+        """
+
+    def evaluate(self, tasks: Array, *, seed: int) -> Outcomes:
+        """Return the outcome of each task ``(n, *space.shape)``, in order: greedy policy, no training.
+
+        The same tasks and seed give the same conditions whatever was trained before; ids are -1.
+        """
+
+    def spent(self) -> Mapping[str, float]:
+        """Return what was spent so far under the keys `COUNTERS`; missing keys are 0."""
+
+    def in_flight(self) -> int:
+        """Return how many started tasks a checkpoint taken now would lose; 0 if environments are saved."""
+
+    def state_dict(self) -> State:
+        """Return everything that training depends on, as plain data."""
+
+    def load_state_dict(self, state: State) -> None:
+        """Continue from `state_dict` of a student made with the same arguments."""
+
+    def close(self) -> None:
+        """Free environments and processes."""
