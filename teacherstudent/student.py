@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
-from teacherstudent.types import Array, Assignment, Granularity, Outcomes, State
+from teacherstudent.types import Array, Assignment, Granularity, IntArray, Outcomes, State
 
 COUNTERS = ("train", "measure", "mutate", "antagonist", "updates", "environment_seconds")
 """Keys of `Student.spent`: costs by purpose (environment steps, or FLOPs), gradient updates, seconds."""
@@ -41,8 +41,15 @@ class Student(Protocol):
     def spent(self) -> Mapping[str, float]:
         """Return what was spent so far under the keys `COUNTERS`; missing keys are 0."""
 
-    def in_flight(self) -> int:
-        """Return how many started tasks a checkpoint taken now would lose; 0 if environments are saved."""
+    def holds(self) -> IntArray:
+        """Return the ids of all tasks that are queued or under way, in any order.
+
+        After a resume, ids that the teacher waits for and the student does not hold are dropped by the loop:
+        episodes in flight that environments without snapshots cannot continue.
+        """
+
+    def metrics(self) -> Mapping[str, float]:
+        """Return named numbers for the log: losses, learning rate; empty if there is nothing to say."""
 
     def state_dict(self) -> State:
         """Return everything that training depends on, as plain data."""

@@ -1,0 +1,145 @@
+"""Checkpoints: nested plain data in one npz file, written whole or not at all, read without running code."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from teacherstudent.files import atomic_write
+from teacherstudent.types import Array, State
+
+FORMAT = 1
+_TREE = "__tree__"
+_NAME = re.compile(r"checkpoint-(\d{8})\.npz")
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be read."""
+
+
+def save(path: Path, state: State) -> None:
+    """Write ``state`` to ``path``: arrays as npz members, everything else as JSON beside them.
+
+    Raises:
+        TypeError: if the state holds anything but plain data; the message names where.
+        WriteError: if the file cannot be written; an older file of that name is untouched.
+    """
+    arrays: dict[str, Array] = {}
+    tree = json.dumps({"format": FORMAT, "state": _flatten(state, "state", arrays)})
+    arrays[_TREE] = np.frombuffer(tree.encode(), np.uint8)
+    with atomic_write(path) as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy's stub lets keywords be allow_pickle only
+
+
+def load(path: Path) -> State:
+    """Read what `save` wrote.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        CheckpointError: if it is damaged or of a newer format.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no checkpoint at {path}")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        tree = json.loads(arrays.pop(_TREE).tobytes())
+        version = tree["format"]
+        state: State = _unflatten(tree["state"], arrays) if version == FORMAT else {}
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise CheckpointError(
+            f"checkpoint {path} is damaged ({type(error).__name__}: {error}). Delete it to resume from the one before"
+        ) from error
+    if version != FORMAT:
+        raise CheckpointError(
+            f"checkpoint {path}: expected format {FORMAT}, got {version}: written by a newer version?"
+        )
+    return state
+
+
+class Checkpoints:
+    """The checkpoints of one run: numbered files in a folder, of which the newest few are kept.
+
+    Args:
+        folder: made if it is missing.
+        keep: how many to keep, at least 1.
+
+    Raises:
+        ValueError: if ``keep`` is less than 1.
+    """
+
+    def __init__(self, folder: Path, *, keep: int = 2) -> None:
+        if keep < 1:
+            raise ValueError(f"checkpoints: expected to keep at least 1, got {keep}")
+        self._folder = folder
+        self._keep = keep
+
+    def paths(self) -> list[Path]:
+        """Return the whole checkpoints, oldest first; temporary files of a killed run don't count."""
+        if not self._folder.is_dir():
+            return []
+        return sorted(p for p in self._folder.iterdir() if _NAME.fullmatch(p.name))
+
+    def save(self, state: State) -> Path:
+        """Write the next checkpoint, then delete those beyond ``keep`` (raises as `save`)."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        paths = self.paths()
+        number = int(_NAME.fullmatch(paths[-1].name)[1]) + 1 if paths else 0  # type: ignore[index]
+        path = self._folder / f"checkpoint-{number:08d}.npz"
+        save(path, state)
+        for old in [*paths, path][: -self._keep]:
+            old.unlink()
+        return path
+
+    def latest(self) -> State | None:
+        """Return the newest checkpoint's state, or None if there is none (raises as `load`)."""
+        paths = self.paths()
+        return load(paths[-1]) if paths else None
+
+
+def _flatten(value: Any, where: str, arrays: dict[str, Array]) -> Any:
+    """Return ``value`` as JSON data in which arrays are replaced by references into ``arrays``."""
+    if isinstance(value, np.ndarray):
+        if value.dtype.hasobject:
+            raise TypeError(f"{where}: expected an array of numbers, got dtype {value.dtype}")
+        arrays[f"a{len(arrays)}"] = value
+        return {"$array": f"a{len(arrays) - 1}"}
+    if isinstance(value, np.generic):
+        return value.item()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, list):
+        return [_flatten(item, f"{where}[{i}]", arrays) for i, item in enumerate(value)]
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str) or key.startswith("$"):
+                raise TypeError(f"{where}: expected string keys that do not start with $, got {key!r}")
+        return {key: _flatten(item, f"{where}.{key}", arrays) for key, item in value.items()}
+    raise TypeError(f"{where}: expected arrays, numbers, strings, lists or dicts, got {type(value).__name__}")
+
+
+def _unflatten(value: Any, arrays: dict[str, Array]) -> Any:
+    if isinstance(value, dict):
+        if value.keys() == {"$array"}:
+            return arrays[value["$array"]]
+        return {key: _unflatten(item, arrays) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_unflatten(item, arrays) for item in value]
+    return value
+
+
+def is_plain(value: Any) -> bool:
+    """Return whether ``value`` could be written to a checkpoint."""
+    try:
+        _flatten(value, "", {})
+    except TypeError:
+        return False
+    return True
+
+
+__all__ = ["CheckpointError", "Checkpoints", "is_plain", "load", "save"]

@@ -1,0 +1,89 @@
+"""The budget ledger: what a run has spent, apart by purpose, so that teachers are compared at equal cost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from teacherstudent.types import State
+
+COSTS = ("train", "measure", "mutate", "antagonist", "evaluate")
+SECONDS = ("student", "environment", "teacher", "evaluate", "record", "checkpoint", "total")
+
+
+class Ledger:
+    """Counts costs (environment steps, or FLOPs), gradient updates, episodes and seconds.
+
+    Attributes:
+        costs: cumulative cost by purpose, keys `COSTS`. All but ``evaluate`` count against the budget:
+            evaluation on the test set is the same for every teacher.
+        seconds: cumulative seconds by purpose, keys `SECONDS`; ``environment`` is part of ``student``.
+        updates: gradient updates.
+        episodes: finished tasks.
+    """
+
+    def __init__(self) -> None:
+        self.costs = dict.fromkeys(COSTS, 0.0)
+        self.seconds = dict.fromkeys(SECONDS, 0.0)
+        self.updates = 0.0
+        self.episodes = 0
+
+    @property
+    def spent(self) -> float:
+        """What counts against the budget."""
+        return sum(cost for purpose, cost in self.costs.items() if purpose != "evaluate")
+
+    def absorb(self, spent: Mapping[str, float]) -> None:
+        """Take over a student's counters (`Student.spent`).
+
+        Raises:
+            ValueError: if a key is not one of the counters.
+        """
+        for name, value in spent.items():
+            if name == "updates":
+                self.updates = value
+            elif name == "environment_seconds":
+                self.seconds["environment"] = value
+            elif name in COSTS and name != "evaluate":
+                self.costs[name] = value
+            else:
+                raise ValueError(f"Student.spent: expected keys of student.COUNTERS, got {name!r}")
+
+    @contextmanager
+    def timed(self, purpose: str) -> Iterator[None]:
+        """Add the block's wall time to ``seconds[purpose]``."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[purpose] += time.perf_counter() - start
+
+    def framework_seconds(self) -> float:
+        """Return the seconds spent neither in the student (with its environments) nor in evaluation."""
+        return self.seconds["total"] - self.seconds["student"] - self.seconds["evaluate"]
+
+    def as_dict(self) -> dict[str, float]:
+        """Return everything flat: ``cost/train``, ``seconds/teacher``, ``updates``, ``episodes``."""
+        return {
+            **{f"cost/{name}": value for name, value in self.costs.items()},
+            **{f"seconds/{name}": value for name, value in self.seconds.items()},
+            "updates": float(self.updates),
+            "episodes": float(self.episodes),
+        }
+
+    def state_dict(self) -> State:
+        """Return the counters as plain data; a copy."""
+        return {
+            "costs": dict(self.costs),
+            "seconds": dict(self.seconds),
+            "updates": self.updates,
+            "episodes": self.episodes,
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Continue from `state_dict`."""
+        self.costs.update(state["costs"])
+        self.seconds.update(state["seconds"])
+        self.updates = state["updates"]
+        self.episodes = state["episodes"]
