@@ -1,4 +1,4 @@
-"""Writing files so that a reader, or a run killed at any moment, sees the old or the new one and never half."""
+"""Writing files so that a reader, or a kill at any moment, finds the old one or the new one, never half."""
 
 from __future__ import annotations
 

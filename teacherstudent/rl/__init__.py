@@ -1,0 +1,1 @@
+"""Parts of which reinforcement-learning students and adapters are made."""

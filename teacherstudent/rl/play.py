@@ -1,0 +1,78 @@
+"""Playing a given list of tasks once each, for tests and for measuring without training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from teacherstudent.types import UNASKED, Array, BoolArray, Outcomes
+
+Act = Callable[[Any, BoolArray], Array]
+"""Gives actions ``(slots, ...)`` for observations; the flags say which slots start an episode."""
+
+
+def play(
+    envs: gym.vector.VectorEnv[Any, Any, Any],
+    act: Act,
+    tasks: Array,
+    seeds: Sequence[int],
+    *,
+    mastered: float | None,
+) -> Outcomes:
+    """Play each task once and return its outcome, in the order given.
+
+    Slots that run out of tasks play the first one again, unseen, until the last slot has finished.
+
+    Args:
+        envs: a vector environment as `RLFamily.make_vec` gives it.
+        act: the policy.
+        tasks: ``(n, *space.shape)``, n at least 1.
+        seeds: one environment seed for each task, so that an outcome does not depend on the slot.
+        mastered: the return above which an episode is a success, unless the environment says ``is_success``.
+    """
+    n, slots = len(tasks), envs.num_envs
+    returns, lengths, success = np.zeros(n), np.zeros(n, np.int64), np.zeros(n, np.bool_)
+    playing = np.where(np.arange(slots) < n, np.arange(slots), -1)
+    following, left = min(slots, n), n
+    first = np.ones(slots, np.bool_)
+    obs = _start(envs, first, tasks, seeds, playing)
+    while left:
+        obs, rewards, terminated, truncated, info = envs.step(act(obs, first))
+        live = playing >= 0
+        returns[playing[live]] += rewards[live]
+        lengths[playing[live]] += 1
+        first = np.asarray(terminated | truncated)
+        if not first.any():
+            continue
+        ended = playing[first & live]
+        left -= len(ended)
+        if "is_success" in info:
+            success[ended] = np.asarray(info["is_success"]).astype(np.bool_)[first & live]
+        elif mastered is not None:
+            success[ended] = returns[ended] > mastered
+        fresh = np.arange(following, following + int(first.sum()))
+        playing[first] = np.where(fresh < n, fresh, -1)
+        following = min(n, following + len(fresh))
+        if left:
+            obs = _start(envs, first, tasks, seeds, playing)
+    signals = {"length": lengths} | ({"success": success} if mastered is not None else {})
+    return Outcomes(
+        ids=np.full(n, UNASKED), tasks=tasks, score=returns, cost=lengths.astype(np.float64), signals=signals
+    )
+
+
+def _start(
+    envs: gym.vector.VectorEnv[Any, Any, Any],
+    mask: BoolArray,
+    tasks: Array,
+    seeds: Sequence[int],
+    playing: Array,
+) -> Any:
+    """Start in the masked slots the tasks that ``playing`` names; -1 starts the first one."""
+    which = np.maximum(playing, 0)
+    numbers = [seeds[i] if started else None for i, started in zip(which, mask, strict=True)]
+    options = {"reset_mask": mask, "task": tasks[which]}
+    return envs.reset(seed=numbers, options=options)[0]  # type: ignore[arg-type]  # lists are legal

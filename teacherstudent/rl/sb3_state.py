@@ -1,0 +1,192 @@
+"""The whole state of a stable-baselines3 algorithm as plain data: no pickle, no archive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.buffers import DictReplayBuffer, ReplayBuffer
+from stable_baselines3.common.noise import VectorizedActionNoise
+from stable_baselines3.common.running_mean_std import RunningMeanStd
+from stable_baselines3.common.vec_env import VecNormalize
+
+from teacherstudent.rl.torch_state import load_module, load_optimizer, module_state, optimizer_state
+from teacherstudent.types import State
+
+_COUNTERS = (
+    "num_timesteps",
+    "_n_updates",
+    "_episode_num",
+    "_n_calls",
+    "_current_progress_remaining",
+    "exploration_rate",
+)
+
+
+def main_optimizer(model: BaseAlgorithm) -> torch.optim.Optimizer:
+    """Return the optimiser whose steps count as gradient updates: the critic's where there are several."""
+    names = model._get_torch_save_params()[0]
+    name = "critic.optimizer" if "critic.optimizer" in names else "policy.optimizer"
+    found = _attribute(model, name)
+    assert isinstance(found, torch.optim.Optimizer)
+    return found
+
+
+def algorithm_state(model: BaseAlgorithm) -> State:
+    """Return networks, optimisers, counters, replay buffer, noise and normalisation.
+
+    Observations under way are left out: `observations` gives them where episodes can continue.
+
+    Raises:
+        ValueError: if the replay buffer is of a kind whose content is not known.
+    """
+    modules, tensors = model._get_torch_save_params()
+    return {
+        "torch": {name: _torch_state(_attribute(model, name)) for name in modules},
+        "tensors": {name: _attribute(model, name).detach().cpu().numpy().copy() for name in tensors},
+        "counters": {name: getattr(model, name) for name in _COUNTERS if hasattr(model, name)},
+        "action_space": dict(model.action_space.np_random.bit_generator.state),
+        "noise": [noise.noise_prev.copy() for noise in _noises(model)],
+        "buffer": _buffer_state(getattr(model, "replay_buffer", None)),
+        "normalize": _normalize_state(model.get_vec_normalize_env()),
+    }
+
+
+def load_algorithm(model: BaseAlgorithm, state: State) -> None:
+    """Continue from `algorithm_state` of an algorithm made with the same arguments.
+
+    Raises:
+        ValueError: if networks or buffers differ in names or shapes.
+    """
+    for name, part in state["torch"].items():
+        own = _attribute(model, name)
+        if isinstance(own, torch.optim.Optimizer):
+            load_optimizer(own, part)
+        else:
+            load_module(own, part, name)
+    with torch.no_grad():
+        for name, values in state["tensors"].items():
+            _attribute(model, name).copy_(torch.from_numpy(np.array(values)))
+    for name, value in state["counters"].items():
+        setattr(model, name, value)
+    model.action_space.np_random.bit_generator.state = state["action_space"]
+    for noise, previous in zip(_noises(model), state["noise"], strict=True):
+        noise.noise_prev = previous.copy()
+    _load_buffer(getattr(model, "replay_buffer", None), state["buffer"])
+    _load_normalize(model.get_vec_normalize_env(), state["normalize"])
+
+
+def observations(model: BaseAlgorithm) -> State:
+    """Return the observations from which the next round goes on."""
+    return {
+        name: _copied(getattr(model, name, None))
+        for name in ("_last_obs", "_last_episode_starts", "_last_original_obs")
+    }
+
+
+def load_observations(model: BaseAlgorithm, state: State) -> None:
+    """Continue from `observations`."""
+    for name, value in state.items():
+        setattr(model, name, _copied(value))
+
+
+def _attribute(model: Any, dotted: str) -> Any:
+    for part in dotted.split("."):
+        model = getattr(model, part)
+    return model
+
+
+def _torch_state(part: Any) -> State:
+    return optimizer_state(part) if isinstance(part, torch.optim.Optimizer) else module_state(part)
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _copied(part) for name, part in value.items()}
+    return None if value is None else np.array(value)
+
+
+def _noises(model: BaseAlgorithm) -> Iterator[Any]:
+    """Yield the action noises that remember something (Ornstein-Uhlenbeck)."""
+    noise = getattr(model, "action_noise", None)
+    each = noise.noises if isinstance(noise, VectorizedActionNoise) else [noise]
+    yield from (n for n in each if hasattr(n, "noise_prev"))
+
+
+def _buffer_state(buffer: Any) -> State | None:
+    """Return the filled part of a replay buffer."""
+    if buffer is None:
+        return None
+    if type(buffer) not in (ReplayBuffer, DictReplayBuffer):
+        raise ValueError(
+            f"checkpoint: expected a ReplayBuffer or DictReplayBuffer, got {type(buffer).__name__}, "
+            "whose content is not known; run without checkpoints (checkpoint_every=0)"
+        )
+    filled = buffer.buffer_size if buffer.full else buffer.pos
+    return {
+        "pos": buffer.pos,
+        "full": buffer.full,
+        "arrays": {name: _head(value, filled) for name, value in vars(buffer).items() if _stored(value)},
+    }
+
+
+def _stored(value: Any) -> bool:
+    return isinstance(value, np.ndarray) or (
+        isinstance(value, dict) and all(isinstance(part, np.ndarray) for part in value.values())
+    )
+
+
+def _head(value: Any, filled: int) -> Any:
+    if isinstance(value, dict):
+        return {name: _head(part, filled) for name, part in value.items()}
+    return value[:filled].copy()
+
+
+def _load_buffer(buffer: Any, state: State | None) -> None:
+    if state is None:
+        return
+    buffer.pos, buffer.full = state["pos"], state["full"]
+    for name, value in state["arrays"].items():
+        own = getattr(buffer, name)
+        for target, source in (
+            ((own[k], value[k]) for k in value) if isinstance(value, dict) else [(own, value)]
+        ):
+            target[: len(source)] = source
+
+
+def _normalize_state(env: VecNormalize | None) -> State | None:
+    if env is None:
+        return None
+    return {
+        "obs": {name: _moments(rms) for name, rms in _observation_rms(env).items()},
+        "ret": _moments(env.ret_rms),
+        "returns": env.returns.copy(),
+        "old_obs": _copied(env.old_obs if hasattr(env, "old_obs") else None),
+        "old_reward": _copied(env.old_reward if hasattr(env, "old_reward") else None),
+    }
+
+
+def _load_normalize(env: VecNormalize | None, state: State | None) -> None:
+    if env is None or state is None:
+        return
+    for name, rms in _observation_rms(env).items():
+        _load_moments(rms, state["obs"][name])
+    _load_moments(env.ret_rms, state["ret"])
+    env.returns = state["returns"].copy()
+    env.old_obs, env.old_reward = _copied(state["old_obs"]), _copied(state["old_reward"])
+
+
+def _observation_rms(env: VecNormalize) -> dict[str, RunningMeanStd]:
+    rms = env.obs_rms
+    return rms if isinstance(rms, dict) else {"observation": rms}
+
+
+def _moments(rms: RunningMeanStd) -> State:
+    return {"mean": np.array(rms.mean), "var": np.array(rms.var), "count": float(rms.count)}
+
+
+def _load_moments(rms: RunningMeanStd, state: State) -> None:
+    rms.mean, rms.var, rms.count = np.array(state["mean"]), np.array(state["var"]), state["count"]

@@ -1,0 +1,220 @@
+"""A stable-baselines3 VecEnv in which every episode plays a task drawn from a source."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import gymnasium as gym
+import numpy as np
+from stable_baselines3.common.vec_env import VecEnv
+
+from teacherstudent.family import Snapshot
+from teacherstudent.types import Array, BoolArray, IntArray, Outcomes, Seed, State, generator
+
+Draw: TypeAlias = Callable[[int], tuple[IntArray, Array]]
+"""Gives ids ``(n,)`` and tasks ``(n, *space.shape)`` for the next ``n`` episodes."""
+
+
+class EpisodeError(RuntimeError):
+    """An environment failed, or returned what is no reward; the message names slot and task."""
+
+
+class TaskVecEnv(VecEnv):
+    """Plays tasks in a gymnasium vector environment whose autoreset is disabled.
+
+    Every finished episode is kept as a row of outcomes until `pop_finished` takes it: ids, task, undiscounted
+    return as score, length as cost, and the signals ``length`` and ``success``.
+
+    Args:
+        envs: a vector environment as `RLFamily.make_vec` gives it.
+        draw: the source of tasks; called when episodes start.
+        mastered: ``success`` is an ``is_success`` reported by the environment, else return > mastered, else
+            (if None) the signal is left out.
+        seed: each episode's environment seed is drawn from it.
+    """
+
+    def __init__(
+        self,
+        envs: gym.vector.VectorEnv[Any, Any, Any],
+        draw: Draw,
+        *,
+        seed: Seed,
+        mastered: float | None = None,
+    ) -> None:
+        self.envs = envs
+        self.environment_seconds = 0.0
+        super().__init__(envs.num_envs, envs.single_observation_space, envs.single_action_space)
+        self._draw = draw
+        self._mastered = mastered
+        self._rng = generator(seed)
+        self.ids = np.full(self.num_envs, -1, np.int64)
+        self.tasks: Array | None = None
+        self._returns = np.zeros(self.num_envs)
+        self._lengths = np.zeros(self.num_envs, np.int64)
+        self._finished: list[Outcomes] = []
+        self._actions: Any = None
+
+    def reset(self) -> Any:
+        """Start a new task in every slot; episodes under way are given up without an outcome."""
+        return self._start(np.ones(self.num_envs, np.bool_))
+
+    def step_async(self, actions: Array) -> None:
+        """Keep the actions for `step_wait`."""
+        self._actions = actions
+
+    def step_wait(self) -> tuple[Any, Array, BoolArray, list[dict[str, Any]]]:
+        """Step every slot; slots that finish start their next task at once, as stable-baselines3 expects.
+
+        Raises:
+            EpisodeError: if a reward is not finite.
+        """
+        start = time.perf_counter()
+        obs, rewards, terminated, truncated, info = self.envs.step(self._actions)
+        self.environment_seconds += time.perf_counter() - start
+        rewards = np.asarray(rewards, np.float64)
+        if not np.isfinite(rewards).all():
+            slot = int(np.flatnonzero(~np.isfinite(rewards))[0])
+            task = None if self.tasks is None else self.tasks[slot].tolist()
+            raise EpisodeError(f"slot {slot}, task {task}: expected a finite reward, got {rewards[slot]}")
+        self._returns += rewards
+        self._lengths += 1
+        done = np.asarray(terminated | truncated)
+        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        if done.any():
+            obs = self._finish(done, obs, truncated & ~terminated, info, infos)
+        return obs, rewards.astype(np.float32), done, infos
+
+    def pop_finished(self) -> Outcomes | None:
+        """Return the episodes finished since the last call, in order of time, then of slot; None if none."""
+        finished = Outcomes.concatenate(self._finished) if self._finished else None
+        self._finished.clear()
+        return finished
+
+    def _finish(
+        self, done: BoolArray, obs: Any, cut: BoolArray, info: dict[str, Any], infos: list[dict[str, Any]]
+    ) -> Any:
+        slots = np.flatnonzero(done)
+        returns, lengths = self._returns[slots], self._lengths[slots]
+        signals: dict[str, Array] = {"length": lengths}
+        success = self._success(slots, returns, info)
+        if success is not None:
+            signals["success"] = success
+        assert self.tasks is not None
+        row = Outcomes(
+            ids=self.ids[slots],
+            tasks=self.tasks[slots],
+            score=returns,
+            cost=lengths.astype(np.float64),
+            signals=signals,
+        )
+        self._finished.append(row)
+        for i, slot in enumerate(slots):  # stable-baselines3's own interface is a dict for each slot
+            infos[slot] = {
+                "terminal_observation": _rows(obs, int(slot)),
+                "TimeLimit.truncated": bool(cut[slot]),
+                "episode": {"r": float(returns[i]), "l": int(lengths[i])},
+            }
+            if success is not None:
+                infos[slot]["is_success"] = bool(success[i])
+        return self._start(done)
+
+    def _success(self, slots: IntArray, returns: Array, info: dict[str, Any]) -> BoolArray | None:
+        if "is_success" in info:
+            told = np.asarray(info.get("_is_success", np.ones(self.num_envs)), np.bool_)[slots]
+            value = np.asarray(info["is_success"]).astype(np.bool_)[slots]
+            return value if self._mastered is None else np.where(told, value, returns > self._mastered)
+        return None if self._mastered is None else returns > self._mastered
+
+    def _start(self, mask: BoolArray) -> Any:
+        n = int(mask.sum())
+        ids, tasks = self._draw(n)
+        if self.tasks is None:
+            self.tasks = np.zeros((self.num_envs, *tasks.shape[1:]), tasks.dtype)
+        self.ids[mask] = ids
+        self.tasks[mask] = tasks
+        self._returns[mask] = 0.0
+        self._lengths[mask] = 0
+        seeds: list[int | None] = [None] * self.num_envs
+        for slot, seed in zip(np.flatnonzero(mask), self._rng.integers(2**31, size=n).tolist(), strict=True):
+            seeds[slot] = seed
+        return self.start(mask, self.tasks, seeds)
+
+    def start(self, mask: BoolArray, tasks: Array, seeds: list[int | None]) -> Any:
+        """Start the given tasks in the slots of ``mask`` and return all observations."""
+        start = time.perf_counter()
+        options = {"reset_mask": mask, "task": tasks}
+        obs, _ = self.envs.reset(seed=seeds, options=options)  # type: ignore[arg-type]  # lists are legal
+        self.environment_seconds += time.perf_counter() - start
+        return obs
+
+    def state_dict(self) -> State:
+        """Return slots, generator and, where the environments can be saved, their exact state."""
+        return {
+            "rng": dict(self._rng.bit_generator.state),
+            "environment_seconds": self.environment_seconds,
+            "ids": self.ids.copy(),
+            "tasks": None if self.tasks is None else self.tasks.copy(),
+            "returns": self._returns.copy(),
+            "lengths": self._lengths.copy(),
+            "envs": self.envs.get_state() if isinstance(self.envs, Snapshot) else None,
+        }
+
+    def load_state_dict(self, state: State) -> bool:
+        """Continue from `state_dict`; return False if episodes under way are lost and `reset` must follow."""
+        self._rng.bit_generator.state = state["rng"]
+        self.environment_seconds = state["environment_seconds"]
+        self._finished.clear()
+        if not isinstance(self.envs, Snapshot) or state["envs"] is None or state["tasks"] is None:
+            self.ids[:] = -1
+            return False
+        self.ids, self.tasks = state["ids"].copy(), state["tasks"].copy()
+        self._returns, self._lengths = state["returns"].copy(), state["lengths"].copy()
+        self.envs.set_state(state["envs"])
+        return True
+
+    def close(self) -> None:
+        """Close the environments."""
+        self.envs.close()
+
+    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
+        """Return an attribute of the vector environment, once for each slot asked for.
+
+        Raises:
+            AttributeError: if it has none of that name.
+        """
+        return [getattr(self.envs, attr_name)] * len(list(self._get_indices(indices)))
+
+    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
+        """Refuse: environments are changed through tasks alone.
+
+        Raises:
+            AttributeError: always.
+        """
+        raise AttributeError(f"set_attr({attr_name!r}): environments are set through their task, at reset")
+
+    def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> list[Any]:
+        """Refuse: slots of a vector environment have no methods of their own.
+
+        Raises:
+            AttributeError: always.
+        """
+        raise AttributeError(f"env_method({method_name!r}): slots of a vector environment have no methods")
+
+    def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
+        """Return False for each slot: nothing of stable-baselines3's wraps a slot."""
+        return [False] * len(list(self._get_indices(indices)))
+
+    def seed(self, seed: int | None = None) -> Sequence[int | None]:
+        """Do nothing: each episode's seed comes from the constructor's."""
+        return [None] * self.num_envs
+
+
+def _rows(obs: Any, index: Any) -> Any:
+    """Return rows of an observation batch: an array, or a dict or tuple of arrays."""
+    if isinstance(obs, dict):
+        return {name: _rows(part, index) for name, part in obs.items()}
+    if isinstance(obs, tuple):
+        return tuple(_rows(part, index) for part in obs)
+    return np.array(obs[index])

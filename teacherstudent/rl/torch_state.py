@@ -1,0 +1,126 @@
+"""Torch modules, optimisers and generators as plain data, and generators that stay private."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+
+from teacherstudent.types import State, check_names
+
+
+def module_state(module: torch.nn.Module) -> State:
+    """Return parameters and buffers as arrays by name; a copy."""
+    return {name: tensor.detach().cpu().numpy().copy() for name, tensor in module.state_dict().items()}
+
+
+def load_module(module: torch.nn.Module, state: Mapping[str, Any], where: str) -> None:
+    """Copy arrays from `module_state` into the module, in place.
+
+    Raises:
+        ValueError: if names or shapes differ.
+    """
+    own = module.state_dict()
+    check_names(where, list(own), state)
+    with torch.no_grad():
+        for name, tensor in own.items():
+            if tuple(tensor.shape) != state[name].shape:
+                raise ValueError(
+                    f"{where}.{name}: expected shape {tuple(tensor.shape)}, got {state[name].shape}"
+                )
+            tensor.copy_(torch.from_numpy(np.array(state[name])))
+
+
+def optimizer_state(optimizer: torch.optim.Optimizer) -> State:
+    """Return moments and learning rates as plain data; other hyper-parameters belong to the configuration."""
+    state = optimizer.state_dict()
+    moments = {
+        str(index): {
+            key: value.detach().cpu().numpy().copy() if isinstance(value, torch.Tensor) else value
+            for key, value in entry.items()
+        }
+        for index, entry in state["state"].items()
+    }
+    return {"moments": moments, "lr": [float(group["lr"]) for group in state["param_groups"]]}
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
+    """Continue from `optimizer_state` of an optimiser with the same parameter groups."""
+    current = optimizer.state_dict()
+    for group, rate in zip(current["param_groups"], state["lr"], strict=True):
+        group["lr"] = rate
+    current["state"] = {
+        int(index): {
+            key: torch.from_numpy(np.array(value)) if isinstance(value, np.ndarray) else value
+            for key, value in entry.items()
+        }
+        for index, entry in state["moments"].items()
+    }
+    optimizer.load_state_dict(current)
+
+
+class PrivateGenerators:
+    """Private copies of the global generators, for libraries that only draw from the global ones.
+
+    Inside ``with generators.active():`` the global generators of Python, NumPy and torch (CPU, and the current
+    CUDA device) hold this object's states; afterwards the world has its own back.
+
+    Args:
+        seed: all four start from it.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._python = random.Random(seed).getstate()
+        self._numpy: Any = np.random.RandomState(seed % 2**32).get_state()
+        self._torch = torch.Generator().manual_seed(seed).get_state()
+        self._cuda = None
+        if torch.cuda.is_available():
+            self._cuda = torch.Generator("cuda").manual_seed(seed).get_state()
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """Swap the states in, and back out at the end."""
+        outside = self._read()
+        self._write(self._python, self._numpy, self._torch, self._cuda)
+        try:
+            yield
+        finally:
+            self._python, self._numpy, self._torch, self._cuda = self._read()
+            self._write(*outside)
+
+    @staticmethod
+    def _read() -> tuple[Any, Any, torch.Tensor, torch.Tensor | None]:
+        cuda = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
+        return random.getstate(), np.random.get_state(), torch.get_rng_state(), cuda  # noqa: NPY002
+
+    @staticmethod
+    def _write(python: Any, numpy: Any, cpu: torch.Tensor, cuda: torch.Tensor | None) -> None:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
+        torch.set_rng_state(cpu)
+        if cuda is not None:
+            torch.cuda.set_rng_state(cuda)
+
+    def state_dict(self) -> State:
+        """Return the states as plain data."""
+        kind, keys, position, has_gauss, gauss = self._numpy
+        version, words, python_gauss = self._python
+        return {
+            "python": {"version": version, "words": np.array(words, np.int64), "gauss": python_gauss},
+            "numpy": {"kind": kind, "keys": keys.copy(), "rest": [position, has_gauss, gauss]},
+            "torch": self._torch.numpy().copy(),
+            "cuda": None if self._cuda is None else self._cuda.numpy().copy(),
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Continue from `state_dict`."""
+        python, numpy = state["python"], state["numpy"]
+        self._python = (python["version"], tuple(python["words"].tolist()), python["gauss"])
+        self._numpy = (numpy["kind"], numpy["keys"], *numpy["rest"])
+        self._torch = torch.from_numpy(np.array(state["torch"]))
+        if state["cuda"] is not None and torch.cuda.is_available():
+            self._cuda = torch.from_numpy(np.array(state["cuda"]))

@@ -1,0 +1,334 @@
+"""A stable-baselines3 algorithm as a student: each round is one of its own collect and train rounds."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Mapping
+from typing import Any, cast
+
+import gymnasium as gym
+import numpy as np
+import stable_baselines3
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.buffers import ReplayBuffer
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.type_aliases import TrainFreq
+from stable_baselines3.common.utils import LinearSchedule
+from stable_baselines3.common.vec_env import VecNormalize
+
+from teacherstudent.family import RLFamily
+from teacherstudent.registry import STUDENTS
+from teacherstudent.rl import sb3_state
+from teacherstudent.rl.play import play
+from teacherstudent.rl.rollout_signals import SIGNALS, RolloutSignals
+from teacherstudent.rl.task_queue import TaskQueue
+from teacherstudent.rl.task_vec_env import TaskVecEnv
+from teacherstudent.rl.torch_state import PrivateGenerators
+from teacherstudent.types import (
+    Array,
+    Assignment,
+    BoolArray,
+    Granularity,
+    IntArray,
+    Outcomes,
+    Seed,
+    State,
+    seed_sequence,
+)
+
+_FOREVER = 2**62
+
+
+@STUDENTS.register("sb3")
+class SB3Student:
+    """Any stable-baselines3 on- or off-policy algorithm on vectorised environments.
+
+    Tasks wait in a queue and start when a slot's episode ends. How many episodes a round plays is known only
+    afterwards: when the queue runs dry, a task of the latest assignment is played again and its outcome carries
+    the id -1.
+
+    Args:
+        family: whose tasks are played.
+        seed: everything random about the student comes from it.
+        algorithm: a class of stable_baselines3 by name (``"PPO"``, ``"SAC"``) or any ``"module:Class"``.
+        policy: as the algorithm takes it.
+        n_envs: environment slots.
+        processes: over how many processes the slots are spread; 1 is this process.
+        device: as the algorithm takes it; ``"auto"`` is the GPU where there is one.
+        normalize: running normalisation of observations and rewards (``VecNormalize``).
+        budget: the whole run's environment steps, for schedules that depend on progress.
+        options: further arguments of the algorithm. A schedule such as ``learning_rate`` may be
+            ``"linear:3e-4"``, which falls to 0 over the budget; values such as ``"torch.nn:ReLU"`` inside
+            ``policy_kwargs`` are imported.
+
+    Raises:
+        TypeError: if the family has no environments or the algorithm is no stable-baselines3 algorithm.
+        ValueError: if the algorithm is unknown, ``n_envs`` is less than 1, or a schedule has no budget.
+    """
+
+    granularities: frozenset[Granularity] = frozenset({"episode"})
+
+    def __init__(
+        self,
+        family: RLFamily,
+        *,
+        seed: Seed,
+        algorithm: str = "PPO",
+        policy: str = "MlpPolicy",
+        n_envs: int = 8,
+        processes: int = 1,
+        device: str = "auto",
+        normalize: bool = False,
+        budget: float | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        if not isinstance(family, RLFamily):
+            raise TypeError(
+                f"sb3: expected a family with environments (RLFamily), got {type(family).__name__}"
+            )
+        if n_envs < 1:
+            raise ValueError(f"sb3: expected n_envs >= 1, got {n_envs}")
+        model_seed, env_seed, queue_seed = seed_sequence(seed).spawn(3)
+        number = int(model_seed.generate_state(1)[0]) % 2**31
+        kind, resolved = _algorithm(algorithm), _resolve(options or {}, budget)
+        self._family, self._n_envs, self._processes, self._budget = family, n_envs, processes, budget
+        self._generators = PrivateGenerators(number)
+        self._queue = TaskQueue(n_envs, seed=queue_seed)
+        self._test_envs: gym.vector.VectorEnv[Any, Any, Any] | None = None
+        self._callback: Any = None
+        self._counts = {"measure": 0.0, "updates": 0.0}
+        self._envs = TaskVecEnv(
+            family.make_vec(n_envs, processes=processes),
+            self._queue.draw,
+            seed=env_seed,
+            mastered=family.mastered,
+        )
+        wrapped = VecNormalize(self._envs, gamma=resolved.get("gamma", 0.99)) if normalize else self._envs
+        with self._generators.active():
+            self.model = kind(policy, wrapped, seed=number, device=device, verbose=0, **resolved)
+        self.model.set_logger(Logger(folder=None, output_formats=[]))
+        sb3_state.main_optimizer(self.model).register_step_post_hook(self._count_update)
+        self.provides = frozenset({"length"} | ({"success"} if family.mastered is not None else set()))
+        self._signals: RolloutSignals | None = None
+        if isinstance(self.model, OnPolicyAlgorithm):
+            self._signals = RolloutSignals(n_envs, self.model.gamma * self.model.gae_lambda)
+            self.provides |= set(SIGNALS)
+
+    def _count_update(self, *_: Any) -> None:
+        self._counts["updates"] += 1
+
+    def wants(self) -> int:
+        """Return how many tasks keep the queue ahead of the episodes that the next round should finish."""
+        return self._queue.wants()
+
+    def train(self, assignment: Assignment) -> Outcomes:
+        """Run one collect and train round of the algorithm; rows with ``learn`` False are played before it.
+
+        Raises:
+            ValueError: if the very first assignment is empty.
+            EpisodeError: if an environment fails.
+        """
+        parts = []
+        if not assignment.learn.all():
+            parts.append(self._measure(assignment.select(~assignment.learn)))
+        self._queue.put(assignment.select(assignment.learn))
+        with self._generators.active():
+            if self._callback is None:
+                self._begin()
+            finished = self._round()
+        if finished is not None:
+            parts.append(finished)
+        return Outcomes.concatenate(parts) if parts else self._nothing()
+
+    def evaluate(self, tasks: Array, *, seed: int) -> Outcomes:
+        """Play each task once with the greedy policy; the same seed starts the same episodes."""
+        seeds = np.random.SeedSequence(seed).generate_state(len(tasks)).astype(np.int64) % 2**31
+        with PrivateGenerators(seed).active():
+            return self._play(tasks, seeds.tolist(), greedy=True)
+
+    def spent(self) -> Mapping[str, float]:
+        """Return environment steps trained and measured, optimiser steps, seconds in the environments."""
+        return self._counts | {
+            "train": float(self.model.num_timesteps),
+            "environment_seconds": self._envs.environment_seconds,
+        }
+
+    def holds(self) -> IntArray:
+        """Return the ids in the queue and in the slots."""
+        ids = np.concatenate([self._queue.ids, self._envs.ids])
+        return ids[ids >= 0]
+
+    def metrics(self) -> Mapping[str, float]:
+        """Return the algorithm's own log of its last update, and how many episodes repeated a task."""
+        log = {
+            name: float(value)
+            for name, value in self.model.logger.name_to_value.items()
+            if isinstance(value, int | float | np.number)
+        }
+        return log | {"repeated_tasks": float(self._queue.repeated)}
+
+    def state_dict(self) -> State:
+        """Return networks, optimisers, buffers, generators, queue and, where they can be saved, environments.
+
+        Raises:
+            ValueError: if the replay buffer is of a kind whose content is not known.
+        """
+        return {
+            "algorithm": sb3_state.algorithm_state(self.model),
+            "observations": sb3_state.observations(self.model),
+            "envs": self._envs.state_dict(),
+            "queue": self._queue.state_dict(),
+            "generators": self._generators.state_dict(),
+            "signals": None if self._signals is None else self._signals.state_dict(),
+            "counts": dict(self._counts),
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Continue from `state_dict`: exactly if the environments can be saved, else with new episodes."""
+        self._queue.load_state_dict(state["queue"])
+        self._counts.update(state["counts"])
+        with PrivateGenerators(0).active():
+            continues = self._envs.load_state_dict(state["envs"])
+            if continues:
+                sb3_state.load_observations(self.model, state["observations"])
+                self._begin()
+        sb3_state.load_algorithm(self.model, state["algorithm"])
+        if self._signals is not None and continues:
+            self._signals.load_state_dict(state["signals"])
+        self._generators.load_state_dict(state["generators"])
+
+    def close(self) -> None:
+        """Close the environments."""
+        self._envs.close()
+        if self._test_envs is not None:
+            self._test_envs.close()
+
+    def _begin(self) -> None:
+        """Let the algorithm set itself up; it starts the environments unless it has observations already."""
+        total = _FOREVER if self._budget is None else int(self._budget)
+        _, self._callback = self.model._setup_learn(total, None, reset_num_timesteps=False)
+        self.model._total_timesteps = total
+
+    def _round(self) -> Outcomes | None:
+        """Collect and train once, as the algorithm's own ``learn`` does, and return what has finished."""
+        model, env = self.model, self.model.env
+        assert env is not None
+        if isinstance(model, OnPolicyAlgorithm):
+            model.collect_rollouts(env, self._callback, model.rollout_buffer, n_rollout_steps=model.n_steps)
+            finished = self._with_signals(model, self._pop())
+            model._update_current_progress_remaining(model.num_timesteps, model._total_timesteps)
+            model.train()
+            return finished
+        assert isinstance(model, OffPolicyAlgorithm)
+        rollout = model.collect_rollouts(
+            env,
+            train_freq=cast("TrainFreq", model.train_freq),
+            action_noise=model.action_noise,
+            callback=self._callback,
+            learning_starts=model.learning_starts,
+            replay_buffer=cast("ReplayBuffer", model.replay_buffer),
+        )
+        if model.num_timesteps > model.learning_starts:
+            steps = model.gradient_steps if model.gradient_steps >= 0 else rollout.episode_timesteps
+            if steps > 0:
+                model.train(batch_size=model.batch_size, gradient_steps=steps)
+        return self._pop()
+
+    def _pop(self) -> Outcomes | None:
+        finished = self._envs.pop_finished()
+        self._queue.observe(0 if finished is None else len(finished))
+        return finished
+
+    def _with_signals(self, model: OnPolicyAlgorithm, finished: Outcomes | None) -> Outcomes | None:
+        """Add the value signals of the rollout just collected."""
+        assert self._signals is not None
+        assert model._last_episode_starts is not None
+        buffer = model.rollout_buffer
+        values = self._signals.update(buffer.advantages, buffer.episode_starts, model._last_episode_starts)
+        if finished is None:
+            return None
+        return dataclasses.replace(finished, signals={**finished.signals, **values})
+
+    def _measure(self, assignment: Assignment) -> Outcomes:
+        """Play tasks with the exploring policy, without training; value signals are NaN: not measured."""
+        with self._generators.active():
+            seeds = np.random.randint(2**31, size=len(assignment)).tolist()  # noqa: NPY002  # swapped in
+            played = self._play(assignment.tasks, seeds, greedy=False)
+        self._counts["measure"] += float(played.cost.sum())
+        missing = {name: np.full(len(played), np.nan) for name in self.provides - played.signals.keys()}
+        return dataclasses.replace(played, ids=assignment.ids, signals={**played.signals, **missing})
+
+    def _play(self, tasks: Array, seeds: list[int], *, greedy: bool) -> Outcomes:
+        slots = min(self._n_envs, len(tasks))
+        if self._test_envs is None or self._test_envs.num_envs < slots:
+            if self._test_envs is not None:
+                self._test_envs.close()
+            self._test_envs = self._family.make_vec(slots, processes=min(self._processes, slots))
+        normalize = self.model.get_vec_normalize_env()
+        hidden: Any = None
+
+        def act(obs: Any, first: BoolArray) -> Array:
+            nonlocal hidden
+            obs = obs if normalize is None else normalize.normalize_obs(obs)
+            actions, hidden = self.model.predict(obs, hidden, first, deterministic=greedy)
+            return actions
+
+        return play(self._test_envs, act, tasks, seeds, mastered=self._family.mastered)
+
+    def _nothing(self) -> Outcomes:
+        shape = self._family.space.shape or ()
+        none = np.zeros(0)
+        return Outcomes(
+            ids=np.zeros(0, np.int64),
+            tasks=np.zeros((0, *shape), self._family.space.dtype),
+            score=none,
+            cost=none,
+            signals=dict.fromkeys(self.provides, none),
+        )
+
+
+def _algorithm(name: str) -> type[BaseAlgorithm]:
+    """Return a stable-baselines3 algorithm by its name or ``"module:Class"``."""
+    if ":" in name:
+        found = _import(name)
+    else:
+        found = getattr(stable_baselines3, name, None)
+        if found is None:
+            known = [k for k, v in vars(stable_baselines3).items() if _is_algorithm(v)]
+            raise ValueError(f"sb3: expected an algorithm of {sorted(known)} or 'module:Class', got {name!r}")
+    if not _is_algorithm(found):
+        raise TypeError(f"sb3: expected an on- or off-policy algorithm of stable-baselines3, got {name!r}")
+    return cast("type[BaseAlgorithm]", found)
+
+
+def _is_algorithm(thing: Any) -> bool:
+    return isinstance(thing, type) and issubclass(thing, OnPolicyAlgorithm | OffPolicyAlgorithm)
+
+
+def _import(target: str) -> Any:
+    module, _, name = target.partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"sb3: expected an importable 'module:name', got {target!r}: {error}") from error
+
+
+def _resolve(options: Mapping[str, Any], budget: float | None) -> dict[str, Any]:
+    """Turn the strings of plain-data options into schedules and imported objects."""
+    resolved: dict[str, Any] = {}
+    for name, value in options.items():
+        if isinstance(value, str) and value.startswith("linear:"):
+            if budget is None:
+                raise ValueError(f"sb3: {name}={value!r} falls over the budget: expected a budget, got None")
+            resolved[name] = LinearSchedule(float(value.removeprefix("linear:")), 0.0, 1.0)
+        elif name == "policy_kwargs":
+            resolved[name] = {
+                key: _import(part) if isinstance(part, str) and ":" in part else part
+                for key, part in value.items()
+            }
+        else:
+            resolved[name] = value
+    return resolved
