@@ -1,0 +1,163 @@
+"""A control family that is learned in a minute: cart-poles with varied physics, and pushed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.envs.classic_control.cartpole import CartPoleEnv
+from gymnasium.vector import VectorEnv
+from gymnasium.wrappers import TimeLimit
+
+from teacherstudent import spaces
+from teacherstudent.envs.cartpole_physics import CARTPOLE_V1
+from teacherstudent.envs.cartpole_slots import CartPoleSlots
+from teacherstudent.family import RLFamily
+from teacherstudent.process_slots import SnapshotProcessSlots
+from teacherstudent.registry import FAMILIES
+from teacherstudent.task_slots import check_slots
+from teacherstudent.types import Array, generator
+
+MAX_STEPS = 500
+RANGES: Mapping[str, tuple[float, float]] = {
+    "pole_length": (0.2, 2.0),
+    "force": (2.0, 20.0),
+    "gravity": (2.0, 30.0),
+    "push": (0.0, 4.0),
+}
+_HARDER = {"pole_length": -1, "force": -1, "gravity": 1, "push": 1}
+_TEST_TASKS, _TEST_SEED = 50, 4222
+
+
+def task_space(ranges: Mapping[str, tuple[float, float]]) -> spaces.Parameters:
+    """Return the task space of the given ranges.
+
+    Raises:
+        ValueError: if a name is unknown, or a range is empty or reaches values that have no physics.
+    """
+    unknown = sorted(set(ranges) - set(CARTPOLE_V1))
+    if unknown:
+        raise ValueError(f"ranges: expected names among {list(CARTPOLE_V1)}, got {unknown}")
+    space = spaces.Parameters(**ranges)
+    for name, low in zip(space.names, space.low, strict=True):
+        if low < 0 or (low == 0 and name == "pole_length"):
+            raise ValueError(f"ranges: {name}: expected values of at least 0 (a length above 0), got {low}")
+    return space
+
+
+class CartPoleParametersEnv(gym.Env[Array, np.int64]):
+    """One cart-pole that takes its physics by ``reset(options={"task": task})``; no cap on steps of its own.
+
+    Agrees with a slot of the family's vector environment step for step, starts included.
+
+    Args:
+        ranges: what varies, and how far; see `CartPoleParameters`.
+        observe_task: whether the task, scaled to -1..1, is part of the observation.
+        render_mode: "human", "rgb_array" or None.
+    """
+
+    metadata = CartPoleEnv.metadata
+
+    def __init__(
+        self,
+        ranges: Mapping[str, tuple[float, float]] = RANGES,
+        observe_task: bool = True,
+        render_mode: str | None = None,
+    ) -> None:
+        self.task_space = task_space(ranges)
+        self._slot = CartPoleSlots(1, space=self.task_space, observe_task=observe_task)
+        self.observation_space = self._slot.single_observation_space
+        self.action_space = self._slot.single_action_space
+        self.render_mode = render_mode
+        self._seeded = False
+        self._picture: Any = CartPoleEnv(render_mode=render_mode)
+        self.task: Array | None = None
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Array, dict[str, Any]]:
+        """Start an episode on ``options["task"]``, or on a task drawn uniformly if there is none."""
+        super().reset(seed=seed)
+        if seed is None and not self._seeded:
+            seed = int(self.np_random.integers(2**63))
+        self._seeded = True
+        task = (options or {}).get("task")
+        observations, infos = self._slot.reset(
+            seed=[seed], options=None if task is None else {"task": np.asarray(task)[None]}
+        )
+        self.task = infos["task"][0]
+        if self.render_mode == "human":
+            self.render()
+        return observations[0], {"task": self.task}
+
+    def step(self, action: Any) -> tuple[Array, float, bool, bool, dict[str, Any]]:
+        """Push the cart left (0) or right (1)."""
+        observations, rewards, terminated, truncated, _ = self._slot.step(np.array([action]))
+        if self.render_mode == "human":
+            self.render()
+        return observations[0], float(rewards[0]), bool(terminated[0]), bool(truncated[0]), {}
+
+    def render(self) -> Any:
+        """Return or show a frame, drawn by gymnasium's CartPole-v1."""
+        now = self._slot.get_state()
+        self._picture.spec = self.spec
+        self._picture.state = now["state"][0]
+        self._picture.length = now["physics"][0, 0] / 2
+        return self._picture.render()
+
+    def close(self) -> None:
+        """Close the window."""
+        self._picture.close()
+
+
+@FAMILIES.register("cartpole-parameters")
+class CartPoleParameters(RLFamily):
+    """Balance a pole on a cart: length, force, gravity and pushes vary; learned in a minute on a CPU.
+
+    The score is the number of steps that the pole stays up, at most 500; mastered is more than 475, as for
+    CartPole-v1. Hard tasks have short poles, weak carts, strong gravity and strong pushes.
+
+    Args:
+        ranges: what varies and how far, by the names of `CARTPOLE_V1`; the others keep their value there.
+        observe_task: whether the observation ends with the task, scaled to -1..1. True by default: two tasks
+            whose best action differs can look the same in position, angle and speeds, and it is the
+            curriculum, not the guessing of hidden physics, that is studied here.
+    """
+
+    def __init__(
+        self, *, ranges: Mapping[str, tuple[float, float]] = RANGES, observe_task: bool = True
+    ) -> None:
+        self.space: spaces.Parameters = task_space(ranges)
+        self.ranges = {name: (float(low), float(high)) for name, (low, high) in ranges.items()}
+        self.observe_task = bool(observe_task)
+        self.test_set = f"cartpole-parameters/uniform{_TEST_TASKS}_seed{_TEST_SEED}"
+        self.mastered = 475.0
+        self.score_range = (0.0, float(MAX_STEPS))
+        self.difficulty_step = tuple(
+            _HARDER[name] * (high - low) / 30 for name, (low, high) in self.ranges.items()
+        )
+
+    def test_tasks(self) -> Array:
+        """Return the 50 test tasks, ``(50, d)``: uniform draws."""
+        return spaces.sample(self.space, generator(_TEST_SEED), _TEST_TASKS)
+
+    def make_vec(self, n: int, *, processes: int = 1) -> VectorEnv[Any, Any, Any]:
+        """Return ``n`` slots stepped as one batch, or as one batch in each of ``processes`` processes.
+
+        Raises:
+            ValueError: if there is no slot, or fewer slots than processes.
+        """
+        check_slots(n, processes)
+        if processes == 1:
+            return self._group(n)
+        return SnapshotProcessSlots(self._group, n, processes=processes, space=self.space)
+
+    def make_env(self, *, render_mode: str | None = None) -> gym.Env[Any, Any]:
+        """Return one environment, capped at 500 steps."""
+        env = CartPoleParametersEnv(self.ranges, self.observe_task, render_mode)
+        return TimeLimit(env, MAX_STEPS)
+
+    def _group(self, n: int, *, first_slot: int = 0) -> CartPoleSlots:
+        return CartPoleSlots(n, space=self.space, observe_task=self.observe_task, max_steps=MAX_STEPS)

@@ -1,0 +1,74 @@
+"""CartPole-v1's physics with other lengths, forces and gravity, and with pushes; on arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from teacherstudent.types import BoolArray, FloatArray, IntArray
+
+UIntArray = npt.NDArray[np.uint64]
+
+CARTPOLE_V1: Mapping[str, float] = {"pole_length": 1.0, "force": 10.0, "gravity": 9.8, "push": 0.0}
+"""What can vary, with its value in CartPole-v1: full length (m), newtons, m/s^2, m/s of the tip."""
+
+CART_MASS, POLE_MASS = 1.0, 0.1  # kg
+SECONDS_PER_STEP = 0.02
+MAX_ANGLE = 12 * 2 * np.pi / 360  # rad
+MAX_POSITION = 2.4  # m
+START = 0.05  # every coordinate of a start is uniform within +-START
+STEPS_PER_PUSH = 50  # one second
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+def advance(state: FloatArray, right: BoolArray, physics: FloatArray) -> FloatArray:
+    """Return the states after one explicit Euler step of CartPole-v1's equations (Florian 2005).
+
+    Args:
+        state: ``(n, 4)``: position, velocity, angle from upright, angular velocity.
+        right: ``(n,)``: whether the force pushes the cart to the right.
+        physics: ``(n, 4)``, columns as in `CARTPOLE_V1`.
+    """
+    velocity, angle, spin = state[:, 1], state[:, 2], state[:, 3]
+    half, gravity = physics[:, 0] / 2, physics[:, 2]
+    force = np.where(right, physics[:, 1], -physics[:, 1])
+    cos, sin = np.cos(angle), np.sin(angle)
+    total, moment = CART_MASS + POLE_MASS, POLE_MASS * half
+    thrust = (force + moment * np.square(spin) * sin) / total
+    spin_rate = (gravity * sin - cos * thrust) / (half * (4.0 / 3.0 - POLE_MASS * np.square(cos) / total))
+    acceleration = thrust - moment * spin_rate * cos / total
+    rates = np.stack([velocity, acceleration, spin, spin_rate], axis=1)
+    return np.asarray(state + SECONDS_PER_STEP * rates)
+
+
+def push(state: FloatArray, to_right: BoolArray, physics: FloatArray) -> FloatArray:
+    """Return the states after something hit the poles: each tip gains ``push`` m/s to one side."""
+    pushed = state.copy()
+    pushed[:, 3] += np.where(to_right, physics[:, 3], -physics[:, 3]) / physics[:, 0]
+    return pushed
+
+
+def failed(state: FloatArray) -> BoolArray:
+    """Return ``(n,)``: which carts have left the track or whose pole has fallen."""
+    return (np.abs(state[:, 0]) > MAX_POSITION) | (np.abs(state[:, 2]) > MAX_ANGLE)
+
+
+def uniform(seeds: UIntArray, episodes: IntArray, draws: IntArray) -> FloatArray:
+    """Return one number in [0, 1) for each seed, episode and draw; equal arguments give equal numbers.
+
+    A counter-based generator: splitmix64's finaliser over the three, one after the other.
+    """
+    with np.errstate(over="ignore"):  # wrapping is what a hash is made of
+        bits = seeds
+        for counter in (episodes, draws):
+            bits = _mix(bits + _GOLDEN * (counter.astype(np.uint64) + np.uint64(1)))
+    return np.asarray((bits >> np.uint64(11)) * 2.0**-53)
+
+
+def _mix(bits: UIntArray) -> UIntArray:
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return bits ^ (bits >> np.uint64(31))

@@ -1,0 +1,250 @@
+"""Any gymnasium environment that takes ``reset(options={"task": task})`` as a family of tasks."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, cast
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+from gymnasium.spaces import Discrete
+from gymnasium.vector import VectorEnv
+from gymnasium.wrappers import TimeLimit
+
+from teacherstudent import spaces
+from teacherstudent.env_probe import probe
+from teacherstudent.family import RLFamily
+from teacherstudent.process_slots import ProcessSlots
+from teacherstudent.task_slots import TaskSlots, check_slots
+from teacherstudent.types import Array, generator
+
+Env = gym.Env[Any, Any]
+
+TEST_TASKS = 50
+"""Number of test tasks that `family_from_gymnasium` draws by default."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnvMaker:
+    """Builds one environment: a registered id, ``"module:Class"``, or a class or function.
+
+    Attributes:
+        target: what is built.
+        options: keyword arguments of the target.
+        max_episode_steps: cap that truncates an episode; None leaves the target's own.
+    """
+
+    target: str | Callable[..., Env]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    max_episode_steps: int | None = None
+
+    def __call__(self, *, render_mode: str | None = None) -> Env:
+        """Return a new environment."""
+        options = dict(self.options) | ({} if render_mode is None else {"render_mode": render_mode})
+        target = _find(self.target)
+        if isinstance(target, str):
+            cap = {} if self.max_episode_steps is None else {"max_episode_steps": self.max_episode_steps}
+            return gym.make(target, disable_env_checker=True, **cap, **options)
+        env = target(**options)
+        if not isinstance(env, gym.Env):
+            raise TypeError(f"environment: expected {self.name} to return a gymnasium.Env, got {env!r}")
+        return env if self.max_episode_steps is None else TimeLimit(env, self.max_episode_steps)
+
+    @property
+    def name(self) -> str:
+        """The target's name."""
+        return (
+            self.target
+            if isinstance(self.target, str)
+            else getattr(self.target, "__name__", repr(self.target))
+        )
+
+
+class GymnasiumFamily(RLFamily):
+    """Tasks of one gymnasium environment; `family_from_gymnasium` checks the arguments and builds it.
+
+    Attributes:
+        name: name of the family.
+        make: builds one environment.
+
+    Args:
+        make: builds one environment.
+        name: name of the family.
+        space: the task space.
+        test_tasks: ``(m, *space.shape)``.
+        test_set: name of the test tasks.
+        mastered, score_range, difficulty_step: as in `Family`.
+    """
+
+    def __init__(
+        self,
+        make: EnvMaker,
+        *,
+        name: str,
+        space: gym.Space[Any],
+        test_tasks: Array,
+        test_set: str,
+        mastered: float | None = None,
+        score_range: tuple[float, float] | None = None,
+        difficulty_step: tuple[float, ...] | None = None,
+    ) -> None:
+        self.make = make
+        self.name = name
+        self.space = space
+        self.test_set = test_set
+        self.mastered = mastered
+        self.score_range = score_range
+        self.difficulty_step = difficulty_step
+        self._test_tasks = spaces.check_tasks(space, test_tasks, "test_tasks").copy()
+
+    def test_tasks(self) -> Array:
+        """Return the fixed test tasks, ``(m, *space.shape)``; a copy."""
+        return self._test_tasks.copy()
+
+    def make_vec(self, n: int, *, processes: int = 1) -> VectorEnv[Any, Any, Any]:
+        """Return ``n`` slots, spread over ``processes`` processes if that is more than 1.
+
+        Raises:
+            ValueError: if there is no slot, or fewer slots than processes.
+        """
+        check_slots(n, processes)
+        group = partial(TaskSlots, self.make, space=self.space)
+        if processes == 1:
+            return group(n)
+        return ProcessSlots(group, n, processes=processes, space=self.space)
+
+    def make_env(self, *, render_mode: str | None = None) -> Env:
+        """Return one environment that takes ``reset(options={"task": task})``."""
+        return self.make(render_mode=render_mode)
+
+
+def family_from_gymnasium(
+    environment: str | Callable[..., Env],
+    *,
+    space: gym.Space[Any] | None = None,
+    mastered: float | None = None,
+    score_range: tuple[float, float] | None = None,
+    difficulty_step: tuple[float, ...] | None = None,
+    test_tasks: int | npt.ArrayLike = TEST_TASKS,
+    test_seed: int = 4222,
+    name: str | None = None,
+    env_options: Mapping[str, Any] | None = None,
+    max_episode_steps: int | None = None,
+) -> GymnasiumFamily:
+    """Return the family of an environment that takes its task by ``reset(options={"task": task})``.
+
+    One environment is built and reset on one task. Refused are environments whose ``reset`` takes no
+    ``options`` or never looks at ``options["task"]``, and those whose ``info["task"]`` or
+    ``env.unwrapped.task`` shows another task afterwards. What an environment does with a task that it has
+    read cannot be checked here; `teacherstudent.testing.check_family` plays some.
+
+    Args:
+        environment: a registered id, ``"module:Class"``, or a class or function that returns an environment.
+            For slots in other processes it must be importable there or picklable by cloudpickle.
+        space: the task space; None takes the environment's attribute ``task_space``.
+        mastered: a task counts as mastered when its return is above this.
+        score_range: the returns between which teachers may scale.
+        difficulty_step: ``(d,)``: the direction and stride in which tasks get harder, in task units.
+        test_tasks: the test tasks, ``(m, *space.shape)``, or how many are drawn uniformly with ``test_seed``
+            (of a ``Discrete`` space with no more tasks than that: each once).
+        test_seed: seed of the test tasks.
+        name: name of the family; by default the environment's.
+        env_options: keyword arguments for the environment.
+        max_episode_steps: cap that truncates an episode; None leaves the environment's own.
+
+    Raises:
+        ValueError: if the environment cannot be built, ignores its task, or an argument is out of range.
+        TypeError: if the space is of no known kind, or an argument is of the wrong type.
+    """
+    if max_episode_steps is not None and max_episode_steps < 1:
+        raise ValueError(f"max_episode_steps: expected at least 1, got {max_episode_steps}")
+    make = EnvMaker(target=environment, options=dict(env_options or {}), max_episode_steps=max_episode_steps)
+    env = _build(make)
+    try:
+        space = _task_space(env, make.name) if space is None else space
+        spaces.check_space(space)
+        _check_range(score_range)
+        _check_step(difficulty_step, space)
+        probe(env, make.name, space)
+    finally:
+        env.close()
+    name = make.name if name is None else name
+    tasks, suffix = _test_tasks(space, test_tasks, test_seed)
+    return GymnasiumFamily(
+        make,
+        name=name,
+        space=space,
+        test_tasks=tasks,
+        test_set=f"{name}/{suffix}",
+        mastered=None if mastered is None else float(mastered),
+        score_range=score_range,
+        difficulty_step=difficulty_step,
+    )
+
+
+def _find(target: str | Callable[..., Env]) -> str | Callable[..., Env]:
+    """Return the class or function of ``"module:attribute"``; ids (also ``"module:Id-v0"``) as they are."""
+    if isinstance(target, str) and target.count(":") == 1:
+        module, _, attribute = target.partition(":")
+        found = getattr(importlib.import_module(module), attribute, None)
+        if callable(found):
+            return cast("Callable[..., Env]", found)
+    return target
+
+
+def _build(make: EnvMaker) -> Env:
+    if not (isinstance(make.target, str) or callable(make.target)):
+        raise TypeError(f"environment: expected an id, 'module:Class' or a callable, got {make.target!r}")
+    try:
+        return make()
+    except TypeError:
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"environment: expected {make.name!r} to be built with options {dict(make.options)}, got "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
+def _task_space(env: Env, name: str) -> gym.Space[Any]:
+    try:
+        space: gym.Space[Any] = env.get_wrapper_attr("task_space")
+    except AttributeError:
+        raise ValueError(
+            f"space: expected a task space, as {name} has no attribute task_space; got None"
+        ) from None
+    return space
+
+
+def _check_range(score_range: tuple[float, float] | None) -> None:
+    if score_range is None:
+        return
+    low, high = score_range
+    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+        raise ValueError(f"score_range: expected finite low < high, got {score_range}")
+
+
+def _check_step(step: tuple[float, ...] | None, space: gym.Space[Any]) -> None:
+    size = int(np.prod(space.shape or ()))
+    if step is not None and (np.shape(step) != (size,) or not np.isfinite(step).all()):
+        raise ValueError(
+            f"difficulty_step: expected {size} finite numbers, one for each dimension, got {step}"
+        )
+
+
+def _test_tasks(space: gym.Space[Any], tasks: int | npt.ArrayLike, seed: int) -> tuple[Array, str]:
+    """Return the test tasks and a name for them."""
+    if not isinstance(tasks, int | np.integer) or isinstance(tasks, bool):
+        given = spaces.check_tasks(space, tasks, "test_tasks")
+        if len(given) == 0:
+            raise ValueError("test_tasks: expected at least one task, got none")
+        return given, f"given{len(given)}"
+    if tasks < 1:
+        raise ValueError(f"test_tasks: expected at least one task, got {tasks}")
+    if isinstance(space, Discrete) and space.n <= tasks:
+        return np.arange(space.start, space.start + space.n), "all"
+    return spaces.sample(space, generator(seed), int(tasks)), f"uniform{tasks}_seed{seed}"

@@ -1,0 +1,22 @@
+"""The names under which `gymnasium.make` finds the environments of this package."""
+
+from __future__ import annotations
+
+import gymnasium as gym
+
+_ENVIRONMENTS = {
+    "teacherstudent/StumpTracks-v0": ("teacherstudent.envs.stump_tracks:StumpTracksEnv", 2000),
+    "teacherstudent/HexagonTracks-v0": ("teacherstudent.envs.hexagon_tracks:HexagonTracksEnv", 2000),
+    "teacherstudent/StumpSequence-v0": ("teacherstudent.envs.stump_sequence:StumpSequenceEnv", 2000),
+    "teacherstudent/CartPoleParameters-v0": (
+        "teacherstudent.envs.cartpole_parameters:CartPoleParametersEnv",
+        500,
+    ),
+}
+
+
+def register_environments() -> None:
+    """Register the environments with gymnasium; nothing is imported until one is made. Safe to call twice."""
+    for name, (entry_point, max_episode_steps) in _ENVIRONMENTS.items():
+        if name not in gym.registry:
+            gym.register(name, entry_point=entry_point, max_episode_steps=max_episode_steps)

@@ -1,0 +1,256 @@
+"""A vector environment made of single gymnasium environments, in which every slot plays its own task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.spaces import Box
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
+
+from teacherstudent import spaces
+from teacherstudent.types import Array, BoolArray
+
+Env = gym.Env[Any, Any]
+Step = tuple[Any, Array, BoolArray, BoolArray, dict[str, Any]]
+SlotSeeds = int | Sequence[int | None] | None
+
+
+class TaskError(RuntimeError):
+    """An environment failed on a task; the message names the slot, the task and the cause."""
+
+
+def slot_seeds(seed: SlotSeeds, n: int) -> list[int | None]:
+    """Return one seed for each of ``n`` slots, as gymnasium does: an integer s means s, s + 1, ...
+
+    Raises:
+        ValueError: if a list is of another length or a seed is negative.
+        TypeError: if a seed is neither an integer nor None.
+    """
+    if seed is None:
+        return [None] * n
+    if isinstance(seed, int | np.integer) and not isinstance(seed, bool):
+        seed = [int(seed) + i for i in range(n)]
+    if not isinstance(seed, Sequence | np.ndarray):
+        raise TypeError(f"seed: expected None, an integer or a list of {n} seeds, got {seed!r}")
+    seeds = list(seed)
+    if len(seeds) != n:
+        raise ValueError(f"seed: expected {n} seeds, one for each slot, got {len(seeds)}")
+    for i, one in enumerate(seeds):
+        if one is not None and (isinstance(one, bool) or not isinstance(one, int | np.integer)):
+            raise TypeError(f"seed: slot {i}: expected an integer or None, got {one!r}")
+        if one is not None and one < 0:
+            raise ValueError(f"seed: slot {i}: expected at least 0, got {one}")
+    return [None if one is None else int(one) for one in seeds]
+
+
+def slot_mask(options: dict[str, Any], n: int) -> BoolArray:
+    """Return which slots ``options["reset_mask"]`` starts, ``(n,)``: all, if there is no mask.
+
+    Raises:
+        ValueError: if the mask is of another shape or selects nothing.
+        TypeError: if it is not boolean.
+    """
+    if "reset_mask" not in options:
+        return np.ones(n, np.bool_)
+    mask = np.asarray(options["reset_mask"])
+    if mask.dtype != np.bool_:
+        raise TypeError(f"reset_mask: expected booleans, got dtype {mask.dtype}")
+    if mask.shape != (n,):
+        raise ValueError(f"reset_mask: expected shape ({n},), one value for each slot, got {mask.shape}")
+    if not mask.any():
+        raise ValueError("reset_mask: expected at least one slot to start, got none")
+    return mask
+
+
+def slot_tasks(space: gym.Space[Any], options: dict[str, Any], mask: BoolArray) -> Array | None:
+    """Return ``options["task"]`` as ``(n, *space.shape)``, rows of ``mask`` checked; None if not given.
+
+    Raises:
+        ValueError: if the shape is wrong, or a task that is to start lies outside the space.
+    """
+    if options.get("task") is None:
+        return None
+    tasks = np.asarray(options["task"])
+    if tasks.shape != (len(mask), *(space.shape or ())):
+        expected = ", ".join(map(str, (len(mask), *(space.shape or ()))))
+        raise ValueError(f"task: expected shape ({expected}), one task for each slot, got {tasks.shape}")
+    rows = np.flatnonzero(mask)
+    inside = spaces.contains_each(space, tasks[rows])
+    if not inside.all():
+        slot = int(rows[~inside][0])
+        raise ValueError(f"task: slot {slot}: expected a task in {space}, got {tasks[slot].tolist()}")
+    checked = np.zeros(tasks.shape, space.dtype)
+    checked[rows] = spaces.check_tasks(space, tasks[rows], "task")
+    return checked
+
+
+def check_slots(n: int, processes: int) -> None:
+    """Raise ValueError unless ``n`` slots can be spread over ``processes`` processes."""
+    if n < 1:
+        raise ValueError(f"n: expected at least 1 slot, got {n}")
+    if not 1 <= processes <= n:
+        raise ValueError(f"processes: expected 1 to n = {n}, got {processes}")
+
+
+def check_live(done: BoolArray) -> None:
+    """Raise RuntimeError if a slot that is to be stepped has no episode in flight."""
+    if done.any():
+        raise RuntimeError(
+            f"step: slots {np.flatnonzero(done).tolist()} have no episode: reset them first (reset_mask)"
+        )
+
+
+class TaskSlots(VectorEnv[Any, Any, Any]):
+    """Steps ``n`` environments one after the other in this process; autoreset is disabled.
+
+    ``reset(seed=..., options={"reset_mask": mask, "task": tasks})`` starts ``tasks[i]`` in every slot ``i``
+    of the mask by ``env.reset(seed=..., options={"task": tasks[i]})``; other options are passed on.
+
+    Args:
+        make: returns one environment.
+        n: number of slots.
+        space: the task space; tasks outside are refused.
+        first_slot: number of the first slot in messages, for a group that is a part of more.
+
+    Raises:
+        TaskError: from `reset` and `step`, if an environment raises or returns something not finite.
+    """
+
+    def __init__(
+        self, make: Callable[[], Env], n: int, *, space: gym.Space[Any], first_slot: int = 0
+    ) -> None:
+        check_slots(n, 1)
+        self.num_envs = n
+        self.envs: list[Env] = [make() for _ in range(n)]
+        self.task_space: Final = space
+        self.single_observation_space = self.envs[0].observation_space
+        self.single_action_space = self.envs[0].action_space
+        self.observation_space = batch_space(self.single_observation_space, n)
+        self.action_space = batch_space(self.single_action_space, n)
+        self.metadata = dict(self.envs[0].metadata) | {"autoreset_mode": AutoresetMode.DISABLED}
+        self.render_mode = self.envs[0].render_mode
+        self._first = first_slot
+        self._tasks: list[Any] = [None] * n
+        self._done = np.ones(n, np.bool_)
+        self._batch = _Batch(self.single_observation_space, n)
+
+    def reset(
+        self, *, seed: SlotSeeds = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Start an episode in every slot of the mask (all without one), each on its own task."""
+        options = dict(options or {})
+        seeds = slot_seeds(seed, self.num_envs)
+        mask = slot_mask(options, self.num_envs)
+        tasks = slot_tasks(self.task_space, options, mask)
+        shared = {name: value for name, value in options.items() if name not in ("reset_mask", "task")}
+        infos: dict[str, Any] = {}
+        for i in np.flatnonzero(mask).tolist():
+            own = shared if tasks is None else shared | {"task": tasks[i].copy()}
+            self._tasks[i] = None if tasks is None else tasks[i]
+            self._done[i] = True
+            try:
+                observation, info = self.envs[i].reset(seed=seeds[i], options=own or None)
+                self._batch.put(i, observation)
+                infos = self._add_info(infos, info, i)
+            except Exception as error:
+                raise self._fault(i, "reset", error) from error
+            self._done[i] = False
+        self._check_finite("reset", mask)
+        return self._batch.get(), infos
+
+    def step(self, actions: Any) -> Step:
+        """Step every slot; every slot must have an episode in flight."""
+        check_live(self._done)
+        rewards = np.zeros(self.num_envs)
+        terminated, truncated = np.zeros((2, self.num_envs), np.bool_)
+        infos: dict[str, Any] = {}
+        for i, action in enumerate(iterate(self.action_space, actions)):
+            try:
+                observation, rewards[i], terminated[i], truncated[i], info = self.envs[i].step(action)
+                self._batch.put(i, observation)
+                if info:
+                    infos = self._add_info(infos, info, i)
+            except Exception as error:
+                raise self._fault(i, "step", error) from error
+        self._check_finite("step", ~self._done, rewards)
+        self._done = terminated | truncated
+        return self._batch.get(), rewards, terminated, truncated, infos
+
+    def render(self) -> tuple[Any, ...]:
+        """Return one frame for each slot."""
+        return tuple(env.render() for env in self.envs)
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Close the environments."""
+        for env in self.envs:
+            env.close()
+
+    def _check_finite(self, where: str, slots: BoolArray, rewards: Array | None = None) -> None:
+        if rewards is not None and not np.isfinite(rewards).all():
+            i = int(np.flatnonzero(~np.isfinite(rewards))[0])
+            raise TaskError(f"{self._name(i)}: {where}: expected a finite reward, got {rewards[i]}")
+        finite = self._batch.finite()
+        if not finite.all() and (slots & ~finite).any():
+            i = int(np.flatnonzero(slots & ~finite)[0])
+            raise TaskError(
+                f"{self._name(i)}: {where}: expected a finite observation, got {self._batch.row(i)}"
+            )
+
+    def _fault(self, i: int, where: str, error: Exception) -> TaskError:
+        return TaskError(f"{self._name(i)}: {where} raised {type(error).__name__}: {error}")
+
+    def _name(self, i: int) -> str:
+        task = self._tasks[i]
+        return f"slot {self._first + i}, task {'(its own)' if task is None else task.tolist()}"
+
+
+class _Batch:
+    """Collects one observation for each slot; arrays are written in place, others joined on `get`."""
+
+    def __init__(self, space: gym.Space[Any], n: int) -> None:
+        self._space = space
+        self._out: Any = create_empty_array(space, n=n, fn=np.zeros)
+        self._in_place = isinstance(self._out, np.ndarray) and space.shape == self._out.shape[1:]
+        self._rows: list[Any] = [] if self._in_place else list(iterate(batch_space(space, n), self._out))
+        self._floats = isinstance(space, Box) and np.issubdtype(space.dtype, np.floating)
+        self._n = n
+
+    def put(self, i: int, observation: Any) -> None:
+        if not self._in_place:
+            self._rows[i] = observation
+        elif np.shape(observation) != self._space.shape:
+            raise ValueError(
+                f"expected an observation of shape {self._space.shape}, got {np.shape(observation)}"
+            )
+        else:
+            self._out[i] = observation
+
+    def get(self) -> Any:
+        if self._in_place:
+            return self._out.copy()
+        empty: Any = create_empty_array(self._space, n=self._n, fn=np.zeros)
+        return concatenate(self._space, self._rows, empty)
+
+    def row(self, i: int) -> Any:
+        return self._out[i].tolist() if self._in_place else self._rows[i]
+
+    def finite(self) -> BoolArray:
+        """Return ``(n,)``: which slots' observations are finite, however nested."""
+        if self._in_place:
+            if not self._floats:
+                return np.ones(self._n, np.bool_)
+            return np.asarray(np.isfinite(self._out.reshape(self._n, -1)).all(axis=1))
+        return np.array([_finite(row) for row in self._rows], np.bool_)
+
+
+def _finite(observation: Any) -> bool:
+    if isinstance(observation, dict):
+        return all(_finite(part) for part in observation.values())
+    if isinstance(observation, tuple | list):
+        return all(_finite(part) for part in observation)
+    values = np.asarray(observation)
+    return values.dtype.kind != "f" or bool(np.isfinite(values).all())
