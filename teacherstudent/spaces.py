@@ -174,7 +174,7 @@ def contains_each(space: gym.Space[Any], tasks: Array) -> BoolArray:
     """Return ``(n,)`` bool: which tasks lie in the space."""
     if isinstance(space, Box):
         inside = (tasks >= space.low) & (tasks <= space.high)
-        return np.asarray(inside.reshape(len(tasks), -1).all(axis=1))
+        return np.asarray(inside.all(axis=tuple(range(1, inside.ndim))))
     if isinstance(space, Discrete):
         return np.asarray((tasks >= space.start) & (tasks < space.start + space.n))
     if isinstance(space, Levels):

@@ -1,0 +1,137 @@
+"""What every student must do: run `check_student` on yours."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from teacherstudent import checkpoint, spaces
+from teacherstudent.family import Family
+from teacherstudent.student import COUNTERS, Student
+from teacherstudent.types import Assignment, Outcomes, generator
+
+Factory = Callable[[int], Student]
+"""Makes a fresh student from a seed."""
+
+
+def check_student(factory: Factory, family: Family, *, rounds: int = 4, exact: bool = True) -> None:
+    """Check a student against the contract of `teacherstudent.student.Student`.
+
+    Checked: outcomes carry issued ids at most once, tasks as they were assigned, every promised signal, finite
+    scores, and costs that add up to what `spent` says; training is reproducible by the seed and leaves the
+    global generators alone; evaluation is in order, repeatable, trains nothing and disturbs nothing; a saved
+    student continues as if it had not stopped.
+
+    Args:
+        factory: makes the student; called several times.
+        family: the family that its students are made for.
+        rounds: how many rounds each check trains.
+        exact: whether a resumed student continues bit for bit; False for environments without snapshots,
+            where only the absence of errors and of repeated ids is checked.
+
+    Raises:
+        AssertionError: with a sentence that names the broken rule.
+    """
+    student = factory(0)
+    assert isinstance(student, Student), f"expected all members of the Student protocol, got {type(student)}"
+    driver = _Driver(student, family)
+    world = np.random.get_state()[1].copy()  # type: ignore[index,union-attr]  # noqa: NPY002
+    history = [driver.round() for _ in range(rounds)]
+    after = np.random.get_state()[1]  # type: ignore[index]  # noqa: NPY002
+    assert np.array_equal(world, after), "train must not draw from NumPy's global generator"
+    again = _Driver(factory(0), family)
+    for k, outcomes in enumerate(history):
+        _same(again.round(), outcomes, f"two students of one seed must agree, but differ in round {k}")
+    _check_evaluation(again, family, driver)
+    _check_resume(factory, family, driver, exact=exact)
+    for used in (student, again.student):
+        used.close()
+
+
+class _Driver:
+    """Feeds a student with tasks of its own seed and checks what comes back."""
+
+    def __init__(self, student: Student, family: Family) -> None:
+        self.student = student
+        self._space = family.space
+        self._rng = generator(7)
+        self._next = 0
+        self._open: dict[int, Any] = {}
+
+    def round(self) -> Outcomes:
+        wanted = self.student.wants()
+        assert wanted >= 0, f"wants() must be at least 0, got {wanted}"
+        ids = np.arange(self._next, self._next + wanted)
+        tasks = spaces.sample(self._space, self._rng, wanted)
+        self._next += wanted
+        self._open |= dict(zip(ids.tolist(), tasks, strict=True))
+        before = dict(self.student.spent())
+        outcomes = self.student.train(Assignment(ids=ids, tasks=tasks))
+        after = self.student.spent()
+        assert set(after) <= set(COUNTERS), f"spent() must have keys of {COUNTERS}, got {sorted(after)}"
+        for name, value in before.items():
+            assert after[name] >= value, f"spent()[{name!r}] must not fall, went from {value} to {after[name]}"
+        self._check(outcomes)
+        held = self.student.holds()
+        assert len(set(held.tolist())) == len(held), f"holds() must not repeat ids, got {held}"
+        assert set(held.tolist()) <= set(self._open), "holds() must only name tasks that were not reported yet"
+        return outcomes
+
+    def _check(self, outcomes: Outcomes) -> None:
+        missing = self.student.provides - outcomes.signals.keys()
+        assert not missing, f"outcomes must carry every promised signal, lack {sorted(missing)}"
+        assert np.isfinite(outcomes.score).all(), "scores must be finite"
+        assert (outcomes.cost >= 0).all(), "costs must be at least 0"
+        spaces.check_tasks(self._space, outcomes.tasks, "outcomes")
+        for number, task in zip(outcomes.ids.tolist(), outcomes.tasks, strict=True):
+            if number == -1:
+                continue
+            assert number in self._open, f"id {number} was never assigned or was reported twice"
+            assert np.array_equal(self._open.pop(number), task), f"id {number} came back with another task"
+
+
+def _check_evaluation(driver: _Driver, family: Family, untouched: _Driver) -> None:
+    tasks = family.test_tasks()[:7]
+    first = driver.student.evaluate(tasks, seed=3)
+    assert np.array_equal(first.tasks, tasks), "evaluate must keep the order of the tasks"
+    assert (first.ids == -1).all(), "evaluate must report the id -1"
+    before = dict(driver.student.spent())
+    _same(driver.student.evaluate(tasks, seed=3), first, "evaluate must be repeatable by its seed")
+    for name in ("train", "measure", "updates"):
+        assert driver.student.spent().get(name) == before.get(name), f"evaluate must not spend {name!r}"
+    _same(driver.round(), untouched.round(), "evaluate must not disturb training")
+
+
+def _check_resume(factory: Factory, family: Family, driver: _Driver, *, exact: bool) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "student.npz"
+        checkpoint.save(path, driver.student.state_dict())
+        state = checkpoint.load(path)
+    resumed = _Driver(factory(1), family)
+    resumed.student.load_state_dict(state)
+    resumed._rng.bit_generator.state = driver._rng.bit_generator.state
+    resumed._next = driver._next
+    resumed._open = dict(driver._open)
+    for name, value in driver.student.spent().items():
+        assert resumed.student.spent().get(name) == value, f"a resumed student must keep spent()[{name!r}]"
+    for _ in range(2):
+        outcomes = resumed.round()
+        if exact:
+            _same(outcomes, driver.round(), "a resumed student must continue bit for bit")
+    if exact:
+        tasks = family.test_tasks()[:3]
+        found, expected = (d.student.evaluate(tasks, seed=0) for d in (resumed, driver))
+        _same(found, expected, "a resumed student must evaluate as the one that went on")
+    resumed.student.close()
+
+
+def _same(found: Outcomes, expected: Outcomes, rule: str) -> None:
+    for name in ("ids", "tasks", "score", "cost"):
+        assert np.array_equal(getattr(found, name), getattr(expected, name)), f"{rule}: {name} differ"
+    for name, values in expected.signals.items():
+        equal = np.array_equal(found.signals[name], values, equal_nan=values.dtype.kind == "f")
+        assert equal, f"{rule}: signal {name!r} differs"

@@ -1,0 +1,192 @@
+import numpy as np
+import pytest
+import torch
+from gymnasium import Env
+from gymnasium.spaces import Box, Discrete
+
+from teacherstudent import envs
+from teacherstudent.gymnasium_family import family_from_gymnasium
+from teacherstudent.spaces import Parameters
+from teacherstudent.students.sb3 import SB3Student
+from teacherstudent.testing.students import check_student
+from teacherstudent.types import Assignment
+
+SMALL = {
+    "PPO": {"n_steps": 32, "batch_size": 64, "n_epochs": 2},
+    "A2C": {"n_steps": 16},
+    "DQN": {"learning_starts": 20, "batch_size": 16, "train_freq": 8, "buffer_size": 500},
+}
+
+
+class Reach(Env):
+    """Reach a goal on a line; no snapshots, continuous actions."""
+
+    observation_space = Box(-10, 10, (2,), np.float32)
+    action_space = Box(-1, 1, (1,), np.float32)
+    task_space = Parameters(goal=(-3, 3))
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.task = np.asarray(options["task"])
+        self.x, self.t = 0.0, 0
+        return self._obs(), {"task": self.task}
+
+    def _obs(self):
+        return np.array([self.x, self.task[0]], np.float32)
+
+    def step(self, action):
+        self.x = float(np.clip(self.x + action[0], -5, 5))
+        self.t += 1
+        distance = abs(self.x - self.task[0])
+        return self._obs(), -distance, distance < 0.3, self.t >= 15, {"is_success": distance < 0.3}
+
+
+@pytest.fixture(scope="module")
+def cartpole():
+    return envs.make("cartpole-parameters")
+
+
+def reach(**options):
+    return family_from_gymnasium(Reach, test_tasks=8, **options)
+
+
+def assign(student, family, *, first=0, learn=True):
+    n = max(student.wants(), 1)
+    tasks = family.test_tasks()[np.arange(n) % len(family.test_tasks())]
+    return Assignment(ids=np.arange(first, first + n), tasks=tasks, learn=np.full(n, learn))
+
+
+@pytest.mark.parametrize("algorithm", SMALL)
+def test_contract_with_exact_resume(cartpole, algorithm):
+    def make(seed):
+        return SB3Student(cartpole, seed=seed, algorithm=algorithm, n_envs=4, options=SMALL[algorithm])
+
+    check_student(make, cartpole)
+
+
+def test_contract_with_normalisation(cartpole):
+    def make(seed):
+        return SB3Student(cartpole, seed=seed, n_envs=4, normalize=True, options=SMALL["PPO"])
+
+    check_student(make, cartpole)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "options"),
+    [
+        ("SAC", {"learning_starts": 20, "batch_size": 16, "train_freq": 4, "buffer_size": 300}),
+        ("TD3", {"learning_starts": 20, "batch_size": 16, "train_freq": 4, "buffer_size": 300}),
+        ("PPO", {**SMALL["PPO"], "use_sde": True}),
+    ],
+)
+def test_contract_without_snapshots(algorithm, options):
+    family = reach()
+    check_student(
+        lambda seed: SB3Student(family, seed=seed, algorithm=algorithm, n_envs=3, options=options),
+        family,
+        exact=False,
+    )
+
+
+def test_off_policy_state_holds_networks_optimisers_entropy_and_replay_buffer():
+    family = reach()
+    options = {"learning_starts": 20, "batch_size": 16, "train_freq": 4, "buffer_size": 300}
+    student = SB3Student(family, seed=0, algorithm="SAC", n_envs=2, options=options)
+    for k in range(10):
+        student.train(assign(student, family, first=100 * k))
+    other = SB3Student(family, seed=5, algorithm="SAC", n_envs=2, options=options)
+    other.load_state_dict(student.state_dict())
+    assert other.model.replay_buffer.pos == student.model.replay_buffer.pos > 10
+    np.testing.assert_array_equal(
+        other.model.replay_buffer.observations, student.model.replay_buffer.observations
+    )
+    assert torch.equal(other.model.log_ent_coef, student.model.log_ent_coef)
+    mine, theirs = student.model.critic.optimizer.state_dict(), other.model.critic.optimizer.state_dict()
+    assert torch.equal(mine["state"][0]["exp_avg"], theirs["state"][0]["exp_avg"])
+    assert len(other.holds()) == len(student._queue)  # what was in the slots is lost and says so
+    assert len(student.holds()) == len(student._queue) + 2
+
+
+def test_queue_runs_dry_and_repeats_are_marked():
+    family = reach(mastered=-1.0)
+    student = SB3Student(family, seed=0, n_envs=2, options={"n_steps": 64, "batch_size": 64})
+    outcomes = student.train(assign(student, family))  # 4 tasks, but about 8 episodes fit into the round
+    assert (outcomes.ids == -1).sum() == len(outcomes) - 2 - (outcomes.ids[outcomes.ids >= 0] > 1).sum()
+    assert (outcomes.ids == -1).any()
+    assert student.metrics()["repeated_tasks"] >= (outcomes.ids == -1).sum()
+    assert student.wants() > 4  # it has learnt how many it needs
+
+
+def test_measured_tasks_are_not_trained_on_and_are_charged(cartpole):
+    student = SB3Student(cartpole, seed=0, n_envs=2, options=SMALL["PPO"])
+    student.train(assign(student, cartpole))
+    trained = student.spent()["train"]
+    rows = 5
+    mixed = Assignment(
+        ids=np.arange(50, 50 + rows), tasks=cartpole.test_tasks()[:rows], learn=np.array([0, 0, 1, 0, 1], bool)
+    )
+    outcomes = student.train(mixed)
+    measured = np.isin(outcomes.ids, [50, 51, 53])
+    assert measured.sum() == 3
+    assert student.spent()["measure"] == outcomes.cost[measured].sum() > 0
+    assert student.spent()["train"] == trained + 64
+    assert np.isnan(outcomes.signals["value_l1"][measured]).all()
+    assert np.isfinite(outcomes.signals["length"]).all()
+
+
+def test_gradient_updates_are_optimiser_steps(cartpole):
+    student = SB3Student(cartpole, seed=0, n_envs=4, options=SMALL["PPO"])
+    student.train(assign(student, cartpole))
+    assert student.spent()["updates"] == 2 * (32 * 4 // 64)  # epochs x minibatches
+
+
+def test_success_prefers_the_environment_s_own_word():
+    family = reach(mastered=1e9)
+    student = SB3Student(family, seed=0, n_envs=2, options=SMALL["PPO"])
+    outcomes = student.evaluate(np.array([[0.1], [3.0]]), seed=0)
+    assert outcomes.signals["success"].dtype == bool
+    assert outcomes.signals["success"][0] == (outcomes.signals["length"][0] < 15)
+
+
+def test_linear_schedule_falls_with_the_budget(cartpole):
+    options = {**SMALL["PPO"], "learning_rate": "linear:1e-3"}
+    student = SB3Student(cartpole, seed=0, n_envs=4, budget=512, options=options)
+    rates = []
+    for k in range(4):
+        student.train(assign(student, cartpole, first=100 * k))
+        rates.append(student.metrics()["train/learning_rate"])
+    np.testing.assert_allclose(rates, [0.75e-3, 0.5e-3, 0.25e-3, 0.0], atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"algorithm": "PPPO"}, ValueError, "PPO"),
+        ({"algorithm": "torch:Tensor"}, TypeError, "stable-baselines3"),
+        ({"algorithm": "nowhere:PPO"}, ValueError, "nowhere"),
+        ({"n_envs": 0}, ValueError, "n_envs"),
+        ({"options": {"learning_rate": "linear:3e-4"}}, ValueError, "budget"),
+    ],
+)
+def test_bad_arguments(cartpole, options, error, words):
+    with pytest.raises(error, match=words):
+        SB3Student(cartpole, seed=0, **options)
+
+
+def test_a_family_without_environments_is_refused():
+    with pytest.raises(TypeError, match="RLFamily"):
+        SB3Student(object(), seed=0)
+
+
+def test_first_round_without_tasks_is_an_error(cartpole):
+    student = SB3Student(cartpole, seed=0, n_envs=2, options=SMALL["PPO"])
+    nothing = Assignment(ids=np.zeros(0, int), tasks=np.zeros((0, 4)))
+    with pytest.raises(ValueError, match="expected an assignment"):
+        student.train(nothing)
+
+
+def test_policy_kwargs_are_imported(cartpole):
+    kwargs = {"activation_fn": "torch.nn:ReLU", "net_arch": [8]}
+    student = SB3Student(cartpole, seed=0, n_envs=2, options={**SMALL["PPO"], "policy_kwargs": kwargs})
+    assert any(isinstance(m, torch.nn.ReLU) for m in student.model.policy.modules())
+    assert isinstance(student.model.action_space, Discrete)
