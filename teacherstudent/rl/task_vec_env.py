@@ -24,12 +24,13 @@ class EpisodeError(RuntimeError):
 class TaskVecEnv(VecEnv):
     """Plays tasks in a gymnasium vector environment whose autoreset is disabled.
 
-    Every finished episode is kept as a row of outcomes until `pop_finished` takes it: ids, task, undiscounted
-    return as score, length as cost, and the signals ``length`` and ``success``.
+    Every finished episode is a row of outcomes: id, task, undiscounted return as score, length as cost, and
+    the signals ``length`` and ``success``.
 
     Args:
         envs: a vector environment as `RLFamily.make_vec` gives it.
         draw: the source of tasks; called when episodes start.
+        tell: takes finished episodes before the next ones start; None keeps them for `pop_finished`.
         mastered: ``success`` is an ``is_success`` reported by the environment, else return > mastered, else
             (if None) the signal is left out.
         seed: each episode's environment seed is drawn from it.
@@ -41,6 +42,7 @@ class TaskVecEnv(VecEnv):
         draw: Draw,
         *,
         seed: Seed,
+        tell: Callable[[Outcomes], None] | None = None,
         mastered: float | None = None,
     ) -> None:
         self.envs = envs
@@ -54,6 +56,7 @@ class TaskVecEnv(VecEnv):
         self._returns = np.zeros(self.num_envs)
         self._lengths = np.zeros(self.num_envs, np.int64)
         self._finished: list[Outcomes] = []
+        self._tell = self._finished.append if tell is None else tell
         self._actions: Any = None
 
     def reset(self) -> Any:
@@ -109,7 +112,7 @@ class TaskVecEnv(VecEnv):
             cost=lengths.astype(np.float64),
             signals=signals,
         )
-        self._finished.append(row)
+        self._tell(row)
         for i, slot in enumerate(slots):  # stable-baselines3's own interface is a dict for each slot
             infos[slot] = {
                 "terminal_observation": _rows(obs, int(slot)),

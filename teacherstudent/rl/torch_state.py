@@ -66,8 +66,8 @@ def load_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -
 class PrivateGenerators:
     """Private copies of the global generators, for libraries that only draw from the global ones.
 
-    Inside ``with generators.active():`` the global generators of Python, NumPy and torch (CPU, and the current
-    CUDA device) hold this object's states; afterwards the world has its own back.
+    Inside ``with generators.active():`` the global generators of Python, NumPy and torch (CPU, current CUDA
+    device) hold this object's states; afterwards the world has its own back.
 
     Args:
         seed: all four start from it.

@@ -1,0 +1,23 @@
+import numpy as np
+import pytest
+
+from teacherstudent import envs
+from teacherstudent.rl.play import play
+
+
+def act(obs, first):
+    return (obs[:, 2] > 0).astype(np.int64)
+
+
+@pytest.mark.parametrize("slots", [1, 3, 7, 20])
+def test_outcomes_do_not_depend_on_the_number_of_slots(slots):
+    family = envs.make("cartpole-parameters")
+    tasks = family.test_tasks()[:13]
+    seeds = list(range(13))
+    alone = [play(family.make_vec(1), act, tasks[[i]], [i], mastered=40.0) for i in range(13)]
+    together = play(family.make_vec(slots), act, tasks, seeds, mastered=40.0)
+    assert together.score.tolist() == [a.score[0] for a in alone]
+    assert together.cost.tolist() == together.signals["length"].tolist()
+    assert together.signals["success"].tolist() == [bool(s > 40) for s in together.score]
+    assert len(set(together.score.tolist())) > 5
+    assert (together.ids == -1).all()

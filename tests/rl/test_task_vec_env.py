@@ -1,0 +1,120 @@
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.spaces import Box, Discrete
+
+from teacherstudent.rl.task_vec_env import EpisodeError, TaskVecEnv
+
+
+class Countdown(gym.vector.VectorEnv):
+    """An episode lasts as many steps as its task says, step t pays t, even tasks truncate."""
+
+    def __init__(self, n, *, info=False):
+        self.num_envs = n
+        self.single_observation_space = Box(-100, 100, (1,), np.float32)
+        self.single_action_space = Discrete(2)
+        self.left = np.zeros(n)
+        self.t = np.zeros(n)
+        self.info = info
+        self.seeds = []
+
+    def reset(self, *, seed=None, options=None):
+        mask = options["reset_mask"]
+        self.seeds.append([s for s in seed if s is not None])
+        self.task = np.where(mask, options["task"][:, 0], getattr(self, "task", 0))
+        self.left[mask] = options["task"][mask, 0]
+        self.t[mask] = 0
+        return self.left[:, None].astype(np.float32), {}
+
+    def step(self, actions):
+        assert (self.left > 0).all(), "stepped a finished slot"
+        self.left -= 1
+        self.t += 1
+        done = self.left == 0
+        even = self.task % 2 == 0
+        info = {"is_success": self.task > 2, "_is_success": done} if self.info else {}
+        return self.left[:, None].astype(np.float32), self.t.copy(), done & ~even, done & even, info
+
+
+def source():
+    state = {"next": 0}
+
+    def draw(n):
+        ids = np.arange(state["next"], state["next"] + n)
+        state["next"] += n
+        return ids, 1.0 + ids[:, None] % 4
+
+    return draw
+
+
+def test_rows_ends_and_next_tasks():
+    vec = TaskVecEnv(Countdown(2), source(), seed=0, mastered=2.5)
+    obs = vec.reset()
+    assert obs[:, 0].tolist() == [1, 2]
+    obs, rewards, dones, infos = vec.step(np.zeros(2, int))
+    assert rewards.tolist() == [1, 1]
+    assert dones.tolist() == [True, False]
+    assert infos[0]["terminal_observation"].tolist() == [0]
+    assert infos[0]["TimeLimit.truncated"] is False
+    assert infos[0]["episode"] == {"r": 1.0, "l": 1}
+    assert infos[1] == {}
+    assert obs[:, 0].tolist() == [3, 1]  # slot 0 goes on with task 3
+    _, _, dones, infos = vec.step(np.zeros(2, int))
+    assert dones.tolist() == [False, True]
+    assert infos[1]["TimeLimit.truncated"] is True
+    finished = vec.pop_finished()
+    assert finished.ids.tolist() == [0, 1]
+    assert finished.score.tolist() == [1, 3]
+    assert finished.cost.tolist() == finished.signals["length"].tolist() == [1, 2]
+    assert finished.signals["success"].tolist() == [False, True]
+    assert vec.pop_finished() is None
+
+
+def test_the_environments_word_on_success_counts():
+    vec = TaskVecEnv(Countdown(1, info=True), source(), seed=0, mastered=-1.0)
+    vec.reset()
+    for _ in range(10):
+        vec.step(np.zeros(1, int))
+    assert vec.pop_finished().signals["success"].tolist() == [False, False, True, True]
+
+
+def test_without_a_threshold_there_is_no_success():
+    vec = TaskVecEnv(Countdown(1), source(), seed=0)
+    vec.reset()
+    vec.step(np.zeros(1, int))
+    assert set(vec.pop_finished().signals) == {"length"}
+
+
+def test_tell_hears_of_an_episode_before_the_next_one_is_drawn():
+    heard = []
+    draw = source()
+
+    def drawing(n):
+        heard.append("draw")
+        return draw(n)
+
+    vec = TaskVecEnv(Countdown(1), drawing, seed=0, tell=lambda o: heard.append(o.ids.tolist()))
+    vec.reset()
+    vec.step(np.zeros(1, int))
+    assert heard == ["draw", [0], "draw"]
+
+
+def test_every_episode_has_its_own_seed_from_the_constructors():
+    first, second, other = (TaskVecEnv(Countdown(2), source(), seed=s) for s in (3, 3, 4))
+    for vec in (first, second, other):
+        vec.reset()
+        for _ in range(5):
+            vec.step(np.zeros(2, int))
+    flat = [seed for seeds in first.envs.seeds for seed in seeds]
+    assert len(set(flat)) == len(flat) > 4
+    assert first.envs.seeds == second.envs.seeds != other.envs.seeds
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_reward_that_is_no_number_names_slot_and_task(bad):
+    envs = Countdown(3)
+    vec = TaskVecEnv(envs, source(), seed=0)
+    vec.reset()
+    envs.t[1] = bad
+    with pytest.raises(EpisodeError, match=r"slot 1, task \[2\.0\]: expected a finite reward"):
+        vec.step(np.zeros(3, int))
