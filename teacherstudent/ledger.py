@@ -21,6 +21,7 @@ class Ledger:
         seconds: cumulative seconds by purpose, keys `SECONDS`; ``environment`` is part of ``student``.
         updates: gradient updates.
         episodes: finished tasks.
+        dropped: tasks under way that a resume had to give up.
     """
 
     def __init__(self) -> None:
@@ -28,6 +29,7 @@ class Ledger:
         self.seconds = dict.fromkeys(SECONDS, 0.0)
         self.updates = 0.0
         self.episodes = 0
+        self.dropped = 0
 
     @property
     def spent(self) -> float:
@@ -70,6 +72,7 @@ class Ledger:
             **{f"seconds/{name}": value for name, value in self.seconds.items()},
             "updates": float(self.updates),
             "episodes": float(self.episodes),
+            "dropped": float(self.dropped),
         }
 
     def state_dict(self) -> State:
@@ -79,6 +82,7 @@ class Ledger:
             "seconds": dict(self.seconds),
             "updates": self.updates,
             "episodes": self.episodes,
+            "dropped": self.dropped,
         }
 
     def load_state_dict(self, state: State) -> None:
@@ -87,3 +91,4 @@ class Ledger:
         self.seconds.update(state["seconds"])
         self.updates = state["updates"]
         self.episodes = state["episodes"]
+        self.dropped = state["dropped"]

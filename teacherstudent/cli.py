@@ -1,0 +1,136 @@
+"""The command line: ``teacherstudent list | run | resume | compare``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from teacherstudent.registry import FAMILIES, STUDENTS, TEACHERS
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return 0 if all went well, 1 if a run failed, 2 if the arguments make no sense."""
+    given = _parser().parse_args(argv)
+    console = Console()
+    errors = Console(stderr=True)
+    try:
+        code: int = given.command(given, console)
+        return code
+    except (ValueError, TypeError, OSError) as error:
+        errors.print(f"teacherstudent: {error}", markup=False, highlight=False)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="teacherstudent", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    names = commands.add_parser("list", help="name teachers, families and students")
+    names.set_defaults(command=_list)
+
+    start = commands.add_parser(
+        "run", help="train one student for each teacher and seed, in parallel processes"
+    )
+    start.add_argument("--teacher", nargs="+", required=True, help="registered names or 'module:Class'")
+    start.add_argument("--family", required=True, help="a registered name or 'module:Class'")
+    start.add_argument("--student", default="sb3", help="a registered name or 'module:Class' (default: sb3)")
+    start.add_argument("--seeds", type=int, nargs="+", default=[0], help="default: 0")
+    start.add_argument("--budget", type=float, required=True, help="cost of each run, in environment steps")
+    start.add_argument(
+        "--test-every", type=float, help="cost between tests (default: a twentieth of the budget)"
+    )
+    start.add_argument(
+        "--checkpoint-every", type=float, help="cost between checkpoints (default: as --test-every; 0: none)"
+    )
+    for role in ("teacher", "family", "student"):
+        start.add_argument(
+            f"--{role}-options",
+            type=_option,
+            nargs="+",
+            default=[],
+            metavar="KEY=VALUE",
+            help=f"keywords of the {role}'s constructor; values are JSON or plain strings",
+        )
+    start.add_argument("--out", type=Path, default=Path("runs"), help="where run folders go (default: runs)")
+    start.add_argument("--jobs", type=int, help="runs at a time (default: the number of cores)")
+    start.add_argument("--resume", action="store_true", help="continue runs that stopped, skip finished ones")
+    start.set_defaults(command=_run)
+
+    again = commands.add_parser("resume", help="continue stopped runs from their last checkpoints")
+    again.add_argument("folders", type=Path, nargs="+", help="run folders, or folders that hold some")
+    again.add_argument("--jobs", type=int, help="runs at a time (default: the number of cores)")
+    again.set_defaults(command=_resume)
+
+    compare = commands.add_parser("compare", help="compare runs: a table and figures")
+    compare.add_argument("folders", type=Path, nargs="+", help="run folders, or folders that hold some")
+    compare.add_argument("--out", type=Path, default=Path("comparison"), help="where tables and figures go")
+    compare.add_argument("--baseline", help="the teacher that others are measured against (default: random)")
+    compare.set_defaults(command=_compare)
+    return parser
+
+
+def _option(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not (key and equals):
+        raise argparse.ArgumentTypeError(f"expected KEY=VALUE, got {text!r}")
+    try:
+        return key, json.loads(value)
+    except json.JSONDecodeError:
+        return key, value
+
+
+def _list(given: argparse.Namespace, console: Console) -> int:
+    for title, registry in (("teachers", TEACHERS), ("families", FAMILIES), ("students", STUDENTS)):
+        table = Table(title, "", box=None, pad_edge=False, show_header=True, header_style="bold")
+        for entry in registry.entries():
+            table.add_row(f"  {entry.name}", entry.summary)
+        console.print(table)
+    return 0
+
+
+def _run(given: argparse.Namespace, console: Console) -> int:
+    from teacherstudent.experiment import Experiment
+    from teacherstudent.loop import Plan
+    from teacherstudent.study import run_and_compare
+
+    plan = Plan(budget=given.budget, test_every=given.test_every, checkpoint_every=given.checkpoint_every)
+    experiments = [
+        Experiment(
+            teacher=teacher,
+            family=given.family,
+            plan=plan,
+            student=given.student,
+            seed=seed,
+            teacher_options=dict(given.teacher_options),
+            family_options=dict(given.family_options),
+            student_options=dict(given.student_options),
+        )
+        for seed in given.seeds
+        for teacher in given.teacher
+    ]
+    return run_and_compare(experiments, given.out, jobs=given.jobs, resume=given.resume, console=console)
+
+
+def _resume(given: argparse.Namespace, console: Console) -> int:
+    from teacherstudent.experiment import Experiment
+    from teacherstudent.runs import find_runs
+    from teacherstudent.study import run_watched
+
+    runs = find_runs(given.folders)
+    experiments = [(Experiment.from_folder(run.folder), run.folder) for run in runs]
+    results = run_watched(experiments, jobs=given.jobs, resume=True, console=console)
+    return 0 if all(result.status == "finished" for result in results) else 1
+
+
+def _compare(given: argparse.Namespace, console: Console) -> int:
+    from teacherstudent.study import show_comparison
+
+    options = {} if given.baseline is None else {"baseline": given.baseline}
+    show_comparison(given.folders, given.out, console, **options)
+    return 0

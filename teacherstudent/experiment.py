@@ -1,0 +1,159 @@
+"""An experiment as data: names, options, seed and plan; built, run, and resumed from its own manifest."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from teacherstudent.family import Family
+from teacherstudent.ledger import Ledger
+from teacherstudent.loop import Plan, run
+from teacherstudent.progress import Progress
+from teacherstudent.registry import FAMILIES, STUDENTS, TEACHERS, Registry
+from teacherstudent.runs import Run
+from teacherstudent.student import Student
+from teacherstudent.teacher import Teacher
+
+FROM_FAMILY = ("score_range", "mastered", "difficulty_step")
+"""Constructor parameters of teachers that are taken from the family where the options don't give them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """One run as plain data.
+
+    Attributes:
+        teacher: a registered name or ``"module:Class"``; so are ``family`` and ``student``.
+        family: see above.
+        plan: budget and intervals.
+        student: see above.
+        seed: teacher and student draw from two streams of it.
+        teacher_options: keywords of the teacher's constructor.
+        family_options: keywords of the family's constructor.
+        student_options: keywords of the student's constructor.
+        label: what the teacher is called in folders and tables; its name if empty.
+    """
+
+    teacher: str
+    family: str
+    plan: Plan
+    student: str = "sb3"
+    seed: int = 0
+    teacher_options: Mapping[str, Any] = field(default_factory=dict)
+    family_options: Mapping[str, Any] = field(default_factory=dict)
+    student_options: Mapping[str, Any] = field(default_factory=dict)
+    label: str = ""
+
+    def build(self) -> tuple[Family, Teacher[Any], Student]:
+        """Make family, teacher and student.
+
+        Raises:
+            ValueError: if a name is unknown or an option has a bad value.
+            TypeError: if an option is unknown.
+        """
+        teacher_seed, student_seed = np.random.SeedSequence(self.seed).spawn(2)
+        family: Family = _make(FAMILIES, self.family, self.family_options)
+        make = TEACHERS.get(self.teacher)
+        given = {name: getattr(family, name) for name in FROM_FAMILY if _takes(make, name)}
+        options = {**{k: v for k, v in given.items() if v is not None}, **self.teacher_options}
+        teacher: Teacher[Any] = _make(TEACHERS, self.teacher, options, family.space, seed=teacher_seed)
+        student_options = dict(self.student_options)
+        if _takes(STUDENTS.get(self.student), "budget"):
+            student_options.setdefault("budget", self.plan.budget)
+        student: Student = _make(STUDENTS, self.student, student_options, family, seed=student_seed)
+        return family, teacher, student
+
+    def run(
+        self,
+        folder: Path | str,
+        *,
+        resume: bool = False,
+        progress: Progress | None = None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Ledger:
+        """Build everything and run it in ``folder`` (raises as `build` and `loop.run`)."""
+        family, teacher, student = self.build()
+        try:
+            return run(
+                family,
+                teacher,
+                student,
+                folder,
+                self.plan,
+                manifest=self.manifest(),
+                resume=resume,
+                progress=progress,
+                stop=stop,
+            )
+        finally:
+            student.close()
+
+    def manifest(self) -> dict[str, Any]:
+        """Return the entries that `from_folder` rebuilds the experiment from."""
+        return {
+            "family": {"name": self.family, "options": dict(self.family_options)},
+            "teacher": {"name": self.teacher, "options": dict(self.teacher_options), "label": self.label},
+            "student": {"name": self.student, "options": dict(self.student_options)},
+            "seed": self.seed,
+        }
+
+    @staticmethod
+    def from_folder(folder: Path | str) -> Experiment:
+        """Read an experiment back from a run folder.
+
+        Raises:
+            FileNotFoundError: if the folder holds no run.
+            ValueError: if the manifest is damaged, or was not written by an experiment.
+        """
+        manifest = Run.load(Path(folder)).manifest
+        try:
+            parts = {name: manifest[name] for name in ("family", "teacher", "student")}
+            plan = Plan(**{f.name: manifest[f.name] for f in dataclasses.fields(Plan)})
+            return Experiment(
+                **{name: part["name"] for name, part in parts.items()},
+                **{f"{name}_options": part["options"] for name, part in parts.items()},
+                plan=plan,
+                seed=manifest["seed"],
+                label=parts["teacher"]["label"],
+            )
+        except KeyError as error:
+            raise ValueError(
+                f"{folder}: expected a run of an experiment; its manifest lacks {error}"
+            ) from error
+
+    @property
+    def name(self) -> str:
+        """What the teacher is called: the label, or the teacher's name with its options."""
+        if self.label:
+            return self.label
+        options = [f"{key}={value}" for key, value in self.teacher_options.items()]
+        return ",".join([self.teacher.rpartition(":")[2], *options])
+
+    def folder(self, out: Path | str) -> Path:
+        """Return the run's folder below ``out``: ``family/teacher/seed-0``."""
+        family = self.family.rpartition(":")[2]
+        return Path(out) / family / self.name.replace("/", "_") / f"seed-{self.seed}"
+
+
+def _takes(make: Callable[..., Any], name: str) -> bool:
+    return name in inspect.signature(make).parameters
+
+
+def _make(registry: Registry[Any], name: str, options: Mapping[str, Any], *args: Any, **given: Any) -> Any:
+    """Build a registered thing; unknown options are named beside those that there are."""
+    make = registry.get(name)
+    known = inspect.signature(make).parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in known.values())
+    unknown = sorted(set(options) - set(known))
+    if unknown and not takes_any:
+        settable = [k for k, p in known.items() if p.kind is p.KEYWORD_ONLY and k not in given]
+        raise TypeError(
+            f"{registry.kind} {name!r}: unknown option {unknown[0]!r}; expected one of {settable}"
+        )
+    return make(*args, **given, **options)

@@ -1,0 +1,331 @@
+"""The run loop: ask, train, tell; test, record and checkpoint on the way; resume where it stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from teacherstudent import spaces
+from teacherstudent.checkpoint import Checkpoints
+from teacherstudent.family import Family
+from teacherstudent.ledger import Ledger
+from teacherstudent.progress import Progress
+from teacherstudent.recorder import START, Recorder
+from teacherstudent.student import Student
+from teacherstudent.teacher import Teacher
+from teacherstudent.types import Assignment, Outcomes, State, check_names
+
+_LOG = logging.getLogger(__name__)
+_IDLE_LIMIT = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How long a run lasts and how often it is tested and saved, in units of cost.
+
+    Attributes:
+        budget: the run ends after the first round in which what was spent reaches it. Costs of training,
+            measuring, mutating and of an antagonist count, evaluation on the test set does not.
+        test_every: the test set is played at cost 0, after every such stretch, and at the end; None for a
+            twentieth of the budget.
+        checkpoint_every: as ``test_every``, for checkpoints; None for the same as ``test_every``, 0 for none.
+        record_every: as ``test_every``, for the teacher's and the student's metrics and the teacher's
+            snapshot; None for a hundredth of the budget.
+        test_seed: starts the test episodes; the same for all runs that are compared.
+        keep: how many checkpoints are kept.
+
+    Raises:
+        ValueError: if a number is not finite; if the budget, ``test_every`` or ``record_every`` is not above
+            0; if ``checkpoint_every`` or ``test_seed`` is below 0.
+    """
+
+    budget: float
+    test_every: float | None = None
+    checkpoint_every: float | None = None
+    record_every: float | None = None
+    test_seed: int = 0
+    keep: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ("budget", "test_every", "record_every"):
+            value = getattr(self, name)
+            if not (value is None and name != "budget") and not 0 < value < np.inf:
+                raise ValueError(f"{name}: expected a finite cost above 0, got {value}")
+        every = self.checkpoint_every
+        if every is not None and not 0 <= every < np.inf:
+            raise ValueError(f"checkpoint_every: expected a finite cost of at least 0, got {every}")
+        if self.test_seed < 0:
+            raise ValueError(f"test_seed: expected an integer of at least 0, got {self.test_seed}")
+
+
+def check_fit(family: Family, teacher: Teacher[Any], student: Student) -> None:
+    """Raise unless the three can work together; `run` calls it before the first step.
+
+    Raises:
+        TypeError: if one of them is of the wrong kind.
+        ValueError: if the teacher's space is not the family's, or the student lacks a signal or a granularity
+            that the teacher needs.
+    """
+    for thing, kind in ((family, Family), (teacher, Teacher), (student, Student)):
+        if not isinstance(thing, kind):
+            raise TypeError(f"run: expected a {kind.__name__}, got {thing!r}")
+    if spaces.describe(teacher.space) != spaces.describe(family.space):
+        raise ValueError(f"run: expected a teacher of the family's space {family.space}, got {teacher.space}")
+    missing = sorted(teacher.needs - student.provides)
+    if missing:
+        raise ValueError(
+            f"run: {type(teacher).__name__} needs the signal {', '.join(map(repr, missing))}, which "
+            f"{type(student).__name__} does not provide (it provides {sorted(student.provides)})"
+        )
+    if teacher.granularity not in student.granularities:
+        raise ValueError(
+            f"run: {type(teacher).__name__} binds a task for one {teacher.granularity}, which "
+            f"{type(student).__name__} cannot (it can for: {sorted(student.granularities)})"
+        )
+
+
+def run(
+    family: Family,
+    teacher: Teacher[Any],
+    student: Student,
+    folder: Path | str,
+    plan: Plan,
+    *,
+    manifest: Mapping[str, Any] | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Ledger:
+    """Train the student under the teacher until the budget is spent, and write everything to a run folder.
+
+    Args:
+        family: gives the test tasks.
+        teacher: chooses the tasks.
+        student: trains on them.
+        folder: the run folder; without ``resume`` it must not hold a run.
+        plan: budget and intervals.
+        manifest: further entries for ``manifest.json``: names, options, seeds.
+        resume: continue from the folder's last whole checkpoint, or start over if there is none. On the CPU
+            the run continues bit for bit where the student's environments can be saved; where they cannot,
+            episodes in flight are dropped, and ``status.json`` says how many.
+        progress: a progress bar.
+        stop: asked after every round; True ends the run with a checkpoint and the status ``interrupted``.
+
+    Returns:
+        The ledger of what was spent.
+
+    Raises:
+        TypeError, ValueError: as `check_fit`; if the folder holds a run and ``resume`` is False; if a
+            checkpoint is damaged or of another run; if the student returns what the teacher cannot accept.
+        WriteError: if a file cannot be written. Whatever is raised on the way, the traceback is in
+            ``status.json`` and the folder resumes from its last checkpoint.
+    """
+    check_fit(family, teacher, student)
+    checkpoints = Checkpoints(Path(folder) / "checkpoints", keep=plan.keep)
+    state = checkpoints.latest() if resume else None
+    recorded = (START if state is None else state["recorder"]) if resume else None
+    recorder = Recorder(
+        Path(folder),
+        manifest={**describe_run(family, teacher, student, plan), **(manifest or {})},
+        resume=recorded,
+    )
+    loop = _Loop(family, teacher, student, plan, recorder, checkpoints)
+    with _recorded(recorder):
+        if state is not None:
+            loop.load(state)
+        loop.go(progress, stop)
+    return loop.ledger
+
+
+def describe_run(family: Family, teacher: Teacher[Any], student: Student, plan: Plan) -> dict[str, Any]:
+    """Return what every manifest says about a run, whoever started it; seed -1 stands for "not told"."""
+    return {
+        "family": {"name": type(family).__name__},
+        "teacher": {"name": type(teacher).__name__},
+        "student": {"name": type(student).__name__},
+        "seed": -1,
+        "space": spaces.describe(family.space),
+        "test_set": family.test_set,
+        "mastered": family.mastered,
+        **dataclasses.asdict(plan),
+    }
+
+
+class _InterruptedError(Exception):
+    """The run was asked to stop between two rounds."""
+
+
+@contextlib.contextmanager
+def _recorded(recorder: Recorder) -> Iterator[None]:
+    """Close the recorder with the status that the block ended with."""
+    try:
+        yield
+    except _InterruptedError:
+        recorder.close("interrupted")
+    except KeyboardInterrupt as error:
+        recorder.close("interrupted", error)
+        raise
+    except BaseException as error:
+        recorder.close("failed", error)
+        raise
+    else:
+        recorder.close("finished")
+
+
+class _Loop:
+    """One run's moving parts."""
+
+    def __init__(
+        self,
+        family: Family,
+        teacher: Teacher[Any],
+        student: Student,
+        plan: Plan,
+        recorder: Recorder,
+        checkpoints: Checkpoints,
+    ) -> None:
+        self.teacher, self.student, self.plan = teacher, student, plan
+        self.recorder, self.checkpoints = recorder, checkpoints
+        self.ledger = Ledger()
+        self._test_tasks = family.test_tasks()
+        every = plan.test_every or plan.budget / 20
+        save = every if plan.checkpoint_every is None else plan.checkpoint_every
+        self._due = {
+            "test": _Interval(every),
+            "record": _Interval(plan.record_every or plan.budget / 100),
+            "checkpoint": _Interval(save or np.inf),
+        }
+        self._saves = save > 0
+        self._measuring = np.zeros(0, np.int64)  # ids under way that are not trained on
+        self._idle_rounds = 0
+
+    def go(self, progress: Progress | None, stop: Callable[[], bool]) -> None:
+        """Run rounds until the budget is spent, or ``stop`` says so."""
+        stopped = False
+        if self.ledger.spent == 0 and self._due["test"].elapsed(0.0):
+            with self.ledger.timed("total"):
+                self._test(progress)
+                self._record()
+                self._checkpoint()
+        while self.ledger.spent < self.plan.budget and not stopped:
+            with self.ledger.timed("total"):
+                self._round()
+                spent, stopped = self.ledger.spent, stop()
+                over = spent >= self.plan.budget
+                if self._due["test"].elapsed(spent) or over:
+                    self._test(progress)
+                if self._due["record"].elapsed(spent) or over:
+                    self._record()
+                if self._due["checkpoint"].elapsed(spent) or over or stopped:
+                    self._checkpoint()
+            if progress is not None:
+                progress.update(spent)
+        if self.ledger.spent < self.plan.budget:
+            raise _InterruptedError
+
+    def _round(self) -> None:
+        """Ask for what the student can use, let it train, tell the teacher what has finished."""
+        ledger, before = self.ledger, self.ledger.spent
+        with ledger.timed("teacher"):
+            assignment = self._ask()
+        with ledger.timed("student"):
+            outcomes = self.student.train(assignment)
+        ledger.absorb(self.student.spent())
+        with ledger.timed("teacher"):
+            self.teacher.tell(outcomes)
+        with ledger.timed("record"):
+            self._log(assignment, outcomes)
+        self._idle_rounds = 0 if ledger.spent > before else self._idle_rounds + 1
+        if self._idle_rounds >= _IDLE_LIMIT:
+            raise RuntimeError(f"{type(self.student).__name__}: spent nothing in {_IDLE_LIMIT} rounds")
+
+    def _ask(self) -> Assignment:
+        wanted = self.student.wants()
+        if wanted > 0:
+            progress = min(1.0, self.ledger.spent / self.plan.budget)
+            return self.teacher.ask(wanted, progress=progress)
+        space = self.teacher.space
+        return Assignment(ids=np.zeros(0, np.int64), tasks=np.zeros((0, *space.shape), space.dtype))
+
+    def _log(self, assignment: Assignment, outcomes: Outcomes) -> None:
+        self.ledger.episodes += len(outcomes)
+        learn = np.ones(len(outcomes), np.bool_)
+        if not assignment.learn.all():
+            self._measuring = np.concatenate([self._measuring, assignment.ids[~assignment.learn]])
+        if self._measuring.size:
+            learn = ~np.isin(outcomes.ids, self._measuring)
+            self._measuring = np.setdiff1d(self._measuring, outcomes.ids)
+        self.recorder.episodes(outcomes, spent=self.ledger.spent, learn=learn)
+
+    def _test(self, progress: Progress | None) -> None:
+        with self.ledger.timed("evaluate"):
+            outcomes = self.student.evaluate(self._test_tasks, seed=self.plan.test_seed)
+        self.ledger.costs["evaluate"] += float(outcomes.cost.sum())
+        with self.ledger.timed("record"):
+            summary = self.recorder.tests(outcomes, spent=self.ledger.spent, ledger=self.ledger.as_dict())
+        if progress is not None:
+            progress.tested(summary)
+
+    def _record(self) -> None:
+        with self.ledger.timed("record"):
+            self.recorder.teacher(
+                spent=self.ledger.spent,
+                metrics=self.teacher.metrics(),
+                student=self.student.metrics(),
+                snapshot=self.teacher.snapshot(),
+                ledger=self.ledger.as_dict(),
+            )
+
+    def _checkpoint(self) -> None:
+        if not self._saves:
+            return
+        with self.ledger.timed("checkpoint"):
+            self.checkpoints.save(
+                {
+                    "teacher": self.teacher.state_dict(),
+                    "student": self.student.state_dict(),
+                    "recorder": self.recorder.state_dict(),
+                    "ledger": self.ledger.state_dict(),
+                    "due": {name: interval.next for name, interval in self._due.items()},
+                    "measuring": self._measuring,
+                }
+            )
+
+    def load(self, state: State) -> None:
+        """Continue from a checkpoint; tasks that the student could not take along are dropped.
+
+        Raises:
+            ValueError: if the checkpoint is of another teacher, space or student.
+        """
+        check_names("checkpoint", ("teacher", "student", "recorder", "ledger", "due", "measuring"), state)
+        self.ledger.load_state_dict(state["ledger"])
+        self.teacher.load_state_dict(state["teacher"])
+        self.student.load_state_dict(state["student"])
+        for name, interval in self._due.items():
+            interval.next = state["due"][name]
+        lost = np.setdiff1d(self.teacher.outstanding, self.student.holds())
+        self.teacher.drop(lost)
+        self.ledger.dropped += len(lost)
+        self._measuring = np.setdiff1d(state["measuring"], lost)
+        _LOG.info("resumed at cost %g; %d episodes in flight dropped", self.ledger.spent, len(lost))
+
+
+class _Interval:
+    """Says whether a multiple of ``every`` has been passed since it was last asked."""
+
+    def __init__(self, every: float) -> None:
+        self._every = every
+        self.next = 0.0
+
+    def elapsed(self, spent: float) -> bool:
+        if spent < self.next:
+            return False
+        self.next = np.inf if np.isinf(self._every) else float((spent // self._every + 1) * self._every)
+        return True

@@ -1,0 +1,145 @@
+"""Many experiments in parallel processes; one that crashes takes no other down."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from teacherstudent.experiment import Experiment
+from teacherstudent.files import atomic_write
+
+CRASH = "crash.txt"
+"""The traceback of a run that died before, or outside of, its recorder."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """How one run ended: ``finished``, ``interrupted``, ``failed``, or ``died`` without a word."""
+
+    experiment: Experiment
+    folder: Path
+    status: str
+    error: str = ""
+
+
+def cores() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run_all(
+    runs: Sequence[tuple[Experiment, Path]],
+    *,
+    jobs: int | None = None,
+    resume: bool = False,
+    watch: Callable[[list[Path]], None] | None = None,
+) -> list[Result]:
+    """Run experiments, each in a process of its own, as many at a time as there are cores.
+
+    Args:
+        runs: what to run, and in which folder.
+        jobs: how many at a time; None for the number of cores.
+        resume: continue runs that stopped; finished ones are left as they are.
+        watch: called a few times a second with the folders of the runs under way.
+
+    Returns:
+        A result for each run, in order.
+
+    Raises:
+        ValueError: if ``jobs`` is less than 1, or two experiments share a folder.
+        FileExistsError: if a folder holds a run and ``resume`` is False; nothing has been started then.
+    """
+    folders = [folder for _, folder in runs]
+    if len(set(folders)) < len(folders):
+        double = next(f for f in folders if folders.count(f) > 1)
+        raise ValueError(f"run: expected different run folders, got {double} twice; give labels")
+    for folder in folders:
+        if not resume and (folder / "manifest.json").exists():
+            raise FileExistsError(f"{folder} holds a run: resume it, or choose another folder")
+    if jobs is not None and jobs < 1:
+        raise ValueError(f"jobs: expected at least 1, got {jobs}")
+    jobs = min(jobs or cores(), len(runs)) or 1
+    pool = _Pool(max(1, cores() // jobs), resume)
+    waiting = list(runs)[::-1]
+    try:
+        while waiting or pool.active:
+            while waiting and len(pool.active) < jobs:
+                pool.start(*waiting.pop())
+            pool.reap()
+            if watch is not None:
+                watch(list(pool.active))
+            time.sleep(0.1)
+    except KeyboardInterrupt:
+        pool.join()  # the runs heard it too: they finish their round, write a checkpoint and stop
+    return [pool.result(experiment, folder) for experiment, folder in runs]
+
+
+class _Pool:
+    """Processes under way, by folder."""
+
+    def __init__(self, threads: int, resume: bool) -> None:
+        self._context = multiprocessing.get_context("spawn")
+        self._threads, self._resume = threads, resume
+        self.active: dict[Path, BaseProcess] = {}
+        self._codes: dict[Path, int | None] = {}
+
+    def start(self, experiment: Experiment, folder: Path) -> None:
+        process = self._context.Process(
+            target=_work, args=(experiment, folder, self._threads, self._resume), daemon=False
+        )
+        process.start()
+        self.active[folder] = process
+
+    def reap(self) -> None:
+        for folder, process in list(self.active.items()):
+            if not process.is_alive():
+                process.join()
+                self._codes[folder] = process.exitcode
+                del self.active[folder]
+
+    def join(self) -> None:
+        for process in self.active.values():
+            process.join()
+        self.reap()
+
+    def result(self, experiment: Experiment, folder: Path) -> Result:
+        code = self._codes.get(folder)
+        if code is None:
+            return Result(experiment, folder, "not started")
+        words = {0: "finished", 1: "failed", _INTERRUPTED: "interrupted"}
+        crash = folder / CRASH
+        error = crash.read_text() if crash.exists() else ""
+        if code not in words:
+            error = error or f"the process ended with code {code}" + (" (killed)" if code < 0 else "")
+        return Result(experiment, folder, words.get(code, "died"), error)
+
+
+_INTERRUPTED = 3
+
+
+def _work(experiment: Experiment, folder: Path, threads: int, resume: bool) -> None:
+    """Run one experiment in this process; the exit code says how it ended."""
+    import torch
+
+    torch.set_num_threads(threads)
+    asked: list[Any] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: asked.append(True))
+    (folder / CRASH).unlink(missing_ok=True)
+    try:
+        ledger = experiment.run(folder, resume=resume, stop=lambda: bool(asked))
+    except BaseException:
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic_write(folder / CRASH) as file:
+            file.write(traceback.format_exc().encode())
+        sys.exit(1)
+    sys.exit(_INTERRUPTED if ledger.spent < experiment.plan.budget else 0)

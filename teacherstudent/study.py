@@ -1,0 +1,130 @@
+"""A study: several teachers, several seeds, one family, one budget; run side by side, then compared."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from teacherstudent.experiment import Experiment
+from teacherstudent.loop import Plan
+from teacherstudent.parallel import Result, run_all
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """Settings as data; `main` runs them from a script's command line and shows the comparison.
+
+    Attributes:
+        name: names the folder below ``--out``.
+        family: a registered name or ``"module:Class"``.
+        teachers: label -> options; the teacher's registered name is the option ``"name"``, or the label itself.
+        budget: cost of each run.
+        student: a registered name or ``"module:Class"``.
+        family_options: keywords of the family.
+        student_options: keywords of the student.
+        seeds: one run for each teacher and seed.
+        test_every: cost between tests; None for a twentieth of the budget.
+        quick: fields that ``--quick`` replaces, to finish within a minute.
+    """
+
+    name: str
+    family: str
+    teachers: Mapping[str, Mapping[str, Any]]
+    budget: float
+    student: str = "sb3"
+    family_options: Mapping[str, Any] = field(default_factory=dict)
+    student_options: Mapping[str, Any] = field(default_factory=dict)
+    seeds: Sequence[int] = (0, 1)
+    test_every: float | None = None
+    quick: Mapping[str, Any] = field(default_factory=dict)
+
+    def experiments(self) -> list[Experiment]:
+        """Return a run for each seed and teacher, seeds outermost so that early results compare teachers."""
+        plan = Plan(budget=self.budget, test_every=self.test_every)
+        return [
+            Experiment(
+                teacher=str(options.get("name", label)),
+                family=self.family,
+                plan=plan,
+                student=self.student,
+                seed=seed,
+                teacher_options={k: v for k, v in options.items() if k != "name"},
+                family_options=self.family_options,
+                student_options=self.student_options,
+                label=label,
+            )
+            for seed in self.seeds
+            for label, options in self.teachers.items()
+        ]
+
+    def main(self, argv: Sequence[str] | None = None) -> int:
+        """Run the study as a script: ``--quick --out --seeds --budget --jobs --resume``; return an exit code."""
+        parser = argparse.ArgumentParser(description=f"Study {self.name}: {', '.join(self.teachers)}")
+        parser.add_argument("--quick", action="store_true", help="a small version that ends within a minute")
+        parser.add_argument(
+            "--out", type=Path, default=Path("runs"), help="where run folders go (default: runs)"
+        )
+        parser.add_argument("--seeds", type=int, nargs="+", help="one run for each teacher and seed")
+        parser.add_argument("--budget", type=float, help="cost of each run")
+        parser.add_argument("--jobs", type=int, help="runs at a time (default: the number of cores)")
+        parser.add_argument("--resume", action="store_true", help="continue what was stopped")
+        given = parser.parse_args(argv)
+        settings = self.__dict__ | (dict(self.quick) if given.quick else {})
+        settings |= {k: v for k, v in (("seeds", given.seeds), ("budget", given.budget)) if v is not None}
+        study = Study(**settings)
+        out = given.out / (self.name + ("-quick" if given.quick else ""))
+        return run_and_compare(study.experiments(), out, jobs=given.jobs, resume=given.resume)
+
+
+def run_and_compare(
+    experiments: Sequence[Experiment],
+    out: Path,
+    *,
+    jobs: int | None = None,
+    resume: bool = False,
+    console: Console | None = None,
+) -> int:
+    """Run experiments in parallel, print how each ended, the comparison and where the figures are.
+
+    Returns:
+        0 if every run finished, else 1.
+    """
+    console = console or Console()
+    runs = [(experiment, experiment.folder(out)) for experiment in experiments]
+    results = run_watched(runs, jobs=jobs, resume=resume, console=console)
+    finished = [r.folder for r in results if r.status == "finished"]
+    if finished:
+        show_comparison([r.folder for r in results], out / "comparison", console)
+    return 0 if len(finished) == len(results) else 1
+
+
+def run_watched(
+    runs: Sequence[tuple[Experiment, Path]],
+    *,
+    jobs: int | None,
+    resume: bool,
+    console: Console,
+) -> list[Result]:
+    """Run experiments in parallel under a progress display, then print those that did not finish."""
+    from teacherstudent.progress import watch
+
+    with watch(console) as display:
+        results = run_all(runs, jobs=jobs, resume=resume, watch=display)
+    for result in results:
+        if result.status != "finished":
+            console.print(f"[bold]{result.folder}[/bold]: {result.status}")
+            if result.error:
+                console.print(result.error.rstrip(), markup=False, highlight=False)
+    return results
+
+
+def show_comparison(folders: Sequence[Path], out: Path, console: Console, **options: Any) -> None:
+    """Print the comparison's table and notes, write its figures, and print where they are."""
+    from teacherstudent.report import compare_and_draw
+
+    compare_and_draw(folders, out, console=console, **options)
