@@ -1,0 +1,88 @@
+"""A mark on a folder that a process writes, lifted by the system when the process ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from pathlib import Path
+
+from teacherstudent.plain import naming
+
+if sys.platform != "win32":
+    import fcntl
+
+LOCK = ".lock"
+"""The file on which the mark is held."""
+
+
+class FolderLock:
+    """Marks a folder as being written by this process; the system lifts the mark when the process ends.
+
+    Two processes cannot hold it at once, and `held` tells a run that goes on from one that was killed. On
+    Windows there is no such mark: everything counts as not held there.
+
+    Raises:
+        RuntimeError: if another process holds it.
+        WriteError: if the lock file cannot be made.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._descriptor: int | None = None
+        if sys.platform == "win32":
+            return
+        path = folder / LOCK
+        with naming(path):
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        for attempt in range(10):  # a reader that asks holds it for an instant
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if attempt == 9:
+                    os.close(descriptor)
+                    raise RuntimeError(f"{folder}: expected no other process writing this run") from None
+                time.sleep(0.05)
+            else:
+                break
+        self._descriptor = descriptor
+        _HELD.add(descriptor)
+
+    def release(self) -> None:
+        """Give the folder free; a second call does nothing."""
+        if self._descriptor is not None:
+            _HELD.discard(self._descriptor)
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    @staticmethod
+    def held(folder: Path) -> bool:
+        """Return whether some process writes in ``folder`` now."""
+        if sys.platform == "win32":
+            return False
+        try:
+            descriptor = os.open(folder / LOCK, os.O_RDONLY)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        finally:
+            os.close(descriptor)
+        return False
+
+
+def _forget_locks() -> None:
+    """Let a forked child not hold the parent's locks, which would outlive a killed parent."""
+    for descriptor in _HELD:
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
+    _HELD.clear()
+
+
+_HELD: set[int] = set()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_locks)

@@ -1,0 +1,105 @@
+"""What a run ran on: versions of packages, commits, and the machine."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+PACKAGES = (
+    "teacherstudent",
+    "numpy",
+    "scipy",
+    "torch",
+    "gymnasium",
+    "stable-baselines3",
+    "scikit-learn",
+    "numba",
+    "pyarrow",
+    "box2d",
+)
+"""Distributions whose versions a manifest holds."""
+
+
+def provenance() -> dict[str, Any]:
+    """Return versions, commits and machine as plain data; never fails, unknown things are None."""
+    return {"versions": versions(), "git": commits(), "machine": machine()}
+
+
+def versions() -> dict[str, str | None]:
+    """Return Python's version and those of `PACKAGES`, without importing them."""
+    return {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def commits() -> dict[str, dict[str, Any] | None]:
+    """Return commit and ``dirty`` flag of the working directory's repository and of this package's."""
+    here = Path(__file__).parent
+    tracked = _output("git", "-C", str(here), "ls-files", "--", Path(__file__).name)
+    return {"working_directory": _commit(Path.cwd()), "package": _commit(here) if tracked else None}
+
+
+def _commit(folder: Path) -> dict[str, Any] | None:
+    commit = _output("git", "-C", str(folder), "rev-parse", "HEAD")
+    if not commit:
+        return None
+    changes = _output("git", "-C", str(folder), "status", "--porcelain", "--untracked-files=no")
+    return {"commit": commit, "dirty": None if changes is None else bool(changes)}
+
+
+def machine() -> dict[str, Any]:
+    """Return platform, host, processor, cores, memory in bytes and the names of NVIDIA devices."""
+    names = _output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
+    return {
+        "platform": platform.platform(),
+        "host": platform.node(),
+        "processor": _processor(),
+        "cpu_count": os.cpu_count(),
+        "cpus_usable": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_bytes": _memory(),
+        "gpus": names.splitlines() if names else [],
+    }
+
+
+def _processor() -> str | None:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    if sys.platform == "darwin":
+        return _output("sysctl", "-n", "machdep.cpu.brand_string")
+    return platform.processor() or None
+
+
+def _memory() -> int | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _output(*command: str) -> str | None:
+    """Return what a command prints, stripped; None if it is missing, slow or fails."""
+    program = shutil.which(command[0])
+    if program is None:
+        return None
+    try:
+        done = subprocess.run(
+            [program, *command[1:]], capture_output=True, text=True, timeout=10, check=False, errors="replace"
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,0 +1,297 @@
+"""The recorder: writes a run folder that a kill at any moment leaves readable."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from teacherstudent import plain
+from teacherstudent.files import WriteError
+from teacherstudent.lock import FolderLock
+from teacherstudent.logs import TEACHER_FILE, EpisodeLog, EventLog, LineLog, TestLog
+from teacherstudent.machine import provenance
+from teacherstudent.status import STATUS, Means, Status
+from teacherstudent.tables import task_columns
+from teacherstudent.types import BoolArray, Outcomes, State
+
+FORMAT = 1
+"""Version of the run folder; a reader refuses newer ones."""
+
+MANIFEST = "manifest.json"
+
+FIXED = ("family", "teacher", "student", "seed", "test_set", "mastered", "space")
+"""What a manifest must say and a resumed run must keep."""
+
+OWN_COLUMNS = frozenset(
+    ("id", "task", "score", "cost", "learn", "spent", "time", "index", "task_index", "mastered")
+)
+"""Columns that no signal may be called."""
+
+START: State = {
+    "episodes": {"parts": 0, "rows": 0},
+    "tests": {"count": 0},
+    "teacher": {"bytes": 0},
+    "events": {"files": [], "bytes": 0},
+    "seconds": 0.0,
+    "spent": 0.0,
+    "train": {},
+    "test": None,
+    "ledger": {},
+}
+"""The state of a run of which nothing is recorded: resumes a run that ended before its first checkpoint."""
+
+Ending: TypeAlias = Literal["finished", "failed", "interrupted"]
+
+
+class Recorder:
+    """Writes what happens in a run into its folder.
+
+    Files: ``manifest.json`` (what was run, with which versions, where), ``status.json`` (how far it is),
+    ``episodes/part-*.parquet``, ``tests.parquet``, ``teacher.jsonl``, TensorBoard events in ``tensorboard/``.
+    Every file but the last two is replaced as a whole, those are appended to; see `teacherstudent.logs`.
+    `teacherstudent.runs.Run` reads the folder, at any time.
+
+    Args:
+        folder: where to write; made if it does not exist.
+        manifest: what was run, as plain data. Needed: ``family``, ``teacher`` and ``student``, each a mapping
+            with ``name`` and ``options``; ``seed``; ``budget`` (cost); ``test_set``; ``mastered`` (a score
+            or None); ``space`` (from `spaces.describe`). ``cost_unit`` is ``"environment steps"`` if it is
+            not given. Versions, commits, machine and time are added.
+        resume: `state_dict` of a recorder of the same run: whatever was logged later is removed. `START` if
+            the run has no checkpoint yet. None starts a new run.
+        tensorboard: whether to write TensorBoard events.
+
+    Raises:
+        FileExistsError: if a new run is to start in a folder that holds one.
+        ValueError: if the manifest lacks something, differs from that of the run to resume, or the logs are
+            shorter than the state says.
+        TypeError: if the manifest holds something that is not plain data.
+        RuntimeError: if another process is writing the folder.
+        WriteError: if the folder cannot be written.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        manifest: Mapping[str, Any],
+        resume: State | None = None,
+        tensorboard: bool = True,
+    ) -> None:
+        self.folder = Path(folder)
+        asked = check_manifest(plain.to_plain(manifest, "manifest"))
+        state = START if resume is None else resume
+        with plain.naming(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = FolderLock(self.folder)
+        try:
+            written = _begin(self.folder, asked, state["spent"], fresh=resume is None)
+            self._space: Mapping[str, Any] = written["space"]
+            self._mastered: float | None = written["mastered"]
+            self._born: float = time.monotonic() - state["seconds"]
+            self._episodes = EpisodeLog(self.folder, state["episodes"])
+            self._tests = TestLog(self.folder, state["tests"])
+            self._teacher = LineLog(self.folder / TEACHER_FILE, state["teacher"])
+            self._events = (
+                EventLog(self.folder, state["events"], step=state["spent"]) if tensorboard else None
+            )
+            self._train = Means(state["train"])
+            self._status = Status(self.folder / STATUS, written, state)
+        except BaseException:
+            self._lock.release()
+            raise
+        self._closed = False
+
+    def episodes(self, outcomes: Outcomes, *, spent: float, learn: BoolArray | bool = True) -> None:
+        """Log finished episodes (or stages); cheap, since rows are gathered and written now and then.
+
+        Args:
+            outcomes: one row for each; the signals must be the same in every call.
+            spent: the run's cost after them.
+            learn: which of them were trained on, and not only measured.
+
+        Raises:
+            ValueError: if the columns differ from those of the first call.
+            WriteError: if a file cannot be written; the message names it.
+        """
+        rows = len(outcomes)
+        if rows == 0:
+            return
+        seconds = self._seconds()
+        columns = self._columns(outcomes, spent, seconds) | {"id": outcomes.ids, "learn": learn}
+        self._episodes.append(columns, rows)
+        self._train.add(outcomes)
+        self._status.seen(spent, seconds)
+
+    def tests(
+        self, outcomes: Outcomes, *, spent: float, ledger: Mapping[str, float]
+    ) -> dict[str, float | None]:
+        """Log one evaluation on the fixed test set.
+
+        Args:
+            outcomes: one row for each test task, always in the same order.
+            spent: the run's cost at this moment.
+            ledger: the costs, counts and seconds at this moment, by name.
+
+        Returns:
+            ``return``, the mean score, and ``mastered_percent``, None if the family has no such line.
+
+        Raises:
+            WriteError: if a file cannot be written; the message names it.
+        """
+        rows = len(outcomes)
+        seconds = self._seconds()
+        columns = self._columns(outcomes, spent, seconds)
+        columns |= {"index": self._tests.count, "task_index": np.arange(rows)}
+        summary: dict[str, float | None] = {
+            "return": float(np.mean(outcomes.score)),
+            "mastered_percent": None,
+        }
+        if self._mastered is not None:
+            columns["mastered"] = outcomes.score > self._mastered
+            summary["mastered_percent"] = 100.0 * float(np.mean(columns["mastered"]))
+        columns |= {f"ledger_{name}": float(value) for name, value in ledger.items()}
+        self._tests.append(columns, rows)
+        scalars = {f"test/{name}": value for name, value in summary.items() if value is not None}
+        self._scalars(spent, scalars | {f"ledger/{name}": float(value) for name, value in ledger.items()})
+        self._status.tested({"spent": float(spent), **summary}, spent, seconds, ledger)
+        return summary
+
+    def teacher(
+        self,
+        *,
+        spent: float,
+        metrics: Mapping[str, float],
+        snapshot: Mapping[str, Any],
+        ledger: Mapping[str, float],
+        student: Mapping[str, float] | None = None,
+    ) -> None:
+        """Log the teacher's metrics and what a picture of it needs, and the training means since last time.
+
+        Args:
+            spent: the run's cost at this moment.
+            metrics: of the teacher, by name.
+            snapshot: of the teacher, as plain data.
+            ledger: the costs, counts and seconds at this moment, by name.
+            student: metrics of the student, by name.
+
+        Raises:
+            TypeError: if the snapshot holds something that is not plain data.
+            WriteError: if a file cannot be written; the message names it.
+        """
+        train = self._train.take()
+        seconds = self._seconds()
+        curves = {"metrics": metrics, "student": student or {}, "train": train}
+        self._teacher.append(
+            {"spent": spent, "time": seconds, **curves, "ledger": ledger, "snapshot": snapshot}
+        )
+        tags = {"metrics": "teacher", "student": "student", "train": "train"}
+        self._scalars(
+            spent,
+            {f"{tags[kind]}/{name}": float(v) for kind, group in curves.items() for name, v in group.items()},
+        )
+        self._status.seen(spent, seconds, ledger)
+
+    def state_dict(self) -> State:
+        """Write whatever is gathered, and return the logs' positions, to which a resumed run goes back."""
+        self._episodes.flush()
+        self._teacher.flush()
+        self._status.write()
+        return {
+            "episodes": self._episodes.position(),
+            "tests": self._tests.position(),
+            "teacher": self._teacher.position(),
+            "events": self._events.position() if self._events else START["events"],
+            "seconds": self._seconds(),
+            "train": self._train.state(),
+            **self._status.state(),
+        }
+
+    def close(self, status: Ending, error: BaseException | None = None) -> None:
+        """Write whatever is gathered and how the run ended; a second call does nothing.
+
+        If ``error`` is given, a log that cannot be written (on a full disk, say) does not hide it.
+
+        Raises:
+            WriteError: if a file cannot be written and no ``error`` is given.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        quiet = contextlib.suppress(WriteError) if error is not None else contextlib.nullcontext()
+        try:
+            with quiet:
+                self._episodes.flush()
+                self._tests.merge()
+                self._teacher.flush()
+            with quiet:
+                self._status.end(status, error, self._seconds())
+        finally:
+            self._teacher.close()
+            if self._events:
+                self._events.close()
+            self._lock.release()
+
+    def _columns(self, outcomes: Outcomes, spent: float, seconds: float) -> dict[str, Any]:
+        taken = OWN_COLUMNS & outcomes.signals.keys()
+        if taken:
+            raise ValueError(f"recorder: expected signals not named as its own columns, got {sorted(taken)}")
+        return {
+            **task_columns(self._space, outcomes.tasks),
+            "score": outcomes.score,
+            "cost": outcomes.cost,
+            "spent": float(spent),
+            "time": seconds,
+            **outcomes.signals,
+        }
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self._born
+
+    def _scalars(self, spent: float, scalars: Mapping[str, float]) -> None:
+        if self._events:
+            self._events.append(scalars, step=spent)
+
+
+def check_manifest(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Return the manifest with defaults filled in, or raise ValueError naming what it lacks."""
+    missing = sorted({*FIXED, "budget"} - manifest.keys())
+    if missing:
+        raise ValueError(f"manifest: expected {sorted({*FIXED, 'budget'})}, missing {missing}")
+    for role in ("family", "teacher", "student"):
+        entry = manifest[role]
+        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+            raise ValueError(f"manifest: {role}: expected a mapping with a name and options, got {entry!r}")
+        entry.setdefault("options", {})
+    return {"cost_unit": "environment steps"} | manifest
+
+
+def _begin(folder: Path, asked: dict[str, Any], spent: float, *, fresh: bool) -> dict[str, Any]:
+    """Write the manifest of a new run, or check and extend that of the run to resume; return it."""
+    path = folder / MANIFEST
+    for left in [*folder.glob(".*.tmp"), *folder.glob("*/.part-*.tmp")]:  # of a killed process
+        left.unlink(missing_ok=True)
+    session = {"started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "spent": spent, **provenance()}
+    if not path.exists():
+        manifest = {"format": FORMAT, **asked, "sessions": [session]}
+    elif fresh:
+        raise FileExistsError(
+            f"{folder}: expected a folder without a run, got one that holds a run; resume that run, or choose"
+            " another folder"
+        )
+    else:
+        manifest = plain.read_json(path)
+        for name in FIXED:
+            if (there := manifest.get(name)) != asked[name]:
+                raise ValueError(f"{path}: {name}: expected {there!r} as in that run, got {asked[name]!r}")
+        manifest |= {**asked, "sessions": [*manifest.get("sessions", []), session]}
+    plain.write_json(path, manifest)
+    return manifest
+
+
+__all__ = ["FORMAT", "MANIFEST", "START", "STATUS", "Recorder", "check_manifest"]

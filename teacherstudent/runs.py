@@ -1,0 +1,211 @@
+"""Reading run folders: of finished, running and killed runs alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from teacherstudent import plain
+from teacherstudent.lock import FolderLock
+from teacherstudent.logs import TEACHER_FILE, read_episodes, read_lines, read_tests
+from teacherstudent.recorder import FORMAT, MANIFEST, check_manifest
+from teacherstudent.status import STATUS
+from teacherstudent.tables import Table, tasks_of
+from teacherstudent.types import Array, FloatArray
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The tests of a run: one value for each.
+
+    Attributes:
+        spent: ``(k,)`` the cost at which it was made, ascending.
+        score: ``(k,)`` the mean return over the test tasks.
+        mastered: ``(k,)`` percent of the test tasks mastered; NaN if the family has no such line.
+    """
+
+    spent: FloatArray
+    score: FloatArray
+    mastered: FloatArray
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder. Only the manifest is read at once; everything else when it is asked for.
+
+    Attributes:
+        folder: the folder.
+        manifest: what was run; see `Recorder`.
+    """
+
+    folder: Path
+    manifest: Mapping[str, Any]
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Run:
+        """Open a run folder.
+
+        Raises:
+            FileNotFoundError: if there is none.
+            ValueError: if it is no run folder, was written by a newer version, or has an unreadable manifest.
+        """
+        folder = Path(folder)
+        path = folder / MANIFEST
+        if not folder.is_dir():
+            raise FileNotFoundError(f"{folder}: expected a run folder, got no folder")
+        if not path.exists():
+            raise ValueError(f"{folder}: expected a run folder with {MANIFEST}, got one without")
+        manifest = plain.read_json(path)
+        version = manifest.get("format")
+        if not isinstance(version, int):
+            raise ValueError(f"{path}: expected the manifest of a run, got one without a format number")
+        if version > FORMAT:
+            raise ValueError(
+                f"{path}: expected format {FORMAT} or older, got {version}; a newer teacherstudent wrote it"
+            )
+        try:
+            return cls(folder, check_manifest(manifest))
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+
+    @property
+    def teacher_name(self) -> str:
+        """The label that the user gave to the teacher, or else its registered name."""
+        teacher = self.manifest["teacher"]
+        return str(teacher.get("label") or teacher["name"])
+
+    @property
+    def family_name(self) -> str:
+        """The family's registered name."""
+        return str(self.manifest["family"]["name"])
+
+    @property
+    def seed(self) -> Any:
+        """The run's seed, as the manifest has it."""
+        return self.manifest["seed"]
+
+    def status(self) -> dict[str, Any]:
+        """Return the status as it is now; empty if it was never written.
+
+        ``status`` is ``"running"``, ``"finished"``, ``"failed"``, ``"interrupted"``, or ``"killed"`` for a
+        run that says it is running though no process writes its folder.
+
+        Raises:
+            ValueError: if the file is unreadable; the message names it.
+        """
+        try:
+            status = plain.read_json(self.folder / STATUS)
+        except FileNotFoundError:
+            status = {"status": "running", "spent": 0.0, "ledger": {}, "error": None}
+        if status["status"] == "running" and not FolderLock.held(self.folder):
+            status["status"] = "killed"
+        return status
+
+    def episodes(self, columns: Sequence[str] | None = None) -> Table:
+        """Return the episodes in the order in which they finished, as columns of ``(n, ...)``.
+
+        Columns: ``id``, ``task_<name>`` for each dimension (``task`` for other spaces), ``score``, ``cost``,
+        ``learn``, ``spent`` and ``time`` (cost and seconds since the start), and the student's signals.
+
+        Args:
+            columns: which columns, if not all; those that do not exist are left out.
+
+        Raises:
+            ValueError: if a file is unreadable; the message names it.
+        """
+        return read_episodes(self.folder, columns)
+
+    def tests(self, columns: Sequence[str] | None = None) -> Table:
+        """Return all tests, one row for each test task of each test (arguments and errors as `episodes`).
+
+        Columns: ``index`` of the test, ``task_index``, those of `episodes` but ``id`` and ``learn``,
+        ``mastered`` if the family has such a line, and ``ledger_<name>``.
+        """
+        return read_tests(self.folder, columns)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return the teacher's records, in order.
+
+        Each has ``spent``, ``time``, ``metrics``, ``student``, ``train`` (means since the record before),
+        ``ledger`` and ``snapshot``. Numbers that were not finite are NaN; lists in ``snapshot`` are arrays.
+
+        Raises:
+            ValueError: if the file is unreadable; the message names it.
+        """
+        return [
+            record
+            | {
+                **{
+                    kind: {k: np.nan if v is None else v for k, v in record[kind].items()}
+                    for kind in ("metrics", "student", "train")
+                },
+                "snapshot": {k: _array(v) for k, v in record["snapshot"].items()},
+            }
+            for record in read_lines(self.folder / TEACHER_FILE)
+        ]
+
+    def tasks(self, table: Table) -> Array:
+        """Return the tasks of `episodes` or `tests`: ``(n, d)`` for a box, else ``(n, *space.shape)``."""
+        return tasks_of(self.manifest["space"], table)
+
+    def curve(self) -> Curve:
+        """Return the mean over test tasks for each test (raises as `tests`)."""
+        table = self.tests(["score", "spent", "mastered"])
+        if not table:
+            return Curve(np.zeros(0), np.zeros(0), np.zeros(0))
+        _, first, which = np.unique(table["index"], return_index=True, return_inverse=True)
+        rows = np.bincount(which)
+        score = np.bincount(which, table["score"]) / rows
+        mastered = np.full(len(rows), np.nan)
+        if "mastered" in table:
+            mastered = 100.0 * np.bincount(which, table["mastered"].astype(np.float64)) / rows
+        return Curve(table["spent"][first], score, mastered)
+
+
+def _array(value: Any) -> Any:
+    """Return lists of numbers as arrays (None becomes NaN), mappings entry by entry, the rest as it is."""
+    if isinstance(value, dict):
+        return {name: _array(entry) for name, entry in value.items()}
+    if not isinstance(value, list):
+        return value
+    try:
+        array = np.asarray(value)
+        return array.astype(np.float64) if array.dtype == np.object_ else array
+    except (TypeError, ValueError):
+        return value
+
+
+def find_runs(paths: Iterable[str | Path]) -> list[Run]:
+    """Return the runs in and below the given folders, each once, in the order of their paths.
+
+    Raises:
+        FileNotFoundError: if a path does not exist.
+        ValueError: if a path holds no run, or a manifest is unreadable or newer.
+    """
+    found: dict[Path, Run] = {}
+    for path in map(Path, paths):
+        if not path.is_dir():
+            raise FileNotFoundError(f"{path}: expected a folder with runs, got no folder")
+        folders = sorted(_folders(path))
+        if not folders:
+            raise ValueError(f"{path}: expected a folder with runs ({MANIFEST} in or below it), got none")
+        for folder in folders:
+            key = folder.resolve()
+            if key not in found:
+                found[key] = Run.load(folder)
+    return list(found.values())
+
+
+def _folders(root: Path) -> Iterator[Path]:
+    """Yield the run folders in and below ``root``; what lies inside a run or behind a link is not."""
+    pending = [root]
+    while pending:
+        folder = pending.pop()
+        if (folder / MANIFEST).is_file():
+            yield folder
+        else:
+            pending.extend(entry for entry in folder.iterdir() if entry.is_dir() and not entry.is_symlink())

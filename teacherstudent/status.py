@@ -1,0 +1,99 @@
+"""How far a run is: the status file, and running means of what it trains on."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from teacherstudent import plain
+from teacherstudent.types import Outcomes, State
+
+STATUS = "status.json"
+STATUS_SECONDS = 5.0
+
+
+class Means:
+    """Running means of score, length and success of the episodes since the last record."""
+
+    def __init__(self, state: Mapping[str, float]) -> None:
+        self._sums: dict[str, float] = dict(state)
+
+    def add(self, outcomes: Outcomes) -> None:
+        """Count these episodes in."""
+        sums = self._sums
+        sums["episodes"] = sums.get("episodes", 0.0) + len(outcomes)
+        sums["return"] = sums.get("return", 0.0) + float(outcomes.score.sum())
+        for name in ("length", "success"):
+            if name in outcomes.signals:
+                sums[name] = sums.get(name, 0.0) + float(outcomes.signals[name].sum())
+
+    def take(self) -> dict[str, float]:
+        """Return the means with the number of episodes, empty if there was none, and start again."""
+        count: float = self._sums.pop("episodes", 0.0)
+        means = {name: value / count for name, value in self._sums.items()}
+        self._sums = {}
+        return {"episodes": count, **means} if count else {}
+
+    def state(self) -> dict[str, float]:
+        """Return what a resumed run goes on from."""
+        return dict(self._sums)
+
+
+class Status:
+    """The status file: written when something happens, but not more often than every few seconds."""
+
+    def __init__(self, path: Path, manifest: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+        self._path = path
+        self._fields: dict[str, Any] = {
+            "status": "running",
+            "spent": state["spent"],
+            "budget": manifest["budget"],
+            "seconds": state["seconds"],
+            "test": state["test"],
+            "ledger": dict(state["ledger"]),
+            "started": manifest["sessions"][0]["started"],
+            "error": None,
+            "process": os.getpid(),
+            "host": socket.gethostname(),
+        }
+        self.write()
+
+    def seen(self, spent: float, seconds: float, ledger: Mapping[str, float] | None = None) -> None:
+        """Note how far the run is."""
+        self._fields["spent"], self._fields["seconds"] = float(spent), seconds
+        if ledger is not None:
+            self._fields["ledger"] = {name: float(value) for name, value in ledger.items()}
+        if time.monotonic() - self._written > STATUS_SECONDS:
+            self.write()
+
+    def tested(
+        self, test: Mapping[str, Any], spent: float, seconds: float, ledger: Mapping[str, float]
+    ) -> None:
+        """Note a test's summary."""
+        self._fields["test"] = dict(test)
+        self.seen(spent, seconds, ledger)
+
+    def end(self, status: str, error: BaseException | None, seconds: float) -> None:
+        """Write how the run ended, with the traceback of what ended it."""
+        self._fields |= {"status": status, "seconds": seconds}
+        if error is not None:
+            self._fields["error"] = {
+                "type": type(error).__name__,
+                "message": str(error),
+                "traceback": "".join(traceback.format_exception(error)),
+            }
+        self.write()
+
+    def write(self) -> None:
+        """Write the file now (raises WriteError)."""
+        self._written = time.monotonic()
+        plain.write_json(self._path, {**self._fields, "updated": time.strftime("%Y-%m-%dT%H:%M:%S%z")})
+
+    def state(self) -> State:
+        """Return what a resumed run goes on from."""
+        return {name: self._fields[name] for name in ("spent", "test", "ledger")}

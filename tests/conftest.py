@@ -1,0 +1,105 @@
+"""Synthetic runs with known numbers, written by the recorder itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from teacherstudent import spaces
+from teacherstudent.recorder import Recorder
+from teacherstudent.types import Outcomes
+
+SPACE = spaces.Parameters(height=(0, 3), spacing=(0, 6))
+
+
+def manifest_of(space: Any = SPACE, **entries: Any) -> dict[str, Any]:
+    """Return the manifest of a run, with some entries replaced."""
+    return {
+        "family": {"name": "tracks", "options": {}},
+        "teacher": {"name": "random", "options": {}},
+        "student": {"name": "sb3", "options": {}},
+        "seed": 0,
+        "budget": 1000.0,
+        "test_set": "grid-100",
+        "mastered": 0.5,
+        "space": spaces.describe(space),
+    } | entries
+
+
+def outcomes_of(rng: np.random.Generator, n: int, space: Any = SPACE, first: int = 0) -> Outcomes:
+    """Return ``n`` random episodes with ids from ``first`` on."""
+    return Outcomes(
+        ids=np.arange(first, first + n),
+        tasks=spaces.sample(space, rng, n),
+        score=rng.normal(size=n),
+        cost=rng.integers(1, 20, n).astype(float),
+        signals={"length": rng.integers(1, 20, n), "success": rng.random(n) < 0.5},
+    )
+
+
+def evaluation(percent: float, space: Any = SPACE) -> Outcomes:
+    """Return 100 test episodes of which ``percent`` score 1 and the others 0."""
+    tasks = spaces.sample(space, np.random.default_rng(5), 100)
+    score = (np.arange(100) < percent).astype(float)
+    return Outcomes(ids=np.full(100, -1), tasks=tasks, score=score, cost=np.full(100, 10.0))
+
+
+def write_synthetic(
+    folder: Path,
+    *,
+    final: float = 50.0,
+    tests: int = 5,
+    status: Any = "finished",
+    error: BaseException | None = None,
+    until: float = 1.0,
+    snapshot: Callable[[float], dict[str, Any]] = lambda share: {},
+    space: Any = SPACE,
+    **entries: Any,
+) -> Path:
+    """Write a run whose percentage of mastered test tasks rises linearly from 0 to ``final``.
+
+    ``tests`` tests at equal distances from cost 0 to the budget; ``until`` is the share of them that is made.
+    """
+    manifest = manifest_of(space, **entries)
+    rng = np.random.default_rng(manifest["seed"] if isinstance(manifest["seed"], int) else 0)
+    recorder = Recorder(folder, manifest=manifest, tensorboard=False)
+    for j, share in enumerate(np.linspace(0, 1, tests)):
+        if share > until:
+            break
+        spent = float(share * manifest["budget"])
+        ledger = {"cost/train": spent, "cost/evaluate": 1000.0 * (j + 1), "updates": 10.0 * j}
+        if j:
+            recorder.episodes(outcomes_of(rng, 200, space, 200 * j), spent=spent)
+        recorder.tests(evaluation(final * share, space), spent=spent, ledger=ledger)
+        recorder.teacher(
+            spent=spent, metrics={"mean_alp": float(share)}, snapshot=snapshot(share), ledger=ledger
+        )
+    recorder.close(status, error)
+    return folder
+
+
+@pytest.fixture(name="write_run")
+def _write_run(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes a synthetic run below the test's folder."""
+
+    def write(name: str, **arguments: Any) -> Path:
+        return write_synthetic(tmp_path / name, **arguments)
+
+    return write
+
+
+@pytest.fixture(name="synthetic")
+def _synthetic() -> Any:
+    """Return this module's functions."""
+
+    class Synthetic:
+        manifest = staticmethod(manifest_of)
+        outcomes = staticmethod(outcomes_of)
+        tests = staticmethod(evaluation)
+        write = staticmethod(write_synthetic)
+
+    return Synthetic
