@@ -1,0 +1,204 @@
+"""The oracle: a hand-made window that moves from easy to hard tasks whenever it is mastered."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import gymnasium as gym
+import numpy as np
+
+from teacherstudent import spaces
+from teacherstudent.registry import TEACHERS
+from teacherstudent.spaces import Box
+from teacherstudent.teacher import Teacher
+from teacherstudent.types import (
+    UNASKED,
+    Array,
+    Assignment,
+    BoolArray,
+    FloatArray,
+    IntArray,
+    Outcomes,
+    Seed,
+    State,
+    check_names,
+)
+
+REHEARSAL = 0.2
+"""Share of tasks that the fixed variant draws from all that the window has passed."""
+
+
+@TEACHERS.register("oracle")
+class OracleTeacher(Teacher[Box]):
+    """Moves a window of tasks from easy to hard, a step whenever its mean score is above the mastery line.
+
+    The expert baseline of Portelas et al. 2019, "Teacher algorithms for curriculum learning of deep RL in
+    continuously parameterized environments", https://arxiv.org/abs/1910.07224 (section 5, appendix).
+
+    The window covers a sixth of the range in every dimension and starts at the easy end. After every
+    ``block`` scores, their mean is compared with ``mastered`` (raw scores); above it the window moves by
+    ``difficulty_step``, clipped to the space. Tasks are uniform in the window.
+
+    ``variant="paper"``: as the authors' code: every score told counts, whichever window its task was from,
+    and what the window has left behind never returns, so that easy tasks are forgotten. The start is the low
+    end where the step is positive and the high end elsewhere.
+
+    ``variant="fixed"``:
+
+    - a score counts only if its task lies in the window and was asked for since the window last moved, so
+      late outcomes of easier windows do not push it on (rows with id -1 count if they lie in the window);
+    - a share ``rehearsal`` of the tasks is uniform over all that the window has passed, itself included;
+    - a dimension with step 0 does not change the difficulty, so there the window covers the whole range.
+
+    Deviation of both: the authors draw float32 tasks, here they have the space's dtype.
+
+    Args:
+        space: a box.
+        seed: an integer of at least 0 or a ``SeedSequence``.
+        difficulty_step: ``(d,)`` signed raw units: in which direction and stride tasks get harder.
+        mastered: the mean score, raw, above which the window moves.
+        variant: ``"fixed"`` or ``"paper"``.
+        window: size of the window, as a share of the range.
+        block: scores between two decisions, at least 1.
+        rehearsal: see above, in [0, 1); None is 0.2 for ``"fixed"`` and 0 for ``"paper"``.
+
+    Raises:
+        TypeError: if the space is no box, or the seed is no integer.
+        ValueError: if ``difficulty_step`` or ``mastered`` is missing, or an option is out of range.
+    """
+
+    accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Box,)
+
+    def __init__(
+        self,
+        space: Box,
+        *,
+        seed: Seed,
+        difficulty_step: tuple[float, ...] | None = None,
+        mastered: float | None = None,
+        variant: Literal["fixed", "paper"] = "fixed",
+        window: float = 1 / 6,
+        block: int = 50,
+        rehearsal: float | None = None,
+    ) -> None:
+        super().__init__(space, seed=seed)
+        if variant not in ("fixed", "paper"):
+            raise ValueError(f"oracle: variant: expected 'fixed' or 'paper', got {variant!r}")
+        if mastered is None or not np.isfinite(mastered):
+            raise ValueError(
+                f"oracle: mastered: expected a score above which a task is mastered, got {mastered}"
+            )
+        if not 0 < window <= 1:
+            raise ValueError(f"oracle: window: expected a share in (0, 1], got {window}")
+        if block < 1:
+            raise ValueError(f"oracle: block: expected at least 1, got {block}")
+        self.paper = variant == "paper"
+        self.mastered, self.block = float(mastered), block
+        self.rehearsal = (0.0 if self.paper else REHEARSAL) if rehearsal is None else float(rehearsal)
+        if not 0 <= self.rehearsal < 1:
+            raise ValueError(f"oracle: rehearsal: expected a share in [0, 1), got {rehearsal}")
+        self._path = _Path(space, difficulty_step, window, fixed=not self.paper)
+        self._scores: FloatArray = np.empty(0)  # counted since the last decision
+        self._next = 0  # the next id
+        self._since = 0  # the first id asked since the window moved
+
+    def _ask(self, ids: IntArray, progress: float) -> Assignment:
+        path, n = self._path, len(ids)
+        low = np.broadcast_to(path.low, (n, len(path.low)))
+        high = low + path.size
+        if self.rehearsal > 0:
+            again = self.rng.random((n, 1)) < self.rehearsal
+            low = np.where(again, np.minimum(path.start, low), low)
+            high = np.where(again, np.maximum(path.start + path.size, high), high)
+        self._next = int(ids[-1]) + 1
+        flat = low + self.rng.random(low.shape) * (high - low)
+        return Assignment(ids=ids, tasks=spaces.from_flat(self.space, flat))
+
+    def _tell(self, outcomes: Outcomes) -> None:
+        flat = outcomes.tasks.reshape(len(outcomes), -1).astype(np.float64)
+        rows = np.arange(len(outcomes))
+        rows = rows[self._counts(outcomes.ids, flat)]
+        while rows.size:  # once for each decision
+            taken, rows = np.split(rows, [self.block - len(self._scores)])
+            self._scores = np.concatenate([self._scores, outcomes.score[taken]])
+            if len(self._scores) < self.block:
+                break
+            moved = self._scores.mean() > self.mastered and self._path.move()
+            self._scores = self._scores[:0]
+            if moved:
+                self._since = self._next
+                rows = rows[self._counts(outcomes.ids[rows], flat[rows])]
+
+    def _counts(self, ids: IntArray, flat: FloatArray) -> BoolArray:
+        """Return which rows say something about the present window."""
+        if self.paper:
+            return np.ones(len(ids), np.bool_)
+        return np.asarray(self._path.contains(flat) & ((ids == UNASKED) | (ids >= self._since)))
+
+    def metrics(self) -> dict[str, float]:
+        """Return how far the window has come, 0 to 1, and the mean of the scores since the last decision."""
+        found = {"progress": self._path.progress()}
+        if len(self._scores):
+            found["window_score"] = float(self._scores.mean())
+        return found
+
+    def snapshot(self) -> dict[str, Array]:
+        """Return the window in task units: ``low``, ``high`` ``(1, d)``."""
+        low = self._path.low[None].copy()
+        return {"low": low, "high": low + self._path.size}
+
+    def _state(self) -> State:
+        return {
+            "low": self._path.low.copy(),
+            "scores": self._scores.copy(),
+            "next": self._next,
+            "since": self._since,
+        }
+
+    def _load(self, state: State) -> None:
+        check_names("oracle: state", ("low", "scores", "next", "since"), state)
+        self._path.low = np.array(state["low"], np.float64).reshape(self._path.low.shape)
+        self._scores = np.array(state["scores"], np.float64)
+        self._next, self._since = int(state["next"]), int(state["since"])
+
+
+class _Path:
+    """The window's lower corner ``low`` on its way from ``start``; ``size`` is its extent; all raw units."""
+
+    def __init__(self, space: Box, step: tuple[float, ...] | None, share: float, *, fixed: bool) -> None:
+        self._bottom, top = (x.astype(np.float64).ravel() for x in (space.low, space.high))
+        names = spaces.dimension_names(space)
+        if step is None:
+            raise ValueError(
+                f"oracle: difficulty_step: expected one signed step for each of {names}, got none"
+            )
+        self._step = np.asarray(step, np.float64).ravel()
+        if self._step.shape != self._bottom.shape or not np.isfinite(self._step).all():
+            raise ValueError(
+                f"oracle: difficulty_step: expected a finite step for each of {names}, got {step}"
+            )
+        if not self._step.any():
+            raise ValueError(f"oracle: difficulty_step: expected a step other than 0, got {step}")
+        still = (self._step == 0) & fixed
+        self.size = (top - self._bottom) * np.where(still, 1.0, share)
+        self._last = top - self.size
+        self._slack = 0.5 if np.issubdtype(space.dtype, np.integer) else 1e-6 * self.size
+        self.start = np.where((self._step > 0) | still, self._bottom, self._last)
+        self.low = self.start.copy()
+
+    def move(self) -> bool:
+        """Move a step, clipped to the space; return whether anything changed."""
+        before = self.low
+        self.low = np.clip(before + self._step, self._bottom, self._last)
+        return not np.array_equal(before, self.low)
+
+    def contains(self, flat: FloatArray) -> BoolArray:
+        """Return which of ``(n, d)`` tasks lie in the window, give or take the rounding of tasks."""
+        inside = (flat >= self.low - self._slack) & (flat <= self.low + self.size + self._slack)
+        return np.asarray(inside.all(axis=1))
+
+    def progress(self) -> float:
+        """Return the mean share of the way done over the dimensions that move."""
+        way = np.where(self._step > 0, self._last, self._bottom) - self.start
+        moving = (self._step != 0) & (way != 0)
+        return float(np.mean((self.low - self.start)[moving] / way[moving])) if moving.any() else 1.0

@@ -1,0 +1,59 @@
+"""Uniform sampling of the task space: the baseline that every curriculum has to beat."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+
+from teacherstudent import spaces
+from teacherstudent.registry import TEACHERS
+from teacherstudent.spaces import Box, Discrete, Levels
+from teacherstudent.teacher import Teacher
+from teacherstudent.types import Array, Assignment, IntArray, Outcomes, State, check_names
+
+
+@TEACHERS.register("random")
+class UniformTeacher(Teacher[gym.Space[Any]]):
+    """Draws every task uniformly and ignores what happens on it (domain randomisation).
+
+    Tobin et al. 2017, "Domain randomization for transferring deep neural networks from simulation to the real
+    world", https://arxiv.org/abs/1703.06907; the baseline "Random" of Portelas et al. 2019,
+    https://arxiv.org/abs/1910.07224. On a level space the space's own distribution is drawn from.
+
+    Deviation: the authors of the second draw float32 tasks; here tasks have the space's dtype. There is one
+    variant, because nothing else differs.
+
+    Args:
+        space: any box, discrete or level space.
+        seed: an integer of at least 0 or a ``SeedSequence``.
+
+    Raises:
+        TypeError: if the space is of another kind, or the seed is no integer.
+        ValueError: if the space is empty or unbounded.
+    """
+
+    accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Box, Discrete, Levels)
+
+    def _ask(self, ids: IntArray, progress: float) -> Assignment:
+        return Assignment(ids=ids, tasks=spaces.sample(self.space, self.rng, len(ids)))
+
+    def _tell(self, outcomes: Outcomes) -> None:
+        """Learn nothing: the next task does not depend on any outcome."""
+
+    def _state(self) -> State:
+        return {}
+
+    def _load(self, state: State) -> None:
+        check_names("random: state", (), state)
+
+    def snapshot(self) -> dict[str, Array]:
+        """Return the whole space as one box: ``low`` and ``high`` ``(1, d)``; empty for a level space."""
+        if isinstance(self.space, Box):
+            low, high = self.space.low, self.space.high
+        elif isinstance(self.space, Discrete):
+            low, high = np.array(self.space.start), np.array(self.space.start + self.space.n - 1)
+        else:
+            return {}
+        return {"low": low.astype(np.float64).reshape(1, -1), "high": high.astype(np.float64).reshape(1, -1)}

@@ -1,0 +1,193 @@
+"""RIAC: split the task space where learning progress differs, and sample the regions that progress."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import gymnasium as gym
+import numpy as np
+
+from teacherstudent import spaces
+from teacherstudent.regions import RegionTree, Rules
+from teacherstudent.registry import TEACHERS
+from teacherstudent.spaces import Box
+from teacherstudent.teacher import Teacher
+from teacherstudent.types import Array, Assignment, FloatArray, IntArray, Outcomes, Seed, State
+
+MUTATE, ANYWHERE = 0.1, 0.2
+"""Shares of mode 3 (near a region's worst task) and mode 2 (uniform); the rest is mode 1."""
+NOISE, INSET = 0.1, 1e-5
+"""Standard deviation of a mutation, and how far it stays away from the region's border."""
+
+
+@TEACHERS.register("riac")
+class RIAC(Teacher[Box]):
+    """Splits the space into regions and samples them in proportion to their absolute learning progress.
+
+    Baranes and Oudeyer 2009, "R-IAC: robust intrinsically motivated exploration and active learning",
+    https://doi.org/10.1109/TAMD.2009.2037513, in the form of Portelas et al. 2019, https://arxiv.org/abs/1910.07224
+    (appendix), whose code has extra rules for splits.
+
+    Regions are the nodes of a tree of boxes, inner ones included. A region keeps its last ``region_size + 1``
+    tasks and scores. Its learning progress (ALP) is |mean of the older half - mean of the newer half| over
+    its last ``alp_window`` scores. A leaf that holds more than ``region_size`` tries ``split_attempts``
+    random cuts that leave at least ``region_size / 20`` tasks on both sides; of those whose sides keep at
+    least ``min_share`` of the space's range, the best makes two new leaves (of equals, the last). If there is
+    none, the leaf drops its oldest ``discard`` share. Tasks: 70 % uniform in a region drawn in proportion to
+    ALP, 20 % uniform, 10 % Gaussian around the lowest-scoring task of a region so drawn.
+
+    ``variant="paper"`` does what the authors' code does:
+
+    - raw task units; noise of standard deviation 0.1 in these units, whatever the range;
+    - the score of a cut is |difference of the sides' ALP|, without their sizes;
+    - new regions carry the ALP of the *last* cut tried until a task falls inside;
+    - a task exactly on a cut belongs to both sides;
+    - with ``leaves_only`` the uniform tasks come from the first leaf, not from the whole space;
+    - a leaf that has dropped tasks forgets no more once it is split: its lowest score may be arbitrarily old.
+
+    Deviations from that code, where it would hang or stop: the search for a cut gives up after 100 draws for
+    each attempt (identical tasks); tasks asked for before the first tell are uniform; two leaves may split at
+    once. Stored tasks are float32 as there, all else is float64, and tasks asked have the space's dtype.
+
+    ``variant="fixed"`` works in the unit cube; a cut's score is the paper's card1 * card2 * |difference|; new
+    regions carry the ALP of their own cut; regions are half open; the 20 % cover the whole space; every
+    region keeps a bounded past; the noise has 0.1 of the region's side.
+
+    Every outcome counts, asked for or not. A batch told at once gives the state of its rows told one by one.
+
+    Args:
+        space: a box.
+        seed: an integer of at least 0 or a ``SeedSequence``.
+        variant: ``"fixed"`` or ``"paper"``.
+        score_range: scores are mapped linearly from it to (0, 1) with saturation; None leaves them alone.
+        region_size: tasks that a leaf holds before it is split, at least 4.
+        alp_window: scores that learning progress looks back on; None is ``region_size``.
+        split_attempts: cuts compared for one split.
+        min_share: smallest side of a region, as a share of the space's range.
+        discard: share of a leaf's tasks dropped when no cut is possible.
+        leaves_only: sample leaves only, not the regions that contain them.
+
+    Raises:
+        TypeError: if the space is no box, or the seed is no integer.
+        ValueError: if an option is out of range.
+    """
+
+    accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Box,)
+
+    def __init__(
+        self,
+        space: Box,
+        *,
+        seed: Seed,
+        variant: Literal["fixed", "paper"] = "fixed",
+        score_range: tuple[float, float] | None = None,
+        region_size: int = 200,
+        alp_window: int | None = None,
+        split_attempts: int = 50,
+        min_share: float = 1 / 15,
+        discard: float = 0.25,
+        leaves_only: bool = False,
+    ) -> None:
+        super().__init__(space, seed=seed)
+        window = region_size if alp_window is None else alp_window
+        _check_options(variant, score_range, region_size, window, split_attempts, min_share, discard)
+        self.paper = variant == "paper"
+        self.score_range = score_range
+        self.leaves_only = leaves_only
+        ends = np.stack([space.low.ravel(), space.high.ravel()]).astype(np.float64)
+        low, high = ends if self.paper else (np.zeros_like(ends[0]), np.ones_like(ends[0]))
+        rules = Rules(region_size, window, split_attempts, min_share * (high - low), discard, self.paper)
+        self._tree = RegionTree(low, high, rules)
+        self._cumulative: FloatArray | None = None  # of the ALP of the regions sampled; None if out of date
+
+    def _ask(self, ids: IntArray, progress: float) -> Assignment:
+        tree, n = self._tree, len(ids)
+        mode, pick = self.rng.random((2, n))
+        region = self._draw_regions(pick)
+        uniform = (mode >= MUTATE) & (mode < MUTATE + ANYWHERE)
+        region[uniform] = self._regions()[0] if self.paper else 0
+        low, high = tree.nodes["low"][region], tree.nodes["high"][region]
+        points = low + self.rng.random(low.shape) * (high - low)
+        rows = np.flatnonzero((mode < MUTATE) & (tree.nodes["count"][region] > 0))
+        if rows.size:
+            low, high = low[rows], high[rows]
+            unit = 1.0 if self.paper else high - low
+            moved = tree.worst(region[rows]) + NOISE * unit * self.rng.standard_normal(low.shape)
+            points[rows] = np.clip(moved, low + INSET * unit, high - INSET * unit)
+        to_tasks = spaces.from_flat if self.paper else spaces.from_unit
+        return Assignment(ids=ids, tasks=to_tasks(self.space, points))
+
+    def _regions(self) -> IntArray:
+        """Return the nodes that are sampled."""
+        dim: IntArray = self._tree.nodes["dim"]
+        return np.flatnonzero(dim < 0) if self.leaves_only else np.arange(len(dim))
+
+    def _draw_regions(self, pick: FloatArray) -> IntArray:
+        """Return a node for each uniform number, in proportion to ALP; uniformly if no region progresses."""
+        if self._cumulative is None:
+            self._cumulative = np.cumsum(self._tree.nodes["alp"][self._regions()])
+        total, size = self._cumulative[-1], self._cumulative.size
+        row: IntArray
+        if total > 0:
+            row = np.minimum(np.searchsorted(self._cumulative, pick * total, side="right"), size - 1)
+        else:
+            row = (pick * size).astype(np.int64)
+        return self._regions()[row] if self.leaves_only else row
+
+    def _tell(self, outcomes: Outcomes) -> None:
+        scores = outcomes.score
+        if self.score_range is not None:
+            low, high = self.score_range
+            scores = np.clip((scores - low) / (high - low), 0.0, 1.0)
+        tasks = outcomes.tasks.reshape(len(outcomes), -1)
+        points = tasks if self.paper else spaces.to_unit(self.space, tasks)
+        self._tree.insert(points.astype(np.float32), scores, self.rng)
+        self._cumulative = None
+
+    def metrics(self) -> dict[str, float]:
+        """Return the number of leaves, and the mean and largest ALP of the regions sampled."""
+        alp = self._tree.nodes["alp"][self._regions()]
+        leaves = np.count_nonzero(self._tree.nodes["dim"] < 0)
+        return {"leaves": float(leaves), "alp_mean": float(alp.mean()), "alp_max": float(alp.max())}
+
+    def snapshot(self) -> dict[str, Array]:
+        """Return the regions sampled, in task units: ``low, high (r, d)``, ``alp (r,)``, ``leaf (r,)``."""
+        nodes = self._tree.nodes[self._regions()]
+        low, high = nodes["low"], nodes["high"]
+        if not self.paper:
+            ends = self.space.low.astype(np.float64).ravel(), self.space.high.astype(np.float64).ravel()
+            low, high = (ends[0] + x * (ends[1] - ends[0]) for x in (low, high))
+        return {"low": low.copy(), "high": high.copy(), "alp": nodes["alp"].copy(), "leaf": nodes["dim"] < 0}
+
+    def _state(self) -> State:
+        return self._tree.state()
+
+    def _load(self, state: State) -> None:
+        self._tree.load(state)
+        self._cumulative = None
+
+
+def _check_options(
+    variant: str,
+    score_range: tuple[float, float] | None,
+    region_size: int,
+    window: int,
+    attempts: int,
+    min_share: float,
+    discard: float,
+) -> None:
+    """Raise ValueError for the first option out of range."""
+    if variant not in ("fixed", "paper"):
+        raise ValueError(f"riac: variant: expected 'fixed' or 'paper', got {variant!r}")
+    if score_range is not None and not (np.isfinite(score_range).all() and score_range[0] < score_range[1]):
+        raise ValueError(f"riac: score_range: expected finite low < high, got {score_range}")
+    if region_size < 4:
+        raise ValueError(f"riac: region_size: expected at least 4, got {region_size}")
+    if not 2 <= window <= region_size:
+        raise ValueError(f"riac: alp_window: expected 2 to region_size = {region_size}, got {window}")
+    if attempts < 1:
+        raise ValueError(f"riac: split_attempts: expected at least 1, got {attempts}")
+    if not 0 <= min_share < 1:
+        raise ValueError(f"riac: min_share: expected a share in [0, 1), got {min_share}")
+    if not (0 < discard < 1 and int(region_size * discard) >= 1):
+        raise ValueError(f"riac: discard: expected a share in (0, 1) of at least one task, got {discard}")

@@ -1,0 +1,128 @@
+"""A student without a model: the competence grid of the toy-grid family, exact and fast."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from teacherstudent import spaces
+from teacherstudent.envs.toy_grid import ToyGrid
+from teacherstudent.family import Family
+from teacherstudent.registry import STUDENTS
+from teacherstudent.types import (
+    UNASKED,
+    Array,
+    Assignment,
+    FloatArray,
+    Granularity,
+    Outcomes,
+    Seed,
+    State,
+    check_names,
+    generator,
+)
+
+
+@STUDENTS.register("competence")
+class CompetenceStudent:
+    """The learner of toy-grid: a visit raises the competence of an open cell; every episode costs 1.
+
+    One `train` visits all rows at the same time (see `teacherstudent.envs.toy_grid.CompetenceGrid`). Rows
+    with ``learn`` False, and test tasks, show the competence as it was before.
+
+    Args:
+        family: a toy-grid family.
+        seed: seed of the noise; an integer of at least 0 or a ``SeedSequence``.
+        batch: tasks that one `train` asks for, at least 1.
+        noise: standard deviation of Gaussian noise on every score, which stays in [0, 1].
+
+    Raises:
+        TypeError: if the family is no toy-grid.
+        ValueError: if an option is out of range.
+    """
+
+    provides: frozenset[str] = frozenset({"length", "success"})
+    granularities: frozenset[Granularity] = frozenset({"episode"})
+
+    def __init__(self, family: Family, *, seed: Seed, batch: int = 1, noise: float = 0.0) -> None:
+        if not isinstance(family, ToyGrid):
+            raise TypeError(f"competence: expected the family toy-grid, got {type(family).__name__}")
+        if batch < 1:
+            raise ValueError(f"competence: batch: expected at least 1, got {batch}")
+        if not (np.isfinite(noise) and noise >= 0):
+            raise ValueError(f"competence: noise: expected a standard deviation of at least 0, got {noise}")
+        self.family, self.batch, self.noise = family, batch, noise
+        self.grid = family.grid()
+        self._rng = generator(seed)
+        self._train = self._measure = 0
+
+    def wants(self) -> int:
+        """Return the batch size: every task finishes within its round."""
+        return self.batch
+
+    def train(self, assignment: Assignment) -> Outcomes:
+        """Visit the tasks and return their outcomes in the order given.
+
+        Raises:
+            ValueError: if a task lies outside the space.
+        """
+        tasks = spaces.check_tasks(self.family.space, assignment.tasks, "competence.train")
+        learn = assignment.learn
+        score = self.grid.measure(tasks)
+        if learn.any():
+            score[learn] = self.grid.visit(tasks[learn])
+        trained = int(np.count_nonzero(learn))
+        self._train += trained
+        self._measure += len(learn) - trained
+        return self._outcomes(assignment.ids, tasks, score, self._rng)
+
+    def evaluate(self, tasks: Array, *, seed: int) -> Outcomes:
+        """Return the competence on each task, without a visit.
+
+        Raises:
+            ValueError: if a task lies outside the space.
+        """
+        tasks = spaces.check_tasks(self.family.space, tasks, "competence.evaluate")
+        ids = np.full(len(tasks), UNASKED, np.int64)
+        return self._outcomes(ids, tasks, self.grid.measure(tasks), generator(seed))
+
+    def _outcomes(self, ids: Array, tasks: Array, score: FloatArray, rng: np.random.Generator) -> Outcomes:
+        if self.noise > 0:
+            score = np.clip(score + self.noise * rng.standard_normal(len(score)), 0.0, 1.0)
+        ones = np.ones(len(score))
+        success = (score > self.family.mastered).astype(np.float64)
+        return Outcomes(
+            ids=ids, tasks=tasks, score=score, cost=ones, signals={"length": ones, "success": success}
+        )
+
+    def spent(self) -> Mapping[str, float]:
+        """Return the episodes trained on and those measured; there is no gradient and no environment."""
+        return {"train": float(self._train), "measure": float(self._measure)}
+
+    def in_flight(self) -> int:
+        """Return 0: every task finishes within its round."""
+        return 0
+
+    def state_dict(self) -> State:
+        """Return the competence, the counters and the state of the noise; a copy."""
+        return {
+            "competence": self.grid.competence,
+            "train": self._train,
+            "measure": self._measure,
+            "rng": dict(self._rng.bit_generator.state),
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Continue from `state_dict`.
+
+        Raises:
+            ValueError: if the state is incomplete or of another grid.
+        """
+        check_names("competence: state", ("competence", "train", "measure", "rng"), state)
+        self.grid.competence = state["competence"]
+        self._train, self._measure = int(state["train"]), int(state["measure"])
+        self._rng.bit_generator.state = state["rng"]
+
+    def close(self) -> None:
+        """Nothing to free."""

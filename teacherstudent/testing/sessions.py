@@ -1,0 +1,197 @@
+"""What the conformance kits share: a student that answers late and out of order, and exact comparison."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from teacherstudent import checkpoint, spaces
+from teacherstudent.spaces import Box, Discrete
+from teacherstudent.teacher import Teacher
+from teacherstudent.types import UNASKED, Array, Assignment, FloatArray, IntArray, Outcomes, State
+
+Play: TypeAlias = Callable[[Teacher[Any], Assignment, np.random.Generator], Outcomes]
+"""Returns an outcome for each row of an assignment, in order."""
+
+
+class ContractError(AssertionError):
+    """What a conformance kit raises: a sentence that names the rule."""
+
+
+def plausible_outcomes(teacher: Teacher[Any], assignment: Assignment, rng: np.random.Generator) -> Outcomes:
+    """Return noisy scores in [0, 1] that rise with the ids, on some tasks sooner; uniform signals; cost 1."""
+    n = len(assignment)
+    age = assignment.ids / (assignment.ids + 200.0)
+    score = np.clip(2 * age - difficulty(teacher, assignment.tasks) + 0.1 * rng.standard_normal(n), 0, 1)
+    signals = {name: rng.random(n) for name in sorted(teacher.needs)}
+    return Outcomes(ids=assignment.ids, tasks=assignment.tasks, score=score, cost=np.ones(n), signals=signals)
+
+
+def difficulty(teacher: Teacher[Any], tasks: Array) -> FloatArray:
+    """Return a fixed number in [0, 1] for each task of the teacher's space."""
+    space = teacher.space
+    if isinstance(space, Box):
+        return np.asarray(spaces.to_unit(space, tasks).mean(axis=1))
+    if isinstance(space, Discrete):
+        return np.asarray((tasks - space.start) / space.n)
+    return np.asarray(np.remainder(space.key(tasks), 1000) / 1000)
+
+
+class Session:
+    """Asks and tells in batches of random size, late, out of order, and for some tasks never.
+
+    Args:
+        teacher: the teacher to drive.
+        play: what happens on tasks.
+        seed: of the session's own generator.
+        reuse: overwrite every array that was handed over, as a student with fixed buffers does.
+    """
+
+    def __init__(self, teacher: Teacher[Any], play: Play, *, seed: int = 0, reuse: bool = False) -> None:
+        self.teacher, self.play, self.reuse = teacher, play, reuse
+        self.rng = np.random.Generator(np.random.PCG64(seed))
+        self._waste = np.random.Generator(np.random.PCG64(1))
+        self.waiting: list[Assignment] = []
+        self.asked: list[Array] = []
+
+    def fork(self, teacher: Teacher[Any]) -> Session:
+        """Return a session that goes on from here with another teacher."""
+        other = Session(teacher, self.play, reuse=self.reuse)
+        other.rng.bit_generator.state = self.rng.bit_generator.state
+        other.waiting = list(self.waiting)
+        return other
+
+    def ask(self, n: int, progress: float = 0.0) -> Assignment:
+        """Ask for tasks, check what comes back, and remember a copy of it."""
+        assignment = self.teacher.ask(n, progress=progress)
+        check_assignment(self.teacher, assignment, n)
+        copy = copied(assignment)
+        self.asked.append(copy.tasks)
+        if self.reuse:
+            self._overwrite(assignment.tasks)
+        return copy
+
+    def tell(self, outcomes: Outcomes) -> None:
+        """Tell, and check that the arrays told are left alone."""
+        given = [outcomes.ids, outcomes.tasks, outcomes.score, outcomes.cost, *outcomes.signals.values()]
+        before = [array.copy() for array in given]
+        self.teacher.tell(outcomes)
+        if not all(np.array_equal(a, b) for a, b in zip(given, before, strict=True)):
+            raise ContractError(f"{name(self.teacher)}: tell must not change the arrays it is given")
+        if self.reuse:
+            self._overwrite(outcomes.tasks)
+            for array in (outcomes.ids, outcomes.score, outcomes.cost, *outcomes.signals.values()):
+                if array.flags.writeable:
+                    array[...] = np.array(-77).astype(array.dtype)
+
+    def _overwrite(self, tasks: Array) -> None:
+        """Put other tasks of the space where these were."""
+        if tasks.flags.writeable:
+            tasks[...] = spaces.sample(self.teacher.space, self._waste, len(tasks))
+
+    def run(self, rows: int) -> list[Array]:
+        """Ask for at least ``rows`` tasks, tell most of them, and return the tasks asked by this call."""
+        first, count = len(self.asked), 0
+        while count < rows:
+            n = int(self.rng.integers(1, 25))
+            assignment = self.ask(n, progress=min(1.0, count / rows))
+            count += n
+            self.waiting += [assignment.select([i]) for i in range(n)]  # type: ignore[arg-type]
+            self._tell_some()
+        return self.asked[first:]
+
+    def _tell_some(self) -> None:
+        order = self.rng.permutation(len(self.waiting))
+        now, later = np.split(order, [int(self.rng.integers(len(order) + 1))])
+        lost, now = np.split(now, [int(self.rng.random() < 0.2)])
+        chosen = [self.waiting[i] for i in now]
+        if lost.size and self.rng.random() < 0.5:
+            self.teacher.drop(self.waiting[lost[0]].ids)
+        self.waiting = [self.waiting[i] for i in later]
+        if chosen:
+            rows = Assignment(
+                ids=np.concatenate([row.ids for row in chosen]),
+                tasks=np.concatenate([row.tasks for row in chosen]),
+                learn=np.concatenate([row.learn for row in chosen]),
+            )
+            self.tell(self.play(self.teacher, rows, self.rng))
+
+
+def check_assignment(teacher: Teacher[Any], assignment: Assignment, n: int) -> None:
+    """Raise `ContractError` unless these are ``n`` new tasks of the teacher's space."""
+    who, space = name(teacher), teacher.space
+    if not isinstance(assignment, Assignment) or len(assignment) != n:
+        raise ContractError(f"{who}: ask(n) must return an Assignment of n rows, got {assignment!r} for {n}")
+    tasks = assignment.tasks
+    if tasks.shape != (n, *(space.shape or ())) or tasks.dtype != space.dtype:
+        raise ContractError(
+            f"{who}: tasks must have the space's shape and dtype, ({n}, *{space.shape}) {space.dtype}, "
+            f"got {tasks.shape} {tasks.dtype}"
+        )
+    inside = spaces.contains_each(space, tasks)
+    if not inside.all():
+        raise ContractError(f"{who}: tasks must lie in the space {space}, got {tasks[~inside][0].tolist()}")
+    if len(np.unique(assignment.ids)) != n or not np.isin(assignment.ids, teacher.outstanding).all():
+        raise ContractError(f"{who}: ask must return the ids it was handed, got {assignment.ids.tolist()}")
+
+
+def copied(assignment: Assignment) -> Assignment:
+    """Return an assignment that shares no memory with the given one."""
+    return Assignment(ids=assignment.ids.copy(), tasks=assignment.tasks.copy(), learn=assignment.learn.copy())
+
+
+def replaced(outcomes: Outcomes, **columns: Any) -> Outcomes:
+    """Return outcomes with some columns replaced."""
+    names = ("ids", "tasks", "score", "cost", "signals")
+    return Outcomes(**({key: getattr(outcomes, key) for key in names} | columns))
+
+
+def unasked(outcomes: Outcomes) -> Outcomes:
+    """Return the same rows as tasks that nobody asked for."""
+    ids: IntArray = np.full(len(outcomes), UNASKED, np.int64)
+    return replaced(outcomes, ids=ids)
+
+
+def difference(a: Any, b: Any, where: str = "state") -> str | None:
+    """Return where two pieces of plain data differ in any bit, or None if they are the same."""
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        a, b = np.asarray(a), np.asarray(b)
+        same = a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+        return None if same else where
+    if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():
+        parts = (difference(a[key], b[key], f"{where}.{key}") for key in a)
+        return next((part for part in parts if part), None)
+    if isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+        parts = (difference(x, y, f"{where}[{i}]") for i, (x, y) in enumerate(zip(a, b, strict=True)))
+        return next((part for part in parts if part), None)
+    same = a == b or (a != a and b != b)  # NaN is the same as NaN
+    return None if same else where
+
+
+def through_file(state: State) -> State:
+    """Return the state as it comes back from a checkpoint file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "state.npz"
+        checkpoint.save(path, state)
+        return checkpoint.load(path)
+
+
+@contextlib.contextmanager
+def rule(who: str, sentence: str) -> Iterator[None]:
+    """Turn any error inside into a `ContractError` that names it."""
+    try:
+        yield
+    except ContractError:
+        raise
+    except Exception as error:
+        raise ContractError(f"{who}: {sentence}; it raised {type(error).__name__}: {error}") from error
+
+
+def name(thing: object) -> str:
+    """Return the class name of what is checked."""
+    return type(thing).__name__

@@ -1,0 +1,326 @@
+"""The conformance kit for teachers."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, get_args
+
+import numpy as np
+
+from teacherstudent import checkpoint, spaces
+from teacherstudent.spaces import Box, Discrete
+from teacherstudent.teacher import Teacher
+from teacherstudent.testing.sessions import (
+    ContractError,
+    Play,
+    Session,
+    difference,
+    name,
+    plausible_outcomes,
+    replaced,
+    rule,
+    through_file,
+    unasked,
+)
+from teacherstudent.types import Array, Granularity, Outcomes
+
+
+def check_teacher(
+    factory: Callable[[int], Teacher[Any]],
+    *,
+    play: Play = plausible_outcomes,
+    episodes: int = 300,
+    deterministic: bool = False,
+) -> None:
+    """Check that a teacher keeps the contract of `teacherstudent.teacher.Teacher`.
+
+    It must be reproducible from its seed, leave global generators and other teachers alone, take outcomes in
+    any order and batch, refuse bad ones without a change, and continue from its state bit for bit.
+
+    Args:
+        factory: returns a fresh teacher for a seed, on the same space and with the same options every time.
+        play: returns what happens on tasks; needed where a signal must be more than uniform numbers
+            ``(n,)``, or where scores in [0, 1] make no sense.
+        episodes: tasks asked for in each session; take more than the teacher needs to reach its last phase.
+        deterministic: the teacher's tasks do not depend on its seed.
+
+    Raises:
+        AssertionError: with a sentence that names the rule that is broken.
+    """
+    kit = _Kit(factory, play, episodes, deterministic)
+    for check in _RULES:
+        check(kit)
+
+
+@dataclass(frozen=True)
+class _Kit:
+    factory: Callable[[int], Teacher[Any]]
+    play: Play
+    episodes: int
+    deterministic: bool
+    who: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        teacher = self.factory(0)
+        if not isinstance(teacher, Teacher):
+            raise ContractError(f"the factory must return a Teacher, got {teacher!r}")
+        object.__setattr__(self, "who", name(teacher))
+
+    def session(self, seed: int = 0, /, **options: Any) -> Session:
+        with rule(self.who, f"the factory must accept the seed {seed}"):
+            return Session(self.factory(seed), self.play, **options)
+
+    def fail(self, sentence: str) -> ContractError:
+        return ContractError(f"{self.who}: {sentence}")
+
+
+def _declarations(kit: _Kit) -> None:
+    teacher, other = kit.factory(0), kit.factory(0)
+    if not (isinstance(teacher.needs, frozenset) and all(isinstance(s, str) for s in teacher.needs)):
+        raise kit.fail(f"needs must be a frozenset of signal names, got {teacher.needs!r}")
+    if teacher.granularity not in get_args(Granularity):
+        raise kit.fail(f"granularity must be one of {get_args(Granularity)}, got {teacher.granularity!r}")
+    if not isinstance(teacher.space, teacher.accepts):
+        raise kit.fail(f"accepts must hold the kind of space it is given, got {teacher.accepts}")
+    if not isinstance(teacher.rng, np.random.Generator) or teacher.rng is other.rng:
+        raise kit.fail("every teacher must have a numpy Generator of its own as rng")
+
+
+def _arguments(kit: _Kit) -> None:
+    teacher = kit.factory(0)
+    for n, progress in ((0, 0.0), (-1, 0.0), (1, -0.1), (1, 1.1), (1, np.nan)):
+        _refused(kit, teacher, f"ask({n}, progress={progress})", partial(teacher.ask, n, progress=progress))
+    for progress in (0.0, 0.5, 1.0):
+        with rule(kit.who, f"ask must accept progress={progress}"):
+            teacher.ask(1, progress=progress)
+
+
+def _batch_sizes(kit: _Kit) -> None:
+    session = kit.session()
+    for n in (1, 2, 7, 64, kit.episodes):
+        with rule(kit.who, f"ask and tell must work in batches of {n}"):
+            session.tell(kit.play(session.teacher, session.ask(n), session.rng))
+    with rule(kit.who, "a batch asked at once may be told row by row"):
+        outcomes = kit.play(session.teacher, session.ask(20), session.rng)
+        for i in range(20):
+            session.tell(outcomes.select(np.array([i])))
+    before = session.teacher.state_dict()
+    with rule(kit.who, "telling nothing must be allowed"):
+        session.tell(outcomes.select(slice(0, 0)))
+    _unchanged(kit, session.teacher, before, "telling nothing")
+
+
+def _any_order(kit: _Kit) -> None:
+    session = kit.session()
+    with rule(kit.who, "tasks may be told late, out of order, in parts, or never"):
+        early, lost, late = session.ask(20), session.ask(20), session.ask(20)
+        session.tell(kit.play(session.teacher, late.select(np.arange(20)[::-1]), session.rng))
+        session.ask(20)
+        session.teacher.drop(lost.ids[::2])
+        session.tell(kit.play(session.teacher, early.select(np.array([13, 2, 7])), session.rng))
+        session.run(kit.episodes)
+        session.tell(kit.play(session.teacher, early.select(np.array([19, 0])), session.rng))
+
+
+def _rows_not_asked_for(kit: _Kit) -> None:
+    session, donor = kit.session(), kit.session(1)
+    with rule(kit.who, "rows with id -1 must be accepted, before the first ask and later"):
+        rows = kit.play(donor.teacher, donor.ask(kit.episodes), donor.rng)
+        session.tell(unasked(rows))
+        own = kit.play(session.teacher, session.ask(5), session.rng)
+        session.tell(Outcomes.concatenate([unasked(rows.select(slice(0, 9))), own]))
+        session.run(kit.episodes)
+
+
+def _reproducible(kit: _Kit) -> None:
+    with rule(kit.who, "asks and tells must work in any legal order"):
+        one, two, other = (kit.session(seed) for seed in (5, 5, 6))
+        asked = [session.run(kit.episodes) for session in (one, two, other)]
+    if difference(asked[0], asked[1]) or difference(one.teacher.state_dict(), two.teacher.state_dict()):
+        raise kit.fail("the same seed and the same outcomes must give the same tasks and the same state")
+    if not kit.deterministic and not difference(asked[0], asked[2]):
+        raise kit.fail("different seeds must give different tasks (or pass deterministic=True)")
+
+
+def _alone(kit: _Kit) -> None:
+    before = np.random.get_state(legacy=False), random.getstate()  # noqa: NPY002  # the one to be left alone
+    steps = range(2 + kit.episodes // 12)
+    alone, one, two = kit.session(5), kit.session(5), kit.session(6, seed=1)
+    with rule(kit.who, "asks and tells must work in any legal order"):
+        expected = [alone.run(1) for _ in steps]
+        asked = [(one.run(1), two.run(1))[0] for _ in steps]
+    if difference(expected, asked) or difference(alone.teacher.state_dict(), one.teacher.state_dict()):
+        raise kit.fail("two teachers in one process must not influence each other")
+    after = np.random.get_state(legacy=False), random.getstate()  # noqa: NPY002
+    if difference(before[0], after[0]) or before[1] != after[1]:
+        raise kit.fail("global random generators must not be touched; use self.rng")
+
+
+def _resumes(kit: _Kit) -> None:
+    through, saved = kit.session(5), kit.session(5)
+    with rule(kit.who, "asks and tells must work in any legal order"):
+        through.run(kit.episodes)
+        saved.run(kit.episodes)
+    state = saved.teacher.state_dict()
+    kept = copy.deepcopy(state)
+    with rule(kit.who, "state_dict must be plain data: nested dicts, arrays, numbers, strings, lists"):
+        read = through_file(state)
+    resumed, aliased = kit.factory(7), kit.factory(8)
+    with rule(kit.who, "load_state_dict must accept what state_dict returned and a checkpoint kept"):
+        resumed.load_state_dict(read)
+        aliased.load_state_dict(state)
+    if where := difference(resumed.state_dict(), kept):
+        raise kit.fail(f"loading a state and saving it again must give the same state; {where} differs")
+    sessions = [through, saved.fork(resumed), saved, saved.fork(aliased)]
+    with rule(kit.who, "a teacher must go on after its state was saved or loaded"):
+        asked = [session.run(kit.episodes) for session in sessions]
+    ends = [session.teacher.state_dict() for session in sessions]
+    if difference(asked[0], asked[2]) or difference(ends[0], ends[2]):
+        raise kit.fail("saving the state must not change what comes after")
+    for other in (1, 3):
+        where = difference(asked[0], asked[other], "tasks") or difference(ends[0], ends[other])
+        if where or difference(sessions[0].teacher.metrics(), sessions[other].teacher.metrics()):
+            raise kit.fail(f"a loaded teacher must continue bit for bit; {where or 'metrics'} differs")
+    if where := difference(state, kept):
+        raise kit.fail(f"state_dict must be a copy that the teacher does not change later; {where} changed")
+    _incomplete(kit, kept)
+
+
+def _incomplete(kit: _Kit, state: dict[str, Any]) -> None:
+    for key in state["algorithm"]:
+        lacking = {k: v for k, v in state["algorithm"].items() if k != key}
+        try:
+            kit.factory(0).load_state_dict(state | {"algorithm": lacking})
+        except ValueError:
+            continue
+        except Exception as error:
+            raise kit.fail(f"a state without {key!r} must raise ValueError, not {error!r}") from error
+        raise kit.fail(f"a state without {key!r} must raise ValueError")
+
+
+def _keeps_its_own_arrays(kit: _Kit) -> None:
+    clean, reusing = kit.session(5), kit.session(5, reuse=True)
+    with rule(kit.who, "arrays handed over may be overwritten by the caller afterwards"):
+        asked = [session.run(kit.episodes) for session in (clean, reusing)]
+    same = difference(clean.teacher.state_dict(), reusing.teacher.state_dict()) is None
+    if difference(asked[0], asked[1]) or not same:
+        raise kit.fail("arrays handed over may be overwritten by the caller afterwards; copy what you keep")
+
+
+def _refuses_ids(kit: _Kit) -> None:
+    session = kit.session()
+    session.run(kit.episodes)
+    teacher = session.teacher
+    told, dropped, fresh = session.ask(4), session.ask(4), session.ask(4)
+    outcomes = kit.play(teacher, fresh, session.rng)
+    session.tell(kit.play(teacher, told, session.rng))
+    teacher.drop(dropped.ids)
+    for what, ids in (
+        ("an id never issued", [*fresh.ids[:3], 10**9]),
+        ("a negative id other than -1", [*fresh.ids[:3], -2]),
+        ("an id twice in one batch", [*fresh.ids[:3], fresh.ids[0]]),
+        ("an id told before", [*fresh.ids[:3], told.ids[0]]),
+        ("an id dropped before", [*fresh.ids[:3], dropped.ids[0]]),
+    ):
+        bad = replaced(outcomes, ids=np.array(ids))
+        _refused(kit, teacher, f"telling {what}", partial(teacher.tell, bad))
+    with rule(kit.who, "ids must stay outstanding when the batch that held them was refused"):
+        session.tell(outcomes)
+
+
+def _refuses_values(kit: _Kit) -> None:
+    session = kit.session()
+    session.run(kit.episodes)
+    teacher = session.teacher
+    good = kit.play(teacher, session.ask(4), session.rng)
+    bad = {
+        "a negative cost": replaced(good, cost=np.array([1.0, -1.0, 1.0, 1.0])),
+        "tasks of a wrong shape": replaced(good, tasks=good.tasks[..., None]),
+    }
+    for value in (np.nan, np.inf, -np.inf):
+        column = np.array([0.5, 0.5, value, 0.5])
+        bad[f"a score of {value}"] = replaced(good, score=column)
+        bad[f"a cost of {value}"] = replaced(good, cost=column)
+    outside = _outside(teacher, good.tasks)
+    if outside is not None:
+        bad["a task outside the space"] = replaced(good, tasks=outside)
+    for signal in teacher.needs:
+        rest = {key: value for key, value in good.signals.items() if key != signal}
+        holes = good.signals[signal].astype(np.float64)
+        holes[1] = np.nan
+        bad[f"no {signal!r}"] = replaced(good, signals=rest)
+        bad[f"NaN as {signal!r}"] = replaced(good, signals=rest | {signal: holes})
+    for what, outcomes in bad.items():
+        _refused(kit, teacher, f"telling {what}", partial(teacher.tell, outcomes))
+    with rule(kit.who, "ids must stay outstanding when the batch that held them was refused"):
+        session.tell(good)
+
+
+def _reports(kit: _Kit) -> None:
+    session = kit.session()
+    for rows in (0, 3, kit.episodes):
+        session.run(rows)
+        teacher = session.teacher
+        before = teacher.state_dict()
+        with rule(kit.who, f"metrics and snapshot must work after {rows} tasks"):
+            metrics, snapshot = teacher.metrics(), teacher.snapshot()
+        for key, value in metrics.items():
+            if not (isinstance(key, str) and isinstance(value, float | int) and np.isfinite(value)):
+                raise kit.fail(f"metrics must be finite numbers by name, got {key!r}: {value!r}")
+        if not isinstance(snapshot, dict) or not checkpoint.is_plain(snapshot):
+            raise kit.fail(f"snapshot must be plain data: arrays, numbers, strings, lists, got {snapshot!r}")
+        for value in snapshot.values():
+            if isinstance(value, np.ndarray) and value.flags.writeable:
+                value[...] = np.zeros((), value.dtype)
+        _unchanged(kit, teacher, before, "metrics, snapshot, and overwriting the snapshot")
+
+
+def _refused(kit: _Kit, teacher: Teacher[Any], what: str, call: Callable[[], object]) -> None:
+    """Raise `ContractError` unless the call raises ValueError and the teacher is as before."""
+    before = teacher.state_dict()
+    try:
+        call()
+    except ValueError:
+        _unchanged(kit, teacher, before, f"{what}, which was refused,")
+    except Exception as error:
+        raise kit.fail(f"{what} must raise ValueError, not {error!r}") from error
+    else:
+        raise kit.fail(f"{what} must raise ValueError")
+
+
+def _unchanged(kit: _Kit, teacher: Teacher[Any], before: dict[str, Any], what: str) -> None:
+    if where := difference(before, teacher.state_dict()):
+        raise kit.fail(f"{what} must not change the teacher; {where} differs")
+
+
+def _outside(teacher: Teacher[Any], tasks: Array) -> Array | None:
+    """Return the tasks with one outside the space, or None if every array of that shape is a task."""
+    space, moved = teacher.space, tasks.astype(np.float64)
+    if isinstance(space, Box):
+        moved[1] = space.high.astype(np.float64) + 1
+    elif isinstance(space, Discrete):
+        moved[1] = space.start + space.n
+    else:
+        moved = tasks.copy()
+        moved[1] = np.iinfo(tasks.dtype).max if tasks.dtype.kind in "iu" else 1
+    return None if spaces.contains_each(space, moved).all() else moved
+
+
+_RULES: tuple[Callable[[_Kit], None], ...] = (
+    _declarations,
+    _arguments,
+    _batch_sizes,
+    _any_order,
+    _rows_not_asked_for,
+    _reproducible,
+    _alone,
+    _resumes,
+    _keeps_its_own_arrays,
+    _refuses_ids,
+    _refuses_values,
+    _reports,
+)

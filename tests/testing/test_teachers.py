@@ -1,0 +1,404 @@
+"""The kit for teachers must pass a sound teacher and catch each of these broken ones."""
+
+import random
+
+import numpy as np
+import pytest
+from gymnasium.spaces import Box, Discrete
+
+from teacherstudent import spaces
+from teacherstudent.spaces import Levels, Parameters
+from teacherstudent.teacher import Teacher
+from teacherstudent.testing import check_teacher
+from teacherstudent.types import Assignment, Outcomes, check_names
+
+
+class Sound(Teacher):
+    """Prefers the best of the last 30 tasks; keeps a mean, and a note of each outstanding task."""
+
+    accepts = (Box, Discrete, Levels)
+    needs = frozenset({"value"})
+
+    def __init__(self, space, *, seed):
+        super().__init__(space, seed=seed)
+        self.tasks, self.scores, self.notes = np.empty((0, *space.shape)), np.empty(0), {}
+
+    def _ask(self, ids, progress):
+        tasks = spaces.sample(self.space, self.rng, len(ids))
+        if len(self.scores):
+            again = self.rng.random(len(ids)) < 0.3
+            tasks[again] = self.tasks[np.argmax(self.scores)]
+        self.notes |= dict.fromkeys(ids.tolist(), 1.0)
+        return Assignment(ids=ids, tasks=tasks)
+
+    def _tell(self, outcomes):
+        score = outcomes.score + outcomes.signals["value"]
+        self.tasks = np.concatenate([self.tasks, outcomes.tasks])[-30:]
+        self.scores = np.concatenate([self.scores, score])[-30:]
+        for i in outcomes.ids[outcomes.ids >= 0].tolist():
+            del self.notes[i]
+
+    def _drop(self, ids):
+        for i in ids.tolist():
+            del self.notes[i]
+
+    def _state(self):
+        notes = {str(i): note for i, note in self.notes.items()}
+        return {"tasks": self.tasks.copy(), "scores": self.scores.copy(), "notes": notes}
+
+    def _load(self, state):
+        check_names("state", ("tasks", "scores", "notes"), state)
+        self.tasks, self.scores = state["tasks"].copy(), state["scores"].copy()
+        self.notes = {int(i): note for i, note in state["notes"].items()}
+
+    def metrics(self):
+        return {"best": float(self.scores.max())} if len(self.scores) else {}
+
+    def snapshot(self):
+        return {"tasks": self.tasks.copy(), "scores": self.scores.copy()}
+
+
+class Bits(Levels):
+    """Levels of four bits, of which at least one is set."""
+
+    def __init__(self):
+        super().__init__((4,), np.uint8)
+
+    def draw(self, rng, n):
+        bits = rng.integers(0, 2, (n, 4), dtype=np.uint8)
+        bits[~bits.any(axis=1), 0] = 1
+        return bits
+
+    def mutate(self, rng, tasks):
+        return self.draw(rng, len(tasks))
+
+    def key(self, tasks):
+        return tasks.astype(np.int64) @ np.array([1, 2, 4, 8])
+
+    def contains_each(self, tasks):
+        return (tasks <= 1).all(axis=1) & tasks.any(axis=1)
+
+
+class Fixed(Sound):
+    """Always asks for the same task, whatever the seed."""
+
+    def _ask(self, ids, progress):
+        super()._ask(ids, progress)
+        return Assignment(ids=ids, tasks=np.tile(self.space.low, (len(ids), 1)))
+
+
+SPACE = Parameters(a=(0, 3), b=(-1, 1))
+
+
+@pytest.mark.parametrize("space", [SPACE, Box(-1, 1, (2, 3), np.float32), Discrete(9, start=4), Bits()])
+def test_a_sound_teacher_passes(space):
+    check_teacher(lambda seed: Sound(space, seed=seed))
+
+
+def test_a_deterministic_teacher_passes_if_it_says_so():
+    check_teacher(lambda seed: Fixed(SPACE, seed=seed), deterministic=True)
+    with pytest.raises(AssertionError, match="different seeds must give different tasks"):
+        check_teacher(lambda seed: Fixed(SPACE, seed=seed))
+
+
+def test_a_custom_play_is_used():
+    def play(teacher, assignment, rng):
+        n = len(assignment)
+        used.append(n)
+        signals = {"value": np.full(n, 0.25)}
+        return Outcomes(
+            ids=assignment.ids, tasks=assignment.tasks, score=np.zeros(n), cost=np.ones(n), signals=signals
+        )
+
+    used = []
+    check_teacher(lambda seed: Sound(SPACE, seed=seed), play=play, episodes=50)
+    assert len(used) > 50
+
+
+class GlobalNumpy(Sound):
+    def _ask(self, ids, progress):
+        np.random.random()  # noqa: NPY002
+        return super()._ask(ids, progress)
+
+
+class GlobalRandom(Sound):
+    def _tell(self, outcomes):
+        random.random()
+        super()._tell(outcomes)
+
+
+class Unseeded(Sound):
+    def _ask(self, ids, progress):
+        self.rng.bit_generator.state = np.random.PCG64().state
+        return super()._ask(ids, progress)
+
+
+class OneSeed(Sound):
+    def __init__(self, space, *, seed):
+        super().__init__(space, seed=3)
+
+
+class Shared(Sound):
+    everyones = []
+
+    def _ask(self, ids, progress):
+        assignment = super()._ask(ids, progress)
+        if self.everyones and self.everyones[-1] != id(self):
+            assignment.tasks[:] = self.space.low
+        self.everyones.append(id(self))
+        return assignment
+
+
+class SharedGenerator(Sound):
+    generator = np.random.default_rng(0)
+
+    def __init__(self, space, *, seed):
+        super().__init__(space, seed=seed)
+        self.rng = self.generator
+
+
+class Forgetful(Sound):
+    def _state(self):
+        return {"tasks": self.tasks.copy(), "notes": dict.fromkeys(map(str, self.notes), 1.0)}
+
+    def _load(self, state):
+        check_names("state", ("tasks", "notes"), state)
+        self.tasks = state["tasks"].copy()
+        self.notes = {int(i): note for i, note in state["notes"].items()}
+
+
+class Tolerant(Sound):
+    def _load(self, state):
+        super()._load({"tasks": self.tasks, "scores": self.scores, "notes": {}} | state)
+
+
+class LooksUp(Sound):
+    def _load(self, state):
+        self.tasks, self.scores = state["tasks"].copy(), state["scores"].copy()
+        self.notes = {int(i): note for i, note in state["notes"].items()}
+
+
+class InPlace(Sound):
+    def _tell(self, outcomes):
+        self.scores *= 0.9  # harmless only if nobody else holds the array
+        super()._tell(outcomes)
+
+
+class LiveState(InPlace):
+    def _state(self):
+        return super()._state() | {"scores": self.scores}
+
+
+class LiveLoad(InPlace):
+    def _load(self, state):
+        super()._load(state)
+        self.scores = state["scores"]
+
+
+class NotPlain(Sound):
+    def _state(self):
+        return super()._state() | {"notes": {(i, 1): note for i, note in self.notes.items()}}
+
+
+class SavingDraws(Sound):
+    def _state(self):
+        self.rng.random()
+        return super()._state()
+
+
+class OneAtATime(Sound):
+    def _tell(self, outcomes):
+        if len(outcomes) != 1:
+            raise IndexError("one row only")
+        super()._tell(outcomes)
+
+
+class InOrder(Sound):
+    def _tell(self, outcomes):
+        super()._tell(outcomes)
+        if self.notes and outcomes.ids.max() > min(self.notes) >= 0:
+            raise RuntimeError("told out of order")
+
+
+class Asserts(Sound):
+    def _tell(self, outcomes):
+        assert (np.diff(outcomes.ids) >= 0).all()
+        super()._tell(outcomes)
+
+
+class AskedOnly(Sound):
+    def _tell(self, outcomes):
+        for i in outcomes.ids.tolist():
+            del self.notes[i]
+        self.notes |= dict.fromkeys(outcomes.ids.tolist(), 1.0)
+        super()._tell(outcomes)
+
+
+class Outside(Sound):
+    def _ask(self, ids, progress):
+        assignment = super()._ask(ids, progress)
+        return Assignment(ids=ids, tasks=np.where(ids[:, None] == 77, 5.0, assignment.tasks))
+
+
+class WrongType(Sound):
+    def _ask(self, ids, progress):
+        return Assignment(ids=ids, tasks=super()._ask(ids, progress).tasks.astype(np.float32))
+
+
+class OwnIds(Sound):
+    def _ask(self, ids, progress):
+        return Assignment(ids=ids + 1, tasks=super()._ask(ids, progress).tasks)
+
+
+class TooFew(Sound):
+    def _ask(self, ids, progress):
+        return super()._ask(ids, progress).select(slice(0, 5))
+
+
+class NanMetrics(Sound):
+    def metrics(self):
+        return {"best": float(np.max(self.scores, initial=-np.inf))}
+
+
+class CrashingMetrics(Sound):
+    def metrics(self):
+        return {"best": float(self.scores.max())}
+
+
+class DrawingMetrics(Sound):
+    def metrics(self):
+        return {"guess": float(self.rng.random())}
+
+
+class ObjectSnapshot(Sound):
+    def snapshot(self):
+        return {"space": self.space}
+
+
+class LiveSnapshot(Sound):
+    def snapshot(self):
+        return {"scores": self.scores}
+
+
+class KeepsViews(Sound):
+    def _tell(self, outcomes):
+        super()._tell(outcomes)
+        self.scores = outcomes.score[-30:]
+        self.tasks = outcomes.tasks[-30:]
+
+
+class Scales(Sound):
+    def _tell(self, outcomes):
+        outcomes.score[:] = outcomes.score / 2
+        super()._tell(outcomes)
+
+
+class TrustsScores(Sound):
+    def tell(self, outcomes):
+        if not np.isfinite(outcomes.score).all():
+            return
+        super().tell(outcomes)
+
+
+class TrustsIds(Sound):
+    def tell(self, outcomes):
+        super().tell(outcomes.select(np.isin(outcomes.ids, [-1, *self.outstanding])))
+
+
+class TrustsTasks(Sound):
+    def tell(self, outcomes):
+        if outcomes.tasks.shape[1:] == self.space.shape:
+            tasks = np.clip(outcomes.tasks, self.space.low, self.space.high)
+            outcomes = Outcomes(
+                ids=outcomes.ids,
+                tasks=tasks,
+                score=outcomes.score,
+                cost=outcomes.cost,
+                signals=outcomes.signals,
+            )
+        super().tell(outcomes)
+
+
+class HalfTells(Sound):
+    def tell(self, outcomes):
+        self.scores = np.append(self.scores, 0.0)[-30:]
+        self.tasks = np.append(self.tasks, [self.space.low], axis=0)[-30:]
+        super().tell(outcomes)
+
+
+class NoNeeds(Sound):
+    def tell(self, outcomes):
+        value = np.zeros(len(outcomes))
+        if "value" not in outcomes.signals:
+            outcomes = Outcomes(
+                ids=outcomes.ids,
+                tasks=outcomes.tasks,
+                score=outcomes.score,
+                cost=outcomes.cost,
+                signals={"value": value},
+            )
+        super().tell(outcomes)
+
+
+class AnyNumber(Sound):
+    def ask(self, n=1, *, progress=0.0):
+        return super().ask(max(n, 1), progress=progress)
+
+
+class NeedsList(Sound):
+    needs = ["value"]
+
+
+class Granular(Sound):
+    granularity = "epoch"
+
+
+BROKEN = {
+    GlobalNumpy: "global random generators must not be touched",
+    GlobalRandom: "global random generators must not be touched",
+    Unseeded: "the same seed and the same outcomes must give the same tasks",
+    OneSeed: "different seeds must give different tasks",
+    Shared: "two teachers in one process must not influence each other",
+    SharedGenerator: "a numpy Generator of its own",
+    Forgetful: "must continue bit for bit|must give the same state|must go on after its state",
+    Tolerant: "a state without .* must raise ValueError",
+    LooksUp: "a state without 'tasks' must raise ValueError, not KeyError",
+    LiveState: "state_dict must be a copy that the teacher does not change later; state.algorithm.scores",
+    LiveLoad: "state_dict must be a copy that the teacher does not change later; state.algorithm.scores",
+    NotPlain: "state_dict must be plain data",
+    SavingDraws: "must not change the teacher",
+    OneAtATime: "ask and tell must work in batches of 2; it raised IndexError: one row only",
+    InOrder: "tasks may be told late, out of order.*RuntimeError: told out of order",
+    Asserts: "tasks may be told late, out of order.*AssertionError",
+    AskedOnly: "rows with id -1 must be accepted.*KeyError",
+    Outside: "tasks must lie in the space",
+    WrongType: "tasks must have the space's shape and dtype.*float32",
+    OwnIds: "ask must return the ids it was handed",
+    TooFew: "must return an Assignment of n rows",
+    NanMetrics: "metrics must be finite numbers by name, got 'best': -inf",
+    CrashingMetrics: "metrics and snapshot must work after 0 tasks",
+    DrawingMetrics: "metrics differs|must not change the teacher",
+    ObjectSnapshot: "snapshot must be plain data",
+    LiveSnapshot: "overwriting the snapshot must not change the teacher; state.algorithm.scores differs",
+    KeepsViews: "arrays handed over may be overwritten",
+    Scales: "tell must not change the arrays it is given",
+    TrustsScores: "telling a score of nan must raise ValueError",
+    TrustsIds: "telling an id never issued must raise ValueError",
+    TrustsTasks: "telling a task outside the space must raise ValueError",
+    HalfTells: "must not change the teacher",
+    NoNeeds: "telling no 'value' must raise ValueError",
+    AnyNumber: r"ask\(0, progress=0.0\) must raise ValueError",
+    NeedsList: "needs must be a frozenset",
+    Granular: "granularity must be one of",
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=lambda cls: cls.__name__)
+def test_a_broken_teacher_is_caught(broken):
+    with pytest.raises(AssertionError, match=rf"(?s)^{broken.__name__}: .*({BROKEN[broken]})"):
+        check_teacher(lambda seed: broken(SPACE, seed=seed), episodes=120)
+
+
+def test_what_is_no_teacher_is_caught():
+    with pytest.raises(AssertionError, match="the factory must return a Teacher, got 5"):
+        check_teacher(lambda seed: 5)
