@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from teacherstudent import spaces
-from teacherstudent.envs.toy_grid import ToyGrid
+from teacherstudent.envs.toy_grid import FULL, ToyGrid
 from teacherstudent.family import Family
 from teacherstudent.registry import STUDENTS
 from teacherstudent.types import (
@@ -16,6 +16,7 @@ from teacherstudent.types import (
     Assignment,
     FloatArray,
     Granularity,
+    IntArray,
     Outcomes,
     Seed,
     State,
@@ -100,9 +101,14 @@ class CompetenceStudent:
         """Return the episodes trained on and those measured; there is no gradient and no environment."""
         return {"train": float(self._train), "measure": float(self._measure)}
 
-    def in_flight(self) -> int:
-        """Return 0: every task finishes within its round."""
-        return 0
+    def holds(self) -> IntArray:
+        """Return no id: every task is finished within the `train` that took it."""
+        return np.zeros(0, np.int64)
+
+    def metrics(self) -> Mapping[str, float]:
+        """Return the mean competence of all cells, 0 to 1, and the share of cells mastered."""
+        mean = float(self.grid.competence.mean()) / FULL
+        return {"competence": mean, "cells_mastered": self.grid.mastered()}
 
     def state_dict(self) -> State:
         """Return the competence, the counters and the state of the noise; a copy."""
