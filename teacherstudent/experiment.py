@@ -19,6 +19,7 @@ from teacherstudent.registry import FAMILIES, STUDENTS, TEACHERS, Registry
 from teacherstudent.runs import Run
 from teacherstudent.student import Student
 from teacherstudent.teacher import Teacher
+from teacherstudent.types import seed_sequence
 
 FROM_FAMILY = ("score_range", "mastered", "difficulty_step")
 """Constructor parameters of teachers that are taken from the family where the options don't give them."""
@@ -57,17 +58,27 @@ class Experiment:
             ValueError: if a name is unknown or an option has a bad value.
             TypeError: if an option is unknown.
         """
-        teacher_seed, student_seed = np.random.SeedSequence(self.seed).spawn(2)
+        teacher_seed, student_seed = seed_sequence(self.seed).spawn(2)
         family: Family = _make(FAMILIES, self.family, self.family_options)
+        teacher = self._teacher(family, teacher_seed)
+        options = dict(self.student_options)
+        if _takes(STUDENTS.get(self.student), "budget"):
+            options.setdefault("budget", self.plan.budget)
+        student: Student = _make(STUDENTS, self.student, options, family, seed=student_seed)
+        return family, teacher, student
+
+    def check(self) -> None:
+        """Raise what `build` would raise for wrong names, options and teachers, without making a student."""
+        family: Family = _make(FAMILIES, self.family, self.family_options)
+        self._teacher(family, seed_sequence(self.seed))
+        _check_options(STUDENTS, self.student, self.student_options)
+
+    def _teacher(self, family: Family, seed: np.random.SeedSequence) -> Teacher[Any]:
         make = TEACHERS.get(self.teacher)
         given = {name: getattr(family, name) for name in FROM_FAMILY if _takes(make, name)}
         options = {**{k: v for k, v in given.items() if v is not None}, **self.teacher_options}
-        teacher: Teacher[Any] = _make(TEACHERS, self.teacher, options, family.space, seed=teacher_seed)
-        student_options = dict(self.student_options)
-        if _takes(STUDENTS.get(self.student), "budget"):
-            student_options.setdefault("budget", self.plan.budget)
-        student: Student = _make(STUDENTS, self.student, student_options, family, seed=student_seed)
-        return family, teacher, student
+        teacher: Teacher[Any] = _make(TEACHERS, self.teacher, options, family.space, seed=seed)
+        return teacher
 
     def run(
         self,
@@ -146,14 +157,19 @@ def _takes(make: Callable[..., Any], name: str) -> bool:
 
 
 def _make(registry: Registry[Any], name: str, options: Mapping[str, Any], *args: Any, **given: Any) -> Any:
-    """Build a registered thing; unknown options are named beside those that there are."""
-    make = registry.get(name)
-    known = inspect.signature(make).parameters
-    takes_any = any(p.kind is p.VAR_KEYWORD for p in known.values())
-    unknown = sorted(set(options) - set(known))
-    if unknown and not takes_any:
-        settable = [k for k, p in known.items() if p.kind is p.KEYWORD_ONLY and k not in given]
+    """Build a registered thing from checked options."""
+    _check_options(registry, name, options)
+    return registry.make(name, *args, **given, **options)
+
+
+def _check_options(registry: Registry[Any], name: str, options: Mapping[str, Any]) -> None:
+    """Raise TypeError for options that the constructor does not have, naming those that it has."""
+    known = inspect.signature(registry.get(name)).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in known.values()):
+        return
+    settable = [name for name in known if name not in ("space", "family", "seed")]
+    unknown = sorted(set(options) - set(settable))
+    if unknown:
         raise TypeError(
             f"{registry.kind} {name!r}: unknown option {unknown[0]!r}; expected one of {settable}"
         )
-    return make(*args, **given, **options)

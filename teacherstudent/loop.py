@@ -63,6 +63,8 @@ class Plan:
             raise ValueError(f"checkpoint_every: expected a finite cost of at least 0, got {every}")
         if self.test_seed < 0:
             raise ValueError(f"test_seed: expected an integer of at least 0, got {self.test_seed}")
+        if self.keep < 1:
+            raise ValueError(f"keep: expected at least 1 checkpoint, got {self.keep}")
 
 
 def check_fit(family: Family, teacher: Teacher[Any], student: Student) -> None:

@@ -13,6 +13,7 @@ from rich.console import Console
 from teacherstudent.experiment import Experiment
 from teacherstudent.loop import Plan
 from teacherstudent.parallel import Result, run_all
+from teacherstudent.progress import RunsProgress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +23,7 @@ class Study:
     Attributes:
         name: names the folder below ``--out``.
         family: a registered name or ``"module:Class"``.
-        teachers: label -> options; the teacher's registered name is the option ``"name"``, or the label itself.
+        teachers: label -> options; the option ``"name"`` is the registered name, else the label is.
         budget: cost of each run.
         student: a registered name or ``"module:Class"``.
         family_options: keywords of the family.
@@ -63,7 +64,7 @@ class Study:
         ]
 
     def main(self, argv: Sequence[str] | None = None) -> int:
-        """Run the study as a script: ``--quick --out --seeds --budget --jobs --resume``; return an exit code."""
+        """Run the study as a script (``--help`` lists its options) and return an exit code."""
         parser = argparse.ArgumentParser(description=f"Study {self.name}: {', '.join(self.teachers)}")
         parser.add_argument("--quick", action="store_true", help="a small version that ends within a minute")
         parser.add_argument(
@@ -93,8 +94,14 @@ def run_and_compare(
 
     Returns:
         0 if every run finished, else 1.
+
+    Raises:
+        ValueError, TypeError: if a name or an option is wrong; nothing has been started then.
+        FileExistsError: as `parallel.run_all`.
     """
     console = console or Console()
+    for experiment in experiments:
+        experiment.check()
     runs = [(experiment, experiment.folder(out)) for experiment in experiments]
     results = run_watched(runs, jobs=jobs, resume=resume, console=console)
     finished = [r.folder for r in results if r.status == "finished"]
@@ -111,10 +118,8 @@ def run_watched(
     console: Console,
 ) -> list[Result]:
     """Run experiments in parallel under a progress display, then print those that did not finish."""
-    from teacherstudent.progress import watch
-
-    with watch(console) as display:
-        results = run_all(runs, jobs=jobs, resume=resume, watch=display)
+    with RunsProgress() as display:
+        results = run_all(runs, jobs=jobs, resume=resume, watch=display.watch)
     for result in results:
         if result.status != "finished":
             console.print(f"[bold]{result.folder}[/bold]: {result.status}")

@@ -39,7 +39,7 @@ def check_student(factory: Factory, family: Family, *, rounds: int = 4, exact: b
     student = factory(0)
     assert isinstance(student, Student), f"expected all members of the Student protocol, got {type(student)}"
     driver = _Driver(student, family)
-    world = np.random.get_state()[1].copy()  # type: ignore[index,union-attr]  # noqa: NPY002
+    world = np.random.get_state()[1].copy()  # type: ignore[index]  # noqa: NPY002
     history = [driver.round() for _ in range(rounds)]
     after = np.random.get_state()[1]  # type: ignore[index]  # noqa: NPY002
     assert np.array_equal(world, after), "train must not draw from NumPy's global generator"
@@ -74,11 +74,15 @@ class _Driver:
         after = self.student.spent()
         assert set(after) <= set(COUNTERS), f"spent() must have keys of {COUNTERS}, got {sorted(after)}"
         for name, value in before.items():
-            assert after[name] >= value, f"spent()[{name!r}] must not fall, went from {value} to {after[name]}"
+            assert after[name] >= value, (
+                f"spent()[{name!r}] must not fall, went from {value} to {after[name]}"
+            )
         self._check(outcomes)
         held = self.student.holds()
         assert len(set(held.tolist())) == len(held), f"holds() must not repeat ids, got {held}"
-        assert set(held.tolist()) <= set(self._open), "holds() must only name tasks that were not reported yet"
+        assert set(held.tolist()) <= set(self._open), (
+            "holds() must only name tasks that were not reported yet"
+        )
         return outcomes
 
     def _check(self, outcomes: Outcomes) -> None:

@@ -1,0 +1,314 @@
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from teacherstudent import envs, plain, students, teachers
+from teacherstudent.checkpoint import CheckpointError, Checkpoints
+from teacherstudent.experiment import Experiment
+from teacherstudent.files import WriteError
+from teacherstudent.loop import Plan, check_fit, run
+from teacherstudent.runs import Run
+from teacherstudent.spaces import Parameters
+from teacherstudent.students.competence import CompetenceStudent
+from teacherstudent.teachers.random import UniformTeacher
+
+PLAN = Plan(budget=400, test_every=100, checkpoint_every=50)
+
+
+def make(seed=0, **options):
+    family = envs.make("toy-grid")
+    teacher = teachers.make("riac", family.space, seed=seed, score_range=(0, 1), region_size=40)
+    student = students.make("competence", family, seed=seed, batch=7, noise=0.05)
+    return family, teacher, student
+
+
+def logs(folder):
+    """Everything that a run recorded, apart from times."""
+    found = Run.load(folder)
+    episodes = {k: v for k, v in found.episodes().items() if k != "time"}
+    tests = {k: v for k, v in found.tests().items() if k != "time" and "seconds" not in k}
+    teacher = [{k: r[k] for k in ("spent", "metrics", "snapshot", "train")} for r in found.records()]
+    return episodes, tests, teacher
+
+
+def assert_same_logs(found, expected):
+    for a, b in zip(found[:2], expected[:2], strict=True):
+        assert a.keys() == b.keys()
+        for name in a:
+            np.testing.assert_array_equal(a[name], b[name], err_msg=name)
+    assert plain.dumps(found[2]) == plain.dumps(expected[2])
+
+
+class StopAfter:
+    def __init__(self, rounds):
+        self.rounds = rounds
+
+    def __call__(self):
+        self.rounds -= 1
+        return self.rounds <= 0
+
+
+def test_a_run_records_everything(tmp_path):
+    ledger = run(*make(), tmp_path, PLAN)
+    assert ledger.spent == ledger.costs["train"] == ledger.episodes == 406  # whole rounds of 7
+    found = Run.load(tmp_path)
+    assert found.status()["status"] == "finished"
+    assert len(found.episodes()["score"]) == 406
+    assert np.unique(found.tests()["spent"]).tolist() == [0, 105, 203, 301, 406]
+    assert len(found.tests()["score"]) == 5 * 100
+    assert found.records()[0]["spent"] == 0
+    assert found.records()[-1]["spent"] == 406
+    assert len(found.records()) > 50  # every hundredth of the budget, in whole rounds
+    assert ledger.seconds["total"] >= ledger.seconds["student"] + ledger.seconds["evaluate"] > 0
+    assert ledger.costs["evaluate"] == 5 * 100
+    assert not [p for p in tmp_path.rglob("*") if p.suffix == ".pkl"]
+
+
+def test_stopping_and_resuming_changes_nothing(tmp_path):
+    run(*make(), tmp_path / "whole", PLAN)
+    folder = tmp_path / "cut"
+    run(*make(), folder, PLAN, stop=StopAfter(5))
+    assert Run.load(folder).status()["status"] == "interrupted"
+    for k in itertools.count():
+        ledger = run(*make(seed=k + 1), folder, PLAN, resume=True, stop=StopAfter(17))
+        if ledger.spent >= PLAN.budget:
+            break
+    assert k >= 2
+    assert_same_logs(logs(folder), logs(tmp_path / "whole"))
+    assert ledger.dropped == 0
+
+
+def test_resuming_a_finished_run_does_nothing(tmp_path):
+    run(*make(), tmp_path, PLAN)
+    before = logs(tmp_path)
+    ledger = run(*make(), tmp_path, PLAN, resume=True)
+    assert ledger.spent == 406
+    assert_same_logs(logs(tmp_path), before)
+
+
+def test_a_finished_run_can_be_prolonged(tmp_path):
+    run(*make(), tmp_path, PLAN)
+    ledger = run(*make(), tmp_path, Plan(budget=800, test_every=100, checkpoint_every=50), resume=True)
+    assert ledger.spent == 805
+    assert np.unique(Run.load(tmp_path).tests()["spent"]).tolist()[-1] == 805
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, {tests!r})
+import test_loop
+from teacherstudent.loop import run
+
+def say():
+    print("round", flush=True)
+    return False
+
+run(*test_loop.make(seed=int(sys.argv[1])), {folder!r}, test_loop.PLAN, resume=True, stop=say)
+"""
+
+
+def test_killed_at_any_moment_it_resumes_to_the_same_end(tmp_path):
+    run(*make(), tmp_path / "whole", PLAN)
+    folder = tmp_path / "killed"
+    script = SCRIPT.format(tests=os.path.dirname(__file__), folder=str(folder))
+    rng = np.random.default_rng(0)
+    for attempt in range(6):
+        command = [sys.executable, "-c", script, str(attempt)]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        for _ in range(rng.integers(1, 20)):
+            assert child.stdout.readline() == "round\n"
+        time.sleep(rng.uniform(0, 0.01))
+        child.send_signal(signal.SIGKILL)
+        assert child.wait() == -signal.SIGKILL
+        assert Run.load(folder).status()["status"] != "finished"
+        Run.load(folder).tests()
+    run(*make(seed=99), folder, PLAN, resume=True)
+    assert_same_logs(logs(folder), logs(tmp_path / "whole"))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"budget": 0},
+        {"budget": -1},
+        {"budget": np.nan},
+        {"budget": np.inf},
+        {"test_every": 0},
+        {"record_every": -1},
+        {"checkpoint_every": -1},
+        {"test_seed": -1},
+        {"keep": 0},
+    ],
+)
+def test_bad_plans(options):
+    with pytest.raises(ValueError, match=next(iter(options))):
+        Plan(**{"budget": 10, **options})
+
+
+class NeedsValue(UniformTeacher):
+    needs = frozenset({"value_l1"})
+
+
+class WholeRollouts(UniformTeacher):
+    granularity = "rollout"
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (NeedsValue, r"NeedsValue needs the signal 'value_l1', which CompetenceStudent does not provide"),
+        (WholeRollouts, r"binds a task for one rollout, which CompetenceStudent cannot"),
+    ],
+)
+def test_misfits_are_refused_before_the_first_step(tmp_path, kind, words):
+    family, _, student = make()
+    with pytest.raises(ValueError, match=words):
+        run(family, kind(family.space, seed=0), student, tmp_path / "x", PLAN)
+    assert not (tmp_path / "x").exists()
+    assert student.spent()["train"] == 0
+
+
+def test_wrong_space_and_wrong_kinds_are_refused():
+    family, teacher, student = make()
+    with pytest.raises(ValueError, match="expected a teacher of the family's space"):
+        check_fit(family, UniformTeacher(Parameters(a=(0, 1)), seed=0), student)
+    with pytest.raises(TypeError, match="expected a Student"):
+        check_fit(family, teacher, object())
+    with pytest.raises(TypeError, match="expected a Family"):
+        check_fit(object(), teacher, student)
+
+
+class Failing(CompetenceStudent):
+    """Breaks in some way once 150 episodes are done."""
+
+    how = None
+
+    def train(self, assignment):
+        outcomes = super().train(assignment)
+        if self.how is not None and self.spent()["train"] > 150:
+            if self.how == "raise":
+                raise ZeroDivisionError("the environment broke")
+            if self.how == "interrupt":
+                raise KeyboardInterrupt
+            outcomes.score[2] = self.how
+        return outcomes
+
+
+@pytest.mark.parametrize("how", [np.nan, np.inf, -np.inf])
+def test_scores_that_are_no_numbers_stop_the_run_with_one_clear_error(tmp_path, how):
+    family, teacher, _ = make()
+    student = Failing(family, seed=0, batch=7)
+    student.how = how
+    with pytest.raises(
+        ValueError, match=r"RIAC\.tell: row 2 \(id \d+, task \[.*\]\): expected a finite score"
+    ):
+        run(family, teacher, student, tmp_path, PLAN)
+    found = Run.load(tmp_path)
+    assert found.status()["status"] == "failed"
+    assert "expected a finite score" in found.status()["error"]["traceback"]
+    assert len(found.episodes()["score"]) == 147  # all that came before
+
+
+@pytest.mark.parametrize(
+    ("how", "error", "status"),
+    [("raise", ZeroDivisionError, "failed"), ("interrupt", KeyboardInterrupt, "interrupted")],
+)
+def test_a_crash_is_written_down_and_the_run_resumes(tmp_path, how, error, status):
+    run(*make(), tmp_path / "whole", PLAN)
+    family, teacher, _ = make()
+    student = Failing(family, seed=0, batch=7, noise=0.05)
+    student.how = how
+    with pytest.raises(error):
+        run(family, teacher, student, tmp_path / "cut", PLAN)
+    assert Run.load(tmp_path / "cut").status()["status"] == status
+    with pytest.raises(FileExistsError, match="resume"):
+        run(*make(), tmp_path / "cut", PLAN)
+    family, teacher, _ = make()
+    healed = Failing(family, seed=0, batch=7, noise=0.05)
+    run(family, teacher, healed, tmp_path / "cut", PLAN, resume=True)
+    assert_same_logs(logs(tmp_path / "cut"), logs(tmp_path / "whole"))
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_can_be_used(tmp_path):
+    run(*make(), tmp_path, PLAN, stop=StopAfter(30))
+    last = Checkpoints(tmp_path / "checkpoints").paths()[-1]
+    last.write_bytes(last.read_bytes()[:-100])
+    with pytest.raises(CheckpointError, match=f"{last.name} is damaged .* Delete it to resume"):
+        run(*make(), tmp_path, PLAN, resume=True)
+    last.unlink()
+    assert run(*make(), tmp_path, PLAN, resume=True).spent == 406
+
+
+def test_a_checkpoint_of_another_teacher_is_refused(tmp_path):
+    run(*make(), tmp_path, PLAN, stop=StopAfter(10))
+    family, _, student = make()
+    with pytest.raises(ValueError, match=r"expected"):
+        run(family, UniformTeacher(family.space, seed=0), student, tmp_path, PLAN, resume=True)
+
+
+def test_a_full_disk_is_one_clear_error_and_the_run_resumes(tmp_path, monkeypatch):
+    run(*make(), tmp_path / "whole", PLAN)
+    folder = tmp_path / "full"
+    count = itertools.count()
+    real = os.fsync
+
+    def no_space(handle):
+        if next(count) > 25:
+            raise OSError(28, "No space left on device")
+        real(handle)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", no_space)
+        with pytest.raises(WriteError, match="No space left on device"):
+            run(*make(), folder, PLAN)
+    assert Run.load(folder).manifest["budget"] == 400
+    run(*make(), folder, PLAN, resume=True)
+    assert_same_logs(logs(folder), logs(tmp_path / "whole"))
+
+
+class Lazy(CompetenceStudent):
+    def train(self, assignment):
+        return super().train(assignment.select(slice(0, 0)))
+
+
+def test_a_student_that_never_spends_anything_is_stopped(tmp_path):
+    family, teacher, _ = make()
+    with pytest.raises(RuntimeError, match="Lazy: spent nothing in 1000 rounds"):
+        run(family, teacher, Lazy(family, seed=0, batch=1), tmp_path, PLAN)
+
+
+def test_an_experiment_is_rebuilt_from_its_manifest(tmp_path):
+    experiment = Experiment(
+        teacher="riac",
+        family="toy-grid",
+        student="competence",
+        seed=3,
+        plan=PLAN,
+        teacher_options={"region_size": 40},
+        student_options={"batch": 5},
+        label="small regions",
+    )
+    folder = experiment.folder(tmp_path)
+    assert folder == tmp_path / "toy-grid" / "small regions" / "seed-3"
+    experiment.run(folder, stop=StopAfter(9))
+    again = Experiment.from_folder(folder)
+    assert again == experiment
+    assert again.run(folder, resume=True).spent == 400
+
+
+def test_unknown_options_and_names_are_named():
+    plan = Plan(budget=10)
+    with pytest.raises(
+        TypeError, match=r"teacher 'riac': unknown option 'size'; expected one of .*region_size"
+    ):
+        Experiment(teacher="riac", family="toy-grid", plan=plan, teacher_options={"size": 3}).check()
+    with pytest.raises(ValueError, match="did you mean 'toy-grid'"):
+        Experiment(teacher="riac", family="toy-gird", plan=plan).check()
+    with pytest.raises(TypeError, match=r"student 'sb3': unknown option 'env'; expected one of .*n_envs"):
+        Experiment(teacher="riac", family="toy-grid", plan=plan, student_options={"env": 3}).check()
