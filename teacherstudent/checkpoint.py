@@ -53,7 +53,8 @@ def load(path: Path) -> State:
         state: State = _unflatten(tree["state"], arrays) if version == FORMAT else {}
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise CheckpointError(
-            f"checkpoint {path} is damaged ({type(error).__name__}: {error}). Delete it to resume from the one before"
+            f"checkpoint {path} is damaged ({type(error).__name__}: {error}). "
+            "Delete it to resume from the one before"
         ) from error
     if version != FORMAT:
         raise CheckpointError(

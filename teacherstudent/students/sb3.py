@@ -47,8 +47,8 @@ class SB3Student:
     """Any stable-baselines3 on- or off-policy algorithm on vectorised environments.
 
     Tasks wait in a queue and start when a slot's episode ends. How many episodes a round plays is known only
-    afterwards: when the queue runs dry, a task of the latest assignment is played again and its outcome carries
-    the id -1.
+    afterwards: when the queue runs dry, a task of the latest assignment is played again, and its outcome
+    carries the id -1.
 
     Args:
         family: whose tasks are played.

@@ -123,7 +123,9 @@ def test_measured_tasks_are_not_trained_on_and_are_charged(cartpole):
     trained = student.spent()["train"]
     rows = 5
     mixed = Assignment(
-        ids=np.arange(50, 50 + rows), tasks=cartpole.test_tasks()[:rows], learn=np.array([0, 0, 1, 0, 1], bool)
+        ids=np.arange(50, 50 + rows),
+        tasks=cartpole.test_tasks()[:rows],
+        learn=np.array([0, 0, 1, 0, 1], bool),
     )
     outcomes = student.train(mixed)
     measured = np.isin(outcomes.ids, [50, 51, 53])
