@@ -160,6 +160,8 @@ def family_from_gymnasium(
         ValueError: if the environment cannot be built, ignores its task, or an argument is out of range.
         TypeError: if the space is of no known kind, or an argument is of the wrong type.
     """
+    if mastered is not None and not np.isfinite(mastered):
+        raise ValueError(f"mastered: expected a finite number or None, got {mastered}")
     if max_episode_steps is not None and max_episode_steps < 1:
         raise ValueError(f"max_episode_steps: expected at least 1, got {max_episode_steps}")
     make = EnvMaker(target=environment, options=dict(env_options or {}), max_episode_steps=max_episode_steps)

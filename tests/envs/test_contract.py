@@ -1,0 +1,28 @@
+"""Every registered family keeps the contract, with every embodiment."""
+
+from __future__ import annotations
+
+import pytest
+
+from teacherstudent.family import RLFamily
+from teacherstudent.registry import FAMILIES
+from teacherstudent.testing import check_family
+
+CAPS = {"cartpole-parameters": 500, "hexagon-tracks": 2000, "stump-sequence": 2000, "stump-tracks": 2000}
+WALKERS = ("hexagon-tracks", "stump-sequence", "stump-tracks")
+
+
+@pytest.mark.parametrize("name", FAMILIES.names())
+def test_family(name):
+    check_family(lambda: FAMILIES.make(name), max_steps=CAPS.get(name))
+
+
+@pytest.mark.parametrize("embodiment", ["short", "quadruped"])
+@pytest.mark.parametrize("name", WALKERS)
+def test_embodiments(name, embodiment):
+    check_family(lambda: FAMILIES.make(name, embodiment=embodiment), steps=50)
+
+
+def test_every_capped_family_is_a_family_of_environments():
+    for name in CAPS:
+        assert isinstance(FAMILIES.make(name), RLFamily)
