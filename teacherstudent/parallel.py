@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -16,9 +17,12 @@ from typing import Any
 
 from teacherstudent.experiment import Experiment
 from teacherstudent.files import atomic_write
+from teacherstudent.runs import Run
 
 CRASH = "crash.txt"
 """The traceback of a run that died before, or outside of, its recorder."""
+
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ def run_all(
         raise ValueError(f"jobs: expected at least 1, got {jobs}")
     jobs = min(jobs or cores(), len(runs)) or 1
     pool = _Pool(max(1, cores() // jobs), resume)
-    waiting = list(runs)[::-1]
+    waiting = [(e, f) for e, f in runs if not (resume and _is_over(e, f))][::-1]
     try:
         while waiting or pool.active:
             while waiting and len(pool.active) < jobs:
@@ -83,6 +87,26 @@ def run_all(
     return [pool.result(experiment, folder) for experiment, folder in runs]
 
 
+def _is_over(experiment: Experiment, folder: Path) -> bool:
+    """Return whether the folder holds a run that has spent the experiment's whole budget."""
+    if not (folder / "manifest.json").exists():
+        return False
+    status = Run.load(folder).status()
+    return bool(status["status"] == "finished" and status["spent"] >= experiment.plan.budget)
+
+
+@contextlib.contextmanager
+def _environment(defaults: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables that are not set already, for processes started in the block."""
+    added = {name: value for name, value in defaults.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]
+
+
 class _Pool:
     """Processes under way, by folder."""
 
@@ -93,10 +117,9 @@ class _Pool:
         self._codes: dict[Path, int | None] = {}
 
     def start(self, experiment: Experiment, folder: Path) -> None:
-        process = self._context.Process(
-            target=_work, args=(experiment, folder, self._threads, self._resume), daemon=False
-        )
-        process.start()
+        process = self._context.Process(target=_work, args=(experiment, folder, self._resume), daemon=False)
+        with _environment(dict.fromkeys(_THREADS, str(self._threads))):
+            process.start()
         self.active[folder] = process
 
     def reap(self) -> None:
@@ -114,23 +137,20 @@ class _Pool:
     def result(self, experiment: Experiment, folder: Path) -> Result:
         code = self._codes.get(folder)
         if code is None:
-            return Result(experiment, folder, "not started")
-        words = {0: "finished", 1: "failed", _INTERRUPTED: "interrupted"}
-        crash = folder / CRASH
-        error = crash.read_text() if crash.exists() else ""
-        if code not in words:
-            error = error or f"the process ended with code {code}" + (" (killed)" if code < 0 else "")
-        return Result(experiment, folder, words.get(code, "died"), error)
+            return Result(experiment, folder, "finished" if _is_over(experiment, folder) else "not started")
+        words = {0: "finished", _FAILED: "failed", _INTERRUPTED: "interrupted"}
+        if code in words:
+            crash = folder / CRASH
+            return Result(experiment, folder, words[code], crash.read_text() if crash.exists() else "")
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}; see standard error"
+        return Result(experiment, folder, "died", f"the process {how}")
 
 
-_INTERRUPTED = 3
+_FAILED, _INTERRUPTED = 3, 4  # exit codes; 1 is Python's own for what fails before our code runs
 
 
-def _work(experiment: Experiment, folder: Path, threads: int, resume: bool) -> None:
+def _work(experiment: Experiment, folder: Path, resume: bool) -> None:
     """Run one experiment in this process; the exit code says how it ended."""
-    import torch
-
-    torch.set_num_threads(threads)
     asked: list[Any] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: asked.append(True))
@@ -141,5 +161,5 @@ def _work(experiment: Experiment, folder: Path, threads: int, resume: bool) -> N
         folder.mkdir(parents=True, exist_ok=True)
         with atomic_write(folder / CRASH) as file:
             file.write(traceback.format_exc().encode())
-        sys.exit(1)
+        sys.exit(_FAILED)
     sys.exit(_INTERRUPTED if ledger.spent < experiment.plan.budget else 0)

@@ -1,0 +1,100 @@
+import pytest
+
+from teacherstudent.cli import main
+from teacherstudent.registry import FAMILIES, STUDENTS, TEACHERS
+from teacherstudent.runs import Run
+
+RUN = ["run", "--family", "toy-grid", "--student", "competence", "--student-options", "batch=10"]
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+def test_list_names_everything_with_a_line(capsys):
+    assert main(["list"]) == 0
+    shown = capsys.readouterr().out
+    for registry in (TEACHERS, FAMILIES, STUDENTS):
+        for entry in registry.entries():
+            assert entry.name in shown
+            assert entry.summary[:40] in shown
+            assert len(entry.summary) > 20
+
+
+def test_run_compare_and_resume(tmp_path, capsys):
+    out = tmp_path / "runs"
+    arguments = [
+        *RUN,
+        "--teacher",
+        "random",
+        "riac",
+        "--seeds",
+        "0",
+        "1",
+        "--budget",
+        "300",
+        "--out",
+        str(out),
+    ]
+    assert main(arguments) == 0
+    shown = capsys.readouterr().out
+    assert "random" in shown
+    assert "riac" in shown
+    folders = sorted(p.parent for p in out.rglob("manifest.json"))
+    assert [str(f.relative_to(out)) for f in folders] == [
+        f"toy-grid/{teacher}/seed-{seed}" for teacher in ("random", "riac") for seed in (0, 1)
+    ]
+    assert {Run.load(f).status()["status"] for f in folders} == {"finished"}
+    assert main(["compare", str(out), "--out", str(tmp_path / "figures")]) == 0
+    shown = capsys.readouterr().out
+    pictures = list((tmp_path / "figures").glob("*.png"))
+    assert len(pictures) >= 3
+    assert (tmp_path / "figures" / "comparison.csv").read_text().count("random") >= 1
+    assert str(tmp_path / "figures") in shown
+    assert main(["resume", str(out)]) == 0  # nothing left to do
+    assert main([*arguments, "--resume"]) == 0
+    capsys.readouterr()
+    assert main(arguments) == 2
+    assert "holds a run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--teacher", "rica", "--budget", "10"], "did you mean 'riac'"),
+        (["--teacher", "riac", "--budget", "0"], "budget: expected a finite cost above 0, got 0"),
+        (["--teacher", "riac", "--budget", "10", "--teacher-options", "size=3"], "unknown option 'size'"),
+        (["--teacher", "riac", "--budget", "10", "--family-options", "dims=0"], "dims: expected 1 to 10"),
+        (["--teacher", "riac", "--budget", "10", "--jobs", "0"], "jobs: expected at least 1"),
+        (["--teacher", "riac", "--budget", "10", "--seeds", "-1"], "seed: expected an integer of at least 0"),
+    ],
+)
+def test_bad_arguments_are_one_line_and_start_nothing(tmp_path, capsys, arguments, words):
+    assert main([*RUN, *arguments, "--out", str(tmp_path / "runs")]) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "runs").exists()
+
+
+def test_options_are_json_or_text(tmp_path):
+    arguments = [
+        "--teacher",
+        "riac",
+        "--budget",
+        "20",
+        "--teacher-options",
+        "variant=paper",
+        "region_size=50",
+    ]
+    assert main([*RUN, *arguments, "--out", str(tmp_path)]) == 0
+    (manifest,) = tmp_path.rglob("manifest.json")
+    assert Run.load(manifest.parent).manifest["teacher"]["options"] == {"variant": "paper", "region_size": 50}
+    with pytest.raises(SystemExit):
+        main([*RUN, "--teacher", "riac", "--budget", "20", "--teacher-options", "variant"])
+
+
+def test_compare_without_runs_says_so(tmp_path, capsys):
+    assert main(["compare", str(tmp_path)]) == 2
+    assert str(tmp_path) in capsys.readouterr().err

@@ -1,0 +1,109 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from teacherstudent.experiment import Experiment
+from teacherstudent.loop import Plan
+from teacherstudent.parallel import run_all
+from teacherstudent.runs import Run
+
+BREAKING = '''
+import os
+from teacherstudent.students.competence import CompetenceStudent
+
+class Breaking(CompetenceStudent):
+    """How it ends is its option."""
+
+    def __init__(self, family, *, seed, how="", **options):
+        super().__init__(family, seed=seed, batch=5, **options)
+        self.how = how
+        if how == "constructor":
+            raise ZeroDivisionError("in the constructor")
+
+    def train(self, assignment):
+        if self.spent()["train"] > 50:
+            if self.how == "raise":
+                raise ZeroDivisionError("in the middle")
+            if self.how == "die":
+                os._exit(7)
+            if self.how == "kill":
+                os.kill(os.getpid(), 9)
+        return super().train(assignment)
+'''
+
+
+def experiment(how="", seed=0, **plan):
+    return Experiment(
+        teacher="random",
+        family="toy-grid",
+        student="breaking_student:Breaking",
+        student_options={"how": how},
+        seed=seed,
+        plan=Plan(**{"budget": 100, "test_every": 50, **plan}),
+    )
+
+
+@pytest.fixture(autouse=True)
+def breaking_module(tmp_path, monkeypatch):
+    (tmp_path / "breaking_student.py").write_text(BREAKING)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+
+def test_a_run_that_breaks_takes_no_other_down(tmp_path):
+    ways = ["raise", "", "die", "kill", "constructor"]
+    runs = [(experiment(how), tmp_path / f"run{k}") for k, how in enumerate(ways)]
+    results = run_all(runs, jobs=2)
+    assert [r.status for r in results] == ["failed", "finished", "died", "died", "failed"]
+    assert "in the middle" in results[0].error
+    assert results[1].error == ""
+    assert "ended with code 7" in results[2].error
+    assert "killed by signal 9" in results[3].error
+    assert "in the constructor" in results[4].error
+    assert "in the middle" in Run.load(tmp_path / "run0").status()["error"]["traceback"]
+    for k in (0, 2, 3):  # readable, up to the last checkpoint at least
+        assert Run.load(tmp_path / f"run{k}").tests()["spent"].max() >= 50
+    again = [(experiment("", budget=100), folder) for _, folder in runs[2:4]]
+    with pytest.raises(FileExistsError, match="holds a run"):
+        run_all(again)
+    finished = run_all(
+        [(Experiment.from_folder(folder), folder) for _, folder in runs[1:2]], jobs=1, resume=True
+    )
+    assert finished[0].status == "finished"
+
+
+def test_bad_arguments_start_nothing(tmp_path):
+    runs = [(experiment(), tmp_path / "a"), (experiment(seed=1), tmp_path / "a")]
+    with pytest.raises(ValueError, match="twice"):
+        run_all(runs)
+    with pytest.raises(ValueError, match="jobs: expected at least 1, got 0"):
+        run_all(runs[:1], jobs=0)
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_terminated_process_writes_a_checkpoint_and_resumes(tmp_path):
+    code = f"""
+import sys
+sys.path.insert(0, {str(tmp_path)!r})
+sys.path.insert(0, {os.path.dirname(__file__)!r})
+from pathlib import Path
+from test_parallel import experiment
+from teacherstudent.parallel import _work
+_work(experiment(budget=10**7, test_every=10**6), Path({str(tmp_path / "run")!r}), False)
+"""
+    child = subprocess.Popen([sys.executable, "-c", code])
+    while not (tmp_path / "run" / "checkpoints").exists():
+        time.sleep(0.01)
+        assert child.poll() is None
+    time.sleep(0.3)
+    child.send_signal(signal.SIGTERM)
+    assert child.wait(20) == 4
+    found = Run.load(tmp_path / "run").status()
+    assert found["status"] == "interrupted"
+    spent = found["spent"]
+    ledger = Experiment.from_folder(tmp_path / "run").run(tmp_path / "run", resume=True, stop=lambda: True)
+    assert ledger.spent == spent + 5  # one more round, and stopped again
