@@ -103,7 +103,7 @@ class Registry(Generic[T]):
             found: Any = importlib.import_module(module)
             for part in attribute.split("."):
                 found = getattr(found, part)
-        except (ImportError, AttributeError) as error:
+        except (ImportError, AttributeError, ValueError) as error:
             raise ValueError(
                 f"{self.kind} {target!r}: expected an importable 'module:attribute': {error}"
             ) from error

@@ -198,7 +198,8 @@ def check_tasks(space: gym.Space[Any], tasks: npt.ArrayLike, where: str) -> Arra
         raise ValueError(f"{where}: expected tasks of shape (n, {_shape(space)}), got {given.shape}")
     if given.dtype.kind not in "biuf":
         raise ValueError(f"{where}: expected numeric tasks, got dtype {given.dtype}")
-    if isinstance(space, Discrete) and given.dtype.kind == "f" and not (given == np.rint(given)).all():
+    whole = np.issubdtype(space.dtype, np.integer)
+    if whole and given.dtype.kind == "f" and not (given == np.rint(given)).all():
         raise ValueError(f"{where}: expected whole numbers as tasks of {space}, got {given}")
     inside = contains_each(space, given)
     if not inside.all():

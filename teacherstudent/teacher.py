@@ -72,8 +72,11 @@ class Teacher(ABC, Generic[S]):
             progress: the fraction of the budget that is spent, 0 to 1.
 
         Raises:
+            TypeError: if ``n`` is no integer.
             ValueError: if ``n`` or ``progress`` is out of range.
         """
+        if not isinstance(n, int | np.integer):
+            raise TypeError(f"ask: expected an integer n, got {n!r}")
         if n < 1:
             raise ValueError(f"ask: expected n >= 1, got {n}")
         if not 0.0 <= progress <= 1.0:

@@ -29,7 +29,10 @@ UNASKED = -1
 
 def _column(name: str, values: npt.ArrayLike, dtype: npt.DTypeLike, rows: int) -> Array:
     """Return ``values`` as an array of shape ``(rows,)``, or raise ValueError that names the column."""
-    column = np.asarray(values, dtype=dtype)
+    given = np.asarray(values)
+    if dtype is np.int64 and given.dtype.kind == "f" and not np.isin(given - np.rint(given), 0).all():
+        raise ValueError(f"{name}: expected whole numbers, got {given}")
+    column = given.astype(dtype, copy=False)
     if column.shape != (rows,):
         raise ValueError(f"{name}: expected shape ({rows},), one value for each id, got {column.shape}")
     return column

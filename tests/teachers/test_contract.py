@@ -1,0 +1,110 @@
+"""Every registered teacher, in every variant and on every kind of space it accepts, keeps the contract."""
+
+import inspect
+import typing
+
+import numpy as np
+import pytest
+
+from teacherstudent import teachers
+from teacherstudent.spaces import Box, Discrete, Levels, Parameters
+from teacherstudent.testing import check_teacher
+
+
+class Bits(Levels):
+    """Levels of six bits."""
+
+    def __init__(self):
+        super().__init__((6,), np.uint8)
+
+    def draw(self, rng, n):
+        return rng.integers(0, 2, (n, 6), dtype=np.uint8)
+
+    def mutate(self, rng, tasks):
+        tasks = tasks.copy()
+        tasks[np.arange(len(tasks)), rng.integers(0, 6, len(tasks))] ^= 1
+        return tasks
+
+    def key(self, tasks):
+        return tasks.astype(np.int64) @ (1 << np.arange(6))
+
+    def contains_each(self, tasks):
+        return (tasks <= 1).all(axis=1)
+
+
+SPACES = {
+    "parameters": Parameters(height=(0, 3), spacing=(-2, 6)),
+    "box": Box(-1.0, 1.0, (3, 1), np.float32),
+    "discrete": Discrete(6, start=2),
+    "levels": Bits(),
+}
+
+OPTIONS = {}
+"""Options by teacher that bring its later phases within a few hundred tasks."""
+
+
+def variants(name):
+    """Return the values of the constructor's ``variant``, or None if it has none."""
+    hints = typing.get_type_hints(teachers.get(name).__init__)
+    return typing.get_args(hints["variant"]) if "variant" in hints else (None,)
+
+
+def options(name, variant, space):
+    """Return what a launcher would fill in, and what speeds this test up."""
+    known = {
+        "score_range": (0.0, 1.0),
+        "mastered": 0.3,
+        "difficulty_step": (0.1,) * int(np.prod(space.shape)),
+        "variant": variant,
+    }
+    taken = inspect.signature(teachers.get(name)).parameters
+    return {k: v for k, v in known.items() if k in taken and v is not None} | OPTIONS.get(name, {})
+
+
+CASES = [
+    pytest.param(name, variant, space, id=f"{name}-{variant}-{kind}")
+    for name in teachers.names()
+    for variant in variants(name)
+    for kind, space in SPACES.items()
+    if isinstance(space, teachers.get(name).accepts)
+]
+
+
+def test_no_teacher_is_left_out():
+    assert {"random", "oracle", "riac"} <= set(teachers.names())
+    assert {case.values[0] for case in CASES} == set(teachers.names())
+    assert {"riac-paper-box", "riac-fixed-parameters", "random-None-levels"} <= {case.id for case in CASES}
+
+
+@pytest.mark.parametrize(("name", "variant", "space"), CASES)
+def test_contract(name, variant, space):
+    check_teacher(lambda seed: teachers.make(name, space, seed=seed, **options(name, variant, space)))
+
+
+@pytest.mark.parametrize("name", teachers.names())
+def test_other_spaces_and_bad_seeds_are_refused(name):
+    accepts = teachers.get(name).accepts
+    for space in SPACES.values():
+        if not isinstance(space, accepts):
+            with pytest.raises(TypeError, match=r"expected a space of type .*, got "):
+                teachers.make(name, space, seed=0, **options(name, None, space))
+            continue
+        with pytest.raises(ValueError, match="seed: expected an integer of at least 0, got -1"):
+            teachers.make(name, space, seed=-1, **options(name, None, space))
+        with pytest.raises(TypeError, match=r"seed: expected an int .*, got 'a'"):
+            teachers.make(name, space, seed="a", **options(name, None, space))
+    if issubclass(Box, accepts):
+        for low, high in ((0.0, 0.0), (0.0, np.inf), (-np.inf, 0.0)):
+            empty = Box(np.array([low]), np.array([high]), dtype=np.float64)
+            with pytest.raises(ValueError, match="x0: expected finite low < high"):
+                teachers.make(name, empty, seed=0, **options(name, None, empty))
+
+
+@pytest.mark.parametrize("name", teachers.names())
+def test_the_constructor_is_the_configuration(name):
+    parameters = inspect.signature(teachers.get(name)).parameters
+    assert next(iter(parameters)) == "space"
+    keywords = [p for key, p in parameters.items() if key != "space"]
+    assert all(p.kind is p.KEYWORD_ONLY for p in keywords)
+    assert len(keywords) - 1 <= 8, "at most 8 options beside space and seed"
+    assert all(p.default is not p.empty for key, p in parameters.items() if key not in ("space", "seed"))

@@ -1,0 +1,194 @@
+import copy
+import pickle
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.spaces import Dict, MultiBinary
+
+from teacherstudent import spaces
+from teacherstudent.spaces import Box, Discrete, Levels, Parameters
+
+
+class Even(Levels):
+    """Levels of three digits with an even sum."""
+
+    def __init__(self):
+        super().__init__((3,), np.int8)
+
+    def draw(self, rng, n):
+        levels = rng.integers(0, 10, (n, 3), dtype=np.int8)
+        levels[:, 0] ^= levels.sum(axis=1, dtype=np.int8) & 1
+        return levels
+
+    def mutate(self, rng, tasks):
+        return self.draw(rng, len(tasks))
+
+    def key(self, tasks):
+        return tasks.astype(np.int64) @ np.array([1, 10, 100])
+
+    def contains_each(self, tasks):
+        return (tasks.sum(axis=1) % 2 == 0) & (tasks >= 0).all(axis=1)
+
+
+NAMED = Parameters(height=(0, 3), spacing=(-2, 6))
+
+
+def test_parameters_are_a_named_box():
+    assert isinstance(NAMED, gym.spaces.Box)
+    assert NAMED.names == ("height", "spacing")
+    assert (NAMED.low.tolist(), NAMED.high.tolist()) == ([0.0, -2.0], [3.0, 6.0])
+    assert (NAMED.dtype, NAMED.shape) == (np.float64, (2,))
+    assert repr(NAMED) == "Parameters(height=(0, 3), spacing=(-2, 6))"
+    assert Parameters(height=(0, 3), spacing=(-2, 6)) == NAMED
+    assert Parameters(height=(0, 3), gap=(-2, 6)) != NAMED
+    assert Parameters(height=(0, 3), spacing=(-2, 7)) != NAMED
+    assert Box(NAMED.low, NAMED.high, dtype=np.float64) != NAMED
+    assert NAMED.contains(NAMED.sample())
+
+
+@pytest.mark.parametrize("copier", [copy.deepcopy, lambda space: pickle.loads(pickle.dumps(space))])
+def test_parameters_survive_copies(copier):
+    assert copier(NAMED) == NAMED
+    assert copier(NAMED).names == NAMED.names
+
+
+@pytest.mark.parametrize(
+    ("ranges", "error", "message"),
+    [
+        ({}, ValueError, "expected at least one name"),
+        ({"x": (1, 1)}, ValueError, r"x: expected finite low < high, got \(1.0, 1.0\)"),
+        ({"x": (2, 1)}, ValueError, r"x: expected finite low < high, got \(2.0, 1.0\)"),
+        ({"x": (0, float("inf"))}, ValueError, r"x: expected finite low < high, got \(0.0, inf\)"),
+        ({"x": (float("nan"), 1)}, ValueError, "x: expected finite low < high"),
+        ({"x": 3}, TypeError, r"x: expected a pair \(low, high\), got 3"),
+        ({"x": (0, 1, 2)}, TypeError, "x: expected a pair"),
+        ({"x": ("a", "b")}, TypeError, "x: expected a pair"),
+    ],
+)
+def test_bad_ranges_are_refused(ranges, error, message):
+    with pytest.raises(error, match="Parameters: .*" + message if ranges else message):
+        Parameters(**ranges)
+
+
+def test_check_space_names_the_dimension():
+    for space in (NAMED, Box(-1, 1, (2, 2)), Discrete(1), Even()):
+        spaces.check_space(space)
+    with pytest.raises(ValueError, match=r"x1: expected finite low < high, got \(2.0, 2.0\)"):
+        spaces.check_space(Box(np.array([0.0, 2.0]), np.array([1.0, 2.0]), dtype=np.float64))
+    with pytest.raises(ValueError, match=r"x0: expected finite low < high, got \(-inf, inf\)"):
+        spaces.check_space(Box(-np.inf, np.inf, (1,)))
+    with pytest.raises(ValueError, match="expected at least one dimension, got Box"):
+        spaces.check_space(Box(0, 1, (0,)))
+    with pytest.raises(TypeError, match="expected Box, Parameters, Discrete or Levels, got Dict"):
+        spaces.check_space(Dict({"x": Discrete(2)}))
+
+
+def test_dimension_names():
+    assert spaces.dimension_names(NAMED) == ("height", "spacing")
+    assert spaces.dimension_names(Box(0, 1, (2, 2))) == ("x0", "x1", "x2", "x3")
+    assert spaces.dimension_names(Discrete(4)) == ("task",)
+
+
+@pytest.mark.parametrize(
+    "space", [NAMED, Box(-1, 1, (2, 3), np.float32), Box(-3, 3, (2,), np.int64), Discrete(4, start=2), Even()]
+)
+def test_samples_lie_in_the_space(space):
+    rng = np.random.default_rng(0)
+    tasks = spaces.sample(space, rng, 500)
+    assert tasks.shape == (500, *space.shape)
+    assert tasks.dtype == space.dtype
+    assert spaces.contains_each(space, tasks).all()
+    assert space.contains(tasks[0])
+    assert np.array_equal(tasks, spaces.sample(space, np.random.default_rng(0), 500))
+    assert len(np.unique(tasks, axis=0)) > 3
+    assert spaces.check_tasks(space, tasks, "here") is tasks
+
+
+def test_samples_of_an_unknown_space_are_refused():
+    for function in (lambda: spaces.sample(MultiBinary(3), np.random.default_rng(0), 1),):
+        with pytest.raises(TypeError, match="expected Box, Parameters, Discrete or Levels, got MultiBinary"):
+            function()
+    with pytest.raises(TypeError, match="got MultiBinary"):
+        spaces.contains_each(MultiBinary(3), np.zeros((1, 3)))
+
+
+def test_unit_cube_by_hand():
+    tasks = np.array([[0.0, -2.0], [3.0, 6.0], [1.5, 0.0]])
+    unit = spaces.to_unit(NAMED, tasks)
+    assert unit.tolist() == [[0.0, 0.0], [1.0, 1.0], [0.5, 0.25]]
+    assert spaces.from_unit(NAMED, unit).tolist() == tasks.tolist()
+
+
+def test_the_way_back_never_leaves_the_space():
+    space = Box(np.array([0.1], np.float32), np.array([0.7], np.float32), dtype=np.float32)
+    tasks = spaces.from_unit(space, np.array([[-0.5], [0.0], [1.0], [1.5]]))
+    assert tasks.dtype == np.float32
+    assert spaces.contains_each(space, tasks).all()
+    assert tasks.ravel().tolist() == [space.low[0], space.low[0], space.high[0], space.high[0]]
+    shaped = spaces.from_flat(Box(0, 1, (2, 2)), np.arange(8.0).reshape(2, 4) / 8)
+    assert shaped.shape == (2, 2, 2)
+    whole = spaces.from_flat(Box(0, 10, (1,), np.int64), np.array([[2.4], [2.6], [11.0]]))
+    assert whole.ravel().tolist() == [2, 3, 10]
+
+
+@pytest.mark.parametrize(
+    ("space", "tasks", "message"),
+    [
+        (NAMED, np.zeros((3, 3)), r"here: expected tasks of shape \(n, 2\), got \(3, 3\)"),
+        (NAMED, np.zeros(2), r"expected tasks of shape \(n, 2\), got \(2,\)"),
+        (NAMED, 1.0, r"got \(\)"),
+        (Discrete(3), np.zeros((2, 1)), r"expected tasks of shape \(n, \), got \(2, 1\)"),
+        (NAMED, [[0.0, 0.0], [0.0, 7.0]], r"row 1: expected a task in Parameters.*, got \[0.0, 7.0\]"),
+        (NAMED, [[np.nan, 0.0]], r"row 0: expected a task in .*, got \[nan, 0.0\]"),
+        (NAMED, [[0.0, -np.inf]], r"row 0: expected a task in .*, got \[0.0, -inf\]"),
+        (NAMED, [["a", "b"]], "expected numeric tasks, got dtype"),
+        (Discrete(3), [0, 3], r"row 1: expected a task in Discrete\(3\), got 3"),
+        (Discrete(3, start=1), [0], "row 0: expected a task"),
+        (Discrete(3), [0.5], "expected whole numbers as tasks of Discrete"),
+        (Discrete(3), [np.nan], "expected whole numbers as tasks of Discrete"),
+        (Box(0, 5, (1,), np.int64), [[1.5]], "expected whole numbers as tasks of Box"),
+        (Even(), [[1, 2, 4]], "row 0: expected a task in .*Even"),
+        (Even(), [[1.0, 2.5, 1.0]], "expected whole numbers"),
+    ],
+)
+def test_bad_tasks_are_refused(space, tasks, message):
+    with pytest.raises(ValueError, match=message):
+        spaces.check_tasks(space, tasks, "here")
+
+
+def test_good_tasks_take_the_dtype_of_the_space():
+    assert spaces.check_tasks(NAMED, [[1, 2]], "here").dtype == np.float64
+    assert spaces.check_tasks(Discrete(3), [1.0, 2.0], "here").dtype == np.int64
+    assert spaces.check_tasks(NAMED, np.zeros((0, 2)), "here").shape == (0, 2)
+
+
+def test_descriptions_tell_spaces_apart():
+    described = [
+        spaces.describe(space)
+        for space in (
+            NAMED,
+            Parameters(height=(0, 3), gap=(-2, 6)),
+            Box(NAMED.low, NAMED.high, dtype=np.float64),
+            Box(NAMED.low.astype(np.float32), NAMED.high.astype(np.float32)),
+            Box(0, 1, (4,)),
+            Box(0, 1, (2, 2)),
+            Discrete(3),
+            Discrete(3, start=1),
+            Even(),
+        )
+    ]
+    assert all(a != b for i, a in enumerate(described) for b in described[:i])
+    assert spaces.describe(NAMED) == spaces.describe(Parameters(height=(0, 3), spacing=(-2, 6)))
+
+
+def test_levels_are_a_gymnasium_space():
+    space = Even()
+    space.seed(3)
+    assert space.contains(space.sample())
+    assert not space.contains(np.array([1, 0, 0], np.int8))
+    assert not space.contains(np.array([2, 0, 0], np.int64))
+    assert not space.contains(np.zeros((1, 3), np.int8))
+    assert not space.is_np_flattenable
+    with pytest.raises(ValueError, match="expected no mask and no probability"):
+        space.sample(mask=np.ones(3))
