@@ -1,0 +1,15 @@
+"""Covar-GMM (after Moulin-Frier et al. 2014) teaches cart-poles, beside random tasks.
+
+python experiments/covar_gmm.py [--quick] [--seeds 0 1 2 3 4] [--budget 1e6]
+"""
+
+import sys
+
+from _settings import CARTPOLE
+
+from teacherstudent import Study
+
+STUDY = Study(name="covar-gmm", teachers={"covar-gmm": {}, "random": {}}, **CARTPOLE)
+
+if __name__ == "__main__":
+    sys.exit(STUDY.main())
