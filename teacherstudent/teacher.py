@@ -197,7 +197,10 @@ class Teacher(ABC, Generic[S]):
             )
         self._ids.load(state["ids"])
         self.rng.bit_generator.state = state["rng"]
-        self._load(state["algorithm"])
+        try:
+            self._load(state["algorithm"])
+        except KeyError as error:
+            raise ValueError(f"teacher state: {type(self).__name__} expected an entry {error}") from error
 
 
 def _check_finite(where: str, what: str, values: Array, outcomes: Outcomes) -> None:
