@@ -1,6 +1,7 @@
-"""Conformance kits: run them on your own teachers, as this project's tests do on all of its own."""
+"""Conformance kits: run them on your own teachers, families and students, as our tests do on all of ours."""
 
 from teacherstudent.testing.families import check_family
+from teacherstudent.testing.students import check_student
 from teacherstudent.testing.teachers import check_teacher
 
-__all__ = ["check_family", "check_teacher"]
+__all__ = ["check_family", "check_student", "check_teacher"]
