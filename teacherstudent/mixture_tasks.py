@@ -1,0 +1,285 @@
+"""What ALP-GMM and Covar-GMM share: their options, windows of rows, and tasks drawn from a mixture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from teacherstudent import spaces
+from teacherstudent.mixture import Criterion, Mixture, fit_mixture, fit_reference
+from teacherstudent.spaces import Box
+from teacherstudent.types import Array, FloatArray, Seed, State, check_names
+
+Variant: TypeAlias = Literal["fixed", "paper"]
+Gaussian: TypeAlias = tuple[Sequence[float], Sequence[float] | Sequence[Sequence[float]]]
+"""A mean and variances, or a covariance matrix, in the units of the tasks."""
+
+_BLOCK = 64  # tasks drawn together
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The options of a teacher that samples a mixture, checked.
+
+    Attributes:
+        space: the task space.
+        seed: the teacher's seed.
+        variant: ``"fixed"`` or ``"paper"``.
+        fit_rate: rows between two fits; a fit sees as many.
+        random_task_ratio: probability of a uniform task.
+        n_components: fewest and most components of the mixture, both tried.
+        criterion: chooses their number.
+        score_range: scores are mapped linearly from it to (0, 1) with saturation; None leaves them alone.
+        initial: the distribution of tasks before the first fit; None is uniform.
+
+    Raises:
+        ValueError: if an option is out of range.
+    """
+
+    space: Box
+    seed: Seed
+    variant: Variant
+    fit_rate: int
+    random_task_ratio: float
+    n_components: tuple[int, int]
+    criterion: Criterion
+    score_range: tuple[float, float] | None
+    initial: Gaussian | None
+
+    def __post_init__(self) -> None:
+        if self.variant not in ("fixed", "paper"):
+            raise ValueError(f"variant: expected 'fixed' or 'paper', got {self.variant!r}")
+        if self.criterion not in ("aic", "bic", "aicc"):
+            raise ValueError(f"criterion: expected 'aic', 'bic' or 'aicc', got {self.criterion!r}")
+        if self.fit_rate < 1:
+            raise ValueError(f"fit_rate: expected at least 1, got {self.fit_rate}")
+        if not 0 <= self.random_task_ratio <= 1:
+            raise ValueError(f"random_task_ratio: expected 0 to 1, got {self.random_task_ratio}")
+        fewest, most = self.n_components
+        if not 1 <= fewest <= most:
+            raise ValueError(f"n_components: expected 1 <= fewest <= most, got {self.n_components}")
+        if self.paper and self.fit_rate < max(most, 2):
+            raise ValueError(
+                f"fit_rate: expected at least {max(most, 2)} rows for {most} components (variant 'paper'), "
+                f"got {self.fit_rate}"
+            )
+        if self.score_range is not None:
+            low, high = self.score_range
+            if not (np.isfinite(low) and np.isfinite(high) and low < high):
+                raise ValueError(f"score_range: expected finite low < high, got {self.score_range}")
+        if self.initial is not None:
+            gaussian(self.initial, self.space)
+
+    @property
+    def paper(self) -> bool:
+        """Whether to do what the authors' code does."""
+        return self.variant == "paper"
+
+    @property
+    def counts(self) -> range:
+        """The numbers of components to try."""
+        return range(self.n_components[0], self.n_components[1] + 1)
+
+    def points(self, tasks: FloatArray) -> FloatArray:
+        """Return flat tasks ``(n, d)`` in the coordinates of the mixture: raw (paper) or the unit cube."""
+        return tasks if self.paper else spaces.to_unit(self.space, tasks)
+
+    def scaled(self, scores: FloatArray) -> FloatArray:
+        """Return scores mapped from ``score_range`` to (0, 1)."""
+        if self.score_range is None:
+            return scores
+        low, high = self.score_range
+        return np.clip((scores - low) / (high - low), 0.0, 1.0)
+
+    @property
+    def fit_seed(self) -> int:
+        """The ``random_state`` of the paper's fits."""
+        seed = self.seed
+        drawn = seed.generate_state(1)[0] if isinstance(seed, np.random.SeedSequence) else seed
+        return int(drawn) % 2**32
+
+    def fit(self, rows: FloatArray, rng: np.random.Generator, seed: int) -> Mixture:
+        """Fit the variant's mixture to ``rows`` ``(n, m)``, whose first columns are `points`.
+
+        The fixed variant draws from ``rng``; the paper's fits all start from ``seed``.
+        """
+        if not self.paper:
+            return fit_mixture(rows, self.counts, self.criterion, rng)
+        d = int(np.prod(self.space.shape))
+        return fit_reference(rows, self.counts, self.criterion, seed, aicc_dimension=d)
+
+    def raw(self, mixture: Mixture) -> Mixture:
+        """Return a mixture over `points` and further columns with its tasks in raw units."""
+        if self.paper:
+            return mixture
+        low, high = (x.ravel().astype(np.float64) for x in (self.space.low, self.space.high))
+        further = mixture.means.shape[1] - low.size
+        shift, scale = np.append(low, np.zeros(further)), np.append(high - low, np.ones(further))
+        return mixture.moved(shift, scale)
+
+
+def gaussian(initial: Gaussian, space: Box) -> tuple[FloatArray, FloatArray]:
+    """Return mean ``(d,)`` and covariance ``(d, d)`` of a task distribution.
+
+    Raises:
+        ValueError: if the shapes do not fit the space or the covariance is no covariance.
+    """
+    d = int(np.prod(space.shape))
+    mean, spread = (np.array(part, np.float64) for part in initial)
+    covariance = np.diag(spread) if spread.ndim == 1 else spread
+    if mean.shape != (d,) or covariance.shape != (d, d):
+        raise ValueError(
+            f"initial: expected a mean ({d},) and variances ({d},), got {mean.shape, spread.shape}"
+        )
+    if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
+        raise ValueError(f"initial: expected finite numbers, got {initial}")
+    if not np.allclose(covariance, covariance.T) or np.linalg.eigvalsh(covariance)[0] < 0:
+        raise ValueError(f"initial: expected variances of at least 0, got {spread.tolist()}")
+    return mean, covariance
+
+
+class Window:
+    """Collects tasks and scores until there are enough for a fit.
+
+    Attributes:
+        told: rows taken in so far.
+
+    Args:
+        size: rows of a full window.
+        d: coordinates of a task.
+    """
+
+    def __init__(self, size: int, d: int) -> None:
+        self.told = 0
+        self._tasks, self._scores = np.empty((size, d)), np.empty(size)
+
+    def fill(self, tasks: Array, scores: FloatArray) -> Iterator[tuple[FloatArray, FloatArray]]:
+        """Take in rows; yield tasks and scores, as views, whenever the window is full."""
+        size, start = len(self._scores), 0
+        while start < len(scores):
+            used = self.told % size
+            rows = min(len(scores) - start, size - used)
+            self._tasks[used : used + rows] = tasks[start : start + rows].reshape(rows, -1)
+            self._scores[used : used + rows] = scores[start : start + rows]
+            self.told += rows
+            start += rows
+            if used + rows == size:
+                yield self._tasks, self._scores
+
+    def state(self) -> State:
+        """Return the rows since the last full window, and the count; copies."""
+        used = self.told % len(self._scores)
+        return {"told": self.told, "tasks": self._tasks[:used].copy(), "scores": self._scores[:used].copy()}
+
+    def load(self, state: State) -> None:
+        """Take over what `state` returned.
+
+        Raises:
+            ValueError: if something is missing or does not fit.
+        """
+        check_names("window", ("told", "tasks", "scores"), state)
+        told = int(state["told"])
+        tasks, scores = np.asarray(state["tasks"], np.float64), np.asarray(state["scores"], np.float64)
+        used = told % len(self._scores)
+        if tasks.shape != (used, self._tasks.shape[1]) or scores.shape != (used,):
+            raise ValueError(f"window: expected {used} rows, got {tasks.shape} and {scores.shape}")
+        self.told = told
+        self._tasks[:used], self._scores[:used] = tasks, scores
+
+
+class Draws:
+    """Draws tasks: uniform ones, and ones from components chosen in proportion to their utility.
+
+    ``variant="fixed"`` draws in blocks and keeps what is left for the next call; ``"paper"`` draws one task
+    after the other, as float32, from the whole Gaussian.
+
+    Args:
+        options: of the teacher.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._mixture: Mixture | None = None
+        self._initial = None if options.initial is None else gaussian(options.initial, options.space)
+        self._left = self._none()
+        self._utility: FloatArray = np.empty(0)
+        self._roots: FloatArray = np.empty((0, 0, 0))
+
+    def _none(self) -> Array:
+        space = self._options.space
+        return np.empty((0, *space.shape), space.dtype)
+
+    def use(self, mixture: Mixture, utility: FloatArray) -> None:
+        """Draw from this mixture from now on: component i in proportion to ``utility[i]``, of at least 0."""
+        self._mixture, self._utility = mixture, utility
+        self._left = self._none()
+        if not self._options.paper:
+            d = int(np.prod(self._options.space.shape))
+            self._roots = np.asarray(np.linalg.cholesky(mixture.covariances[:, :d, :d]), np.float64)
+
+    def take(self, n: int, rng: np.random.Generator) -> Array:
+        """Return ``n`` tasks ``(n, *space.shape)``."""
+        if self._options.paper:
+            return self._one_by_one(n, rng)
+        if len(self._left) < n:
+            fresh = self._block(max(n - len(self._left), _BLOCK), rng)
+            self._left = np.concatenate([self._left, fresh])
+        tasks, self._left = self._left[:n], self._left[n:]
+        return tasks
+
+    def _block(self, n: int, rng: np.random.Generator) -> Array:
+        options = self._options
+        space, d = options.space, int(np.prod(options.space.shape))
+        if self._mixture is None and self._initial is not None:
+            return spaces.from_flat(space, rng.multivariate_normal(*self._initial, n))
+        points = rng.random((n, d))
+        if self._mixture is not None:
+            sampled = rng.random(n) >= options.random_task_ratio
+            sums = np.cumsum(self._utility if self._utility.any() else np.ones(len(self._mixture)))
+            which = np.minimum(np.searchsorted(sums, rng.random(n) * sums[-1], side="right"), len(sums) - 1)
+            noise = rng.standard_normal((n, d))
+            drawn = self._mixture.means[which, :d] + np.einsum("nij,nj->ni", self._roots[which], noise)
+            points = np.where(sampled[:, None], drawn, points)
+        return spaces.from_unit(space, points)
+
+    def _one_by_one(self, n: int, rng: np.random.Generator) -> Array:
+        space, mixture = self._options.space, self._mixture
+        low, high = space.low.ravel().astype(np.float64), space.high.ravel().astype(np.float64)
+        points = np.empty((n, low.size))
+        for i in range(n):
+            if mixture is None and self._initial is not None:
+                point = rng.multivariate_normal(*self._initial)
+            elif mixture is None or rng.random() < self._options.random_task_ratio:
+                point = rng.uniform(low, high)
+            else:
+                k = _proportional(self._utility, rng)
+                point = rng.multivariate_normal(mixture.means[k], mixture.covariances[k])[: low.size]
+            points[i] = np.clip(point, low, high).astype(np.float32)
+        return spaces.from_flat(space, points)
+
+    def state(self) -> Array:
+        """Return the tasks drawn and not yet taken; a copy."""
+        return self._left.copy()
+
+    def load(self, left: Array) -> None:
+        """Take over what `state` returned; call `use` first.
+
+        Raises:
+            ValueError: if the tasks lie outside the space.
+        """
+        self._left = spaces.check_tasks(self._options.space, left, "tasks drawn").copy()
+
+    def reset(self) -> None:
+        """Forget the mixture."""
+        self._mixture, self._left = None, self._none()
+
+
+def _proportional(utility: FloatArray, rng: np.random.Generator) -> int:
+    """Return an index with probability in proportion to ``utility``; any if all are zero."""
+    total = utility.sum()
+    if total == 0:
+        return int(rng.integers(len(utility)))
+    return int(rng.multinomial(1, utility / total).argmax())
