@@ -61,10 +61,9 @@ def uniform(seeds: UIntArray, episodes: IntArray, draws: IntArray) -> FloatArray
 
     A counter-based generator: splitmix64's finaliser over the three, one after the other.
     """
-    with np.errstate(over="ignore"):  # wrapping is what a hash is made of
-        bits = seeds
-        for counter in (episodes, draws):
-            bits = _mix(bits + _GOLDEN * (counter.astype(np.uint64) + np.uint64(1)))
+    bits = seeds
+    for counter in (episodes, draws):  # wraps around, as hashes do
+        bits = _mix(bits + _GOLDEN * (counter.astype(np.uint64) + np.uint64(1)))
     return np.asarray((bits >> np.uint64(11)) * 2.0**-53)
 
 

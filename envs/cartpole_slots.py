@@ -67,6 +67,7 @@ class CartPoleSlots(VectorEnv[Any, Any, Any]):
         self._max_steps = np.iinfo(np.int64).max if max_steps is None else max_steps
         self._columns = [list(CARTPOLE_V1).index(name) for name in space.names]
         self._now = _start(n, space)
+        self._scaled = np.zeros((n, len(bound) - 4), np.float32)
 
     def reset(
         self, *, seed: SlotSeeds = None, options: dict[str, Any] | None = None
@@ -94,6 +95,7 @@ class CartPoleSlots(VectorEnv[Any, Any, Any]):
         now["state"][rows] = START * (2 * self._draw(rows, np.arange(4)) - 1)
         now["steps"][rows] = 0
         now["done"][rows] = False
+        self._scale()
         return self._observe(), {"task": np.where(mask[:, None], now["task"], 0.0), "_task": mask.copy()}
 
     def step(self, actions: npt.ArrayLike) -> Step:
@@ -135,20 +137,20 @@ class CartPoleSlots(VectorEnv[Any, Any, Any]):
             if np.shape(state[name]) != values.shape:
                 raise ValueError(f"state: {name}: expected shape {values.shape}, got {np.shape(state[name])}")
         self._now = {name: np.array(state[name], v.dtype) for name, v in self._now.items()}
+        self._scale()
 
     def _draw(self, rows: IntArray, draws: IntArray) -> Array:
         """Return ``(rows, draws)`` numbers in [0, 1) of the slots' present episodes."""
         seeds, episodes = self._now["seed"][rows, None], self._now["episode"][rows, None]
         return uniform(seeds, episodes, draws[None, :])
 
+    def _scale(self) -> None:
+        """Scale the tasks to -1..1 for observations."""
+        if self._scaled.size:
+            self._scaled[:] = 2 * spaces.to_unit(self.task_space, self._now["task"]) - 1
+
     def _observe(self) -> Array:
-        shape = self.observation_space.shape
-        assert shape is not None
-        observations = np.empty(shape, np.float32)
-        observations[:, :4] = self._now["state"]
-        if shape[1] > 4:
-            observations[:, 4:] = 2 * spaces.to_unit(self.task_space, self._now["task"]) - 1
-        return observations
+        return np.concatenate([self._now["state"].astype(np.float32), self._scaled], axis=1)
 
 
 def _start(n: int, space: spaces.Parameters) -> dict[str, Array]:

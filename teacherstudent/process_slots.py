@@ -1,19 +1,20 @@
-"""Spreads the slots of a vector environment over processes: each holds a group of slots."""
+"""Spreads the slots of a vector environment over processes: each steps a group of slots."""
 
 from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import signal
-import traceback
+import pickle
+from itertools import pairwise
 from multiprocessing.connection import Connection
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import gymnasium as gym
 import numpy as np
 from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import CloudpickleWrapper, batch_space, concatenate, create_empty_array, iterate
 
+from teacherstudent.process_worker import DONE, STEP, Blocks, Job, MakeGroup, work
 from teacherstudent.task_slots import (
     SlotSeeds,
     Step,
@@ -23,26 +24,20 @@ from teacherstudent.task_slots import (
     slot_seeds,
     slot_tasks,
 )
-from teacherstudent.types import State
+from teacherstudent.types import State, check_names
 
 _CLOSE_SECONDS = 5.0
-
-
-class MakeGroup(Protocol):
-    """Returns a group of ``n`` slots whose first is number ``first_slot`` of the whole."""
-
-    def __call__(self, n: int, *, first_slot: int) -> VectorEnv[Any, Any, Any]:
-        """Return the group."""
 
 
 class ProcessSlots(VectorEnv[Any, Any, Any]):
     """Steps groups of slots in ``processes`` processes, each as one vector environment.
 
-    Behaves as the groups do; the slots are split as evenly as possible, in order. The groups' checks of tasks
-    and seeds are done here first, so that a refused reset leaves every group untouched.
+    Behaves as the groups do; the slots are split as evenly as possible, in order. Tasks, seeds and masks are
+    checked here first, so that a refused reset leaves every group untouched. Actions and observations that
+    are plain arrays go through shared memory, others through pipes.
 
     Args:
-        make: returns one group; carried to the processes by cloudpickle.
+        make: returns one group; carried to the processes by cloudpickle, and called here once for the spaces.
         n: number of slots.
         processes: number of processes, 1 to ``n``.
         space: the task space.
@@ -63,33 +58,27 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
         start_method: str | None = None,
     ) -> None:
         check_slots(n, processes)
-        context: Any = multiprocessing.get_context(start_method)
         self.num_envs = n
         self.task_space = space
         sizes = [len(part) for part in np.array_split(np.arange(n), processes)]
-        self._ends = np.cumsum([0, *sizes]).tolist()
-        carried = cast("Any", CloudpickleWrapper)(make)
-        self._pipes: list[Connection] = []
-        self._workers: list[Any] = []
-        for k, size in enumerate(sizes):
-            ours, theirs = context.Pipe()
-            arguments = (theirs, ours, carried, size, self._ends[k])
-            worker = context.Process(target=_work, args=arguments, daemon=True, name=f"slots-{k}")
-            worker.start()
-            theirs.close()
-            self._pipes.append(ours)
-            self._workers.append(worker)
-        try:
-            described = self._call("describe", dict.fromkeys(range(processes)))[0]
-        except Exception:
-            self.close()
-            raise
-        self.single_observation_space, self.single_action_space, self.metadata, self.render_mode = described
-        self.observation_space = batch_space(self.single_observation_space, n)
-        self.action_space = batch_space(self.single_action_space, n)
-        self._observations: list[Any] = [
+        ends = np.cumsum([0, *sizes]).tolist()
+        self._bounds: list[tuple[int, int]] = list(pairwise(ends))
+        context: Any = multiprocessing.get_context(start_method)
+        with contextlib.closing(make(1, first_slot=0)) as one:
+            self.single_observation_space, self.single_action_space = (
+                one.single_observation_space,
+                one.single_action_space,
+            )
+            self.observation_space = batch_space(self.single_observation_space, n)
+            self.action_space = batch_space(self.single_action_space, n)
+            self.metadata, self.render_mode = one.metadata, one.render_mode
+            self._blocks = Blocks.of(context, one, n)
+        self._parts: list[Any] = [
             create_empty_array(self.single_observation_space, n=size, fn=np.zeros) for size in sizes
         ]
+        self._pipes: list[Connection] = []
+        self._workers: list[Any] = []
+        self._start(context, make)
 
     def reset(
         self, *, seed: SlotSeeds = None, options: dict[str, Any] | None = None
@@ -100,27 +89,28 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
         mask = slot_mask(options, self.num_envs)
         tasks = slot_tasks(self.task_space, options, mask)
         arguments = {}
-        for k, (lo, hi) in enumerate(self._bounds()):
+        for k, (lo, hi) in enumerate(self._bounds):
             if mask[lo:hi].any():
                 own = options | {"reset_mask": mask[lo:hi]}
                 arguments[k] = (seeds[lo:hi], own if tasks is None else own | {"task": tasks[lo:hi]})
-        infos: list[dict[str, Any]] = [{} for _ in self._pipes]
-        for k, (observations, info) in self._call("reset", arguments).items():
-            self._observations[k], infos[k] = observations, info
-        return self._join(), self._merge(infos)
+        return self._seen(self._call("reset", arguments))
 
     def step(self, actions: Any) -> Step:
         """Step every slot; every slot must have an episode in flight."""
-        arguments = {k: self._rows(actions, lo, hi) for k, (lo, hi) in enumerate(self._bounds())}
-        parts = list(self._call("step", arguments).values())
-        self._observations = [part[0] for part in parts]
-        rewards, terminated, truncated = (np.concatenate([part[i] for part in parts]) for i in (1, 2, 3))
-        return self._join(), rewards, terminated, truncated, self._merge([part[4] for part in parts])
+        if self._blocks.actions is None:
+            answers = self._call(
+                "step", {k: self._rows(actions, *ends) for k, ends in enumerate(self._bounds)}
+            )
+        else:
+            self._blocks.actions.array()[:] = actions
+            answers = self._call(None, dict.fromkeys(range(len(self._pipes))))
+        observations, infos = self._seen(answers)
+        terminated, truncated = self._blocks.flags.array().copy()
+        return observations, self._blocks.rewards.array().copy(), terminated, truncated, infos
 
     def render(self) -> tuple[Any, ...]:
         """Return one frame for each slot."""
-        parts = self._call("render", dict.fromkeys(range(len(self._pipes))))
-        return tuple(frame for frames in parts.values() for frame in frames)
+        return tuple(frame for frames in self._all("render") for frame in frames)
 
     def close_extras(self, **kwargs: Any) -> None:
         """Stop the processes; one that does not answer is terminated."""
@@ -135,27 +125,46 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
             pipe.close()
         self._pipes, self._workers = [], []
 
-    def _bounds(self) -> list[tuple[int, int]]:
-        return list(zip(self._ends[:-1], self._ends[1:], strict=True))
+    def _start(self, context: Any, make: MakeGroup) -> None:
+        """Start the processes and wait until all have built their groups."""
+        carried = cast("Any", CloudpickleWrapper)(make)
+        for k, (lo, hi) in enumerate(self._bounds):
+            ours, theirs = context.Pipe()
+            job = Job(carried, lo, hi, self._blocks)
+            worker = context.Process(target=work, args=(theirs, ours, job), daemon=True, name=f"slots-{k}")
+            worker.start()
+            theirs.close()
+            self._pipes.append(ours)
+            self._workers.append(worker)
+        try:
+            self._all("ready")
+        except Exception:
+            self.close()
+            raise
 
-    def _call(self, command: str, arguments: dict[int, Any]) -> dict[int, Any]:
-        """Send a command with its argument to the processes named and return their answers.
+    def _all(self, command: str) -> list[Any]:
+        """Send a command to every process and return the answers, in order."""
+        return list(self._call(command, dict.fromkeys(range(len(self._pipes)))).values())
+
+    def _call(self, command: str | None, arguments: dict[int, Any]) -> dict[int, Any]:
+        """Send a command (None: step on the shared actions) to the processes named; return their answers.
 
         All answers are read before the first error is raised, so that pipes never hold stale ones.
         """
         if self.closed:
-            raise RuntimeError(f"{command}: expected an open environment, got a closed one")
-        answers: dict[int, Any] = {}
-        errors: list[RuntimeError] = []
+            raise RuntimeError(f"{command or 'step'}: expected an open environment, got a closed one")
         for k, argument in arguments.items():
             with contextlib.suppress(OSError):  # a dead process shows when its answer is read
-                self._pipes[k].send((command, argument))
+                self._pipes[k].send_bytes(STEP if command is None else pickle.dumps((command, argument)))
+        answers: dict[int, Any] = {}
+        errors: list[RuntimeError] = []
         for k in arguments:
             try:
-                kind, answer = self._pipes[k].recv()
+                message = self._pipes[k].recv_bytes()
             except (EOFError, OSError):
                 errors.append(self._death(k))
                 continue
+            kind, answer = ("answer", {}) if message == DONE else pickle.loads(message)
             if kind == "answer":
                 answers[k] = answer
             else:
@@ -165,34 +174,36 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
         return answers
 
     def _death(self, k: int) -> RuntimeError:
-        lo, hi = self._bounds()[k]
+        lo, hi = self._bounds[k]
         self._workers[k].join(_CLOSE_SECONDS)
         code = self._workers[k].exitcode
         return RuntimeError(f"process of slots {lo} to {hi - 1}: it died with exit code {code}")
 
     def _rows(self, actions: Any, lo: int, hi: int) -> Any:
         """Return the actions of slots ``lo`` to ``hi``, as a batch of their own."""
-        if isinstance(actions, np.ndarray):
-            return actions[lo:hi]
         rows = list(iterate(self.action_space, actions))[lo:hi]
         empty: Any = create_empty_array(self.single_action_space, n=hi - lo)
         return concatenate(self.single_action_space, rows, empty)
 
-    def _join(self) -> Any:
-        """Return the groups' latest observations as one batch."""
-        parts = self._observations
-        if all(isinstance(part, np.ndarray) for part in parts):
-            return np.concatenate(parts)
+    def _seen(self, answers: dict[int, Any]) -> tuple[Any, dict[str, Any]]:
+        """Return all slots' latest observations and the infos of the processes that answered."""
+        infos: list[dict[str, Any]] = [{} for _ in self._bounds]
+        if self._blocks.observations is not None:
+            for k, answer in answers.items():
+                infos[k] = answer
+            return self._blocks.observations.array().copy(), self._merge(infos)
+        for k, answer in answers.items():
+            self._parts[k], infos[k] = answer
         rows: list[Any] = []
-        for part, (lo, hi) in zip(parts, self._bounds(), strict=True):
+        for part, (lo, hi) in zip(self._parts, self._bounds, strict=True):
             rows += iterate(batch_space(self.single_observation_space, hi - lo), part)
         empty: Any = create_empty_array(self.single_observation_space, n=self.num_envs)
-        return concatenate(self.single_observation_space, rows, empty)
+        return concatenate(self.single_observation_space, rows, empty), self._merge(infos)
 
     def _merge(self, parts: list[dict[str, Any]]) -> dict[str, Any]:
         """Return the groups' infos as one: columns joined, absent ones filled with zeros and a False mask."""
         merged: dict[str, Any] = {}
-        for part, (lo, hi) in zip(parts, self._bounds(), strict=True):
+        for part, (lo, hi) in zip(parts, self._bounds, strict=True):
             for name, column in part.items():
                 if isinstance(column, dict):
                     if name not in merged:
@@ -206,57 +217,29 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
 
 
 class SnapshotProcessSlots(ProcessSlots):
-    """`ProcessSlots` of groups that can be saved and restored (`teacherstudent.family.Snapshot`)."""
+    """`ProcessSlots` of groups that can be saved and restored (`teacherstudent.family.Snapshot`).
+
+    Their observations must be plain arrays.
+    """
 
     def get_state(self) -> State:
-        """Return the groups' states, in order."""
-        return {"groups": list(self._call("get_state", dict.fromkeys(range(len(self._pipes)))).values())}
+        """Return the groups' states, in order, and the latest observations."""
+        assert self._blocks.observations is not None
+        return {"groups": self._all("get_state"), "observations": self._blocks.observations.array().copy()}
 
     def set_state(self, state: State) -> None:
         """Continue from `get_state` of an environment with the same slots and processes.
 
         Raises:
-            ValueError: if the state is of another number of processes.
+            ValueError: if the state is of another number of slots or processes.
         """
-        if len(state["groups"]) != len(self._pipes):
+        check_names("state", ("groups", "observations"), state)
+        groups, seen = state["groups"], np.asarray(state["observations"])
+        if len(groups) != len(self._pipes) or seen.shape != self.observation_space.shape:
             raise ValueError(
-                f"state: expected {len(self._pipes)} groups, one a process, got {len(state['groups'])}"
+                f"state: expected {len(self._pipes)} groups, one a process, and observations of shape "
+                f"{self.observation_space.shape}, got {len(groups)} and {seen.shape}"
             )
-        self._call("set_state", dict(enumerate(state["groups"])))
-
-
-def _work(theirs: Connection, ours: Connection, make: Any, n: int, first_slot: int) -> None:
-    """Serve one group until told to close or until the other side is gone."""
-    ours.close()  # else this process would keep its own pipe open after the other side has died
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the main process's affair
-    group: Any = None
-    while True:
-        try:
-            command, argument = theirs.recv()
-        except (EOFError, OSError):
-            command, argument = "close", None
-        if command == "close":
-            break
-        try:
-            group = make.fn(n, first_slot=first_slot) if group is None else group
-            theirs.send(("answer", _answer(group, command, argument)))
-        except TaskError as error:
-            theirs.send(("task", str(error)))
-        except Exception as error:
-            slots = f"process of slots {first_slot} to {first_slot + n - 1}"
-            theirs.send(("error", f"{slots}: {type(error).__name__}: {error}\n{traceback.format_exc()}"))
-    if group is not None:
-        group.close()
-
-
-def _answer(group: Any, command: str, argument: Any) -> Any:
-    match command:
-        case "describe":
-            spaces = group.single_observation_space, group.single_action_space
-            return *spaces, group.metadata, group.render_mode
-        case "reset":
-            return group.reset(seed=argument[0], options=argument[1])
-        case "step" | "set_state":
-            return getattr(group, command)(argument)
-        case _:
-            return getattr(group, command)()
+        assert self._blocks.observations is not None
+        self._call("set_state", dict(enumerate(groups)))
+        self._blocks.observations.array()[:] = seen

@@ -79,12 +79,19 @@ def slot_tasks(space: gym.Space[Any], options: dict[str, Any], mask: BoolArray) 
         expected = ", ".join(map(str, (len(mask), *(space.shape or ()))))
         raise ValueError(f"task: expected shape ({expected}), one task for each slot, got {tasks.shape}")
     rows = np.flatnonzero(mask)
-    inside = spaces.contains_each(space, tasks[rows])
-    if not inside.all():
-        slot = int(rows[~inside][0])
-        raise ValueError(f"task: slot {slot}: expected a task in {space}, got {tasks[slot].tolist()}")
+    try:
+        given = spaces.check_tasks(space, tasks[rows], "task")
+    except ValueError as error:
+        inside = tasks.dtype.kind in "biuf" and spaces.contains_each(space, tasks[rows])
+        slots = rows if inside is False else rows[~inside]
+        if not len(slots):
+            raise
+        slot = int(slots[0])
+        raise ValueError(
+            f"task: slot {slot}: expected a task in {space}, got {tasks[slot].tolist()}"
+        ) from error
     checked = np.zeros(tasks.shape, space.dtype)
-    checked[rows] = spaces.check_tasks(space, tasks[rows], "task")
+    checked[rows] = given
     return checked
 
 

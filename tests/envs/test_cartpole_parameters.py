@@ -194,13 +194,16 @@ def test_the_test_set_is_fixed():
 def test_snapshots_cross_processes():
     vec = CartPoleParameters().make_vec(5, processes=2)
     assert isinstance(vec, Snapshot)
-    vec.reset(seed=1)
+    begun = vec.reset(seed=1)[0]
     state = vec.get_state()
     first = [vec.step(np.ones(5, int))[0] for _ in range(4)]
     vec.set_state(state)
     assert all(np.array_equal(a, vec.step(np.ones(5, int))[0]) for a in first)
+    vec.set_state(state)
+    mask = np.array([True, False, False, False, False])
+    assert np.array_equal(vec.reset(options={"reset_mask": mask})[0][1:], begun[1:])
     with pytest.raises(ValueError, match="expected 2 groups"):
-        vec.set_state({"groups": state["groups"][:1]})
+        vec.set_state(state | {"groups": state["groups"][:1]})
     vec.close()
 
 

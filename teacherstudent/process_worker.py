@@ -1,0 +1,143 @@
+"""The other side of `process_slots`: a process that steps one group and answers through shared arrays."""
+
+from __future__ import annotations
+
+import pickle
+import signal
+import traceback
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any, Protocol
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+from gymnasium.vector import VectorEnv
+from gymnasium.vector.utils import create_empty_array
+
+from teacherstudent.task_slots import TaskError
+from teacherstudent.types import Array
+
+STEP = b"step"
+"""The command to step on the shared actions; the others are pickled pairs of a name and an argument."""
+DONE = b""
+"""The answer to it if there are no infos; the others are pickled pairs of a kind and an answer."""
+
+
+class MakeGroup(Protocol):
+    """Returns a group of ``n`` slots whose first is number ``first_slot`` of the whole."""
+
+    def __call__(self, n: int, *, first_slot: int) -> VectorEnv[Any, Any, Any]:
+        """Return the group."""
+
+
+class Block:
+    """An array that processes share."""
+
+    def __init__(self, context: Any, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
+        self._shape, self._dtype = shape, np.dtype(dtype)
+        self._raw = context.RawArray("b", max(1, int(np.prod(shape)) * self._dtype.itemsize))
+
+    def array(self) -> Array:
+        """Return a view of the memory."""
+        size = int(np.prod(self._shape))
+        return np.frombuffer(self._raw, self._dtype, size).reshape(self._shape)
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Actions and what a step returns, of all slots; actions and observations are None if no plain arrays."""
+
+    actions: Block | None
+    observations: Block | None
+    rewards: Block
+    flags: Block
+
+    @staticmethod
+    def of(context: Any, group: VectorEnv[Any, Any, Any], n: int) -> Blocks:
+        """Return blocks for ``n`` slots of the kind of ``group``."""
+        return Blocks(
+            _block(context, group.single_action_space, n),
+            _block(context, group.single_observation_space, n),
+            Block(context, (n,), np.float64),
+            Block(context, (2, n), np.bool_),
+        )
+
+
+def _block(context: Any, space: gym.Space[Any], n: int) -> Block | None:
+    batch = create_empty_array(space, n=n)
+    if isinstance(batch, np.ndarray) and batch.dtype != object and batch.shape[1:] == space.shape:
+        return Block(context, batch.shape, batch.dtype)
+    return None
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker needs: its group and its part of the blocks."""
+
+    make: Any  # a CloudpickleWrapper around MakeGroup
+    first: int
+    last: int
+    blocks: Blocks
+
+
+def work(theirs: Connection, ours: Connection, job: Job) -> None:
+    """Serve one group until told to close or until the other side is gone."""
+    ours.close()  # else this process would keep its own pipe open after the other side has died
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the main process's affair
+    worker: _Worker | None = None
+    while True:
+        try:
+            message = theirs.recv_bytes()
+        except (EOFError, OSError):
+            break
+        command, argument = (message, None) if message == STEP else pickle.loads(message)
+        if command == "close":
+            break
+        try:
+            worker = _Worker(job) if worker is None else worker
+            answer = worker.answer(command, argument)
+            theirs.send_bytes(DONE if answer == {} and command == STEP else pickle.dumps(("answer", answer)))
+        except TaskError as error:
+            theirs.send(("task", str(error)))
+        except Exception as error:
+            slots = f"process of slots {job.first} to {job.last - 1}"
+            theirs.send(("error", f"{slots}: {type(error).__name__}: {error}\n{traceback.format_exc()}"))
+    if worker is not None:
+        worker.group.close()
+
+
+class _Worker:
+    """The group, and views of its part of the shared arrays."""
+
+    def __init__(self, job: Job) -> None:
+        self.group: Any = job.make.fn(job.last - job.first, first_slot=job.first)
+        rows, blocks = slice(job.first, job.last), job.blocks
+        self._actions = None if blocks.actions is None else blocks.actions.array()[rows]
+        self._observations = None if blocks.observations is None else blocks.observations.array()[rows]
+        self._rewards, self._flags = blocks.rewards.array()[rows], blocks.flags.array()[:, rows]
+
+    def answer(self, command: str | bytes, argument: Any) -> Any:
+        """Do what a command says and return what goes back through the pipe."""
+        match command:
+            case "ready":
+                return None
+            case "reset":
+                return self._put(*self.group.reset(seed=argument[0], options=argument[1]))
+            case b"step" | "step":
+                actions = argument if self._actions is None else self._actions.copy()
+                observations, self._rewards[:], self._flags[0], self._flags[1], infos = self.group.step(
+                    actions
+                )
+                return self._put(observations, infos)
+            case "set_state":
+                return self.group.set_state(argument)
+            case _:
+                return getattr(self.group, str(command))()
+
+    def _put(self, observations: Any, infos: dict[str, Any]) -> Any:
+        """Share the observations, or answer with them."""
+        if self._observations is None:
+            return observations, infos
+        self._observations[:] = observations
+        return infos
