@@ -34,14 +34,14 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
 
     Behaves as the groups do; the slots are split as evenly as possible, in order. Tasks, seeds and masks are
     checked here first, so that a refused reset leaves every group untouched. Actions and observations that
-    are plain arrays go through shared memory, others through pipes.
+    are plain arrays go through shared memory, others through pipes. Processes start as `multiprocessing` is
+    set to start them; other ways than "fork" need the usual ``if __name__ == "__main__"`` in scripts.
 
     Args:
         make: returns one group; carried to the processes by cloudpickle, and called here once for the spaces.
         n: number of slots.
         processes: number of processes, 1 to ``n``.
         space: the task space.
-        start_method: of `multiprocessing`; None is the platform's default.
 
     Raises:
         TaskError: from `reset` and `step`, if an environment fails on a task, as in the group's own process.
@@ -55,7 +55,6 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
         *,
         processes: int,
         space: gym.Space[Any],
-        start_method: str | None = None,
     ) -> None:
         check_slots(n, processes)
         self.num_envs = n
@@ -63,7 +62,7 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
         sizes = [len(part) for part in np.array_split(np.arange(n), processes)]
         ends = np.cumsum([0, *sizes]).tolist()
         self._bounds: list[tuple[int, int]] = list(pairwise(ends))
-        context: Any = multiprocessing.get_context(start_method)
+        context: Any = multiprocessing.get_context()
         with contextlib.closing(make(1, first_slot=0)) as one:
             self.single_observation_space, self.single_action_space = (
                 one.single_observation_space,

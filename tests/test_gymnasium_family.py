@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 
 import gymnasium as gym
@@ -214,6 +216,15 @@ def test_arguments_of_a_wrong_type_are_refused(arguments, message):
         family_from_gymnasium(**arguments)
 
 
+def test_a_task_shown_in_single_precision_or_as_something_else_is_no_reason_to_refuse():
+    class Rounds(Ramp):
+        def reset(self, *, seed=None, options=None):
+            task = np.asarray(options["task"], np.float32)
+            return super().reset(seed=seed, options={"task": task})[0], {"task": "a ramp"}
+
+    assert family_from_gymnasium(Rounds).space is SPACE
+
+
 def test_copying_the_options_counts_as_reading_them():
     class Copies(Ramp):
         def reset(self, *, seed=None, options=None):
@@ -339,6 +350,27 @@ def test_closing_ends_the_processes():
     assert not any(worker.is_alive() for worker in workers)
     with pytest.raises(RuntimeError, match="closed"):
         vec.reset()
+
+
+def test_processes_can_be_spawned():
+    code = """
+import multiprocessing
+import numpy as np
+import teacherstudent
+from teacherstudent.envs import make
+multiprocessing.set_start_method("spawn")
+tracks = teacherstudent.family_from_gymnasium("teacherstudent/StumpTracks-v0")
+for family in (make("cartpole-parameters"), tracks):
+    seen = []
+    for processes in (1, 2):
+        vec = family.make_vec(3, processes=processes)
+        vec.reset(seed=0, options={"task": family.test_tasks()[:3]})
+        vec.action_space.seed(0)
+        seen.append(vec.step(vec.action_space.sample())[0])
+        vec.close()
+    assert np.array_equal(*seen)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
 def test_processes_end_when_their_parent_is_killed():

@@ -1,0 +1,137 @@
+"""Environment speed: steps a second of every family, as a ratio to gymnasium's own single environment.
+
+    python benchmarks/environments.py [--seconds 0.25]
+
+Random actions and random tasks; resets count. Every measurement is taken in turn with its reference, in
+several rounds, and medians are compared: absolute numbers depend on the machine and its load, ratios hardly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.envs.classic_control.cartpole import CartPoleVectorEnv
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+
+from teacherstudent import envs, spaces
+from teacherstudent.family import RLFamily
+from teacherstudent.types import generator
+
+ROUNDS = 5
+WALKER, CARTPOLE = "BipedalWalker-v3", "CartPole-v1"
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=0.25, help="length of one measurement")
+    seconds = parser.parse_args().seconds
+    print(f"{'environment':<44}{'slots':>6}{'steps/s':>12}   ratio to gymnasium's")
+    for reference in (WALKER, CARTPOLE):
+        baseline = _single(reference)
+        cases = [(name, slots, make()) for name, slots, make in _cases(reference)]
+        rates: dict[int, list[float]] = {i: [] for i in range(-1, len(cases))}
+        for _ in range(ROUNDS):
+            rates[-1].append(_rate(baseline, 1, seconds))
+            for i, (_, slots, step) in enumerate(cases):
+                rates[i].append(_rate(step, slots, seconds))
+        base = float(np.median(rates[-1]))
+        print(f"{reference + ' (gymnasium, one environment)':<44}{1:>6}{base:>12,.0f}   1.00")
+        for i, (name, slots, _) in enumerate(cases):
+            rate = float(np.median(rates[i]))
+            ratio = float(np.median(np.array(rates[i]) / rates[-1]))
+            print(f"{name:<44}{slots:>6}{rate:>12,.0f}   {ratio:.2f}")
+
+
+Case = tuple[str, int, Callable[[], Callable[[], None]]]
+"""Name, number of slots, and what returns the function that steps them all once."""
+
+
+def _cases(reference: str) -> list[Case]:
+    """Return what is compared with a reference."""
+    if reference == CARTPOLE:
+        theirs = "CartPole-v1 (gymnasium, its own vector)"
+        found: list[Case] = [(theirs, n, partial(_gymnasium_cartpoles, n)) for n in (16, 256)]
+        return found + [_family("cartpole-parameters", n) for n in (1, 16, 256)]
+    found = [("BipedalWalker-v3 (gymnasium, SyncVectorEnv)", 16, partial(_gymnasium_walkers, 16))]
+    for name in ("stump-tracks", "hexagon-tracks", "stump-sequence"):
+        for embodiment in ("default", "short", "quadruped"):
+            found += [_family(name, n, embodiment=embodiment) for n in (1, 16)]
+    return [*found, _family("stump-tracks", 16, processes=2), _family("stump-tracks", 64, processes=2)]
+
+
+def _family(name: str, n: int, *, processes: int = 1, **options: Any) -> Case:
+    def make() -> Callable[[], None]:
+        family: RLFamily = envs.make(name, **options)
+        return _steps(family.make_vec(n, processes=processes), family)
+
+    more = [*options.values(), *([f"{processes} processes"] if processes > 1 else [])]
+    return " ".join([name, *(f"({word})" for word in more)]), n, make
+
+
+def _gymnasium_walkers(n: int) -> Callable[[], None]:
+    make = [lambda: gym.make(WALKER, disable_env_checker=True)] * n
+    return _steps(SyncVectorEnv(make, autoreset_mode=AutoresetMode.DISABLED), None)
+
+
+def _gymnasium_cartpoles(n: int) -> Callable[[], None]:
+    return _steps(CartPoleVectorEnv(num_envs=n), None)
+
+
+def _single(name: str) -> Callable[[], None]:
+    """Return a function that steps one plain gymnasium environment."""
+    env = gym.make(name, disable_env_checker=True)
+    env.reset(seed=0)
+    env.action_space.seed(0)
+    actions = [env.action_space.sample() for _ in range(1000)]
+    count = 0
+
+    def step() -> None:
+        nonlocal count
+        _, _, terminated, truncated, _ = env.step(actions[count % 1000])
+        count += 1
+        if terminated or truncated:
+            env.reset()
+
+    return step
+
+
+def _steps(vec: VectorEnv[Any, Any, Any], family: RLFamily | None) -> Callable[[], None]:
+    """Return a function that steps all slots once and restarts those that are done, on random tasks."""
+    vec.action_space.seed(0)
+    actions = [vec.action_space.sample() for _ in range(200)]
+    rng, n, count = generator(0), vec.num_envs, 0
+    tasks = None if family is None else [spaces.sample(family.space, rng, n) for _ in range(50)]
+    vec.reset(seed=0, options=None if tasks is None else {"task": tasks[0]})
+    disabled = vec.metadata.get("autoreset_mode") == AutoresetMode.DISABLED
+
+    def step() -> None:
+        nonlocal count
+        _, _, terminated, truncated, _ = vec.step(actions[count % 200])
+        count += 1
+        done = terminated | truncated
+        if disabled and done.any():
+            own = {} if tasks is None else {"task": tasks[count % 50]}
+            vec.reset(options={"reset_mask": done} | own)
+
+    return step
+
+
+def _rate(step: Callable[[], None], slots: int, seconds: float) -> float:
+    """Return environment steps a second."""
+    step()
+    count, start = 0, time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        step()
+        count += 1
+    return count * slots / (time.perf_counter() - start)
+
+
+if __name__ == "__main__":
+    main()
