@@ -2,7 +2,7 @@
 
     python benchmarks/feasible.py
 
-A linear-quadratic regulator is computed for each task from its own length, force and gravity (discrete time,
+A linear-quadratic regulator is computed for each task from its own length and gravity (discrete time,
 several weights) and pushes left or right by its sign. A task counts as feasible if the best of them holds it
 for more than 475 of 500 steps on average of three episodes. This is a lower bound: a controller that expects
 pushes may hold more. Beside it: one regulator, made for CartPole-v1, on all tasks; and random pushes.
@@ -38,7 +38,9 @@ def main() -> None:
     """Print the shares."""
     family = CartPoleParameters()
     tasks = spaces.sample(family.space, generator(1), TASKS)
-    gains = [np.array([gain(*task[[0, 2]], weights) for task in tasks]) for weights in WEIGHTS]
+    gains = [
+        np.array([gain(float(task[0]), float(task[2]), weights) for task in tasks]) for weights in WEIGHTS
+    ]
     best = np.max([steps_held(family, tasks, regulator(g)) for g in gains], axis=0)
     standard = gain(CARTPOLE_V1["pole_length"], CARTPOLE_V1["gravity"], WEIGHTS[0])
     one = steps_held(family, tasks, regulator(np.tile(standard, (TASKS, 1))))
