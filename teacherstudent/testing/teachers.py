@@ -169,13 +169,15 @@ def _resumes(kit: _Kit) -> None:
     kept = copy.deepcopy(state)
     with rule(kit.who, "state_dict must be plain data: nested dicts, arrays, numbers, strings, lists"):
         read = through_file(state)
-    resumed, aliased = kit.factory(7), kit.factory(8)
+    fresh, busy = kit.session(5), kit.session(5, seed=1)
+    busy.run(kit.episodes // 2)
+    resumed, used = fresh.teacher, busy.teacher
     with rule(kit.who, "load_state_dict must accept what state_dict returned and a checkpoint kept"):
         resumed.load_state_dict(read)
-        aliased.load_state_dict(state)
-    if where := difference(resumed.state_dict(), kept):
+        used.load_state_dict(state)
+    if where := difference(resumed.state_dict(), kept) or difference(used.state_dict(), kept):
         raise kit.fail(f"loading a state and saving it again must give the same state; {where} differs")
-    sessions = [through, saved.fork(resumed), saved, saved.fork(aliased)]
+    sessions = [through, saved.fork(resumed), saved, saved.fork(used)]
     with rule(kit.who, "a teacher must go on after its state was saved or loaded"):
         asked = [session.run(kit.episodes) for session in sessions]
     ends = [session.teacher.state_dict() for session in sessions]

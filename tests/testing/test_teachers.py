@@ -172,9 +172,16 @@ class Tolerant(Sound):
         super()._load({"tasks": self.tasks, "scores": self.scores, "notes": {}} | state)
 
 
+class Merges(Sound):
+    def _load(self, state):
+        notes = self.notes
+        super()._load(state)
+        self.notes = notes | self.notes
+
+
 class LooksUp(Sound):
     def _load(self, state):
-        self.tasks, self.scores = state["tasks"].copy(), state["scores"].copy()
+        self.tasks, self.scores = state.get("tasks").copy(), state["scores"].copy()
         self.notes = {int(i): note for i, note in state["notes"].items()}
 
 
@@ -362,7 +369,8 @@ BROKEN = {
     SharedGenerator: "a numpy Generator of its own",
     Forgetful: "must continue bit for bit|must give the same state|must go on after its state",
     Tolerant: "a state without .* must raise ValueError",
-    LooksUp: "a state without 'tasks' must raise ValueError, not KeyError",
+    Merges: "loading a state and saving it again must give the same state; state.algorithm.notes differs",
+    LooksUp: "a state without 'tasks' must raise ValueError, not AttributeError",
     LiveState: "state_dict must be a copy that the teacher does not change later; state.algorithm.scores",
     LiveLoad: "state_dict must be a copy that the teacher does not change later; state.algorithm.scores",
     NotPlain: "state_dict must be plain data",
