@@ -156,7 +156,8 @@ class RegionTree:
             found += len(dims[-1])
             if found >= attempts:
                 break
-        return tuple(np.concatenate(parts)[:attempts] for parts in (dims, cuts, sizes))  # type: ignore[return-value]
+        dim, cut, size = (np.concatenate(parts)[:attempts] for parts in (dims, cuts, sizes))
+        return dim, cut, size
 
     def _grow(self, leaf: int, dim: int, cut: float, x: Points, y: FloatArray) -> None:
         """Give a leaf two children that share its points."""
