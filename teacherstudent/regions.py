@@ -123,6 +123,9 @@ class RegionTree:
         index = self._contents(np.array([leaf]))
         used = int(node["count"])
         x, y = self._store["points"][index][0, :used], self._store["scores"][index][0, :used]
+        if not self._divisible(node["high"] - node["low"], x):
+            self._drop(leaf)
+            return
         dim, cut, sizes = self._draw_cuts(node["low"], node["high"], x, rng)
         alp = _cut_progress(x, y, dim, cut, rules.window, rules.paper)
         room = np.minimum(cut - node["low"][dim], node["high"][dim] - cut) >= rules.min_side[dim]
@@ -137,6 +140,13 @@ class RegionTree:
         self._grow(leaf, int(dim[best]), float(cut[best]), x, y)
         left = int(self.nodes["left"][leaf])
         self.nodes["alp"][left : left + 2] = alp[-1 if rules.paper else best]
+
+    def _divisible(self, sides: FloatArray, x: Points) -> bool:
+        """Return whether some dimension is long enough, and has points far enough apart, for any cut."""
+        fewest = int(np.ceil(self.rules.region_size / 20))
+        ordered = np.sort(x, axis=0)
+        apart = ordered[fewest - 1] < ordered[len(x) - fewest]
+        return bool((apart & (sides >= 2 * self.rules.min_side)).any())
 
     def _draw_cuts(
         self, low: FloatArray, high: FloatArray, x: Points, rng: np.random.Generator
