@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from teacherstudent import plain
+from teacherstudent.status import Means
 from teacherstudent.tables import ColumnBuffer, Table, concatenate, count_rows, encode, read_table
 from teacherstudent.types import State
 
@@ -72,6 +73,8 @@ class EpisodeLog:
             )
         self._parts: int = position["parts"]
         self._rows: int = position["rows"]
+        self._means = Means(position["means"])
+        self._counted = 0  # rows of the buffer that are in the means
         self._buffer = ColumnBuffer("episodes", EPISODE_ROWS)
         self._written = time.monotonic()
 
@@ -88,13 +91,24 @@ class EpisodeLog:
         self._written = time.monotonic()
         if self._buffer.rows:
             plain.write_file(self._folder / _part(self._parts), encode(self._buffer.view()))
+            self._count()
             self._parts += 1
             self._rows += self._buffer.rows
             self._buffer.clear()
+            self._counted = 0
+
+    def take_means(self) -> dict[str, float]:
+        """Return the means of the episodes since the last call; empty if there were none."""
+        self._count()
+        return self._means.take()
+
+    def _count(self) -> None:
+        self._means.add(self._buffer.view(self._counted))
+        self._counted = self._buffer.rows
 
     def position(self) -> State:
         """Return the position after `flush`."""
-        return {"parts": self._parts, "rows": self._rows}
+        return {"parts": self._parts, "rows": self._rows, "means": self._means.state()}
 
 
 def read_episodes(run: Path, columns: Sequence[str] | None = None) -> Table:
@@ -129,6 +143,7 @@ class TestLog:
             )
         self._merged_rows = 0
         self._pending_rows = 0
+        self._small: Table | None = None  # what tests.parquet holds, while that is little
         if (index >= self.count).any() or parts(run / TESTS):
             self._replace({name: values[index < self.count] for name, values in kept.items()})
         else:
@@ -141,7 +156,8 @@ class TestLog:
         pending = self._pending_rows + rows
         total = self._merged_rows + pending
         if total <= TEST_ROWS or pending * 8 >= total:
-            self._replace(concatenate([read_tests(self._run), buffer.view()]))
+            there = read_tests(self._run) if self._small is None else self._small
+            self._replace(concatenate([there, buffer.view()]))
         else:
             plain.write_file(self._run / TESTS / _part(self.count), encode(buffer.view()))
             self._pending_rows = pending
@@ -160,6 +176,7 @@ class TestLog:
             (self._run / TESTS_FILE).unlink(missing_ok=True)
         _remove_from(self._run / TESTS, 0)
         self._merged_rows, self._pending_rows = rows, 0
+        self._small = table if rows <= TEST_ROWS else None
 
     def position(self) -> State:
         """Return the position: how many tests were made."""

@@ -102,9 +102,23 @@ def write_file(path: Path, data: bytes | memoryview) -> None:
         file.write(data)
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write ``value`` as indented JSON (raises TypeError as `to_plain`, and `WriteError`)."""
-    write_file(path, dumps(value, path.name, indent=1))
+def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
+    """Replace a file by ``value`` as indented JSON (raises TypeError as `to_plain`, and `WriteError`).
+
+    Args:
+        path: the file.
+        value: plain data.
+        durable: whether it must survive a power cut. If not, a kill still leaves the old file or the new one,
+            but nothing waits for the disk.
+    """
+    data = dumps(value, path.name, indent=1)
+    if durable:
+        write_file(path, data)
+        return
+    temporary = path.with_name(f".{path.name}.tmp")
+    with naming(path):
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -121,3 +135,11 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError(f"{path}: expected a JSON object, got {type(value).__name__}")
     return value
+
+
+def short(value: float) -> str:
+    """Return a number with at most four characters and a letter for thousands: ``12.3k``."""
+    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.3g}{letter}"
+    return f"{value:.3g}"

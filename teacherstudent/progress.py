@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -14,6 +15,7 @@ from rich.progress import Progress as Bars
 from rich.text import Text
 
 from teacherstudent import plain
+from teacherstudent.plain import short
 from teacherstudent.status import STATUS
 
 INTERVAL = 0.2
@@ -112,6 +114,15 @@ class RunsProgress:
             self._bars.update(self._tasks[folder], completed=status["spent"], test=text)
 
 
+@contextlib.contextmanager
+def watch(
+    console: Console | None = None, *, unit: str = "steps"
+) -> Iterator[Callable[[Iterable[Path]], None]]:
+    """Show runs while the block lasts; it gets the function to call with their folders again and again."""
+    with RunsProgress(unit=unit, console=console) as bars:
+        yield bars.watch
+
+
 def describe_test(summary: Mapping[str, float | None]) -> str:
     """Return a test's summary in a few words; empty if there was none."""
     words = []
@@ -120,14 +131,6 @@ def describe_test(summary: Mapping[str, float | None]) -> str:
     if (score := summary.get("return")) is not None:
         words.append(f"return {score:.3g}")
     return "test: " + ", ".join(words) if words else ""
-
-
-def short(value: float) -> str:
-    """Return a number with at most four characters and a letter for thousands: ``12.3k``."""
-    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= size:
-            return f"{value / size:.3g}{letter}"
-    return f"{value:.3g}"
 
 
 class _Spent(ProgressColumn):

@@ -15,7 +15,7 @@ from teacherstudent.files import WriteError
 from teacherstudent.lock import FolderLock
 from teacherstudent.logs import TEACHER_FILE, EpisodeLog, EventLog, LineLog, TestLog
 from teacherstudent.machine import provenance
-from teacherstudent.status import STATUS, Means, Status
+from teacherstudent.status import STATUS, Status
 from teacherstudent.tables import task_columns
 from teacherstudent.types import BoolArray, Outcomes, State
 
@@ -33,13 +33,12 @@ OWN_COLUMNS = frozenset(
 """Columns that no signal may be called."""
 
 START: State = {
-    "episodes": {"parts": 0, "rows": 0},
+    "episodes": {"parts": 0, "rows": 0, "means": {}},
     "tests": {"count": 0},
     "teacher": {"bytes": 0},
     "events": {"files": [], "bytes": 0},
     "seconds": 0.0,
     "spent": 0.0,
-    "train": {},
     "test": None,
     "ledger": {},
 }
@@ -100,7 +99,6 @@ class Recorder:
             self._events = (
                 EventLog(self.folder, state["events"], step=state["spent"]) if tensorboard else None
             )
-            self._train = Means(state["train"])
             self._status = Status(self.folder / STATUS, written, state)
         except BaseException:
             self._lock.release()
@@ -125,7 +123,6 @@ class Recorder:
         seconds = self._seconds()
         columns = self._columns(outcomes, spent, seconds) | {"id": outcomes.ids, "learn": learn}
         self._episodes.append(columns, rows)
-        self._train.add(outcomes)
         self._status.seen(spent, seconds)
 
     def tests(
@@ -184,7 +181,7 @@ class Recorder:
             TypeError: if the snapshot holds something that is not plain data.
             WriteError: if a file cannot be written; the message names it.
         """
-        train = self._train.take()
+        train = self._episodes.take_means()
         seconds = self._seconds()
         curves = {"metrics": metrics, "student": student or {}, "train": train}
         self._teacher.append(
@@ -201,14 +198,12 @@ class Recorder:
         """Write whatever is gathered, and return the logs' positions, to which a resumed run goes back."""
         self._episodes.flush()
         self._teacher.flush()
-        self._status.write()
         return {
             "episodes": self._episodes.position(),
             "tests": self._tests.position(),
             "teacher": self._teacher.position(),
             "events": self._events.position() if self._events else START["events"],
             "seconds": self._seconds(),
-            "train": self._train.state(),
             **self._status.state(),
         }
 

@@ -11,31 +11,33 @@ from pathlib import Path
 from typing import Any
 
 from teacherstudent import plain
-from teacherstudent.types import Outcomes, State
+from teacherstudent.tables import Table
+from teacherstudent.types import State
 
 STATUS = "status.json"
-STATUS_SECONDS = 5.0
+STATUS_SECONDS = 3.0
 
 
 class Means:
     """Running means of score, length and success of the episodes since the last record."""
 
+    COLUMNS = {"score": "return", "length": "length", "success": "success"}
+
     def __init__(self, state: Mapping[str, float]) -> None:
         self._sums: dict[str, float] = dict(state)
 
-    def add(self, outcomes: Outcomes) -> None:
+    def add(self, table: Table) -> None:
         """Count these episodes in."""
         sums = self._sums
-        sums["episodes"] = sums.get("episodes", 0.0) + len(outcomes)
-        sums["return"] = sums.get("return", 0.0) + float(outcomes.score.sum())
-        for name in ("length", "success"):
-            if name in outcomes.signals:
-                sums[name] = sums.get(name, 0.0) + float(outcomes.signals[name].sum())
+        sums["episodes"] = sums.get("episodes", 0.0) + len(table.get("score", ()))
+        for column, name in self.COLUMNS.items():
+            if column in table:
+                sums[name] = sums.get(name, 0.0) + float(table[column].sum())
 
     def take(self) -> dict[str, float]:
         """Return the means with the number of episodes, empty if there was none, and start again."""
         count: float = self._sums.pop("episodes", 0.0)
-        means = {name: value / count for name, value in self._sums.items()}
+        means = {name: value / count for name, value in self._sums.items()} if count else {}
         self._sums = {}
         return {"episodes": count, **means} if count else {}
 
@@ -45,7 +47,7 @@ class Means:
 
 
 class Status:
-    """The status file: written when something happens, but not more often than every few seconds."""
+    """The status file: written at start and end, and every few seconds while the run goes on."""
 
     def __init__(self, path: Path, manifest: Mapping[str, Any], state: Mapping[str, Any]) -> None:
         self._path = path
@@ -69,7 +71,7 @@ class Status:
         if ledger is not None:
             self._fields["ledger"] = {name: float(value) for name, value in ledger.items()}
         if time.monotonic() - self._written > STATUS_SECONDS:
-            self.write()
+            self.write(durable=False)
 
     def tested(
         self, test: Mapping[str, Any], spent: float, seconds: float, ledger: Mapping[str, float]
@@ -89,10 +91,11 @@ class Status:
             }
         self.write()
 
-    def write(self) -> None:
-        """Write the file now (raises WriteError)."""
+    def write(self, *, durable: bool = True) -> None:
+        """Write the file now (raises `WriteError`)."""
         self._written = time.monotonic()
-        plain.write_json(self._path, {**self._fields, "updated": time.strftime("%Y-%m-%dT%H:%M:%S%z")})
+        fields = {**self._fields, "updated": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
+        plain.write_json(self._path, fields, durable=durable)
 
     def state(self) -> State:
         """Return what a resumed run goes on from."""

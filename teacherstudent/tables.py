@@ -53,26 +53,29 @@ class ColumnBuffer:
             self._grow(end)
         for name, values in columns.items():
             target = self._columns[name][self.rows : end]
-            if np.ndim(values) > 1 and np.shape(values) != target.shape:
-                raise ValueError(
-                    f"{self._what}: {name}: expected shape {target.shape}, got {np.shape(values)}"
-                )
-            try:
-                np.copyto(target, values, casting="same_kind")
-            except TypeError:
-                raise TypeError(
-                    f"{self._what}: {name}: expected {target.dtype} as in the first batch, "
-                    f"got {np.asarray(values).dtype}"
-                ) from None
+            if isinstance(values, np.ndarray):
+                self._copy(name, values, target)
+            else:
+                target[...] = values
         self.rows = end
 
-    def view(self) -> Table:
-        """Return the rows; views that `append` after `clear` overwrites."""
-        return {name: column[: self.rows] for name, column in self._columns.items()}
+    def view(self, first: int = 0) -> Table:
+        """Return the rows from ``first`` on; views that `append` after `clear` overwrites."""
+        return {name: column[first : self.rows] for name, column in self._columns.items()}
 
     def clear(self) -> None:
         """Forget the rows, keep the columns."""
         self.rows = 0
+
+    def _copy(self, name: str, values: Array, target: Array) -> None:
+        if values.shape != target.shape:
+            raise ValueError(f"{self._what}: {name}: expected shape {target.shape}, got {values.shape}")
+        try:
+            np.copyto(target, values)
+        except TypeError:
+            raise TypeError(
+                f"{self._what}: {name}: expected {target.dtype} as in the first batch, got {values.dtype}"
+            ) from None
 
     def _allocate(self, name: str, values: Any, rows: int) -> Array:
         first = np.asarray(values)
@@ -124,8 +127,7 @@ def encode(table: Table) -> memoryview:
     pq.write_table(
         pa.Table.from_arrays(arrays, schema=pa.schema(fields)),
         sink,
-        compression="zstd",
-        compression_level=1,
+        compression="snappy",
         use_dictionary=False,
     )
     return memoryview(sink.getvalue())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 from teacherstudent import spaces
+from teacherstudent.machine import provenance
 from teacherstudent.recorder import Recorder
 from teacherstudent.types import Outcomes
 
@@ -44,7 +47,7 @@ def outcomes_of(rng: np.random.Generator, n: int, space: Any = SPACE, first: int
 def evaluation(percent: float, space: Any = SPACE) -> Outcomes:
     """Return 100 test episodes of which ``percent`` score 1 and the others 0."""
     tasks = spaces.sample(space, np.random.default_rng(5), 100)
-    score = (np.arange(100) < percent).astype(float)
+    score = (np.arange(100) < round(percent)).astype(float)
     return Outcomes(ids=np.full(100, -1), tasks=tasks, score=score, cost=np.full(100, 10.0))
 
 
@@ -70,7 +73,7 @@ def write_synthetic(
     for j, share in enumerate(np.linspace(0, 1, tests)):
         if share > until:
             break
-        spent = float(share * manifest["budget"])
+        spent = round(float(share) * manifest["budget"], 6)
         ledger = {"cost/train": spent, "cost/evaluate": 1000.0 * (j + 1), "updates": 10.0 * j}
         if j:
             recorder.episodes(outcomes_of(rng, 200, space, 200 * j), spent=spent)
@@ -83,8 +86,10 @@ def write_synthetic(
 
 
 @pytest.fixture(name="write_run")
-def _write_run(tmp_path: Path) -> Callable[..., Path]:
-    """Return a function that writes a synthetic run below the test's folder."""
+def _write_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Return a function that writes a synthetic run below the test's folder, quickly."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    monkeypatch.setattr("teacherstudent.recorder.provenance", functools.cache(provenance))
 
     def write(name: str, **arguments: Any) -> Path:
         return write_synthetic(tmp_path / name, **arguments)

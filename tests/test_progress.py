@@ -6,7 +6,8 @@ import pytest
 from rich.console import Console
 
 from teacherstudent import progress
-from teacherstudent.progress import Progress, RunsProgress
+from teacherstudent.plain import short
+from teacherstudent.progress import Progress, watch
 
 
 def console(terminal):
@@ -48,9 +49,9 @@ def test_runs_in_other_processes(write_run, monkeypatch):
     good = write_run("alp-gmm/seed-0", final=40.0)
     bad = write_run("random/seed-1", until=0.5, status="failed", error=RuntimeError("x"))
     screen = console(True)
-    with RunsProgress(console=screen) as bars:
-        bars.watch([good, bad, good.parent / "not-there-yet"])
-        bars.watch([])
+    with watch(screen) as look:
+        look([good, bad, good.parent / "not-there-yet"])
+        look([])
     shown = screen.file.getvalue()
     assert "alp-gmm/seed-0" in shown
     assert "1k/1k steps" in shown
@@ -64,4 +65,4 @@ def test_runs_in_other_processes(write_run, monkeypatch):
     [(0, "0"), (999, "999"), (1000, "1k"), (12_345, "12.3k"), (2e7, "20M"), (3.1e12, "3.1T")],
 )
 def test_short_numbers(value, text):
-    assert progress.short(value) == text
+    assert short(value) == text

@@ -242,7 +242,7 @@ def test_resume_from_the_start_and_time_goes_on(tmp_path, synthetic):
     drive(third, synthetic, 1, 2)
     third.close("finished")
     assert Run.load(tmp_path).episodes(["time"])["time"][-1] >= 1000.0
-    assert START["episodes"] == {"parts": 0, "rows": 0}
+    assert START["episodes"] == {"parts": 0, "rows": 0, "means": {}}
 
 
 def test_a_folder_that_holds_a_run_is_refused(tmp_path, synthetic):
@@ -371,7 +371,7 @@ def test_a_full_disk_is_one_clear_error(tmp_path, synthetic, monkeypatch, log):
 
 WRITER = textwrap.dedent(
     """
-    import json, sys
+    import json, sys, time
     from pathlib import Path
     import numpy as np
     from teacherstudent import logs, plain
@@ -393,6 +393,7 @@ WRITER = textwrap.dedent(
             recorder.tests(rows, spent=float(i), ledger={"cost/train": float(i)})
         if i % 3 == 0:
             recorder.teacher(spent=float(i), metrics={"alp": score[0]}, snapshot={"tasks": tasks}, ledger={})
+        time.sleep(0.002)
         if i % 5 == 0:
             plain.write_json(kept, {"next": i + 1, "recorder": recorder.state_dict()})
             print(i, flush=True)

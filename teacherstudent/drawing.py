@@ -1,0 +1,133 @@
+"""How figures look: colours, axes, files. No pyplot, so nothing global changes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from teacherstudent.groups import Group, Setting
+from teacherstudent.plain import naming, short
+from teacherstudent.stats import TRUSTED
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C564B", "#332288")
+"""Told apart by the colour-blind (after Okabe and Ito)."""
+
+BASELINE_COLOUR = "#555555"
+DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
+COLOURS = "viridis"
+GRID = "#D9D9D9"
+DPI = 130
+
+Style = dict[str, Any]
+
+
+def styles(settings: Iterable[Setting], baseline: str | None) -> dict[str, Style]:
+    """Return line colour and dashes for each teacher, the same in all figures; the baseline is grey."""
+    labels = sorted({group.teacher for setting in settings for group in setting.groups})
+    found: dict[str, Style] = {}
+    others = [label for label in labels if label != baseline]
+    for i, label in enumerate(others):
+        dashes = DASHES[i // len(PALETTE) % len(DASHES)]
+        found[label] = {"color": PALETTE[i % len(PALETTE)], "linestyle": dashes}
+    if baseline in labels:
+        found[str(baseline)] = {"color": BASELINE_COLOUR, "linestyle": DASHES[1]}
+    return found
+
+
+def new_figure(columns: int, rows: int, *, width: float = 5.0, height: float = 3.6) -> Figure:
+    """Return a figure for a grid of panels, each ``width`` by ``height`` inches."""
+    return Figure(figsize=(width * columns, height * rows), layout="constrained", facecolor="white")
+
+
+def tidy(axes: Axes, *, x: str = "", y: str = "", title: str = "") -> None:
+    """Set labels and remove what does not inform."""
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    if title:
+        axes.set_title(title, fontsize="medium")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(True, color=GRID, linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+def cost_axis(axes: Axes, unit: str, low: float, high: float) -> None:
+    """Make the horizontal axis one of cost, from ``low`` to ``high``."""
+    if low < high:
+        axes.set_xlim(low, high)
+    axes.set_xlabel(f"cost ({unit})")
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
+
+
+def legend_label(group: Group) -> str:
+    """Return a teacher's label with its number of seeds; ``?`` marks an interval not to be trusted."""
+    seeds = len(group.runs)
+    mark = " ?" if 1 < seeds < TRUSTED else ""
+    return f"{group.teacher} ({seeds} seed{'s' if seeds > 1 else ''}{mark})"
+
+
+def band_note(groups: Sequence[Group]) -> str:
+    """Return how lines and bands of these groups are to be read."""
+    counts = [len(group.runs) for group in groups]
+    if max(counts) == 1:
+        return "Lines: one seed each, no interval."
+    note = "Lines: interquartile mean over seeds. Bands: 95 % bootstrap interval over seeds"
+    if any(1 < count < TRUSTED for count in counts):
+        note += f"; with fewer than {TRUSTED} seeds (?) not to be trusted"
+    return note + "."
+
+
+def head(figure: Figure, panels: Sequence[Axes], title: str, note: str) -> None:
+    """Put title and legend above the panels, and a note on how to read them below."""
+    handles = {
+        label: handle
+        for axes in panels
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(
+        handles.values(),
+        handles,
+        title=title,
+        loc="outside upper center",
+        ncols=min(4, len(handles)) or 1,
+        frameon=False,
+    )
+    figure.supxlabel(note, fontsize="small", color="#444444")
+
+
+def colour_bar(figure: Figure, panels: Sequence[Axes], colours: Normalize, label: str, extend: str) -> None:
+    """Put one colour bar right of the panels."""
+    inches = 0.18 / figure.get_figwidth()
+    figure.colorbar(
+        ScalarMappable(colours, COLOURS),
+        ax=list(panels),
+        label=label,
+        fraction=inches,
+        pad=inches / 2,
+        aspect=18,
+        shrink=min(1.0, 3.2 / figure.get_figheight()),
+        extend=extend,
+    )
+
+
+def save(figure: Figure, out: Path, name: str, formats: Sequence[str]) -> list[Path]:
+    """Write a figure in each format and return the files (raises `WriteError`)."""
+    paths = [out / f"{name}.{kind}" for kind in formats]
+    for path in paths:
+        with naming(path):
+            out.mkdir(parents=True, exist_ok=True)
+            figure.savefig(path, dpi=DPI)
+    return paths
+
+
+def slug(label: str) -> str:
+    """Return a label as a part of a file name."""
+    return re.sub(r"[^A-Za-z0-9._=-]+", "-", label).strip("-")

@@ -1,0 +1,169 @@
+"""Figures of a comparison: results over cost, and what the teachers' learning-progress curves say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from teacherstudent import maps, stats
+from teacherstudent.compare import Comparison
+from teacherstudent.drawing import (
+    Style,
+    band_note,
+    cost_axis,
+    head,
+    legend_label,
+    new_figure,
+    save,
+    slug,
+    styles,
+    tidy,
+)
+from teacherstudent.groups import Group, Setting
+from teacherstudent.runs import Run
+from teacherstudent.types import FloatArray
+
+PANELS = 9
+"""At most so many panels of teacher metrics."""
+
+FORMATS = ("png", "svg", "pdf")
+
+
+def draw_all(
+    comparison: Comparison,
+    out: Path,
+    *,
+    formats: Sequence[str] = ("png",),
+    dims: tuple[int, int] | None = None,
+) -> list[Path]:
+    """Draw every figure of a comparison and return the files.
+
+    Args:
+        comparison: what to draw.
+        out: the folder; made if it does not exist.
+        formats: ``"png"``, ``"svg"``, ``"pdf"``.
+        dims: which two dimensions of the task space to draw, where it has more.
+
+    Raises:
+        ValueError: if a format or a dimension does not exist, or a run's file is unreadable.
+        WriteError: if a figure cannot be written.
+    """
+    unknown = sorted(set(formats) - set(FORMATS))
+    if unknown or not formats:
+        raise ValueError(f"formats: expected some of {FORMATS}, got {tuple(formats)}")
+    style = styles(comparison.settings, comparison.baseline)
+    paths: list[Path] = []
+    for setting in comparison.settings:
+        suffix = f"-{slug(setting.label)}" if len(comparison.settings) > 1 else ""
+        order = [row.teacher for row in comparison.rows if row.setting == setting.label]
+        groups = sorted(setting.groups, key=lambda group: order.index(group.teacher))
+        figures = {
+            "curves": draw_curves(setting, groups, style),
+            "learning": draw_learning(setting, groups, style),
+            **maps.draw_sampling(setting, groups, dims),
+            **maps.draw_tests(setting, groups, dims),
+        }
+        for name, figure in figures.items():
+            paths += save(figure, out, f"{name}{suffix}", formats)
+    return paths
+
+
+def draw_curves(setting: Setting, groups: Sequence[Group], style: Mapping[str, Style]) -> maps.Figure:
+    """Draw percent mastered and mean test return against cost, a line for each teacher."""
+    measures = ["score"] if setting.mastered is None else ["mastered", "score"]
+    figure = new_figure(len(measures), 1, width=5.4, height=4.4)
+    panels = figure.subplots(1, len(measures), squeeze=False)[0]
+    names = {
+        "mastered": f"test tasks mastered (%)\nreturn > {setting.mastered or 0:g}",
+        "score": "mean test return",
+    }
+    for axes, measure in zip(panels, measures, strict=True):
+        for group in groups:
+            _line(axes, group.spent, group.measure(measure), style[group.teacher], legend_label(group))
+        tidy(axes, y=names[measure])
+        cost_axis(axes, setting.cost_unit, groups[0].spent[0], groups[0].spent[-1])
+        if measure == "mastered":
+            top = axes.dataLim.y1
+            axes.set_ylim(0.0, min(100.0, max(5.0, 1.08 * top)) if np.isfinite(top) else 100.0)
+    head(figure, list(panels), f"{setting.label}, test set {setting.test_set}", band_note(groups))
+    return figure
+
+
+def _line(axes: Axes, spent: FloatArray, curves: FloatArray, style: Style, label: str) -> None:
+    """Draw the interquartile mean over seeds, with its interval as a band."""
+    middle, low, high = stats.estimate_curves(curves)
+    marker = "o" if len(spent) == 1 else None
+    axes.plot(spent, middle, linewidth=1.8, marker=marker, label=label, **style)
+    if np.isfinite(low).all():
+        axes.fill_between(spent, low, high, color=style["color"], alpha=0.18, linewidth=0)
+
+
+def draw_learning(setting: Setting, groups: Sequence[Group], style: Mapping[str, Style]) -> maps.Figure:
+    """Draw the mean training return and every metric that a teacher reports, against cost."""
+    series = {group.teacher: [_series(run) for run in group.runs] for group in groups}
+    names = _metric_names(series)
+    shown = names[:PANELS]
+    columns = min(3, len(shown))
+    rows = -(-len(shown) // columns)
+    figure = new_figure(columns, rows, width=4.6, height=3.0)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, name in zip(panels, shown, strict=False):
+        for group in groups:
+            curves = [found[name] for found in series[group.teacher] if name in found]
+            if curves:
+                grid, values = _align(curves)
+                _line(axes, grid, values, style[group.teacher], legend_label(group))
+        tidy(axes, title=name)
+        cost_axis(axes, setting.cost_unit, 0.0, float(axes.dataLim.x1))
+    for axes in panels[len(shown) :]:
+        axes.remove()
+    note = band_note(groups)
+    if len(names) > len(shown):
+        note += f" Not drawn: {', '.join(names[PANELS:])}."
+    title = f"{setting.label}: training return and the teachers' own metrics"
+    head(figure, list(panels[: len(shown)]), title, note)
+    return figure
+
+
+TRAINING = "mean training return"
+
+
+def _series(run: Run) -> dict[str, tuple[FloatArray, FloatArray]]:
+    """Return the curves that a run's teacher records hold, by name: costs and values."""
+    points: dict[str, list[tuple[float, float]]] = {TRAINING: []}
+    for record in run.records():
+        values = dict(record["metrics"])
+        if "return" in record["train"]:
+            values[TRAINING] = record["train"]["return"]
+        for name, value in values.items():
+            if np.isfinite(value):
+                points.setdefault(name, []).append((record["spent"], value))
+    found = {}
+    for name, pairs in points.items():
+        if pairs:
+            spent, values_ = np.array(pairs, np.float64).T
+            found[name] = (spent, values_)
+    return found
+
+
+def _metric_names(series: Mapping[str, Sequence[Mapping[str, object]]]) -> list[str]:
+    """Return the curves' names: training return, learning progress, then those that most teachers have."""
+    teachers = [{name for run in runs for name in run} for runs in series.values()]
+    names = set().union(*teachers) | {TRAINING}
+
+    def order(name: str) -> tuple[bool, bool, int, str]:
+        progress = any(word in name.lower() for word in ("alp", "progress", "lp"))
+        return name != TRAINING, not progress, -sum(name in own for own in teachers), name
+
+    return sorted(names, key=order)
+
+
+def _align(curves: Sequence[tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray]:
+    """Put curves on one grid of cost, as far as all of them go."""
+    start = max(float(spent[0]) for spent, _ in curves)
+    end = min(float(spent[-1]) for spent, _ in curves)
+    grid = np.linspace(start, end, 101) if start < end else np.array([max(start, end)])
+    return grid, np.stack([np.interp(grid, spent, values) for spent, values in curves])

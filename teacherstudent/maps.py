@@ -1,0 +1,342 @@
+"""Maps of the task space: where teachers sampled over time, and the test return of each task."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import PatchCollection
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Ellipse, Rectangle
+from matplotlib.ticker import MaxNLocator
+
+from teacherstudent.drawing import COLOURS, colour_bar, cost_axis, new_figure, slug, tidy
+from teacherstudent.groups import Group, Setting
+from teacherstudent.plain import short
+from teacherstudent.runs import Run
+from teacherstudent.types import Array, FloatArray
+
+WINDOWS = 5
+"""Columns of the sampling figure: equal stretches of cost."""
+
+POINTS = 1_500
+"""At most so many tasks are drawn in one panel."""
+
+COST_BINS, VALUE_BINS = 40, 24
+OUTLINE = "#D55E00"
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Two dimensions of a task space that are drawn against each other."""
+
+    dims: tuple[int, int]
+    names: tuple[str, str]
+    low: tuple[float, float]
+    high: tuple[float, float]
+
+    @staticmethod
+    def of(space: Mapping[str, Any], dims: tuple[int, int] | None) -> Plane | None:
+        """Return the plane to draw: of two dimensions, or of the two that were chosen; else None.
+
+        Raises:
+            ValueError: if the chosen dimensions are not two different ones of the space.
+        """
+        names = space.get("names", ())
+        if dims is None:
+            if len(names) != 2:
+                return None
+            dims = (0, 1)
+        elif len(names) < 2:
+            return None
+        if not all(0 <= dim < len(names) for dim in dims) or dims[0] == dims[1]:
+            raise ValueError(f"dims: expected two different dimensions of {list(names)}, got {dims}")
+        i, j = dims
+        low, high = space["low"], space["high"]
+        return Plane(dims, (names[i], names[j]), (low[i], low[j]), (high[i], high[j]))
+
+    def frame(self, axes: Axes) -> None:
+        """Set the limits to the space, with a little room for points on its border."""
+        (x0, y0), (x1, y1) = self.low, self.high
+        axes.set_xlim(x0 - 0.02 * (x1 - x0), x1 + 0.02 * (x1 - x0))
+        axes.set_ylim(y0 - 0.02 * (y1 - y0), y1 + 0.02 * (y1 - y0))
+
+
+def draw_sampling(
+    setting: Setting, groups: Sequence[Group], dims: tuple[int, int] | None
+) -> dict[str, Figure]:
+    """Draw where each teacher sampled over time, one figure by name or several; none for levels.
+
+    Two dimensions are drawn as maps, others as a distribution over cost for each dimension. Of each teacher
+    the run in the middle of its ranking is drawn.
+    """
+    space = groups[0].runs[0].manifest["space"]
+    shown = {group.teacher: _middle_run(group, setting.metric) for group in groups}
+    plane = Plane.of(space, dims)
+    if plane is not None:
+        return {"sampling": _sampling_map(setting, shown, plane)}
+    if space["kind"] == "Discrete" or len(space.get("names", ())) == 1:
+        panels = [(_title(teacher, run), _marginals(run)[0]) for teacher, run in shown.items()]
+        return {"sampling": _sampling_over_cost(setting, panels, f"{setting.label}: tasks over cost")}
+    if "names" not in space:
+        return {}
+    figures = {}
+    for teacher, run in shown.items():
+        dimensions = [(marginal.name, marginal) for marginal in _marginals(run)]
+        title = f"{setting.label}: tasks of {_title(teacher, run)} over cost"
+        figures[f"sampling-{slug(teacher)}"] = _sampling_over_cost(setting, dimensions, title)
+    return figures
+
+
+def _middle_run(group: Group, metric: str) -> Run:
+    final = group.measure(metric)[:, -1]
+    return group.runs[int(np.argsort(final, kind="stable")[(len(final) - 1) // 2])]
+
+
+def _title(teacher: str, run: Run) -> str:
+    return f"{teacher}, seed {run.seed}"
+
+
+def _sampling_map(setting: Setting, shown: Mapping[str, Run], plane: Plane) -> Figure:
+    figure = new_figure(WINDOWS, len(shown), width=2.5, height=2.5)
+    panels = figure.subplots(len(shown), WINDOWS, squeeze=False, sharex=True, sharey=True)
+    edges = np.linspace(0.0, setting.spent, WINDOWS + 1)
+    tables = {teacher: run.episodes(_columns(run)) for teacher, run in shown.items()}
+    scores = [table["score"] for table in tables.values() if table]
+    colours = _scale(np.concatenate(scores) if scores else np.zeros(0))
+    for row, (teacher, run) in enumerate(shown.items()):
+        table, records = tables[teacher], run.records()
+        tasks = run.tasks(table)[:, plane.dims] if table else np.zeros((0, 2))
+        for column, axes in enumerate(panels[row]):
+            low, high = edges[column], edges[column + 1]
+            rows = (
+                np.flatnonzero((table["spent"] > low) & (table["spent"] <= high))
+                if table
+                else np.zeros(0, int)
+            )
+            rows = rows[:: max(1, -(-len(rows) // POINTS))]
+            axes.scatter(
+                *tasks[rows].T,
+                c=table["score"][rows] if table else [],
+                cmap=COLOURS,
+                norm=colours,
+                s=7,
+                linewidths=0,
+            )
+            _overlay(axes, _snapshot_at(records, high), plane)
+            plane.frame(axes)
+            tidy(axes, title=_window(low, high) if row == 0 else "")
+        panels[row, 0].set_ylabel(f"{textwrap.fill(_title(teacher, run), 28)}\n{plane.names[1]}")
+    for axes in panels[-1]:
+        axes.set_xlabel(plane.names[0])
+    colour_bar(figure, list(panels.ravel()), colours, "episode return", "both")
+    figure.suptitle(
+        f"{setting.label}: tasks sampled, by stretch of cost ({setting.cost_unit}); outlines: the teacher's "
+        "mixture (2 standard deviations) or regions",
+        fontsize="medium",
+    )
+    return figure
+
+
+def _window(low: float, high: float) -> str:
+    return f"{short(low)} to {short(high)}"
+
+
+def _columns(run: Run) -> list[str]:
+    names = run.manifest["space"].get("names")
+    tasks = ["task"] if names is None else [f"task_{name}" for name in names]
+    return [*tasks, "score", "spent"]
+
+
+def _scale(values: FloatArray) -> Normalize:
+    """Return a colour scale that leaves out the outermost two percent on either side."""
+    finite = values[np.isfinite(values)]
+    if finite.size == 0:
+        return Normalize(0.0, 1.0)
+    low, high = np.percentile(finite, (2, 98))
+    return Normalize(low, high if high > low else low + 1.0)
+
+
+def _snapshot_at(records: Sequence[Mapping[str, Any]], spent: float) -> Mapping[str, Any]:
+    """Return the last snapshot that was taken until then; empty if there is none."""
+    found: Mapping[str, Any] = {}
+    for record in records:
+        if record["spent"] > spent:
+            break
+        found = record["snapshot"] or found
+    return found
+
+
+def _overlay(axes: Axes, snapshot: Mapping[str, Any], plane: Plane) -> None:
+    """Draw a teacher's mixture as ellipses and its regions as boxes."""
+    if {"weights", "means", "covariances"} <= snapshot.keys():
+        both = list(plane.dims)
+        for weight, mean, covariance in zip(
+            snapshot["weights"], snapshot["means"], snapshot["covariances"], strict=True
+        ):
+            axes.add_patch(_ellipse(mean[both], covariance[np.ix_(both, both)], float(weight)))
+    if {"low", "high"} <= snapshot.keys():
+        low, high = (np.atleast_2d(snapshot[key])[:, plane.dims] for key in ("low", "high"))
+        boxes = [Rectangle(a, *(b - a)) for a, b in zip(low, high, strict=True)]
+        value = np.nan_to_num(np.asarray(snapshot.get("alp", np.zeros(len(boxes))), np.float64))
+        value = np.where(snapshot.get("leaf", True), value, 0.0)  # inner nodes of a tree: outlines only
+        shade = value / max(float(value.max(initial=0.0)), 1e-300)
+        faces = [(*_rgb(OUTLINE), 0.3 * float(share)) for share in shade]
+        collection = PatchCollection(boxes, facecolors=faces, edgecolors=OUTLINE, linewidths=0.8)
+        collection.set_zorder(0.8)  # under the points
+        axes.add_collection(collection)
+
+
+def _rgb(colour: str) -> tuple[float, float, float]:
+    return int(colour[1:3], 16) / 255, int(colour[3:5], 16) / 255, int(colour[5:7], 16) / 255
+
+
+def _ellipse(mean: FloatArray, covariance: FloatArray, weight: float) -> Ellipse:
+    """Return the line of two standard deviations of a Gaussian, thicker for a larger weight."""
+    values, vectors = np.linalg.eigh(covariance)
+    width, height = 4.0 * np.sqrt(np.maximum(values, 0.0))
+    angle = float(np.degrees(np.arctan2(vectors[1, 0], vectors[0, 0])))
+    return Ellipse(
+        (float(mean[0]), float(mean[1])),
+        width,
+        height,
+        angle=angle,
+        fill=False,
+        edgecolor=OUTLINE,
+        linewidth=0.6 + 2.4 * weight,
+    )
+
+
+@dataclass(frozen=True)
+class Marginal:
+    """One dimension of the tasks that a run sampled: cost, value, and the bins of the values."""
+
+    name: str
+    spent: FloatArray
+    values: FloatArray
+    bins: FloatArray
+
+
+def _marginals(run: Run) -> list[Marginal]:
+    """Return the dimensions of a box, or the one of a discrete space."""
+    space, table = run.manifest["space"], run.episodes(_columns(run))
+    spent = table.get("spent", np.zeros(0))
+    if space["kind"] == "Discrete":
+        first, count = space["start"], space["n"]
+        bins = np.linspace(first - 0.5, first + count - 0.5, min(count, 2 * VALUE_BINS) + 1)
+        return [Marginal("task", spent, table.get("task", np.zeros(0)), bins)]
+    return [
+        Marginal(name, spent, table.get(f"task_{name}", np.zeros(0)), np.linspace(low, high, VALUE_BINS + 1))
+        for name, low, high in zip(space["names"], space["low"], space["high"], strict=True)
+    ]
+
+
+def _sampling_over_cost(setting: Setting, panels: Sequence[tuple[str, Marginal]], title: str) -> Figure:
+    """Draw the distribution of each marginal over cost, relative to uniform sampling."""
+    columns = min(4, len(panels))
+    rows = -(-len(panels) // columns)
+    figure = new_figure(columns, rows, width=3.6, height=2.6)
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    batches = min(len(np.unique(marginal.spent)) for _, marginal in panels)
+    edges = np.linspace(0.0, setting.spent, max(1, min(COST_BINS, batches // 2)) + 1)
+    colours = Normalize(0.0, 3.0)
+    for axes, (name, marginal) in zip(grid, panels, strict=False):
+        counts, _, _ = np.histogram2d(marginal.spent, marginal.values, bins=(edges, marginal.bins))
+        total = counts.sum(axis=1, keepdims=True)
+        share = np.divide(counts, total, out=np.full_like(counts, np.nan), where=total > 0)
+        axes.pcolormesh(edges, marginal.bins, share.T * counts.shape[1], cmap=COLOURS, norm=colours)
+        tidy(axes, y=marginal.name, title=name if name != marginal.name else "")
+        axes.grid(False)
+        if marginal.name == "task":
+            axes.yaxis.set_major_locator(MaxNLocator(8, integer=True))
+        cost_axis(axes, setting.cost_unit, 0.0, setting.spent)
+    for axes in grid[len(panels) :]:
+        axes.remove()
+    colour_bar(figure, list(grid[: len(panels)]), colours, "times as often as uniform", "max")
+    figure.suptitle(title, fontsize="medium")
+    return figure
+
+
+def draw_tests(setting: Setting, groups: Sequence[Group], dims: tuple[int, int] | None) -> dict[str, Figure]:
+    """Draw the return of each test task at the common cost, averaged over seeds.
+
+    Raises:
+        ValueError: if runs that are said to share a test set have different numbers of test tasks.
+    """
+    finals = {group.teacher: _final_tests(group, setting) for group in groups}
+    plane = Plane.of(groups[0].runs[0].manifest["space"], dims)
+    if plane is None:
+        return {"tests": _test_rows(setting, {teacher: score for teacher, (_, score) in finals.items()})}
+    return {"tests": _test_map(setting, finals, plane)}
+
+
+def _final_tests(group: Group, setting: Setting) -> tuple[Array, FloatArray]:
+    """Return the test tasks, and their return ``(seeds, tasks)`` in the test nearest to the common cost."""
+    tasks: Array = np.zeros((0, 1))
+    scores = []
+    for run, curve in zip(group.runs, group.curves, strict=True):
+        table = run.tests()
+        chosen = curve.spent[np.argmin(np.abs(curve.spent - setting.spent))]
+        rows = np.flatnonzero(table["spent"] == chosen)
+        tasks = run.tasks(table)[rows]
+        scores.append(table["score"][rows])
+    if len({len(score) for score in scores}) > 1:
+        raise ValueError(
+            f"{setting.label}: {group.teacher}: expected equally many test tasks in all runs of test set "
+            f"{setting.test_set!r}, got {[len(score) for score in scores]}"
+        )
+    return tasks, np.stack(scores)
+
+
+def _test_map(setting: Setting, finals: Mapping[str, tuple[Array, FloatArray]], plane: Plane) -> Figure:
+    columns = min(4, len(finals))
+    rows = -(-len(finals) // columns)
+    figure = new_figure(columns, rows, width=3.3, height=3.2)
+    panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
+    colours = _scale(np.concatenate([score.mean(axis=0) for _, score in finals.values()]))
+    for axes, (teacher, (tasks, score)) in zip(panels, finals.items(), strict=False):
+        mean = score.mean(axis=0)
+        edge = np.full(len(mean), 0.3)
+        if setting.mastered is not None:
+            edge = np.where((score > setting.mastered).mean(axis=0) > 0.5, 1.6, 0.3)
+        axes.scatter(
+            *tasks[:, plane.dims].T,
+            c=mean,
+            cmap=COLOURS,
+            norm=colours,
+            s=55,
+            edgecolors="black",
+            linewidths=edge,
+        )
+        plane.frame(axes)
+        tidy(axes, x=plane.names[0], y=plane.names[1], title=teacher)
+        axes.label_outer()
+    for axes in panels[len(finals) :]:
+        axes.remove()
+    colour_bar(figure, list(panels[: len(finals)]), colours, "mean test return", "both")
+    note = "" if setting.mastered is None else "; thick rim: mastered by most seeds"
+    figure.suptitle(f"{setting.label}: return of each test task, mean over seeds{note}", fontsize="medium")
+    return figure
+
+
+def _test_rows(setting: Setting, finals: Mapping[str, FloatArray]) -> Figure:
+    """Draw a row of cells for each teacher, a cell for each test task, sorted by difficulty."""
+    means = np.stack([score.mean(axis=0) for score in finals.values()])
+    order = np.argsort(-means.mean(axis=0), kind="stable")
+    figure = new_figure(1, 1, width=9.0, height=1.6 + 0.45 * len(finals))
+    axes = figure.subplots()
+    colours = _scale(means.ravel())
+    axes.imshow(means[:, order], cmap=COLOURS, norm=colours, aspect="auto", interpolation="nearest")
+    axes.set_yticks(range(len(finals)), list(finals))
+    axes.set_xlabel("test task, from the easiest to the hardest by mean return over teachers")
+    colour_bar(figure, [axes], colours, "mean test return", "both")
+    figure.suptitle(f"{setting.label}: return of each test task, mean over seeds", fontsize="medium")
+    return figure
+
+
+__all__ = ["Figure", "Marginal", "Plane", "draw_sampling", "draw_tests"]

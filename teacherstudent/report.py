@@ -1,0 +1,245 @@
+"""A comparison as a table: on the terminal, and as text, CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from teacherstudent import plain
+from teacherstudent.compare import POOLED, Comparison, Row, compare
+from teacherstudent.groups import Setting
+from teacherstudent.stats import TRUSTED, Estimate
+
+WIDTH = 110
+"""Columns of the text file."""
+
+
+def compare_and_draw(
+    folders: Sequence[str | Path], out: str | Path, *, console: Console, **options: Any
+) -> Comparison:
+    """Compare runs, write table and figures, print the table and where the figures are.
+
+    Args:
+        folders: as `compare`.
+        out: as `compare`.
+        console: where to print.
+        options: further keywords of `compare`.
+
+    Raises:
+        FileNotFoundError, ValueError: as `compare`.
+    """
+    comparison = compare(folders, out, **options)
+    console.print(to_rich(comparison))
+    for path in (Path(out) / "comparison.txt", *comparison.figures):
+        console.print(str(path), markup=False, highlight=False, soft_wrap=True)
+    return comparison
+
+
+def write(comparison: Comparison, out: Path) -> None:
+    """Write ``comparison.txt``, ``.csv`` and ``.json`` into a folder (raises OSError)."""
+    out.mkdir(parents=True, exist_ok=True)
+    plain.write_file(out / "comparison.txt", to_text(comparison).encode())
+    plain.write_file(out / "comparison.csv", to_csv(comparison).encode())
+    plain.write_json(out / "comparison.json", to_dict(comparison))
+
+
+def to_text(comparison: Comparison, *, width: int = WIDTH) -> str:
+    """Return everything that `to_rich` shows, as plain text without trailing blanks."""
+    console = Console(file=io.StringIO(), width=width, color_system=None, force_terminal=False)
+    with console.capture() as captured:
+        console.print(to_rich(comparison))
+    return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
+
+
+def to_rich(comparison: Comparison) -> Group:
+    """Return the tables and notes for ``rich.print``."""
+    parts: list[Table | Text] = []
+    for setting in comparison.settings:
+        rows = [row for row in comparison.rows if row.setting == setting.label]
+        parts.append(_results(setting, rows))
+        if any(row.reached is not None for row in rows):
+            parts.append(_against(setting, rows, comparison.baseline))
+        parts.append(_costs(setting, rows))
+    pooled = [row for row in comparison.rows if row.setting == POOLED]
+    if pooled:
+        parts.append(_pooled(pooled, comparison.baseline))
+    if comparison.stopped:
+        parts.append(_stopped(comparison))
+    parts += [Text(f"- {note}") for note in comparison.notes]
+    return Group(*parts)
+
+
+def _table(title: str, left: Sequence[str], right: Sequence[str]) -> Table:
+    """Return an empty table with left- and right-justified columns; the title is taken literally."""
+    table = Table(title=Text(title, style="bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for name in left:
+        table.add_column(Text(name), overflow="fold")
+    for name in right:
+        table.add_column(Text(name), justify="right")
+    return table
+
+
+def _results(setting: Setting, rows: Sequence[Row]) -> Table:
+    measures = {"% mastered": "mastered", "test return": "score"}
+    if setting.metric == "score":
+        del measures["% mastered"]
+    ranked = next(iter(measures))
+    title = f"{setting.label}: at {_number(setting.spent)} {setting.cost_unit}"
+    table = _table(title, ["teacher"], ["seeds", *measures, f"{ranked}, mean over cost"])
+    for row in rows:
+        estimates = [*(getattr(row, name) for name in measures.values()), row.area]
+        table.add_row(Text(row.teacher), str(row.seeds), *(Text(_estimate(e)) for e in estimates))
+    return table
+
+
+def _against(setting: Setting, rows: Sequence[Row], baseline: str | None) -> Table:
+    ranked = "% mastered" if setting.metric == "mastered" else "test return"
+    names = [
+        f"{ranked} minus {baseline}",
+        "p",
+        f"seeds that reached {baseline}'s end",
+        "median cost to reach it",
+    ]
+    table = _table(f"{setting.label}: compared with {baseline}", ["teacher"], names)
+    for row in rows:
+        table.add_row(
+            Text(row.teacher),
+            Text(_estimate(row.difference, sign="+") if row.difference else ""),
+            _p(row.p),
+            f"{row.reached} of {row.seeds}",
+            _number(row.reached_at) if math.isfinite(row.reached_at) else "not by half",
+        )
+    return table
+
+
+def _costs(setting: Setting, rows: Sequence[Row]) -> Table:
+    """Return the ledger, a row for each entry since there are many."""
+    title = f"{setting.label}: spent per run, mean over seeds (costs in {setting.cost_unit})"
+    table = _table(title, [""], [row.teacher for row in rows])
+    for name in _ledger_names(rows):
+        words = name.replace("_", " ").replace("/", " ")
+        table.add_row(Text(words), *(_number(row.ledger.get(name, math.nan)) for row in rows))
+    return table
+
+
+def _ledger_names(rows: Sequence[Row]) -> list[str]:
+    """Return the ledger's names in its own order, without costs that are 0 in every row."""
+    names = dict.fromkeys(name for row in rows for name in row.ledger)
+    return [n for n in names if not n.startswith("cost/") or any(row.ledger.get(n) for row in rows)]
+
+
+def _pooled(rows: Sequence[Row], baseline: str | None) -> Table:
+    compared = any(row.difference for row in rows)
+    names = ["seeds", "% mastered"] + ([f"minus {baseline}"] if compared else [])
+    table = _table("all settings, pooled", ["teacher"], names)
+    for row in rows:
+        difference = [_estimate(row.difference, sign="+") if row.difference else ""] if compared else []
+        table.add_row(
+            Text(row.teacher), str(row.seeds), Text(_estimate(row.mastered)), *map(Text, difference)
+        )
+    return table
+
+
+def _stopped(comparison: Comparison) -> Table:
+    table = _table(
+        "runs that did not finish", ["teacher", "seed", "status", "error", "folder"], ["stopped at", "of"]
+    )
+    for run in comparison.stopped:
+        cells = (
+            run.teacher,
+            run.seed,
+            run.status,
+            run.error,
+            run.folder,
+            _number(run.spent),
+            _number(run.budget),
+        )
+        table.add_row(*(Text(str(cell)) for cell in cells))
+    return table
+
+
+def _number(value: float) -> str:
+    """Return a number for reading: thousands separated, and as many decimals as matter."""
+    if math.isnan(value):
+        return "-"
+    if abs(value) >= 1e9:
+        return f"{value:.3g}"
+    if abs(value) >= 100 or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+
+
+def _estimate(estimate: Estimate, *, sign: str = "") -> str:
+    if math.isnan(estimate.value):
+        return "-"
+    largest = max(abs(x) for x in (estimate.value, estimate.low, estimate.high) if not math.isnan(x))
+    form = sign + (".0f" if largest >= 1000 else ".1f" if largest >= 10 else ".2f")
+    if math.isnan(estimate.low):
+        return format(estimate.value, form)
+    mark = " ?" if estimate.seeds < TRUSTED else ""
+    low, high = format(estimate.low, form), format(estimate.high, form)
+    return f"{format(estimate.value, form)} [{low}, {high}]{mark}"
+
+
+def _p(value: float) -> str:
+    if math.isnan(value):
+        return ""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def to_dict(comparison: Comparison) -> dict[str, Any]:
+    """Return the comparison as plain data; what is not a finite number becomes None."""
+    return {
+        "baseline": comparison.baseline,
+        "settings": [
+            {
+                "label": setting.label,
+                "test_set": setting.test_set,
+                "mastered": setting.mastered,
+                "cost_unit": setting.cost_unit,
+                "spent": setting.spent,
+                "runs": {group.teacher: [str(run.folder) for run in group.runs] for group in setting.groups},
+            }
+            for setting in comparison.settings
+        ],
+        "rows": [plain.to_plain(_flat(row)) for row in comparison.rows],
+        "stopped": [plain.to_plain(vars(run)) for run in comparison.stopped],
+        "notes": list(comparison.notes),
+        "figures": [str(path) for path in comparison.figures],
+    }
+
+
+def _flat(row: Row) -> dict[str, Any]:
+    flat: dict[str, Any] = {"setting": row.setting, "teacher": row.teacher, "seeds": row.seeds}
+    estimates: Mapping[str, Estimate | None] = {
+        "mastered": row.mastered,
+        "return": row.score,
+        "area": row.area,
+        "difference": row.difference,
+    }
+    for name, estimate in estimates.items():
+        flat[name] = None if estimate is None else estimate.value
+        flat[f"{name}_low"] = None if estimate is None else estimate.low
+        flat[f"{name}_high"] = None if estimate is None else estimate.high
+    flat |= {"p": row.p, "reached": row.reached, "reached_at": row.reached_at}
+    return flat | {f"ledger_{name}": value for name, value in row.ledger.items()}
+
+
+def to_csv(comparison: Comparison) -> str:
+    """Return the rows as CSV with a header; what is not a finite number is empty."""
+    rows = to_dict(comparison)["rows"]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

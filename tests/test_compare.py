@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from teacherstudent import report, stats
+from teacherstudent.compare import analyse, compare
+from teacherstudent.runs import find_runs
+
+
+def teacher(name, **options):
+    return {"name": name, "options": options}
+
+
+@pytest.fixture
+def two_teachers(write_run, tmp_path):
+    """Five seeds of alp-gmm with finals 10, 20, 30, 40, 90, three of random with 10, 20, 30."""
+    for seed, final in enumerate((10, 20, 30, 40, 90)):
+        write_run(f"runs/alp-gmm/{seed}", teacher=teacher("alp-gmm"), seed=seed, final=final, tests=6)
+    for seed, final in enumerate((10, 20, 30)):
+        write_run(f"runs/random/{seed}", teacher=teacher("random"), seed=seed, final=final, tests=6)
+    return tmp_path / "runs"
+
+
+def test_known_numbers(two_teachers):
+    comparison = compare([two_teachers])
+    (setting,) = comparison.settings
+    assert (setting.label, setting.metric, setting.spent) == ("tracks", "mastered", 1000.0)
+    best, baseline = comparison.rows
+    assert (best.teacher, best.seeds, baseline.teacher, baseline.seeds) == ("alp-gmm", 5, "random", 3)
+    finals = np.array([10.0, 20.0, 30.0, 40.0, 90.0])
+    assert best.mastered == stats.estimate([finals])
+    assert best.mastered.value == 30.0
+    assert best.score.value == pytest.approx(0.3)
+    assert best.area.value == pytest.approx(15.0)  # straight lines from 0
+    assert baseline.mastered.value == 20.0  # three seeds: nothing is cut
+    assert best.difference.value == 10.0
+    assert best.p == stats.welch(finals, np.array([10.0, 20.0, 30.0]))
+    assert baseline.difference is None
+    # Five equal steps to 10, 20, 30, 40, 90: 20 is first reached never, at 1000, 800, 600, 400
+    assert (best.reached, best.reached_at) == (4, 800.0)
+    assert (baseline.reached, baseline.reached_at) == (2, 1000.0)
+    assert best.ledger == {"cost/train": 1000.0, "cost/evaluate": 6000.0, "updates": 50.0}
+
+
+def test_the_seed_is_the_unit_not_the_test_task(write_run, tmp_path):
+    for seed in range(5):
+        write_run(f"r/{seed}", seed=seed, final=50.0)
+    (row,) = compare([tmp_path / "r"]).rows
+    assert (row.mastered.low, row.mastered.value, row.mastered.high) == (50.0, 50.0, 50.0)
+
+
+def test_equal_cost_is_the_smallest_common_one(write_run, tmp_path):
+    write_run("r/short", teacher=teacher("a"), budget=1000.0, final=30.0)
+    write_run("r/long", teacher=teacher("b"), budget=2000.0, final=80.0, tests=4)
+    comparison = compare([tmp_path / "r"])
+    assert comparison.settings[0].spent == 1000.0
+    found = {row.teacher: row.mastered.value for row in comparison.rows}
+    # b is tested at 667 and 1333 of 2000 (27 % and 53 % of 100 tasks): halfway between is 40
+    assert found == {"a": 30.0, "b": pytest.approx(40.0, abs=0.5)}
+    assert any("budgets differ (1,000, 2,000)" in note for note in comparison.notes)
+    assert any("results at 1,000 environment steps" in note for note in comparison.notes)
+
+
+def test_runs_that_did_not_finish_are_listed_and_left_out(write_run, tmp_path):
+    for seed in range(3):
+        write_run(f"r/{seed}", seed=seed, final=50.0)
+    write_run("r/3", seed=3, final=90.0, until=0.5, status="failed", error=RuntimeError("boom"))
+    write_run("r/4", seed=4, final=90.0, until=-1, status="interrupted")
+    comparison = compare([tmp_path / "r"])
+    (row,) = comparison.rows
+    assert (row.seeds, row.mastered.value) == (3, 50.0)
+    failed, interrupted = comparison.stopped
+    assert (failed.seed, failed.status, failed.spent, failed.budget) == (3, "failed", 500.0, 1000.0)
+    assert failed.error == "RuntimeError: boom"
+    assert (interrupted.status, interrupted.error) == ("interrupted", "")
+    text = report.to_text(comparison)
+    assert "RuntimeError: boom" in text
+    assert "2 run(s) did not finish, or were not tested; they are left out of all results." in text
+
+    included = compare([tmp_path / "r"], include_stopped=True)
+    assert included.settings[0].spent == 500.0
+    assert included.rows[0].seeds == 4
+    assert included.rows[0].mastered.value == pytest.approx((25 + 25) / 2)  # 25, 25, 25, 45 trimmed
+    assert len(included.stopped) == 2
+
+
+def test_nothing_finished(write_run):
+    folder = write_run("a", until=0.5, status="failed")
+    with pytest.raises(ValueError, match=r"expected at least one finished run.*a \(failed\)"):
+        compare([folder])
+
+
+@pytest.mark.parametrize(
+    ("entries", "told"),
+    [
+        ({"test_set": "other-100"}, "test set=other-100"),
+        ({"cost_unit": "FLOPs"}, "cost unit=FLOPs"),
+        ({"mastered": 0.9}, "mastered=0.9"),
+        ({"student": teacher("sb3", algorithm="SAC")}, "student algorithm=SAC"),
+        ({"family": teacher("tracks", embodiment="short")}, "family embodiment=short"),
+        ({"test_seed": 7}, "test seed=7"),
+    ],
+)
+def test_what_must_not_be_mixed_is_set_apart_and_named(write_run, tmp_path, entries, told):
+    write_run("r/a", seed=0)
+    write_run("r/b", seed=1, **entries)
+    comparison = compare([tmp_path / "r"])
+    assert len(comparison.settings) == 2
+    assert any(told in setting.label for setting in comparison.settings)
+    assert all(row.seeds == 1 for row in comparison.rows)
+
+
+def test_teachers_are_told_apart_by_what_differs(write_run, tmp_path):
+    for seed in range(2):
+        write_run(f"r/a{seed}", seed=seed, teacher=teacher("alp-gmm", window=250, variant="fixed"))
+        write_run(f"r/b{seed}", seed=seed, teacher=teacher("alp-gmm", window=250, variant="paper"))
+        write_run(f"r/c{seed}", seed=seed, teacher=teacher("riac", window=99))
+    rows = {row.teacher: row.seeds for row in compare([tmp_path / "r"]).rows}
+    assert rows == {"alp-gmm (variant=fixed)": 2, "alp-gmm (variant=paper)": 2, "riac": 2}
+
+
+def test_long_options_that_look_alike_stay_apart(write_run, tmp_path):
+    for seed, last in enumerate((1, 2)):
+        write_run(f"r/{seed}", seed=0, teacher=teacher("oracle", path=[0] * 40 + [last]))
+    rows = compare([tmp_path / "r"]).rows
+    assert len(rows) == 2
+    assert len({row.teacher for row in rows}) == 2
+
+
+def test_pooled_rows_stratify_over_families(write_run, tmp_path):
+    for family, offset in (("walker", 0.0), ("maze", 60.0)):
+        for seed in range(5):
+            entries = {"family": teacher(family), "seed": seed, "test_set": family}
+            # the launcher gives each family's scale: that does not make two teachers of it
+            scaled = teacher("alp-gmm", score_range=[0.0, offset + 1])
+            write_run(f"r/{family}/a{seed}", teacher=scaled, final=offset + 20 + seed, **entries)
+            write_run(f"r/{family}/r{seed}", final=offset + 10 + seed, **entries)
+    comparison = compare([tmp_path / "r"])
+    best, baseline = (row for row in comparison.rows if row.setting == "all")
+    low, high = np.arange(20.0, 25.0), np.arange(80.0, 85.0)
+    assert (best.teacher, best.seeds, baseline.teacher) == ("alp-gmm", 10, "random")
+    assert best.mastered == stats.estimate([low, high])
+    assert best.mastered.value == 52.0  # of 22, 23, 24, 80, 81, 82
+    assert best.mastered.high - best.mastered.low < 5.0
+    assert best.difference.value == 10.0
+    assert "all settings, pooled" in report.to_text(comparison)
+
+
+def test_a_seed_twice_counts_once(write_run, tmp_path):
+    write_run("r/old", seed=3, final=10.0, until=0.5, status="interrupted")
+    write_run("r/new", seed=3, final=40.0)
+    comparison = compare([tmp_path / "r"])
+    assert comparison.rows[0].seeds == 1
+    assert comparison.rows[0].mastered.value == 40.0
+    assert not comparison.stopped
+    assert any("Seed 3 of random comes twice" in note and "old does not" in note for note in comparison.notes)
+
+
+def test_few_seeds_are_marked(two_teachers, write_run):
+    text = report.to_text(compare([two_teachers]))
+    assert "With fewer than 5 seeds, marked ?, the interval is not to be trusted" in text
+    first = {line.split()[0]: line for line in reversed(text.splitlines()) if line.strip()}
+    assert "?" in first["random"]
+    assert "?" not in first["alp-gmm"]
+    one = write_run("one/a", final=30.0)
+    text = report.to_text(compare([one]))
+    assert "With one seed there is no interval." in text
+    assert "[" not in text.split("- ")[0]
+
+
+def test_a_family_without_a_line_is_ranked_by_return(write_run, tmp_path):
+    for seed in range(2):
+        write_run(f"r/a{seed}", seed=seed, teacher=teacher("a"), final=10.0, mastered=None)
+        write_run(f"r/b{seed}", seed=seed, teacher=teacher("b"), final=20.0, mastered=None)
+    comparison = compare([tmp_path / "r"], baseline="a")
+    assert [row.teacher for row in comparison.rows] == ["b", "a"]
+    assert comparison.rows[0].difference.value == pytest.approx(0.1)
+    assert math.isnan(comparison.rows[0].mastered.value)
+    text = report.to_text(comparison)
+    assert "% mastered" not in text
+    assert "test return minus a" in text
+
+
+def test_baselines(two_teachers):
+    assert compare([two_teachers]).baseline == "random"
+    swapped = compare([two_teachers], baseline="alp-gmm")
+    assert {row.teacher: row.difference and row.difference.value for row in swapped.rows} == {
+        "alp-gmm": None,
+        "random": -10.0,
+    }
+    with pytest.raises(ValueError, match=r"baseline: expected one of \['alp-gmm', 'random'\], got 'riac'"):
+        compare([two_teachers], baseline="riac")
+
+
+def test_without_a_baseline_there_is_no_comparison(write_run, tmp_path):
+    write_run("r/a", teacher=teacher("a"))
+    comparison = compare([tmp_path / "r"])
+    assert comparison.baseline is None
+    assert "compared with" not in report.to_text(comparison)
+
+
+def test_machine_and_version_differences_are_noted(two_teachers):
+    path = two_teachers / "random" / "0" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["sessions"][0]["machine"]["host"] = "elsewhere"
+    manifest["sessions"][0]["versions"]["teacherstudent"] = "0.0.1"
+    path.write_text(json.dumps(manifest))
+    notes = " ".join(compare([two_teachers]).notes)
+    assert "from 2 versions of teacherstudent" in notes
+    assert "from 2 machines; seconds do not compare" in notes
+
+
+def test_files(two_teachers, tmp_path):
+    out = tmp_path / "out"
+    comparison = compare([two_teachers], out)
+    assert (out / "comparison.txt").read_text() == report.to_text(comparison)
+    data = json.loads((out / "comparison.json").read_text())
+    assert data["rows"][0]["mastered"] == 30.0
+    assert data["rows"][1]["difference"] is None
+    assert [len(folders) for folders in data["settings"][0]["runs"].values()] == [5, 3]
+    rows = list(csv.DictReader(io.StringIO((out / "comparison.csv").read_text())))
+    assert [row["teacher"] for row in rows] == ["alp-gmm", "random"]
+    assert float(rows[0]["mastered_low"]) == comparison.rows[0].mastered.low
+    assert rows[1]["p"] == ""
+    assert comparison.figures
+    assert all(path.stat().st_size > 0 for path in comparison.figures)
+
+
+def test_the_table_is_printed_with_its_files(two_teachers, tmp_path):
+    screen = Console(file=io.StringIO(), width=100)
+    report.compare_and_draw([two_teachers], tmp_path / "out", console=screen)
+    shown = screen.file.getvalue()
+    assert "alp-gmm" in shown
+    assert "30.0 [" in shown
+    assert str(tmp_path / "out" / "curves.png") in shown
+
+
+def test_odd_labels_reach_the_table_unharmed(write_run, tmp_path):
+    write_run("r/a", teacher={"name": "x", "options": {}, "label": "[bold]odd/label[/]"})
+    comparison = compare([tmp_path / "r"], tmp_path / "out")
+    assert "[bold]odd/label[/]" in report.to_text(comparison)
+    assert comparison.figures
+
+
+def test_running_runs_can_be_looked_at(synthetic, tmp_path):
+    from teacherstudent.recorder import Recorder
+
+    recorder = Recorder(tmp_path / "r", manifest=synthetic.manifest(), tensorboard=False)
+    recorder.tests(synthetic.tests(10.0), spent=0.0, ledger={})
+    recorder.tests(synthetic.tests(20.0), spent=500.0, ledger={})
+    comparison = analyse(find_runs([tmp_path]), include_stopped=True)
+    assert comparison.rows[0].mastered.value == 20.0
+    assert comparison.stopped[0].status == "running"
+    recorder.close("finished")

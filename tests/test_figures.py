@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from gymnasium.spaces import Discrete
+from matplotlib.patches import Ellipse
+
+from teacherstudent import figures, maps, spaces
+from teacherstudent.compare import analyse, compare
+from teacherstudent.drawing import styles
+from teacherstudent.runs import find_runs
+
+MIXTURE = {
+    "weights": np.array([0.75, 0.25]),
+    "means": np.array([[1.0, 2.0, 0.3], [2.0, 5.0, 0.1]]),
+    "covariances": np.array(
+        [np.diag([0.04, 0.25, 1.0]), [[0.5, 0.5, 0.0], [0.5, 0.5, 0.0], [0.0, 0.0, 1.0]]]
+    ),
+}
+BOXES = {"low": [[0.0, 0.0], [1.5, 0.0]], "high": [[1.5, 6.0], [3.0, 6.0]], "alp": [0.1, 0.4]}
+
+
+def write_pair(write_run, seeds=2, **entries):
+    """Write runs of a teacher with a mixture and of one with boxes."""
+    for seed in range(seeds):
+        for name, snapshot in (("alp-gmm", MIXTURE), ("riac", BOXES)):
+            write_run(
+                f"r/{name}/{seed}",
+                teacher={"name": name, "options": {}},
+                seed=seed,
+                snapshot=lambda share, s=snapshot: s if share > 0.3 else {},
+                **entries,
+            )
+
+
+def prepared(tmp_path):
+    comparison = analyse(find_runs([tmp_path / "r"]))
+    (setting,) = comparison.settings
+    return setting, setting.groups, styles(comparison.settings, comparison.baseline)
+
+
+def test_all_figures_of_a_plane_are_written(write_run, tmp_path):
+    write_pair(write_run)
+    paths = compare([tmp_path / "r"], tmp_path / "out", formats=("png", "svg")).figures
+    assert sorted(path.name for path in paths) == sorted(
+        f"{name}.{kind}" for name in ("curves", "learning", "sampling", "tests") for kind in ("png", "svg")
+    )
+    for path in paths:
+        assert path.read_bytes().startswith(b"\x89PNG" if path.suffix == ".png" else b"<?xml")
+
+
+def test_lines_and_bands_are_those_of_the_statistics(write_run, tmp_path):
+    for seed, final in enumerate((10, 20, 30, 40, 90)):
+        write_run(f"r/{seed}", seed=seed, final=final)
+    setting, groups, style = prepared(tmp_path)
+    mastered, score = figures.draw_curves(setting, groups, style).axes
+    (line,) = mastered.lines
+    assert line.get_ydata()[-1] == 30.0
+    assert line.get_label() == "random (5 seeds)"
+    assert len(mastered.collections) == 1
+    assert mastered.get_xlabel() == "cost (environment steps)"
+    assert mastered.get_ylim()[0] == 0.0
+    assert score.lines[0].get_ydata()[-1] == pytest.approx(0.3)
+
+
+def test_one_seed_has_no_band_and_no_line_no_panel(write_run, tmp_path):
+    write_run("r/0", mastered=None)
+    setting, groups, style = prepared(tmp_path)
+    (axes,) = figures.draw_curves(setting, groups, style).axes
+    assert axes.get_ylabel() == "mean test return"
+    assert len(axes.lines) == 1
+    assert not axes.collections
+
+
+def test_learning_progress_comes_after_training_return(write_run, tmp_path):
+    write_pair(write_run)
+    setting, groups, style = prepared(tmp_path)
+    panels = figures.draw_learning(setting, groups, style).axes
+    assert [axes.get_title() for axes in panels] == ["mean training return", "mean_alp"]
+    assert all(len(axes.lines) == 2 for axes in panels)
+    np.testing.assert_allclose(panels[1].lines[0].get_ydata(), np.linspace(0, 1, 101))
+
+
+def test_mixtures_and_regions_are_drawn_where_they_are(write_run, tmp_path):
+    write_pair(write_run, seeds=1)
+    setting, groups, _ = prepared(tmp_path)
+    panels = maps.draw_sampling(setting, groups, None)["sampling"].axes
+    first, last = panels[0], panels[maps.WINDOWS - 1]
+    assert not first.patches  # the snapshots begin later
+    a, b = last.patches
+    assert isinstance(a, Ellipse)
+    np.testing.assert_allclose(a.center, [1.0, 2.0])
+    np.testing.assert_allclose(sorted([a.width, a.height]), [4 * 0.2, 4 * 0.5])
+    assert a.get_linewidth() > b.get_linewidth()
+    # The second is degenerate along the diagonal: 4 * sqrt(1) long, without width
+    np.testing.assert_allclose(sorted([b.width, b.height]), [0.0, 4.0], atol=1e-6)
+    long = b.angle if b.width > b.height else b.angle + 90.0
+    assert long % 180 == pytest.approx(45.0)
+    boxes = panels[2 * maps.WINDOWS - 1].collections[-1]
+    paths = [path.get_extents().bounds for path in boxes.get_paths()]
+    np.testing.assert_allclose(paths, [(0.0, 0.0, 1.5, 6.0), (1.5, 0.0, 1.5, 6.0)])
+    shades = boxes.get_facecolor()[:, 3]
+    assert shades[1] == pytest.approx(4 * shades[0])
+
+
+def test_each_window_shows_the_tasks_of_its_cost(write_run, tmp_path):
+    write_run("r/0", tests=6)  # five batches of 200 episodes, one for each window
+    setting, groups, _ = prepared(tmp_path)
+    panels = maps.draw_sampling(setting, groups, None)["sampling"].axes[: maps.WINDOWS]
+    table = groups[0].runs[0].episodes()
+    tasks = groups[0].runs[0].tasks(table)
+    for i, axes in enumerate(panels):
+        np.testing.assert_array_equal(axes.collections[0].get_offsets(), tasks[200 * i : 200 * (i + 1)])
+
+
+def test_regions_that_are_no_leaves_are_not_shaded(write_run, tmp_path):
+    tree = {
+        "low": [[0.0, 0.0], [0.0, 0.0]],
+        "high": [[3.0, 6.0], [1.5, 6.0]],
+        "alp": [0.9, 0.1],
+        "leaf": [False, True],
+    }
+    write_run("r/0", snapshot=lambda share: tree)
+    setting, groups, _ = prepared(tmp_path)
+    boxes = maps.draw_sampling(setting, groups, None)["sampling"].axes[0].collections[-1]
+    assert boxes.get_facecolor()[0, 3] == 0.0
+    assert boxes.get_facecolor()[1, 3] > 0.0
+
+
+THREE = spaces.Parameters(a=(0, 1), b=(-1, 1), c=(5, 9))
+
+
+def test_more_dimensions_become_marginals_or_the_chosen_plane(write_run, tmp_path):
+    write_run("r/0", space=THREE)
+    setting, groups, _ = prepared(tmp_path)
+    drawn = maps.draw_sampling(setting, groups, None)
+    assert list(drawn) == ["sampling-random"]
+    assert [axes.get_ylabel() for axes in drawn["sampling-random"].axes[:3]] == ["a", "b", "c"]
+    plane = maps.draw_sampling(setting, groups, (2, 0))["sampling"].axes[0]
+    assert plane.get_ylabel().endswith("\na")
+    assert plane.get_xlim()[0] == pytest.approx(5 - 0.08)
+    assert len(maps.draw_tests(setting, groups, None)["tests"].axes[0].images) == 1
+    assert len(maps.draw_tests(setting, groups, (0, 1))["tests"].axes[0].collections) == 1
+    for dims in ((0, 3), (1, 1)):
+        with pytest.raises(ValueError, match="expected two different dimensions of"):
+            maps.draw_sampling(setting, groups, dims)
+
+
+def test_marginals_are_relative_to_uniform(write_run, tmp_path):
+    write_run("r/0", space=Discrete(4))
+    setting, groups, _ = prepared(tmp_path)
+    axes = maps.draw_sampling(setting, groups, None)["sampling"].axes[0]
+    heat = axes.collections[0].get_array()
+    np.testing.assert_allclose(np.asarray(heat).mean(axis=0), 1.0)
+    assert heat.shape[0] == 4
+
+
+@pytest.mark.parametrize(
+    "space", [Discrete(3, start=1), spaces.Parameters(only=(0, 1)), THREE], ids=["discrete", "line", "box"]
+)
+def test_every_space_has_figures(write_run, tmp_path, space):
+    write_run("r/0", space=space)
+    names = [path.stem for path in compare([tmp_path / "r"], tmp_path / "out").figures]
+    assert {"curves", "learning", "tests"} < set(names)
+
+
+def test_the_map_of_tests_has_means_over_seeds_and_rims(write_run, tmp_path):
+    for seed, final in enumerate((100, 100, 50)):
+        write_run(f"r/{seed}", seed=seed, final=final)
+    setting, groups, _ = prepared(tmp_path)
+    points = maps.draw_tests(setting, groups, None)["tests"].axes[0].collections[0]
+    np.testing.assert_allclose(points.get_array(), np.repeat([1.0, 2 / 3], 50))
+    assert (np.asarray(points.get_linewidths()) > 1.0).all()  # two of three seeds master the later half
+
+
+def test_different_numbers_of_test_tasks_are_an_error(write_run, tmp_path, synthetic):
+    from teacherstudent.recorder import Recorder
+
+    write_run("r/0", seed=0)
+    recorder = Recorder(tmp_path / "r" / "1", manifest=synthetic.manifest(seed=1), tensorboard=False)
+    recorder.tests(synthetic.tests(50).select(slice(10)), spent=1000.0, ledger={})
+    recorder.close("finished")
+    setting, groups, _ = prepared(tmp_path)
+    with pytest.raises(ValueError, match=r"expected equally many test tasks.*\[100, 10\]"):
+        maps.draw_tests(setting, groups, None)
+
+
+def test_several_settings_get_files_of_their_own(write_run, tmp_path):
+    write_run("r/0", family={"name": "walker", "options": {}})
+    write_run("r/1", family={"name": "mypkg:Maze", "options": {}})
+    names = {path.name for path in compare([tmp_path / "r"], tmp_path / "out").figures}
+    assert {"curves-walker.png", "curves-mypkg-Maze.png"} < names
+
+
+def test_bad_formats(write_run, tmp_path):
+    write_run("r/0")
+    with pytest.raises(ValueError, match=r"formats: expected some of .*, got \('gif',\)"):
+        compare([tmp_path / "r"], tmp_path / "out", formats=("gif",))
+
+
+def test_colours_are_steady_and_the_baseline_is_grey(write_run, tmp_path):
+    write_pair(write_run, seeds=1)
+    write_run("r/random", teacher={"name": "random", "options": {}})
+    _, _, style = prepared(tmp_path)
+    assert len({entry["color"] for entry in style.values()}) == 3
+    assert style["random"]["color"] == "#555555"
+
+
+def test_nothing_global_is_touched():
+    code = "import sys, teacherstudent.figures; sys.exit('matplotlib.pyplot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
