@@ -208,10 +208,9 @@ class BufferedTrees:
         main = int(state["main"])
         if points.ndim != 2 or points.shape != (len(values), self._points.shape[1]):
             raise ValueError(f"store: expected ({len(values)}, {self._points.shape[1]}), got {points.shape}")
-        if not 0 <= len(points) - main <= self._buffer_size or main < 0:
-            raise ValueError(
-                f"store: expected at most {self._buffer_size} points beyond {main}, got {len(points)}"
-            )
+        newer = len(points) - main
+        if main < 0 or not 0 <= newer <= self._buffer_size:
+            raise ValueError(f"store: expected 0 to {self._buffer_size} rows in the buffer, got {newer}")
         self._points, self._values = points, values
         self._start, self._main, self._end = 0, main, len(points)
         self._trees = [None, None]

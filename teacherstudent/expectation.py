@@ -1,0 +1,334 @@
+"""Gaussian mixtures of several sizes, by one expectation maximisation for all of them.
+
+A Gaussian's log density is linear in the features (1, x)_i (1, x)_j. So one product of coefficients and
+features is the E step of all components of all mixtures, and one product of features and responsibilities is
+their M step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple, TypeVar, cast
+
+import numba
+import numpy as np
+
+from teacherstudent.types import Array, FloatArray, IntArray, State, check_names
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+TOLERANCE, MAX_ITERATIONS, REGULARISATION = 1e-3, 100, 1e-6
+"""EM's defaults in scikit-learn: smallest gain in the mean log likelihood, iterations, variance added."""
+HORIZON = 40
+"""A mixture is given up when this many more iterations like its last one would not make it the best."""
+LLOYD, TRIALS = 6, 4
+"""Iterations of k-means before EM, and candidates for each of its first centres."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mixture:
+    """A Gaussian mixture.
+
+    Attributes:
+        weights: ``(k,)``, summing to 1.
+        means: ``(k, d)``.
+        covariances: ``(k, d, d)``.
+    """
+
+    weights: FloatArray
+    means: FloatArray
+    covariances: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    def moved(self, shift: FloatArray, scale: FloatArray) -> Mixture:
+        """Return the mixture of ``shift + scale * x``, coordinate by coordinate."""
+        return Mixture(self.weights, shift + self.means * scale, self.covariances * (scale[:, None] * scale))
+
+    def state(self) -> State:
+        """Return the mixture as plain data; a copy."""
+        return {name: getattr(self, name).copy() for name in ("weights", "means", "covariances")}
+
+    @staticmethod
+    def load(state: State) -> Mixture:
+        """Return the mixture of `state`.
+
+        Raises:
+            ValueError: if an array is missing or the shapes do not fit.
+        """
+        check_names("mixture", ("weights", "means", "covariances"), state)
+        w, m, c = (np.array(state[name], np.float64) for name in ("weights", "means", "covariances"))
+        if w.ndim != 1 or m.ndim != 2 or len(m) != len(w) or c.shape != (*m.shape, m.shape[1]):
+            raise ValueError(
+                f"mixture: expected shapes (k,), (k, d), (k, d, d), got {w.shape, m.shape, c.shape}"
+            )
+        return Mixture(w, m, c)
+
+
+class Fit(NamedTuple):
+    """What EM reached for one number of components."""
+
+    mixture: Mixture
+    bound: float  # mean log likelihood at the last E step
+    iterations: int
+
+
+def first_centres(points: FloatArray, most: int, rng: np.random.Generator) -> FloatArray:
+    """Draw centres by k-means++ (Arthur and Vassilvitskii 2007), each the best of `TRIALS` candidates.
+
+    The first k of the sequence are k-means++ centres for k clusters.
+
+    Args:
+        points: ``(n, d)``.
+        most: centres at most.
+        rng: draws the candidates.
+
+    Returns:
+        ``(m, d)`` different points; fewer than ``most`` if there are no more (closer than 1e-6 is equal).
+    """
+    n = len(points)
+    norms, columns = np.einsum("ij,ij->i", points, points), np.ascontiguousarray(points.T)
+    draws = rng.random((most, TRIALS))
+    chosen = [int(draws[0, 0] * n)]
+    squares = norms - 2 * (points[chosen[0]] @ columns) + norms[chosen[0]]
+    for k in range(1, most):
+        squares[squares < 1e-12] = 0.0
+        sums = np.add.accumulate(squares)
+        if sums[-1] == 0:
+            break
+        tried = np.minimum(sums.searchsorted(draws[k] * sums[-1], side="right"), n - 1)
+        trials = (-2 * points[tried]) @ columns
+        trials += norms
+        trials += norms[tried][:, None]
+        np.minimum(trials, squares, out=trials)
+        best = int(trials.sum(axis=1).argmin())
+        chosen.append(int(tried[best]))
+        squares = trials[best]
+    return points[chosen]
+
+
+def assign(points: FloatArray, centres: FloatArray, counts: Sequence[int]) -> FloatArray:
+    """Run k-means from the first k centres for each k of ``counts`` and return who belongs to whom.
+
+    Args:
+        points: ``(n, d)``.
+        centres: ``(m, d)``.
+        counts: numbers of clusters, ``m`` at most.
+
+    Returns:
+        ``(sum(counts), n)`` responsibilities: 1 for a point's own cluster (shared among equals), else 0.
+    """
+    n, d = points.shape
+    used = np.arange(max(counts)) < np.array(counts)[:, None]
+    augmented = np.concatenate([np.ones((n, 1)), points], axis=1)
+    columns = np.ascontiguousarray(augmented.T)
+    place = np.repeat(centres[None, : max(counts)], len(counts), axis=0)
+    score = np.empty((*used.shape, d + 1))
+    for iteration in range(LLOYD + 1):
+        score[..., 0] = np.where(used, -0.5 * np.einsum("kcd,kcd->kc", place, place), -1e300)
+        score[..., 1:] = place
+        near = (score.reshape(-1, d + 1) @ columns).reshape(*used.shape, n)
+        mine = (near >= near.max(axis=1)[:, None]).astype(np.float64)
+        if iteration < LLOYD:
+            sums = (mine.reshape(-1, n) @ augmented).reshape(*used.shape, d + 1)
+            np.divide(sums[..., 1:], sums[..., :1], out=place, where=sums[..., :1] > 0)
+    mine /= mine.sum(axis=1)[:, None]
+    return cast("FloatArray", mine[used])
+
+
+class _Features(NamedTuple):
+    """Index tables of the features (1, x)_i (1, x)_j with i <= j."""
+
+    first: IntArray  # (f,) i
+    second: IntArray  # (f,) j
+    place: IntArray  # (d + 1, d + 1) which feature
+
+
+@cache
+def _features(d: int) -> _Features:
+    first, second = (index.astype(np.int64) for index in np.triu_indices(d + 1))
+    place = np.empty((d + 1, d + 1), np.int64)
+    place[first, second] = place[second, first] = np.arange(len(first))
+    return _Features(first, second, place)
+
+
+def _jit(function: F) -> F:
+    return cast("F", numba.njit(cache=True)(function))
+
+
+@_jit
+def _eliminate(matrix: FloatArray, place: IntArray, k: int, row: FloatArray) -> None:
+    """Subtract entry (i, k) entry (k, j) / pivot from the entries without k; ``row`` gets the quotients."""
+    size, c = row.shape
+    for x in range(c):
+        row[k, x] = 1 / matrix[place[k, k], x]
+    for i in range(size):
+        if i != k:
+            for x in range(c):
+                row[i, x] = matrix[place[i, k], x] * row[k, x]
+    for i in range(size):
+        if i == k:
+            continue
+        for j in range(i, size):
+            if j != k:
+                entry, other = place[i, j], place[j, k]
+                for x in range(c):
+                    matrix[entry, x] -= row[i, x] * matrix[other, x]
+
+
+@_jit
+def _sweep(matrix: FloatArray, place: IntArray, log_determinant: FloatArray) -> None:
+    """Turn symmetric positive definite matrices into minus their inverses, by sweeping every pivot.
+
+    Args:
+        matrix: ``(f, c)``; the entries i <= j of ``c`` matrices, in the order of `_Features`.
+        place: as in `_Features`.
+        log_determinant: ``(c,)``; filled in.
+    """
+    size, c = len(place), matrix.shape[1]
+    row = np.empty((size, c))
+    log_determinant[:] = 0
+    for k in range(size):
+        _eliminate(matrix, place, k, row)
+        for x in range(c):
+            log_determinant[x] += np.log(matrix[place[k, k], x])
+            row[k, x] = -row[k, x]
+        for i in range(size):
+            for x in range(c):
+                matrix[place[i, k], x] = row[i, x]
+
+
+@_jit
+def _solve(
+    sums: FloatArray, n: int, regularisation: float, first: IntArray, second: IntArray, place: IntArray
+) -> tuple[FloatArray, FloatArray]:
+    """M step: turn weighted sums of features into moments and into the log density's coefficients.
+
+    With A = E[(1, x)(1, x)^T] plus the regularisation, (1, x) A^-1 (1, x)^T - 1 is the squared Mahalanobis
+    distance of x from the mean, and det A is that of the covariance.
+
+    Args:
+        sums: ``(f, c)`` sums of the features, weighted by the responsibilities; overwritten by the moments,
+            whose first row holds the weights.
+        n: rows.
+        regularisation: added to the variances.
+        first: as in `_Features`.
+        second: as in `_Features`.
+        place: as in `_Features`.
+
+    Returns:
+        Moments and coefficients, ``(f, c)``.
+    """
+    features, components = sums.shape
+    mass, log_determinant = np.empty(components), np.empty(components)
+    for x in range(components):
+        mass[x] = sums[0, x] + 10 * 2.220446049250313e-16  # as scikit-learn
+        sums[0, x] = mass[x]
+    for f in range(features):
+        added = regularisation if f and first[f] == second[f] else 0.0
+        for x in range(components):
+            sums[f, x] = sums[f, x] / mass[x] + added
+    coefficients = sums.copy()
+    _sweep(coefficients, place, log_determinant)
+    for f in range(features):
+        share = 0.5 if first[f] == second[f] else 1.0
+        for x in range(components):
+            coefficients[f, x] *= share
+    constant = 0.5 - 0.5 * (len(place) - 1) * np.log(2 * np.pi)
+    for x in range(components):
+        sums[0, x] = mass[x] / n
+        coefficients[0, x] += constant + np.log(sums[0, x]) - 0.5 * log_determinant[x]
+    return sums, coefficients
+
+
+class _Active:
+    """The mixtures that EM still works on; components lie one below the other."""
+
+    def __init__(self, counts: IntArray, which: IntArray) -> None:
+        self.which = which
+        self.owner = np.repeat(np.arange(len(which)), counts[which])
+        self.member = (self.owner == np.arange(len(which))[:, None]).astype(np.float64)
+
+    def expect(self, coefficients: FloatArray, features: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """E step: return responsibilities ``(c, n)`` and the mean log likelihood of each mixture."""
+        density = coefficients.T @ features
+        np.exp(density, out=density)
+        total = self.member @ density
+        if total.min() > 1e-250 and total.max() < 1e250:
+            log_total = np.log(total)
+        else:  # a density left the range of floating point: scale by the greatest component
+            density = coefficients.T @ features
+            top = np.stack([density[self.owner == i].max(axis=0) for i in range(len(self.which))])
+            density -= top[self.owner]
+            np.exp(density, out=density)
+            total = self.member @ density
+            log_total = np.log(total) + top
+        np.reciprocal(total, out=total)
+        density *= total[self.owner]
+        return density, log_total.mean(axis=1)
+
+
+def maximise(
+    points: FloatArray,
+    counts: Sequence[int],
+    responsibilities: FloatArray,
+    *,
+    costs: FloatArray | None = None,
+) -> list[Fit | None]:
+    """Run EM for mixtures of several sizes at once until each converges.
+
+    Given equal responsibilities it takes the steps of scikit-learn's ``GaussianMixture`` and stops with it.
+
+    Args:
+        points: ``(n, d)``, of a magnitude around 1.
+        counts: components of each mixture.
+        responsibilities: ``(sum(counts), n)`` to start from.
+        costs: what each mixture adds to -2 log likelihood; a mixture that falls behind is then given up.
+
+    Returns:
+        What each mixture reached; None if it was given up.
+    """
+    n, d = points.shape
+    tables = _features(d)
+    augmented = np.concatenate([np.ones((1, n)), points.T])
+    features = augmented[tables.first] * augmented[tables.second]
+    sizes = np.array(counts)
+    active = _Active(sizes, np.arange(len(sizes)))
+    bounds = np.full(len(sizes), -np.inf)
+    fits: list[Fit | None] = [None] * len(sizes)
+    moments, coefficients = _solve(features @ responsibilities.T, n, REGULARISATION, *tables)
+    for iteration in range(1, MAX_ITERATIONS + 1):
+        responsibilities, bound = active.expect(coefficients, features)
+        moments, coefficients = _solve(features @ responsibilities.T, n, REGULARISATION, *tables)
+        gain = np.abs(bound - bounds[active.which])
+        bounds[active.which] = bound
+        done = (gain < TOLERANCE) | (iteration == MAX_ITERATIONS)
+        leave = done if costs is None else done | _behind(bounds, gain, costs, active.which, n)
+        if leave.any():
+            for i in np.flatnonzero(done):
+                mixture = _mixture(moments[:, active.owner == i], d)
+                fits[active.which[i]] = Fit(mixture, float(bound[i]), iteration)
+            if leave.all():
+                break
+            coefficients = coefficients[:, ~leave[active.owner]]
+            active = _Active(sizes, active.which[~leave])
+    return fits
+
+
+def _behind(bounds: FloatArray, gain: FloatArray, costs: FloatArray, which: IntArray, n: int) -> Array:
+    """Return which mixtures would not be best after `HORIZON` more gains like the last."""
+    values = -2 * n * bounds + costs
+    reachable = values[which] - 2 * n * HORIZON * gain
+    return cast("Array", reachable > values.min())
+
+
+def _mixture(moments: FloatArray, d: int) -> Mixture:
+    """Return the mixture with these moments."""
+    full = moments[_features(d).place.ravel()].T.reshape(-1, d + 1, d + 1)
+    means = full[:, 0, 1:]
+    weights = full[:, 0, 0]
+    covariances = full[:, 1:, 1:] - means[:, :, None] * means[:, None]
+    return Mixture(weights / weights.sum(), means.copy(), covariances)
