@@ -26,8 +26,8 @@ class ToyGrid(Family):
     """Grid of cells to be mastered one after the other, from one corner on; no environment, no network.
 
     The toy space of Portelas et al. 2019, https://arxiv.org/abs/1910.07224. Tasks are points of the unit
-    cube, cut into ``cells`` cells in each of ``dims`` dimensions; `CompetenceGrid` says what an episode does. A
-    task's score is its cell's competence after the episode, from 0 to 1; above 0.75 it counts as mastered.
+    cube, cut into ``cells`` cells in each of ``dims`` dimensions; `CompetenceGrid` says what an episode does.
+    A task's score is its cell's competence after the episode, from 0 to 1; above 0.75 it counts as mastered.
 
     Test tasks are the centres of all cells (irrelevant dimensions at 0.5), or, where there are more than
     10 000 cells, those of 10 000 cells drawn once and for all with seed 4222.
