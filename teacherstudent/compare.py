@@ -314,6 +314,10 @@ def _caveats(rows: Sequence[Row], settings: Sequence[Setting]) -> list[str]:
             "p is of Welch's t-test on the means over seeds, two-sided, not corrected for the number of "
             "teachers."
         )
+        notes.append(
+            "Caught up: seeds whose tests reached the baseline's final value, and the median over all seeds "
+            "of the cost at which they first did."
+        )
     if any(row.setting == POOLED for row in rows):
         notes.append(
             f"'{POOLED}' pools the seeds of {len(settings)} settings, each at its own final cost; the "

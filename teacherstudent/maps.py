@@ -280,7 +280,7 @@ def _final_tests(group: Group, setting: Setting) -> tuple[Array, FloatArray]:
     tasks: Array = np.zeros((0, 1))
     scores = []
     for run, curve in zip(group.runs, group.curves, strict=True):
-        table = run.tests()
+        table = run.tests(_columns(run))
         chosen = curve.spent[np.argmin(np.abs(curve.spent - setting.spent))]
         rows = np.flatnonzero(table["spent"] == chosen)
         tasks = run.tasks(table)[rows]

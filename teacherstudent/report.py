@@ -79,8 +79,9 @@ def to_rich(comparison: Comparison) -> Group:
 
 
 def _table(title: str, left: Sequence[str], right: Sequence[str]) -> Table:
-    """Return an empty table with left- and right-justified columns; the title is taken literally."""
+    """Return an empty table with left- and right-justified columns; texts are taken literally."""
     table = Table(title=Text(title, style="bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.min_width = len(title)
     for name in left:
         table.add_column(Text(name), overflow="fold")
     for name in right:
@@ -92,9 +93,8 @@ def _results(setting: Setting, rows: Sequence[Row]) -> Table:
     measures = {"% mastered": "mastered", "test return": "score"}
     if setting.metric == "score":
         del measures["% mastered"]
-    ranked = next(iter(measures))
     title = f"{setting.label}: at {_number(setting.spent)} {setting.cost_unit}"
-    table = _table(title, ["teacher"], ["seeds", *measures, f"{ranked}, mean over cost"])
+    table = _table(title, ["teacher"], ["seeds", *measures, "averaged over cost"])
     for row in rows:
         estimates = [*(getattr(row, name) for name in measures.values()), row.area]
         table.add_row(Text(row.teacher), str(row.seeds), *(Text(_estimate(e)) for e in estimates))
@@ -103,13 +103,8 @@ def _results(setting: Setting, rows: Sequence[Row]) -> Table:
 
 def _against(setting: Setting, rows: Sequence[Row], baseline: str | None) -> Table:
     ranked = "% mastered" if setting.metric == "mastered" else "test return"
-    names = [
-        f"{ranked} minus {baseline}",
-        "p",
-        f"seeds that reached {baseline}'s end",
-        "median cost to reach it",
-    ]
-    table = _table(f"{setting.label}: compared with {baseline}", ["teacher"], names)
+    names = [f"minus {baseline}", "p", "caught up", "at median cost"]
+    table = _table(f"{setting.label}: {ranked} compared with {baseline}", ["teacher"], names)
     for row in rows:
         table.add_row(
             Text(row.teacher),

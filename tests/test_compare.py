@@ -185,7 +185,7 @@ def test_a_family_without_a_line_is_ranked_by_return(write_run, tmp_path):
     assert math.isnan(comparison.rows[0].mastered.value)
     text = report.to_text(comparison)
     assert "% mastered" not in text
-    assert "test return minus a" in text
+    assert "tracks: test return compared with a" in text
 
 
 def test_baselines(two_teachers):
