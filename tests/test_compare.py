@@ -64,6 +64,12 @@ def test_equal_cost_is_the_smallest_common_one(write_run, tmp_path):
     found = {row.teacher: row.mastered.value for row in comparison.rows}
     # b is tested at 667 and 1333 of 2000 (27 % and 53 % of 100 tasks): halfway between is 40
     assert found == {"a": 30.0, "b": pytest.approx(40.0, abs=0.5)}
+    # b reaches a's 30 at 1333 of 2000 steps, c at 2000: both beyond the common cost
+    against = {row.teacher: row for row in compare([tmp_path / "r"], baseline="a").rows}
+    assert against["b"].reached == 0
+    write_run("r/late", teacher=teacher("c"), budget=2000.0, final=35.0)
+    late = {row.teacher: row for row in compare([tmp_path / "r"], baseline="a").rows}["c"]
+    assert (late.reached, late.reached_at) == (0, math.inf)
     assert any("budgets differ (1,000, 2,000)" in note for note in comparison.notes)
     assert any("results at 1,000 environment steps" in note for note in comparison.notes)
 

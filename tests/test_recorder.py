@@ -131,6 +131,25 @@ def test_many_tests_stay_few_files_and_in_order(tmp_path, synthetic, monkeypatch
     np.testing.assert_array_equal(Run.load(tmp_path).curve().mastered, np.arange(60.0))
 
 
+def test_a_kill_between_merging_tests_and_removing_parts_does_not_double_them(
+    tmp_path, synthetic, monkeypatch
+):
+    monkeypatch.setattr(logs, "TEST_ROWS", 0)
+    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), tensorboard=False)
+    for i in range(20):
+        recorder.tests(synthetic.tests(i), spent=float(i), ledger={})
+    waiting = {path: path.read_bytes() for path in logs.parts(tmp_path / "tests").values()}
+    assert waiting
+    recorder.close("finished")
+    for path, content in waiting.items():
+        path.write_bytes(content)
+    np.testing.assert_array_equal(Run.load(tmp_path).curve().mastered, np.arange(20.0))
+    state = START | {"tests": {"count": 20}}
+    Recorder(tmp_path, manifest=synthetic.manifest(), resume=state, tensorboard=False).close("finished")
+    np.testing.assert_array_equal(Run.load(tmp_path).tests(["score"])["index"], np.repeat(np.arange(20), 100))
+    assert not logs.parts(tmp_path / "tests")
+
+
 def test_teacher_records_hold_arrays_nan_and_training_means(tmp_path, synthetic):
     recorder = Recorder(tmp_path, manifest=synthetic.manifest(), tensorboard=False)
     batch = synthetic.outcomes(np.random.default_rng(0), 10)
@@ -172,13 +191,13 @@ def test_manifest_without_git(tmp_path, synthetic, monkeypatch):
     assert session["git"] == {"working_directory": None, "package": None}
 
 
-def scalars(folder):
-    """Return what TensorBoard reads from a folder: (tag, step) -> value."""
+def scalars(folder, purge):
+    """Return what TensorBoard reads from a folder, with and without heeding that a run was resumed."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    events = EventAccumulator(str(folder / "tensorboard"), {"scalars": 0})
+    events = EventAccumulator(str(folder / "tensorboard"), {"scalars": 0}, purge_orphaned_data=purge)
     events.Reload()
-    return {(tag, e.step): e.value for tag in events.Tags()["scalars"] for e in events.Scalars(tag)}
+    return [(tag, e.step, e.value) for tag in events.Tags()["scalars"] for e in events.Scalars(tag)]
 
 
 def drive(recorder, synthetic, first, last):
@@ -202,7 +221,7 @@ def contents(folder):
         for table in (run.episodes(), run.tests())
     ]
     records = [{k: plain.to_plain(v) for k, v in r.items() if k != "time"} for r in run.records()]
-    return *tables, records, scalars(folder)
+    return *tables, records, scalars(folder, True), scalars(folder, False)
 
 
 @pytest.mark.parametrize("lost", [0, 1, 5])
