@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from functools import cache
 from typing import Literal, TypeAlias, cast
 
 import numpy as np
+from threadpoolctl import ThreadpoolController, threadpool_limits  # type: ignore[import-untyped]
 
 from teacherstudent.expectation import Mixture, assign, first_centres, maximise
 from teacherstudent.types import FloatArray
@@ -46,7 +48,7 @@ def fit_mixture(
     regularisation), but for these points: all counts share one k-means++ sequence, of which a mixture takes
     the first centres; k-means makes 6 iterations; a mixture that falls behind is given up; no mixture gets
     more components than there are different rows; a column whose range exceeds 1 is divided by it for the
-    fit; a component that has lost all rows is dropped.
+    fit; a component that has lost all rows is dropped. It keeps to one thread: the products are small.
 
     Args:
         rows: ``(n, d)``, finite, at least one.
@@ -64,7 +66,8 @@ def fit_mixture(
     costs = penalty(criterion, np.array([parameters(k, d) for k in allowed], np.float64), n)
     if not np.isfinite(costs).any():
         allowed, costs = allowed[:1], np.zeros(1)
-    fits = maximise(points, allowed, assign(points, centres, allowed), costs=costs)
+    with _threads().limit(limits=1, user_api="blas"):
+        fits = maximise(points, allowed, assign(points, centres, allowed), costs=costs)
     values = [
         np.inf if fit is None else -2 * n * fit.bound + cost for fit, cost in zip(fits, costs, strict=True)
     ]
@@ -76,6 +79,11 @@ def fit_mixture(
         weights = mixture.weights[alive]
         mixture = Mixture(weights / weights.sum(), mixture.means[alive], mixture.covariances[alive])
     return mixture.moved(shift, scale)
+
+
+@cache
+def _threads() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def fit_reference(
@@ -102,7 +110,7 @@ def fit_reference(
 
     n, d = rows.shape
     values, fits = [], []
-    with warnings.catch_warnings(), np.errstate(under="ignore"):
+    with warnings.catch_warnings(), np.errstate(under="ignore"), threadpool_limits(1):
         warnings.simplefilter("ignore", ConvergenceWarning)
         for k in counts:
             fit = GaussianMixture(n_components=k, random_state=seed).fit(rows)

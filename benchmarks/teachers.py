@@ -1,0 +1,255 @@
+"""What an episode costs in the teacher (ask, tell and fits), and whether cheaper means different.
+
+    python benchmarks/teachers.py [--quick]
+
+Times are CPU microseconds for an episode on one thread, for both variants of a teacher, in the loop: tasks
+are those that the teacher asks for, scores are a smooth function of the task that moves over time, and noise.
+
+The default variant of alp-gmm really runs the longest size, 64 tasks at a time. The cells of the table start
+from its first n outcomes, which both variants load as a state (`filled`; telling a million of them would take
+the paper variant half an hour), then go on asking and telling: 256 outcomes to warm up, then blocks of both
+variants in turn. A block of the paper variant is 500 outcomes long: two fits and one merge of its store. A
+cell is the median over blocks. The other teachers are told what alp-gmm was.
+
+The second table tells several seeds of both variants of alp-gmm the same stream: differences between paper
+and fixed mean something only if they exceed those between seeds of paper.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from scipy.spatial.distance import cdist
+from scipy.special import logsumexp
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from teacherstudent import teachers
+from teacherstudent.spaces import Parameters
+from teacherstudent.types import Array, FloatArray, Outcomes
+
+PERIOD = 50_000
+"""Outcomes in which the student's frontier goes up and down once."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured."""
+
+    sizes: Sequence[int] = (1_000, 10_000, 100_000, 1_000_000)
+    others: Sequence[int] = (1_000, 10_000)
+    blocks: int = 3
+    fixed_block: int = 2_000
+    windows: int = 20
+    seeds: int = 3
+
+
+FULL = Size()
+QUICK = Size(sizes=(1_000, 10_000), others=(1_000,), blocks=1, fixed_block=1_000, windows=4, seeds=2)
+
+
+def space(d: int) -> Parameters:
+    """Return the unit cube, so that both variants see the same units."""
+    return Parameters(**{f"x{i}": (0, 1) for i in range(d)})
+
+
+def score(tasks: Array, played: int, rng: np.random.Generator) -> FloatArray:
+    """Return the scores of a student whose frontier depends on two coordinates and on time."""
+    frontier = 0.5 + 0.4 * np.sin(2 * np.pi * played / PERIOD)
+    easy = 12 * (frontier - tasks[:, :2].mean(axis=1))
+    noise = 0.05 * rng.standard_normal(len(tasks))
+    return np.asarray(1 / (1 + np.exp(-easy)) + noise, np.float64)
+
+
+def told(tasks: Array, scores: FloatArray) -> Outcomes:
+    """Return rows that nobody asked for."""
+    return Outcomes(ids=np.full(len(tasks), -1), tasks=tasks, score=scores, cost=np.ones(len(tasks)))
+
+
+def play(teacher: Any, n: int, batch: int, played: int, log: list[Outcomes] | None = None) -> float:
+    """Ask and tell ``n`` times; return CPU microseconds for an episode, the student's left out."""
+    rng, spent = np.random.default_rng(played), 0.0
+    for i in range(0, n, batch):
+        start = time.thread_time()
+        asked = teacher.ask(batch)
+        spent += time.thread_time() - start
+        scores = score(asked.tasks, played + i, rng)
+        outcomes = Outcomes(ids=asked.ids, tasks=asked.tasks, score=scores, cost=np.ones(batch))
+        if log is not None:
+            log.append(outcomes)
+        start = time.thread_time()
+        teacher.tell(outcomes)
+        spent += time.thread_time() - start
+    return 1e6 * spent / n
+
+
+def long_run(d: int, n: int) -> tuple[Array, FloatArray, float]:
+    """Run alp-gmm for ``n`` outcomes; return its tasks, scores, and microseconds for an episode."""
+    log: list[Outcomes] = []
+    cost = play(teachers.make("alp-gmm", space(d), seed=0), n, 64, 0, log)
+    run = Outcomes.concatenate(log)
+    return run.tasks[:n], run.score[:n], cost
+
+
+def filled(variant: str, tasks: Array, scores: FloatArray) -> Any:
+    """Return an alp-gmm that remembers these outcomes, at a fit, by way of its state."""
+    teacher = teachers.make("alp-gmm", space(tasks.shape[1]), seed=0, variant=variant)
+    state = teacher.state_dict()
+    n = len(tasks) // 250 * 250
+    tasks, scores = tasks[:n], scores[:n]
+    history: dict[str, Any] = {"points": tasks, "scores": scores}
+    if variant == "paper":  # the buffer holds 250 or 500
+        history = {"points": tasks, "values": scores, "main": (n - 1) // 500 * 500}
+    window = state["algorithm"]["window"] | {"told": n}
+    teacher.load_state_dict(
+        state | {"algorithm": state["algorithm"] | {"history": history, "window": window}}
+    )
+    return teacher
+
+
+def grown(name: str, variant: str, tasks: Array, scores: FloatArray) -> Any:
+    """Return a teacher that was told these outcomes."""
+    teacher = teachers.make(name, space(tasks.shape[1]), seed=0, variant=variant)
+    for part in np.array_split(np.arange(len(tasks)), max(len(tasks) // 250, 1)):
+        teacher.tell(told(tasks[part], scores[part]))
+    return teacher
+
+
+def cell(name: str, tasks: Array, scores: FloatArray, batch: int, size: Size) -> tuple[float, float]:
+    """Return microseconds for an episode, paper and fixed, after the given outcomes."""
+    n = len(tasks)
+    costs: dict[str, list[float]] = {"paper": [], "fixed": []}
+    ready = {
+        variant: filled(variant, tasks, scores) if name == "alp-gmm" else grown(name, variant, tasks, scores)
+        for variant in ("paper", "fixed")
+    }
+    for teacher in ready.values():
+        play(teacher, 256, batch, n)
+    for block in range(size.blocks):
+        for variant, length in (("paper", 500), ("fixed", size.fixed_block)):
+            costs[variant].append(play(ready[variant], length, batch, n + block * length))
+    return float(np.median(costs["paper"])), float(np.median(costs["fixed"]))
+
+
+def cost_table(size: Size, console: Console) -> float:
+    """Print the table of costs; return the smallest ratio of alp-gmm."""
+    table = Table("teacher", "dimensions", "outcomes", "batch", "paper us", "fixed us", "ratio", title="Cost")
+    ratios = []
+    for d in (2, 12):
+        tasks, scores, whole = long_run(d, size.sizes[-1])
+        console.print(
+            f"{d}-D: fixed alp-gmm ran {size.sizes[-1]} outcomes at {whole:.1f} us each, 64 at a time"
+        )
+        for name in ("alp-gmm", "covar-gmm", "riac"):
+            if name not in teachers.names():
+                continue
+            for n in size.sizes if name == "alp-gmm" else size.others:
+                for batch in (1, 64):
+                    paper, fixed = cell(name, tasks[:n], scores[:n], batch, size)
+                    ratios += [paper / fixed] if name == "alp-gmm" else []
+                    numbers = (f"{paper:.1f}", f"{fixed:.1f}", f"{paper / fixed:.1f}")
+                    table.add_row(name, str(d), str(n), str(batch), *numbers)
+    console.print(table)
+    return min(ratios)
+
+
+def log_density(mixture: dict[str, Array], rows: FloatArray) -> FloatArray:
+    """Return the log density of rows under a snapshot's mixture."""
+    parts = []
+    for w, mean, covariance in zip(mixture["weights"], mixture["means"], mixture["covariances"], strict=True):
+        root = np.linalg.cholesky(covariance)
+        z = np.linalg.solve(root, (rows - mean).T)
+        parts.append(np.log(w) - 0.5 * (z**2).sum(axis=0) - np.log(np.diag(root) * np.sqrt(2 * np.pi)).sum())
+    return np.asarray(logsumexp(parts, axis=0))
+
+
+def energy(a: Array, b: Array) -> float:
+    """Return the energy distance of two samples of equal size, without bias."""
+    n = len(a) / (len(a) - 1)
+    return float(2 * cdist(a, b).mean() - n * (cdist(a, a).mean() + cdist(b, b).mean()))
+
+
+def alike(d: int, size: Size) -> dict[str, list[float]]:
+    """Tell one stream to seeds of both variants; return what to compare, a list of windows by name.
+
+    The stream is what one more teacher of the paper variant asks for.
+    """
+    source = teachers.make("alp-gmm", space(d), seed=99, variant="paper")
+    group = {
+        v: [teachers.make("alp-gmm", space(d), seed=s, variant=v) for s in range(size.seeds)]
+        for v in ("paper", "fixed")
+    }
+    rng = np.random.default_rng(0)
+    found: dict[str, list[float]] = {}
+    shown: dict[str, list[dict[str, Array]]] = {}
+    for window in range(size.windows):
+        tasks = source.ask(250).tasks
+        scores = score(tasks, window * PERIOD // (2 * size.windows), rng)
+        outcomes, samples = told(tasks, scores), {}
+        source.tell(outcomes)
+        for v, members in group.items():
+            for teacher in members:
+                teacher.tell(outcomes)
+            if v in shown:
+                rows = np.column_stack([tasks, members[0].snapshot()["alp"]])
+                held_out = [log_density(mixture, rows).mean() for mixture in shown[v]]
+                found.setdefault(f"held-out log density, {v}", []).append(float(np.mean(held_out)))
+            shown[v] = [teacher.snapshot() for teacher in members]
+            samples[v] = [teacher.ask(500).tasks for teacher in members]
+            aic = []
+            for mixture in shown[v]:
+                k, rows = len(mixture["weights"]), np.column_stack([tasks, mixture["alp"]])
+                aic.append(2 * (k * (d + 2) * (d + 3) // 2 - 1) - 2 * log_density(mixture, rows).sum())
+            sizes = [len(mixture["weights"]) for mixture in shown[v]]
+            found.setdefault(f"components, {v}", []).append(float(np.mean(sizes)))
+            found.setdefault(f"AIC, {v}", []).append(float(np.mean(aic)))
+            found.setdefault(f"AIC, spread over seeds, {v}", []).append(float(np.std(aic, ddof=1)))
+        p, f = samples["paper"], samples["fixed"]
+        pairs = [(i, j) for i in range(size.seeds) for j in range(i)]
+        distance = {
+            "paper to paper": [energy(p[i], p[j]) for i, j in pairs],
+            "fixed to fixed": [energy(f[i], f[j]) for i, j in pairs],
+            "paper to fixed": [energy(a, b) for a in p for b in f],
+            "paper to uniform": [energy(a, rng.random(a.shape)) for a in p],
+        }
+        for name, values in distance.items():
+            found.setdefault(f"1000 x energy distance, {name}", []).append(1000 * float(np.mean(values)))
+    return found
+
+
+def alike_table(size: Size, console: Console) -> None:
+    """Print how alike the variants of alp-gmm are: means over windows, and their standard errors."""
+    table = Table("", "2-D", "12-D", title="Same stream, paper and fixed")
+    columns = [alike(d, size) for d in (2, 12)]
+    for name in sorted(columns[0]):
+        texts = []
+        for column in columns:
+            values = np.array(column[name])
+            texts.append(f"{values.mean():.2f} +- {values.std(ddof=1) / np.sqrt(len(values)):.2f}")
+        table.add_row(name, *texts)
+    console.print(table)
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="small sizes, under half a minute")
+    size = QUICK if parser.parse_args().quick else FULL
+    console, start = Console(width=110), time.perf_counter()
+    with threadpool_limits(1):
+        play(teachers.make("alp-gmm", space(2), seed=0), 1024, 64, 0)  # compiles what is not in the cache
+        alike_table(size, console)
+        least = cost_table(size, console)
+    console.print(f"Smallest ratio of alp-gmm: {least:.1f}. Took {time.perf_counter() - start:.0f} s.")
+
+
+if __name__ == "__main__":
+    main()
