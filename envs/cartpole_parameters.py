@@ -15,9 +15,9 @@ from teacherstudent import spaces
 from teacherstudent.envs.cartpole_physics import CARTPOLE_V1
 from teacherstudent.envs.cartpole_slots import CartPoleSlots
 from teacherstudent.family import RLFamily
-from teacherstudent.process_slots import SnapshotProcessSlots
 from teacherstudent.registry import FAMILIES
-from teacherstudent.task_slots import check_slots
+from teacherstudent.rl.process_slots import SnapshotProcessSlots
+from teacherstudent.rl.task_slots import check_slots
 from teacherstudent.types import Array, generator
 
 MAX_STEPS = 500

@@ -21,7 +21,7 @@ from teacherstudent.envs.cartpole_physics import (
     push,
     uniform,
 )
-from teacherstudent.task_slots import (
+from teacherstudent.rl.task_slots import (
     SlotSeeds,
     Step,
     check_live,

@@ -9,8 +9,8 @@ from gymnasium.utils import EzPickle
 from teacherstudent import spaces
 from teacherstudent.envs.walker_family import walker_family
 from teacherstudent.envs.walker_track import Polygon, WalkerTrack
-from teacherstudent.gymnasium_family import GymnasiumFamily
 from teacherstudent.registry import FAMILIES
+from teacherstudent.rl.gymnasium_family import GymnasiumFamily
 from teacherstudent.types import Array
 
 HEXAGON = np.array([(-0.5, 0.0), (-0.5, 0.25), (-0.25, 0.5), (0.25, 0.5), (0.5, 0.25), (0.5, 0.0)])

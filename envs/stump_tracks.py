@@ -8,8 +8,8 @@ from gymnasium.utils import EzPickle
 from teacherstudent import spaces
 from teacherstudent.envs.walker_family import walker_family
 from teacherstudent.envs.walker_track import Polygon, WalkerTrack, box
-from teacherstudent.gymnasium_family import GymnasiumFamily
 from teacherstudent.registry import FAMILIES
+from teacherstudent.rl.gymnasium_family import GymnasiumFamily
 from teacherstudent.types import Array
 
 MAX_SPACING, MIN_SPACING = 6.0, 0.01  # m

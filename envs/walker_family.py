@@ -10,7 +10,7 @@ import numpy as np
 from teacherstudent import spaces
 from teacherstudent.envs.walker_body import embodiment
 from teacherstudent.envs.walker_track import WalkerTrack
-from teacherstudent.gymnasium_family import EnvMaker, GymnasiumFamily
+from teacherstudent.rl.gymnasium_family import EnvMaker, GymnasiumFamily
 from teacherstudent.types import Array
 
 MAX_STEPS = 2000

@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Literal, Protocol
 import gymnasium as gym
 import numpy as np
 
-from teacherstudent.mixture import Criterion, Mixture
-from teacherstudent.mixture_tasks import Draws, Gaussian, Options, Window
-from teacherstudent.neighbors import BufferedTrees, NearestOlder
+from teacherstudent.fitting.mixture import Criterion, Mixture
+from teacherstudent.fitting.mixture_tasks import Draws, Gaussian, Options, Window
+from teacherstudent.fitting.neighbors import BufferedTrees, NearestOlder
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Box
 from teacherstudent.teacher import Teacher
@@ -50,7 +50,7 @@ class ALPGMM(Teacher[Box]):
     - distances and mixtures in the unit cube; ALP from the second outcome on; exact neighbours, and of tasks
       at equal distance the oldest counts;
     - all mixtures are fitted at once, with first centres drawn from the teacher's generator (deviations from
-      scikit-learn in `teacherstudent.mixture.fit_mixture`), and with no more components than different rows;
+      scikit-learn in `fitting.mixture.fit_mixture`), and with no more components than different rows;
     - aicc counts all parameters; a mean ALP below 0 by rounding counts as 0;
     - ``max_size`` is checked after a fit: up to a quarter or ``fit_rate`` tasks more are remembered;
     - tasks are drawn in blocks, from the Gaussian of the task alone.

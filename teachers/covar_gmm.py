@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Literal
 import gymnasium as gym
 import numpy as np
 
-from teacherstudent.mixture import Mixture
-from teacherstudent.mixture_tasks import Draws, Gaussian, Options, Window
+from teacherstudent.fitting.mixture import Mixture
+from teacherstudent.fitting.mixture_tasks import Draws, Gaussian, Options, Window
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Box
 from teacherstudent.teacher import Teacher
@@ -34,7 +34,7 @@ class CovarGMM(Teacher[Box]):
     ``fit_rate`` below the greatest number of components is refused at once, not at the first fit.
 
     ``variant="fixed"`` works in the unit cube, fits all mixtures at once (deviations from scikit-learn in
-    `teacherstudent.mixture.fit_mixture`), with no more components than different rows, and draws tasks in
+    `fitting.mixture.fit_mixture`), with no more components than different rows, and draws tasks in
     blocks.
 
     Deviations from the 2014 paper, in both variants and in the authors' code: the number of components is

@@ -8,7 +8,7 @@ import gymnasium as gym
 import numpy as np
 
 from teacherstudent import spaces
-from teacherstudent.regions import RegionTree, Rules
+from teacherstudent.fitting.regions import RegionTree, Rules
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Box
 from teacherstudent.teacher import Teacher

@@ -6,8 +6,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from teacherstudent.family import Family, RLFamily
-from teacherstudent.gymnasium_family import family_from_gymnasium
 from teacherstudent.gymnasium_ids import register_environments
+from teacherstudent.rl.gymnasium_family import family_from_gymnasium
 from teacherstudent.spaces import Levels, Parameters
 from teacherstudent.student import Student
 from teacherstudent.teacher import Teacher

@@ -119,7 +119,7 @@ def _run(given: argparse.Namespace, console: Console) -> int:
 
 def _resume(given: argparse.Namespace, console: Console) -> int:
     from teacherstudent.experiment import Experiment
-    from teacherstudent.runs import find_runs
+    from teacherstudent.recording.runs import find_runs
     from teacherstudent.study import run_watched
 
     runs = find_runs(given.folders)

@@ -15,8 +15,8 @@ from teacherstudent.family import Family
 from teacherstudent.ledger import Ledger
 from teacherstudent.loop import Plan, run
 from teacherstudent.progress import Progress
+from teacherstudent.recording.runs import Run
 from teacherstudent.registry import FAMILIES, STUDENTS, TEACHERS, Registry
-from teacherstudent.runs import Run
 from teacherstudent.student import Student
 from teacherstudent.teacher import Teacher
 from teacherstudent.types import seed_sequence

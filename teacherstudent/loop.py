@@ -17,7 +17,7 @@ from teacherstudent.checkpoint import Checkpoints
 from teacherstudent.family import Family
 from teacherstudent.ledger import Ledger
 from teacherstudent.progress import Progress
-from teacherstudent.recorder import START, Recorder
+from teacherstudent.recording.recorder import START, Recorder
 from teacherstudent.student import Student
 from teacherstudent.teacher import Teacher
 from teacherstudent.types import Assignment, Outcomes, State, check_names
@@ -124,8 +124,10 @@ def run(
         The ledger of what was spent.
 
     Raises:
-        TypeError, ValueError: as `check_fit`; if the folder holds a run and ``resume`` is False; if a
-            checkpoint is damaged or of another run; if the student returns what the teacher cannot accept.
+        TypeError, ValueError: as `check_fit`; if a checkpoint is damaged or of another run; if the student
+            returns what the teacher cannot accept.
+        FileExistsError: if the folder holds a run and ``resume`` is False.
+        RuntimeError: if another process is writing the folder, or the student spends nothing.
         WriteError: if a file cannot be written. Whatever is raised on the way, the traceback is in
             ``status.json`` and the folder resumes from its last checkpoint.
     """

@@ -17,7 +17,7 @@ from typing import Any
 
 from teacherstudent.experiment import Experiment
 from teacherstudent.files import atomic_write
-from teacherstudent.runs import Run
+from teacherstudent.recording.runs import Run
 
 CRASH = "crash.txt"
 """The traceback of a run that died before, or outside of, its recorder."""

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from teacherstudent import plain
 from teacherstudent.plain import short
-from teacherstudent.status import STATUS
+from teacherstudent.recording.status import STATUS
 
 INTERVAL = 0.2
 """Seconds between two looks at what is shown."""

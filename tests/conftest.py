@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from teacherstudent import spaces
-from teacherstudent.machine import provenance
-from teacherstudent.recorder import Recorder
+from teacherstudent.recording.machine import provenance
+from teacherstudent.recording.recorder import Recorder
 from teacherstudent.types import Outcomes
 
 SPACE = spaces.Parameters(height=(0, 3), spacing=(0, 6))
@@ -89,7 +89,7 @@ def write_synthetic(
 def _write_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """Return a function that writes a synthetic run below the test's folder, quickly."""
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-    monkeypatch.setattr("teacherstudent.recorder.provenance", functools.cache(provenance))
+    monkeypatch.setattr("teacherstudent.recording.recorder.provenance", functools.cache(provenance))
 
     def write(name: str, **arguments: Any) -> Path:
         return write_synthetic(tmp_path / name, **arguments)

@@ -1,8 +1,8 @@
 import pytest
 
 from teacherstudent.cli import main
+from teacherstudent.recording.runs import Run
 from teacherstudent.registry import FAMILIES, STUDENTS, TEACHERS
-from teacherstudent.runs import Run
 
 RUN = ["run", "--family", "toy-grid", "--student", "competence", "--student-options", "batch=10"]
 

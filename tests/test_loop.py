@@ -13,7 +13,7 @@ from teacherstudent.checkpoint import CheckpointError, Checkpoints
 from teacherstudent.experiment import Experiment
 from teacherstudent.files import WriteError
 from teacherstudent.loop import Plan, check_fit, run
-from teacherstudent.runs import Run
+from teacherstudent.recording.runs import Run
 from teacherstudent.spaces import Parameters
 from teacherstudent.students.competence import CompetenceStudent
 from teacherstudent.teachers.random import UniformTeacher

@@ -9,7 +9,7 @@ import pytest
 from teacherstudent.experiment import Experiment
 from teacherstudent.loop import Plan
 from teacherstudent.parallel import run_all
-from teacherstudent.runs import Run
+from teacherstudent.recording.runs import Run
 
 BREAKING = '''
 import os

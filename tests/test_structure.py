@@ -24,7 +24,7 @@ FIRST = {
     "registry": {"types", "spaces", "teacher", "student", "family"},
 }
 """The project's modules that the first layers may import, even indirectly."""
-LATER = ("loop", "recorder", "compare", "experiment", "cli", "__main__", "testing")
+LATER = ("loop", "recording", "comparing", "experiment", "cli", "__main__", "testing")
 """Modules that teachers, families and students may not import, even indirectly."""
 
 
@@ -159,5 +159,5 @@ def test_no_module_leaves_work_undone():
 
 def test_pickle_passes_between_processes_only():
     for module, path in MODULES.items():
-        if not module.startswith(named("process_")):  # pipes between a run and its own workers
+        if not module.startswith(named("rl.process_")):  # pipes between a run and its own workers
             assert not {"pickle", "cPickle", "dill", "joblib"} & imports(path), module

@@ -1,1 +1,1 @@
-"""Parts of which reinforcement-learning students and adapters are made."""
+"""Parts of which reinforcement-learning families, students and adapters are made."""

@@ -22,9 +22,9 @@ def check_student(factory: Factory, family: Family, *, rounds: int = 4, exact: b
     """Check a student against the contract of `teacherstudent.student.Student`.
 
     Checked: outcomes carry issued ids at most once, tasks as they were assigned, every promised signal,
-    finite scores, and costs that add up to no more than `spent` says; training is reproducible by the seed and leaves the
-    global generators alone; evaluation is in order, repeatable, trains nothing and disturbs nothing; a saved
-    student continues as if it had not stopped.
+    finite scores, and costs that add up to no more than `spent` says; training is reproducible by the seed
+    and leaves the global generator alone; evaluation is in order, repeatable, trains nothing and disturbs
+    nothing; a saved student continues as if it had not stopped.
 
     Args:
         factory: makes the student; called several times.

@@ -5,7 +5,7 @@ from gymnasium import Env
 from gymnasium.spaces import Box, Discrete
 
 from teacherstudent import envs
-from teacherstudent.gymnasium_family import family_from_gymnasium
+from teacherstudent.rl.gymnasium_family import family_from_gymnasium
 from teacherstudent.spaces import Parameters
 from teacherstudent.students.sb3 import SB3Student
 from teacherstudent.testing.students import check_student

@@ -12,9 +12,9 @@ from gymnasium.spaces import Box
 
 from teacherstudent import plain, students, teachers
 from teacherstudent.experiment import Experiment
-from teacherstudent.gymnasium_family import family_from_gymnasium
 from teacherstudent.loop import Plan, run
-from teacherstudent.runs import Run
+from teacherstudent.recording.runs import Run
+from teacherstudent.rl.gymnasium_family import family_from_gymnasium
 from teacherstudent.spaces import Parameters
 
 PLAN = Plan(budget=3000, test_every=1500, checkpoint_every=500)

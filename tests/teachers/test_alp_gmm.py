@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.mixture import GaussianMixture
 
-from teacherstudent.mixture import Mixture
+from teacherstudent.fitting.mixture import Mixture
 from teacherstudent.spaces import Box, Parameters
 from teacherstudent.teachers.alp_gmm import ALPGMM
 from teacherstudent.testing.sessions import difference

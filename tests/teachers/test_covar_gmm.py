@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.mixture import GaussianMixture
 
-from teacherstudent.mixture import Mixture
+from teacherstudent.fitting.mixture import Mixture
 from teacherstudent.spaces import Parameters
 from teacherstudent.teachers.covar_gmm import CovarGMM
 from teacherstudent.testing.sessions import difference

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from teacherstudent.regions import _cut_progress, _progress
+from teacherstudent.fitting.regions import _cut_progress, _progress
 from teacherstudent.spaces import Parameters
 from teacherstudent.teachers.riac import RIAC
 from teacherstudent.testing.sessions import difference

@@ -11,8 +11,8 @@ import pytest
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, Tuple
 
 from teacherstudent import spaces
-from teacherstudent.gymnasium_family import family_from_gymnasium
-from teacherstudent.task_slots import TaskError
+from teacherstudent.rl.gymnasium_family import family_from_gymnasium
+from teacherstudent.rl.task_slots import TaskError
 from teacherstudent.testing.families import check_family
 
 SPACE = spaces.Parameters(slope=(-1, 1), goal=(1, 9))

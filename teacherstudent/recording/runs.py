@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from teacherstudent import plain
-from teacherstudent.lock import FolderLock
-from teacherstudent.logs import TEACHER_FILE, read_episodes, read_lines, read_tests
-from teacherstudent.recorder import FORMAT, MANIFEST, check_manifest
-from teacherstudent.status import STATUS
-from teacherstudent.tables import Table, tasks_of
+from teacherstudent.recording.lock import FolderLock
+from teacherstudent.recording.logs import TEACHER_FILE, read_episodes, read_lines, read_tests
+from teacherstudent.recording.recorder import FORMAT, MANIFEST, check_manifest
+from teacherstudent.recording.status import STATUS
+from teacherstudent.recording.tables import Table, tasks_of
 from teacherstudent.types import Array, FloatArray
 
 

@@ -15,10 +15,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse, Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from teacherstudent.drawing import COLOURS, colour_bar, cost_axis, new_figure, slug, tidy
-from teacherstudent.groups import Group, Setting
+from teacherstudent.comparing.drawing import COLOURS, colour_bar, cost_axis, new_figure, slug, tidy
+from teacherstudent.comparing.groups import Group, Setting
 from teacherstudent.plain import short
-from teacherstudent.runs import Run
+from teacherstudent.recording.runs import Run
 from teacherstudent.types import Array, FloatArray
 
 WINDOWS = 5

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from teacherstudent import stats
+from teacherstudent.comparing import stats
 
 FIVE = np.array([10.0, 20.0, 30.0, 40.0, 90.0])
 

@@ -9,10 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from teacherstudent import stats
-from teacherstudent.groups import Group, Labels, Setting, drop_repeated, group_by, label_runs, make_setting
-from teacherstudent.runs import Run, find_runs
-from teacherstudent.stats import Estimate
+from teacherstudent.comparing import stats
+from teacherstudent.comparing.groups import (
+    Group,
+    Labels,
+    Setting,
+    drop_repeated,
+    group_by,
+    label_runs,
+    make_setting,
+)
+from teacherstudent.comparing.stats import Estimate
+from teacherstudent.recording.runs import Run, find_runs
 
 BASELINE = "random"
 POOLED = "all"
@@ -111,7 +119,7 @@ def compare(
     comparison = analyse(find_runs(paths), baseline=baseline, include_stopped=include_stopped)
     if out is None:
         return comparison
-    from teacherstudent import figures, report
+    from teacherstudent.comparing import figures, report
 
     drawn = figures.draw_all(comparison, Path(out), formats=formats, dims=dims)
     comparison = replace(comparison, figures=tuple(drawn))

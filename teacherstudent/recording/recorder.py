@@ -12,11 +12,11 @@ import numpy as np
 
 from teacherstudent import plain
 from teacherstudent.files import WriteError
-from teacherstudent.lock import FolderLock
-from teacherstudent.logs import TEACHER_FILE, EpisodeLog, EventLog, LineLog, TestLog
-from teacherstudent.machine import provenance
-from teacherstudent.status import STATUS, Status
-from teacherstudent.tables import task_columns
+from teacherstudent.recording.lock import FolderLock
+from teacherstudent.recording.logs import TEACHER_FILE, EpisodeLog, EventLog, LineLog, TestLog
+from teacherstudent.recording.machine import provenance
+from teacherstudent.recording.status import STATUS, Status
+from teacherstudent.recording.tables import task_columns
 from teacherstudent.types import BoolArray, Outcomes, State
 
 FORMAT = 1
@@ -52,8 +52,8 @@ class Recorder:
 
     Files: ``manifest.json`` (what was run, with which versions, where), ``status.json`` (how far it is),
     ``episodes/part-*.parquet``, ``tests.parquet``, ``teacher.jsonl``, TensorBoard events in ``tensorboard/``.
-    Every file but the last two is replaced as a whole, those are appended to; see `teacherstudent.logs`.
-    `teacherstudent.runs.Run` reads the folder, at any time.
+    Every file but the last two is replaced as a whole, those are appended to; see `recording.logs`.
+    `recording.runs.Run` reads the folder, at any time.
 
     Args:
         folder: where to write; made if it does not exist.

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from teacherstudent.runs import Curve, Run
+from teacherstudent.recording.runs import Curve, Run
 from teacherstudent.types import FloatArray
 
 POINTS = 101

@@ -1,4 +1,4 @@
-"""The k-d tree under `teacherstudent.neighbors.NearestOlder`: arrays, and the loops over them.
+"""The k-d tree under `teacherstudent.fitting.neighbors.NearestOlder`: arrays, and the loops over them.
 
 The tree's leaves hold up to 128 points and split in two when full, so adding a point costs a walk down the
 tree. A batch of questions walks the tree together: a leaf is read once for all questions that need it. Leaves

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from teacherstudent import report, stats
-from teacherstudent.compare import analyse, compare
-from teacherstudent.runs import find_runs
+from teacherstudent.comparing import report, stats
+from teacherstudent.comparing.compare import analyse, compare
+from teacherstudent.recording.runs import find_runs
 
 
 def teacher(name, **options):
@@ -256,7 +256,7 @@ def test_odd_labels_reach_the_table_unharmed(write_run, tmp_path):
 
 
 def test_running_runs_can_be_looked_at(synthetic, tmp_path):
-    from teacherstudent.recorder import Recorder
+    from teacherstudent.recording.recorder import Recorder
 
     recorder = Recorder(tmp_path / "r", manifest=synthetic.manifest(), tensorboard=False)
     recorder.tests(synthetic.tests(10.0), spent=0.0, ledger={})

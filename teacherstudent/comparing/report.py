@@ -15,9 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from teacherstudent import plain
-from teacherstudent.compare import POOLED, Comparison, Row, compare
-from teacherstudent.groups import Setting
-from teacherstudent.stats import TRUSTED, Estimate
+from teacherstudent.comparing.compare import POOLED, Comparison, Row, compare
+from teacherstudent.comparing.groups import Setting
+from teacherstudent.comparing.stats import TRUSTED, Estimate
 
 WIDTH = 110
 """Columns of the text file."""

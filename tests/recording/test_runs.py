@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from teacherstudent.runs import Run, find_runs
+from teacherstudent.recording.runs import Run, find_runs
 
 
 def test_a_run_says_what_it_was(write_run):

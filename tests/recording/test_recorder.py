@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Discrete
 
-from teacherstudent import logs, plain, spaces
+from teacherstudent import plain, spaces
 from teacherstudent.files import WriteError
-from teacherstudent.recorder import START, Recorder
-from teacherstudent.runs import Run
+from teacherstudent.recording import logs
+from teacherstudent.recording.recorder import START, Recorder
+from teacherstudent.recording.runs import Run
 from teacherstudent.types import Outcomes
 
 
@@ -393,8 +394,9 @@ WRITER = textwrap.dedent(
     import json, sys, time
     from pathlib import Path
     import numpy as np
-    from teacherstudent import logs, plain
-    from teacherstudent.recorder import START, Recorder
+    from teacherstudent.recording import logs
+    from teacherstudent import plain
+    from teacherstudent.recording.recorder import START, Recorder
     from teacherstudent.types import Outcomes
 
     folder, manifest, last = Path(sys.argv[1]), json.loads(sys.argv[2]), int(sys.argv[3])
@@ -464,7 +466,7 @@ LIMITED = textwrap.dedent(
     from pathlib import Path
     import numpy as np
     from teacherstudent.files import WriteError
-    from teacherstudent.recorder import Recorder
+    from teacherstudent.recording.recorder import Recorder
 
     recorder = Recorder(Path(sys.argv[1]), manifest=json.loads(sys.argv[2]))
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))

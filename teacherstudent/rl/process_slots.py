@@ -14,8 +14,8 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import CloudpickleWrapper, batch_space, concatenate, create_empty_array, iterate
 
-from teacherstudent.process_worker import DONE, STEP, Blocks, Job, MakeGroup, work
-from teacherstudent.task_slots import (
+from teacherstudent.rl.process_worker import DONE, STEP, Blocks, Job, MakeGroup, work
+from teacherstudent.rl.task_slots import (
     SlotSeeds,
     Step,
     TaskError,

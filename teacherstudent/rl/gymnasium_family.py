@@ -16,10 +16,10 @@ from gymnasium.vector import VectorEnv
 from gymnasium.wrappers import TimeLimit
 
 from teacherstudent import spaces
-from teacherstudent.env_probe import probe
 from teacherstudent.family import RLFamily
-from teacherstudent.process_slots import ProcessSlots
-from teacherstudent.task_slots import TaskSlots, check_slots
+from teacherstudent.rl.env_probe import probe
+from teacherstudent.rl.process_slots import ProcessSlots
+from teacherstudent.rl.task_slots import TaskSlots, check_slots
 from teacherstudent.types import Array, generator
 
 Env = gym.Env[Any, Any]

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from teacherstudent import spaces
-from teacherstudent.mixture import Criterion, Mixture, fit_mixture, fit_reference
+from teacherstudent.fitting.mixture import Criterion, Mixture, fit_mixture, fit_reference
 from teacherstudent.spaces import Box
 from teacherstudent.types import Array, FloatArray, Seed, State, check_names
 

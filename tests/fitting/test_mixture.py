@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from sklearn.mixture import GaussianMixture
 
-from teacherstudent import expectation
-from teacherstudent.expectation import assign, first_centres, maximise
-from teacherstudent.mixture import Mixture, fit_mixture, fit_reference, parameters, penalty
+from teacherstudent.fitting import expectation
+from teacherstudent.fitting.expectation import assign, first_centres, maximise
+from teacherstudent.fitting.mixture import Mixture, fit_mixture, fit_reference, parameters, penalty
 
 COUNTS = range(2, 11)
 

@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from teacherstudent import neighbor_tree
-from teacherstudent.neighbors import BufferedTrees, NearestOlder
+from teacherstudent.fitting import neighbor_tree
+from teacherstudent.fitting.neighbors import BufferedTrees, NearestOlder
 
 
 def plain(points):

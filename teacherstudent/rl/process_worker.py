@@ -15,7 +15,7 @@ import numpy.typing as npt
 from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import create_empty_array
 
-from teacherstudent.task_slots import TaskError
+from teacherstudent.rl.task_slots import TaskError
 from teacherstudent.types import Array
 
 STEP = b"step"

@@ -8,10 +8,11 @@ import pytest
 from gymnasium.spaces import Discrete
 from matplotlib.patches import Ellipse
 
-from teacherstudent import figures, maps, spaces
-from teacherstudent.compare import analyse, compare
-from teacherstudent.drawing import styles
-from teacherstudent.runs import find_runs
+from teacherstudent import spaces
+from teacherstudent.comparing import figures, maps
+from teacherstudent.comparing.compare import analyse, compare
+from teacherstudent.comparing.drawing import styles
+from teacherstudent.recording.runs import find_runs
 
 MIXTURE = {
     "weights": np.array([0.75, 0.25]),
@@ -177,7 +178,7 @@ def test_the_map_of_tests_has_means_over_seeds_and_rims(write_run, tmp_path):
 
 
 def test_different_numbers_of_test_tasks_are_an_error(write_run, tmp_path, synthetic):
-    from teacherstudent.recorder import Recorder
+    from teacherstudent.recording.recorder import Recorder
 
     write_run("r/0", seed=0)
     recorder = Recorder(tmp_path / "r" / "1", manifest=synthetic.manifest(seed=1), tensorboard=False)
@@ -210,5 +211,5 @@ def test_colours_are_steady_and_the_baseline_is_grey(write_run, tmp_path):
 
 
 def test_nothing_global_is_touched():
-    code = "import sys, teacherstudent.figures; sys.exit('matplotlib.pyplot' in sys.modules)"
+    code = "import sys, teacherstudent.comparing.figures; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

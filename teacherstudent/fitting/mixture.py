@@ -1,6 +1,6 @@
 """Gaussian mixtures for teachers: the number of components chosen by an information criterion.
 
-`fit_mixture` fits mixtures of all sizes at once (`teacherstudent.expectation`); `fit_reference` does what the
+`fit_mixture` fits mixtures of all sizes at once (`fitting.expectation`); `fit_reference` does what the
 papers' code does, with scikit-learn, one mixture after the other.
 """
 
@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias, cast
 import numpy as np
 from threadpoolctl import ThreadpoolController, threadpool_limits  # type: ignore[import-untyped]
 
-from teacherstudent.expectation import Mixture, assign, first_centres, maximise
+from teacherstudent.fitting.expectation import Mixture, assign, first_centres, maximise
 from teacherstudent.types import FloatArray
 
 Criterion: TypeAlias = Literal["aic", "bic", "aicc"]

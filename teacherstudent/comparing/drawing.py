@@ -13,9 +13,9 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from teacherstudent.groups import Group, Setting
+from teacherstudent.comparing.groups import Group, Setting
+from teacherstudent.comparing.stats import TRUSTED
 from teacherstudent.plain import naming, short
-from teacherstudent.stats import TRUSTED
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C564B", "#332288")
 """Told apart by the colour-blind (after Okabe and Ito)."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from teacherstudent import plain
-from teacherstudent.tables import Table
+from teacherstudent.recording.tables import Table
 from teacherstudent.types import State
 
 STATUS = "status.json"

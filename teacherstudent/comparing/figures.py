@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 
-from teacherstudent import maps, stats
-from teacherstudent.compare import Comparison
-from teacherstudent.drawing import (
+from teacherstudent.comparing import maps, stats
+from teacherstudent.comparing.compare import Comparison
+from teacherstudent.comparing.drawing import (
     Style,
     band_note,
     cost_axis,
@@ -22,8 +22,8 @@ from teacherstudent.drawing import (
     styles,
     tidy,
 )
-from teacherstudent.groups import Group, Setting
-from teacherstudent.runs import Run
+from teacherstudent.comparing.groups import Group, Setting
+from teacherstudent.recording.runs import Run
 from teacherstudent.types import FloatArray
 
 PANELS = 9

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
-from teacherstudent.neighbor_tree import NONE, allocate, insert, search, search_batch
+from teacherstudent.fitting.neighbor_tree import NONE, allocate, insert, search, search_batch
 from teacherstudent.types import FloatArray, IntArray, State
 
 _CHUNK = 256  # questions that walk the tree together

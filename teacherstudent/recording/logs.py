@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from teacherstudent import plain
-from teacherstudent.status import Means
-from teacherstudent.tables import ColumnBuffer, Table, concatenate, count_rows, encode, read_table
+from teacherstudent.recording.status import Means
+from teacherstudent.recording.tables import ColumnBuffer, Table, concatenate, count_rows, encode, read_table
 from teacherstudent.types import State
 
 EPISODES = "episodes"

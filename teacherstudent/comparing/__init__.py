@@ -1,0 +1,1 @@
+"""Comparing runs: what may be compared, statistics over seeds, tables, figures."""

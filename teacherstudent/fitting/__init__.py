@@ -1,0 +1,1 @@
+"""The numerical parts of teachers: mixtures, nearest neighbours, trees of regions."""

@@ -1,0 +1,1 @@
+"""Writing a run folder and reading it back."""
