@@ -10,7 +10,6 @@ import pytest
 
 from teacherstudent import envs, plain, students, teachers
 from teacherstudent.checkpoint import CheckpointError, Checkpoints
-from teacherstudent.experiment import Experiment
 from teacherstudent.files import WriteError
 from teacherstudent.loop import Plan, check_fit, run
 from teacherstudent.recording.runs import Run
@@ -281,34 +280,3 @@ def test_a_student_that_never_spends_anything_is_stopped(tmp_path):
     family, teacher, _ = make()
     with pytest.raises(RuntimeError, match="Lazy: spent nothing in 1000 rounds"):
         run(family, teacher, Lazy(family, seed=0, batch=1), tmp_path, PLAN)
-
-
-def test_an_experiment_is_rebuilt_from_its_manifest(tmp_path):
-    experiment = Experiment(
-        teacher="riac",
-        family="toy-grid",
-        student="competence",
-        seed=3,
-        plan=PLAN,
-        teacher_options={"region_size": 40},
-        student_options={"batch": 5},
-        label="small regions",
-    )
-    folder = experiment.folder(tmp_path)
-    assert folder == tmp_path / "toy-grid" / "small regions" / "seed-3"
-    experiment.run(folder, stop=StopAfter(9))
-    again = Experiment.from_folder(folder)
-    assert again == experiment
-    assert again.run(folder, resume=True).spent == 400
-
-
-def test_unknown_options_and_names_are_named():
-    plan = Plan(budget=10)
-    with pytest.raises(
-        TypeError, match=r"teacher 'riac': unknown option 'size'; expected one of .*region_size"
-    ):
-        Experiment(teacher="riac", family="toy-grid", plan=plan, teacher_options={"size": 3}).check()
-    with pytest.raises(ValueError, match="did you mean 'toy-grid'"):
-        Experiment(teacher="riac", family="toy-gird", plan=plan).check()
-    with pytest.raises(TypeError, match=r"student 'sb3': unknown option 'env'; expected one of .*n_envs"):
-        Experiment(teacher="riac", family="toy-grid", plan=plan, student_options={"env": 3}).check()

@@ -1,0 +1,45 @@
+import pytest
+
+from teacherstudent.ledger import Ledger
+
+
+def test_what_counts_against_the_budget():
+    ledger = Ledger()
+    ledger.absorb({"train": 100, "measure": 20, "mutate": 3, "antagonist": 4, "updates": 7})
+    ledger.costs["evaluate"] += 1000
+    assert ledger.spent == 127
+    ledger.absorb({"train": 150})  # counters are totals, not steps
+    assert ledger.spent == 177
+    assert ledger.updates == 7
+
+
+def test_a_student_cannot_book_evaluation_or_unknown_costs():
+    for name in ("evaluate", "coffee"):
+        with pytest.raises(ValueError, match=f"got '{name}'"):
+            Ledger().absorb({name: 1.0})
+
+
+def test_seconds_add_up_also_when_the_block_raises(monkeypatch):
+    clock = iter([0.0, 2.0, 10.0, 13.0])
+    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
+    ledger = Ledger()
+    with ledger.timed("teacher"):
+        pass
+    with pytest.raises(KeyError), ledger.timed("teacher"):
+        raise KeyError
+    assert ledger.seconds["teacher"] == 5.0
+
+
+def test_framework_seconds_leave_out_student_and_evaluation():
+    ledger = Ledger()
+    ledger.seconds.update(total=10.0, student=6.0, environment=4.0, evaluate=3.0)
+    assert ledger.framework_seconds() == 1.0
+
+
+def test_state_round_trip():
+    ledger, other = Ledger(), Ledger()
+    ledger.absorb({"train": 5, "environment_seconds": 2.5})
+    ledger.episodes, ledger.dropped = 3, 1
+    other.load_state_dict(ledger.state_dict())
+    assert other.as_dict() == ledger.as_dict()
+    assert other.as_dict()["seconds/environment"] == 2.5
