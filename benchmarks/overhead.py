@@ -4,8 +4,8 @@
 
 Counted as framework: the teacher (ask and tell), recording, checkpoints, the loop, and, inside the student,
 all that stands between stable-baselines3 and the environment: slots, queue, episode rows, value signals.
-Evaluation on the test set is left out of both sides. Every run writes 20 checkpoints and 100 records, whatever
-its budget, so the share of these two falls with longer runs.
+Evaluation on the test set is left out of both sides. Every run writes 20 checkpoints and 100 records,
+whatever its budget, so the share of these two falls with longer runs.
 """
 
 from __future__ import annotations
