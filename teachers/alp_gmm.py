@@ -56,7 +56,8 @@ class ALPGMM(Teacher[Box]):
     - tasks are drawn in blocks, from the Gaussian of the task alone.
 
     In both variants the work happens at the fits, and a batch told at once gives the state of its rows told
-    one by one. Every outcome counts, asked for or not.
+    one by one. Every outcome counts, asked for or not. A long record need not be told: its points (raw
+    units for paper, unit cube for fixed) and scores may go into a state, as in benchmarks/teachers.py.
 
     Args:
         space: a box.

@@ -7,17 +7,15 @@ their M step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import NamedTuple, cast
 
-import numba
 import numpy as np
 
+from teacherstudent.fitting.compiled import compiled
 from teacherstudent.types import Array, FloatArray, IntArray, State, check_names
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 TOLERANCE, MAX_ITERATIONS, REGULARISATION = 1e-3, 100, 1e-6
 """EM's defaults in scikit-learn: smallest gain in the mean log likelihood, iterations, variance added."""
@@ -123,20 +121,21 @@ def assign(points: FloatArray, centres: FloatArray, counts: Sequence[int]) -> Fl
     """
     n, d = points.shape
     used = np.arange(max(counts)) < np.array(counts)[:, None]
-    augmented = np.concatenate([np.ones((n, 1)), points], axis=1)
+    augmented = np.ones((n, d + 1), np.float32)  # half the bytes of float64, and as good a start
+    augmented[:, 1:] = points
     columns = np.ascontiguousarray(augmented.T)
-    place = np.repeat(centres[None, : max(counts)], len(counts), axis=0)
-    score = np.empty((*used.shape, d + 1))
+    place = np.repeat(centres[None, : max(counts)].astype(np.float32), len(counts), axis=0)
+    score = np.empty((*used.shape, d + 1), np.float32)
     for iteration in range(LLOYD + 1):
-        score[..., 0] = np.where(used, -0.5 * np.einsum("kcd,kcd->kc", place, place), -1e300)
+        score[..., 0] = np.where(used, -0.5 * np.einsum("kcd,kcd->kc", place, place), np.float32(-1e30))
         score[..., 1:] = place
         near = (score.reshape(-1, d + 1) @ columns).reshape(*used.shape, n)
-        mine = (near >= near.max(axis=1)[:, None]).astype(np.float64)
+        mine = (near >= near.max(axis=1)[:, None]).astype(np.float32)
         if iteration < LLOYD:
             sums = (mine.reshape(-1, n) @ augmented).reshape(*used.shape, d + 1)
             np.divide(sums[..., 1:], sums[..., :1], out=place, where=sums[..., :1] > 0)
-    mine /= mine.sum(axis=1)[:, None]
-    return cast("FloatArray", mine[used])
+    shares: FloatArray = mine[used].astype(np.float64) / np.repeat(mine.sum(axis=1), counts, axis=0)
+    return shares
 
 
 class _Features(NamedTuple):
@@ -155,11 +154,7 @@ def _features(d: int) -> _Features:
     return _Features(first, second, place)
 
 
-def _jit(function: F) -> F:
-    return cast("F", numba.njit(cache=True)(function))
-
-
-@_jit
+@compiled
 def _eliminate(matrix: FloatArray, place: IntArray, k: int, row: FloatArray) -> None:
     """Subtract entry (i, k) entry (k, j) / pivot from the entries without k; ``row`` gets the quotients."""
     size, c = row.shape
@@ -179,7 +174,7 @@ def _eliminate(matrix: FloatArray, place: IntArray, k: int, row: FloatArray) -> 
                     matrix[entry, x] -= row[i, x] * matrix[other, x]
 
 
-@_jit
+@compiled
 def _sweep(matrix: FloatArray, place: IntArray, log_determinant: FloatArray) -> None:
     """Turn symmetric positive definite matrices into minus their inverses, by sweeping every pivot.
 
@@ -201,7 +196,7 @@ def _sweep(matrix: FloatArray, place: IntArray, log_determinant: FloatArray) -> 
                 matrix[place[i, k], x] = row[i, x]
 
 
-@_jit
+@compiled
 def _solve(
     sums: FloatArray, n: int, regularisation: float, first: IntArray, second: IntArray, place: IntArray
 ) -> tuple[FloatArray, FloatArray]:

@@ -1,6 +1,6 @@
 """The k-d tree under `teacherstudent.fitting.neighbors.NearestOlder`: arrays, and the loops over them.
 
-The tree's leaves hold up to 128 points and split in two when full, so adding a point costs a walk down the
+The tree's leaves hold up to 256 points and split in two when full, so adding a point costs a walk down the
 tree. A batch of questions walks the tree together: a leaf is read once for all questions that need it. Leaves
 are scanned in float32 with a margin that covers every rounding error, and whatever passes is compared in
 float64. The loops are compiled by numba on first use and cached on disk.
@@ -8,29 +8,17 @@ float64. The loops are compiled by numba on first use and cached on disk.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 
+from teacherstudent.fitting.compiled import compiled, compiled_any_order
 from teacherstudent.types import Array, FloatArray, IntArray
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-_LEAF = 128  # points in a leaf at most
+_LEAF = 256  # points in a leaf at most
 _UNIT = 2.0**-24  # half the distance from 1 to the next float32
 NONE = np.int64(2**62)  # larger than every row number
 _f4 = np.float32
-
-
-def _jit(function: F) -> F:
-    return cast("F", numba.njit(cache=True)(function))
-
-
-def _fast(function: F) -> F:
-    """Compile with sums in any order: for float32 filters, whose margin covers it."""
-    return cast("F", numba.njit(cache=True, fastmath={"contract", "reassoc", "nsz"})(function))
 
 
 class Tree(NamedTuple):
@@ -46,7 +34,7 @@ class Tree(NamedTuple):
     filled: IntArray  # (leaves,) points inside
 
 
-@_jit
+@compiled
 def _limit(square: float, d: int, scale: float) -> Any:
     """Return a float32 that no float32 estimate of a squared distance up to ``square`` exceeds.
 
@@ -58,7 +46,7 @@ def _limit(square: float, d: int, scale: float) -> Any:
     return _f4(square + slack + 16 * d * (scale * _UNIT) ** 2)
 
 
-@_fast
+@compiled_any_order
 def _bound(points: Array, r: int, box: Array, v: int) -> Any:
     """Return the squared distance from point ``r`` to the box of node ``v``, in float32."""
     total = _f4(0)
@@ -68,7 +56,7 @@ def _bound(points: Array, r: int, box: Array, v: int) -> Any:
     return total
 
 
-@_fast
+@compiled_any_order
 def _scan(points: Array, r: int, leaves: Array, leaf: int, squares: Array, limit: Any) -> Any:
     """Write the squared distances from point ``r`` to a leaf's points; return whether any is in the limit."""
     d = points.shape[1]
@@ -94,7 +82,7 @@ def _scan(points: Array, r: int, leaves: Array, leaf: int, squares: Array, limit
     return hit
 
 
-@_jit
+@compiled
 def _square(store: FloatArray, o: int, points: FloatArray, r: int) -> float:
     """Return the squared distance in float64, summed in the order of the coordinates."""
     total = 0.0
@@ -104,7 +92,7 @@ def _square(store: FloatArray, o: int, points: FloatArray, r: int) -> float:
     return total
 
 
-@_jit
+@compiled
 def _verify(
     store: FloatArray, tree: Tree, leaf: int, squares: Array, points: FloatArray, r: int, best: FloatArray,
     where: IntArray, limits: Array, scale: float,
@@ -118,7 +106,7 @@ def _verify(
                 best[r], where[r], limits[r] = s, o, _limit(s, points.shape[1], scale)
 
 
-@_jit
+@compiled
 def _open(
     bounds: Array, queue: IntArray, start: int, stop: int, first: int, best: FloatArray, where: IntArray,
     limits: Array,
@@ -133,7 +121,7 @@ def _open(
     return k
 
 
-@_jit
+@compiled
 def _hand_down(
     nearer: Array, limits: Array, queue: IntArray, bounds: Array, start: int, stop: int, k: int
 ) -> int:  # fmt: skip
@@ -144,7 +132,7 @@ def _hand_down(
     return k
 
 
-@_jit
+@compiled
 def _home(tree: Tree, points: FloatArray, r: int) -> int:
     """Return the leaf whose cell contains point ``r``."""
     v = 0
@@ -154,7 +142,7 @@ def _home(tree: Tree, points: FloatArray, r: int) -> int:
     return leaf
 
 
-@_jit
+@compiled
 def search(
     store: FloatArray, tree: Tree, depth: int, points: FloatArray, scale: float, best: FloatArray,
     where: IntArray,
@@ -203,7 +191,7 @@ def search(
         top += 2
 
 
-@_jit
+@compiled
 def search_batch(points: FloatArray, base: int, best: FloatArray, where: IntArray) -> None:
     """Find for each point the nearest earlier one of the same batch; rows are counted from ``base``."""
     for r in range(len(points)):
@@ -214,7 +202,7 @@ def search_batch(points: FloatArray, base: int, best: FloatArray, where: IntArra
                 best[r], where[r] = s, base + o
 
 
-@_jit
+@compiled
 def _cut(store: FloatArray, tree: Tree, leaf: int) -> tuple[int, float]:
     """Return the axis on which a leaf's points spread most, and their median there, above the lowest."""
     n, axis, widest = tree.filled[leaf], 0, -1.0
@@ -236,7 +224,7 @@ def _cut(store: FloatArray, tree: Tree, leaf: int) -> tuple[int, float]:
     return axis, ordered[k]
 
 
-@_jit
+@compiled
 def _split(store: FloatArray, tree: Tree, v: int, nodes: int, leaves: int) -> None:
     """Turn leaf node ``v`` into an inner node with two leaves."""
     old = -1 - tree.child[v]
@@ -256,7 +244,7 @@ def _split(store: FloatArray, tree: Tree, v: int, nodes: int, leaves: int) -> No
             tree.leaves[old, c, i] = _f4(np.inf)
 
 
-@_jit
+@compiled
 def _widen(store: FloatArray, tree: Tree, v: int, o: int) -> None:
     """Make the box of node ``v`` contain point ``o``."""
     tree.first[v] = min(tree.first[v], o)
@@ -265,7 +253,7 @@ def _widen(store: FloatArray, tree: Tree, v: int, o: int) -> None:
         tree.box[v, 0, c], tree.box[v, 1, c] = min(tree.box[v, 0, c], p), max(tree.box[v, 1, c], p)
 
 
-@_jit
+@compiled
 def _place(store: FloatArray, tree: Tree, v: int, leaf: int, o: int) -> None:
     """Put point ``o`` at the end of a leaf, whose node is ``v``."""
     _widen(store, tree, v, o)
@@ -275,7 +263,7 @@ def _place(store: FloatArray, tree: Tree, v: int, leaf: int, o: int) -> None:
         tree.leaves[leaf, c, i] = _f4(store[o, c])
 
 
-@_jit
+@compiled
 def _twin(store: FloatArray, tree: Tree, leaf: int, o: int) -> int:
     """Return where a leaf holds a point equal to ``o``, or -1."""
     for i in range(tree.filled[leaf]):
@@ -288,7 +276,7 @@ def _twin(store: FloatArray, tree: Tree, leaf: int, o: int) -> int:
     return -1
 
 
-@_jit
+@compiled
 def insert(store: FloatArray, tree: Tree, order: IntArray, size: IntArray) -> int:
     """Add the rows in ``order``; stop early when the arrays are full, and return how many were added.
 

@@ -1,0 +1,27 @@
+"""Compiled loops: numba's decorators with their types, and a disk cache where there is a place for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def compiled(function: F) -> F:
+    """Compile a function on first use; keep the result on disk, for later processes, if that is possible."""
+    return _compiled(function)
+
+
+def compiled_any_order(function: F) -> F:
+    """Compile as `compiled`, with sums in any order: for filters in float32, whose margin covers it."""
+    return _compiled(function, fastmath={"contract", "reassoc", "nsz"})
+
+
+def _compiled(function: F, **options: Any) -> F:
+    try:
+        return cast("F", numba.njit(cache=True, **options)(function))
+    except RuntimeError:  # no folder to write to
+        return cast("F", numba.njit(**options)(function))
