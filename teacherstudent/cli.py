@@ -71,6 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("folders", type=Path, nargs="+", help="run folders, or folders that hold some")
     compare.add_argument("--out", type=Path, default=Path("comparison"), help="where tables and figures go")
     compare.add_argument("--baseline", help="the teacher that others are measured against (default: random)")
+    compare.add_argument(
+        "--include-stopped", action="store_true", help="count runs that did not finish, as far as they went"
+    )
     compare.set_defaults(command=_compare)
     return parser
 
@@ -131,6 +134,7 @@ def _resume(given: argparse.Namespace, console: Console) -> int:
 def _compare(given: argparse.Namespace, console: Console) -> int:
     from teacherstudent.study import show_comparison
 
-    options = {} if given.baseline is None else {"baseline": given.baseline}
+    options: dict[str, Any] = {} if given.baseline is None else {"baseline": given.baseline}
+    options["include_stopped"] = given.include_stopped
     show_comparison(given.folders, given.out, console, **options)
     return 0

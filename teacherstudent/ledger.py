@@ -30,6 +30,7 @@ class Ledger:
         self.updates = 0.0
         self.episodes = 0
         self.dropped = 0
+        self._open: dict[str, float] = {}  # blocks under way: purpose -> the time up to which it is counted
 
     @property
     def spent(self) -> float:
@@ -55,11 +56,19 @@ class Ledger:
     @contextmanager
     def timed(self, purpose: str) -> Iterator[None]:
         """Add the block's wall time to ``seconds[purpose]``."""
-        start = time.perf_counter()
+        self._open[purpose] = time.perf_counter()
         try:
             yield
         finally:
-            self.seconds[purpose] += time.perf_counter() - start
+            self._count_open()
+            del self._open[purpose]
+
+    def _count_open(self) -> None:
+        """Count the blocks under way up to now, so that a total is never less than its parts."""
+        now = time.perf_counter()
+        for purpose, since in self._open.items():
+            self.seconds[purpose] += now - since
+            self._open[purpose] = now
 
     def framework_seconds(self) -> float:
         """Return the seconds spent neither in the student (with its environments) nor in evaluation."""
@@ -67,6 +76,7 @@ class Ledger:
 
     def as_dict(self) -> dict[str, float]:
         """Return everything flat: ``cost/train``, ``seconds/teacher``, ``updates``, ``episodes``."""
+        self._count_open()
         return {
             **{f"cost/{name}": value for name, value in self.costs.items()},
             **{f"seconds/{name}": value for name, value in self.seconds.items()},
@@ -77,6 +87,7 @@ class Ledger:
 
     def state_dict(self) -> State:
         """Return the counters as plain data; a copy."""
+        self._count_open()
         return {
             "costs": dict(self.costs),
             "seconds": dict(self.seconds),

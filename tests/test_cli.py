@@ -1,6 +1,8 @@
 import pytest
 
 from teacherstudent.cli import main
+from teacherstudent.experiment import Experiment
+from teacherstudent.loop import Plan
 from teacherstudent.recording.runs import Run
 from teacherstudent.registry import FAMILIES, STUDENTS, TEACHERS
 
@@ -93,6 +95,18 @@ def test_options_are_json_or_text(tmp_path):
     assert Run.load(manifest.parent).manifest["teacher"]["options"] == {"variant": "paper", "region_size": 50}
     with pytest.raises(SystemExit):
         main([*RUN, "--teacher", "riac", "--budget", "20", "--teacher-options", "variant"])
+
+
+def test_compare_counts_stopped_runs_on_request(tmp_path, capsys):
+    plan = Plan(budget=2_000, test_every=100)
+    experiment = Experiment(teacher="random", family="toy-grid", student="competence", plan=plan)
+    calls = iter(range(1_000))
+    experiment.run(tmp_path / "run", stop=lambda: next(calls) > 20)
+    arguments = ["compare", str(tmp_path / "run"), "--out", str(tmp_path / "figures")]
+    assert main(arguments) == 2
+    assert "--include-stopped" in " ".join(capsys.readouterr().err.split())
+    assert main([*arguments, "--include-stopped"]) == 0
+    assert "did not finish" in capsys.readouterr().out
 
 
 def test_compare_without_runs_says_so(tmp_path, capsys):

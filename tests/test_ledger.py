@@ -30,6 +30,19 @@ def test_seconds_add_up_also_when_the_block_raises(monkeypatch):
     assert ledger.seconds["teacher"] == 5.0
 
 
+@pytest.mark.parametrize("read", [Ledger.as_dict, Ledger.state_dict])
+def test_what_is_read_inside_a_block_counts_it_so_far(monkeypatch, read):
+    clock = iter([0.0, 1.0, 4.0, 6.0, 7.0])
+    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
+    ledger = Ledger()
+    with ledger.timed("total"):
+        with ledger.timed("student"):
+            pass  # 1 to 4
+        read(ledger)  # at 6
+        assert (ledger.seconds["total"], ledger.seconds["student"]) == (6.0, 3.0)
+    assert (ledger.seconds["total"], ledger.seconds["student"]) == (7.0, 3.0)
+
+
 def test_framework_seconds_leave_out_student_and_evaluation():
     ledger = Ledger()
     ledger.seconds.update(total=10.0, student=6.0, environment=4.0, evaluate=3.0)

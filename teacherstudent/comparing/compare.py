@@ -145,7 +145,7 @@ def analyse(runs: Sequence[Run], *, baseline: str | None = None, include_stopped
         raise ValueError(
             f"expected at least one finished run that was tested, got {len(runs)} that are not: "
             f"{', '.join(f'{s.folder} ({s.status})' for s in stopped[:5])}; to count them as far as they "
-            "went, include stopped runs"
+            "went, include stopped runs (--include-stopped)"
         )
     if stopped:
         verb = "count as far as they went" if include_stopped else "are left out of all results"
