@@ -51,7 +51,7 @@ def load(path: Path) -> State:
         tree = json.loads(arrays.pop(_TREE).tobytes())
         version = tree["format"]
         state: State = _unflatten(tree["state"], arrays) if version == FORMAT else {}
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
         raise CheckpointError(
             f"checkpoint {path} is damaged ({type(error).__name__}: {error}). "
             "Delete it to resume from the one before"

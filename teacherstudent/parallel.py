@@ -17,6 +17,7 @@ from typing import Any
 
 from teacherstudent.experiment import Experiment
 from teacherstudent.files import atomic_write
+from teacherstudent.plain import to_plain
 from teacherstudent.recording.runs import Run
 
 CRASH = "crash.txt"
@@ -59,16 +60,19 @@ def run_all(
         A result for each run, in order.
 
     Raises:
-        ValueError: if ``jobs`` is less than 1, or two experiments share a folder.
+        ValueError: if ``jobs`` is less than 1, two experiments share a folder, or a folder to resume holds a
+            run of another experiment; nothing has been started then.
         FileExistsError: if a folder holds a run and ``resume`` is False; nothing has been started then.
     """
     folders = [folder for _, folder in runs]
     if len(set(folders)) < len(folders):
         double = next(f for f in folders if folders.count(f) > 1)
         raise ValueError(f"run: expected different run folders, got {double} twice; give labels")
-    for folder in folders:
-        if not resume and (folder / "manifest.json").exists():
-            raise FileExistsError(f"{folder} holds a run: resume it, or choose another folder")
+    for experiment, folder in runs:
+        if (folder / "manifest.json").exists():
+            if not resume:
+                raise FileExistsError(f"{folder} holds a run: resume it, or choose another folder")
+            _check_same(experiment, folder)
     if jobs is not None and jobs < 1:
         raise ValueError(f"jobs: expected at least 1, got {jobs}")
     jobs = min(jobs or cores(), len(runs)) or 1
@@ -85,6 +89,14 @@ def run_all(
     except KeyboardInterrupt:
         pool.join()  # the runs heard it too: they finish their round, write a checkpoint and stop
     return [pool.result(experiment, folder) for experiment, folder in runs]
+
+
+def _check_same(experiment: Experiment, folder: Path) -> None:
+    """Raise ValueError if the folder holds a run of other names, options or seed."""
+    there = Run.load(folder).manifest
+    for name, asked in to_plain(experiment.manifest()).items():
+        if there.get(name) != asked:
+            raise ValueError(f"{folder}: {name}: expected {there.get(name)!r} as in that run, got {asked!r}")
 
 
 def _is_over(experiment: Experiment, folder: Path) -> bool:

@@ -141,6 +141,8 @@ def sample(space: gym.Space[Any], rng: np.random.Generator, n: int) -> Array:
         TypeError: if the space is of no known kind.
     """
     if isinstance(space, Box):
+        if np.issubdtype(space.dtype, np.integer):
+            return rng.integers(space.low, space.high, (n, *space.shape), space.dtype, endpoint=True)
         return from_unit(space, rng.random((n, int(np.prod(space.shape)))))
     if isinstance(space, Discrete):
         return rng.integers(int(space.start), int(space.start + space.n), size=n, dtype=np.int64)

@@ -68,7 +68,7 @@ def test_pickled_arrays_are_not_loaded(tmp_path):
         checkpoint.load(tmp_path / "c.npz")
 
 
-@pytest.mark.parametrize("damage", ["truncate", "flip", "empty", "text", "no tree"])
+@pytest.mark.parametrize("damage", ["truncate", "flip", "method", "flag", "empty", "text", "no tree"])
 def test_damage_is_one_clear_error(tmp_path, damage):
     path = tmp_path / "c.npz"
     checkpoint.save(path, {"a": np.arange(1000.0)})
@@ -77,6 +77,8 @@ def test_damage_is_one_clear_error(tmp_path, damage):
         data = data[: len(data) // 2]
     elif damage == "flip":
         data[3000] ^= 1
+    elif damage in ("method", "flag"):  # zip's directory: how a member is compressed, whether it is encrypted
+        data[data.index(b"PK\x01\x02") + {"method": 10, "flag": 8}[damage]] ^= 33
     elif damage == "empty":
         data = b""
     elif damage == "text":

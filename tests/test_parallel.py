@@ -85,6 +85,13 @@ def test_bad_arguments_start_nothing(tmp_path):
     assert not (tmp_path / "a").exists()
 
 
+def test_a_finished_run_of_other_options_is_not_taken_for_this_one(tmp_path):
+    assert run_all([(experiment(), tmp_path / "run")])[0].status == "finished"
+    with pytest.raises(ValueError, match=r"run: student: expected .* as in that run, got .*'raise'"):
+        run_all([(experiment("raise"), tmp_path / "run")], resume=True)
+    assert run_all([(experiment(), tmp_path / "run")], resume=True)[0].status == "finished"
+
+
 def test_a_terminated_process_writes_a_checkpoint_and_resumes(tmp_path):
     code = f"""
 import sys

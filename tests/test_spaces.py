@@ -105,6 +105,15 @@ def test_samples_lie_in_the_space(space):
     assert spaces.check_tasks(space, tasks, "here") is tasks
 
 
+def test_whole_numbers_are_drawn_equally_often():
+    space = Box(np.array([0, -1]), np.array([2, 1]), dtype=np.int64)
+    drawn = spaces.sample(space, np.random.default_rng(0), 30_000)
+    for column, first in ((0, 0), (1, -1)):
+        counts = np.bincount(drawn[:, column] - first, minlength=3)
+        assert counts.shape == (3,)
+        assert np.abs(counts - 10_000).max() < 500
+
+
 def test_samples_of_an_unknown_space_are_refused():
     for function in (lambda: spaces.sample(MultiBinary(3), np.random.default_rng(0), 1),):
         with pytest.raises(TypeError, match="expected Box, Parameters, Discrete or Levels, got MultiBinary"):

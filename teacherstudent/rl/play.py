@@ -8,7 +8,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from teacherstudent.types import UNASKED, Array, BoolArray, Outcomes
+from teacherstudent.types import UNASKED, Array, BoolArray, FloatArray, IntArray, Outcomes
 
 Act = Callable[[Any, BoolArray], Array]
 """Gives actions ``(slots, ...)`` for observations; the flags say which slots start an episode."""
@@ -49,10 +49,8 @@ def play(
             continue
         ended = playing[first & live]
         left -= len(ended)
-        if "is_success" in info:
-            success[ended] = np.asarray(info["is_success"]).astype(np.bool_)[first & live]
-        elif mastered is not None:
-            success[ended] = returns[ended] > mastered
+        if mastered is not None:
+            success[ended] = successes(np.flatnonzero(first & live), returns[ended], info, mastered)
         fresh = np.arange(following, following + int(first.sum()))
         playing[first] = np.where(fresh < n, fresh, -1)
         following = min(n, following + len(fresh))
@@ -62,6 +60,16 @@ def play(
     return Outcomes(
         ids=np.full(n, UNASKED), tasks=tasks, score=returns, cost=lengths.astype(np.float64), signals=signals
     )
+
+
+def successes(slots: IntArray, returns: FloatArray, info: dict[str, Any], mastered: float) -> BoolArray:
+    """Return which slots' episodes succeeded: ``is_success`` where it is said, else return > mastered."""
+    reached = np.asarray(returns > mastered)
+    if "is_success" not in info:
+        return reached
+    value = np.asarray(info["is_success"]).astype(np.bool_)
+    told = np.asarray(info.get("_is_success", np.ones(len(value))), np.bool_)
+    return np.where(told[slots], value[slots], reached)
 
 
 def _start(

@@ -73,6 +73,9 @@ def load_algorithm(model: BaseAlgorithm, state: State) -> None:
     for name, value in state["counters"].items():
         setattr(model, name, value)
     model.action_space.np_random.bit_generator.state = state["action_space"]
+    noise, n_envs = getattr(model, "action_noise", None), model.n_envs
+    if noise is not None and n_envs > 1 and not isinstance(noise, VectorizedActionNoise):
+        model.action_noise = VectorizedActionNoise(noise, n_envs)  # as `learn` does when it sets itself up
     for noise, previous in zip(_noises(model), state["noise"], strict=True):
         noise.noise_prev = previous.copy()
     _load_buffer(getattr(model, "replay_buffer", None), state["buffer"])

@@ -11,6 +11,7 @@ import numpy as np
 from stable_baselines3.common.vec_env import VecEnv
 
 from teacherstudent.family import Snapshot
+from teacherstudent.rl.play import successes
 from teacherstudent.types import Array, BoolArray, IntArray, Outcomes, Seed, State, generator
 
 Draw: TypeAlias = Callable[[int], tuple[IntArray, Array]]
@@ -31,8 +32,8 @@ class TaskVecEnv(VecEnv):
         envs: a vector environment as `RLFamily.make_vec` gives it.
         draw: the source of tasks; called when episodes start.
         tell: takes finished episodes before the next ones start; None keeps them for `pop_finished`.
-        mastered: ``success`` is an ``is_success`` reported by the environment, else return > mastered, else
-            (if None) the signal is left out.
+        mastered: ``success`` is an ``is_success`` reported by the environment, else return > mastered; if
+            None the signal is left out.
         seed: each episode's environment seed is drawn from it.
     """
 
@@ -124,11 +125,7 @@ class TaskVecEnv(VecEnv):
         return self._start(done)
 
     def _success(self, slots: IntArray, returns: Array, info: dict[str, Any]) -> BoolArray | None:
-        if "is_success" in info:
-            told = np.asarray(info.get("_is_success", np.ones(self.num_envs)), np.bool_)[slots]
-            value = np.asarray(info["is_success"]).astype(np.bool_)[slots]
-            return value if self._mastered is None else np.where(told, value, returns > self._mastered)
-        return None if self._mastered is None else returns > self._mastered
+        return None if self._mastered is None else successes(slots, returns, info, self._mastered)
 
     def _start(self, mask: BoolArray) -> Any:
         n = int(mask.sum())

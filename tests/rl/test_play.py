@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from teacherstudent import envs
-from teacherstudent.rl.play import play
+from teacherstudent.rl.play import play, successes
 
 
 def act(obs, first):
@@ -21,3 +21,10 @@ def test_outcomes_do_not_depend_on_the_number_of_slots(slots):
     assert together.signals["success"].tolist() == [bool(s > 40) for s in together.score]
     assert len(set(together.score.tolist())) > 5
     assert (together.ids == -1).all()
+
+
+def test_success_is_the_environments_word_where_it_has_one():
+    info = {"is_success": np.array([True, False, False]), "_is_success": np.array([True, False, True])}
+    returns = np.array([1.0, 9.0, 9.0])
+    assert successes(np.arange(3), returns, info, 5.0).tolist() == [True, True, False]
+    assert successes(np.arange(3), returns, {}, 5.0).tolist() == [False, True, True]

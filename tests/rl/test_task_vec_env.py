@@ -78,8 +78,9 @@ def test_the_environments_word_on_success_counts():
     assert vec.pop_finished().signals["success"].tolist() == [False, False, True, True]
 
 
-def test_without_a_threshold_there_is_no_success():
-    vec = TaskVecEnv(Countdown(1), source(), seed=0)
+@pytest.mark.parametrize("info", [False, True])  # an environment may speak of success at some ends only
+def test_without_a_threshold_there_is_no_success(info):
+    vec = TaskVecEnv(Countdown(1, info=info), source(), seed=0)
     vec.reset()
     vec.step(np.zeros(1, int))
     assert set(vec.pop_finished().signals) == {"length"}
