@@ -262,11 +262,8 @@ class SB3Student:
         return dataclasses.replace(played, ids=assignment.ids, signals={**played.signals, **missing})
 
     def _play(self, tasks: Array, seeds: list[int], *, greedy: bool) -> Outcomes:
-        slots = min(self._n_envs, len(tasks))
-        if self._test_envs is None or self._test_envs.num_envs < slots:
-            if self._test_envs is not None:
-                self._test_envs.close()
-            self._test_envs = self._family.make_vec(slots, processes=min(self._processes, slots))
+        if self._test_envs is None:  # always as many slots, so that as many actions are drawn after a resume
+            self._test_envs = self._family.make_vec(self._n_envs, processes=self._processes)
         normalize = self.model.get_vec_normalize_env()
         hidden: Any = None
 

@@ -3,6 +3,7 @@ import pytest
 import torch
 from gymnasium import Env
 from gymnasium.spaces import Box, Discrete
+from stable_baselines3.common.noise import OrnsteinUhlenbeckActionNoise
 
 from teacherstudent import envs
 from teacherstudent.rl.gymnasium_family import family_from_gymnasium
@@ -192,3 +193,41 @@ def test_policy_kwargs_are_imported(cartpole):
     student = SB3Student(cartpole, seed=0, n_envs=2, options={**SMALL["PPO"], "policy_kwargs": kwargs})
     assert any(isinstance(m, torch.nn.ReLU) for m in student.model.policy.modules())
     assert isinstance(student.model.action_space, Discrete)
+
+
+def test_noise_with_a_memory_is_saved_where_environments_are_not():
+    family = reach()
+    noise = OrnsteinUhlenbeckActionNoise(np.zeros(1), np.ones(1))
+
+    def make():
+        options = {"learning_starts": 20, "buffer_size": 500, "batch_size": 16, "action_noise": noise}
+        return SB3Student(family, seed=0, algorithm="SAC", n_envs=3, options=options)
+
+    student = make()
+    student.train(assign(student, family))
+    state = student.state_dict()
+    resumed = make()
+    resumed.load_state_dict(state)
+    assert len(state["algorithm"]["noise"]) == 3
+    for mine, theirs in zip(
+        resumed.state_dict()["algorithm"]["noise"], state["algorithm"]["noise"], strict=True
+    ):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_measuring_goes_on_exactly_whatever_was_tested_before(cartpole):
+    def make():
+        return SB3Student(cartpole, seed=0, n_envs=4, options=SMALL["PPO"])
+
+    student = make()
+    student.evaluate(cartpole.test_tasks()[:3], seed=0)
+    student.train(assign(student, cartpole))
+    resumed = make()
+    resumed.load_state_dict(student.state_dict())
+    one = Assignment(ids=np.array([99]), tasks=cartpole.test_tasks()[:1], learn=np.array([False]))
+    first, second = student.train(one), resumed.train(one)
+    assert first.score.tolist() == second.score.tolist()
+    for mine, theirs in zip(
+        student.model.policy.parameters(), resumed.model.policy.parameters(), strict=True
+    ):
+        assert torch.equal(mine, theirs)
