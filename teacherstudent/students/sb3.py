@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import inspect
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -65,7 +66,8 @@ class SB3Student:
             ``policy_kwargs`` are imported.
 
     Raises:
-        TypeError: if the family has no environments or the algorithm is no stable-baselines3 algorithm.
+        TypeError: if the family has no environments or the algorithm is no stable-baselines3 algorithm
+            or does not take one of the options.
         ValueError: if the algorithm is unknown, ``n_envs`` is less than 1, or a schedule has no budget.
     """
 
@@ -93,7 +95,9 @@ class SB3Student:
             raise ValueError(f"sb3: expected n_envs >= 1, got {n_envs}")
         model_seed, env_seed, queue_seed = seed_sequence(seed).spawn(3)
         number = int(model_seed.generate_state(1)[0]) % 2**31
-        kind, resolved = _algorithm(algorithm), _resolve(options or {}, budget)
+        kind = _algorithm(algorithm)
+        _check_options(kind, options or {})
+        resolved = _resolve(options or {}, budget)
         self._family, self._n_envs, self._processes, self._budget = family, n_envs, processes, budget
         self._generators = PrivateGenerators(number)
         self._queue = TaskQueue(n_envs, seed=queue_seed)
@@ -311,6 +315,19 @@ def _import(target: str) -> Any:
         return getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise ValueError(f"sb3: expected an importable 'module:name', got {target!r}: {error}") from error
+
+
+def _check_options(kind: type[BaseAlgorithm], options: Mapping[str, Any]) -> None:
+    """Raise TypeError for options that are no mapping, or that the algorithm does not take."""
+    if not isinstance(options, Mapping):
+        raise TypeError(f"sb3: options: expected names and values of {kind.__name__}, got {options!r}")
+    known = inspect.signature(kind).parameters
+    own = ("policy", "env", "seed", "device", "verbose")
+    settable = [name for name in known if name not in own]
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in known.values())
+    for name in options:
+        if name in own or (name not in known and not open_ended):
+            raise TypeError(f"sb3: options: expected arguments of {kind.__name__} ({settable}), got {name!r}")
 
 
 def _resolve(options: Mapping[str, Any], budget: float | None) -> dict[str, Any]:

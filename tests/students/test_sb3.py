@@ -176,6 +176,22 @@ def test_bad_arguments(cartpole, options, error, words):
         SB3Student(cartpole, seed=0, **options)
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (
+            {"nsteps": 3},
+            r"options: expected arguments of PPO \(\['learning_rate', 'n_steps', .*, got 'nsteps'",
+        ),
+        ({"device": "cpu"}, "got 'device'"),  # the student's own argument
+        ("{n_steps:3}", "options: expected names and values of PPO, got '{n_steps:3}'"),
+    ],
+)
+def test_options_that_the_algorithm_does_not_take(cartpole, options, words):
+    with pytest.raises(TypeError, match=words):
+        SB3Student(cartpole, seed=0, options=options)
+
+
 def test_a_family_without_environments_is_refused():
     with pytest.raises(TypeError, match="RLFamily"):
         SB3Student(object(), seed=0)
