@@ -54,6 +54,7 @@ class ToyGrid(Family):
         names = [f"x{i}" for i in range(dims)] + [f"irrelevant{i}" for i in range(irrelevant)]
         self.space: gym.Space[Any] = Parameters(**dict.fromkeys(names, (0.0, 1.0)))
         self.score_range = (0.0, 1.0)
+        self.cost_unit = "episodes"
         self.mastered: float = MASTERED / FULL
         self.difficulty_step = (1 / cells,) * dims + (0.0,) * irrelevant
         tests = "all" if cells**dims <= MOST_TESTS else f"{MOST_TESTS}-seed{TEST_SEED}"

@@ -127,6 +127,8 @@ def _resume(given: argparse.Namespace, console: Console) -> int:
 
     runs = find_runs(given.folders)
     experiments = [(Experiment.from_folder(run.folder), run.folder) for run in runs]
+    if not runs:
+        raise ValueError(f"resume: expected run folders, found none in {', '.join(map(str, given.folders))}")
     results = run_watched(experiments, jobs=given.jobs, resume=True, console=console)
     return 0 if all(result.status == "finished" for result in results) else 1
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from teacherstudent.family import Family
 from teacherstudent.ledger import Ledger
-from teacherstudent.loop import Plan, run
+from teacherstudent.loop import Plan, check_fit, run
 from teacherstudent.progress import Progress
 from teacherstudent.recording.runs import Run
 from teacherstudent.registry import FAMILIES, STUDENTS, TEACHERS, Registry
@@ -39,6 +39,10 @@ class Experiment:
         family_options: keywords of the family's constructor.
         student_options: keywords of the student's constructor.
         label: what the teacher is called in folders and tables; its name if empty.
+
+    Raises:
+        TypeError: if the seed is no integer.
+        ValueError: if the seed is below 0.
     """
 
     teacher: str
@@ -50,6 +54,9 @@ class Experiment:
     family_options: Mapping[str, Any] = field(default_factory=dict)
     student_options: Mapping[str, Any] = field(default_factory=dict)
     label: str = ""
+
+    def __post_init__(self) -> None:
+        seed_sequence(self.seed)
 
     def build(self) -> tuple[Family, Teacher[Any], Student]:
         """Make family, teacher and student.
@@ -68,10 +75,12 @@ class Experiment:
         return family, teacher, student
 
     def check(self) -> None:
-        """Raise what `build` would raise for wrong names, options and teachers, without making a student."""
-        family: Family = _make(FAMILIES, self.family, self.family_options)
-        self._teacher(family, seed_sequence(self.seed))
-        _check_options(STUDENTS, self.student, self.student_options)
+        """Raise what `build` and the first moment of `run` would raise, before anything is started."""
+        family, teacher, student = self.build()
+        try:
+            check_fit(family, teacher, student)
+        finally:
+            student.close()
 
     def _teacher(self, family: Family, seed: np.random.SeedSequence) -> Teacher[Any]:
         make = TEACHERS.get(self.teacher)
@@ -159,7 +168,10 @@ def _takes(make: Callable[..., Any], name: str) -> bool:
 def _make(registry: Registry[Any], name: str, options: Mapping[str, Any], *args: Any, **given: Any) -> Any:
     """Build a registered thing from checked options."""
     _check_options(registry, name, options)
-    return registry.make(name, *args, **given, **options)
+    try:
+        return registry.make(name, *args, **given, **options)
+    except TypeError as error:
+        raise TypeError(f"{registry.kind} {name!r}: {error}") from error
 
 
 def _check_options(registry: Registry[Any], name: str, options: Mapping[str, Any]) -> None:

@@ -20,6 +20,7 @@ class Family(ABC):
         mastered: a task counts as mastered when its score is above this; None if the family has no such line.
         difficulty_step: ``(d,)`` raw units, signed: the direction and stride in which tasks get harder, for
             teachers with expert knowledge (the oracle); None if there is none.
+        cost_unit: what costs and budgets are counted in.
     """
 
     space: gym.Space[Any]
@@ -27,6 +28,7 @@ class Family(ABC):
     score_range: tuple[float, float] | None = None
     mastered: float | None = None
     difficulty_step: tuple[float, ...] | None = None
+    cost_unit: str = "environment steps"
 
     @abstractmethod
     def test_tasks(self) -> Array:

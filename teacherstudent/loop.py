@@ -158,6 +158,7 @@ def describe_run(family: Family, teacher: Teacher[Any], student: Student, plan: 
         "space": spaces.describe(family.space),
         "test_set": family.test_set,
         "mastered": family.mastered,
+        "cost_unit": family.cost_unit,
         **dataclasses.asdict(plan),
     }
 
@@ -299,6 +300,7 @@ class _Loop:
                     "ledger": self.ledger.state_dict(),
                     "due": {name: interval.next for name, interval in self._due.items()},
                     "measuring": self._measuring,
+                    "test_seed": self.plan.test_seed,
                 }
             )
 
@@ -306,9 +308,14 @@ class _Loop:
         """Continue from a checkpoint; tasks that the student could not take along are dropped.
 
         Raises:
-            ValueError: if the checkpoint is of another teacher, space or student.
+            ValueError: if the checkpoint is of another teacher, space, student or test seed.
         """
-        check_names("checkpoint", ("teacher", "student", "recorder", "ledger", "due", "measuring"), state)
+        names = ("teacher", "student", "recorder", "ledger", "due", "measuring", "test_seed")
+        check_names("checkpoint", names, state)
+        if state["test_seed"] != self.plan.test_seed:
+            raise ValueError(
+                f"test_seed: expected {state['test_seed']} as in the run to resume, got {self.plan.test_seed}"
+            )
         self.ledger.load_state_dict(state["ledger"])
         self.teacher.load_state_dict(state["teacher"])
         self.student.load_state_dict(state["student"])

@@ -57,7 +57,7 @@ def run_all(
         watch: called a few times a second with the folders of the runs under way.
 
     Returns:
-        A result for each run, in order.
+        A result for each run, in order. Ctrl-C, or SIGTERM, stops all runs with a checkpoint each.
 
     Raises:
         ValueError: if ``jobs`` is less than 1, two experiments share a folder, or a folder to resume holds a
@@ -78,6 +78,8 @@ def run_all(
     jobs = min(jobs or cores(), len(runs)) or 1
     pool = _Pool(max(1, cores() // jobs), resume)
     waiting = [(e, f) for e, f in runs if not (resume and _is_over(e, f))][::-1]
+    with contextlib.suppress(ValueError):  # signals can be set in the main thread only
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         while waiting or pool.active:
             while waiting and len(pool.active) < jobs:
@@ -87,7 +89,7 @@ def run_all(
                 watch(list(pool.active))
             time.sleep(0.1)
     except KeyboardInterrupt:
-        pool.join()  # the runs heard it too: they finish their round, write a checkpoint and stop
+        pool.stop()
     return [pool.result(experiment, folder) for experiment, folder in runs]
 
 
@@ -141,7 +143,10 @@ class _Pool:
                 self._codes[folder] = process.exitcode
                 del self.active[folder]
 
-    def join(self) -> None:
+    def stop(self) -> None:
+        """Let every run finish its round, write a checkpoint and end."""
+        for process in self.active.values():
+            process.terminate()
         for process in self.active.values():
             process.join()
         self.reap()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,7 +101,9 @@ def run_and_compare(
         FileExistsError: as `parallel.run_all`.
     """
     console = console or Console()
-    for experiment in experiments:
+    if out.exists() and not out.is_dir():
+        raise NotADirectoryError(f"{out}: expected a folder, got a file")
+    for experiment in {(e.teacher, e.name): e for e in experiments}.values():  # seeds differ in nothing else
         experiment.check()
     runs = [(experiment, experiment.folder(out)) for experiment in experiments]
     results = run_watched(runs, jobs=jobs, resume=resume, console=console)
@@ -117,7 +120,7 @@ def run_watched(
     resume: bool,
     console: Console,
 ) -> list[Result]:
-    """Run experiments in parallel under a progress display, then print those that did not finish."""
+    """Run experiments in parallel under a progress display, then print how they ended."""
     with RunsProgress() as display:
         results = run_all(runs, jobs=jobs, resume=resume, watch=display.watch)
     for result in results:
@@ -125,6 +128,10 @@ def run_watched(
             console.print(f"[bold]{result.folder}[/bold]: {result.status}")
             if result.error:
                 console.print(result.error.rstrip(), markup=False, highlight=False)
+    endings = Counter(result.status for result in results)
+    console.print(f"{len(results)} runs: " + ", ".join(f"{n} {status}" for status, n in endings.items()))
+    if endings["interrupted"] or endings["not started"]:
+        console.print("the same command with --resume continues them")
     return results
 
 

@@ -81,7 +81,10 @@ class Teacher(ABC, Generic[S]):
             raise ValueError(f"ask: expected n >= 1, got {n}")
         if not 0.0 <= progress <= 1.0:
             raise ValueError(f"ask: expected progress in [0, 1], got {progress}")
-        assignment = self._ask(self._ids.peek(n), progress)
+        ids = self._ids.peek(n)
+        assignment = self._ask(ids, progress)
+        if assignment.ids is not ids and not np.array_equal(assignment.ids, ids):
+            raise ValueError(f"{type(self).__name__}._ask: expected the ids {ids}, got {assignment.ids}")
         self._ids.issue(n)
         return assignment
 

@@ -40,11 +40,19 @@ def test_unknown_options_and_names_are_named():
     with pytest.raises(
         TypeError, match=r"teacher 'riac': unknown option 'size'; expected one of .*region_size"
     ):
-        Experiment(teacher="riac", family="toy-grid", plan=plan, teacher_options={"size": 3}).check()
+        Experiment(
+            teacher="riac",
+            family="toy-grid",
+            student="competence",
+            plan=plan,
+            teacher_options={"size": 3},
+        ).check()
     with pytest.raises(ValueError, match="did you mean 'toy-grid'"):
         Experiment(teacher="riac", family="toy-gird", plan=plan).check()
     with pytest.raises(TypeError, match=r"student 'sb3': unknown option 'env'; expected one of .*n_envs"):
-        Experiment(teacher="riac", family="toy-grid", plan=plan, student_options={"env": 3}).check()
+        Experiment(
+            teacher="riac", family="cartpole-parameters", plan=plan, student_options={"env": 3}
+        ).check()
 
 
 def test_the_family_fills_in_what_the_teacher_takes_from_it():
@@ -59,6 +67,16 @@ def test_the_family_fills_in_what_the_teacher_takes_from_it():
         teacher_options={"mastered": 0.5},
     )
     assert given.build()[1].mastered == 0.5
+
+
+def test_what_does_not_fit_is_said_before_anything_starts():
+    with pytest.raises(TypeError, match=r"student 'sb3': .*family with environments"):
+        Experiment(teacher="random", family="toy-grid", plan=PLAN).check()
+    options = {"options": {"nsteps": 3}}
+    with pytest.raises(TypeError, match=r"student 'sb3': .*n_steps.* got 'nsteps'"):
+        Experiment(teacher="random", family="cartpole-parameters", plan=PLAN, student_options=options).check()
+    with pytest.raises(ValueError, match="at least 0, got -3"):
+        Experiment(teacher="random", family="toy-grid", plan=PLAN, seed=-3)
 
 
 def test_teacher_and_student_draw_from_different_streams():

@@ -280,3 +280,15 @@ def test_a_student_that_never_spends_anything_is_stopped(tmp_path):
     family, teacher, _ = make()
     with pytest.raises(RuntimeError, match="Lazy: spent nothing in 1000 rounds"):
         run(family, teacher, Lazy(family, seed=0, batch=1), tmp_path, PLAN)
+
+
+def test_tests_of_one_run_start_from_one_seed(tmp_path):
+    run(*make(), tmp_path, PLAN, stop=StopAfter(10))
+    other = Plan(budget=400, test_every=100, checkpoint_every=50, test_seed=1)
+    with pytest.raises(ValueError, match="test_seed: expected 0 as in the run to resume, got 1"):
+        run(*make(), tmp_path, other, resume=True)
+
+
+def test_costs_carry_their_unit(tmp_path):
+    run(*make(), tmp_path, PLAN, stop=StopAfter(2))
+    assert Run.load(tmp_path).manifest["cost_unit"] == "episodes"

@@ -114,3 +114,29 @@ _work(experiment(budget=10**7, test_every=10**6), Path({str(tmp_path / "run")!r}
     spent = found["spent"]
     ledger = Experiment.from_folder(tmp_path / "run").run(tmp_path / "run", resume=True, stop=lambda: True)
     assert ledger.spent == spent + 5  # one more round, and stopped again
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stopping_the_parent_stops_all_runs_with_checkpoints(tmp_path, number):
+    script = tmp_path / "script.py"
+    script.write_text(f"""
+import sys
+sys.path.insert(0, {os.path.dirname(__file__)!r})
+from pathlib import Path
+from test_parallel import experiment
+from teacherstudent.parallel import run_all
+
+if __name__ == "__main__":
+    folder = Path({str(tmp_path)!r})
+    runs = [(experiment(budget=10**7, test_every=10**6, seed=k), folder / str(k)) for k in (0, 1)]
+    print([r.status for r in run_all(runs, jobs=2)])
+""")
+    child = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
+    while not all((tmp_path / str(k) / "checkpoints").exists() for k in (0, 1)):
+        time.sleep(0.05)
+        assert child.poll() is None
+    time.sleep(0.3)
+    child.send_signal(number)
+    shown, _ = child.communicate(timeout=60)
+    assert shown.strip() == "['interrupted', 'interrupted']"
+    assert {Run.load(tmp_path / str(k)).status()["status"] for k in (0, 1)} == {"interrupted"}

@@ -10,7 +10,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from teacherstudent.rl.task_vec_env import TaskVecEnv
 from teacherstudent.teacher import Teacher
-from teacherstudent.types import Array, IntArray, Outcomes, Seed
+from teacherstudent.types import Array, BoolArray, IntArray, Outcomes, Seed
 
 
 def _check_teacher(teacher: Teacher[Any], mastered: float | None, where: str) -> None:
@@ -25,6 +25,14 @@ def _check_teacher(teacher: Teacher[Any], mastered: float | None, where: str) ->
         raise ValueError(f"{where}: expected a teacher of episodes, got granularity {teacher.granularity!r}")
 
 
+def _check_budget(budget: float | None) -> float:
+    if budget is None:
+        return np.inf
+    if not budget > 0:
+        raise ValueError(f"budget: expected steps above 0, got {budget}")
+    return budget
+
+
 class TeacherEnv(gym.Wrapper[Any, Any, Any, Any]):
     """A gymnasium environment whose teacher chooses the task of every episode.
 
@@ -37,18 +45,25 @@ class TeacherEnv(gym.Wrapper[Any, Any, Any, Any]):
         teacher: of a space that fits ``env``; needs no signals but ``length`` and ``success``.
         mastered: ``success`` is the environment's ``is_success`` if it reports one, else return > mastered,
             else (None) it is left out.
+        budget: steps over which the teacher's ``progress`` goes from 0 to 1; None leaves it at 0.
 
     Raises:
         ValueError: if the teacher needs other signals or binds tasks for longer than an episode.
     """
 
     def __init__(
-        self, env: gym.Env[Any, Any], teacher: Teacher[Any], *, mastered: float | None = None
+        self,
+        env: gym.Env[Any, Any],
+        teacher: Teacher[Any],
+        *,
+        mastered: float | None = None,
+        budget: float | None = None,
     ) -> None:
         super().__init__(env)
         _check_teacher(teacher, mastered, "TeacherEnv")
         self.teacher = teacher
         self._mastered = mastered
+        self._budget, self._steps = _check_budget(budget), 0
         self._task_id: int | None = None
         self._task: Array | None = None
         self._return, self._length = 0.0, 0
@@ -58,8 +73,9 @@ class TeacherEnv(gym.Wrapper[Any, Any, Any, Any]):
     ) -> tuple[Any, dict[str, Any]]:
         """Start the teacher's next task."""
         if self._task_id is not None:
-            self.teacher.drop(np.array([self._task_id]))
-        assignment = self.teacher.ask()
+            given_up, self._task_id = self._task_id, None
+            self.teacher.drop(np.array([given_up]))
+        assignment = self.teacher.ask(progress=min(1.0, self._steps / self._budget))
         self._task_id, self._task = int(assignment.ids[0]), assignment.tasks[0]
         self._return, self._length = 0.0, 0
         obs, info = self.env.reset(seed=seed, options={**(options or {}), "task": self._task})
@@ -70,6 +86,7 @@ class TeacherEnv(gym.Wrapper[Any, Any, Any, Any]):
         obs, reward, terminated, truncated, info = self.env.step(action)
         self._return += float(reward)
         self._length += 1
+        self._steps += 1
         if (terminated or truncated) and self._task_id is not None:
             assert self._task is not None
             signals: dict[str, Array] = {"length": np.array([self._length])}
@@ -98,6 +115,8 @@ class TeacherVecEnv(TaskVecEnv):
         teacher: needs no signals but ``length`` and ``success``.
         envs: a vector environment as ``family.make_vec(n)`` gives it.
         mastered: see `TaskVecEnv`.
+        budget: steps of all slots together over which the teacher's ``progress`` goes from 0 to 1; None
+            leaves it at 0.
         seed: each episode's environment seed is drawn from it.
 
     Raises:
@@ -110,14 +129,21 @@ class TeacherVecEnv(TaskVecEnv):
         envs: gym.vector.VectorEnv[Any, Any, Any],
         *,
         mastered: float | None = None,
+        budget: float | None = None,
         seed: Seed = 0,
     ) -> None:
         _check_teacher(teacher, mastered, "TeacherVecEnv")
         super().__init__(envs, self._ask, tell=teacher.tell, mastered=mastered, seed=seed)
         self.teacher = teacher
+        self._budget, self._steps = _check_budget(budget), 0
+
+    def step_wait(self) -> tuple[Any, Array, BoolArray, list[dict[str, Any]]]:
+        """Step every slot; the teacher hears of the episodes that end before it is asked for the next."""
+        self._steps += self.num_envs
+        return super().step_wait()
 
     def _ask(self, n: int) -> tuple[IntArray, Array]:
-        assignment = self.teacher.ask(n)
+        assignment = self.teacher.ask(n, progress=min(1.0, self._steps / self._budget))
         return assignment.ids, assignment.tasks
 
     def reset(self) -> Any:

@@ -32,6 +32,9 @@ def play(
         tasks: ``(n, *space.shape)``, n at least 1.
         seeds: one environment seed for each task, so that an outcome does not depend on the slot.
         mastered: the return above which an episode is a success, unless the environment says ``is_success``.
+
+    Raises:
+        EpisodeError: if a reward is not finite.
     """
     n, slots = len(tasks), envs.num_envs
     returns, lengths, success = np.zeros(n), np.zeros(n, np.int64), np.zeros(n, np.bool_)
@@ -42,6 +45,7 @@ def play(
     while left:
         obs, rewards, terminated, truncated, info = envs.step(act(obs, first))
         live = playing >= 0
+        check_rewards(rewards, tasks[np.maximum(playing, 0)])
         returns[playing[live]] += rewards[live]
         lengths[playing[live]] += 1
         first = np.asarray(terminated | truncated)
@@ -60,6 +64,19 @@ def play(
     return Outcomes(
         ids=np.full(n, UNASKED), tasks=tasks, score=returns, cost=lengths.astype(np.float64), signals=signals
     )
+
+
+class EpisodeError(RuntimeError):
+    """An environment returned what is no reward; the message names slot and task."""
+
+
+def check_rewards(rewards: Array, tasks: Array | None) -> None:
+    """Raise EpisodeError unless all rewards ``(slots,)`` are finite."""
+    finite = np.isfinite(rewards)
+    if not finite.all():
+        slot = int(np.flatnonzero(~finite)[0])
+        task = None if tasks is None else tasks[slot].tolist()
+        raise EpisodeError(f"slot {slot}, task {task}: expected a finite reward, got {rewards[slot]}")
 
 
 def successes(slots: IntArray, returns: FloatArray, info: dict[str, Any], mastered: float) -> BoolArray:

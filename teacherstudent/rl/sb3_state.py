@@ -40,9 +40,16 @@ def algorithm_state(model: BaseAlgorithm) -> State:
 
     Observations under way are left out: `observations` gives them where episodes can continue.
 
+    The filled part of a replay buffer is copied whole: off-policy checkpoints are as large as it is.
+
     Raises:
-        ValueError: if the replay buffer is of a kind whose content is not known.
+        ValueError: if the policy is recurrent, or the replay buffer is of a kind whose content is not known.
     """
+    if hasattr(model, "_last_lstm_states"):
+        raise ValueError(
+            f"checkpoint: expected a policy without hidden state, got {type(model).__name__}; "
+            "run without checkpoints (checkpoint_every=0)"
+        )
     modules, tensors = model._get_torch_save_params()
     return {
         "torch": {name: _torch_state(_attribute(model, name)) for name in modules},

@@ -11,15 +11,11 @@ import numpy as np
 from stable_baselines3.common.vec_env import VecEnv
 
 from teacherstudent.family import Snapshot
-from teacherstudent.rl.play import successes
+from teacherstudent.rl.play import check_rewards, successes
 from teacherstudent.types import Array, BoolArray, IntArray, Outcomes, Seed, State, generator
 
 Draw: TypeAlias = Callable[[int], tuple[IntArray, Array]]
 """Gives ids ``(n,)`` and tasks ``(n, *space.shape)`` for the next ``n`` episodes."""
-
-
-class EpisodeError(RuntimeError):
-    """An environment failed, or returned what is no reward; the message names slot and task."""
 
 
 class TaskVecEnv(VecEnv):
@@ -78,10 +74,7 @@ class TaskVecEnv(VecEnv):
         obs, rewards, terminated, truncated, info = self.envs.step(self._actions)
         self.environment_seconds += time.perf_counter() - start
         rewards = np.asarray(rewards, np.float64)
-        if not np.isfinite(rewards).all():
-            slot = int(np.flatnonzero(~np.isfinite(rewards))[0])
-            task = None if self.tasks is None else self.tasks[slot].tolist()
-            raise EpisodeError(f"slot {slot}, task {task}: expected a finite reward, got {rewards[slot]}")
+        check_rewards(rewards, self.tasks)
         self._returns += rewards
         self._lengths += 1
         done = np.asarray(terminated | truncated)

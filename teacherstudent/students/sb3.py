@@ -16,6 +16,7 @@ from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.type_aliases import TrainFreq
 from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecNormalize
@@ -55,7 +56,8 @@ class SB3Student:
         family: whose tasks are played.
         seed: everything random about the student comes from it.
         algorithm: a class of stable_baselines3 by name (``"PPO"``, ``"SAC"``) or any ``"module:Class"``.
-        policy: as the algorithm takes it.
+        policy: as the algorithm takes it; None for the standard one of the observations: ``"MlpPolicy"``,
+            ``"CnnPolicy"`` for images, ``"MultiInputPolicy"`` for dictionaries.
         n_envs: environment slots.
         processes: over how many processes the slots are spread; 1 is this process.
         device: as the algorithm takes it; ``"auto"`` is the GPU where there is one.
@@ -79,7 +81,7 @@ class SB3Student:
         *,
         seed: Seed,
         algorithm: str = "PPO",
-        policy: str = "MlpPolicy",
+        policy: str | None = None,
         n_envs: int = 8,
         processes: int = 1,
         device: str = "auto",
@@ -111,6 +113,7 @@ class SB3Student:
             mastered=family.mastered,
         )
         wrapped = VecNormalize(self._envs, gamma=resolved.get("gamma", 0.99)) if normalize else self._envs
+        policy = policy or _standard_policy(self._envs.observation_space)
         with self._generators.active():
             self.model = kind(policy, wrapped, seed=number, device=device, verbose=0, **resolved)
         self.model.set_logger(Logger(folder=None, output_formats=[]))
@@ -131,6 +134,8 @@ class SB3Student:
     def train(self, assignment: Assignment) -> Outcomes:
         """Run one collect and train round of the algorithm; rows with ``learn`` False are played before it.
 
+        Measured rows have no value signals (NaN). An assignment of measured rows alone trains nothing.
+
         Raises:
             ValueError: if the very first assignment is empty.
             EpisodeError: if an environment fails.
@@ -139,12 +144,13 @@ class SB3Student:
         if not assignment.learn.all():
             parts.append(self._measure(assignment.select(~assignment.learn)))
         self._queue.put(assignment.select(assignment.learn))
-        with self._generators.active():
-            if self._callback is None:
-                self._begin()
-            finished = self._round()
-        if finished is not None:
-            parts.append(finished)
+        if assignment.learn.any() or len(assignment) == 0:
+            with self._generators.active():
+                if self._callback is None:
+                    self._begin()
+                finished = self._round()
+            if finished is not None:
+                parts.append(finished)
         return Outcomes.concatenate(parts) if parts else self._nothing()
 
     def evaluate(self, tasks: Array, *, seed: int) -> Outcomes:
@@ -196,12 +202,15 @@ class SB3Student:
         self._counts.update(state["counts"])
         with PrivateGenerators(0).active():
             continues = self._envs.load_state_dict(state["envs"])
+            self._callback = self.model._last_obs = None
             if continues:
                 sb3_state.load_observations(self.model, state["observations"])
                 self._begin()
         sb3_state.load_algorithm(self.model, state["algorithm"])
-        if self._signals is not None and continues:
-            self._signals.load_state_dict(state["signals"])
+        if self._signals is not None:
+            self._signals.reset()
+            if continues:
+                self._signals.load_state_dict(state["signals"])
         self._generators.load_state_dict(state["generators"])
 
     def close(self) -> None:
@@ -289,6 +298,12 @@ class SB3Student:
             cost=none,
             signals=dict.fromkeys(self.provides, none),
         )
+
+
+def _standard_policy(space: gym.Space[Any]) -> str:
+    if isinstance(space, gym.spaces.Dict):
+        return "MultiInputPolicy"
+    return "CnnPolicy" if is_image_space(space) else "MlpPolicy"
 
 
 def _algorithm(name: str) -> type[BaseAlgorithm]:

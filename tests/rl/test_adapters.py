@@ -140,3 +140,35 @@ def test_attributes_are_not_lost_in_silence(family):
         vec.set_attr("gravity", 3)
     with pytest.raises(AttributeError, match="no methods"):
         vec.env_method("set_gravity", 3)
+
+
+class Pacing(Listener):
+    def _ask(self, ids, progress):
+        self.paces = [*getattr(self, "paces", []), progress]
+        return super()._ask(ids, progress)
+
+
+def test_progress_follows_a_budget(family):
+    teacher = Pacing(family.space)
+    env = TeacherEnv(family.make_env(), teacher, budget=40)
+    env.action_space.seed(0)
+    while not teacher.outstanding.size or teacher.paces[-1] < 1:
+        env.reset(seed=0)
+        done = False
+        while not done:
+            _, _, terminated, truncated, _ = env.step(env.action_space.sample())
+            done = terminated or truncated
+        if len(teacher.paces) > 20:
+            break
+    assert teacher.paces[0] == 0
+    assert teacher.paces == sorted(teacher.paces)
+    assert teacher.paces[-1] == 1
+    teacher = Pacing(family.space)
+    vec = TeacherVecEnv(teacher, family.make_vec(4), budget=400)
+    vec.reset()
+    for _ in range(100):
+        vec.step(np.zeros(4, int))
+    assert teacher.paces[0] == 0
+    assert 0 < teacher.paces[1] < teacher.paces[-1] <= 1
+    with pytest.raises(ValueError, match="budget: expected steps above 0"):
+        TeacherEnv(family.make_env(), teacher, budget=0)

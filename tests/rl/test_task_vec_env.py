@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box, Discrete
 
-from teacherstudent.rl.task_vec_env import EpisodeError, TaskVecEnv
+from teacherstudent.rl.play import EpisodeError
+from teacherstudent.rl.task_vec_env import TaskVecEnv
 
 
 class Countdown(gym.vector.VectorEnv):

@@ -3,6 +3,7 @@ import pytest
 import torch
 from gymnasium import Env
 from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Dict as DictSpace
 from stable_baselines3.common.noise import OrnsteinUhlenbeckActionNoise
 
 from teacherstudent import envs
@@ -247,3 +248,46 @@ def test_measuring_goes_on_exactly_whatever_was_tested_before(cartpole):
         student.model.policy.parameters(), resumed.model.policy.parameters(), strict=True
     ):
         assert torch.equal(mine, theirs)
+
+
+def test_an_assignment_of_measured_rows_alone_trains_nothing(cartpole):
+    student = SB3Student(cartpole, seed=0, n_envs=2, options=SMALL["PPO"])
+    measured = assign(student, cartpole, learn=False)
+    outcomes = student.train(measured)
+    assert outcomes.ids.tolist() == measured.ids.tolist()
+    assert student.spent()["train"] == 0
+    assert student.spent()["measure"] == outcomes.cost.sum()
+
+
+def test_loading_the_state_of_a_fresh_student_starts_over(cartpole):
+    fresh, used = (SB3Student(cartpole, seed=0, n_envs=2, options=SMALL["PPO"]) for _ in range(2))
+    state = fresh.state_dict()
+    first = fresh.train(assign(fresh, cartpole))
+    used.train(assign(used, cartpole))
+    used.load_state_dict(state)
+    again = used.train(assign(used, cartpole))
+    np.testing.assert_array_equal(again.score, first.score)
+    np.testing.assert_array_equal(again.ids, first.ids)
+
+
+def test_the_policy_follows_the_observations():
+    class Pictures(Reach):
+        observation_space = Box(0, 255, (3, 36, 36), np.uint8)
+
+        def _obs(self):
+            return np.full((3, 36, 36), int(self.x) + 10, np.uint8)
+
+    class Parts(Reach):
+        observation_space = DictSpace(
+            {"x": Box(-10, 10, (1,), np.float32), "t": Box(0, 99, (1,), np.float32)}
+        )
+
+        def _obs(self):
+            return {"x": np.array([self.x], np.float32), "t": np.array([self.t], np.float32)}
+
+    for kind, policy in ((Reach, "ActorCriticPolicy"), (Pictures, "CnnPolicy"), (Parts, "MultiInput")):
+        family = family_from_gymnasium(kind, test_tasks=2)
+        student = SB3Student(family, seed=0, n_envs=2, options=SMALL["PPO"])
+        assert policy in type(student.model.policy).__name__
+        student.train(assign(student, family))
+        student.evaluate(family.test_tasks(), seed=0)

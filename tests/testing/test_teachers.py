@@ -141,11 +141,15 @@ class OneSeed(Sound):
 class Shared(Sound):
     everyones = []
 
+    def __init__(self, space, *, seed):
+        super().__init__(space, seed=seed)
+        self.everyones.clear()
+
     def _ask(self, ids, progress):
         assignment = super()._ask(ids, progress)
-        if self.everyones and self.everyones[-1] != id(self):
+        if self.everyones and self.everyones[-1] is not self:
             assignment.tasks[:] = self.space.low
-        self.everyones.append(id(self))
+        self.everyones.append(self)
         return assignment
 
 
@@ -381,8 +385,8 @@ BROKEN = {
     AskedOnly: "rows with id -1 must be accepted.*KeyError",
     Outside: "tasks must lie in the space",
     WrongType: "tasks must have the space's shape and dtype.*float32",
-    OwnIds: "ask must return the ids it was handed",
-    TooFew: "must return an Assignment of n rows",
+    OwnIds: "expected the ids",
+    TooFew: "expected the ids",
     NanMetrics: "metrics must be finite numbers by name, got 'best': -inf",
     CrashingMetrics: "metrics and snapshot must work after 0 tasks",
     DrawingMetrics: "metrics differs|must not change the teacher",
