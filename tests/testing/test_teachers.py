@@ -139,17 +139,13 @@ class OneSeed(Sound):
 
 
 class Shared(Sound):
-    everyones = []
-
-    def __init__(self, space, *, seed):
-        super().__init__(space, seed=seed)
-        self.everyones.clear()
+    askers = [None]
 
     def _ask(self, ids, progress):
         assignment = super()._ask(ids, progress)
-        if self.everyones and self.everyones[-1] is not self:
+        if self in self.askers and self.askers[-1] is not self:  # another one asked in between
             assignment.tasks[:] = self.space.low
-        self.everyones.append(self)
+        self.askers.append(self)
         return assignment
 
 
