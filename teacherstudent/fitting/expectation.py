@@ -21,8 +21,8 @@ TOLERANCE, MAX_ITERATIONS, REGULARISATION = 1e-3, 100, 1e-6
 """EM's defaults in scikit-learn: smallest gain in the mean log likelihood, iterations, variance added."""
 HORIZON = 40
 """A mixture is given up when this many more iterations like its last one would not make it the best."""
-LLOYD, TRIALS = 6, 4
-"""Iterations of k-means before EM, and candidates for each of its first centres."""
+LLOYD, TRIALS, SEQUENCES = 6, 4, 2
+"""Iterations of k-means before EM, candidates for each of its first centres, independent draws of centres."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +77,7 @@ class Fit(NamedTuple):
 def first_centres(points: FloatArray, most: int, rng: np.random.Generator) -> FloatArray:
     """Draw centres by k-means++ (Arthur and Vassilvitskii 2007), each the best of `TRIALS` candidates.
 
-    The first k of the sequence are k-means++ centres for k clusters.
+    The first k of a sequence are k-means++ centres for k clusters.
 
     Args:
         points: ``(n, d)``.
@@ -85,26 +85,29 @@ def first_centres(points: FloatArray, most: int, rng: np.random.Generator) -> Fl
         rng: draws the candidates.
 
     Returns:
-        ``(m, d)`` different points; fewer than ``most`` if there are no more (closer than 1e-6 is equal).
+        ``(SEQUENCES, m, d)``: in each sequence different points, fewer than ``most`` if there are no more
+        (closer than 1e-6 is equal).
     """
-    n = len(points)
+    n, each = len(points), np.arange(SEQUENCES)
     norms, columns = np.einsum("ij,ij->i", points, points), np.ascontiguousarray(points.T)
-    draws = rng.random((most, TRIALS))
-    chosen = [int(draws[0, 0] * n)]
-    squares = norms - 2 * (points[chosen[0]] @ columns) + norms[chosen[0]]
+    draws = rng.random((most, SEQUENCES, TRIALS))
+    chosen = np.empty((SEQUENCES, most), np.int64)
+    chosen[:, 0] = draws[0, :, 0] * n
+    squares = norms - 2 * (points[chosen[:, 0]] @ columns) + norms[chosen[:, 0], None]
     for k in range(1, most):
         squares[squares < 1e-12] = 0.0
-        sums = np.add.accumulate(squares)
-        if sums[-1] == 0:
-            break
-        tried = np.minimum(sums.searchsorted(draws[k] * sums[-1], side="right"), n - 1)
-        trials = (-2 * points[tried]) @ columns
+        sums = np.add.accumulate(squares, axis=1)
+        if not sums[:, -1].all():
+            return points[chosen[:, :k]]
+        found = [s.searchsorted(u * s[-1], side="right") for s, u in zip(sums, draws[k], strict=True)]
+        tried = np.minimum(found, n - 1)
+        trials = ((-2 * points[tried.ravel()]) @ columns).reshape(SEQUENCES, TRIALS, n)
         trials += norms
-        trials += norms[tried][:, None]
-        np.minimum(trials, squares, out=trials)
-        best = int(trials.sum(axis=1).argmin())
-        chosen.append(int(tried[best]))
-        squares = trials[best]
+        trials += norms[tried][..., None]
+        np.minimum(trials, squares[:, None], out=trials)
+        best = trials.sum(axis=2).argmin(axis=1)
+        chosen[:, k] = tried[each, best]
+        squares = trials[each, best]
     return points[chosen]
 
 
@@ -113,7 +116,7 @@ def assign(points: FloatArray, centres: FloatArray, counts: Sequence[int]) -> Fl
 
     Args:
         points: ``(n, d)``.
-        centres: ``(m, d)``.
+        centres: ``(s, m, d)``; counts take the ``s`` sequences in turn.
         counts: numbers of clusters, ``m`` at most.
 
     Returns:
@@ -124,7 +127,7 @@ def assign(points: FloatArray, centres: FloatArray, counts: Sequence[int]) -> Fl
     augmented = np.ones((n, d + 1), np.float32)  # half the bytes of float64, and as good a start
     augmented[:, 1:] = points
     columns = np.ascontiguousarray(augmented.T)
-    place = np.repeat(centres[None, : max(counts)].astype(np.float32), len(counts), axis=0)
+    place = centres[np.arange(len(counts)) % len(centres), : max(counts)].astype(np.float32)
     score = np.empty((*used.shape, d + 1), np.float32)
     for iteration in range(LLOYD + 1):
         score[..., 0] = np.where(used, -0.5 * np.einsum("kcd,kcd->kc", place, place), np.float32(-1e30))

@@ -45,8 +45,8 @@ def fit_mixture(
     """Fit a mixture for each of ``counts`` and return the best.
 
     As with scikit-learn's defaults (full covariances, k-means first, the same tolerance, iterations and
-    regularisation), but for these points: all counts share one k-means++ sequence, of which a mixture takes
-    the first centres; k-means makes 6 iterations; a mixture that falls behind is given up; no mixture gets
+    regularisation), but for these points: two k-means++ sequences serve all counts, and a mixture takes the
+    first centres of one; k-means makes 6 iterations; a mixture that falls behind is given up; no mixture gets
     more components than there are different rows; a column whose range exceeds 1 is divided by it for the
     fit; a component that has lost all rows is dropped. It keeps to one thread: the products are small.
 
@@ -62,7 +62,7 @@ def fit_mixture(
     shift = rows.mean(axis=0)
     points = (rows - shift) / scale
     centres = first_centres(points, max(counts), rng)
-    allowed = [k for k in counts if k <= len(centres)] or [len(centres)]
+    allowed = [k for k in counts if k <= centres.shape[1]] or [centres.shape[1]]
     costs = penalty(criterion, np.array([parameters(k, d) for k in allowed], np.float64), n)
     if not np.isfinite(costs).any():
         allowed, costs = allowed[:1], np.zeros(1)

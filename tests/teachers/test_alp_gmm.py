@@ -372,7 +372,8 @@ def test_both_variants_sample_alike():
     """On one stream, fixed and paper differ as much as paper and paper with another seed."""
     paper = [ALPGMM(UNIT, seed=seed, variant="paper") for seed in (1, 2, 3)]
     fixed = [ALPGMM(UNIT, seed=seed) for seed in (1, 2, 3)]
-    student, same, other, sizes = np.random.default_rng(0), [], [], []
+    student, sizes = np.random.default_rng(0), []
+    within_paper, within_fixed, between = [], [], []
     for window in range(10):
         tasks = paper[0].ask(250).tasks
         frontier = 0.2 + 0.06 * window
@@ -380,13 +381,15 @@ def test_both_variants_sample_alike():
         for teacher in paper + fixed:
             teacher.tell(rows(tasks, score))
         drawn = [teacher.ask(400).tasks for teacher in paper + fixed]
-        same += [energy_distance(drawn[i], drawn[j]) for i, j in ((0, 1), (0, 2), (1, 2))]
-        other += [energy_distance(drawn[i], drawn[j]) for i in range(3) for j in range(3, 6)]
+        within_paper += [energy_distance(drawn[i], drawn[j]) for i, j in ((0, 1), (0, 2), (1, 2))]
+        within_fixed += [energy_distance(drawn[i], drawn[j]) for i, j in ((3, 4), (3, 5), (4, 5))]
+        between += [energy_distance(drawn[i], drawn[j]) for i in range(3) for j in range(3, 6)]
         sizes.append([teacher.metrics()["components"] for teacher in paper + fixed])
     uniform = energy_distance(drawn[0], student.random((400, 2)))
-    assert np.mean(same) > 0  # k-means starts differ
-    assert np.mean(other) < 1.25 * np.mean(same)
-    assert uniform > 4 * np.mean(other)  # the measure tells different distributions apart
+    assert np.mean(within_paper) > 0  # k-means starts differ
+    assert np.mean(between) < 1.2 * np.mean(within_paper + within_fixed)
+    assert 0.5 < np.mean(within_fixed) / np.mean(within_paper) < 2
+    assert uniform > 4 * np.mean(between)  # the measure tells different distributions apart
     assert np.abs(np.mean(np.array(sizes)[:, :3]) - np.mean(np.array(sizes)[:, 3:])) < 1
 
 
