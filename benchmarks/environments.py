@@ -31,7 +31,9 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--seconds", type=float, default=0.25, help="length of one measurement")
-    seconds = parser.parse_args().seconds
+    parser.add_argument("--quick", action="store_true", help="measurements of 0.01 s: does it run?")
+    given = parser.parse_args()
+    seconds = 0.01 if given.quick else given.seconds
     print(f"{'environment':<44}{'slots':>6}{'steps/s':>12}   ratio to gymnasium's")
     for reference in (WALKER, CARTPOLE):
         baseline = _single(reference)
