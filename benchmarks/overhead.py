@@ -27,7 +27,7 @@ from teacherstudent.rl.task_vec_env import TaskVecEnv
 
 PPO = {"n_steps": 128, "batch_size": 512, "n_epochs": 10}
 CASES: list[dict[str, Any]] = [
-    {"family": "cartpole-parameters", "budget": 300_000, "student_options": {"n_envs": 32, "options": PPO}},
+    {"family": "cartpole-parameters", "budget": 600_000, "student_options": {"n_envs": 32, "options": PPO}},
     {"family": "stump-tracks", "budget": 150_000, "student_options": {"n_envs": 8, "options": PPO}},
 ]
 INSIDE = [(TaskVecEnv, "step_wait"), (RolloutSignals, "update"), (TaskQueue, "put"), (TaskQueue, "wants")]
