@@ -18,7 +18,7 @@ from teacherstudent.types import Assignment, FloatArray, IntArray, Outcomes, See
 
 @TEACHERS.register("alp-gmm")
 class ALPGMM(Teacher[Box]):
-    """Samples the components of a Gaussian mixture in proportion to their absolute learning progress.
+    """Samples Gaussians in proportion to their absolute learning progress.
 
     Portelas, Colas, Hofmann and Oudeyer 2019, "Teacher algorithms for curriculum learning of deep RL in
     continuously parameterized environments", https://arxiv.org/abs/1910.07224, algorithm 1.

@@ -17,7 +17,7 @@ from teacherstudent.types import Assignment, FloatArray, IntArray, Outcomes, See
 
 @TEACHERS.register("covar-gmm")
 class CovarGMM(Teacher[Box]):
-    """Samples the components of a Gaussian mixture in proportion to their covariance of time and score.
+    """Samples Gaussians in proportion to their covariance of time and score.
 
     Moulin-Frier, Nguyen and Oudeyer 2014, "Self-organization of early vocal development in infants and
     machines", https://doi.org/10.3389/fpsyg.2013.01006, in the form of Portelas et al. 2019,
