@@ -70,7 +70,7 @@ def measure(case: dict[str, Any], teacher: str, budget: float) -> None:
         "teacher": seconds["teacher"],
         "record": seconds["record"],
         "checkpoint": seconds["checkpoint"],
-        "loop": whole - sum(seconds[k] for k in ("teacher", "record", "checkpoint", "student")),
+        "loop": ledger.framework_seconds() - sum(seconds[k] for k in ("teacher", "record", "checkpoint")),
         "slots": sum(spent.values()) - seconds["environment"],
     }
     parts = "".join(f"{100 * share / whole:>11.2f}" for share in shares.values())

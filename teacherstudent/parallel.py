@@ -18,6 +18,7 @@ from typing import Any
 from teacherstudent.experiment import Experiment
 from teacherstudent.files import atomic_write
 from teacherstudent.plain import to_plain
+from teacherstudent.recording.recorder import MANIFEST
 from teacherstudent.recording.runs import Run
 
 CRASH = "crash.txt"
@@ -69,7 +70,7 @@ def run_all(
         double = next(f for f in folders if folders.count(f) > 1)
         raise ValueError(f"run: expected different run folders, got {double} twice; give labels")
     for experiment, folder in runs:
-        if (folder / "manifest.json").exists():
+        if (folder / MANIFEST).exists():
             if not resume:
                 raise FileExistsError(f"{folder} holds a run: resume it, or choose another folder")
             _check_same(experiment, folder)
@@ -103,7 +104,7 @@ def _check_same(experiment: Experiment, folder: Path) -> None:
 
 def _is_over(experiment: Experiment, folder: Path) -> bool:
     """Return whether the folder holds a run that has spent the experiment's whole budget."""
-    if not (folder / "manifest.json").exists():
+    if not (folder / MANIFEST).exists():
         return False
     status = Run.load(folder).status()
     return bool(status["status"] == "finished" and status["spent"] >= experiment.plan.budget)
