@@ -22,6 +22,7 @@ from teacherstudent.envs.cartpole_physics import (
     uniform,
 )
 from teacherstudent.rl.task_slots import (
+    UNSEEDED,
     SlotSeeds,
     Step,
     check_live,
@@ -83,9 +84,9 @@ class CartPoleSlots(VectorEnv[Any, Any, Any]):
         now, rows = self._now, np.flatnonzero(mask)
         now["episode"][rows] += 1
         if seed is not None:
-            given = {i: one % 2**64 for i, one in enumerate(seeds) if one is not None and mask[i]}
-            now["seed"][list(given)] = np.array(list(given.values()), np.uint64)
-            now["episode"][list(given)] = 0
+            given = mask & (seeds != UNSEEDED)
+            now["seed"][given] = seeds[given]
+            now["episode"][given] = 0
         if tasks is None:
             drawn = self._draw(rows, _TASK_DRAW + np.arange(len(self._columns)))
             now["task"][rows] = spaces.from_unit(self.task_space, drawn)

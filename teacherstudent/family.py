@@ -42,9 +42,14 @@ class RLFamily(Family):
     def make_vec(self, n: int, *, processes: int = 1) -> gym.vector.VectorEnv[Any, Any, Any]:
         """Return ``n`` environments with autoreset disabled.
 
-        ``reset(seed=[...], options={"reset_mask": done, "task": tasks})`` starts ``tasks[i]`` in every slot
+        ``reset(seed=seeds, options={"reset_mask": done, "task": tasks})`` starts ``tasks[i]`` in every slot
         ``i`` where ``done`` is True; ``tasks`` has shape ``(n, *space.shape)``, other rows are ignored, and
         without ``reset_mask`` every slot starts.
+
+        ``seeds`` is None, an integer s (slot i gets s + i), a list of ``n`` integers and None, or an int64
+        array ``(n,)`` in which -1 stands for None: the slot's generator goes on as it is. Students give the
+        array, which costs nothing per slot; `teacherstudent.rl.task_slots.slot_seeds` turns every form into
+        it.
 
         Args:
             n: number of slots, at least 1.

@@ -18,7 +18,7 @@ def play(
     envs: gym.vector.VectorEnv[Any, Any, Any],
     act: Act,
     tasks: Array,
-    seeds: Sequence[int],
+    seeds: Sequence[int] | IntArray,
     *,
     mastered: float | None,
 ) -> Outcomes:
@@ -37,11 +37,12 @@ def play(
         EpisodeError: if a reward is not finite.
     """
     n, slots = len(tasks), envs.num_envs
+    numbers = np.asarray(seeds, np.int64)
     returns, lengths, success = np.zeros(n), np.zeros(n, np.int64), np.zeros(n, np.bool_)
     playing = np.where(np.arange(slots) < n, np.arange(slots), -1)
     following, left = min(slots, n), n
     first = np.ones(slots, np.bool_)
-    obs = _start(envs, first, tasks, seeds, playing)
+    obs = _start(envs, first, tasks, numbers, playing)
     while left:
         obs, rewards, terminated, truncated, info = envs.step(act(obs, first))
         live = playing >= 0
@@ -59,7 +60,7 @@ def play(
         playing[first] = np.where(fresh < n, fresh, -1)
         following = min(n, following + len(fresh))
         if left:
-            obs = _start(envs, first, tasks, seeds, playing)
+            obs = _start(envs, first, tasks, numbers, playing)
     signals = {"length": lengths} | ({"success": success} if mastered is not None else {})
     return Outcomes(
         ids=np.full(n, UNASKED), tasks=tasks, score=returns, cost=lengths.astype(np.float64), signals=signals
@@ -93,11 +94,11 @@ def _start(
     envs: gym.vector.VectorEnv[Any, Any, Any],
     mask: BoolArray,
     tasks: Array,
-    seeds: Sequence[int],
-    playing: Array,
+    seeds: IntArray,
+    playing: IntArray,
 ) -> Any:
     """Start in the masked slots the tasks that ``playing`` names; -1 starts the first one."""
     which = np.maximum(playing, 0)
-    numbers = [seeds[i] if started else None for i, started in zip(which, mask, strict=True)]
+    numbers = np.where(mask, seeds[which], -1)
     options = {"reset_mask": mask, "task": tasks[which]}
-    return envs.reset(seed=numbers, options=options)[0]  # type: ignore[arg-type]  # lists are legal
+    return envs.reset(seed=numbers, options=options)[0]  # type: ignore[arg-type]  # arrays are legal

@@ -26,18 +26,20 @@ class TaskQueue:
     def __init__(self, slots: int, *, seed: Seed) -> None:
         self._slots = slots
         self._rng = generator(seed)
-        self._waiting: Assignment | None = None
+        self._ids = np.zeros(0, np.int64)
+        self._tasks: Array | None = None
+        self._next = 0  # the row of the two above that is drawn next
         self._latest: Array | None = None
         self._used = 0
         self.repeated = 0
 
     def __len__(self) -> int:
-        return 0 if self._waiting is None else len(self._waiting)
+        return len(self._ids) - self._next
 
     @property
     def ids(self) -> IntArray:
         """Ids of the tasks that wait."""
-        return np.zeros(0, np.int64) if self._waiting is None else self._waiting.ids
+        return self._ids[self._next :]
 
     def wants(self) -> int:
         """Return how many tasks to put in before the next round; the first one fills all slots besides."""
@@ -49,30 +51,30 @@ class TaskQueue:
         if len(assignment) == 0:
             return
         self._latest = assignment.tasks
-        waiting = self._waiting
-        if waiting is None or len(waiting) == 0:
-            self._waiting = assignment
+        if self._tasks is None or len(self) == 0:
+            self._ids, self._tasks = assignment.ids, assignment.tasks
         else:
-            self._waiting = Assignment(
-                ids=np.concatenate([waiting.ids, assignment.ids]),
-                tasks=np.concatenate([waiting.tasks, assignment.tasks]),
-            )
+            self._ids = np.concatenate([self.ids, assignment.ids])
+            self._tasks = np.concatenate([self._tasks[self._next :], assignment.tasks])
+        self._next = 0
 
     def draw(self, n: int) -> tuple[IntArray, Array]:
-        """Take ``n`` tasks; repeated ones carry the id -1.
+        """Take ``n`` tasks, in time that does not depend on how many wait; repeated ones carry the id -1.
 
         Raises:
             ValueError: if no task was ever put in.
         """
-        if self._waiting is None or self._latest is None:
+        if self._tasks is None or self._latest is None:
             raise ValueError("task queue: expected an assignment before the first episode, got none")
-        head, self._waiting = self._waiting.select(slice(n)), self._waiting.select(slice(n, None))
-        short = n - len(head)
+        rows = slice(self._next, self._next + n)
+        ids, tasks = self._ids[rows], self._tasks[rows]
+        self._next += len(ids)
+        short = n - len(ids)
         if short == 0:
-            return head.ids, head.tasks
+            return ids, tasks
         self.repeated += short
         again = self._latest[self._rng.integers(len(self._latest), size=short)]
-        return np.concatenate([head.ids, np.full(short, UNASKED)]), np.concatenate([head.tasks, again])
+        return np.concatenate([ids, np.full(short, UNASKED)]), np.concatenate([tasks, again])
 
     def observe(self, used: int) -> None:
         """Take note of how many episodes a round finished."""
@@ -80,11 +82,10 @@ class TaskQueue:
 
     def state_dict(self) -> State:
         """Return the queue as plain data."""
-        waiting = self._waiting
         return {
             "rng": dict(self._rng.bit_generator.state),
             "ids": self.ids.copy(),
-            "tasks": None if waiting is None else waiting.tasks.copy(),
+            "tasks": None if self._tasks is None else self._tasks[self._next :].copy(),
             "latest": None if self._latest is None else self._latest.copy(),
             "used": self._used,
             "repeated": self.repeated,
@@ -93,7 +94,6 @@ class TaskQueue:
     def load_state_dict(self, state: State) -> None:
         """Continue from `state_dict`."""
         self._rng.bit_generator.state = state["rng"]
-        tasks = state["tasks"]
-        self._waiting = None if tasks is None else Assignment(ids=state["ids"], tasks=tasks)
+        self._ids, self._tasks, self._next = state["ids"], state["tasks"], 0
         self._latest = state["latest"]
         self._used, self.repeated = state["used"], state["repeated"]

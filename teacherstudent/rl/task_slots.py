@@ -12,30 +12,42 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
 
 from teacherstudent import spaces
-from teacherstudent.types import Array, BoolArray
+from teacherstudent.types import Array, BoolArray, IntArray
 
 Env = gym.Env[Any, Any]
 Step = tuple[Any, Array, BoolArray, BoolArray, dict[str, Any]]
-SlotSeeds = int | Sequence[int | None] | None
+SlotSeeds = int | Sequence[int | None] | IntArray | None
+"""Seeds of a reset: see `slot_seeds`."""
+UNSEEDED: Final = -1
+"""In an array of seeds: the slot's generator goes on as it is."""
+_SEEDS = 2**63
 
 
 class TaskError(RuntimeError):
     """An environment failed on a task; the message names the slot, the task and the cause."""
 
 
-def slot_seeds(seed: SlotSeeds, n: int) -> list[int | None]:
-    """Return one seed for each of ``n`` slots, as gymnasium does: an integer s means s, s + 1, ...
+def slot_seeds(seed: SlotSeeds, n: int) -> IntArray:
+    """Return one seed for each of ``n`` slots, ``(n,)`` int64; -1 leaves a slot's generator as it is.
+
+    Args:
+        seed: None for -1 everywhere; an integer s for s, s + 1, ... as gymnasium does; a list of integers and
+            None; or an array of integers, returned as it is where it is int64: the form for many slots.
+            Integers of 2**63 and above count modulo 2**63.
+        n: number of slots.
 
     Raises:
-        ValueError: if a list is of another length or a seed is negative.
+        ValueError: if a list or array is of another length, or a seed is negative (in an array: below -1).
         TypeError: if a seed is neither an integer nor None.
     """
     if seed is None:
-        return [None] * n
+        return np.full(n, UNSEEDED, np.int64)
     if isinstance(seed, int | np.integer) and not isinstance(seed, bool):
         seed = [int(seed) + i for i in range(n)]
+    if isinstance(seed, np.ndarray) and seed.dtype != object:
+        return _seed_array(seed, n)
     if not isinstance(seed, Sequence | np.ndarray):
-        raise TypeError(f"seed: expected None, an integer or a list of {n} seeds, got {seed!r}")
+        raise TypeError(f"seed: expected None, an integer or a list or array of {n} seeds, got {seed!r}")
     seeds = list(seed)
     if len(seeds) != n:
         raise ValueError(f"seed: expected {n} seeds, one for each slot, got {len(seeds)}")
@@ -44,7 +56,21 @@ def slot_seeds(seed: SlotSeeds, n: int) -> list[int | None]:
             raise TypeError(f"seed: slot {i}: expected an integer or None, got {one!r}")
         if one is not None and one < 0:
             raise ValueError(f"seed: slot {i}: expected at least 0, got {one}")
-    return [None if one is None else int(one) for one in seeds]
+    return np.array([UNSEEDED if one is None else int(one) % _SEEDS for one in seeds], np.int64)
+
+
+def _seed_array(seeds: Array, n: int) -> IntArray:
+    """Return an array of seeds as int64, checked without a loop over slots."""
+    if seeds.dtype.kind not in "iu":
+        raise TypeError(f"seed: expected an array of integers, got dtype {seeds.dtype}")
+    if seeds.shape != (n,):
+        raise ValueError(f"seed: expected shape ({n},), one seed for each slot, got {seeds.shape}")
+    if seeds.dtype == np.uint64:
+        seeds = seeds % np.uint64(_SEEDS)
+    if (seeds < UNSEEDED).any():
+        slot = int(np.argmax(seeds < UNSEEDED))
+        raise ValueError(f"seed: slot {slot}: expected at least 0, or -1 for none, got {seeds[slot]}")
+    return seeds.astype(np.int64, copy=False)
 
 
 def slot_mask(options: dict[str, Any], n: int) -> BoolArray:
@@ -150,7 +176,7 @@ class TaskSlots(VectorEnv[Any, Any, Any]):
     ) -> tuple[Any, dict[str, Any]]:
         """Start an episode in every slot of the mask (all without one), each on its own task."""
         options = dict(options or {})
-        seeds = slot_seeds(seed, self.num_envs)
+        seeds = slot_seeds(seed, self.num_envs).tolist()
         mask = slot_mask(options, self.num_envs)
         tasks = slot_tasks(self.task_space, options, mask)
         shared = {name: value for name, value in options.items() if name not in ("reset_mask", "task")}
@@ -160,7 +186,8 @@ class TaskSlots(VectorEnv[Any, Any, Any]):
             self._tasks[i] = None if tasks is None else tasks[i]
             self._done[i] = True
             try:
-                observation, info = self.envs[i].reset(seed=seeds[i], options=own or None)
+                own_seed = None if seeds[i] == UNSEEDED else seeds[i]
+                observation, info = self.envs[i].reset(seed=own_seed, options=own or None)
                 self._batch.put(i, observation)
                 infos = self._add_info(infos, info, i)
             except Exception as error:

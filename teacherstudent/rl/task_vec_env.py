@@ -24,6 +24,9 @@ class TaskVecEnv(VecEnv):
     Every finished episode is a row of outcomes: id, task, undiscounted return as score, length as cost, and
     the signals ``length`` and ``success``.
 
+    stable-baselines3 wants a dict of infos for each slot. Slots whose episode goes on share one empty dict,
+    made anew each step: write into the dicts of finished slots only. Nothing else here runs once per slot.
+
     Args:
         envs: a vector environment as `RLFamily.make_vec` gives it.
         draw: the source of tasks; called when episodes start.
@@ -78,7 +81,7 @@ class TaskVecEnv(VecEnv):
         self._returns += rewards
         self._lengths += 1
         done = np.asarray(terminated | truncated)
-        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        infos: list[dict[str, Any]] = [{}] * self.num_envs  # one empty dict for all that did not finish
         if done.any():
             obs = self._finish(done, obs, truncated & ~terminated, info, infos)
         return obs, rewards.astype(np.float32), done, infos
@@ -107,11 +110,13 @@ class TaskVecEnv(VecEnv):
             signals=signals,
         )
         self._tell(row)
-        for i, slot in enumerate(slots):  # stable-baselines3's own interface is a dict for each slot
+        last = _rows(obs, slots)
+        columns = zip(slots.tolist(), cut[slots].tolist(), returns.tolist(), lengths.tolist(), strict=True)
+        for i, (slot, was_cut, r, length) in enumerate(columns):  # stable-baselines3 wants dicts of scalars
             infos[slot] = {
-                "terminal_observation": _rows(obs, int(slot)),
-                "TimeLimit.truncated": bool(cut[slot]),
-                "episode": {"r": float(returns[i]), "l": int(lengths[i])},
+                "terminal_observation": _rows(last, i),
+                "TimeLimit.truncated": was_cut,
+                "episode": {"r": r, "l": length},
             }
             if success is not None:
                 infos[slot]["is_success"] = bool(success[i])
@@ -129,16 +134,18 @@ class TaskVecEnv(VecEnv):
         self.tasks[mask] = tasks
         self._returns[mask] = 0.0
         self._lengths[mask] = 0
-        seeds: list[int | None] = [None] * self.num_envs
-        for slot, seed in zip(np.flatnonzero(mask), self._rng.integers(2**31, size=n).tolist(), strict=True):
-            seeds[slot] = seed
+        seeds = np.full(self.num_envs, -1, np.int64)
+        seeds[mask] = self._rng.integers(2**31, size=n)
         return self.start(mask, self.tasks, seeds)
 
-    def start(self, mask: BoolArray, tasks: Array, seeds: list[int | None]) -> Any:
-        """Start the given tasks in the slots of ``mask`` and return all observations."""
+    def start(self, mask: BoolArray, tasks: Array, seeds: IntArray) -> Any:
+        """Start the given tasks in the slots of ``mask`` and return all observations.
+
+        ``seeds`` is ``(n,)`` int64, -1 in the other slots.
+        """
         start = time.perf_counter()
         options = {"reset_mask": mask, "task": tasks}
-        obs, _ = self.envs.reset(seed=seeds, options=options)  # type: ignore[arg-type]  # lists are legal
+        obs, _ = self.envs.reset(seed=seeds, options=options)  # type: ignore[arg-type]  # arrays are legal
         self.environment_seconds += time.perf_counter() - start
         return obs
 
@@ -205,7 +212,7 @@ class TaskVecEnv(VecEnv):
 
 
 def _rows(obs: Any, index: Any) -> Any:
-    """Return rows of an observation batch: an array, or a dict or tuple of arrays."""
+    """Return rows, or one row, of an observation batch: an array, or a dict or tuple of arrays."""
     if isinstance(obs, dict):
         return {name: _rows(part, index) for name, part in obs.items()}
     if isinstance(obs, tuple):

@@ -154,17 +154,29 @@ def _global_state() -> tuple[bytes, int]:
 
 
 def _masks(kit: _Kit) -> None:
+    """Restart slots while others are in flight, by every form of seeds."""
+    seed = kit.scripts[3].seed
+    _restart(kit, [None, seed, None], "a list with None")
+    _restart(kit, np.array([-1, seed, -1]), "an int64 array in which -1 stands for None")
+    with kit.vec(3) as vec:
+        start(vec, kit.scripts[:3])
+        fresh, _ = vec.reset(options={"task": kit.tasks[:3]})
+        start(vec, kit.scripts[:3])
+        with rule(kit.who, "reset must take an array of seeds"):
+            same, _ = vec.reset(seed=np.full(3, -1), options={"task": kit.tasks[:3]})  # type: ignore[arg-type]
+        if not all(map(np.array_equal, rows(vec, fresh, "reset"), rows(vec, same, "reset"))):
+            raise kit.fail("a seed of -1 in an array must leave the slot's generator as it is")
+
+
+def _restart(kit: _Kit, seeds: Any, form: str) -> None:
     """Restart the middle one of three slots while the others are in flight."""
     first = 5 if all(len(episode.rewards) > 5 for episode in kit.alone) else 0
     with kit.vec(3) as vec:
         episodes = play(vec, kit.scripts[:3], first)
         mask, tasks = np.array([False, True, False]), _outside(kit.family, 3)
         tasks[1] = kit.tasks[3]
-        with rule(kit.who, "reset must ignore the tasks and seeds of slots outside the mask"):
-            observations, _ = vec.reset(
-                seed=[None, kit.scripts[3].seed, None],  # type: ignore[arg-type]
-                options={"reset_mask": mask, "task": tasks},
-            )
+        with rule(kit.who, f"reset must ignore the tasks and seeds of slots outside the mask ({form})"):
+            observations, _ = vec.reset(seed=seeds, options={"reset_mask": mask, "task": tasks})
         fresh = rows(vec, observations, "reset")
         for slot in (0, 2):
             if not np.array_equal(fresh[slot], episodes[slot].observations[-1]):
@@ -199,6 +211,8 @@ def _bad_input(kit: _Kit) -> None:
         ("a mask of numbers", {"options": {"task": good, "reset_mask": np.ones(3)}}),
         ("a mask that selects nothing", {"options": {"task": good, "reset_mask": np.zeros(3, np.bool_)}}),
         ("seeds of another number", {"seed": [1, 2], "options": {"task": good}}),
+        ("an array of seeds of another number", {"seed": np.array([1, 2]), "options": {"task": good}}),
+        ("an array with a seed below -1", {"seed": np.array([1, -2, 3]), "options": {"task": good}}),
     ]
     if isinstance(space, Box | spaces.Discrete):
         bad.append(("tasks outside the space", {"options": {"task": _outside(kit.family, 3)}}))

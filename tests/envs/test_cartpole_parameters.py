@@ -151,7 +151,7 @@ def test_slots_that_were_never_seeded_differ():
 def test_a_seed_of_any_size_is_a_seed():
     vec = CartPoleParameters().make_vec(2)
     starts = vec.reset(seed=[2**70 + 1, 1])[0]
-    assert np.array_equal(starts[0], starts[1])  # seeds count modulo 2**64
+    assert np.array_equal(starts[0], starts[1])  # seeds count modulo 2**63
 
 
 def test_without_a_task_each_slot_draws_its_own():

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from teacherstudent import envs
+from teacherstudent.envs.cartpole_slots import CartPoleSlots
 from teacherstudent.rl.play import play, successes
 
 
@@ -21,6 +22,23 @@ def test_outcomes_do_not_depend_on_the_number_of_slots(slots):
     assert together.signals["success"].tolist() == [bool(s > 40) for s in together.score]
     assert len(set(together.score.tolist())) > 5
     assert (together.ids == -1).all()
+    by_array = play(family.make_vec(slots), act, tasks, np.arange(13), mastered=40.0)
+    assert by_array.score.tolist() == together.score.tolist()
+
+
+def test_seeds_reach_the_slots_as_an_array_that_names_the_started_ones():
+    class Spy(CartPoleSlots):
+        def reset(self, *, seed=None, options=None):
+            seen.append((seed, options["reset_mask"].tolist()))
+            return super().reset(seed=seed, options=options)
+
+    seen = []
+    family = envs.make("cartpole-parameters")
+    play(Spy(2, space=family.space, max_steps=500), act, family.test_tasks()[:3], [5, 6, 7], mastered=None)
+    assert seen[0][0].dtype == np.int64
+    assert seen[0][0].tolist() == [5, 6]
+    assert sorted(seen[1][0].tolist()) == [-1, 7]
+    assert all(((seed >= 0) == mask).all() for seed, mask in seen)
 
 
 def test_success_is_the_environments_word_where_it_has_one():

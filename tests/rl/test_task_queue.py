@@ -31,6 +31,28 @@ def test_dry_queue_repeats_the_latest_assignment_under_id_minus_1():
     assert queue.repeated == 20
 
 
+def test_a_queue_that_ran_dry_goes_on_with_what_comes_next():
+    queue = TaskQueue(2, seed=0)
+    queue.put(tasks(0, 2))
+    queue.draw(3)
+    assert len(queue) == 0
+    queue.put(tasks(2, 3))
+    assert queue.ids.tolist() == [2, 3, 4]
+    assert queue.draw(2)[0].tolist() == [2, 3]
+    queue.put(tasks(5, 1))
+    assert queue.ids.tolist() == [4, 5]
+    assert [part.tolist() for part in queue.draw(2)] == [[4, 5], [[40.0], [50.0]]]
+
+
+def test_drawing_copies_nothing():
+    queue = TaskQueue(2, seed=0)
+    assignment = tasks(0, 9)
+    queue.put(assignment)
+    ids, drawn = queue.draw(4)
+    assert np.shares_memory(ids, assignment.ids)
+    assert np.shares_memory(drawn, assignment.tasks)
+
+
 def test_empty_queue_is_an_error():
     with pytest.raises(ValueError, match="expected an assignment before the first episode"):
         TaskQueue(2, seed=0).draw(1)

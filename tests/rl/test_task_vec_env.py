@@ -21,7 +21,9 @@ class Countdown(gym.vector.VectorEnv):
 
     def reset(self, *, seed=None, options=None):
         mask = options["reset_mask"]
-        self.seeds.append([s for s in seed if s is not None])
+        assert seed.dtype == np.int64
+        assert ((seed >= 0) == mask).all()
+        self.seeds.append(seed[mask].tolist())
         self.task = np.where(mask, options["task"][:, 0], getattr(self, "task", 0))
         self.left[mask] = options["task"][mask, 0]
         self.t[mask] = 0
@@ -69,6 +71,48 @@ def test_rows_ends_and_next_tasks():
     assert finished.cost.tolist() == finished.signals["length"].tolist() == [1, 2]
     assert finished.signals["success"].tolist() == [False, True]
     assert vec.pop_finished() is None
+
+
+def test_slots_that_go_on_share_one_empty_dict_a_step():
+    vec = TaskVecEnv(Countdown(4), source(), seed=0)
+    vec.reset()
+    steps = [vec.step(np.zeros(4, int))[3] for _ in range(2)]
+    first, second = steps
+    assert first[1] is first[2] is first[3]
+    assert first[0]["episode"] == {"r": 1.0, "l": 1}
+    assert second[2] is second[3]
+    assert second[2] == {}
+    assert second[2] is not first[2]  # what a wrapper writes into it does not last
+    assert second[1]["episode"]["l"] == 2
+
+
+def test_a_terminal_observation_outlives_the_environments_buffer():
+    class Reused(Countdown):
+        def step(self, actions):
+            observations, *rest = super().step(actions)
+            self.buffer = getattr(self, "buffer", observations)
+            self.buffer[:] = observations
+            return self.buffer, *rest
+
+    vec = TaskVecEnv(Reused(2), source(), seed=0)
+    vec.reset()
+    infos = vec.step(np.zeros(2, int))[3]
+    vec.envs.buffer[:] = 9
+    assert infos[0]["terminal_observation"].tolist() == [0]
+
+
+def test_returns_add_up_in_double_precision():
+    class Dust(Countdown):
+        def step(self, actions):
+            observations, rewards, *rest = super().step(actions)
+            return observations, np.where(rewards == 1, 1.0, 1e-9), *rest
+
+    vec = TaskVecEnv(Dust(1), lambda n: (np.zeros(n, int), np.full((n, 1), 3.0)), seed=0)
+    vec.reset()
+    for _ in range(3):
+        _, rewards, _, _ = vec.step(np.zeros(1, int))
+        assert rewards.dtype == np.float32
+    assert vec.pop_finished().score[0] == 1.0 + 1e-9 + 1e-9
 
 
 def test_the_environments_word_on_success_counts():

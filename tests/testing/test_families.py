@@ -89,6 +89,27 @@ class Unseeded(Slots):
         return super().reset(options=options)
 
 
+class ListsOnly(Slots):
+    def reset(self, *, seed=None, options=None):
+        if isinstance(seed, np.ndarray):
+            raise ValueError("no arrays")
+        return super().reset(seed=seed, options=options)
+
+
+class MinusOneIsASeed(Slots):
+    def reset(self, *, seed=None, options=None):
+        if isinstance(seed, np.ndarray) and len(seed) == self.num_envs and (seed == -1).all():
+            seed = np.full(self.num_envs, 5)
+        return super().reset(seed=seed, options=options)
+
+
+class AnySeeds(Slots):
+    def reset(self, *, seed=None, options=None):
+        if isinstance(seed, np.ndarray):
+            seed = np.maximum(seed, -1)
+        return super().reset(seed=seed, options=options)
+
+
 class Double(Slots):
     def step(self, actions):
         observations, *rest = super().step(actions)
@@ -170,6 +191,9 @@ BROKEN_SLOTS = {
     MaskedRowsChecked: "ignore the tasks and seeds of slots outside the mask",
     GlobalNoise: "global generator",
     Unseeded: "at a second time",
+    ListsOnly: "an int64 array in which -1 stands for None",
+    MinusOneIsASeed: "must leave the slot's generator as it is",
+    AnySeeds: "an array with a seed below -1",
     Double: "dtype float32",
     Outside: "inside",
     NotFinite: "finite rewards",
