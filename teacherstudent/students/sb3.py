@@ -103,7 +103,7 @@ class SB3Student:
         self._family, self._n_envs, self._processes, self._budget = family, n_envs, processes, budget
         self._generators = PrivateGenerators(number)
         self._queue = TaskQueue(n_envs, seed=queue_seed)
-        self._test_envs: gym.vector.VectorEnv[Any, Any, Any] | None = None
+        self._test_envs: dict[int, gym.vector.VectorEnv[Any, Any, Any]] = {}
         self._callback: Any = None
         self._counts = {"measure": 0.0, "updates": 0.0}
         self._envs = TaskVecEnv(
@@ -157,7 +157,7 @@ class SB3Student:
         """Play each task once with the greedy policy; the same seed starts the same episodes."""
         seeds = np.random.SeedSequence(seed).generate_state(len(tasks)).astype(np.int64) % 2**31
         with PrivateGenerators(seed).active():
-            return self._play(tasks, seeds.tolist(), greedy=True)
+            return self._play(tasks, seeds, greedy=True)
 
     def spent(self) -> Mapping[str, float]:
         """Return environment steps trained and measured, optimiser steps, seconds in the environments."""
@@ -216,8 +216,8 @@ class SB3Student:
     def close(self) -> None:
         """Close the environments."""
         self._envs.close()
-        if self._test_envs is not None:
-            self._test_envs.close()
+        for envs in self._test_envs.values():
+            envs.close()
 
     def _begin(self) -> None:
         """Let the algorithm set itself up; it starts the environments unless it has observations already."""
@@ -268,15 +268,17 @@ class SB3Student:
     def _measure(self, assignment: Assignment) -> Outcomes:
         """Play tasks with the exploring policy, without training; value signals are NaN: not measured."""
         with self._generators.active():
-            seeds = np.random.randint(2**31, size=len(assignment)).tolist()  # noqa: NPY002  # swapped in
+            seeds = np.random.randint(2**31, size=len(assignment))  # noqa: NPY002  # swapped in
             played = self._play(assignment.tasks, seeds, greedy=False)
         self._counts["measure"] += float(played.cost.sum())
         missing = {name: np.full(len(played), np.nan) for name in self.provides - played.signals.keys()}
         return dataclasses.replace(played, ids=assignment.ids, signals={**played.signals, **missing})
 
-    def _play(self, tasks: Array, seeds: list[int], *, greedy: bool) -> Outcomes:
-        if self._test_envs is None:  # always as many slots, so that as many actions are drawn after a resume
-            self._test_envs = self._family.make_vec(self._n_envs, processes=self._processes)
+    def _play(self, tasks: Array, seeds: IntArray, *, greedy: bool) -> Outcomes:
+        slots = _slots(len(tasks), self._n_envs)
+        if slots not in self._test_envs:
+            made = self._family.make_vec(slots, processes=min(self._processes, slots))
+            self._test_envs[slots] = made
         normalize = self.model.get_vec_normalize_env()
         hidden: Any = None
 
@@ -286,7 +288,7 @@ class SB3Student:
             actions, hidden = self.model.predict(obs, hidden, first, deterministic=greedy)
             return actions
 
-        return play(self._test_envs, act, tasks, seeds, mastered=self._family.mastered)
+        return play(self._test_envs[slots], act, tasks, seeds, mastered=self._family.mastered)
 
     def _nothing(self) -> Outcomes:
         shape = self._family.space.shape or ()
@@ -298,6 +300,15 @@ class SB3Student:
             cost=none,
             signals=dict.fromkeys(self.provides, none),
         )
+
+
+def _slots(tasks: int, most: int) -> int:
+    """Return in how many slots to play tasks: a power of two that holds them, at most ``most``.
+
+    It follows from the number of tasks alone, so that as many actions are drawn after a resume; slots without
+    a task idle at the full price of a step, so that thousands of slots for 50 test tasks would be a waste.
+    """
+    return int(min(1 << (tasks - 1).bit_length(), most))
 
 
 def _standard_policy(space: gym.Space[Any]) -> str:

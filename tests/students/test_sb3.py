@@ -250,6 +250,36 @@ def test_measuring_goes_on_exactly_whatever_was_tested_before(cartpole):
         assert torch.equal(mine, theirs)
 
 
+def test_tests_take_as_many_slots_as_they_have_tasks_for(monkeypatch):
+    family, made = envs.make("cartpole-parameters"), []
+    make_vec = family.make_vec
+
+    def spy(n, *, processes=1):
+        made.append((n, processes))
+        return make_vec(n, processes=processes)
+
+    monkeypatch.setattr(family, "make_vec", spy)
+    student = SB3Student(family, seed=0, n_envs=20, processes=2, options=SMALL["PPO"])
+    tasks = family.test_tasks()
+    scores = [student.evaluate(tasks[:n], seed=0).score.tolist() for n in (1, 3, 4, 50, 2, 50)]
+    student.close()
+    assert made == [(20, 2), (1, 1), (4, 2), (20, 2), (2, 2)]
+    assert scores[2][:3] == scores[1]
+    assert scores[1][:1] == scores[0]
+    assert scores[3] == scores[5]
+
+
+def test_a_checkpoint_with_fused_adam_continues(cartpole):
+    adam = {"policy_kwargs": {"optimizer_kwargs": {"fused": True, "eps": 1e-5}}}
+    one, two = (SB3Student(cartpole, seed=0, n_envs=3, options=SMALL["PPO"] | adam) for _ in range(2))
+    one.train(assign(one, cartpole))
+    two.load_state_dict(one.state_dict())
+    after = assign(one, cartpole, first=100)
+    assert one.train(after).score.tolist() == two.train(after).score.tolist()
+    for a, b in zip(one.model.policy.parameters(), two.model.policy.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
 def test_an_assignment_of_measured_rows_alone_trains_nothing(cartpole):
     student = SB3Student(cartpole, seed=0, n_envs=2, options=SMALL["PPO"])
     measured = assign(student, cartpole, learn=False)
