@@ -1,0 +1,308 @@
+"""PPO of rsl_rl for a rollout that stays on its device: networks, advantages, update, state."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import gymnasium as gym
+import torch
+from torch import Tensor
+
+from teacherstudent.rl.tensor_envs import TensorEnvs
+from teacherstudent.rl.torch_state import load_module, load_optimizer, module_state, optimizer_state
+from teacherstudent.types import State
+
+_POLICY: Mapping[str, Any] = {
+    "hidden_dims": (256, 256, 256),
+    "critic_hidden_dims": None,
+    "activation": "elu",
+    "init_std": 1.0,
+    "std_type": "scalar",
+    "std_range": (1e-6, 1e6),
+    "learn_std": True,
+    "state_dependent_std": False,
+}
+"""Settings of the networks and their defaults: rsl_rl's own."""
+_OWN = ("self", "actor", "critic", "storage", "device")
+_EXTENSIONS = ("rnd_cfg", "symmetry_cfg", "multi_gpu_cfg", "grad_reduce_bucket_mb")
+"""Arguments of PPO that are the student's own, and those that need what tasks of a family do not have."""
+
+
+class RslRlPPO:
+    """The networks, the storage and the update of rsl_rl's PPO (BSD-3, Schulman et al. 2017).
+
+    Advantages (``PPO.compute_returns``), losses, adaptive learning rate and normalisers are the library's.
+    Different from its ``OnPolicyRunner`` and ``PPO.process_env_step``:
+
+    - An episode cut by the time limit is bootstrapped with gamma x V(its last observation). The library adds
+      gamma x V(the observation *before* the last step) for ``extras["time_outs"]``.
+    - Transitions are written straight into the storage, so environments may reuse their buffers; the
+      library keeps a reference to the observations until after the environment's step.
+    - Rewards can be divided by the running standard deviation of their discounted sum, which starts anew at
+      each episode, and clipped to +-10; every rollout is scaled once, with itself counted in. The library's
+      module for this runs on over episode ends and waits for the device at every step.
+    - Actions are sampled without waiting for the device, and may be discrete:
+      `teacherstudent.rl.rsl_rl_distributions`.
+    - Non-finite losses raise.
+
+    Attributes:
+        alg: ``rsl_rl.algorithms.PPO``.
+        observations: ``(steps, n, d)``: the storage's table, filled by the rollout.
+
+    Args:
+        envs: the environments that it is made for; only their spaces and numbers are read.
+        steps: steps of a rollout.
+        options: checked arguments of ``rsl_rl.algorithms.PPO``.
+        policy: checked settings of the networks.
+        observations: normalise observations by their running mean and standard deviation.
+        rewards: scale rewards as above.
+    """
+
+    def __init__(
+        self,
+        envs: TensorEnvs,
+        steps: int,
+        *,
+        options: Mapping[str, Any],
+        policy: Mapping[str, Any],
+        observations: bool,
+        rewards: bool,
+    ) -> None:
+        from rsl_rl.algorithms import PPO
+        from rsl_rl.modules import EmpiricalNormalization
+        from rsl_rl.storage import RolloutStorage
+        from tensordict import TensorDict
+
+        n, device = envs.num_envs, envs.device
+        obs = TensorDict({"obs": torch.zeros(n, _size(envs.single_observation_space))}, [n]).to(device)
+        self._actions = _Actions(envs.single_action_space, device)
+        actor, critic = _models(obs, self._actions, policy, observations)
+        storage = RolloutStorage("rl", n, steps, obs, [self._actions.columns], str(device))
+        self.alg = PPO(actor, critic, storage, device=str(device), **options)
+        self.alg.train_mode()
+        self.observations: Tensor = storage.observations["obs"]
+        with torch.no_grad():
+            actor({"obs": obs["obs"]}, stochastic_output=True)
+            shapes = [p.shape for p in actor.output_distribution_params]
+        storage.distribution_params = tuple(torch.zeros(steps, *shape, device=device) for shape in shapes)
+        self._moments = EmpiricalNormalization(1).to(device) if rewards else None
+        self._discounted = torch.zeros(n, device=device)
+
+    @property
+    def discount(self) -> float:
+        """Gamma x lambda."""
+        return float(self.alg.gamma * self.alg.lam)
+
+    @property
+    def updates_per_round(self) -> int:
+        """Optimiser steps of one `update`."""
+        return int(self.alg.num_learning_epochs * self.alg.num_mini_batches)
+
+    def act(self, t: int) -> Tensor:
+        """Sample actions for ``observations[t]``, write step ``t``, and return what the environments take."""
+        storage, actor = self.alg.storage, self.alg.actor
+        obs = {"obs": self.observations[t]}
+        actions = actor(obs, stochastic_output=True)
+        storage.actions[t] = actions
+        storage.actions_log_prob[t, :, 0] = actor.get_output_log_prob(actions)
+        for table, values in zip(storage.distribution_params, actor.output_distribution_params, strict=True):
+            table[t] = values
+        storage.values[t] = self.alg.critic(obs)
+        return self._actions.bounded(actions)
+
+    def policy(self, obs: Tensor, *, greedy: bool) -> Tensor:
+        """Return what the environments take for observations ``(n, d)``; nothing is written."""
+        with torch.no_grad():
+            return self._actions.bounded(self.alg.actor({"obs": obs}, stochastic_output=not greedy))
+
+    def finish(self, rewards: Tensor, done: Tensor, cut: Tensor, last: Tensor, obs: Tensor) -> Tensor:
+        """Compute returns and advantages of the rollout; return the advantages, not normalised.
+
+        Args:
+            rewards: ``(steps, n)``, as the environments gave them.
+            done: ``(steps, n)`` bool.
+            cut: ``(steps, n)`` bool: ended by the time limit alone.
+            last: ``(steps, n, d)``: observations before a new episode started; read where ``cut``.
+            obs: ``(n, d)``: the observations after the last step.
+
+        Returns:
+            ``(steps, n)``.
+        """
+        storage = self.alg.storage
+        rewards = self._scaled(rewards.float(), done)
+        rewards[cut] += self.alg.gamma * self.alg.critic({"obs": last[cut]})[:, 0]
+        storage.rewards[..., 0] = rewards
+        storage.dones[..., 0] = done
+        self.alg.compute_returns({"obs": obs})
+        advantages: Tensor = (storage.returns - storage.values)[..., 0]
+        return advantages
+
+    def update(self) -> dict[str, float]:
+        """Train on the rollout and return the mean losses and the learning rate.
+
+        Raises:
+            FloatingPointError: if a loss is not finite.
+        """
+        losses = {f"loss/{name}": float(value) for name, value in self.alg.update().items()}
+        if not all(map(math.isfinite, losses.values())):
+            raise FloatingPointError(f"rsl-rl: expected finite losses, got {losses}; lower the learning rate")
+        return losses | {"learning_rate": float(self.alg.learning_rate)}
+
+    def set_learning_rate(self, rate: float) -> None:
+        """Set the learning rate of the next update."""
+        self.alg.learning_rate = rate
+        for group in self.alg.optimizer.param_groups:
+            group["lr"] = rate
+
+    def restart(self) -> None:
+        """Forget the discounted rewards of episodes under way."""
+        self._discounted.zero_()
+
+    def _scaled(self, rewards: Tensor, done: Tensor) -> Tensor:
+        if self._moments is None:
+            return rewards
+        sums = torch.zeros_like(rewards)
+        for t in range(len(rewards)):
+            torch.add(rewards[t], self._discounted, alpha=self.alg.gamma, out=sums[t])
+            self._discounted = sums[t].masked_fill(done[t], 0.0)
+        self._moments.update(sums.reshape(-1, 1))
+        std: Tensor = self._moments.std
+        return (rewards / std.clamp(min=1e-8)).clamp_(-10.0, 10.0)
+
+    def state_dict(self) -> State:
+        """Return networks, normalisers, optimiser and learning rate as plain data."""
+        return {
+            "actor": module_state(self.alg.actor),
+            "critic": module_state(self.alg.critic),
+            "optimizer": optimizer_state(self.alg.optimizer),
+            "learning_rate": float(self.alg.learning_rate),
+            "reward_moments": None if self._moments is None else module_state(self._moments),
+            "discounted": self._discounted.cpu().numpy().copy(),
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Continue from `state_dict`."""
+        load_module(self.alg.actor, state["actor"], "actor")
+        load_module(self.alg.critic, state["critic"], "critic")
+        load_optimizer(self.alg.optimizer, state["optimizer"])
+        self.alg.learning_rate = state["learning_rate"]
+        if self._moments is not None:
+            load_module(self._moments, state["reward_moments"], "reward_moments")
+        self._discounted.copy_(torch.from_numpy(state["discounted"]))
+
+
+class _Actions:
+    """Between the policy's actions, ``(n, columns)`` floats, and the environments'."""
+
+    def __init__(self, space: gym.Space[Any], device: torch.device) -> None:
+        self.discrete = isinstance(space, gym.spaces.Discrete)
+        if isinstance(space, gym.spaces.Discrete):
+            self.columns, self.outputs = 1, int(space.n)
+            self._start = int(space.start)
+        elif isinstance(space, gym.spaces.Box) and space.dtype is not None and space.dtype.kind == "f":
+            self.columns = self.outputs = _size(space)
+            self._shape = space.shape
+            self._low, self._high = (torch.from_numpy(b.copy()).to(device) for b in (space.low, space.high))
+        else:
+            raise TypeError(f"rsl-rl: expected actions in a Box of floats or Discrete, got {space}")
+
+    def bounded(self, actions: Tensor) -> Tensor:
+        """Return the actions inside the space: clipped, or as numbers."""
+        if self.discrete:
+            return actions[:, 0].long() + self._start
+        return actions.view(-1, *self._shape).to(self._low.dtype).clamp(self._low, self._high)
+
+
+def _size(space: gym.Space[Any]) -> int:
+    return math.prod(space.shape or ())
+
+
+def _models(obs: Any, actions: _Actions, policy: Mapping[str, Any], normalize: bool) -> tuple[Any, Any]:
+    """Return actor and critic of rsl_rl on the device of ``obs``."""
+    from rsl_rl.models import MLPModel
+
+    setting = {**_POLICY, **policy}
+    groups = {"actor": ["obs"], "critic": ["obs"]}
+    shared = {"activation": setting["activation"], "obs_normalization": normalize}
+    critic_dims = setting["critic_hidden_dims"] or setting["hidden_dims"]
+    actor = MLPModel(
+        obs,
+        groups,
+        "actor",
+        actions.outputs,
+        hidden_dims=list(setting["hidden_dims"]),
+        distribution_cfg=_distribution(setting, discrete=actions.discrete),
+        **shared,
+    )
+    critic = MLPModel(obs, groups, "critic", 1, hidden_dims=list(critic_dims), **shared)
+    return actor.to(obs.device), critic.to(obs.device)
+
+
+def _distribution(setting: Mapping[str, Any], *, discrete: bool) -> dict[str, Any]:
+    module = "teacherstudent.rl.rsl_rl_distributions"
+    if discrete:
+        return {"class_name": f"{module}:CategoricalDistribution"}
+    names = ["init_std", "std_type", "std_range"]
+    kind = "HeteroscedasticGaussianDistribution"
+    if not setting["state_dependent_std"]:
+        kind, names = "GaussianDistribution", [*names, "learn_std"]
+    given = {name: setting[name] for name in names}
+    return {"class_name": f"{module}:{kind}", **given}
+
+
+def check_library() -> None:
+    """Raise ImportError that names the extra if rsl_rl cannot be imported."""
+    try:
+        import rsl_rl.algorithms  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            "rsl-rl: expected the package rsl-rl-lib; install it with "
+            f"pip install 'teacherstudent[rsl-rl]' ({error})"
+        ) from error
+
+
+def check_options(options: Mapping[str, Any], policy: Mapping[str, Any], rows: int) -> None:
+    """Check the arguments of PPO and the settings of the networks, by name and where rsl_rl would be silent.
+
+    Args:
+        options: of ``rsl_rl.algorithms.PPO``.
+        policy: of the networks.
+        rows: steps of all slots in a rollout.
+
+    Raises:
+        TypeError: for something that is no mapping, or a name that is not known.
+        ValueError: for a value out of range.
+    """
+    from rsl_rl.algorithms import PPO
+
+    named = inspect.signature(PPO.__init__).parameters
+    settable = [name for name in named if name not in (*_OWN, *_EXTENSIONS)]
+    for what, given, known in (("options", options, settable), ("policy", policy, list(_POLICY))):
+        if not isinstance(given, Mapping):
+            raise TypeError(f"rsl-rl: {what}: expected names and values of {known}, got {given!r}")
+        for name in given:
+            if name not in known:
+                raise TypeError(f"rsl-rl: {what}: expected names of {known}, got {name!r}")
+    if options.get("schedule", "adaptive") not in ("adaptive", "fixed"):
+        raise ValueError(f"rsl-rl: schedule: expected 'adaptive' or 'fixed', got {options['schedule']!r}")
+    for name, most in (("num_mini_batches", rows), ("num_learning_epochs", 2**31)):
+        value = options.get(name, 1)
+        if not (isinstance(value, int) and 1 <= value <= most):
+            raise ValueError(f"rsl-rl: {name}: expected an integer from 1 to {most}, got {value!r}")
+
+
+@contextmanager
+def unvalidated() -> Iterator[None]:
+    """Switch torch's argument checks of distributions off inside, as rsl_rl does for ever: they wait."""
+    from torch.distributions import Distribution
+
+    before = Distribution._validate_args
+    Distribution.set_default_validate_args(False)
+    try:
+        yield
+    finally:
+        Distribution.set_default_validate_args(before)

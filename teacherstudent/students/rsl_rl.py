@@ -1,0 +1,266 @@
+"""PPO of rsl_rl as a student: thousands of environment slots, on a GPU without a copy to the host."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import numpy as np
+import torch
+
+from teacherstudent.family import RLFamily
+from teacherstudent.registry import STUDENTS
+from teacherstudent.rl.rollout_signals import SIGNALS
+from teacherstudent.rl.rsl_rl_ppo import RslRlPPO, check_library, check_options, unvalidated
+from teacherstudent.rl.tensor_envs import TensorEnvs, make_tensor_envs
+from teacherstudent.rl.tensor_play import play_tensors
+from teacherstudent.rl.tensor_queue import TensorQueue
+from teacherstudent.rl.tensor_rollout import TensorRollout, outcomes
+from teacherstudent.rl.torch_state import PrivateGenerators
+from teacherstudent.types import (
+    Array,
+    Assignment,
+    Granularity,
+    IntArray,
+    Outcomes,
+    Seed,
+    State,
+    seed_sequence,
+)
+
+_NORMALIZE: Mapping[bool | str, tuple[bool, bool]] = {
+    True: (True, True),
+    False: (False, False),
+    "observations": (True, False),
+    "rewards": (False, True),
+}
+
+
+@STUDENTS.register("rsl-rl")
+class RslRlStudent:
+    """PPO of rsl_rl (package rsl-rl-lib), made for thousands of environment slots on one device.
+
+    A round is one rollout of ``n_steps`` in every slot and one update. On a GPU, with a family that makes its
+    environments there (`teacherstudent.rl.tensor_envs.TensorFamily`), observations, actions, rewards and the
+    queue of next tasks stay on the device during the rollout; other families are stepped on the host.
+
+    Tasks wait in a queue and start when a slot's episode ends. When the queue runs dry, tasks of the latest
+    assignment are played again, and their outcomes carry the id -1.
+
+    Reference: Schulman et al., Proximal Policy Optimization Algorithms, 2017,
+    https://arxiv.org/abs/1707.06347, as implemented in https://github.com/leggedrobotics/rsl_rl (5.5).
+    `teacherstudent.rl.rsl_rl_ppo.RslRlPPO` lists every difference from the library's own runner.
+
+    Args:
+        family: whose tasks are played; observations in a ``Box``, actions in a ``Box`` of floats (clipped to
+            its bounds; PPO trains on the action before that) or ``Discrete``.
+        seed: everything random about the student comes from it.
+        n_envs: environment slots.
+        n_steps: steps of a rollout, for each slot.
+        device: ``"auto"`` is the GPU where there is one; else ``"cpu"``, ``"cuda"``, ``"cuda:1"``...
+        normalize: True for running normalisation of observations and rewards, or ``"observations"``,
+            ``"rewards"`` alone; False for none.
+        budget: the whole run's environment steps, for a learning rate that falls.
+        processes: over how many processes slots on the host are spread; 1 is this process.
+        options: arguments of rsl_rl's ``PPO``: ``num_learning_epochs``, ``num_mini_batches``,
+            ``learning_rate``, ``schedule`` (``"adaptive"``, to ``desired_kl``, or ``"fixed"``),
+            ``entropy_coef``, ``gamma``, ``lam``, ``clip_param``... With the fixed schedule ``learning_rate``
+            may be ``"linear:3e-4"``, which falls to 0 over the budget.
+        policy: settings of the networks: ``hidden_dims``, ``critic_hidden_dims``, ``activation``,
+            ``init_std``, ``std_type``, ``std_range``, ``learn_std``, ``state_dependent_std``.
+
+    Raises:
+        ImportError: if rsl-rl-lib is not installed.
+        TypeError: if the family has no environments or spaces of other kinds, or an option is not known.
+        ValueError: if a value is out of range, or a falling learning rate has no budget.
+    """
+
+    granularities: frozenset[Granularity] = frozenset({"episode"})
+
+    def __init__(
+        self,
+        family: RLFamily,
+        *,
+        seed: Seed,
+        n_envs: int = 1024,
+        n_steps: int = 32,
+        device: str = "auto",
+        normalize: bool | str = True,
+        budget: float | None = None,
+        processes: int = 1,
+        options: Mapping[str, Any] | None = None,
+        policy: Mapping[str, Any] | None = None,
+    ) -> None:
+        check_library()
+        if not isinstance(family, RLFamily):
+            raise TypeError(
+                f"rsl-rl: expected a family with environments (RLFamily), got {type(family).__name__}"
+            )
+        if n_envs < 1 or n_steps < 1 or n_envs * n_steps < 2:
+            raise ValueError(
+                f"rsl-rl: expected n_envs and n_steps >= 1, more than 1 together, got {n_envs}, {n_steps}"
+            )
+        if normalize not in _NORMALIZE:
+            raise ValueError(f"rsl-rl: normalize: expected one of {list(_NORMALIZE)}, got {normalize!r}")
+        options, policy = {} if options is None else options, {} if policy is None else policy
+        check_options(options, policy, n_envs * n_steps)
+        numbers, self._rate = _learning_rate(options, budget)
+        self._device = _device(device)
+        model_seed, queue_seed = seed_sequence(seed).spawn(2)
+        self._family, self._n_envs, self._processes = family, n_envs, processes
+        self._generators = PrivateGenerators(int(model_seed.generate_state(1)[0]) % 2**31)
+        self._test_envs: dict[int, TensorEnvs] = {}
+        self._counts = {"train": 0.0, "measure": 0.0, "updates": 0.0}
+        self._log: dict[str, float] = {}
+        envs = make_tensor_envs(family, n_envs, self._device, processes=processes)
+        observations, rewards = _NORMALIZE[normalize]
+        with self._active(self._generators):
+            self.ppo = RslRlPPO(
+                envs, n_steps, options=numbers, policy=policy, observations=observations, rewards=rewards
+            )
+        queue = TensorQueue(n_envs, seed=queue_seed, device=self._device)
+        self._rollout = TensorRollout(envs, queue, n_steps, discount=self.ppo.discount)
+
+    @property
+    def provides(self) -> frozenset[str]:
+        """The signals of its outcomes."""
+        success = set() if self._family.mastered is None else {"success"}
+        return frozenset({"length", *SIGNALS} | success)
+
+    def wants(self) -> int:
+        """Return how many tasks keep the queue ahead of the episodes that the next round should finish."""
+        return self._rollout.queue.wants()
+
+    def train(self, assignment: Assignment) -> Outcomes:
+        """Run one rollout and one update; rows with ``learn`` False are played before it.
+
+        Measured rows have no value signals (NaN). An assignment of measured rows alone trains nothing.
+
+        Raises:
+            ValueError: if the very first assignment is empty.
+            EpisodeError: if an environment returns a reward or observation that is not finite.
+            FloatingPointError: if the update diverges.
+        """
+        parts = []
+        if not assignment.learn.all():
+            parts.append(self._measure(assignment.select(~assignment.learn)))
+        self._rollout.queue.put(assignment.select(assignment.learn))
+        if assignment.learn.any() or len(assignment) == 0:
+            with self._active(self._generators):
+                tasks, episodes = self._rollout.collect(self.ppo)
+                self._counts["train"] += self.ppo.observations.shape[0] * self._n_envs
+                if self._rate is not None:
+                    self.ppo.set_learning_rate(self._rate(self._counts["train"]))
+                self._log = self.ppo.update()
+            self._counts["updates"] += self.ppo.updates_per_round
+            parts.append(outcomes(tasks, episodes, self._family.mastered))
+        return Outcomes.concatenate(parts)
+
+    def evaluate(self, tasks: Array, *, seed: int) -> Outcomes:
+        """Play each task once with the greedy policy; the same seed starts the same episodes."""
+        seeds = np.random.SeedSequence(seed).generate_state(len(tasks)).astype(np.int64) % 2**31
+        with self._active(PrivateGenerators(seed)):
+            return self._play(tasks, seeds, greedy=True)
+
+    def spent(self) -> Mapping[str, float]:
+        """Return environment steps trained and measured, optimiser steps, seconds in the environments."""
+        return self._counts | {"environment_seconds": self._rollout.clock.seconds}
+
+    def holds(self) -> IntArray:
+        """Return the ids in the queue and in the slots."""
+        ids = np.concatenate([self._rollout.queue.ids, self._rollout.ids])
+        return ids[ids >= 0]
+
+    def metrics(self) -> Mapping[str, float]:
+        """Return losses and learning rate of the last update, and how many episodes repeated a task."""
+        return self._log | {"repeated_tasks": float(self._rollout.queue.repeated)}
+
+    def state_dict(self) -> State:
+        """Return networks, optimiser, generators, queue and, where they can be saved, environments."""
+        return {
+            "ppo": self.ppo.state_dict(),
+            "rollout": self._rollout.state_dict(),
+            "generators": self._generators.state_dict(),
+            "counts": dict(self._counts),
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Continue from `state_dict`: exactly if the environments can be saved, else with new episodes."""
+        self.ppo.load_state_dict(state["ppo"])
+        if not self._rollout.load_state_dict(state["rollout"]):
+            self.ppo.restart()
+        self._generators.load_state_dict(state["generators"])
+        self._counts.update(state["counts"])
+
+    def close(self) -> None:
+        """Close the environments."""
+        self._rollout.close()
+        for envs in self._test_envs.values():
+            envs.close()
+
+    @contextmanager
+    def _active(self, generators: PrivateGenerators) -> Iterator[None]:
+        """Let the library draw from private generators, on this student's device."""
+        on_gpu = self._device.type == "cuda"
+        with torch.cuda.device(self._device) if on_gpu else nullcontext(), generators.active(), unvalidated():
+            yield
+
+    def _measure(self, assignment: Assignment) -> Outcomes:
+        """Play tasks with the exploring policy, without training; value signals are NaN: not measured."""
+        with self._active(self._generators):
+            seeds = np.random.randint(2**31, size=len(assignment))  # noqa: NPY002  # swapped in
+            played = self._play(assignment.tasks, seeds, greedy=False)
+        self._counts["measure"] += float(played.cost.sum())
+        missing = {name: np.full(len(played), np.nan) for name in SIGNALS}
+        return dataclasses.replace(played, ids=assignment.ids, signals={**played.signals, **missing})
+
+    def _play(self, tasks: Array, seeds: IntArray, *, greedy: bool) -> Outcomes:
+        """Play in slots of their own: as many as a power of two holds the tasks, at most ``n_envs``."""
+        slots = min(self._n_envs, 1 << (len(tasks) - 1).bit_length())
+        if slots not in self._test_envs:
+            processes = min(self._processes, slots)
+            self._test_envs[slots] = make_tensor_envs(self._family, slots, self._device, processes=processes)
+        return play_tensors(
+            self._test_envs[slots],
+            lambda obs: self.ppo.policy(obs, greedy=greedy),
+            tasks,
+            seeds,
+            mastered=self._family.mastered,
+        )
+
+
+def _device(name: str) -> torch.device:
+    """Return the device of a name; ``"auto"`` is the current GPU where there is one."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(f"rsl-rl: device: expected 'auto', 'cpu' or 'cuda', got {name!r}") from error
+    if device.type not in ("cpu", "cuda"):
+        raise ValueError(f"rsl-rl: device: expected 'auto', 'cpu' or 'cuda', got {name!r}")
+    if device.type == "cuda":
+        number = 0 if device.index is None else device.index
+        if number >= torch.cuda.device_count():
+            raise ValueError(f"rsl-rl: device {name!r}: expected one of {torch.cuda.device_count()} GPUs")
+        return torch.device("cuda", torch.cuda.current_device() if device.index is None else number)
+    return device
+
+
+def _learning_rate(
+    options: Mapping[str, Any], budget: float | None
+) -> tuple[dict[str, Any], Callable[[float], float] | None]:
+    """Return the options with a number as learning rate, and what the rate is after so many steps."""
+    rate = options.get("learning_rate")
+    if not (isinstance(rate, str) and rate.startswith("linear:")):
+        if isinstance(rate, str):
+            raise ValueError(f"rsl-rl: learning_rate: expected a number or 'linear:number', got {rate!r}")
+        return dict(options), None
+    if budget is None:
+        raise ValueError(f"rsl-rl: learning_rate={rate!r} falls over the budget: expected a budget, got None")
+    if options.get("schedule", "adaptive") != "fixed":
+        raise ValueError(f"rsl-rl: learning_rate={rate!r}: expected schedule='fixed' beside it")
+    first = float(rate.removeprefix("linear:"))
+    return {**options, "learning_rate": first}, lambda spent: first * max(0.0, 1.0 - spent / budget)
