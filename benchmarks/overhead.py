@@ -11,73 +11,36 @@ whatever its budget, so the share of these two falls with longer runs.
 from __future__ import annotations
 
 import argparse
-import tempfile
-import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
+from _timing import INSIDE, measure, shares
 
 from teacherstudent.experiment import Experiment
-from teacherstudent.loop import Plan, run
-from teacherstudent.rl.rollout_signals import RolloutSignals
-from teacherstudent.rl.task_queue import TaskQueue
-from teacherstudent.rl.task_vec_env import TaskVecEnv
+from teacherstudent.loop import Plan
 
 PPO = {"n_steps": 128, "batch_size": 512, "n_epochs": 10}
 CASES: list[dict[str, Any]] = [
     {"family": "cartpole-parameters", "budget": 600_000, "student_options": {"n_envs": 32, "options": PPO}},
     {"family": "stump-tracks", "budget": 150_000, "student_options": {"n_envs": 8, "options": PPO}},
 ]
-INSIDE = [(TaskVecEnv, "step_wait"), (RolloutSignals, "update"), (TaskQueue, "put"), (TaskQueue, "wants")]
+FRAMEWORK = ("teacher: ask, tell", "episodes and records", "checkpoints", "loop, rest", INSIDE["slots"])
 
 
-def timed(kind: type, name: str, spent: dict[str, float]) -> Callable[[], None]:
-    """Add the wall time of every call of a method to ``spent``; return what undoes it."""
-    original = getattr(kind, name)
-
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        start = time.perf_counter()
-        try:
-            return original(*args, **kwargs)
-        finally:
-            spent[name] = spent.get(name, 0.0) + time.perf_counter() - start
-
-    setattr(kind, name, wrapper)
-    return lambda: setattr(kind, name, original)
-
-
-def measure(case: dict[str, Any], teacher: str, budget: float) -> None:
+def report(case: dict[str, Any], teacher: str, budget: float) -> None:
     """Run one case and print a line of shares in percent."""
     plan = Plan(budget=budget, test_every=budget / 2, checkpoint_every=budget / 20)
     experiment = Experiment(
         teacher=teacher, family=case["family"], plan=plan, student_options=case["student_options"]
     )
-    family, instructor, student = experiment.build()
-    spent: dict[str, float] = {}
-    undo = [timed(kind, name, spent) for kind, name in INSIDE]
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            ledger = run(family, instructor, student, Path(folder) / "run", plan)
-    finally:
-        for put_back in undo:
-            put_back()
-        student.close()
-    seconds = ledger.seconds
-    whole = seconds["total"] - seconds["evaluate"]
-    shares = {
-        "teacher": seconds["teacher"],
-        "record": seconds["record"],
-        "checkpoint": seconds["checkpoint"],
-        "loop": ledger.framework_seconds() - sum(seconds[k] for k in ("teacher", "record", "checkpoint")),
-        "slots": sum(spent.values()) - seconds["environment"],
-    }
-    parts = "".join(f"{100 * share / whole:>11.2f}" for share in shares.values())
-    total = 100 * sum(shares.values()) / whole
-    environment = 100 * seconds["environment"] / whole
-    speed = ledger.spent / whole
-    print(f"{case['family']:<22}{teacher:<11}{speed:>9.0f}{parts}{total:>11.2f}{environment:>13.1f}")
+    ledger, inside = measure(experiment)
+    rows = shares(ledger, inside)
+    whole = sum(rows.values()) - rows["tests"]
+    framework = [rows[name] for name in FRAMEWORK]
+    framework[-1] += rows[INSIDE["signals"]]
+    parts = "".join(f"{100 * seconds / whole:>11.2f}" for seconds in (*framework, sum(framework)))
+    environment = 100 * rows["environment"] / whole
+    print(f"{case['family']:<22}{teacher:<11}{ledger.spent / whole:>9.0f}{parts}{environment:>13.1f}")
 
 
 def main() -> None:
@@ -94,7 +57,7 @@ def main() -> None:
     print(f"{'family':<22}{'teacher':<11}{'steps/s':>9}{columns}{'environment':>13}")
     for case in CASES:
         for teacher in ("random", "alp-gmm"):
-            measure(case, teacher, case["budget"] / (10 if given.quick else 1))
+            report(case, teacher, case["budget"] / (10 if given.quick else 1))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,115 @@
+"""Steps a second of a whole run, learning and teaching included, and where the time goes.
+
+    python benchmarks/training.py [--family stump-tracks] [--student sb3] [--quick]
+
+One run of the given budget, as ``teacherstudent run`` does it, after a round that is not counted. Every run
+tests and saves 20 times and records 100 times, whatever its budget: the shares of these fall with longer runs
+(``--tests`` sets how often this one tests and saves). The shares sum to 100 %.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from _timing import describe_machine, measure, shares
+
+from teacherstudent.experiment import Experiment
+from teacherstudent.loop import Plan
+
+
+def main() -> None:
+    """Run once and print the table."""
+    given = _parse()
+    if given.quick:
+        given.n_envs, given.n_steps, given.batch, given.epochs = 64, 16, 256, 2
+        given.budget, given.tests = 4 * 64 * 16, 1
+    torch.set_num_threads(given.threads)
+    experiment = _experiment(given)
+    _warm_up(experiment)
+    ledger, inside = measure(experiment, _settle(given.device))
+    rows = shares(ledger, inside)
+    whole = sum(rows.values())
+    print(f"{describe_machine()}; torch threads: {given.threads}")
+    print(
+        f"{given.family}, {given.teacher}, {given.student}: {given.n_envs} slots x {given.n_steps} steps, "
+        f"{given.epochs} epochs in batches of {given.batch}, network {given.net}"
+    )
+    print(f"{'part':<44}{'seconds':>9}{'share %':>9}{'us/step':>9}")
+    for name, seconds in [*rows.items(), ("all", whole)]:
+        print(f"{name:<44}{seconds:>9.2f}{100 * seconds / whole:>9.2f}{1e6 * seconds / ledger.spent:>9.2f}")
+    training = ledger.spent / (whole - rows["tests"])
+    print(
+        f"steps a second: {ledger.spent / whole:,.0f}; without tests: {training:,.0f} "
+        f"({ledger.spent:,.0f} steps, {ledger.episodes:,} episodes, {ledger.updates:,.0f} updates)"
+    )
+
+
+def _warm_up(experiment: Experiment) -> None:
+    """Train one round, so that compiling and first allocations are not counted."""
+    _, teacher, student = experiment.build()
+    try:
+        teacher.tell(student.train(teacher.ask(student.wants())))
+    finally:
+        student.close()
+
+
+def _settle(device: str) -> Callable[[], object] | None:
+    on_gpu = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
+    return torch.cuda.synchronize if on_gpu else None
+
+
+def _experiment(given: argparse.Namespace) -> Experiment:
+    every = given.budget / given.tests
+    return Experiment(
+        teacher=given.teacher,
+        family=given.family,
+        student=given.student,
+        plan=Plan(budget=given.budget, test_every=every, checkpoint_every=every),
+        student_options=OPTIONS[given.student](given),
+    )
+
+
+def _sb3(given: argparse.Namespace) -> dict[str, Any]:
+    options = {"n_steps": given.n_steps, "batch_size": given.batch, "n_epochs": given.epochs}
+    networks = {"policy_kwargs": {"net_arch": given.net}}
+    return _slots(given) | {"normalize": True, "options": options | networks}
+
+
+def _rsl_rl(given: argparse.Namespace) -> dict[str, Any]:
+    batches = max(1, given.n_envs * given.n_steps // given.batch)
+    options = {"num_learning_epochs": given.epochs, "num_mini_batches": batches}
+    networks = {"hidden_dims": given.net, "activation": "tanh"}
+    return _slots(given) | {"n_steps": given.n_steps, "options": options, "policy": networks}
+
+
+def _slots(given: argparse.Namespace) -> dict[str, Any]:
+    return {"n_envs": given.n_envs, "processes": given.processes, "device": given.device}
+
+
+OPTIONS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {"sb3": _sb3, "rsl-rl": _rsl_rl}
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--family", default="stump-tracks")
+    parser.add_argument("--student", default="sb3", choices=sorted(OPTIONS))
+    parser.add_argument("--teacher", default="alp-gmm")
+    parser.add_argument("--budget", type=float, default=2_000_000, help="environment steps")
+    parser.add_argument("--tests", type=int, default=20, help="how often the run tests and saves")
+    parser.add_argument("--n-envs", type=int, default=1024)
+    parser.add_argument("--n-steps", type=int, default=32)
+    parser.add_argument("--batch", type=int, default=4096)
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--net", type=int, nargs="+", default=[64, 64], help="hidden layers; tanh")
+    parser.add_argument("--processes", type=int, default=1, help="processes of the environments")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of torch")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--quick", action="store_true", help="four rounds of 64 slots: does it run?")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
