@@ -8,6 +8,7 @@ from stable_baselines3.common.noise import OrnsteinUhlenbeckActionNoise
 
 from teacherstudent import envs
 from teacherstudent.rl.gymnasium_family import family_from_gymnasium
+from teacherstudent.rl.task_vec_env import TaskVecEnv
 from teacherstudent.spaces import Parameters
 from teacherstudent.students.sb3 import SB3Student
 from teacherstudent.testing.students import check_student
@@ -277,6 +278,38 @@ def test_a_checkpoint_with_fused_adam_continues(cartpole):
     after = assign(one, cartpole, first=100)
     assert one.train(after).score.tolist() == two.train(after).score.tolist()
     for a, b in zip(one.model.policy.parameters(), two.model.policy.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("algorithm", ["PPO", "SAC"])
+def test_slots_that_go_on_may_share_a_dict_of_infos(algorithm, monkeypatch):
+    """Neither stable-baselines3's loops nor its normalisation write into it, or read it for a slot."""
+    family, seen = reach(), []
+    step_wait = TaskVecEnv.step_wait
+
+    def shared(self):
+        obs, rewards, dones, infos = step_wait(self)
+        seen.extend(info for info, done in zip(infos, dones, strict=True) if not done)
+        return obs, rewards, dones, infos
+
+    def own(self):
+        obs, rewards, dones, infos = step_wait(self)
+        return obs, rewards, dones, [dict(info) for info in infos]
+
+    options = SMALL["PPO"] if algorithm == "PPO" else {"learning_starts": 20, "train_freq": 8}
+    made = []
+    for variant in (shared, own):
+        monkeypatch.setattr(TaskVecEnv, "step_wait", variant)
+        student = SB3Student(family, seed=0, n_envs=3, algorithm=algorithm, normalize=True, options=options)
+        for first in (0, 100, 200, 300):
+            student.train(assign(student, family, first=first))
+        made.append(student)
+    assert seen
+    assert not any(seen)
+    one, two = (student.model for student in made)
+    assert one.env.obs_rms.mean.tolist() == two.env.obs_rms.mean.tolist()
+    assert len(one.ep_info_buffer) == len(two.ep_info_buffer) > 0
+    for a, b in zip(one.policy.parameters(), two.policy.parameters(), strict=True):
         assert torch.equal(a, b)
 
 
