@@ -7,10 +7,10 @@ from gymnasium.envs.box2d.bipedal_walker import TERRAIN_HEIGHT, TERRAIN_STEP
 from gymnasium.utils import EzPickle
 
 from teacherstudent import spaces
-from teacherstudent.envs.walker_family import walker_family
+from teacherstudent.envs.walker_family import WalkerFamily
 from teacherstudent.envs.walker_track import Polygon, WalkerTrack
+from teacherstudent.envs.walker_tracks import HEXAGONS
 from teacherstudent.registry import FAMILIES
-from teacherstudent.rl.gymnasium_family import GymnasiumFamily
 from teacherstudent.types import Array
 
 HEXAGON = np.array([(-0.5, 0.0), (-0.5, 0.25), (-0.25, 0.5), (0.25, 0.5), (0.5, 0.25), (0.5, 0.0)])
@@ -48,24 +48,31 @@ class HexagonTracksEnv(WalkerTrack):
 
 
 @FAMILIES.register("hexagon-tracks")
-def hexagon_tracks(*, embodiment: str = "default") -> GymnasiumFamily:
+def hexagon_tracks(
+    *, embodiment: str = "default", simulator: str = "compiled", solver: str = "default"
+) -> WalkerFamily:
     """A walker climbs over hexagons whose corners vary in twelve dimensions (Portelas et al. 2019).
 
     Args:
         embodiment: "default", "short" or "quadruped".
+        simulator: "compiled", or "box2d": the authors' own, a tenth as fast.
+        solver: "default", "exact" or "fast", see `teacherstudent.envs.walker_slots.SOLVERS`.
 
     Raises:
-        ValueError: if there is no such walker.
+        ValueError: if there is no such walker, simulator or solver.
     """
     space = _space()
-    return walker_family(
+    return WalkerFamily(
         HexagonTracksEnv,
         {"embodiment": embodiment},
+        kind=HEXAGONS,
         name="hexagon-tracks",
         space=space,
         test_ranges=[(0.0, MAX_OFFSET)] * 12,
         test_set=f"teachDeepRL/poly_shape0_{MAX_OFFSET}",
         difficulty_step=(0.1,) * 12,
+        simulator=simulator,
+        solver=solver,
     )
 
 

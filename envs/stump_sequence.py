@@ -6,10 +6,10 @@ from gymnasium.envs.box2d.bipedal_walker import TERRAIN_STEP
 from gymnasium.utils import EzPickle
 
 from teacherstudent import spaces
-from teacherstudent.envs.walker_family import walker_family
+from teacherstudent.envs.walker_family import WalkerFamily
 from teacherstudent.envs.walker_track import Polygon, WalkerTrack, box
+from teacherstudent.envs.walker_tracks import SEQUENCE
 from teacherstudent.registry import FAMILIES
-from teacherstudent.rl.gymnasium_family import GymnasiumFamily
 from teacherstudent.types import Array
 
 STUMPS = 5
@@ -46,23 +46,30 @@ class StumpSequenceEnv(WalkerTrack):
 
 
 @FAMILIES.register("stump-sequence")
-def stump_sequence(*, embodiment: str = "default") -> GymnasiumFamily:
+def stump_sequence(
+    *, embodiment: str = "default", simulator: str = "compiled", solver: str = "default"
+) -> WalkerFamily:
     """A walker climbs flights of five stumps whose heights and widths vary (Portelas et al. 2019).
 
     Args:
         embodiment: "default", "short" or "quadruped".
+        simulator: "compiled", or "box2d": the authors' own, a tenth as fast.
+        solver: "default", "exact" or "fast", see `teacherstudent.envs.walker_slots.SOLVERS`.
 
     Raises:
-        ValueError: if there is no such walker.
+        ValueError: if there is no such walker, simulator or solver.
     """
-    return walker_family(
+    return WalkerFamily(
         StumpSequenceEnv,
         {"embodiment": embodiment},
+        kind=SEQUENCE,
         name="stump-sequence",
         space=_space(),
         test_ranges=[(0.0, MAX_SIZE)] * (2 * STUMPS),
         test_set=f"teachDeepRL/stump_seq0_{MAX_SIZE}",
         difficulty_step=(0.1,) * (2 * STUMPS),
+        simulator=simulator,
+        solver=solver,
     )
 
 

@@ -6,10 +6,10 @@ from gymnasium.envs.box2d.bipedal_walker import TERRAIN_STEP
 from gymnasium.utils import EzPickle
 
 from teacherstudent import spaces
-from teacherstudent.envs.walker_family import walker_family
+from teacherstudent.envs.walker_family import WalkerFamily
 from teacherstudent.envs.walker_track import Polygon, WalkerTrack, box
+from teacherstudent.envs.walker_tracks import STUMPS
 from teacherstudent.registry import FAMILIES
-from teacherstudent.rl.gymnasium_family import GymnasiumFamily
 from teacherstudent.types import Array
 
 MAX_SPACING, MIN_SPACING = 6.0, 0.01  # m
@@ -48,8 +48,13 @@ class StumpTracksEnv(WalkerTrack):
 
 @FAMILIES.register("stump-tracks")
 def stump_tracks(
-    *, embodiment: str = "default", max_height: float = 3.0, test_height: float = 3.0
-) -> GymnasiumFamily:
+    *,
+    embodiment: str = "default",
+    max_height: float = 3.0,
+    test_height: float = 3.0,
+    simulator: str = "compiled",
+    solver: str = "default",
+) -> WalkerFamily:
     """A walker climbs over stumps whose height and spacing vary (Portelas et al. 2019).
 
     Args:
@@ -58,20 +63,26 @@ def stump_tracks(
             no walker can do.
         test_height: upper end of the heights in the test set. The authors test on the set of height 3
             whatever they train on; they published those of 4 and 5 too.
+        simulator: "compiled", or "box2d": the authors' own, a tenth as fast.
+        solver: "default", "exact" or "fast", see `teacherstudent.envs.walker_slots.SOLVERS`.
 
     Raises:
-        ValueError: if there is no such walker, or a height is not above 0, or tests exceed the space.
+        ValueError: if there is no such walker, simulator or solver, a height is not above 0, or tests exceed
+            the space.
     """
     if not 0 < test_height <= max_height:
         raise ValueError(f"test_height: expected above 0, at most max_height {max_height}, got {test_height}")
-    return walker_family(
+    return WalkerFamily(
         StumpTracksEnv,
         {"embodiment": embodiment, "max_height": float(max_height)},
+        kind=STUMPS,
         name="stump-tracks",
         space=_space(max_height),
         test_ranges=[(0.0, test_height), (0.0, MAX_SPACING)],
         test_set=f"teachDeepRL/stump_height0_{float(test_height)}obstacle_spacing0_{MAX_SPACING}",
         difficulty_step=(0.1, -0.2),
+        simulator=simulator,
+        solver=solver,
     )
 
 

@@ -21,8 +21,8 @@ from gymnasium.envs.box2d.bipedal_walker import (
     TERRAIN_STEP,
 )
 
-_PAIR_COLOURS = (((178, 101, 152), (127, 76, 101)), ((128, 51, 102), (77, 26, 51)))
-_HULL_COLOURS = ((127, 51, 229), (76, 76, 127))
+PAIR_COLOURS = (((178, 101, 152), (127, 76, 101)), ((128, 51, 102), (77, 26, 51)))
+HULL_COLOURS = ((127, 51, 229), (76, 76, 127))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,14 +121,14 @@ class Body:
         height = fixtures.leg_height
         x, y = TERRAIN_STEP * TERRAIN_STARTPAD / 2, TERRAIN_HEIGHT + 2 * height
         self.hull = world.CreateDynamicBody(position=(x, y), fixtures=fixtures.hull)
-        self.hull.color1, self.hull.color2 = _HULL_COLOURS
+        self.hull.color1, self.hull.color2 = HULL_COLOURS
         self.hull.ApplyForceToCenter((rng.uniform(-INITIAL_RANDOM, INITIAL_RANDOM), 0), True)
         self.parts: list[Any] = []
         self.joints: list[Any] = []
         half_hull = (max(x for x, _ in measures.hull) - min(x for x, _ in measures.hull)) / 2 / SCALE
         for anchor in measures.anchors:
             leg_x = x + float(np.interp(anchor, [-1, 1], [-half_hull, half_hull]))
-            for side, colours in zip((-1, 1), _PAIR_COLOURS, strict=True):
+            for side, colours in zip((-1, 1), PAIR_COLOURS, strict=True):
                 above = self.hull
                 for k, fixture in enumerate((fixtures.upper, fixtures.lower)):
                     part = world.CreateDynamicBody(

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
+from gymnasium.vector import VectorEnv
+from gymnasium.wrappers import TimeLimit
 
 from teacherstudent import spaces
 from teacherstudent.envs.walker_body import embodiment
+from teacherstudent.envs.walker_compiled import CompiledWalkerEnv
+from teacherstudent.envs.walker_slots import WalkerSlots, check_solver
 from teacherstudent.envs.walker_track import WalkerTrack
 from teacherstudent.rl.gymnasium_family import EnvMaker, GymnasiumFamily
+from teacherstudent.rl.process_slots import SnapshotProcessSlots
+from teacherstudent.rl.task_slots import check_slots
 from teacherstudent.types import Array
 
 MAX_STEPS = 2000
@@ -19,41 +26,83 @@ SCORE_RANGE = (-150.0, 350.0)
 _TEST_TASKS, _TEST_SEED = 50, 4222
 
 
-def walker_family(
-    env: type[WalkerTrack],
-    options: Mapping[str, Any],
-    *,
-    name: str,
-    space: spaces.Parameters,
-    test_ranges: Sequence[tuple[float, float]],
-    test_set: str,
-    difficulty_step: tuple[float, ...],
-) -> GymnasiumFamily:
-    """Return a walker family with the scores of Portelas et al. (2019): mastered above 230.
+SIMULATORS = ("compiled", "box2d")
+
+
+class WalkerFamily(GymnasiumFamily):
+    """A walker family with the scores of Portelas et al. (2019): mastered above 230.
+
+    Attributes:
+        simulator: "compiled" (`WalkerSlots`) or "box2d" (one Box2D world for each slot).
 
     Args:
-        env: the environment.
+        env: the Box2D environment.
         options: its keyword arguments.
+        kind: of the compiled walkers' tracks, from `teacherstudent.envs.walker_tracks`.
         name: name of the family.
         space: the task space.
         test_ranges: a range for each dimension, over which the test tasks are drawn.
         test_set: name of the test tasks.
         difficulty_step: direction and stride in which tasks get harder.
+        simulator: as above.
+        solver: how exactly the compiled walkers are solved, a name of `SOLVERS`.
 
     Raises:
-        ValueError: if ``options["embodiment"]`` names no walker.
+        ValueError: if ``options["embodiment"]`` names no walker, or there is no such simulator or solver.
     """
-    embodiment(options["embodiment"])
-    return GymnasiumFamily(
-        EnvMaker(target=env, options=dict(options), max_episode_steps=MAX_STEPS),
-        name=name,
-        space=space,
-        test_tasks=published_test_tasks(test_ranges),
-        test_set=test_set,
-        mastered=MASTERED,
-        score_range=SCORE_RANGE,
-        difficulty_step=difficulty_step,
-    )
+
+    def __init__(
+        self,
+        env: type[WalkerTrack],
+        options: Mapping[str, Any],
+        *,
+        kind: int,
+        name: str,
+        space: spaces.Parameters,
+        test_ranges: Sequence[tuple[float, float]],
+        test_set: str,
+        difficulty_step: tuple[float, ...],
+        simulator: str,
+        solver: str,
+    ) -> None:
+        embodiment(options["embodiment"])
+        if simulator not in SIMULATORS:
+            raise ValueError(f"simulator: expected one of {SIMULATORS}, got {simulator!r}")
+        check_solver(solver)
+        super().__init__(
+            EnvMaker(target=env, options=dict(options), max_episode_steps=MAX_STEPS),
+            name=name,
+            space=space,
+            test_tasks=published_test_tasks(test_ranges),
+            test_set=test_set,
+            mastered=MASTERED,
+            score_range=SCORE_RANGE,
+            difficulty_step=difficulty_step,
+        )
+        self.simulator = simulator
+        self._slots = {"space": space, "kind": kind, "walker": options["embodiment"], "solver": solver}
+
+    def make_vec(self, n: int, *, processes: int = 1) -> VectorEnv[Any, Any, Any]:
+        """Return ``n`` slots; compiled ones are stepped as one batch, or one in each of the processes.
+
+        Raises:
+            ValueError: if there is no slot, or fewer slots than processes.
+        """
+        if self.simulator == "box2d":
+            return super().make_vec(n, processes=processes)
+        check_slots(n, processes)
+        if processes == 1:
+            return self._group(n)
+        return SnapshotProcessSlots(self._group, n, processes=processes, space=self.space)
+
+    def make_env(self, *, render_mode: str | None = None) -> gym.Env[Any, Any]:
+        """Return one walker, capped at 2000 steps."""
+        if self.simulator == "box2d":
+            return super().make_env(render_mode=render_mode)
+        return TimeLimit(CompiledWalkerEnv(render_mode=render_mode, **self._slots), MAX_STEPS)
+
+    def _group(self, n: int, *, first_slot: int = 0) -> WalkerSlots:
+        return WalkerSlots(n, max_steps=MAX_STEPS, **self._slots)
 
 
 def published_test_tasks(ranges: Sequence[tuple[float, float]]) -> Array:

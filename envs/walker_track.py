@@ -45,7 +45,7 @@ Polygon: TypeAlias = list[tuple[float, float]]
 
 FINISH = (TERRAIN_LENGTH - TERRAIN_GRASS) * TERRAIN_STEP
 _ITERATIONS = (6 * 30, 2 * 30)  # Box2D's velocity and position iterations
-_GREEN, _EARTH, _WHITE, _GREY = (76, 204, 76), (102, 153, 76), (255, 255, 255), (153, 153, 153)
+GREEN, EARTH, WHITE, GREY = (76, 204, 76), (102, 153, 76), (255, 255, 255), (153, 153, 153)
 
 
 class WalkerTrack(BipedalWalker):
@@ -156,8 +156,8 @@ class WalkerTrack(BipedalWalker):
             x += self.gap(task)
             corners.append(x)
         ground, obstacles = self.world.CreateStaticBody(), self.world.CreateStaticBody()
-        ground.color1, ground.color2 = _GREEN, _GREEN
-        obstacles.color1, obstacles.color2 = _WHITE, _GREY
+        ground.color1, ground.color2 = GREEN, GREEN
+        obstacles.color1, obstacles.color2 = WHITE, GREY
         fixtures = []
         for polygon in polygons:
             self.fd_polygon.shape.vertices = polygon
@@ -168,7 +168,7 @@ class WalkerTrack(BipedalWalker):
         self.rays = Lidar((0.0, corners[-1], TERRAIN_HEIGHT), fixtures)
         self.terrain = [obstacles, ground]
         top = [(0.0, TERRAIN_HEIGHT), (corners[-1], TERRAIN_HEIGHT)]
-        self.terrain_poly = [([*top, (corners[-1], 0.0), (0.0, 0.0)], _EARTH)]
+        self.terrain_poly = [([*top, (corners[-1], 0.0), (0.0, 0.0)], EARTH)]
         self.cloud_poly: list[Any] = []
 
 

@@ -24,7 +24,7 @@ from teacherstudent.recording.runs import Run
 CRASH = "crash.txt"
 """The traceback of a run that died before, or outside of, its recorder."""
 
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,325 @@
+"""Contacts of polygons with the ground, after Box2D's b2CollideEdge and b2CollidePolygon.
+
+A body's polygon is in ``shape``: corners and outward normals in the world. The functions that find a manifold
+write it into the contact's scratch rows and return whether there is one.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from teacherstudent.envs.walker_layout import (
+    AX,
+    AY,
+    BX,
+    BY,
+    COS,
+    FAR,
+    GROUND_FACE,
+    HALF,
+    LIVE_1,
+    LIVE_2,
+    MX,
+    MY,
+    NX,
+    NY,
+    ONE,
+    Q1X,
+    Q1Y,
+    Q2X,
+    Q2Y,
+    R1X,
+    R1Y,
+    R2X,
+    R2Y,
+    SIN,
+    SKINS,
+    TRIG_ROWS,
+    ZERO,
+    F,
+)
+from teacherstudent.envs.walker_rig import (
+    BODY_ROWS,
+    FEATURE_1,
+    FEATURE_2,
+    HALF_HEIGHT,
+    HALF_WIDTH,
+    X,
+    Y,
+)
+from teacherstudent.simulation.kernels import kernel
+
+_RELATIVE, _ABSOLUTE = F(0.98), F(0.001)  # a face of the other polygon must be better by that much
+_GROUND_CORNER, _BODY_CORNER, _CUT = 16, 32, 64  # numbers of features
+_NONE = -1
+
+
+@kernel
+def place_part(rig: Any, state: Any, work: Any, body: Any, lane: Any, shape: Any) -> None:
+    """Put a leg part's four corners and normals into ``shape``."""
+    x, y = state[BODY_ROWS * body + X, lane], state[BODY_ROWS * body + Y, lane]
+    c, s = work[TRIG_ROWS * body + COS, lane], work[TRIG_ROWS * body + SIN, lane]
+    width, height = rig.bodies[body, HALF_WIDTH], rig.bodies[body, HALF_HEIGHT]
+    cw, sw, ch, sh = c * width, s * width, c * height, s * height
+    shape[0, 0], shape[0, 1], shape[0, 2], shape[0, 3] = x - cw + sh, y - sw - ch, s, -c
+    shape[1, 0], shape[1, 1], shape[1, 2], shape[1, 3] = x + cw + sh, y + sw - ch, c, s
+    shape[2, 0], shape[2, 1], shape[2, 2], shape[2, 3] = x + cw - sh, y + sw + ch, -s, c
+    shape[3, 0], shape[3, 1], shape[3, 2], shape[3, 3] = x - cw - sh, y - sw + ch, -c, -s
+
+
+@kernel
+def place_hull(rig: Any, state: Any, work: Any, lane: Any, shape: Any) -> None:
+    """Put the hull's corners and normals into ``shape``."""
+    x, y, c, s = state[X, lane], state[Y, lane], work[COS, lane], work[SIN, lane]
+    n = len(rig.hull)
+    for i in range(n):
+        a, b = rig.hull[i, 0], rig.hull[i, 1]
+        shape[i, 0], shape[i, 1] = x + c * a - s * b, y + s * a + c * b
+    for i in range(n):
+        j = i + 1 if i + 1 < n else 0
+        dx, dy = shape[j, 0] - shape[i, 0], shape[j, 1] - shape[i, 1]
+        scale = ONE / math.sqrt(dx * dx + dy * dy)
+        shape[i, 2], shape[i, 3] = dy * scale, -dx * scale
+
+
+@kernel
+def bounds(shape: Any, n: Any) -> Any:
+    """Return left end, right end and bottom of a polygon, skins included."""
+    left, right, bottom = shape[0, 0], shape[0, 0], shape[0, 1]
+    for i in range(1, n):
+        left, right = min(left, shape[i, 0]), max(right, shape[i, 0])
+        bottom = min(bottom, shape[i, 1])
+    return left - SKINS, right + SKINS, bottom - SKINS
+
+
+@kernel
+def first_edge(tracks: Any, slot: Any, x: Any) -> Any:
+    """Return the last edge of the ground that starts at or before ``x``; 0 if none does."""
+    low, high = 0, tracks.lengths[slot, 0] - 2
+    while low < high:
+        middle = (low + high + 1) >> 1
+        if tracks.x[slot, middle] <= x:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+@kernel
+def first_obstacle(tracks: Any, slot: Any, x: Any) -> Any:
+    """Return the first obstacle whose right end is at or behind ``x``; their number if none's is."""
+    low, high = 0, tracks.lengths[slot, 1]
+    while low < high:
+        middle = (low + high) >> 1
+        if tracks.reach[slot, middle, 1] >= x:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+@kernel
+def _cut(
+    ax: Any, ay: Any, a: Any, bx: Any, by: Any, b: Any, sx: Any, sy: Any, limit: Any, corner: Any
+) -> Any:
+    """Cut the segment a-b where ``s . p`` exceeds the limit; a cut end's feature is the corner."""
+    over_a, over_b = sx * ax + sy * ay - limit, sx * bx + sy * by - limit
+    if over_a > ZERO and over_b > ZERO:
+        return False, ax, ay, a, bx, by, b
+    if over_a * over_b < ZERO:
+        t = over_a / (over_a - over_b)
+        if over_a > ZERO:
+            ax, ay, a = ax + t * (bx - ax), ay + t * (by - ay), _CUT + corner
+        else:
+            bx, by, b = ax + t * (bx - ax), ay + t * (by - ay), _CUT + corner
+    return True, ax, ay, a, bx, by, b
+
+
+@kernel
+def _put(
+    state: Any,
+    work: Any,
+    row: Any,
+    body: Any,
+    lane: Any,
+    ground_face: Any,
+    normal: Any,
+    face: Any,
+    first: Any,
+    second: Any,
+    two: Any,
+) -> None:
+    """Write a manifold: normal and a point of the reference face, and one or two points of the other."""
+    nx, ny = normal
+    px, py = face
+    x, y = state[BODY_ROWS * body + X, lane], state[BODY_ROWS * body + Y, lane]
+    c, s = work[TRIG_ROWS * body + COS, lane], work[TRIG_ROWS * body + SIN, lane]
+    ax, ay = first
+    bx, by = second
+    depth_a, depth_b = HALF * ((ax - px) * nx + (ay - py) * ny), HALF * ((bx - px) * nx + (by - py) * ny)
+    work[row + R1X, lane], work[row + R1Y, lane] = ax - depth_a * nx - x, ay - depth_a * ny - y
+    work[row + R2X, lane], work[row + R2Y, lane] = bx - depth_b * nx - x, by - depth_b * ny - y
+    ax, ay, bx, by, px, py = ax - x, ay - y, bx - x, by - y, px - x, py - y
+    work[row + LIVE_1, lane], work[row + LIVE_2, lane] = ONE, ONE if two else ZERO
+    if ground_face:
+        work[row + GROUND_FACE, lane] = ONE
+        work[row + NX, lane], work[row + NY, lane] = nx, ny
+        work[row + MX, lane], work[row + MY, lane] = nx, ny
+        work[row + AX, lane], work[row + AY, lane] = c * ax + s * ay, c * ay - s * ax
+        work[row + BX, lane], work[row + BY, lane] = c * bx + s * by, c * by - s * bx
+        work[row + Q1X, lane], work[row + Q1Y, lane] = px + x, py + y
+        work[row + Q2X, lane], work[row + Q2Y, lane] = px + x, py + y
+    else:
+        work[row + GROUND_FACE, lane] = ZERO
+        work[row + NX, lane], work[row + NY, lane] = -nx, -ny
+        work[row + MX, lane], work[row + MY, lane] = c * nx + s * ny, c * ny - s * nx
+        work[row + AX, lane], work[row + AY, lane] = c * px + s * py, c * py - s * px
+        work[row + BX, lane], work[row + BY, lane] = c * px + s * py, c * py - s * px
+        work[row + Q1X, lane], work[row + Q1Y, lane] = ax + x, ay + y
+        work[row + Q2X, lane], work[row + Q2Y, lane] = bx + x, by + y
+
+
+@kernel
+def _manifold(
+    state: Any,
+    work: Any,
+    row: Any,
+    body: Any,
+    lane: Any,
+    mark: Any,
+    ground_face: Any,
+    normal: Any,
+    face_start: Any,
+    face_end: Any,
+    corners: Any,
+    a: Any,
+    a_number: Any,
+    b: Any,
+    b_number: Any,
+) -> Any:
+    """Clip the incident side a-b at the ends of the reference face; write what is within the skins."""
+    nx, ny = normal
+    fx, fy = face_start
+    gx, gy = face_end
+    ax, ay = a
+    bx, by = b
+    sx, sy = ny, -nx
+    left, right = sx * fx + sy * fy, -(sx * gx + sy * gy)
+    # the side planes: nothing before the face's start, nothing behind its end
+    inside, ax, ay, a_number, bx, by, b_number = _cut(
+        ax, ay, a_number, bx, by, b_number, sx, sy, left, corners[0]
+    )
+    if not inside:
+        return False
+    inside, ax, ay, a_number, bx, by, b_number = _cut(
+        ax, ay, a_number, bx, by, b_number, -sx, -sy, right, corners[1]
+    )
+    if not inside:
+        return False
+    near_a = nx * (ax - fx) + ny * (ay - fy) <= SKINS
+    near_b = nx * (bx - fx) + ny * (by - fy) <= SKINS
+    if not near_a:
+        ax, ay, a_number = bx, by, b_number
+    if not near_b:
+        bx, by = ax, ay
+    two = near_a and near_b
+    if near_a or near_b:
+        _put(state, work, row, body, lane, ground_face, normal, face_start, (ax, ay), (bx, by), two)
+        mark[FEATURE_1] = a_number
+        mark[FEATURE_2] = b_number if two else _NONE
+    return near_a or near_b
+
+
+@kernel
+def _least_opposed(shape: Any, n: Any, nx: Any, ny: Any) -> Any:
+    """Return the side of a polygon whose normal points most against a direction."""
+    best, side = FAR, 0
+    for i in range(n):
+        along = nx * shape[i, 2] + ny * shape[i, 3]
+        if along < best:
+            best, side = along, i
+    return side
+
+
+@kernel
+def _support(shape: Any, n: Any, nx: Any, ny: Any, px: Any, py: Any) -> Any:
+    """Return how far a polygon's nearest corner is from a plane, along its normal."""
+    least = FAR
+    for i in range(n):
+        least = min(least, nx * (shape[i, 0] - px) + ny * (shape[i, 1] - py))
+    return least
+
+
+@kernel
+def touch_edge(
+    shape: Any, n: Any, ends: Any, state: Any, work: Any, row: Any, body: Any, lane: Any, mark: Any
+) -> Any:
+    """Find the manifold of a polygon and an edge of the ground, from the side on which the body is."""
+    ax, ay, bx, by = ends
+    dx, dy = bx - ax, by - ay
+    scale = ONE / math.sqrt(dx * dx + dy * dy)
+    nx, ny = -dy * scale, dx * scale
+    x, y = state[BODY_ROWS * body + X, lane], state[BODY_ROWS * body + Y, lane]
+    if nx * (x - ax) + ny * (y - ay) < ZERO:  # from below
+        ax, ay, bx, by, nx, ny = bx, by, ax, ay, -nx, -ny
+    edge = _support(shape, n, nx, ny, ax, ay)
+    if edge > SKINS:
+        return False
+    best, side = -FAR, 0
+    for i in range(n):
+        px, py, sx, sy = shape[i, 0], shape[i, 1], shape[i, 2], shape[i, 3]
+        gap = min(sx * (ax - px) + sy * (ay - py), sx * (bx - px) + sy * (by - py))
+        if gap > best:
+            best, side = gap, i
+    if best > SKINS:
+        return False
+    if best > _RELATIVE * edge + _ABSOLUTE:
+        j = side + 1 if side + 1 < n else 0
+        return _manifold(
+            state, work, row, body, lane, mark, False, (shape[side, 2], shape[side, 3]),
+            (shape[side, 0], shape[side, 1]), (shape[j, 0], shape[j, 1]), (side, j),
+            (ax, ay), _GROUND_CORNER, (bx, by), _GROUND_CORNER + 1,
+        )  # fmt: skip
+    i = _least_opposed(shape, n, nx, ny)
+    j = i + 1 if i + 1 < n else 0
+    return _manifold(
+        state, work, row, body, lane, mark, True, (nx, ny), (bx, by), (ax, ay), (1, 0),
+        (shape[i, 0], shape[i, 1]), _BODY_CORNER + i, (shape[j, 0], shape[j, 1]), _BODY_CORNER + j,
+    )  # fmt: skip
+
+
+@kernel
+def touch_obstacle(
+    shape: Any, n: Any, solid: Any, m: Any, state: Any, work: Any, row: Any, body: Any, lane: Any, mark: Any
+) -> Any:
+    """Find the manifold of a polygon and a convex obstacle of ``m`` sides."""
+    best_a, side_a = -FAR, 0
+    for i in range(m):
+        gap = _support(shape, n, solid[i, 2], solid[i, 3], solid[i, 0], solid[i, 1])
+        if gap > SKINS:
+            return False
+        if gap > best_a:
+            best_a, side_a = gap, i
+    best_b, side_b = -FAR, 0
+    for i in range(n):
+        gap = _support(solid, m, shape[i, 2], shape[i, 3], shape[i, 0], shape[i, 1])
+        if gap > SKINS:
+            return False
+        if gap > best_b:
+            best_b, side_b = gap, i
+    if best_b > _RELATIVE * best_a + _ABSOLUTE:
+        i = _least_opposed(solid, m, shape[side_b, 2], shape[side_b, 3])
+        j, k = i + 1 if i + 1 < m else 0, side_b + 1 if side_b + 1 < n else 0
+        return _manifold(
+            state, work, row, body, lane, mark, False, (shape[side_b, 2], shape[side_b, 3]),
+            (shape[side_b, 0], shape[side_b, 1]), (shape[k, 0], shape[k, 1]), (side_b, k),
+            (solid[i, 0], solid[i, 1]), _GROUND_CORNER + i, (solid[j, 0], solid[j, 1]), _GROUND_CORNER + j,
+        )  # fmt: skip
+    i = _least_opposed(shape, n, solid[side_a, 2], solid[side_a, 3])
+    j, k = i + 1 if i + 1 < n else 0, side_a + 1 if side_a + 1 < m else 0
+    return _manifold(
+        state, work, row, body, lane, mark, True, (solid[side_a, 2], solid[side_a, 3]),
+        (solid[side_a, 0], solid[side_a, 1]), (solid[k, 0], solid[k, 1]), (side_a, k),
+        (shape[i, 0], shape[i, 1]), _BODY_CORNER + i, (shape[j, 0], shape[j, 1]), _BODY_CORNER + j,
+    )  # fmt: skip

@@ -1,0 +1,69 @@
+"""The batched walkers' range finder: ten rays against the ground and convex obstacles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from teacherstudent.envs.walker_collision import first_edge, first_obstacle
+from teacherstudent.envs.walker_layout import LIDAR_RANGE, ONE, RAYS, ZERO, F
+from teacherstudent.simulation.kernels import kernel
+
+_ACROSS = (LIDAR_RANGE * np.sin(1.5 * np.arange(RAYS) / RAYS)).astype(np.float32)
+_UP = (-LIDAR_RANGE * np.cos(1.5 * np.arange(RAYS) / RAYS)).astype(np.float32)
+_PARALLEL = F(1e-9)
+
+
+@kernel
+def _hit_ground(tracks: Any, slot: Any, edge: Any, x: Any, y: Any, dx: Any, dy: Any) -> Any:
+    """Return at which share of the ray it hits the ground, 1 if it does not; edges are met in their order."""
+    end = tracks.lengths[slot, 0] - 1
+    reach = x + dx
+    while edge < end and tracks.x[slot, edge] <= reach:
+        px, py = tracks.x[slot, edge] - x, tracks.y[slot, edge] - y
+        ex, ey = (
+            tracks.x[slot, edge + 1] - tracks.x[slot, edge],
+            tracks.y[slot, edge + 1] - tracks.y[slot, edge],
+        )
+        across = dx * ey - dy * ex
+        if abs(across) > _PARALLEL:
+            t, u = (px * ey - py * ex) / across, (px * dy - py * dx) / across
+            if t >= ZERO and t <= ONE and u >= ZERO and u <= ONE:
+                return t
+        edge += 1
+    return ONE
+
+
+@kernel
+def _hit_obstacle(solid: Any, m: Any, x: Any, y: Any, dx: Any, dy: Any, free: Any) -> Any:
+    """Return at which share of the ray it enters a convex obstacle, ``free`` if not before that."""
+    enter, leave, hit = ZERO, free, False
+    for i in range(m):
+        nx, ny = solid[i, 2], solid[i, 3]
+        ahead, slope = nx * (solid[i, 0] - x) + ny * (solid[i, 1] - y), nx * dx + ny * dy
+        if slope < ZERO and ahead < enter * slope:
+            enter, hit = ahead / slope, True
+        elif slope > ZERO and ahead < leave * slope:
+            leave = ahead / slope
+        elif slope == ZERO and ahead < ZERO:
+            return free  # beside this side, parallel to it
+        if leave < enter:
+            return free
+    return enter if hit else free
+
+
+@kernel
+def cast_rays(tracks: Any, slot: Any, x: Any, y: Any, out: Any) -> None:
+    """Write for each ray from ``(x, y)`` the share of its length that is free, 1 if it hits nothing."""
+    edge, obstacle = first_edge(tracks, slot, x), first_obstacle(tracks, slot, x)
+    n = tracks.lengths[slot, 1]
+    for k in range(RAYS):
+        dx, dy = _ACROSS[k], _UP[k]
+        free = _hit_ground(tracks, slot, edge, x, y, dx, dy)
+        i = obstacle
+        while i < n and tracks.reach[slot, i, 0] <= x + free * dx:
+            if tracks.reach[slot, i, 2] >= y + free * dy:
+                free = _hit_obstacle(tracks.corners[slot, i], tracks.sides[slot, i], x, y, dx, dy, free)
+            i += 1
+        out[k] = free

@@ -1,0 +1,275 @@
+"""A batch of walkers stepped by compiled kernels, as a gymnasium vector environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numba
+import numpy as np
+import numpy.typing as npt
+from gymnasium.spaces import Box
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from teacherstudent import spaces
+from teacherstudent.envs.walker_body import embodiment
+from teacherstudent.envs.walker_cpu import lay_some, start_some, step_all
+from teacherstudent.envs.walker_layout import RAYS, Solver, work_rows
+from teacherstudent.envs.walker_picture import WalkerPicture, WalkerView
+from teacherstudent.envs.walker_rig import BODY_ROWS, rig_of, rows_of
+from teacherstudent.envs.walker_tracks import GIVEN, empty_tracks, give_track
+from teacherstudent.rl.task_slots import (
+    UNSEEDED,
+    SlotSeeds,
+    Step,
+    check_live,
+    check_slots,
+    slot_mask,
+    slot_seeds,
+    slot_tasks,
+)
+from teacherstudent.simulation.draws import uniform_array
+from teacherstudent.simulation.lanes import WIDTH
+from teacherstudent.types import Array, State, check_names
+
+SOLVERS: Final[Mapping[str, Solver]] = {
+    "default": Solver(180, 60, np.float32(1e-3)),
+    "exact": Solver(180, 60, np.float32(0)),
+    "fast": Solver(20, 5, np.float32(1e-3)),
+}
+"""``default``: Box2D's iterations as gymnasium sets them, ended for a walker once no impulse changes by 1e-3;
+``exact``: all of them; ``fast``: a ninth of them, about as far from Box2D as Box2D itself with so few."""
+
+_CHUNKS_PER_THREAD = 4
+_TASK_DRAW = 1 << 20  # draws below belong to the track
+
+
+class WalkerSlots(VectorEnv[Any, Any, Any]):
+    """``n`` walkers on tracks of their own, autoreset disabled: reward, observation and end of gymnasium's.
+
+    The rigid-body solver is Box2D's (hull and legs, motors and limits, contacts with friction and warm
+    starts, continuous collision), in float32. What it leaves out: contacts do not move the hull, as the first
+    one ends the episode. All that is random in an episode is a function of the slot's seed and of the number
+    of episodes since it was seeded: equal seeds, tasks and actions give equal episodes in any slot of any
+    batch.
+
+    Implements `teacherstudent.family.Snapshot`; states are exact.
+
+    Args:
+        n: number of slots.
+        space: the task space.
+        kind: of the tracks, from `teacherstudent.envs.walker_tracks`.
+        walker: "default", "short" or "quadruped".
+        solver: a name of `SOLVERS`.
+        max_steps: cap that truncates an episode; None for none.
+        threads: over how many threads a step is spread; None for all that Numba has.
+
+    Raises:
+        ValueError: if there is no such walker or solver, or a number is out of range.
+    """
+
+    def __init__(
+        self,
+        n: int,
+        *,
+        space: spaces.Parameters,
+        kind: int,
+        walker: str = "default",
+        solver: str = "default",
+        max_steps: int | None = None,
+        threads: int | None = None,
+    ) -> None:
+        check_slots(n, 1)
+        check_solver(solver)
+        available = int(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]  # set at run time
+        if threads is not None and not 1 <= threads <= available:
+            raise ValueError(f"threads: expected 1 to {available}, got {threads}")
+        self.num_envs = n
+        self.task_space = space
+        self.walker = walker
+        self._rig = rig_of(embodiment(walker))
+        self._layout = kind, rows_of(len(self._rig.parents)), SOLVERS[solver]
+        self._limit = np.iinfo(np.int32).max if max_steps is None else max_steps
+        self._threads = available if threads is None else threads
+        self.single_observation_space = observation_space(len(self._rig.parents))
+        self.single_action_space = Box(-1.0, 1.0, (len(self._rig.parents),), np.float32)
+        self.observation_space = batch_space(self.single_observation_space, n)
+        self.action_space = batch_space(self.single_action_space, n)
+        self.metadata = {"autoreset_mode": AutoresetMode.DISABLED, "render_modes": ["rgb_array"]}
+        self._tracks = empty_tracks(n, kind)
+        self._now = self._empty()
+        self._picture: WalkerPicture | None = None
+
+    def reset(
+        self, *, seed: SlotSeeds = None, options: dict[str, Any] | None = None
+    ) -> tuple[Array, dict[str, Any]]:
+        """Start an episode in every slot of the mask (all without one), each on its own task.
+
+        Without ``options["task"]`` every slot draws its own task uniformly.
+        """
+        options = options or {}
+        seeds = slot_seeds(seed, self.num_envs)
+        mask = slot_mask(options, self.num_envs)
+        tasks = slot_tasks(self.task_space, options, mask)
+        now, slots = self._now, np.flatnonzero(mask)
+        now["episode"][slots] += 1
+        given = mask & (seeds != UNSEEDED)
+        now["seed"][given] = seeds[given]
+        now["episode"][given] = 0
+        now["task"][slots] = self._draw(slots) if tasks is None else tasks[slots]
+        now["done"][slots] = False
+        observations = now["observation"] = now["observation"].copy()
+        kind, rows, solver = self._layout
+        work = work_rows(len(self._rig.parents))
+        self._limit_threads()
+        start_some(
+            self._rig, rows, solver, kind, self._tracks, now["floats"], now["ints"], work, slots,
+            now["task"].astype(np.float32), now["seed"], now["episode"], observations,
+        )  # fmt: skip
+        return observations, {"task": np.where(mask[:, None], now["task"], 0.0), "_task": mask.copy()}
+
+    def step(self, actions: npt.ArrayLike) -> Step:
+        """Step every slot; every slot must have an episode in flight.
+
+        Raises:
+            RuntimeError: if one has none.
+            ValueError: if actions have another shape, or one is not finite.
+        """
+        now, n = self._now, self.num_envs
+        check_live(now["done"])
+        commands = np.ascontiguousarray(actions, np.float32)
+        if commands.shape != (n, len(self._rig.parents)) or not np.isfinite(commands).all():
+            raise ValueError(
+                f"actions: expected finite numbers, shape {self.action_space.shape}, got {actions!r}"
+            )
+        observations = now["observation"] = np.empty_like(now["observation"])
+        rewards, (terminated, truncated) = np.empty(n), np.empty((2, n), np.bool_)
+        _, rows, solver = self._layout
+        self._limit_threads()
+        step_all(
+            self._rig, rows, solver, self._tracks, now["floats"], now["ints"],
+            work_rows(len(self._rig.parents)), commands, self._limit, observations, rewards, terminated,
+            truncated, min(len(now["floats"]), _CHUNKS_PER_THREAD * self._threads),
+        )  # fmt: skip
+        now["done"] = terminated | truncated
+        return observations, rewards, terminated, truncated, {}
+
+    def get_state(self) -> State:
+        """Return the whole state as plain data; a copy. Tracks are laid again from task and seed."""
+        kind = self._layout[0]
+        tracks = self._tracks._asdict() if kind == GIVEN else {}
+        return {name: values.copy() for name, values in (self._now | tracks).items()}
+
+    def set_state(self, state: State) -> None:
+        """Continue exactly from `get_state` of an environment made with the same arguments.
+
+        Raises:
+            ValueError: if the state is incomplete or of other slots.
+        """
+        kind = self._layout[0]
+        tracks = self._tracks._asdict() if kind == GIVEN else {}
+        own = self._now | tracks
+        check_names("walker state", list(own), state)
+        for name, values in own.items():
+            if np.shape(state[name]) != values.shape:
+                raise ValueError(f"state: {name}: expected shape {values.shape}, got {np.shape(state[name])}")
+        for name, values in own.items():
+            values[...] = state[name]
+        slots = np.flatnonzero(self._now["episode"] >= 0)
+        task, seed, episode = (self._now[name] for name in ("task", "seed", "episode"))
+        lay_some(kind, self._tracks, slots, task.astype(np.float32), seed, episode)
+
+    def set_track(self, slot: int, corners: Array, obstacles: list[Array]) -> None:
+        """Give a slot of kind `GIVEN` a track of its own, for its next episodes.
+
+        The task of such slots is the sideways force on the hull in the first step (N).
+
+        Args:
+            slot: the slot.
+            corners: ``(m, 2)``: the ground from left to right (m).
+            obstacles: convex polygons of at most six corners each, ``(k, 2)``, in any order.
+
+        Raises:
+            ValueError: if the slots' tracks are of another kind, or there is no room.
+        """
+        room = self._tracks.x.shape[1], *self._tracks.corners.shape[1:3]
+        sizes = len(corners), len(obstacles), max((len(solid) for solid in obstacles), default=0)
+        if self._layout[0] != GIVEN or any(size > most for size, most in zip(sizes, room, strict=True)):
+            raise ValueError(
+                f"track: expected slots with given tracks, corners and obstacles up to {room}, got {sizes}"
+            )
+        give_track(self._tracks, slot, np.asarray(corners, np.float32), obstacles)
+
+    def view(self, slot: int) -> WalkerView:
+        """Return what a picture of a slot shows."""
+        floats = self._now["floats"][slot // WIDTH, :, slot % WIDTH]
+        bodies = floats[: BODY_ROWS * (len(self._rig.parents) + 1)].reshape(-1, BODY_ROWS)[:, :3]
+        corners, obstacles = self._tracks.lengths[slot]
+        return WalkerView(
+            rig=self._rig,
+            poses=bodies.copy(),
+            ground=np.stack([self._tracks.x[slot, :corners], self._tracks.y[slot, :corners]], axis=1),
+            obstacles=[
+                self._tracks.corners[slot, i, : self._tracks.sides[slot, i], :2].copy()
+                for i in range(obstacles)
+            ],
+            rays=self._now["observation"][slot, -RAYS:].copy(),
+        )
+
+    def render_slot(self, slot: int) -> Array:
+        """Return a frame of one slot, ``(400, 600, 3)`` uint8, drawn by gymnasium's BipedalWalker."""
+        if self._picture is None:
+            self._picture = WalkerPicture("rgb_array")
+        return np.asarray(self._picture.draw(self.view(slot)))
+
+    def render(self) -> tuple[Array, ...]:
+        """Return one frame for each slot."""
+        return tuple(self.render_slot(slot) for slot in range(self.num_envs))
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Close the picture."""
+        if self._picture is not None:
+            self._picture.close()  # type: ignore[no-untyped-call]  # gymnasium's
+
+    def _limit_threads(self) -> None:
+        numba.set_num_threads(self._threads)
+
+    def _draw(self, slots: Array) -> Array:
+        """Return tasks drawn uniformly by the slots' seeds and episodes."""
+        draws = _TASK_DRAW + np.arange(len(self.task_space.names))
+        seeds, episodes = self._now["seed"][slots, None].astype(np.uint64), self._now["episode"][slots, None]
+        return spaces.from_unit(self.task_space, uniform_array(seeds, episodes, draws[None, :]))
+
+    def _empty(self) -> dict[str, Array]:
+        """Return the state of slots before their first episode; the seeds are fresh entropy."""
+        n, groups, rows = self.num_envs, -(-self.num_envs // WIDTH), self._layout[1]
+        return {
+            "floats": np.zeros((groups, rows.floats, WIDTH), np.float32),
+            "ints": np.zeros((groups, rows.ints, WIDTH), np.int32),
+            "observation": np.zeros((n, *(self.single_observation_space.shape or ())), np.float32),
+            "task": np.zeros((n, len(self.task_space.names))),
+            "seed": np.random.default_rng().integers(2**63, size=n),
+            "episode": np.full(n, -1, np.int64),
+            "done": np.ones(n, np.bool_),
+        }
+
+
+def check_solver(solver: str) -> None:
+    """Raise ValueError unless there is a solver of that name."""
+    if solver not in SOLVERS:
+        raise ValueError(f"solver: expected one of {list(SOLVERS)}, got {solver!r}")
+
+
+def observation_space(parts: int) -> Box:
+    """Return the observations of a walker with so many leg parts.
+
+    Speeds and angles are unbounded, contact flags and rays lie in 0..1.
+    """
+    legs = parts // 2
+    low = np.full(4 + 5 * legs + RAYS, -np.inf, np.float32)
+    high = -low
+    flags = 4 + 5 * np.arange(1, legs + 1) - 1
+    low[flags], high[flags] = 0.0, 1.0
+    low[-RAYS:], high[-RAYS:] = 0.0, 1.0
+    return Box(low, high, dtype=np.float32)

@@ -1,0 +1,173 @@
+"""Which parts of a walker touch the ground: manifolds, the impulses kept for them, and the feet's flags."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from teacherstudent.envs.walker_collision import (
+    bounds,
+    first_edge,
+    first_obstacle,
+    place_hull,
+    place_part,
+    touch_edge,
+    touch_obstacle,
+)
+from teacherstudent.envs.walker_layout import CONTACT_WORK, JOINT_WORK, P1N, TRIG_ROWS, ZERO
+from teacherstudent.envs.walker_rig import (
+    FEATURE_1,
+    IMPULSE_ROWS,
+    KEY,
+    MANIFOLDS,
+    MARK_ROWS,
+)
+from teacherstudent.simulation.kernels import kernel
+
+_OBSTACLE = 1 << 20  # keys of obstacles start here, those of edges at 0
+
+
+@kernel
+def contact_row(parts: Any, part: Any, k: Any) -> Any:
+    """Return the first scratch row of a part's contact number ``k``."""
+    first = TRIG_ROWS * (parts + 1) + JOINT_WORK * parts
+    return first + CONTACT_WORK * (MANIFOLDS * part + k)
+
+
+@kernel
+def hull_touches(rig: Any, tracks: Any, state: Any, work: Any, slot: Any, lane: Any) -> Any:
+    """Return whether the hull touches the ground; the rows of the first contact are scratch."""
+    n, shape, mark = len(rig.hull), work.shape, work.marks[0]
+    row = contact_row(len(rig.parents), 0, 0)
+    place_hull(rig, state, work.rows, lane, shape)
+    left, right, bottom = bounds(shape, n)
+    edge = first_edge(tracks, slot, left)
+    while edge < tracks.lengths[slot, 0] - 1 and tracks.x[slot, edge] <= right:
+        ends = (
+            tracks.x[slot, edge],
+            tracks.y[slot, edge],
+            tracks.x[slot, edge + 1],
+            tracks.y[slot, edge + 1],
+        )
+        if bottom <= max(ends[1], ends[3]) and touch_edge(
+            shape, n, ends, state, work.rows, row, 0, lane, mark
+        ):
+            return True
+        edge += 1
+    i = first_obstacle(tracks, slot, left)
+    while i < tracks.lengths[slot, 1] and tracks.reach[slot, i, 0] <= right:
+        solid, m = tracks.corners[slot, i], tracks.sides[slot, i]
+        if bottom <= tracks.reach[slot, i, 2] and touch_obstacle(
+            shape, n, solid, m, state, work.rows, row, 0, lane, mark
+        ):
+            return True
+        i += 1
+    return False
+
+
+@kernel
+def find_contacts(rig: Any, tracks: Any, state: Any, work: Any, part: Any, slot: Any, lane: Any) -> Any:
+    """Write the manifolds of a leg part into scratch, their keys into ``work.marks``; return their number."""
+    parts, shape, body = len(rig.parents), work.shape, part + 1
+    place_part(rig, state, work.rows, body, lane, shape)
+    left, right, bottom = bounds(shape, 4)
+    count = 0
+    edge = first_edge(tracks, slot, left)
+    while edge < tracks.lengths[slot, 0] - 1 and tracks.x[slot, edge] <= right and count < MANIFOLDS:
+        ends = (
+            tracks.x[slot, edge],
+            tracks.y[slot, edge],
+            tracks.x[slot, edge + 1],
+            tracks.y[slot, edge + 1],
+        )
+        if bottom <= max(ends[1], ends[3]):
+            row, mark = contact_row(parts, part, count), work.marks[count]
+            if touch_edge(shape, 4, ends, state, work.rows, row, body, lane, mark):
+                mark[KEY] = edge
+                count += 1
+        edge += 1
+    i = first_obstacle(tracks, slot, left)
+    while i < tracks.lengths[slot, 1] and tracks.reach[slot, i, 0] <= right and count < MANIFOLDS:
+        if bottom <= tracks.reach[slot, i, 2]:
+            row, mark = contact_row(parts, part, count), work.marks[count]
+            solid, m = tracks.corners[slot, i], tracks.sides[slot, i]
+            if touch_obstacle(shape, 4, solid, m, state, work.rows, row, body, lane, mark):
+                mark[KEY] = _OBSTACLE + i
+                count += 1
+        i += 1
+    return count
+
+
+@kernel
+def _known(ints: Any, first: Any, count: Any, key: Any, lane: Any) -> Any:
+    """Return which of a part's former contacts has this key; -1 if none."""
+    for k in range(count):
+        if ints[first + MARK_ROWS * k + KEY, lane] == key:
+            return k
+    return -1
+
+
+@kernel
+def _kept_impulse(ints: Any, mark: Any, state: Any, kept: Any, feature: Any, lane: Any) -> Any:
+    """Return the impulses (normal, friction) of a former contact's point with this feature, or zeros."""
+    if feature >= 0:
+        for p in range(2):
+            if ints[mark + FEATURE_1 + p, lane] == feature:
+                return state[kept + 2 * p, lane], state[kept + 2 * p + 1, lane]
+    return ZERO, ZERO
+
+
+@kernel
+def meet(
+    rig: Any, rows: Any, tracks: Any, state: Any, ints: Any, work: Any, part: Any, slot: Any, lane: Any
+) -> Any:
+    """Find a part's contacts and carry over the impulses of those that it had.
+
+    Returns whether a contact ended, and whether one began.
+
+    As in gymnasium, a foot's flag follows its last event: standing on two edges and leaving one clears it.
+    """
+    parts, marks = len(rig.parents), work.marks
+    count = find_contacts(rig, tracks, state, work, part, slot, lane)
+    first = rows.marks + MARK_ROWS * MANIFOLDS * part
+    kept = rows.impulses + IMPULSE_ROWS * MANIFOLDS * part
+    before = ints[rows.counts + part, lane]
+    began, stayed = False, 0
+    for k in range(count):
+        row = contact_row(parts, part, k)
+        old = _known(ints, first, before, marks[k, KEY], lane)
+        for p in range(2):
+            normal, friction = ZERO, ZERO
+            if old >= 0:
+                mark, impulses = first + MARK_ROWS * old, kept + IMPULSE_ROWS * old
+                normal, friction = _kept_impulse(ints, mark, state, impulses, marks[k, FEATURE_1 + p], lane)
+            work.rows[row + P1N + 2 * p, lane], work.rows[row + P1N + 2 * p + 1, lane] = normal, friction
+        if old < 0:
+            began = True
+        else:
+            stayed += 1
+    for k in range(count):
+        for i in range(MARK_ROWS):
+            ints[first + MARK_ROWS * k + i, lane] = marks[k, i]
+    ints[rows.counts + part, lane] = count
+    work.counts[part, lane] = count
+    return stayed < before, began
+
+
+@kernel
+def keep_impulses(rig: Any, rows: Any, state: Any, work: Any, part: Any, lane: Any) -> None:
+    """Keep the impulses of a part's contacts for the next step."""
+    kept = rows.impulses + IMPULSE_ROWS * MANIFOLDS * part
+    for k in range(work.counts[part, lane]):
+        row = contact_row(len(rig.parents), part, k)
+        for i in range(IMPULSE_ROWS):
+            state[kept + IMPULSE_ROWS * k + i, lane] = work.rows[row + P1N + i, lane]
+
+
+@kernel
+def flag_foot(rows: Any, ints: Any, part: Any, lane: Any, ended: Any, began: Any) -> None:
+    """Set or clear the flag of the foot that a part is; only lower legs are feet."""
+    if part & 1:
+        if ended:
+            ints[rows.feet + (part >> 1), lane] = 0
+        if began:
+            ints[rows.feet + (part >> 1), lane] = 1

@@ -1,0 +1,1 @@
+"""Compiled batches of environments: vector lanes, kernels for CPU and CUDA from one source, random draws."""
