@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,24 +11,10 @@ import gymnasium as gym
 import torch
 from torch import Tensor
 
+from teacherstudent.rl.rsl_rl_options import POLICY
 from teacherstudent.rl.tensor_envs import TensorEnvs
 from teacherstudent.rl.torch_state import load_module, load_optimizer, module_state, optimizer_state
 from teacherstudent.types import State
-
-_POLICY: Mapping[str, Any] = {
-    "hidden_dims": (256, 256, 256),
-    "critic_hidden_dims": None,
-    "activation": "elu",
-    "init_std": 1.0,
-    "std_type": "scalar",
-    "std_range": (1e-6, 1e6),
-    "learn_std": True,
-    "state_dependent_std": False,
-}
-"""Settings of the networks and their defaults: rsl_rl's own."""
-_OWN = ("self", "actor", "critic", "storage", "device")
-_EXTENSIONS = ("rnd_cfg", "symmetry_cfg", "multi_gpu_cfg", "grad_reduce_bucket_mb")
-"""Arguments of PPO that are the student's own, and those that need what tasks of a family do not have."""
 
 
 class RslRlPPO:
@@ -225,7 +210,7 @@ def _models(obs: Any, actions: _Actions, policy: Mapping[str, Any], normalize: b
     """Return actor and critic of rsl_rl on the device of ``obs``."""
     from rsl_rl.models import MLPModel
 
-    setting = {**_POLICY, **policy}
+    setting = {**POLICY, **policy}
     groups = {"actor": ["obs"], "critic": ["obs"]}
     shared = {"activation": setting["activation"], "obs_normalization": normalize}
     critic_dims = setting["critic_hidden_dims"] or setting["hidden_dims"]
@@ -252,47 +237,6 @@ def _distribution(setting: Mapping[str, Any], *, discrete: bool) -> dict[str, An
         kind, names = "GaussianDistribution", [*names, "learn_std"]
     given = {name: setting[name] for name in names}
     return {"class_name": f"{module}:{kind}", **given}
-
-
-def check_library() -> None:
-    """Raise ImportError that names the extra if rsl_rl cannot be imported."""
-    try:
-        import rsl_rl.algorithms  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            "rsl-rl: expected the package rsl-rl-lib; install it with "
-            f"pip install 'teacherstudent[rsl-rl]' ({error})"
-        ) from error
-
-
-def check_options(options: Mapping[str, Any], policy: Mapping[str, Any], rows: int) -> None:
-    """Check the arguments of PPO and the settings of the networks, by name and where rsl_rl would be silent.
-
-    Args:
-        options: of ``rsl_rl.algorithms.PPO``.
-        policy: of the networks.
-        rows: steps of all slots in a rollout.
-
-    Raises:
-        TypeError: for something that is no mapping, or a name that is not known.
-        ValueError: for a value out of range.
-    """
-    from rsl_rl.algorithms import PPO
-
-    named = inspect.signature(PPO.__init__).parameters
-    settable = [name for name in named if name not in (*_OWN, *_EXTENSIONS)]
-    for what, given, known in (("options", options, settable), ("policy", policy, list(_POLICY))):
-        if not isinstance(given, Mapping):
-            raise TypeError(f"rsl-rl: {what}: expected names and values of {known}, got {given!r}")
-        for name in given:
-            if name not in known:
-                raise TypeError(f"rsl-rl: {what}: expected names of {known}, got {name!r}")
-    if options.get("schedule", "adaptive") not in ("adaptive", "fixed"):
-        raise ValueError(f"rsl-rl: schedule: expected 'adaptive' or 'fixed', got {options['schedule']!r}")
-    for name, most in (("num_mini_batches", rows), ("num_learning_epochs", 2**31)):
-        value = options.get(name, 1)
-        if not (isinstance(value, int) and 1 <= value <= most):
-            raise ValueError(f"rsl-rl: {name}: expected an integer from 1 to {most}, got {value!r}")
 
 
 @contextmanager

@@ -66,20 +66,26 @@ def play_tensors(
         if step % looks == 0 and not left.item():
             break
         obs = envs.start(done, table[playing], numbers[playing])
-    returns, lengths = sums[:, :n].cpu().numpy()
-    if not np.isfinite(returns).all():
-        i = int(np.flatnonzero(~np.isfinite(returns))[0])
+    bad = torch.nonzero(~sums[0, :n].isfinite())
+    if len(bad):
+        i = int(bad[0])
         raise EpisodeError(
-            f"slot {int(slot_of[i])}, task {tasks[i].tolist()}: expected finite rewards, got {returns[i]}"
+            f"slot {int(slot_of[i])}, task {tasks[i].tolist()}: expected finite rewards, got {float(sums[0, i])}"
         )
+    return _outcomes(tasks, sums[:, :n], told[:n], mastered)
+
+
+def _outcomes(tasks: Array, sums: Tensor, told: Tensor, mastered: float | None) -> Outcomes:
+    returns, lengths = sums.cpu().numpy()
     found = Episodes(
-        rows=np.arange(n),
+        rows=np.arange(len(tasks)),
         returns=returns,
         lengths=lengths.astype(np.int64),
-        told=told[:n].cpu().numpy().astype(np.int64),
+        told=told.cpu().numpy().astype(np.int64),
         signals={},
     )
     signals: dict[str, Array] = {"length": found.lengths}
     if mastered is not None:
         signals["success"] = found.succeeded(mastered)
-    return Outcomes(ids=np.full(n, UNASKED), tasks=tasks, score=returns, cost=lengths, signals=signals)
+    ids = np.full(len(tasks), UNASKED)
+    return Outcomes(ids=ids, tasks=tasks, score=returns, cost=lengths, signals=signals)

@@ -38,17 +38,17 @@ class RoundTasks:
     Args:
         ids: see above.
         tasks: see above.
-        order: ``(starts,)``: the row of the k-th episode that starts in this round.
+        order: ``(starts,)`` int64 on the device: the row of the k-th episode that starts in this round.
         seeds: ``(starts,)`` int64 on the device: its environment seed.
         slots: number of slots n.
     """
 
-    def __init__(self, ids: IntArray, tasks: Array, order: IntArray, seeds: Tensor, slots: int) -> None:
+    def __init__(self, ids: IntArray, tasks: Array, order: Tensor, seeds: Tensor, slots: int) -> None:
         device = seeds.device
         self.ids, self.tasks = ids, tasks
         self.rows = torch.arange(slots, device=device)
         self._table = torch.from_numpy(tasks).to(device)
-        self._order, self._seeds = torch.from_numpy(order).to(device), seeds
+        self._order, self._seeds = order, seeds
         self._started = torch.zeros((), dtype=torch.int64, device=device)
 
     def draw(self, done: Tensor) -> tuple[Tensor, Tensor]:
@@ -132,16 +132,14 @@ class TensorQueue:
             raise ValueError("task queue: expected an assignment before the first episode, got none")
         if tasks is None:
             tasks = np.zeros((self._slots, *self._tasks.shape[1:]), self._tasks.dtype)
-        order = self._slots + np.arange(starts)
-        again = self._rng.permutation(len(self._latest))
-        dry = max(0, starts - len(self))
-        order[starts - dry :] = self._slots + len(self) + again[np.arange(dry) % len(again)]
-        serials = torch.arange(self._started, self._started + starts, device=self._device)
+        again = torch.from_numpy(self._rng.permutation(len(self._latest))).to(self._device)
+        number = torch.arange(starts, device=self._device)
+        repeated = len(self) + again[(number - len(self)).clamp_(min=0) % len(again)]
         return RoundTasks(
             np.concatenate([ids, self._ids, np.full(len(self._latest), UNASKED)]),
             np.concatenate([tasks, self._tasks, self._latest]),
-            order,
-            episode_seeds(serials, self._key),
+            self._slots + torch.where(number < len(self), number, repeated),
+            episode_seeds(number + self._started, self._key),
             self._slots,
         )
 

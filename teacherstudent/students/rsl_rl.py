@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -13,7 +13,8 @@ import torch
 from teacherstudent.family import RLFamily
 from teacherstudent.registry import STUDENTS
 from teacherstudent.rl.rollout_signals import SIGNALS
-from teacherstudent.rl.rsl_rl_ppo import RslRlPPO, check_library, check_options, unvalidated
+from teacherstudent.rl.rsl_rl_options import check_library, check_options, learning_rate
+from teacherstudent.rl.rsl_rl_ppo import RslRlPPO, unvalidated
 from teacherstudent.rl.tensor_envs import TensorEnvs, make_tensor_envs
 from teacherstudent.rl.tensor_play import play_tensors
 from teacherstudent.rl.tensor_queue import TensorQueue
@@ -106,7 +107,7 @@ class RslRlStudent:
             raise ValueError(f"rsl-rl: normalize: expected one of {list(_NORMALIZE)}, got {normalize!r}")
         options, policy = {} if options is None else options, {} if policy is None else policy
         check_options(options, policy, n_envs * n_steps)
-        numbers, self._rate = _learning_rate(options, budget)
+        numbers, self._rate = learning_rate(options, budget)
         self._device = _device(device)
         model_seed, queue_seed = seed_sequence(seed).spawn(2)
         self._family, self._n_envs, self._processes = family, n_envs, processes
@@ -247,20 +248,3 @@ def _device(name: str) -> torch.device:
             raise ValueError(f"rsl-rl: device {name!r}: expected one of {torch.cuda.device_count()} GPUs")
         return torch.device("cuda", torch.cuda.current_device() if device.index is None else number)
     return device
-
-
-def _learning_rate(
-    options: Mapping[str, Any], budget: float | None
-) -> tuple[dict[str, Any], Callable[[float], float] | None]:
-    """Return the options with a number as learning rate, and what the rate is after so many steps."""
-    rate = options.get("learning_rate")
-    if not (isinstance(rate, str) and rate.startswith("linear:")):
-        if isinstance(rate, str):
-            raise ValueError(f"rsl-rl: learning_rate: expected a number or 'linear:number', got {rate!r}")
-        return dict(options), None
-    if budget is None:
-        raise ValueError(f"rsl-rl: learning_rate={rate!r} falls over the budget: expected a budget, got None")
-    if options.get("schedule", "adaptive") != "fixed":
-        raise ValueError(f"rsl-rl: learning_rate={rate!r}: expected schedule='fixed' beside it")
-    first = float(rate.removeprefix("linear:"))
-    return {**options, "learning_rate": first}, lambda spent: first * max(0.0, 1.0 - spent / budget)

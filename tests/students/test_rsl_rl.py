@@ -14,7 +14,9 @@ from teacherstudent.family import RLFamily
 from teacherstudent.loop import check_fit
 from teacherstudent.rl.gymnasium_family import family_from_gymnasium
 from teacherstudent.rl.play import EpisodeError
+from teacherstudent.rl.rsl_rl_ppo import RslRlPPO
 from teacherstudent.rl.tensor_envs import HostTensorEnvs
+from teacherstudent.rl.tensor_queue import TensorQueue
 from teacherstudent.rl.tensor_rollout import TensorRollout
 from teacherstudent.spaces import Parameters
 from teacherstudent.students import rsl_rl
@@ -206,6 +208,26 @@ def test_nothing_waits_for_the_device_within_a_rollout(line, monkeypatch, policy
         torch.arange(3)[torch.ones(3, dtype=torch.bool)]
     student.train(assign(student, line))
     assert watched == list(range(12))
+
+
+def test_a_rollout_runs_on_a_device_without_data(monkeypatch):
+    device, family = torch.device("meta"), LineFamily()  # reading a number there, or mixing devices, raises
+    slots = family.make_tensors(6, device)
+    options = {"policy": {"hidden_dims": [8]}, "observations": True, "rewards": True}
+    ppo = RslRlPPO(slots, 4, options={}, **options)
+    queue = TensorQueue(6, seed=0, device=device)
+    queue.put(Assignment(ids=np.arange(9), tasks=np.zeros((9, 1))))
+    rollout = TensorRollout(slots, queue, 4, discount=0.9)
+
+    def stop(*_):
+        raise StopIteration("at the end of the loop")
+
+    monkeypatch.setattr(rollout, "_check", stop)
+    with pytest.raises(StopIteration, match="at the end"):
+        rollout.collect(ppo)
+    with pytest.raises((RuntimeError, NotImplementedError)):
+        bool(rollout._log.done.any())
+    assert ppo.policy(ppo.observations[0], greedy=True).device == device
 
 
 @pytest.mark.gpu

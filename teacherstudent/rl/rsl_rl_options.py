@@ -1,0 +1,86 @@
+"""Arguments of rsl_rl's PPO and settings of its networks, checked by name, with the library's defaults."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+POLICY: Mapping[str, Any] = {
+    "hidden_dims": (256, 256, 256),
+    "critic_hidden_dims": None,
+    "activation": "elu",
+    "init_std": 1.0,
+    "std_type": "scalar",
+    "std_range": (1e-6, 1e6),
+    "learn_std": True,
+    "state_dependent_std": False,
+}
+"""Settings of the networks and their defaults: rsl_rl's own."""
+_OWN = ("self", "actor", "critic", "storage", "device")
+_EXTENSIONS = ("rnd_cfg", "symmetry_cfg", "multi_gpu_cfg", "grad_reduce_bucket_mb")
+"""Arguments of PPO that are the student's own, and those that need what tasks of a family do not have."""
+
+
+def check_library() -> None:
+    """Raise ImportError that names the extra if rsl_rl cannot be imported."""
+    try:
+        import rsl_rl.algorithms  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            "rsl-rl: expected the package rsl-rl-lib; install it with "
+            f"pip install 'teacherstudent[rsl-rl]' ({error})"
+        ) from error
+
+
+def check_options(options: Mapping[str, Any], policy: Mapping[str, Any], rows: int) -> None:
+    """Check the arguments of PPO and the settings of the networks, by name and where rsl_rl would be silent.
+
+    Args:
+        options: of ``rsl_rl.algorithms.PPO``.
+        policy: of the networks.
+        rows: steps of all slots in a rollout.
+
+    Raises:
+        TypeError: for something that is no mapping, or a name that is not known.
+        ValueError: for a value out of range.
+    """
+    from rsl_rl.algorithms import PPO
+
+    named = inspect.signature(PPO.__init__).parameters
+    settable = [name for name in named if name not in (*_OWN, *_EXTENSIONS)]
+    for what, given, known in (("options", options, settable), ("policy", policy, list(POLICY))):
+        if not isinstance(given, Mapping):
+            raise TypeError(f"rsl-rl: {what}: expected names and values of {known}, got {given!r}")
+        for name in given:
+            if name not in known:
+                raise TypeError(f"rsl-rl: {what}: expected names of {known}, got {name!r}")
+    if options.get("schedule", "adaptive") not in ("adaptive", "fixed"):
+        raise ValueError(f"rsl-rl: schedule: expected 'adaptive' or 'fixed', got {options['schedule']!r}")
+    for name, most in (("num_mini_batches", rows), ("num_learning_epochs", 2**31)):
+        value = options.get(name, 1)
+        if not (isinstance(value, int) and 1 <= value <= most):
+            raise ValueError(f"rsl-rl: {name}: expected an integer from 1 to {most}, got {value!r}")
+
+
+def learning_rate(
+    options: Mapping[str, Any], budget: float | None
+) -> tuple[dict[str, Any], Callable[[float], float] | None]:
+    """Return the options with a number as learning rate, and what the rate is after so many steps.
+
+    The latter is None where the rate does not depend on them: a number, or none given.
+
+    Raises:
+        ValueError: for a string other than ``"linear:number"``, or without a budget or the fixed schedule.
+    """
+    rate = options.get("learning_rate")
+    if not (isinstance(rate, str) and rate.startswith("linear:")):
+        if isinstance(rate, str):
+            raise ValueError(f"rsl-rl: learning_rate: expected a number or 'linear:number', got {rate!r}")
+        return dict(options), None
+    if budget is None:
+        raise ValueError(f"rsl-rl: learning_rate={rate!r} falls over the budget: expected a budget, got None")
+    if options.get("schedule", "adaptive") != "fixed":
+        raise ValueError(f"rsl-rl: learning_rate={rate!r}: expected schedule='fixed' beside it")
+    first = float(rate.removeprefix("linear:"))
+    return {**options, "learning_rate": first}, lambda spent: first * max(0.0, 1.0 - spent / budget)
