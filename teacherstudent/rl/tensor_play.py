@@ -70,7 +70,8 @@ def play_tensors(
     if len(bad):
         i = int(bad[0])
         raise EpisodeError(
-            f"slot {int(slot_of[i])}, task {tasks[i].tolist()}: expected finite rewards, got {float(sums[0, i])}"
+            f"slot {int(slot_of[i])}, task {tasks[i].tolist()}: expected finite rewards, "
+            f"got {float(sums[0, i])}"
         )
     return _outcomes(tasks, sums[:, :n], told[:n], mastered)
 
