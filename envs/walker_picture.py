@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -42,18 +43,19 @@ class WalkerPicture(BipedalWalker):
 
     def draw(self, view: WalkerView) -> Any:
         """Return or show a frame."""
-        rig, poses = view.rig, view.poses
+        rig, poses, corners = view.rig, view.poses, view.ground.tolist()
+        edges = list(pairwise(corners))
         hull = _placed(rig.hull, poses[0])
         parts = [
             _shape(_placed(_box(rig.bodies[i]), poses[i]), *PAIR_COLOURS[(i - 1) // 2 % 2])
             for i in range(len(poses) - 1, 0, -1)
         ]
-        ground = [_shape(edge, GREEN, GREEN) for edge in zip(view.ground, view.ground[1:], strict=False)]
+        ground = [_shape(edge, GREEN, GREEN) for edge in edges]
         obstacles = [_shape(solid, WHITE, GREY) for solid in view.obstacles]
         self.drawlist: Any = [*obstacles, *ground, *parts, _shape(hull, *HULL_COLOURS)]
         self.terrain_poly = [
             ([a, b, (b[0], 0.0), (a[0], 0.0)], EARTH)
-            for a, b in zip(view.ground, view.ground[1:], strict=False)
+            for a, b in edges
             if b[0] > a[0]
         ]
         self.cloud_poly: Any = []
