@@ -51,14 +51,15 @@ def play_tensors(
     following = torch.full((), min(slots, n), device=device)
     left, looks = torch.full((), n, device=device), 1 if device.type == "cpu" else _LOOK_EVERY
     one = torch.ones(slots, dtype=torch.float64, device=device)
+    teller = envs if isinstance(envs, TellsSuccess) else None
     obs = envs.start(torch.ones(slots, dtype=torch.bool, device=device), table[playing], numbers[playing])
     for step in range(1, 2**62):
         obs, rewards, terminated, truncated = envs.step(act(obs))
         done = terminated | truncated
         sums.index_add_(1, playing, torch.stack([rewards.double(), one]))
         slot_of[playing] = all_slots
-        if isinstance(envs, TellsSuccess):
-            told[torch.where(done, playing, n)] = envs.success
+        if teller is not None:
+            told[torch.where(done, playing, n)] = teller.success
         place = torch.cumsum(done, 0)
         left = left - (done & (playing < n)).sum()
         playing = torch.where(done, (following + place - 1).clamp(max=n), playing)

@@ -52,6 +52,7 @@ class TensorRollout:
             EpisodeError: if a reward or observation is not finite.
         """
         n, log = self._envs.num_envs, self._log
+        teller = self._envs if isinstance(self._envs, TellsSuccess) else None
         first = n if self._obs is None else 0
         tasks = self.queue.open(self.ids, self._tasks, n * self._steps + first)
         if self._last is None:
@@ -66,8 +67,8 @@ class TensorRollout:
                 with self.clock.running():
                     self._last[t], rewards, terminated, truncated = self._envs.step(actions)
                 done = log.record(t, rewards, terminated, truncated, tasks.rows)
-                if isinstance(self._envs, TellsSuccess):
-                    log.told[t] = self._envs.success
+                if teller is not None:
+                    log.told[t] = teller.success
                 obs = self._start(tasks, done)
             self._obs = obs.clone()
             self._check(ppo, tasks)
@@ -90,7 +91,7 @@ class TensorRollout:
         assert self._last is not None
         assert self._obs is not None
         tables = (self._log.rewards, ppo.observations, self._last, self._obs)
-        if torch.stack([table.sum(dtype=torch.float64) for table in tables]).isfinite().all():
+        if torch.stack([table.sum().double() for table in tables]).isfinite().all():
             return  # a sum is finite only if all parts are; it costs a twentieth of looking at each
         for t in range(self._steps):
             rows = self._log.rows[t].cpu().numpy()
