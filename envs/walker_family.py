@@ -93,7 +93,7 @@ class WalkerFamily(GymnasiumFamily):
         check_slots(n, processes)
         if processes == 1:
             return self._group(n)
-        return SnapshotProcessSlots(self._group, n, processes=processes, space=self.space)
+        return SnapshotProcessSlots(self._part, n, processes=processes, space=self.space)
 
     def make_env(self, *, render_mode: str | None = None) -> gym.Env[Any, Any]:
         """Return one walker, capped at 2000 steps."""
@@ -101,8 +101,11 @@ class WalkerFamily(GymnasiumFamily):
             return super().make_env(render_mode=render_mode)
         return TimeLimit(CompiledWalkerEnv(render_mode=render_mode, **self._slots), MAX_STEPS)
 
-    def _group(self, n: int, *, first_slot: int = 0) -> WalkerSlots:
-        return WalkerSlots(n, max_steps=MAX_STEPS, **self._slots)
+    def _group(self, n: int, threads: int | None = None) -> WalkerSlots:
+        return WalkerSlots(n, max_steps=MAX_STEPS, threads=threads, **self._slots)
+
+    def _part(self, n: int, *, first_slot: int) -> WalkerSlots:
+        return self._group(n, threads=1)
 
 
 def published_test_tasks(ranges: Sequence[tuple[float, float]]) -> Array:

@@ -18,6 +18,12 @@ import numba
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+# Numba's first choice, GNU OpenMP, kills processes that fork after its first loop, and its idle threads spin:
+# with another program on the machine's cores, two of them step slower than one
+_config: Any = numba.config  # type: ignore[attr-defined]  # set at run time
+if _config.THREADING_LAYER == "default":  # and not of the user's choice
+    _config.THREADING_LAYER = "forksafe"
+
 # no "reassoc", "nnan" or "ninf": sums keep their order, and a value that is not finite stays one
 FASTMATH = {"nsz", "contract", "arcp", "afn"}
 _sources: dict[int, FunctionType] = {}

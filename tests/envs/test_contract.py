@@ -1,4 +1,4 @@
-"""Every registered family keeps the contract, with every embodiment."""
+"""Every registered family keeps the contract, with every embodiment, in both simulators of the walker."""
 
 from __future__ import annotations
 
@@ -17,10 +17,25 @@ def test_family(name):
     check_family(lambda: FAMILIES.make(name), max_steps=CAPS.get(name))
 
 
+@pytest.mark.parametrize("name", WALKERS)
+def test_walkers_in_box2d(name):
+    check_family(lambda: FAMILIES.make(name, simulator="box2d"), max_steps=CAPS[name])
+
+
 @pytest.mark.parametrize("embodiment", ["short", "quadruped"])
 @pytest.mark.parametrize("name", WALKERS)
 def test_embodiments(name, embodiment):
     check_family(lambda: FAMILIES.make(name, embodiment=embodiment), steps=50)
+
+
+@pytest.mark.parametrize("embodiment", ["short", "quadruped"])
+def test_embodiments_in_box2d(embodiment):
+    check_family(lambda: FAMILIES.make("stump-tracks", embodiment=embodiment, simulator="box2d"), steps=50)
+
+
+@pytest.mark.parametrize("solver", ["exact", "fast"])
+def test_solvers(solver):
+    check_family(lambda: FAMILIES.make("stump-tracks", solver=solver), steps=50)
 
 
 def test_every_capped_family_is_a_family_of_environments():
