@@ -20,7 +20,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 # Numba's first choice, GNU OpenMP, kills processes that fork after its first loop, and its idle threads spin:
 # with another program on the machine's cores, two of them step slower than one
-_config: Any = numba.config  # type: ignore[attr-defined]  # set at run time
+_config: Any = numba.config
 if _config.THREADING_LAYER == "default":  # and not of the user's choice
     _config.THREADING_LAYER = "forksafe"
 
