@@ -7,6 +7,7 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+import torch
 from gymnasium.vector import VectorEnv
 from gymnasium.wrappers import TimeLimit
 
@@ -18,6 +19,7 @@ from teacherstudent.envs.walker_track import WalkerTrack
 from teacherstudent.rl.gymnasium_family import EnvMaker, GymnasiumFamily
 from teacherstudent.rl.process_slots import SnapshotProcessSlots
 from teacherstudent.rl.task_slots import check_slots
+from teacherstudent.rl.tensor_envs import TensorEnvs
 from teacherstudent.types import Array
 
 MAX_STEPS = 2000
@@ -100,6 +102,22 @@ class WalkerFamily(GymnasiumFamily):
         if self.simulator == "box2d":
             return super().make_env(render_mode=render_mode)
         return TimeLimit(CompiledWalkerEnv(render_mode=render_mode, **self._slots), MAX_STEPS)
+
+    def make_tensors(self, n: int, device: torch.device) -> TensorEnvs:
+        """Return ``n`` slots on a GPU, stepped there; needs the package numba-cuda.
+
+        Raises:
+            ImportError: if the package is missing.
+            ValueError: if the simulator is "box2d", there is no slot, or the device is of another type.
+        """
+        if self.simulator != "compiled":
+            raise ValueError(
+                f"simulator: expected 'compiled' for walkers on {device}, got {self.simulator!r}, "
+                "which runs on the CPU alone"
+            )
+        from teacherstudent.envs.walker_cuda import CudaWalkers  # only where there is a GPU
+
+        return CudaWalkers(n, device=device, max_steps=MAX_STEPS, **self._slots)
 
     def _group(self, n: int, threads: int | None = None) -> WalkerSlots:
         return WalkerSlots(n, max_steps=MAX_STEPS, threads=threads, **self._slots)

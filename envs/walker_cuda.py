@@ -1,0 +1,327 @@
+"""A batch of walkers on a GPU: one thread for each walker, from the kernels that step them on the CPU too.
+
+A thread copies its walker's state from device memory, where it lies as ``(rows, n)`` so that a warp reads
+neighbouring addresses, into memory of its own, steps it there and copies it back. Measures and layout of the
+walker are constants of the compiled code: every embodiment has kernels of its own.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+import numpy as np
+import torch
+from gymnasium.spaces import Box
+from torch import Tensor
+
+from teacherstudent import spaces
+from teacherstudent.envs.walker_body import embodiment
+from teacherstudent.envs.walker_episode import finish_step, observe, start_episode
+from teacherstudent.envs.walker_layout import (
+    MAX_CORNERS,
+    SHAPE_COLUMNS,
+    ZERO,
+    Solver,
+    Tracks,
+    Work,
+    work_rows,
+)
+from teacherstudent.envs.walker_physics import advance
+from teacherstudent.envs.walker_rig import MANIFOLDS, MARK_ROWS, rig_of, rows_of
+from teacherstudent.envs.walker_slots import SOLVERS, check_solver, observation_space
+from teacherstudent.envs.walker_tracks import GIVEN, empty_tracks, lay_track
+from teacherstudent.rl.task_slots import check_slots
+from teacherstudent.simulation.cuda import CudaCompiler, Launcher, check_device, cuda, shared
+from teacherstudent.simulation.draws import stream_of
+from teacherstudent.types import State, check_names
+
+# constants of the kernels; here the default walker's, `_kernels` puts another walker's in their place
+_RIG = rig_of(embodiment("default"))
+_ROWS = rows_of(4)
+_PARTS, _BODIES, _FLOATS, _INTS, _WORK = 4, 5, _ROWS.floats, _ROWS.ints, work_rows(4)
+_NAN = np.float32(np.nan)
+_F32, _I32 = np.float32, np.int32
+
+
+def _step(
+    velocity_iterations: Any, position_iterations: Any, tolerance: Any, limit: Any,
+    track_x: Any, track_y: Any, lengths: Any, corners: Any, sides: Any, reach: Any,
+    floats: Any, ints: Any, done: Any, actions: Any,
+    observations: Any, rewards: Any, terminated: Any, truncated: Any,
+) -> None:  # fmt: skip
+    """Step every walker; one that has finished stays as it is, and its reward is not a number."""
+    e = cuda.grid(1)
+    if e >= len(done):
+        return
+    if done[e]:
+        rewards[e], terminated[e], truncated[e] = _NAN, False, False
+        return
+    state, whole = cuda.local.array((_FLOATS, 1), _F32), cuda.local.array((_INTS, 1), _I32)
+    commands = cuda.local.array((_PARTS, 1), _F32)
+    work = Work(
+        cuda.local.array((_WORK, 1), _F32), cuda.local.array((_PARTS, 1), _I32),
+        cuda.local.array((MAX_CORNERS, SHAPE_COLUMNS), _F32), cuda.local.array((MANIFOLDS, MARK_ROWS), _I32),
+        cuda.local.array((1, _BODIES, 3), _F32), cuda.local.array(_PARTS, _I32),
+    )  # fmt: skip
+    for i in range(_FLOATS):
+        state[i, 0] = floats[i, e]
+    for i in range(_INTS):
+        whole[i, 0] = ints[i, e]
+    wrong = ZERO
+    for i in range(_PARTS):
+        commands[i, 0] = actions[e, i]
+        wrong += ZERO * actions[e, i]  # not a number if the action is not finite
+    tracks = Tracks(track_x, track_y, lengths, corners, sides, reach)
+    solver = Solver(velocity_iterations, position_iterations, tolerance)
+    advance(_RIG, _ROWS, solver, tracks, state, whole, work, commands, e, 1, 0)
+    reward, over, cut = finish_step(_RIG, _ROWS, state, whole, commands, 0, limit)
+    rewards[e], terminated[e], truncated[e], done[e] = reward + wrong, over, cut, over or cut
+    observe(_RIG, _ROWS, tracks, state, whole, e, 0, observations[e])
+    for i in range(_FLOATS):
+        floats[i, e] = state[i, 0]
+    for i in range(_INTS):
+        ints[i, e] = whole[i, 0]
+
+
+def _start(
+    velocity_iterations: Any, position_iterations: Any, tolerance: Any, kind: Any,
+    track_x: Any, track_y: Any, lengths: Any, corners: Any, sides: Any, reach: Any,
+    floats: Any, ints: Any, done: Any, mask: Any, given: Any, numbers: Any, low: Any, high: Any,
+    tasks: Any, seeds: Any, started: Any, observations: Any,
+) -> None:  # fmt: skip
+    """Start an episode in the walkers of the mask; of a task outside the space nothing is a number."""
+    e = cuda.grid(1)
+    if e >= len(done) or not mask[e]:
+        return
+    inside = True
+    for i in range(len(low)):
+        tasks[e, i] = given[e, i]
+        inside = inside and low[i] <= given[e, i] <= high[i]
+    seeds[e], started[e], done[e] = numbers[e], inside, not inside
+    if not inside:
+        for i in range(observations.shape[1]):
+            observations[e, i] = _NAN
+        return
+    state, whole = cuda.local.array((_FLOATS, 1), _F32), cuda.local.array((_INTS, 1), _I32)
+    commands = cuda.local.array((_PARTS, 1), _F32)
+    work = Work(
+        cuda.local.array((_WORK, 1), _F32), cuda.local.array((_PARTS, 1), _I32),
+        cuda.local.array((MAX_CORNERS, SHAPE_COLUMNS), _F32), cuda.local.array((MANIFOLDS, MARK_ROWS), _I32),
+        cuda.local.array((1, _BODIES, 3), _F32), cuda.local.array(_PARTS, _I32),
+    )  # fmt: skip
+    tracks = Tracks(track_x, track_y, lengths, corners, sides, reach)
+    solver = Solver(velocity_iterations, position_iterations, tolerance)
+    start_episode(
+        _RIG, _ROWS, solver, kind, tasks[e], seeds[e], 0, tracks, state, whole, work, commands, e, 0
+    )
+    observe(_RIG, _ROWS, tracks, state, whole, e, 0, observations[e])
+    for i in range(_FLOATS):
+        floats[i, e] = state[i, 0]
+    for i in range(_INTS):
+        ints[i, e] = whole[i, 0]
+
+
+def _lay(
+    kind: Any, track_x: Any, track_y: Any, lengths: Any, corners: Any, sides: Any, reach: Any,
+    tasks: Any, seeds: Any, started: Any,
+) -> None:  # fmt: skip
+    """Lay the tracks of the walkers that have been started again."""
+    e = cuda.grid(1)
+    if e >= len(started) or not started[e]:
+        return
+    points = cuda.local.array((MAX_CORNERS, SHAPE_COLUMNS), _F32)
+    tracks = Tracks(track_x, track_y, lengths, corners, sides, reach)
+    lay_track(kind, tasks[e], stream_of(seeds[e], 0), tracks, e, points)
+
+
+class _Kernels(NamedTuple):
+    step: Any
+    start: Any
+    lay: Any
+
+
+@functools.cache
+def _kernels(walker: str) -> _Kernels:
+    """Return the kernels of a walker; they are compiled when they are first launched."""
+    rig = rig_of(embodiment(walker))
+    parts = len(rig.parents)
+    rows = rows_of(parts)
+    constants = {
+        "_RIG": rig,
+        "_ROWS": rows,
+        "_PARTS": parts,
+        "_BODIES": parts + 1,
+        "_FLOATS": rows.floats,
+        "_INTS": rows.ints,
+        "_WORK": work_rows(parts),
+    }
+    compiler = CudaCompiler()
+    return _Kernels(
+        *(
+            compiler.kernel(source, f"{source.__name__}_{walker}", constants)
+            for source in (_step, _start, _lay)
+        )
+    )
+
+
+class CudaWalkers:
+    """``n`` walkers on a GPU, as `teacherstudent.rl.tensor_envs.TensorEnvs`; nothing waits for the device.
+
+    Physics, tracks, rewards and ends are those of `teacherstudent.envs.walker_slots.WalkerSlots`, from the
+    same source, and an episode is a function of its seed, task and actions. A GPU rounds some operations
+    otherwise than a CPU (fused products, logarithms): trajectories agree at first and part later, as those of
+    a chaotic system do.
+
+    What cannot be checked without waiting shows as not a number: the observation of a task outside the space,
+    the reward of an action that is not finite, or of a step of a slot that has no episode in flight.
+
+    Implements `teacherstudent.family.Snapshot`; states are exact.
+
+    Args:
+        n: number of slots.
+        device: a CUDA device.
+        space: the task space.
+        kind: of the tracks, from `teacherstudent.envs.walker_tracks`; not `GIVEN`.
+        walker: "default", "short" or "quadruped".
+        solver: a name of `teacherstudent.envs.walker_slots.SOLVERS`.
+        max_steps: cap that truncates an episode; None for none.
+
+    Raises:
+        ValueError: if there is no such walker or solver, a number is out of range, or the device is of
+            another type.
+    """
+
+    def __init__(
+        self,
+        n: int,
+        *,
+        device: torch.device,
+        space: spaces.Parameters,
+        kind: int,
+        walker: str = "default",
+        solver: str = "default",
+        max_steps: int | None = None,
+    ) -> None:
+        check_slots(n, 1)
+        check_solver(solver)
+        if kind == GIVEN:
+            raise ValueError("kind: expected tracks that are laid from tasks, got GIVEN")
+        self.num_envs = n
+        self.device = check_device(device)
+        parts = len(rig_of(embodiment(walker)).parents)
+        self.task_space = space
+        self.single_observation_space: gym.Space[Any] = observation_space(parts)
+        self.single_action_space: gym.Space[Any] = Box(-1.0, 1.0, (parts,), np.float32)
+        self._kernels = _kernels(walker)
+        self._launch = Launcher(n, self.device)
+        limit = np.iinfo(np.int32).max if max_steps is None else max_steps
+        self._numbers = (*SOLVERS[solver], int(limit)), (*SOLVERS[solver], kind), kind
+        self._now = self._empty(parts, len(space.names))
+        self._given = self._inputs(parts, space)
+        self._results = self._zeros(torch.float32), self._zeros(torch.bool), self._zeros(torch.bool)
+        self._tracks = tuple(torch.from_numpy(part).to(self.device) for part in empty_tracks(n, kind))
+        self._views = self._share()
+
+    def start(self, mask: Tensor, tasks: Tensor, seeds: Tensor) -> Tensor:
+        """Start an episode in every slot of the mask; see `TensorEnvs.start`.
+
+        Raises:
+            ValueError: if a tensor is of another shape or on another device.
+            TypeError: if the mask is not boolean, or seeds are not integers.
+        """
+        given = self._given
+        if mask.dtype != torch.bool or seeds.is_floating_point():
+            raise TypeError(
+                f"start: expected a boolean mask and whole seeds, got {mask.dtype}, {seeds.dtype}"
+            )
+        for name, values in (("mask", mask), ("task", tasks), ("seed", seeds)):
+            self._check(name, values, given[name].shape)
+            given[name].copy_(values)
+        self._launch(self._kernels.start, *self._views["start"])
+        return self._now["observation"]
+
+    def step(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Step every slot; see `TensorEnvs.step`.
+
+        Raises:
+            ValueError: if actions are of another shape or on another device.
+        """
+        self._check("actions", actions, self._given["action"].shape)
+        self._given["action"].copy_(actions)
+        self._launch(self._kernels.step, *self._views["step"])
+        return self._now["observation"], *self._results
+
+    def close(self) -> None:
+        """Nothing to free: the tensors go with the object."""
+
+    def get_state(self) -> State:
+        """Return the whole state as plain data; a copy. Tracks are laid again from task and seed."""
+        return {name: values.cpu().numpy().copy() for name, values in self._now.items()}
+
+    def set_state(self, state: State) -> None:
+        """Continue exactly from `get_state` of an environment made with the same arguments.
+
+        Raises:
+            ValueError: if the state is incomplete or of other slots.
+        """
+        check_names("walker state", list(self._now), state)
+        for name, own in self._now.items():
+            if np.shape(state[name]) != tuple(own.shape):
+                raise ValueError(
+                    f"state: {name}: expected shape {tuple(own.shape)}, got {np.shape(state[name])}"
+                )
+        for name, own in self._now.items():
+            own.copy_(torch.from_numpy(np.array(state[name])))
+        self._launch(self._kernels.lay, *self._views["lay"])
+
+    def _check(self, name: str, values: Tensor, shape: torch.Size) -> None:
+        if values.shape != shape or values.device != self.device:
+            raise ValueError(
+                f"{name}: expected shape {tuple(shape)} on {self.device}, got {tuple(values.shape)} on "
+                f"{values.device}"
+            )
+
+    def _zeros(self, dtype: torch.dtype, *shape: int) -> Tensor:
+        return torch.zeros(*(shape or (self.num_envs,)), dtype=dtype, device=self.device)
+
+    def _empty(self, parts: int, dimensions: int) -> dict[str, Tensor]:
+        """Return the state of slots before their first episode."""
+        n, rows = self.num_envs, rows_of(parts)
+        return {
+            "floats": self._zeros(torch.float32, rows.floats, n),
+            "ints": self._zeros(torch.int32, rows.ints, n),
+            "observation": self._zeros(torch.float32, n, *(self.single_observation_space.shape or ())),
+            "task": self._zeros(torch.float32, n, dimensions),
+            "seed": self._zeros(torch.int64),
+            "started": self._zeros(torch.bool),
+            "done": ~self._zeros(torch.bool),
+        }
+
+    def _inputs(self, parts: int, space: spaces.Parameters) -> dict[str, Tensor]:
+        """Return where arguments are put, and the bounds of the tasks."""
+        n = self.num_envs
+        return {
+            "action": self._zeros(torch.float32, n, parts),
+            "mask": self._zeros(torch.bool),
+            "task": self._zeros(torch.float32, n, len(space.names)),
+            "seed": self._zeros(torch.int64),
+            "low": torch.from_numpy(space.low.astype(np.float32)).to(self.device),
+            "high": torch.from_numpy(space.high.astype(np.float32)).to(self.device),
+        }
+
+    def _share(self) -> dict[str, tuple[Any, ...]]:
+        """Return the kernels' arguments: all arrays are made once, and shared with torch."""
+        now = {name: shared(values) for name, values in self._now.items()}
+        given = {name: shared(values) for name, values in self._given.items()}
+        tracks, results = tuple(map(shared, self._tracks)), tuple(map(shared, self._results))
+        stepping, starting, kind = self._numbers
+        walkers = now["floats"], now["ints"], now["done"]
+        episodes = now["task"], now["seed"], now["started"]
+        asked = tuple(given[name] for name in ("mask", "task", "seed", "low", "high"))
+        return {
+            "step": (*stepping, *tracks, *walkers, given["action"], now["observation"], *results),
+            "start": (*starting, *tracks, *walkers, *asked, *episodes, now["observation"]),
+            "lay": (kind, *tracks, *episodes),
+        }

@@ -1,0 +1,183 @@
+"""The kernels' sources compiled for CUDA: every thread steps one environment, with one lane of its own.
+
+On the CPU a kernel works on a group of lanes; here ``at`` is always a number, and the functions of
+`teacherstudent.simulation.lanes` are replaced by what they mean for one lane. Needs the package numba-cuda;
+nothing imports this module before environments on a GPU are made. With ``NUMBA_ENABLE_CUDASIM=1`` Numba's
+simulator stands in for the GPU, slowly, and the tensors are on the CPU.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import math
+import warnings
+from collections.abc import Callable, Mapping
+from types import FunctionType
+from typing import Any
+
+import numba
+import numpy as np
+import torch
+from torch import Tensor
+
+from teacherstudent.simulation import lanes
+from teacherstudent.simulation.kernels import source_of, sources_stamp
+
+if importlib.util.find_spec("numba_cuda") is None:
+    raise ImportError("environments on a GPU: the package numba-cuda is missing: pip install numba-cuda")
+
+cuda: Any = importlib.import_module("numba.cuda")
+BLOCK = 32
+"""Threads of a block: one warp, so that a few thousand environments spread over all multiprocessors."""
+
+_config: Any = numba.config
+SIMULATED = bool(_config.ENABLE_CUDASIM)
+
+
+def _load(rows: Any, row: Any, at: Any) -> Any:
+    return rows[np.uint32(row), np.uint32(at)]  # unsigned: no test for an index from the end
+
+
+def _store(rows: Any, row: Any, at: Any, value: Any) -> None:
+    rows[np.uint32(row), np.uint32(at)] = value
+
+
+def _select(condition: Any, yes: Any, no: Any) -> Any:
+    return yes if condition else no
+
+
+def _smaller(a: Any, b: Any) -> Any:
+    return a if a < b else b
+
+
+def _larger(a: Any, b: Any) -> Any:
+    return a if a > b else b
+
+
+def _clamp(value: Any, low: Any, high: Any) -> Any:
+    raised = value if value > low else low
+    return raised if raised < high else high
+
+
+def _size(a: Any) -> Any:
+    return abs(a)
+
+
+def _root(a: Any) -> Any:
+    return math.sqrt(a)
+
+
+def _any_lane(condition: Any) -> Any:
+    return condition
+
+
+def _first_lane(at: Any) -> Any:
+    return at
+
+
+def _end_lane(at: Any) -> Any:
+    return at + 1
+
+
+_LANES: Mapping[Any, Callable[..., Any]] = {
+    getattr(lanes, function.__name__.removeprefix("_")): function
+    for function in (
+        _load, _store, _select, _smaller, _larger, _clamp, _size, _root, _any_lane, _first_lane, _end_lane,
+    )
+}  # fmt: skip
+
+
+class CudaCompiler:
+    """Compiles kernels from their sources for CUDA; what several of them call is compiled once."""
+
+    def __init__(self) -> None:
+        self._made: dict[int, Any] = {id(old): cuda.jit(device=True)(new) for old, new in _LANES.items()}
+
+    def kernel(self, function: Callable[..., None], name: str, constants: Mapping[str, Any]) -> Any:
+        """Compile a function that is launched, on first use, and keep the result on disk where possible.
+
+        Args:
+            function: plain Python; kernels that it names become device functions.
+            name: of the result, different for different constants.
+            constants: values of global names that the function mentions.
+
+        Returns:
+            What `Launcher` launches.
+        """
+        assert isinstance(function, FunctionType)
+        copy = self._bound(function, constants)
+        copy.__name__ = copy.__qualname__ = name  # the file on disk is found by it
+        try:
+            compiled = cuda.jit(cache=True)(copy)
+        except RuntimeError:  # no folder to write to
+            return cuda.jit(copy)
+        if not SIMULATED:  # Numba looks at the function's own file only
+            compiled._cache._cache_file._source_stamp = sources_stamp()
+        return compiled
+
+    def _bound(self, source: FunctionType, constants: Mapping[str, Any]) -> FunctionType:
+        """Return a function whose global names mean what they mean on the device."""
+        mentioned = {
+            name: source.__globals__[name] for name in source.__code__.co_names if name in source.__globals__
+        }
+        scope = {name: self._on_device(value) for name, value in mentioned.items()} | dict(constants)
+        scope |= {name: source.__globals__[name] for name in ("__name__", "__builtins__")}
+        copy = FunctionType(source.__code__, scope, source.__name__, source.__defaults__, source.__closure__)
+        return copy
+
+    def _on_device(self, value: Any) -> Any:
+        """Return the device function of a kernel; anything else as it is."""
+        if id(value) not in self._made:
+            source = source_of(value)
+            if source is None:
+                return value
+            self._made[id(value)] = cuda.jit(device=True)(self._bound(source, {}))
+        return self._made[id(value)]
+
+
+def check_device(device: torch.device) -> torch.device:
+    """Return the device with its number, or raise ValueError unless kernels can run there."""
+    expected = "cpu" if SIMULATED else "cuda"
+    if device.type != expected:
+        note = " (Numba's CUDA simulator is on)" if SIMULATED else ""
+        raise ValueError(f"device: expected one of type {expected!r}{note}, got {str(device)!r}")
+    return torch.empty(0, device=device).device
+
+
+def shared(tensor: Tensor) -> Any:
+    """Return a tensor as an array for kernels, without a copy."""
+    if SIMULATED:
+        return tensor.numpy()
+    return cuda.as_cuda_array(tensor, sync=False)
+
+
+class Launcher:
+    """Launches kernels with a thread for each environment, on torch's current stream, and waits for nothing.
+
+    Args:
+        n: number of environments.
+        device: from `check_device`.
+    """
+
+    def __init__(self, n: int, device: torch.device) -> None:
+        self._blocks = -(-n // BLOCK)
+        self._device = device
+        self._configured: dict[tuple[int, int], Any] = {}
+
+    def __call__(self, kernel: Any, *arguments: Any) -> None:
+        """Launch a kernel."""
+        if SIMULATED:
+            kernel[self._blocks, BLOCK](*arguments)
+            return
+        with torch.cuda.device(self._device):
+            stream = int(torch.cuda.current_stream(self._device).cuda_stream)
+            key = id(kernel), stream
+            if key not in self._configured:
+                self._configured[key] = self._configure(kernel, stream)
+            self._configured[key](*arguments)
+
+    def _configure(self, kernel: Any, stream: int) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # few environments make a small grid
+            return kernel[self._blocks, BLOCK, cuda.external_stream(stream)]
