@@ -70,7 +70,7 @@ class TensorRollout:
                 if teller is not None:
                     log.told[t] = teller.success
                 obs = self._start(tasks, done)
-            self._obs = obs.clone()
+            self._obs = obs
             self._check(ppo, tasks)
             advantages = ppo.finish(log.rewards, log.done, log.cut, self._last, self._obs)
             episodes = log.close(advantages)

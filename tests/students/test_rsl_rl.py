@@ -338,6 +338,30 @@ def test_measuring_goes_on_exactly_whatever_was_tested_before(cartpole):
     assert student.train(one).score.tolist() == resumed.train(one).score.tolist()
 
 
+def test_without_snapshots_a_resumed_student_starts_new_episodes():
+    family = reach()
+    student, resumed = (RslRlStudent(family, seed=seed, **SMALL) for seed in (0, 5))
+    student.train(assign(student, family))
+    assert len(student.holds()) > len(student._rollout.queue)
+    resumed.load_state_dict(student.state_dict())
+    assert resumed.holds().tolist() == student._rollout.queue.ids.tolist()  # what was in the slots is lost
+    assert student.ppo._discounted.any()
+    assert not resumed.ppo._discounted.any()  # sums of rewards of those episodes
+    lengths = resumed.train(assign(resumed, family, first=100)).signals["length"]
+    assert lengths.max() <= 12
+
+
+def test_loading_the_state_of_a_fresh_student_starts_over(cartpole):
+    fresh, used = (RslRlStudent(cartpole, seed=0, **SMALL) for _ in range(2))
+    state = fresh.state_dict()
+    first = fresh.train(assign(fresh, cartpole))
+    used.train(assign(used, cartpole))
+    used.load_state_dict(state)
+    again = used.train(assign(used, cartpole))
+    assert again.score.tolist() == first.score.tolist()
+    assert again.ids.tolist() == first.ids.tolist()
+
+
 def test_updates_and_metrics(cartpole):
     options = {"num_learning_epochs": 3, "num_mini_batches": 2, "schedule": "fixed", "learning_rate": 1e-4}
     student = RslRlStudent(cartpole, seed=0, options=options, **SMALL)
