@@ -19,7 +19,7 @@ from teacherstudent.envs.walker_rays import cast_rays
 from teacherstudent.envs.walker_rig import ANGLE, BODY_ROWS, REFERENCE, SPEED, SPIN, VX, VY, X, Y
 from teacherstudent.envs.walker_tracks import GIVEN, lay_track
 from teacherstudent.simulation.draws import stream_of, uniform
-from teacherstudent.simulation.kernels import kernel
+from teacherstudent.simulation.kernels import kernel, large_kernel
 from teacherstudent.simulation.trigonometry import cosine_sine
 
 _SPIN, _VX, _VY = F(2 / 50), F(0.3 * (600 / 30) / 50), F(0.3 * (400 / 30) / 50)
@@ -74,7 +74,7 @@ def finish_step(rig: Any, rows: Any, state: Any, ints: Any, actions: Any, lane: 
     return (_FALL if fallen else reward), over, (not over and ints[rows.steps, lane] >= limit)
 
 
-@kernel
+@large_kernel
 def start_episode(
     rig: Any,
     rows: Any,

@@ -23,7 +23,7 @@ from teacherstudent.envs.walker_layout import (
 )
 from teacherstudent.envs.walker_rig import ANGLE, BODY_ROWS, INV_MASS, JOINT_ROWS, SPIN, VX, VY, X, Y
 from teacherstudent.envs.walker_touch import contact_row, flag_foot, hull_touches, keep_impulses, meet
-from teacherstudent.simulation.kernels import kernel
+from teacherstudent.simulation.kernels import kernel, large_kernel
 from teacherstudent.simulation.lanes import (
     any_lane,
     clamp,
@@ -41,7 +41,7 @@ from teacherstudent.simulation.lanes import (
 _DEEP = F(-3)  # slops
 
 
-@kernel
+@large_kernel
 def advance(
     rig: Any,
     rows: Any,
@@ -87,9 +87,7 @@ def advance(
         _integrate(state, work, body, at)
     _solve_positions(rig, rows, solver, state, work, at)
     for i in range(count):
-        lane = first_lane(at) + i
-        for part in range(parts):
-            stop_at_impact(rig, rows, solver, tracks, state, ints, work, part, first + i, i, lane)
+        _stop_at_impacts(rig, rows, solver, tracks, state, ints, work, first + i, i, first_lane(at) + i)
 
 
 @kernel
@@ -110,6 +108,24 @@ def _meet_ground(
     for part in range(len(rig.parents)):
         ended, began = meet(rig, rows, tracks, state, ints, work, part, slot, lane)
         flag_foot(rows, ints, part, lane, ended, began)
+
+
+@kernel
+def _stop_at_impacts(
+    rig: Any,
+    rows: Any,
+    solver: Any,
+    tracks: Any,
+    state: Any,
+    ints: Any,
+    work: Any,
+    slot: Any,
+    i: Any,
+    lane: Any,
+) -> None:
+    """Stop the parts of one walker where they met the ground during the step."""
+    for part in range(len(rig.parents)):
+        stop_at_impact(rig, rows, solver, tracks, state, ints, work, part, slot, i, lane)
 
 
 @kernel
@@ -144,7 +160,7 @@ def _joint_work(parts: Any, joint: Any) -> Any:
     return TRIG_ROWS * (parts + 1) + JOINT_WORK * joint
 
 
-@kernel
+@large_kernel
 def _prepare(rig: Any, rows: Any, state: Any, work: Any, actions: Any, at: Any) -> None:
     """Compute masses and start from the impulses kept: contacts, then joints."""
     parts = len(rig.parents)
@@ -157,7 +173,7 @@ def _prepare(rig: Any, rows: Any, state: Any, work: Any, actions: Any, at: Any) 
         prepare_joint(rig, state, work.rows, joint, _joint_work(parts, joint), kept, action, at)
 
 
-@kernel
+@large_kernel
 def _solve_velocities(rig: Any, rows: Any, solver: Any, state: Any, work: Any, at: Any) -> None:
     """Iterate over joints and contacts until no impulse of a walker changes by the tolerance."""
     parts, bodies, scratch = len(rig.parents), rig.bodies, work.rows
@@ -200,7 +216,7 @@ def _integrate(state: Any, work: Any, body: Any, at: Any) -> None:
     set_angle(work.rows, body, angle, at)
 
 
-@kernel
+@large_kernel
 def _solve_positions(rig: Any, rows: Any, solver: Any, state: Any, work: Any, at: Any) -> None:
     """Iterate over contacts and joints until both are in place."""
     parts = len(rig.parents)

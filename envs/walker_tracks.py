@@ -16,7 +16,7 @@ import numpy as np
 from teacherstudent.envs.walker_layout import END, GROUND, ONE, PAD, SCALE, STEP, TWO, ZERO, F, Tracks
 from teacherstudent.envs.walker_rig import Float32Array
 from teacherstudent.simulation.draws import normal, uniform
-from teacherstudent.simulation.kernels import kernel
+from teacherstudent.simulation.kernels import kernel, large_kernel
 from teacherstudent.types import Array
 
 STUMPS, HEXAGONS, SEQUENCE, LEVELS, GIVEN = range(5)
@@ -272,7 +272,7 @@ def _levels(task: Any, stream: Any, tracks: Any, slot: Any) -> None:
             draw += 2
 
 
-@kernel
+@large_kernel
 def lay_track(kind: Any, task: Any, stream: Any, tracks: Any, slot: Any, points: Any) -> None:
     """Lay a slot's track.
 

@@ -31,11 +31,18 @@ _sources: dict[int, FunctionType] = {}
 
 
 def kernel(function: F) -> F:
-    """Compile a function for the CPU, on first use, and keep its source for other devices.
+    """Compile a function into all that call it on the CPU, and keep its source for other devices.
 
     The result is kept on disk for later processes where there is a folder for it.
     """
     compiled = jit(function, forceinline=True)
+    _sources[id(compiled)] = cast("FunctionType", function)
+    return compiled
+
+
+def large_kernel(function: F) -> F:
+    """Mark a `kernel` that stays a function of its own where it is called: less to compile."""
+    compiled = jit(function)
     _sources[id(compiled)] = cast("FunctionType", function)
     return compiled
 
