@@ -1,0 +1,91 @@
+"""Walkers on a GPU, as far as they can be tested without one."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from teacherstudent import spaces
+from teacherstudent.envs.stump_tracks import stump_tracks
+from teacherstudent.envs.walker_slots import WalkerSlots
+
+SIMULATED = Path(__file__).with_name("walker_cuda_simulated.py")
+TOLERANCE = 2e-4
+"""Of observations after 14 steps: compiled code fuses products and sums, plain Python does not."""
+
+needs_numba_cuda = pytest.mark.skipif(
+    importlib.util.find_spec("numba_cuda") is None, reason="needs numba-cuda: its simulator runs the kernels"
+)
+
+
+@pytest.fixture(scope="module", name="runs")
+def _runs(tmp_path_factory):
+    """Run the simulator's tests in a process of their own: it is chosen before numba is imported."""
+    folder = tmp_path_factory.mktemp("runs")
+    switches = {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1", "WALKER_RUNS": str(folder)}
+    command = [sys.executable, "-m", "pytest", "-q", "-n0", "-W", "ignore::RuntimeWarning", str(SIMULATED)]
+    done = subprocess.run(
+        command, env=os.environ | switches, capture_output=True, text=True, cwd=Path(__file__).parents[2]
+    )
+    return done, folder
+
+
+@needs_numba_cuda
+def test_simulated_kernels(runs):
+    done, _ = runs
+    assert done.returncode == 0, done.stdout[-6000:]
+    assert " passed" in done.stdout
+
+
+@needs_numba_cuda
+@pytest.mark.parametrize("name", ["stumps", "hexagons", "sequence", "levels"])
+def test_compiled_kernels_agree_with_simulated_ones(runs, name):
+    with np.load(runs[1] / f"{name}.npz") as file:
+        run = dict(file)
+    space = spaces.Parameters(**{f"p{i}": (0, 9) for i in range(run["tasks"].shape[1])})
+    slots = WalkerSlots(
+        2, space=space, kind=int(run["kind"]), walker=str(run["walker"]), solver=str(run["solver"]), threads=1
+    )
+    for t, actions in enumerate(run["actions"]):
+        if t in (0, run["restart"]):
+            mask = np.array([t == 0, True])
+            options = {"reset_mask": mask, "task": run["tasks"]}
+            slots.reset(seed=np.where(mask, run["seeds"] + t, -1), options=options)
+        observations, rewards, *_ = slots.step(actions)
+        np.testing.assert_allclose(run["observations"][t], observations, atol=TOLERANCE, rtol=0)
+        np.testing.assert_allclose(run["rewards"][t], rewards, atol=TOLERANCE, rtol=0)
+
+
+@needs_numba_cuda
+def test_only_cuda_devices():
+    with pytest.raises(ValueError, match="device: expected one of type 'cuda', got 'cpu'"):
+        stump_tracks().make_tensors(2, torch.device("cpu"))
+
+
+def test_box2d_stays_on_the_cpu():
+    with pytest.raises(ValueError, match=r"expected 'compiled' .* got 'box2d'"):
+        stump_tracks(simulator="box2d").make_tensors(2, torch.device("cuda"))
+
+
+def test_numba_cuda_is_asked_for(monkeypatch):
+    for name in ("simulation.cuda", "envs.walker_cuda"):
+        monkeypatch.delitem(sys.modules, f"teacherstudent.{name}", raising=False)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match="numba-cuda is missing"):
+        stump_tracks().make_tensors(2, torch.device("cuda"))
+
+
+def test_nothing_imports_numba_cuda_before_it_is_needed():
+    code = (
+        "import sys; from teacherstudent.envs.stump_tracks import stump_tracks; stump_tracks().make_vec(1); "
+        "print([name for name in sys.modules if name.startswith('numba.cuda')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
