@@ -123,16 +123,16 @@ def first_obstacle(tracks: Any, slot: Any, x: Any) -> Any:
 def _cut(
     ax: Any, ay: Any, a: Any, bx: Any, by: Any, b: Any, sx: Any, sy: Any, limit: Any, corner: Any
 ) -> Any:
-    """Cut the segment a-b where ``s . p`` exceeds the limit; a cut end's feature is the corner."""
+    """Cut the segment a-b where ``s . p`` exceeds the limit; a cut end comes last, named by the corner."""
     over_a, over_b = sx * ax + sy * ay - limit, sx * bx + sy * by - limit
     if over_a > ZERO and over_b > ZERO:
         return False, ax, ay, a, bx, by, b
     if over_a * over_b < ZERO:
         t = over_a / (over_a - over_b)
+        cx, cy = ax + t * (bx - ax), ay + t * (by - ay)
         if over_a > ZERO:
-            ax, ay, a = ax + t * (bx - ax), ay + t * (by - ay), _CUT + corner
-        else:
-            bx, by, b = ax + t * (bx - ax), ay + t * (by - ay), _CUT + corner
+            ax, ay, a = bx, by, b
+        bx, by, b = cx, cy, _CUT + corner
     return True, ax, ay, a, bx, by, b
 
 

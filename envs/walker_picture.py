@@ -48,16 +48,12 @@ class WalkerPicture(BipedalWalker):
         hull = _placed(rig.hull, poses[0])
         parts = [
             _shape(_placed(_box(rig.bodies[i]), poses[i]), *PAIR_COLOURS[(i - 1) // 2 % 2])
-            for i in range(len(poses) - 1, 0, -1)
+            for i in range(1, len(poses))
         ]
         ground = [_shape(edge, GREEN, GREEN) for edge in edges]
         obstacles = [_shape(solid, WHITE, GREY) for solid in view.obstacles]
         self.drawlist: Any = [*obstacles, *ground, *parts, _shape(hull, *HULL_COLOURS)]
-        self.terrain_poly = [
-            ([a, b, (b[0], 0.0), (a[0], 0.0)], EARTH)
-            for a, b in edges
-            if b[0] > a[0]
-        ]
+        self.terrain_poly = [([a, b, (b[0], 0.0), (a[0], 0.0)], EARTH) for a, b in edges if b[0] > a[0]]
         self.cloud_poly: Any = []
         x, y = (poses[0][:2] - _turned(rig.origin[None], poses[0][2])[0]).tolist()
         self.scroll = x - VIEWPORT_W / SCALE / 5

@@ -66,13 +66,17 @@ def hull_touches(rig: Any, tracks: Any, state: Any, work: Any, slot: Any, lane: 
 
 @kernel
 def find_contacts(rig: Any, tracks: Any, state: Any, work: Any, part: Any, slot: Any, lane: Any) -> Any:
-    """Write the manifolds of a leg part into scratch, their keys into ``work.marks``; return their number."""
+    """Write the manifolds of a leg part into scratch, their keys into ``work.marks``; return their number.
+
+    They are solved in this order. Box2D's is the newest contact first: mostly edges of the ground from right
+    to left, then obstacles from right to left.
+    """
     parts, shape, body = len(rig.parents), work.shape, part + 1
     place_part(rig, state, work.rows, body, lane, shape)
     left, right, bottom = bounds(shape, 4)
     count = 0
-    edge = first_edge(tracks, slot, left)
-    while edge < tracks.lengths[slot, 0] - 1 and tracks.x[slot, edge] <= right and count < MANIFOLDS:
+    edge = first_edge(tracks, slot, right)
+    while edge >= 0 and tracks.x[slot, edge + 1] >= left and count < MANIFOLDS:
         ends = (
             tracks.x[slot, edge],
             tracks.y[slot, edge],
@@ -84,16 +88,19 @@ def find_contacts(rig: Any, tracks: Any, state: Any, work: Any, part: Any, slot:
             if touch_edge(shape, 4, ends, state, work.rows, row, body, lane, mark):
                 mark[KEY] = edge
                 count += 1
-        edge += 1
-    i = first_obstacle(tracks, slot, left)
-    while i < tracks.lengths[slot, 1] and tracks.reach[slot, i, 0] <= right and count < MANIFOLDS:
+        edge -= 1
+    first = first_obstacle(tracks, slot, left)
+    i = first
+    while i < tracks.lengths[slot, 1] and tracks.reach[slot, i, 0] <= right:
+        i += 1
+    while i > first and count < MANIFOLDS:
+        i -= 1
         if bottom <= tracks.reach[slot, i, 2]:
             row, mark = contact_row(parts, part, count), work.marks[count]
             solid, m = tracks.corners[slot, i], tracks.sides[slot, i]
             if touch_obstacle(shape, 4, solid, m, state, work.rows, row, body, lane, mark):
                 mark[KEY] = _OBSTACLE + i
                 count += 1
-        i += 1
     return count
 
 
@@ -167,7 +174,7 @@ def keep_impulses(rig: Any, rows: Any, state: Any, work: Any, part: Any, lane: A
 def flag_foot(rows: Any, ints: Any, part: Any, lane: Any, ended: Any, began: Any) -> None:
     """Set or clear the flag of the foot that a part is; only lower legs are feet."""
     if part & 1:
-        if ended:
-            ints[rows.feet + (part >> 1), lane] = 0
         if began:
             ints[rows.feet + (part >> 1), lane] = 1
+        if ended:  # the older contact: Box2D comes to it last
+            ints[rows.feet + (part >> 1), lane] = 0
