@@ -14,13 +14,23 @@ CARTPOLE: dict[str, Any] = {
 }
 
 WALKER: dict[str, Any] = {
+    "family": "stump-tracks",
     "student_options": {
-        "n_envs": 16,
+        "n_envs": 256,
         "normalize": True,
-        "options": {"n_steps": 512, "batch_size": 1024, "n_epochs": 10},
+        "options": {
+            "n_steps": 32,
+            "batch_size": 1024,
+            "n_epochs": 6,
+            "learning_rate": 3e-4,
+            "policy_kwargs": {
+                "log_std_init": -0.5,
+                "optimizer_kwargs": {"fused": True, "eps": 1e-5},
+            },
+        },
     },
-    "budget": 20_000_000,
+    "budget": 5_000_000,
     "test_every": 500_000,
-    "seeds": (0, 1, 2, 3, 4),
-    "quick": {"budget": 2_000, "test_every": None, "seeds": (0,)},
+    "seeds": (0, 1, 2),
+    "quick": {"budget": 40_000, "test_every": None, "seeds": (0,)},
 }
