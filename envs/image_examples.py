@@ -1,0 +1,102 @@
+"""Examples as tasks, for teachers that choose what an image classifier is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from teacherstudent.registry import FAMILIES
+from teacherstudent.vision.data import FASHION, Images, read_digits, read_folder
+from teacherstudent.vision.family import ExampleFamily, Source
+
+
+@FAMILIES.register("fashion-examples")
+class FashionExamples(ExampleFamily):
+    """Examples of Fashion-MNIST, or of any folder of IDX or npz files: tasks are their indices.
+
+    Data and splits as in the family fashion-stages.
+
+    Args:
+        path: the folder; None is where Debian's package dataset-fashion-mnist puts its files.
+        probe: examples in the probe split.
+        validation: examples in the validation split, for tests before the last.
+        label_noise: share of wrong labels in the training split; the other splits stay clean.
+        imbalance: the first class's examples for one of the last class; 1 leaves the training split alone.
+        fixed: knob -> value for the whole training (see `teacherstudent.vision.knobs.KNOBS`).
+
+    Raises:
+        ValueError, TypeError: as `ExampleFamily`; of a given folder, as its files.
+        FileNotFoundError: if the files are not there and the number of examples depends on them: a folder is
+            given, or an imbalance. Else they are looked for when a student is made.
+    """
+
+    def __init__(
+        self,
+        *,
+        path: str | Path | None = None,
+        probe: int = 2000,
+        validation: int = 5000,
+        label_noise: float = 0.0,
+        imbalance: float = 1.0,
+        fixed: Mapping[str, float] | None = None,
+    ) -> None:
+        self._folder = FASHION if path is None else Path(path)
+        self._files: tuple[Images, Images] | None = None
+        name, side, n, classes = "fashion", 28, 60_000, 10
+        if path is not None or imbalance != 1:
+            self._files = read_folder(self._folder)
+            name, n = self._folder.name if path is not None else name, len(self._files[0])
+            side = int(self._files[0].images.shape[-1])
+        self.source = Source(
+            name=name,
+            side=side,
+            examples=n,
+            probe=probe,
+            validation=validation,
+            label_noise=label_noise,
+            imbalance=imbalance,
+        )
+        n -= probe + validation
+        if self._files is not None:
+            n, classes = len(self.data.train), self.data.classes
+        super().__init__(self.source, n=n, classes=classes, fixed=fixed)
+
+    def read(self) -> tuple[Images, Images]:
+        """Return the files' training and test images (raises as `read_folder`)."""
+        return read_folder(self._folder) if self._files is None else self._files
+
+
+@FAMILIES.register("digits-examples")
+class DigitsExamples(ExampleFamily):
+    """Examples of scikit-learn's 1 797 digits of 8 x 8 pixels: tasks are their indices.
+
+    Args:
+        label_noise: share of wrong labels in the training split; the other splits stay clean.
+        imbalance: the first class's examples for one of the last class; 1 leaves the training split alone.
+        fixed: knob -> value for the whole training (see `teacherstudent.vision.knobs.KNOBS`).
+
+    Raises:
+        ValueError, TypeError: as `ExampleFamily`.
+    """
+
+    def __init__(
+        self,
+        *,
+        label_noise: float = 0.0,
+        imbalance: float = 1.0,
+        fixed: Mapping[str, float] | None = None,
+    ) -> None:
+        self.source = Source(
+            name="digits",
+            side=8,
+            examples=1497,
+            probe=200,
+            validation=300,
+            label_noise=label_noise,
+            imbalance=imbalance,
+        )
+        super().__init__(self.source, n=len(self.data.train), classes=10, fixed=fixed)
+
+    def read(self) -> tuple[Images, Images]:
+        """Return 1 497 training and 300 test images."""
+        return read_digits()

@@ -1,0 +1,246 @@
+"""Labelled images: readers of IDX and npz files, checks, and the four splits of a data set."""
+
+from __future__ import annotations
+
+import gzip
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from teacherstudent.types import Array, IntArray, generator
+
+FASHION = Path("/usr/share/datasets/fashion-mnist")
+"""Where Debian's package dataset-fashion-mnist puts its files."""
+_IDX: dict[int, np.dtype[Any]] = {
+    0x08: np.dtype(np.uint8),
+    0x09: np.dtype(np.int8),
+    0x0B: np.dtype(">i2"),
+    0x0C: np.dtype(">i4"),
+    0x0D: np.dtype(">f4"),
+    0x0E: np.dtype(">f8"),
+}
+_PARTS = {"train": "train", "test": "t10k"}
+
+
+class DataFileError(ValueError):
+    """A data file that is damaged or not of the expected kind."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images with labels.
+
+    Attributes:
+        images: ``(n, channels, height, width)`` uint8, 0 to 255.
+        labels: ``(n,)`` int64 from 0.
+
+    Raises:
+        TypeError: if the images are not uint8 or the labels not whole numbers.
+        ValueError: if shapes do not fit or a label is negative.
+    """
+
+    images: Array
+    labels: IntArray
+
+    def __post_init__(self) -> None:
+        images, labels = np.asarray(self.images), np.asarray(self.labels)
+        if images.dtype != np.uint8:
+            raise TypeError(f"images: expected uint8 pixels from 0 to 255, got {images.dtype}")
+        if images.ndim == 3:
+            images = images[:, None]
+        if images.ndim != 4:
+            raise ValueError(f"images: expected shape (n, channels, height, width), got {images.shape}")
+        if labels.dtype.kind not in "iu":
+            raise TypeError(f"labels: expected whole numbers, got {labels.dtype}")
+        if labels.shape != (len(images),):
+            raise ValueError(f"labels: expected shape ({len(images)},), one an image, got {labels.shape}")
+        if labels.size and labels.min() < 0:
+            raise ValueError(f"labels: expected numbers from 0, got {labels.min()}")
+        object.__setattr__(self, "images", images)
+        object.__setattr__(self, "labels", labels.astype(np.int64))
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def select(self, rows: Array) -> Images:
+        """Return the given rows."""
+        return Images(self.images[rows], self.labels[rows])
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The four parts of a data set; no example is in two of them.
+
+    Attributes:
+        train: what students train on; example i of a family is its row i.
+        probe: teachers see losses on it.
+        validation: looked at by every test before the last.
+        test: looked at once, at the end of a run.
+        classes: number of classes.
+
+    Raises:
+        ValueError: if a part is empty, images differ in shape, or a label is not below ``classes``.
+    """
+
+    train: Images
+    probe: Images
+    validation: Images
+    test: Images
+    classes: int
+
+    def __post_init__(self) -> None:
+        for name in ("train", "probe", "validation", "test"):
+            part: Images = getattr(self, name)
+            if len(part) == 0:
+                raise ValueError(f"{name}: expected at least one image, got none")
+            if part.images.shape[1:] != self.train.images.shape[1:]:
+                shapes = (self.train.images.shape[1:], part.images.shape[1:])
+                raise ValueError(f"{name}: expected images of shape {shapes[0]} as in train, got {shapes[1]}")
+            if part.labels.max() >= self.classes:
+                raise ValueError(
+                    f"{name}: labels: expected numbers below the {self.classes} classes, got "
+                    f"{part.labels.max()}"
+                )
+
+
+def read_idx(path: Path) -> Array:
+    """Return the array in an IDX file, gzipped if its name ends in ``.gz``.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        DataFileError: if it is no IDX file, is truncated, or goes on after its end.
+    """
+    try:
+        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataFileError(f"{path}: expected a whole gzip file: {error}") from error
+    if len(raw) < 4 or raw[:2] != b"\0\0" or raw[2] not in _IDX:
+        raise DataFileError(f"{path}: expected an IDX file, got the bytes {raw[:4]!r}")
+    dtype, axes = _IDX[raw[2]], raw[3]
+    start = 4 + 4 * axes
+    shape = tuple(np.frombuffer(raw[4:start], ">u4").tolist()) if len(raw) >= start else ()
+    expected = start + int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    if len(shape) != axes or len(raw) != expected:
+        raise DataFileError(
+            f"{path}: expected {expected} bytes for shape {shape}, got {len(raw)}: is it truncated?"
+        )
+    return np.frombuffer(raw, dtype, offset=start).reshape(shape).astype(dtype.newbyteorder("="))
+
+
+def read_folder(folder: Path) -> tuple[Images, Images]:
+    """Return the training and the test images of a folder.
+
+    It holds either MNIST's four IDX files (``train-images-idx3-ubyte`` and so on, gzipped or not), or
+    ``train.npz`` and ``test.npz`` with the arrays ``images`` ``(n, h, w[, channels])`` and ``labels``.
+
+    Raises:
+        FileNotFoundError: if a file is missing; the message names those that are looked for.
+        DataFileError: if a file is damaged.
+        TypeError, ValueError: as `Images`.
+    """
+    parts = []
+    for name, prefix in _PARTS.items():
+        packed = folder / f"{name}.npz"
+        if packed.is_file():
+            images, labels = _read_npz(packed)
+        else:
+            images = read_idx(_find(folder, f"{prefix}-images-idx3-ubyte", packed))
+            labels = read_idx(_find(folder, f"{prefix}-labels-idx1-ubyte", packed))
+        parts.append(Images(images, labels))
+    return parts[0], parts[1]
+
+
+def _find(folder: Path, name: str, packed: Path) -> Path:
+    for path in (folder / name, folder / f"{name}.gz"):
+        if path.is_file():
+            return path
+    hint = ""
+    if folder == FASHION:
+        hint = " Debian and Ubuntu have it: apt-get install dataset-fashion-mnist; or give path='folder'."
+    raise FileNotFoundError(f"{folder}: expected {name}[.gz] or {packed.name}, found neither.{hint}")
+
+
+def _read_npz(path: Path) -> tuple[Array, Array]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            images, labels = file["images"], file["labels"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataFileError(f"{path}: expected an npz file with images and labels: {error}") from error
+    if images.ndim == 4:
+        images = images.transpose(0, 3, 1, 2)
+    return images, labels
+
+
+def read_digits() -> tuple[Images, Images]:
+    """Return scikit-learn's 8 x 8 digits: 1 497 for training, 300 for the test, shuffled by a fixed seed."""
+    from sklearn.datasets import load_digits
+
+    found: Any = load_digits()
+    whole = Images(np.rint(found.images * (255 / 16)).astype(np.uint8), found.target.astype(np.int64))
+    order = generator(1797).permutation(len(whole))
+    return whole.select(order[300:]), whole.select(order[:300])
+
+
+def split(train: Images, test: Images, *, probe: int, validation: int, classes: int | None = None) -> Splits:
+    """Take a probe and a validation split out of the training images, by a fixed seed.
+
+    Raises:
+        ValueError: if nothing is left to train on, or as `Splits`.
+    """
+    rest = len(train) - probe - validation
+    if probe < 1 or validation < 1 or rest < 1:
+        raise ValueError(
+            f"splits: expected probe and validation of at least 1 and fewer than {len(train)} together, got "
+            f"{probe} and {validation}"
+        )
+    order = generator(len(train)).permutation(len(train))
+    parts = np.split(order, [probe, probe + validation])
+    return Splits(
+        train=train.select(np.sort(parts[2])),
+        probe=train.select(parts[0]),
+        validation=train.select(parts[1]),
+        test=test,
+        classes=classes if classes is not None else int(train.labels.max()) + 1,
+    )
+
+
+def add_label_noise(images: Images, share: float, classes: int, seed: int) -> Images:
+    """Return the images with a share of the labels replaced by another class, uniformly drawn.
+
+    The number of wrong labels is ``round(share * n)`` exactly.
+
+    Raises:
+        ValueError: if the share is not in [0, 1) or there are fewer than two classes.
+    """
+    if not 0 <= share < 1:
+        raise ValueError(f"label_noise: expected a share in [0, 1), got {share}")
+    if classes < 2:
+        raise ValueError(f"label_noise: expected at least 2 classes, got {classes}")
+    rng = generator(seed)
+    labels = images.labels.copy()
+    rows = rng.choice(len(labels), round(share * len(labels)), replace=False)
+    labels[rows] = (labels[rows] + rng.integers(1, classes, len(rows))) % classes
+    return Images(images.images, labels)
+
+
+def imbalanced(images: Images, ratio: float, classes: int, seed: int) -> Images:
+    """Return a long-tailed part of the images: class c keeps ``ratio ** (-c / (classes - 1))`` of its own.
+
+    So the first class keeps all and the last one ``1 / ratio`` of its examples, at least one.
+
+    Raises:
+        ValueError: if the ratio is below 1.
+    """
+    if not (np.isfinite(ratio) and ratio >= 1):
+        raise ValueError(f"imbalance: expected a ratio of at least 1, got {ratio}")
+    rng = generator(seed)
+    kept = []
+    for c in range(classes):
+        own = np.flatnonzero(images.labels == c)
+        count = max(1, round(len(own) * ratio ** (-c / max(1, classes - 1))))
+        kept.append(rng.choice(own, min(count, len(own)), replace=False))
+    return images.select(np.sort(np.concatenate(kept)))

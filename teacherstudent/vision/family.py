@@ -1,0 +1,241 @@
+"""Families of image classification: tasks are training stages, or single examples."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from gymnasium.spaces import Discrete
+
+from teacherstudent.family import Family
+from teacherstudent.spaces import Parameters
+from teacherstudent.types import Array
+from teacherstudent.vision.data import Images, Splits, add_label_noise, imbalanced, split
+from teacherstudent.vision.knobs import KNOBS, SIZES, Setting, check_value, complete, pixels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where a family's images come from, and what is done to the training split.
+
+    Attributes:
+        name: of the data set, for messages and test sets.
+        side: of the square images, in pixels.
+        examples: in the training file, the probe and the validation split included.
+        probe: examples in the probe split.
+        validation: examples in the validation split.
+        label_noise: share of wrong labels in the training split; the other splits stay clean.
+        imbalance: the first class's examples for one of the last class; 1 leaves the training split alone.
+        seed: of noise and imbalance.
+
+    Raises:
+        ValueError: if noise or imbalance is out of range.
+    """
+
+    name: str
+    side: int
+    examples: int
+    probe: int
+    validation: int
+    label_noise: float = 0.0
+    imbalance: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.label_noise < 1:
+            raise ValueError(f"label_noise: expected a share in [0, 1), got {self.label_noise}")
+        if not (np.isfinite(self.imbalance) and self.imbalance >= 1):
+            raise ValueError(f"imbalance: expected a ratio of at least 1, got {self.imbalance}")
+
+    def splits(self, train: Images, test: Images) -> Splits:
+        """Return the four splits, with this source's noise and imbalance in the training split."""
+        whole = split(train, test, probe=self.probe, validation=self.validation)
+        part = whole.train
+        if self.imbalance > 1:
+            part = imbalanced(part, self.imbalance, whole.classes, self.seed)
+        if self.label_noise > 0:
+            part = add_label_noise(part, self.label_noise, whole.classes, self.seed + 1)
+        return Splits(part, whole.probe, whole.validation, whole.test, whole.classes)
+
+
+class ImageFamily(Family):
+    """A family whose tasks say how, or on which examples, an image classifier is trained.
+
+    Attributes:
+        source: the data set.
+        reach: knob -> (lowest, highest) value over all tasks, for knobs that are not neutral everywhere.
+    """
+
+    cost_unit = "FLOPs"
+    source: Source
+    reach: Mapping[str, tuple[float, float]]
+
+    _splits: Splits | None = None
+
+    @abstractmethod
+    def read(self) -> tuple[Images, Images]:
+        """Return training and test images."""
+
+    @property
+    def data(self) -> Splits:
+        """The four splits, read when they are first asked for.
+
+        Raises:
+            FileNotFoundError: if the files are not there; the message says where they come from.
+            DataFileError: if a file is damaged.
+            ValueError: if the images are not of the declared side.
+        """
+        if self._splits is None:
+            self._splits = self.source.splits(*self.read())
+        return self._splits
+
+    @abstractmethod
+    def setting(self, task: Any) -> Setting:
+        """Return the value of every knob for a task."""
+
+
+class StageFamily(ImageFamily):
+    """Tasks are training stages: points in a box of knobs, or the numbers of listed stages.
+
+    Args:
+        source: the data set.
+        knobs: free knob -> (low, high); the space is a `Parameters` of them, in this order.
+        fixed: values of other knobs in all stages; those that are not named are neutral.
+        stages: listed stages as knob -> value; the space is then ``Discrete(len(stages))`` and ``knobs`` must
+            not be given. The last one is the test task.
+
+    Raises:
+        ValueError: if a knob is unknown, out of its bounds, both free and fixed, or both sizes are used; if a
+            size's range goes from shares to pixels.
+        TypeError: if a value is no number or a range no pair.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        knobs: Mapping[str, Sequence[float]] | None,
+        fixed: Mapping[str, float] | None = None,
+        stages: Sequence[Mapping[str, float]] | None = None,
+    ) -> None:
+        self.source = source
+        where = f"{source.name} stages"
+        self._fixed = {k: check_value(f"{where}: fixed", k, v) for k, v in (fixed or {}).items()}
+        self._listed: list[dict[str, float]] | None = None
+        if stages is not None:
+            if knobs is not None:
+                raise ValueError(f"{where}: expected knobs or stages, got both")
+            if len(stages) == 0:
+                raise ValueError(f"{where}: expected at least one stage, got none")
+            self._listed = [
+                {k: check_value(f"{where}: stage {i}", k, v) for k, v in stage.items()}
+                for i, stage in enumerate(stages)
+            ]
+            names = {name for stage in self._listed for name in stage}
+            self.space = Discrete(len(stages))
+            values = {n: [stage.get(n, KNOBS[n].neutral) for stage in self._listed] for n in sorted(names)}
+        else:
+            values = _ranges(where, knobs or {})
+            self.space = Parameters(**{name: (low, high) for name, (low, high) in values.items()})
+        both = sorted(set(values) & set(self._fixed))
+        if both:
+            raise ValueError(f"{where}: {both[0]}: expected a knob that is free or fixed, got it as both")
+        values |= {name: [value] for name, value in self._fixed.items()}
+        self.reach = _reach(where, values, source.side)
+        self.test_set = f"{source.name}-validation-then-test"
+
+    def setting(self, task: Any) -> Setting:
+        """Return the value of every knob for a stage: a point ``(d,)`` or a stage's number."""
+        if self._listed is not None:
+            return complete({**self._fixed, **self._listed[int(task)]})
+        point = np.asarray(task, np.float64)
+        assert isinstance(self.space, Parameters)
+        return complete({**self._fixed, **dict(zip(self.space.names, point.tolist(), strict=True))})
+
+    def test_tasks(self) -> Array:
+        """Return one task, the last stage: tests are at full size and without augmentation, whatever it is.
+
+        Of a box, the last stage is the point of the largest images and of the other knobs closest to neutral.
+        """
+        if self._listed is not None:
+            return np.array([len(self._listed) - 1], np.int64)
+        space = self.space
+        assert isinstance(space, Parameters)
+        ends = [
+            high if name in SIZES else KNOBS[name].neutral
+            for name, high in zip(space.names, space.high, strict=True)
+        ]
+        return np.clip(np.array([ends], np.float64), space.low, space.high)
+
+
+class ExampleFamily(ImageFamily):
+    """Tasks are examples: row i of the training split is task i.
+
+    Test tasks are the numbers 0 to classes - 1, each read as a class: its score is the accuracy on the
+    held-out examples of the class, so the mean over the test tasks is the balanced accuracy.
+
+    Args:
+        source: the data set.
+        n: examples in the training split.
+        classes: number of classes.
+        fixed: knob -> value for the whole training; batches are made of tasks, so ``data_fraction`` and
+            ``batch_size`` cannot be among them.
+
+    Raises:
+        ValueError: if a knob is unknown, out of its bounds or one of the two.
+    """
+
+    def __init__(
+        self, source: Source, *, n: int, classes: int, fixed: Mapping[str, float] | None = None
+    ) -> None:
+        self.source, self.classes = source, classes
+        where = f"{source.name} examples: fixed"
+        own = {name: check_value(where, name, value) for name, value in (fixed or {}).items()}
+        for name in ("data_fraction", "batch_size"):
+            if name in own:
+                raise ValueError(f"{where}: expected no {name}: tasks are the examples of a batch")
+        self._setting = complete(own)
+        self.reach = _reach(where, {name: [value] for name, value in own.items()}, source.side)
+        self.space = Discrete(n)
+        self.test_set = f"{source.name}-classes-validation-then-test"
+
+    def setting(self, task: Any) -> Setting:
+        """Return the value of every knob; the same for all examples."""
+        return self._setting
+
+    def test_tasks(self) -> Array:
+        """Return the numbers of the classes."""
+        return np.arange(self.classes, dtype=np.int64)
+
+
+def _ranges(where: str, knobs: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
+    values = {}
+    for name, pair in knobs.items():
+        if not isinstance(pair, Sequence) or len(pair) != 2:
+            raise TypeError(f"{where}: {name}: expected a pair [low, high], got {pair!r}")
+        values[name] = [check_value(where, name, value) for value in pair]
+    return values
+
+
+def _reach(where: str, values: Mapping[str, Sequence[float]], side: int) -> dict[str, tuple[float, float]]:
+    """Return the range of every knob that is not neutral everywhere; check the sizes."""
+    found = {name: (min(own), max(own)) for name, own in values.items() if {*own} != {KNOBS[name].neutral}}
+    used = [name for name in SIZES if name in found]
+    if len(used) > 1:
+        raise ValueError(f"{where}: expected bandwidth or resize, got both: an image has one size")
+    for name in used:
+        own = [value for value in values[name] if value != 0]
+        low, high = min(own), max(own)
+        if low <= 1 < high:
+            raise ValueError(f"{where}: {name}: expected shares up to 1 or pixels above, got {low} to {high}")
+        if pixels(high, side) > side:
+            raise ValueError(f"{where}: {name}: expected at most the image's side {side}, got {high}")
+        sizes = [pixels(value, side) for value in values[name]]
+        found[name] = (min(sizes), max(sizes))
+    return found
+
+
+__all__ = ["ExampleFamily", "ImageFamily", "StageFamily"]

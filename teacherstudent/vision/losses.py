@@ -1,0 +1,59 @@
+"""How a batch's losses become the number that is minimised: the place for weights and own losses."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Protocol, TypeAlias, runtime_checkable
+
+import torch.nn.functional as functional
+from torch import Tensor
+
+from teacherstudent.types import FloatArray, IntArray
+
+Reduction: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+"""Turns the losses ``(n,)`` of examples, with their indices ``(n,)``, into a scalar; may have a state."""
+
+
+@runtime_checkable
+class Weigher(Protocol):
+    """Something that weighs the examples of a batch by their losses: self-paced learning, SuperLoss.
+
+    A teacher may be one: it sees numbers, no network. Weights are taken as constants in the gradient, which
+    for methods that minimise over the weights is the exact gradient.
+    """
+
+    def weigh(self, losses: FloatArray, indices: IntArray, *, progress: float) -> FloatArray:
+        """Return a weight of at least 0 for each example, ``(n,)``; the loss is mean(weight x loss)."""
+
+
+def mean(losses: Tensor, indices: Tensor) -> Tensor:
+    """Return the mean of the losses, whatever the examples."""
+    return losses.mean()
+
+
+def reduction(loss: str | Reduction) -> Reduction:
+    """Return a reduction by name: ``"mean"``, or ``"module:function"`` of one's own; callables pass.
+
+    Raises:
+        ValueError: if there is none of that name.
+    """
+    if not isinstance(loss, str):
+        return loss
+    if loss == "mean":
+        return mean
+    module, colon, attribute = loss.partition(":")
+    try:
+        if not colon:
+            raise ValueError(f"no colon in {loss!r}")
+        found: Reduction = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(
+            f"loss: expected 'mean', an importable 'module:function' or a callable, got {loss!r}: {error}"
+        ) from error
+    return found
+
+
+def example_losses(logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
+    """Return the cross-entropy of each example, ``(n,)`` float32; targets are labels or distributions."""
+    return functional.cross_entropy(logits.float(), targets, reduction="none", label_smoothing=smoothing)

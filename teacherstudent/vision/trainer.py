@@ -1,0 +1,379 @@
+"""Everything one gradient step of an image classifier needs at given knobs: data, sizes, layers, costs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from teacherstudent.rl.torch_state import PrivateGenerators
+from teacherstudent.types import Seed, State, check_names, seed_sequence
+from teacherstudent.vision import backbones
+from teacherstudent.vision.augmentation import LEVELS, RandomAugmentation
+from teacherstudent.vision.depths import layer_multipliers, parameter_depths
+from teacherstudent.vision.family import ImageFamily
+from teacherstudent.vision.flops import Flops, count
+from teacherstudent.vision.inputs import Inputs, moments
+from teacherstudent.vision.knobs import SIZES, Setting, pixels
+from teacherstudent.vision.learner import Learner, seeded
+from teacherstudent.vision.losses import Reduction, Weigher, example_losses, mean
+from teacherstudent.vision.options import Machine, Training
+from teacherstudent.vision.sampling import ExampleTable, IndexSampler
+from teacherstudent.vision.smoothing import IDENTITY_BELOW, Smoothing
+
+SCORE_FLOOR = 1e-3
+"""Losses below count as this where examples are drawn by 1 / loss."""
+
+
+class Trainer:
+    """Trains one network on one family's data at knobs that change from stage to stage.
+
+    Args:
+        family: gives the data and says which knobs will move.
+        make: returns the network; called once, under the seed.
+        seed: of initial weights, batches and augmentation.
+        training: optimiser, learning rate, loss.
+        machine: device and arithmetic.
+
+    Attributes:
+        inputs: the splits on the device, by name.
+        learner: network and optimiser.
+        sampler: draws batches.
+        depths: the depth of each parameter, by name, where lr_spread is among the knobs; else None.
+        smoothing: the blur after convolutions where smoothing is among the knobs; else None.
+        reduction: from the losses of a batch to the number that is minimised.
+        weigher: weighs examples by their losses; None for equal weights.
+
+    Raises:
+        ValueError: if a knob of the family would touch nothing in this network or these data, the network
+            does not take the images, or an option is out of range.
+        FileNotFoundError: if data files are not there.
+    """
+
+    def __init__(
+        self,
+        family: ImageFamily,
+        make: Callable[[], nn.Module],
+        *,
+        seed: Seed,
+        training: Training,
+        machine: Machine,
+    ) -> None:
+        streams = [int(s.generate_state(1)[0]) for s in seed_sequence(seed).spawn(3)]
+        self._device = device = machine.resolve()
+        self.training, self.machine, self._reach = training, machine, family.reach
+        data = family.data
+        mean_, std = moments(data.train)
+        layout = machine.channels_last
+        self.inputs = {
+            name: Inputs(getattr(data, name), mean=mean_, std=std, device=device, channels_last=layout)
+            for name in ("train", "probe", "validation", "test")
+        }
+        network = seeded(make, streams[0]).to(device)
+        if layout:
+            network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._sizes = _check_sizes(network, self.inputs["train"], family.reach, data.classes)
+        knobs = _Touched(network, self.inputs["train"], family.reach, training)
+        self.depths, self.smoothing, self._augment = knobs.depths, knobs.smoothing, knobs.augment
+        if machine.compile and self.smoothing is not None:
+            raise ValueError("classifier: expected compile=False with smoothing, which changes the network")
+        self.learner = Learner(network, training, machine, device, self.depths)
+        self.sampler = IndexSampler(len(data.train), seed=streams[1], device=device)
+        self.table = ExampleTable(len(data.train), classes=knobs.table_classes(data.classes), device=device)
+        self._remembers = not {"data_fraction", "self_distillation"}.isdisjoint(family.reach)
+        self._own_scores = _read_scores(training.scores, len(data.train))
+        self._generators = PrivateGenerators(streams[2])
+        self._flops: dict[tuple[int, bool], Flops] = {}
+        self.reduction: Reduction = mean
+        self.weigher: Weigher | None = None
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        rows = torch.arange(min(self.training.batch_size, len(self.inputs["train"])), device=self._device)
+        self.learner.warm_up([self.inputs["train"].batch(rows, size=s) for s in reversed(self.sizes())])
+
+    def sizes(self) -> list[int]:
+        """Return the sides of input that the family's knobs can ask for, ascending."""
+        full = self._sizes[-1]
+        for name in SIZES:
+            if name in self._reach:
+                low, high = (self._nearest(value) for value in self._reach[name])
+                return [size for size in self._sizes if low <= size <= high]
+        return [full]
+
+    def size(self, setting: Setting) -> int:
+        """Return the side of the network's input at a setting: the nearest one that the network takes."""
+        full = self._sizes[-1]
+        return min(self._nearest(pixels(setting[name], full)) for name in SIZES)
+
+    def _nearest(self, value: float) -> int:
+        return min(self._sizes, key=lambda size: (abs(size - value), -size))
+
+    def batch_size(self, setting: Setting) -> int:
+        """Return the number of examples in a step at a setting."""
+        return round(setting["batch_size"]) or self.training.batch_size
+
+    def flops(self, size: int, *, smoothed: bool = False) -> Flops:
+        """Return the operations for an image of a size; counted once for each."""
+        key = (size, smoothed)
+        if key not in self._flops:
+            shape = self.inputs["train"].images.shape[1:]
+            square = shape[1] == shape[2]
+            height, width = (size, size) if square else (shape[1], shape[2])
+            self._flops[key] = count(self.learner.network, (shape[0], height, width), self._device)
+        return self._flops[key]
+
+    def cost(self, setting: Setting) -> float:
+        """Return the operations of training on one example at a setting."""
+        self._smooth(setting)
+        return self.flops(self.size(setting), smoothed=self._smoothed).train
+
+    def forward_cost(self) -> float:
+        """Return the operations of measuring one example at full size."""
+        return self.flops(self._sizes[-1], smoothed=self._smoothed).forward
+
+    @property
+    def _smoothed(self) -> bool:
+        return self.smoothing is not None and self.smoothing.active
+
+    def _smooth(self, setting: Setting) -> None:
+        if self.smoothing is not None:
+            self.smoothing.sigma = setting["smoothing"]
+
+    def draw(self, setting: Setting) -> tuple[Tensor, float]:
+        """Return the next batch's indices and what drawing them cost: a scoring pass, where one is due."""
+        batch, fraction = self.batch_size(setting), setting["data_fraction"]
+        scores, cost = self._own_scores, 0.0
+        if fraction < 1 and self.sampler.ends(batch, fraction) and scores is None:
+            if self.training.scores == "rescore":
+                self.table.losses = self.measure("train", averaged=False)[0]
+                cost = len(self.inputs["train"]) * self.forward_cost()
+            scores = self.table.log_scores(SCORE_FLOOR)
+        return self.sampler.next(batch, fraction, scores), cost
+
+    def step(
+        self, indices: Tensor, setting: Setting, *, rate: float, progress: float = 0.0
+    ) -> tuple[Tensor, Tensor]:
+        """Take one gradient step on the given examples.
+
+        Args:
+            indices: ``(n,)`` rows of the training split.
+            setting: the knobs.
+            rate: learning rate before lr_scale and lr_spread.
+            progress: share of the budget that is spent, for the weigher.
+
+        Returns:
+            The examples' losses before the step and whether they were classified as labelled, ``(n,)`` each.
+        """
+        self._smooth(setting)
+        train = self.inputs["train"]
+        labels = train.labels[indices]
+        alpha = setting["self_distillation"]
+        targets = self.table.targets(labels, indices, alpha) if alpha > 0 else labels
+        by: Any = "resize" if setting["resize"] else "bandwidth"
+        images = train.batch(
+            indices,
+            size=self.size(setting),
+            by=by,
+            augment=self._augment,
+            magnitude=setting["magnitude"],
+        )
+        kept: list[Tensor] = []
+
+        def loss(logits: Tensor) -> Tensor:
+            losses = example_losses(logits, targets, self.training.label_smoothing)
+            kept.append(losses.detach())
+            return self.reduction(self._weighed(losses, indices, progress), indices)
+
+        logits = self.learner.step(
+            images, loss, rate=rate * setting["lr_scale"], multipliers=self._multipliers(setting)
+        )
+        if self._remembers:
+            self.table.remember(indices, kept[0], logits)
+        return kept[0], logits.argmax(1) == labels
+
+    def _weighed(self, losses: Tensor, indices: Tensor, progress: float) -> Tensor:
+        if self.weigher is None:
+            return losses
+        numbers = losses.detach().double().cpu().numpy()
+        weights = np.asarray(self.weigher.weigh(numbers, indices.cpu().numpy(), progress=progress))
+        if weights.shape != numbers.shape or not (np.isfinite(weights).all() and (weights >= 0).all()):
+            raise ValueError(
+                f"weigher: expected finite weights of at least 0, shape {numbers.shape}, got {weights}"
+            )
+        return losses * torch.as_tensor(weights, dtype=losses.dtype, device=losses.device)
+
+    def _multipliers(self, setting: Setting) -> Any:
+        if self.depths is None:
+            return None
+        start = self._reach["lr_spread"][1]
+        return layer_multipliers(self.learner.layers, setting["lr_spread"], self.training.lr_law, start)
+
+    def measure(
+        self, split: str, rows: Tensor | None = None, *, averaged: bool = True
+    ) -> tuple[Tensor, Tensor]:
+        """Return losses and correctness of a split's examples, ``(n,)`` each, at full size, without training.
+
+        Args:
+            split: a name of ``inputs``.
+            rows: of the split; all if None.
+            averaged: use averaged weights, if there are any, and renewed statistics; else the network as is.
+        """
+        given = self.inputs[split]
+        chosen = torch.arange(len(given), device=self._device) if rows is None else rows
+        losses, correct = [], []
+        with self._renormalised() if averaged else contextlib.nullcontext():
+            for part in torch.split(chosen, self.machine.probe_batch):
+                logits = self.learner.logits(given.batch(part), averaged=averaged)
+                losses.append(example_losses(logits, given.labels[part]))
+                correct.append(logits.argmax(1) == given.labels[part])
+        return torch.cat(losses), torch.cat(correct)
+
+    def measure_cost(self, examples: int) -> float:
+        """Return the operations of `measure` with averaged weights on so many examples."""
+        return (examples + self._renorm()) * self.forward_cost()
+
+    def _renorm(self) -> int:
+        return min(self.training.renorm, len(self.inputs["train"])) if self.learner.norms else 0
+
+    def _renormalised(self) -> AbstractContextManager[None]:
+        train, count = self.inputs["train"], self._renorm()
+        if count == 0:
+            return contextlib.nullcontext()
+        rows = torch.linspace(0, len(train) - 1, count, device=self._device, dtype=torch.float64).long()
+        batches = (train.batch(part) for part in torch.split(rows, self.machine.probe_batch))
+        return self.learner.renormalised(batches)
+
+    def private(self) -> Any:
+        """Return the context in which torch's global generators are this trainer's own."""
+        return self._generators.active()
+
+    def state_dict(self) -> State:
+        """Return everything that training depends on; a copy."""
+        return {
+            "learner": self.learner.state_dict(),
+            "sampler": self.sampler.state_dict(),
+            "table": self.table.state_dict(),
+            "generators": self._generators.state_dict(),
+            "sigma": 0.0 if self.smoothing is None else self.smoothing.sigma,
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Continue from `state_dict` of a trainer made with the same arguments.
+
+        Raises:
+            ValueError: if the state is incomplete or of another network.
+        """
+        check_names("trainer", ("learner", "sampler", "table", "generators", "sigma"), state)
+        self.learner.load_state_dict(state["learner"])
+        self.sampler.load_state_dict(state["sampler"])
+        self.table.load_state_dict(state["table"])
+        self._generators.load_state_dict(state["generators"])
+        if self.smoothing is not None:
+            self.smoothing.sigma = float(state["sigma"])
+
+
+class _Touched:
+    """What the knobs of a family need of a network; raises for each that would touch nothing."""
+
+    def __init__(
+        self, network: nn.Module, train: Inputs, reach: Mapping[str, tuple[float, float]], training: Training
+    ) -> None:
+        self._reach = reach
+        n = len(train)
+        self.augment = None
+        if "magnitude" in reach:
+            if round(reach["magnitude"][1] * LEVELS) == 0:
+                _nothing("magnitude", f"a strength of at least {0.5 / LEVELS:.3g}", reach["magnitude"][1])
+            self.augment = RandomAugmentation()
+            with torch.random.fork_rng(devices=[]):
+                self.augment(torch.zeros_like(train.images[:1], dtype=torch.float32), 1.0)
+        self.depths = None
+        if "lr_spread" in reach:
+            with torch.random.fork_rng(devices=[]):
+                self.depths = parameter_depths(network.eval(), train.batch(slice(0, 2)))
+            network.train()
+            if max(self.depths.values()) == 1:
+                _nothing("lr_spread", "a network of at least two layers", 1)
+        self.smoothing = None
+        if "smoothing" in reach:
+            if reach["smoothing"][1] < IDENTITY_BELOW:
+                _nothing("smoothing", f"pixels of at least {IDENTITY_BELOW}", reach["smoothing"][1])
+            self.smoothing = Smoothing(network)
+        largest = max(training.batch_size, round(reach.get("batch_size", (0, 0))[1]))
+        share = reach.get("data_fraction", (1.0, 1.0))[0]
+        if int(share * n) >= n and "data_fraction" in reach:
+            _nothing("data_fraction", f"a share that leaves out some of {n} examples", share)
+        if largest > int(share * n + 1e-9):
+            raise ValueError(
+                f"batch_size: expected at most the {int(share * n)} examples of the shortest pass, got "
+                f"{largest}"
+            )
+
+    def table_classes(self, classes: int) -> int:
+        """Return how many columns the table of predictions needs."""
+        return classes if "self_distillation" in self._reach else 0
+
+
+def _nothing(knob: str, expected: str, got: float) -> None:
+    raise ValueError(f"{knob}: touches nothing: expected {expected}, got {got:g}")
+
+
+def _check_sizes(
+    network: nn.Module, train: Inputs, reach: Mapping[str, tuple[float, float]], classes: int
+) -> list[int]:
+    """Return the sides of input that the network takes; try the ends of the range.
+
+    Raises:
+        ValueError: if images are not square where they are made smaller, no smaller size is taken, or the
+            network fails on the smallest or the largest.
+    """
+    _, height, width = train.images.shape[1:]
+    used = [name for name in SIZES if name in reach]
+    if used and height != width:
+        raise ValueError(f"{used[0]}: expected square images, got {height} x {width}")
+    taken = backbones.sizes(network, int(width))
+    tried = [taken[-1]]
+    if used:
+        low = min(taken, key=lambda size: (abs(size - reach[used[0]][0]), -size))
+        if low == taken[-1]:
+            raise ValueError(
+                f"{used[0]}: touches nothing: expected a size near one of {taken[:-1]} that the network "
+                f"takes, got {reach[used[0]][0]:g} to {reach[used[0]][1]:g}"
+            )
+        tried.append(low)
+    network.eval()
+    for size in tried:
+        images = train.batch(slice(0, 2), size=size if used else None)
+        try:
+            with torch.no_grad():
+                shape = tuple(network(images).shape)
+        except (RuntimeError, ValueError, IndexError) as error:
+            raise ValueError(
+                f"backbone {type(network).__name__}: expected to take images of {size} pixels: {error}"
+            ) from error
+        if shape != (len(images), classes):
+            raise ValueError(
+                f"backbone {type(network).__name__}: expected logits of shape {(len(images), classes)} at "
+                f"{size} pixels, got {shape}"
+            )
+    network.train()
+    return taken
+
+
+def _read_scores(scores: str, n: int) -> Tensor | None:
+    """Return logarithms of the scores in a file, or None for scores that the trainer keeps itself."""
+    if scores in ("latest", "rescore"):
+        return None
+    if not Path(scores).is_file():
+        raise ValueError(f"scores: expected 'latest', 'rescore' or an npy file, got {scores!r}")
+    found = np.load(scores, allow_pickle=False)
+    if found.shape != (n,) or not (np.isfinite(found).all() and (found > 0).all()):
+        raise ValueError(f"scores: expected positive numbers of shape ({n},), got shape {found.shape}")
+    return torch.as_tensor(found, dtype=torch.float64).log()
