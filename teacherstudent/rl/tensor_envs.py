@@ -73,8 +73,8 @@ class TellsSuccess(Protocol):
 class TensorFamily(Protocol):
     """A family that makes environments on a device."""
 
-    def make_tensors(self, n: int, device: torch.device) -> TensorEnvs:
-        """Return ``n`` slots on the device."""
+    def make_tensors(self, n: int, device: torch.device) -> TensorEnvs | None:
+        """Return ``n`` slots on the device; None if these environments run on the host alone."""
 
 
 def make_tensor_envs(family: RLFamily, n: int, device: torch.device, *, processes: int = 1) -> TensorEnvs:
@@ -84,7 +84,9 @@ def make_tensor_envs(family: RLFamily, n: int, device: torch.device, *, processe
     CPU, its vector environment behind `HostTensorEnvs`.
     """
     if device.type != "cpu" and isinstance(family, TensorFamily):
-        return family.make_tensors(n, device)
+        there = family.make_tensors(n, device)
+        if there is not None:
+            return there
     envs = family.make_vec(n, processes=processes)
     kind = _SavableHostTensorEnvs if isinstance(envs, Snapshot) else HostTensorEnvs
     return kind(envs, device)
