@@ -174,6 +174,8 @@ class WalkerSlots(VectorEnv[Any, Any, Any]):
         for name, values in own.items():
             if np.shape(state[name]) != values.shape:
                 raise ValueError(f"state: {name}: expected shape {values.shape}, got {np.shape(state[name])}")
+        # the present one has been given away
+        self._now["observation"] = own["observation"] = np.empty_like(own["observation"])
         for name, values in own.items():
             values[...] = state[name]
         slots = np.flatnonzero(self._now["episode"] >= 0)
