@@ -1,0 +1,231 @@
+"""Exp3.S: a bandit whose best arm changes, on rewards rescaled by their own history."""
+
+from __future__ import annotations
+
+from bisect import insort
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+
+from teacherstudent.fitting.arms import Arms, Moves, Reward, Rules
+from teacherstudent.fitting.policies import draw, explore, softmax
+from teacherstudent.registry import TEACHERS
+from teacherstudent.spaces import Discrete
+from teacherstudent.teacher import Teacher
+from teacherstudent.types import (
+    UNASKED,
+    Array,
+    Assignment,
+    FloatArray,
+    IntArray,
+    Outcomes,
+    Seed,
+    State,
+    check_names,
+)
+
+HISTORY = 1000
+"""Rewards kept for the quantiles: a uniform sample of all so far."""
+
+
+@TEACHERS.register("exp3s")
+class Exp3S(Teacher[Discrete]):
+    """Draws arms by exponential weights that follow a changing best arm (Exp3.S, Graves et al. 2017).
+
+    Graves, Bellemare, Menick, Munos and Kavukcuoglu 2017, "Automated curriculum learning for neural
+    networks", https://arxiv.org/abs/1704.03003, sections 2.1 and 2.2; Exp3.S is of Auer, Cesa-Bianchi, Freund
+    and Schapire 2002, https://doi.org/10.1137/S0097539701398375. `exp3s_update` is the exact update.
+
+    An arm is drawn with probability ``(1 - epsilon) softmax(w) + epsilon / k``. Its reward, the progress for
+    each unit of cost, is mapped linearly so that the quantiles of all earlier rewards (a reservoir sample of
+    1 000) become -1 and 1, and clipped there; while they coincide, it is 0.
+
+    ``eta=0.001`` is the paper's, for a decision at every minibatch: with rewards of -1 and 1 and five arms it
+    takes some thousand decisions to prefer the best. For 10 to 100 decisions (training stages) take 0.1 to
+    0.5.
+
+    Deviations from the paper:
+
+    - ``alpha`` of the t-th update is 1 / (t + 1), not 1 / t: a first alpha of 1 would turn the preferences
+      over. A constant may be given instead;
+    - the paper's beta is 0, as in its experiments;
+    - the reward is divided by the probability that the arm had when it was asked for, however late its
+      outcome comes; rows that were not asked for (id -1) take the present one;
+    - an outcome without a reward (see ``reward``) changes nothing;
+    - for ``quantiles=None`` the reward is used as it is, for students whose progress is in [-1, 1].
+
+    The outcomes of a batch count one after the other, in its order.
+
+    Args:
+        space: the arms.
+        seed: an integer of at least 0 or a ``SeedSequence``.
+        reward, per_cost, moves, final: see `teacherstudent.fitting.arms.Rules`. A stage's gain: ``"score"``.
+        epsilon: share of uniform draws, in (0, 1].
+        eta: step size of the log-weights.
+        alpha: share of weight that an update spreads over the other arms, in [0, (k - 1) / k]; None is above.
+        quantiles: of the rewards, mapped to -1 and 1.
+
+    Raises:
+        TypeError: if the space is not discrete, or the seed is no integer.
+        ValueError: if an option is out of range.
+    """
+
+    accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Discrete,)
+
+    def __init__(
+        self,
+        space: Discrete,
+        *,
+        seed: Seed,
+        reward: Reward = "progress",
+        per_cost: bool = True,
+        moves: Moves = "free",
+        final: tuple[int, float] | None = None,
+        epsilon: float = 0.05,
+        eta: float = 1e-3,
+        alpha: float | None = None,
+        quantiles: tuple[float, float] | None = (0.2, 0.8),
+    ) -> None:
+        super().__init__(space, seed=seed)
+        self._arms = Arms(space, Rules(reward=reward, per_cost=per_cost, moves=moves, final=final), "exp3s")
+        _check_options(self._arms.k, epsilon, eta, alpha, quantiles)
+        self.epsilon, self.eta, self.alpha, self.quantiles = epsilon, eta, alpha, quantiles
+        self._weights = np.zeros(self._arms.k)  # logarithms
+        self._updates = 0
+        self._history: list[float] = []  # ascending
+        self._asked: dict[int, float] = {}  # outstanding id: the probability of its arm
+
+    def _probabilities(self, progress: float) -> FloatArray:
+        allowed = self._arms.allowed(progress)
+        return explore(softmax(self._weights, allowed), self.epsilon, allowed)
+
+    def _ask(self, ids: IntArray, progress: float) -> Assignment:
+        probabilities = self._probabilities(progress)
+        arms = draw(self.rng, probabilities, len(ids))
+        self._asked |= zip(ids.tolist(), probabilities[arms].tolist(), strict=True)
+        return self._arms.hand(ids, arms, progress)
+
+    def _drop(self, ids: IntArray) -> None:
+        for i in ids.tolist():
+            del self._asked[i]
+
+    def _tell(self, outcomes: Outcomes) -> None:
+        told = self._arms.take(outcomes)
+        for i, arm, gain in zip(outcomes.ids.tolist(), told.arm.tolist(), told.gain.tolist(), strict=True):
+            probability = None if i == UNASKED else self._asked.pop(i)
+            if np.isnan(gain):
+                continue
+            if probability is None:
+                every = np.ones(self._arms.k, np.bool_)
+                probability = explore(softmax(self._weights, every), self.epsilon, every)[arm]
+            reward = gain if self.quantiles is None else rescale(gain, self._history, self.quantiles)
+            self._updates += 1
+            alpha = 1 / (self._updates + 1) if self.alpha is None else self.alpha
+            self._weights = exp3s_update(self._weights, arm, reward / probability, self.eta, alpha)
+            self._keep(gain)
+
+    def _keep(self, gain: float) -> None:
+        """Add a reward to the reservoir, a uniform sample of all so far."""
+        if self.quantiles is None:
+            return
+        if len(self._history) == HISTORY:
+            slot = int(self.rng.integers(self._updates))
+            if slot >= HISTORY:
+                return
+            del self._history[slot]
+        insort(self._history, gain)
+
+    def metrics(self) -> dict[str, float]:
+        """Return where the probabilities lie (see `Arms.metrics`), and the quantiles of the rewards."""
+        found = self._arms.metrics(self._probabilities(self._arms.progress))
+        if self.quantiles is not None and self._history:
+            low, high = (quantile(self._history, q) for q in self.quantiles)
+            found |= {"reward_low": low, "reward_high": high}
+        return found
+
+    def snapshot(self) -> dict[str, Array]:
+        """Return `Arms.snapshot`; the value is the log-weight, less the greatest."""
+        probabilities = self._probabilities(self._arms.progress)
+        return self._arms.snapshot(probabilities, self._weights - self._weights.max())
+
+    def _state(self) -> State:
+        return {
+            "arms": self._arms.state(),
+            "weights": self._weights.copy(),
+            "updates": self._updates,
+            "history": np.array(self._history),
+            "asked": np.array(list(self._asked), np.int64),
+            "asked_probability": np.array(list(self._asked.values())),
+        }
+
+    def _load(self, state: State) -> None:
+        names = ("arms", "weights", "updates", "history", "asked", "asked_probability")
+        check_names("exp3s: state", names, state)
+        self._arms.load(state["arms"])
+        self._weights = np.array(state["weights"], np.float64)
+        self._updates = int(state["updates"])
+        self._history = np.asarray(state["history"], np.float64).tolist()
+        ids, probabilities = (np.asarray(state[name]).tolist() for name in names[-2:])
+        self._asked = dict(zip(ids, probabilities, strict=True))
+
+
+def exp3s_update(weights: FloatArray, arm: int, estimate: float, eta: float, alpha: float) -> FloatArray:
+    """Return the log-weights after one reward; all arms change at once.
+
+    With ``v = w``, but for ``v[arm] = w[arm] + eta * estimate``, the new ``w[i]`` is ``log((1 - alpha)
+    exp(v[i]) + alpha / (k - 1) * sum of exp(v[j]) over j != i)``. The sum of all ``exp(v)`` is kept.
+
+    Args:
+        weights: ``(k,)`` logarithms.
+        arm: the one that was played.
+        estimate: its reward, divided by its probability.
+        eta: step size.
+        alpha: in [0, (k - 1) / k]; 0 is Exp3.
+    """
+    moved = weights.copy()
+    moved[arm] += eta * estimate
+    k = len(moved)
+    if alpha == 0 or k == 1:
+        return moved
+    share = alpha / (k - 1)
+    mass = moved.max() + np.log(np.exp(moved - moved.max()).sum())
+    own = 1 - alpha - share  # of exp(v[i]), besides its part of the whole mass; not below 0
+    if own <= 0:
+        return np.full(k, mass - np.log(k))
+    return np.asarray(np.logaddexp(moved + np.log(own), mass + np.log(share)))
+
+
+def rescale(reward: float, history: list[float], quantiles: tuple[float, float]) -> float:
+    """Return the reward mapped so that two quantiles of an ascending history become -1 and 1, clipped there.
+
+    0 if the history is empty or the quantiles are equal.
+    """
+    if not history:
+        return 0.0
+    low, high = (quantile(history, q) for q in quantiles)
+    if not low < high:
+        return 0.0
+    return float(min(max(2 * (reward - low) / (high - low) - 1, -1.0), 1.0))
+
+
+def quantile(ascending: list[float], q: float) -> float:
+    """Return a quantile by linear interpolation, as numpy does by default."""
+    place = q * (len(ascending) - 1)
+    below = int(place)
+    above = min(below + 1, len(ascending) - 1)
+    return ascending[below] + (place - below) * (ascending[above] - ascending[below])
+
+
+def _check_options(
+    k: int, epsilon: float, eta: float, alpha: float | None, quantiles: tuple[float, float] | None
+) -> None:
+    """Raise ValueError for the first option out of range."""
+    if not 0 < epsilon <= 1:
+        raise ValueError(f"exp3s: epsilon: expected a share in (0, 1], got {epsilon}")
+    if not (np.isfinite(eta) and eta > 0):
+        raise ValueError(f"exp3s: eta: expected a step size above 0, got {eta}")
+    if alpha is not None and not 0 <= alpha <= (k - 1) / k:
+        raise ValueError(f"exp3s: alpha: expected a share in [0, {(k - 1) / k:g}] for {k} arms, got {alpha}")
+    if quantiles is not None and not 0 <= quantiles[0] < quantiles[1] <= 1:
+        raise ValueError(f"exp3s: quantiles: expected 0 <= low < high <= 1, got {quantiles}")

@@ -1,0 +1,137 @@
+"""TSCL naive: train one arm for a block, take the slope of its scores."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+
+from teacherstudent.fitting.arms import Arms, Moves, Reward, Rules, slopes
+from teacherstudent.fitting.policies import Policy, check_policy, choose, draw
+from teacherstudent.registry import TEACHERS
+from teacherstudent.spaces import Discrete
+from teacherstudent.teacher import Teacher
+from teacherstudent.types import Array, Assignment, FloatArray, IntArray, Outcomes, Seed, State, check_names
+
+POLICIES = {"epsilon": 0.1, "boltzmann": 4e-4}
+
+
+@TEACHERS.register("tscl-naive")
+class TSCLNaive(Teacher[Discrete]):
+    """Trains an arm for a block and keeps a running mean of its slopes over blocks (TSCL, naive algorithm).
+
+    Matiisen, Oliver, Cohen and Schulman 2017, "Teacher-student curriculum learning",
+    https://arxiv.org/abs/1707.00183, algorithm "Naive".
+
+    An arm is chosen and handed out ``window`` times. Whenever an arm has had ``window`` outcomes, the
+    least-squares slope of its scores over their times updates ``Q += rate (slope - Q)``, from 0, and the
+    arm's next block begins. Policies compare ``|Q|`` (not for other values of ``reward`` than
+    ``"progress"``). The time is the count of all outcomes, or their cost for ``per_cost``.
+
+    Deviations from the paper, which trains one task after the other:
+
+    - an ask of more than a block hands out several, each of an arm of its own; outcomes that come late count
+      for their own arm's block;
+    - for ``reward="score"`` the curve is the sum of the arm's gains over its own outcomes or cost, and
+      begins at the first of them: the first gain of a block is not part of its slope.
+
+    The outcomes of a batch count one after the other, in its order.
+
+    Args:
+        space: the arms.
+        seed: an integer of at least 0 or a ``SeedSequence``.
+        reward, per_cost, moves, final, score_range: see `teacherstudent.fitting.arms.Rules`. For a stage's
+            gain: ``reward="score", per_cost=True``.
+        rate: step of the running mean, in (0, 1].
+        window: outcomes of a block, at least 2.
+        policy: ``("epsilon", share of uniform draws)`` or ``("boltzmann", temperature)``; a name alone takes
+            the authors' 0.1 and 0.0004.
+
+    Raises:
+        TypeError: if the space is not discrete, or the seed is no integer.
+        ValueError: if an option is out of range.
+    """
+
+    accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Discrete,)
+
+    def __init__(
+        self,
+        space: Discrete,
+        *,
+        seed: Seed,
+        reward: Reward = "progress",
+        per_cost: bool = False,
+        moves: Moves = "free",
+        final: tuple[int, float] | None = None,
+        score_range: tuple[float, float] | None = None,
+        rate: float = 0.1,
+        window: int = 10,
+        policy: Policy | str = "epsilon",
+    ) -> None:
+        super().__init__(space, seed=seed)
+        rules = Rules(reward=reward, per_cost=per_cost, moves=moves, final=final, score_range=score_range)
+        self._arms = Arms(space, rules, "tscl-naive")
+        if not 0 < rate <= 1:
+            raise ValueError(f"tscl-naive: rate: expected a step in (0, 1], got {rate}")
+        if window < 2:
+            raise ValueError(f"tscl-naive: window: expected at least 2 outcomes, got {window}")
+        self.rate, self.window = rate, window
+        self.policy = check_policy("tscl-naive", policy, POLICIES)
+        self._value = np.zeros(self._arms.k)
+        self._rest = 0  # how often the present arm is still handed out
+        self._points = np.empty((0, 3))  # arm, time and curve of the blocks that are not complete
+
+    def _probabilities(self, progress: float) -> FloatArray:
+        return choose(self.policy, self._arms.appeal(self._value), self._arms.allowed(progress))
+
+    def _ask(self, ids: IntArray, progress: float) -> Assignment:
+        n, present = len(ids), self._arms.position
+        rest = min(self._rest, n) if self._arms.allowed(progress)[present] else 0
+        blocks = -((rest - n) // self.window)
+        arms = np.repeat(present, rest)
+        if blocks:
+            drawn = draw(self.rng, self._probabilities(progress), blocks)
+            arms = np.concatenate([arms, np.repeat(drawn, self.window)[: n - rest]])
+            self._rest = rest + blocks * self.window - n
+        else:
+            self._rest -= n
+        return self._arms.hand(ids, arms, progress)
+
+    def _tell(self, outcomes: Outcomes) -> None:
+        told = self._arms.take(outcomes)
+        new = np.column_stack([told.arm, told.time, told.curve])[~np.isnan(told.curve)]
+        points = np.concatenate([self._points, new])
+        left = np.ones(len(points), np.bool_)
+        for arm in np.unique(new[:, 0]).astype(np.int64).tolist():
+            rows = np.flatnonzero(points[:, 0] == arm)
+            rows = rows[: len(rows) // self.window * self.window]
+            _, times, curves = points[rows].T.reshape(3, -1, self.window)
+            for slope in slopes(times, curves).tolist():
+                self._value[arm] += self.rate * (slope - self._value[arm])
+            left[rows] = False
+        self._points = points[left]
+
+    def metrics(self) -> dict[str, float]:
+        """Return where the next block's probabilities lie (see `Arms.metrics`) and the greatest value."""
+        probabilities = self._probabilities(self._arms.progress)
+        return self._arms.metrics(probabilities) | {"value_max": float(self._value.max())}
+
+    def snapshot(self) -> dict[str, Array]:
+        """Return `Arms.snapshot`; the value is Q, the probabilities are those of the next block."""
+        return self._arms.snapshot(self._probabilities(self._arms.progress), self._value)
+
+    def _state(self) -> State:
+        return {
+            "arms": self._arms.state(),
+            "value": self._value.copy(),
+            "rest": self._rest,
+            "points": self._points.copy(),
+        }
+
+    def _load(self, state: State) -> None:
+        check_names("tscl-naive: state", ("arms", "value", "rest", "points"), state)
+        self._arms.load(state["arms"])
+        self._value = np.array(state["value"], np.float64)
+        self._rest = int(state["rest"])
+        self._points = np.array(state["points"], np.float64).reshape(-1, 3)

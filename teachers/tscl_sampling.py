@@ -1,0 +1,142 @@
+"""TSCL sampling: prefer the arm whose randomly chosen past score change is greatest."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+
+from teacherstudent.fitting.arms import Arms, Moves, Reward, Rules, push
+from teacherstudent.fitting.policies import Policy, check_policy, choose, draw, explore, frequencies, winners
+from teacherstudent.registry import TEACHERS
+from teacherstudent.spaces import Discrete
+from teacherstudent.teacher import Teacher
+from teacherstudent.types import (
+    Array,
+    Assignment,
+    BoolArray,
+    FloatArray,
+    IntArray,
+    Outcomes,
+    Seed,
+    State,
+    check_names,
+    generator,
+)
+
+POLICIES = {"thompson": 0.1, "epsilon": 0.1, "boltzmann": 4e-4}
+DRAWS = 4096
+"""Draws behind the probabilities that are reported; from a generator of their own."""
+
+
+@TEACHERS.register("tscl-sampling")
+class TSCLSampling(Teacher[Discrete]):
+    """Draws one of the last score changes of every arm and takes the greatest (TSCL, sampling algorithm).
+
+    Matiisen, Oliver, Cohen and Schulman 2017, "Teacher-student curriculum learning",
+    https://arxiv.org/abs/1707.00183, algorithm "Sampling".
+
+    Each arm keeps its last ``window`` score changes. For every task, one of them is drawn for each arm, 1 for
+    an arm that has none, which is optimistic where scores have a range of 1 (see ``score_range``); the arm
+    with the greatest ``|change|`` is played (the greatest change for other values of ``reward`` than
+    ``"progress"``), any of them where several are equal.
+
+    Deviations from the paper:
+
+    - with the share 0.1 the arm is uniform, as in the authors' code; the paper's text has no such share
+      (``policy=("thompson", 0)``), and then an arm whose changes are all 0 may never be played again;
+    - one outcome tells of its own arm only; the authors' supervised experiments score all arms at once.
+
+    A batch told at once gives the state of its rows told one by one.
+
+    Args:
+        space: the arms.
+        seed: an integer of at least 0 or a ``SeedSequence``.
+        reward, per_cost, moves, final, score_range: see `teacherstudent.fitting.arms.Rules`. For a stage's
+            gain: ``reward="score", per_cost=True``.
+        window: changes kept for each arm, at least 1.
+        policy: ``("thompson", share of uniform draws)``; or ``("epsilon", share)`` or ``("boltzmann",
+            temperature)`` on the mean of the changes. A name alone takes the authors' 0.1, 0.1 and 0.0004.
+
+    Raises:
+        TypeError: if the space is not discrete, or the seed is no integer.
+        ValueError: if an option is out of range.
+    """
+
+    accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Discrete,)
+
+    def __init__(
+        self,
+        space: Discrete,
+        *,
+        seed: Seed,
+        reward: Reward = "progress",
+        per_cost: bool = False,
+        moves: Moves = "free",
+        final: tuple[int, float] | None = None,
+        score_range: tuple[float, float] | None = None,
+        window: int = 10,
+        policy: Policy | str = "thompson",
+    ) -> None:
+        super().__init__(space, seed=seed)
+        rules = Rules(reward=reward, per_cost=per_cost, moves=moves, final=final, score_range=score_range)
+        self._arms = Arms(space, rules, "tscl-sampling")
+        if window < 1:
+            raise ValueError(f"tscl-sampling: window: expected at least 1 change, got {window}")
+        self.policy = check_policy("tscl-sampling", policy, POLICIES)
+        self._changes = np.full((self._arms.k, window), np.nan)
+
+    def _mean(self) -> FloatArray:
+        """Return ``(k,)`` the mean of the changes, 1 where there is none."""
+        there = ~np.isnan(self._changes)
+        total, count = np.where(there, self._changes, 0.0).sum(axis=1), there.sum(axis=1)
+        return np.where(count > 0, total / np.maximum(count, 1), 1.0)
+
+    def _winners(self, rng: np.random.Generator, n: int, allowed: BoolArray) -> IntArray:
+        """Return ``(n,)`` arms, each the greatest of one change for every arm."""
+        k, window = self._changes.shape
+        count = (~np.isnan(self._changes)).sum(axis=1)
+        back = (rng.random((n, k)) * count).astype(np.int64)
+        drawn = np.where(count > 0, self._changes[np.arange(k), window - 1 - back], 1.0)
+        return winners(rng, self._arms.appeal(drawn), allowed)
+
+    def _probabilities(self, progress: float) -> FloatArray:
+        """Return ``(k,)``; of the Thompson policy, to about 0.01."""
+        allowed = self._arms.allowed(progress)
+        if self.policy[0] != "thompson":
+            return choose(self.policy, self._arms.appeal(self._mean()), allowed)
+        won = frequencies(self._winners(generator(0), DRAWS, allowed), self._arms.k)
+        return explore(won, self.policy[1], allowed)
+
+    def _ask(self, ids: IntArray, progress: float) -> Assignment:
+        n, allowed = len(ids), self._arms.allowed(progress)
+        if self.policy[0] == "thompson":
+            arms = self._winners(self.rng, n, allowed)
+            anywhere = self.rng.random(n) < self.policy[1]
+            arms[anywhere] = draw(self.rng, allowed / allowed.sum(), int(anywhere.sum()))
+        else:
+            arms = draw(self.rng, self._probabilities(progress), n)
+        return self._arms.hand(ids, arms, progress)
+
+    def _tell(self, outcomes: Outcomes) -> None:
+        told = self._arms.take(outcomes)
+        rows = ~np.isnan(told.gain)
+        push(self._changes, told.arm[rows], told.gain[rows])
+
+    def metrics(self) -> dict[str, float]:
+        """Return where the probabilities lie (see `Arms.metrics`) and the greatest mean change."""
+        probabilities = self._probabilities(self._arms.progress)
+        return self._arms.metrics(probabilities) | {"value_max": float(self._mean().max())}
+
+    def snapshot(self) -> dict[str, Array]:
+        """Return `Arms.snapshot`; the value is the mean change, the probabilities are true to about 0.01."""
+        return self._arms.snapshot(self._probabilities(self._arms.progress), self._mean())
+
+    def _state(self) -> State:
+        return {"arms": self._arms.state(), "changes": self._changes.copy()}
+
+    def _load(self, state: State) -> None:
+        check_names("tscl-sampling: state", ("arms", "changes"), state)
+        self._arms.load(state["arms"])
+        self._changes = np.array(state["changes"], np.float64)

@@ -1,0 +1,260 @@
+"""What bandits over discrete tasks share: which arms may be played, and what an outcome is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+
+from teacherstudent.spaces import Discrete
+from teacherstudent.types import (
+    Array,
+    Assignment,
+    BoolArray,
+    FloatArray,
+    IntArray,
+    Outcomes,
+    State,
+    check_names,
+)
+
+Reward: TypeAlias = Literal["score", "progress", "shared"]
+Moves: TypeAlias = Literal["free", "advance"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """The options that bandits have in common, checked.
+
+    Attributes:
+        reward: what an outcome is worth. ``"score"``: the score, which is a progress already (a stage's gain
+            on a held-out probe). ``"progress"``: the score less that of the arm's last outcome. ``"shared"``:
+            the score less that of the last outcome of any arm, for a student that measures every arm on one
+            and the same probe.
+        per_cost: divide by the outcome's cost. An outcome of cost 0 trained nothing: it is no reward.
+        moves: ``"free"``, or ``"advance"``: stay, one arm on or one back, from the first arm on.
+        final: an arm (-1 is the last) and the share of the budget at its end when no other is played.
+        score_range: maps to (0, 1). Levels are mapped linearly with saturation; with ``reward="score"`` the
+            score is divided by the range's width, so that no progress stays 0.
+    """
+
+    reward: Reward
+    per_cost: bool
+    moves: Moves
+    final: tuple[int, float] | None
+    score_range: tuple[float, float] | None = None
+
+    def check(self, who: str, arms: int) -> None:
+        """Raise ValueError for the first option out of range."""
+        if self.reward not in get_args(Reward):
+            raise ValueError(f"{who}: reward: expected one of {get_args(Reward)}, got {self.reward!r}")
+        if self.moves not in get_args(Moves):
+            raise ValueError(f"{who}: moves: expected one of {get_args(Moves)}, got {self.moves!r}")
+        if self.score_range is not None:
+            low, high = self.score_range
+            if not (np.isfinite(low) and np.isfinite(high) and low < high):
+                raise ValueError(f"{who}: score_range: expected finite low < high, got {self.score_range}")
+        if self.final is None:
+            return
+        if len(self.final) != 2 or int(self.final[0]) != self.final[0]:
+            raise ValueError(f"{who}: final: expected an arm and a share of the budget, got {self.final}")
+        if not -arms <= self.final[0] < arms:
+            raise ValueError(f"{who}: final: expected an arm from {-arms} to {arms - 1}, got {self.final[0]}")
+        if not 0 <= self.final[1] <= 1:
+            raise ValueError(f"{who}: final: expected a share in [0, 1], got {self.final[1]}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Told:
+    """Outcomes as a bandit sees them, one row each, in the order told.
+
+    Attributes:
+        arm: ``(n,)`` from 0.
+        gain: ``(n,)`` the reward; NaN where there is none (no earlier score, or nothing was trained).
+        time: ``(n,)`` where the row stands on the arm's learning curve: outcomes or, per cost, cost so far;
+            of all arms for ``reward="progress"``, else of the arm alone.
+        curve: ``(n,)`` the learning curve there: the score, or the sum of the arm's own gains; NaN if none.
+    """
+
+    arm: IntArray
+    gain: FloatArray
+    time: FloatArray
+    curve: FloatArray
+
+
+class Arms:
+    """The bookkeeping of a bandit over a discrete space.
+
+    A batch told at once gives the state of its rows told one by one.
+
+    Attributes:
+        k: number of arms.
+        per_cost: whether rewards are divided by cost.
+        position: the arm handed out last; moves go from here.
+        told: ``(k,)`` outcomes of each arm.
+        progress: what the last ask was given.
+
+    Args:
+        space: the arms, in order.
+        rules: the common options.
+        who: the teacher's name, for messages.
+
+    Raises:
+        ValueError: if an option is out of range.
+    """
+
+    def __init__(self, space: Discrete, rules: Rules, who: str) -> None:
+        self.k = int(space.n)
+        rules.check(who, self.k)
+        self._space, self._rules, self._who = space, rules, who
+        self.per_cost = rules.per_cost
+        self.position, self.progress = 0, 0.0
+        self.told: IntArray = np.zeros(self.k, np.int64)
+        self._last = np.full(self.k, np.nan)  # the score that the arm's next one is compared with
+        self._clock = np.zeros(self.k)  # outcomes or cost of each arm
+        self._total = 0.0  # of all
+        self._sum = np.zeros(self.k)  # of the arm's own gains
+
+    def allowed(self, progress: float) -> BoolArray:
+        """Return ``(k,)`` bool: which arms may be handed out now."""
+        final = self._rules.final
+        if final is not None and final[1] > 0 and progress >= 1 - final[1]:
+            return np.asarray(np.arange(self.k) == final[0] % self.k)
+        if self._rules.moves == "free":
+            return np.ones(self.k, np.bool_)
+        return np.asarray(np.abs(np.arange(self.k) - self.position) <= 1)
+
+    def hand(self, ids: IntArray, arms: IntArray, progress: float) -> Assignment:
+        """Return arms as an assignment; the last one is the new position."""
+        self.position, self.progress = int(arms[-1]), progress
+        return Assignment(ids=ids, tasks=(arms + self._space.start).astype(self._space.dtype))
+
+    def appeal(self, values: FloatArray) -> FloatArray:
+        """Return what policies compare: ``|values|`` for ``reward="progress"``, else the values.
+
+        The score of one arm also falls when it is forgotten, which is a reason to return to it; a gain on a
+        probe that all arms share is a harm where it is negative.
+        """
+        return np.abs(values) if self._rules.reward == "progress" else values
+
+    def take(self, outcomes: Outcomes) -> Told:
+        """Return what the outcomes are worth, and remember them."""
+        rules = self._rules
+        arm = outcomes.tasks.astype(np.int64) - int(self._space.start)
+        groups = [(a, np.flatnonzero(arm == a)) for a in np.unique(arm).tolist()]
+        level = self._scaled(outcomes.score)
+        change = level if rules.reward == "score" else level - self._earlier(level, groups)
+        cost = outcomes.cost if rules.per_cost else np.ones(len(arm))
+        gain = np.full(len(arm), np.nan)
+        np.divide(change, cost, out=gain, where=cost > 0)
+        for a, rows in groups:
+            self.told[a] += len(rows)
+        total = np.cumsum(np.concatenate([[self._total], cost]))
+        self._total = float(total[-1])
+        if rules.reward == "progress":
+            return Told(arm, gain, total[1:], level.copy())
+        return Told(arm, gain, *self._own(groups, np.where(np.isnan(gain), np.nan, change), cost))
+
+    def _scaled(self, scores: FloatArray) -> FloatArray:
+        if self._rules.score_range is None:
+            return scores
+        low, high = self._rules.score_range
+        if self._rules.reward == "score":
+            return scores / (high - low)
+        return np.clip((scores - low) / (high - low), 0.0, 1.0)
+
+    def _earlier(self, level: FloatArray, groups: list[tuple[int, IntArray]]) -> FloatArray:
+        """Return the score that each row is compared with, NaN if there is none, and keep the last ones."""
+        if self._rules.reward == "shared":
+            earlier = np.concatenate([self._last[:1], level[:-1]])
+            self._last[:] = level[-1]
+            return earlier
+        earlier = np.empty(len(level))
+        for a, rows in groups:
+            earlier[rows] = np.concatenate([self._last[a : a + 1], level[rows[:-1]]])
+            self._last[a] = level[rows[-1]]
+        return earlier
+
+    def _own(
+        self, groups: list[tuple[int, IntArray]], change: FloatArray, cost: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return time and curve of each row on the arm's own clock."""
+        time, curve = np.empty(len(change)), np.full(len(change), np.nan)
+        for a, rows in groups:
+            counted = ~np.isnan(change[rows])
+            time[rows] = np.cumsum(np.concatenate([self._clock[a : a + 1], cost[rows] * counted]))[1:]
+            gained = np.where(counted, change[rows], 0.0)
+            total = np.cumsum(np.concatenate([self._sum[a : a + 1], gained]))[1:]
+            self._clock[a], self._sum[a] = time[rows[-1]], total[-1]
+            curve[rows[counted]] = total[counted]
+        return time, curve
+
+    def metrics(self, probabilities: FloatArray) -> dict[str, float]:
+        """Return the likeliest arm, the mean arm, and the entropy of the arms as a share of its maximum."""
+        p = probabilities[probabilities > 0]
+        entropy = float(-(p * np.log(p)).sum() / np.log(self.k)) if self.k > 1 else 0.0
+        mean = float(probabilities @ np.arange(self.k))
+        return {"arm_likeliest": float(probabilities.argmax()), "arm_mean": mean, "arm_entropy": entropy}
+
+    def snapshot(self, probabilities: FloatArray, value: FloatArray) -> dict[str, Array]:
+        """Return each arm's task, next probability, value and outcomes told; all ``(k,)``."""
+        return {
+            "tasks": np.arange(self.k) + int(self._space.start),
+            "probabilities": probabilities,
+            "value": value.copy(),
+            "told": self.told.copy(),
+        }
+
+    def state(self) -> State:
+        """Return the state as plain data; a copy."""
+        return {
+            "position": self.position,
+            "progress": self.progress,
+            "told": self.told.copy(),
+            "last": self._last.copy(),
+            "clock": self._clock.copy(),
+            "total": self._total,
+            "sum": self._sum.copy(),
+        }
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state` returned.
+
+        Raises:
+            ValueError: if it is incomplete.
+        """
+        names = ("position", "progress", "told", "last", "clock", "total", "sum")
+        check_names(f"{self._who}: arms", names, state)
+        self.position, self.progress = int(state["position"]), float(state["progress"])
+        self.told = np.array(state["told"], np.int64)
+        self._last, self._clock, self._sum = (
+            np.array(state[x], np.float64) for x in ("last", "clock", "sum")
+        )
+        self._total = float(state["total"])
+
+
+def push(fifo: FloatArray, arms: IntArray, values: FloatArray) -> None:
+    """Append values to their arms' rows of ``(k, size)``: newest last, oldest dropped; NaN is no value."""
+    for arm in np.unique(arms).tolist():
+        fifo[arm] = np.concatenate([fifo[arm], values[arms == arm]])[-fifo.shape[1] :]
+
+
+def slopes(times: FloatArray, curves: FloatArray) -> FloatArray:
+    """Return the least-squares slope of each row of two ``(k, size)`` arrays, over entries that are not NaN.
+
+    1 where there are fewer than two points, which is optimistic for scores of a range of 1; 0 where all
+    points have the same time.
+    """
+    there = ~np.isnan(curves)
+    count = there.sum(axis=1, keepdims=True)
+    few = count[:, 0] < 2
+    count = np.maximum(count, 1)
+    t = np.where(there, times, 0.0)
+    y = np.where(there, curves, 0.0)
+    t = np.where(there, t - t.sum(axis=1, keepdims=True) / count, 0.0)
+    y = np.where(there, y - y.sum(axis=1, keepdims=True) / count, 0.0)
+    spread = (t * t).sum(axis=1)
+    slope = np.divide((t * y).sum(axis=1), spread, out=np.zeros(len(t)), where=spread > 0)
+    return np.where(few, 1.0, slope)

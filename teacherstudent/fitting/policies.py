@@ -1,0 +1,76 @@
+"""How a bandit turns values into arms: greedy, Boltzmann, uniform exploration, and draws from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import numpy as np
+
+from teacherstudent.types import BoolArray, FloatArray, IntArray
+
+Policy: TypeAlias = tuple[str, float]
+"""``("epsilon", share of uniform draws)`` or ``("boltzmann", temperature)``, and what a teacher adds."""
+
+
+def greedy(values: FloatArray, allowed: BoolArray) -> FloatArray:
+    """Return ``(k,)`` probabilities: all on the greatest allowed value, shared where several are equal."""
+    masked = np.where(allowed, values, -np.inf)
+    best = masked == masked.max()
+    return np.asarray(best / best.sum())
+
+
+def softmax(values: FloatArray, allowed: BoolArray) -> FloatArray:
+    """Return ``(k,)`` probabilities in proportion to ``exp(values)`` over the allowed arms."""
+    masked = np.where(allowed, values, -np.inf)
+    weight = np.exp(masked - masked.max())
+    return np.asarray(weight / weight.sum())
+
+
+def explore(probabilities: FloatArray, epsilon: float, allowed: BoolArray) -> FloatArray:
+    """Return the mixture with the share ``epsilon`` of a uniform draw of the allowed arms."""
+    return np.asarray((1 - epsilon) * probabilities + epsilon * allowed / allowed.sum())
+
+
+def check_policy(who: str, policy: Policy | str, defaults: Mapping[str, float]) -> Policy:
+    """Return a policy with its number, ``defaults[name]`` if it has none.
+
+    Raises:
+        ValueError: if the name is unknown or the number out of range.
+    """
+    name, number = (policy, None) if isinstance(policy, str) else policy
+    if name not in defaults:
+        raise ValueError(f"{who}: policy: expected one of {sorted(defaults)}, got {policy!r}")
+    number = defaults[name] if number is None else float(number)
+    if name == "boltzmann" and not (np.isfinite(number) and number > 0):
+        raise ValueError(f"{who}: policy: expected a temperature above 0, got {number}")
+    if name != "boltzmann" and not 0 <= number <= 1:
+        raise ValueError(f"{who}: policy: expected a share in [0, 1], got {number}")
+    return name, number
+
+
+def choose(policy: Policy, values: FloatArray, allowed: BoolArray) -> FloatArray:
+    """Return ``(k,)`` probabilities of an epsilon-greedy or Boltzmann policy over the allowed arms."""
+    name, number = policy
+    if name == "boltzmann":
+        return softmax(values / number, allowed)
+    return explore(greedy(values, allowed), number, allowed)
+
+
+def draw(rng: np.random.Generator, probabilities: FloatArray, n: int) -> IntArray:
+    """Return ``n`` arms drawn independently."""
+    cumulative = np.cumsum(probabilities)
+    found = np.searchsorted(cumulative, rng.random(n) * cumulative[-1], side="right")
+    return np.asarray(np.minimum(found, np.flatnonzero(probabilities)[-1]))
+
+
+def winners(rng: np.random.Generator, values: FloatArray, allowed: BoolArray) -> IntArray:
+    """Return ``(n,)`` the greatest allowed arm in each row of ``(n, k)``; any one of equals."""
+    masked = np.where(allowed, values, -np.inf)
+    best = masked == masked.max(axis=1, keepdims=True)
+    return np.asarray(np.where(best, rng.random(masked.shape), -1.0).argmax(axis=1))
+
+
+def frequencies(arms: IntArray, k: int) -> FloatArray:
+    """Return ``(k,)`` the share of each arm."""
+    return np.bincount(arms, minlength=k) / len(arms)

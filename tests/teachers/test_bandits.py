@@ -1,0 +1,142 @@
+"""What all bandits over discrete tasks have in common."""
+
+import numpy as np
+import pytest
+
+from teacherstudent import teachers
+from teacherstudent.spaces import Discrete
+from teacherstudent.testing import check_teacher
+from teacherstudent.testing.sessions import difference
+from teacherstudent.types import Outcomes
+
+QUICK = {
+    "exp3s": {"eta": 0.3, "epsilon": 0.1},
+    "tscl-online": {"rate": 0.5},
+    "tscl-naive": {"window": 4, "rate": 1.0},
+}
+"""Options that decide within some hundred outcomes."""
+BANDITS = ("exp3s", "tscl-online", "tscl-naive", "tscl-window", "tscl-sampling", "progress-thompson")
+GAIN = {"reward": "score"}
+every = pytest.mark.parametrize("name", BANDITS)
+
+
+def make(name, k=5, seed=0, **options):
+    return teachers.make(name, Discrete(k), seed=seed, **options)
+
+
+def teach(teacher, gains, steps, rng, deviation=0.3):
+    """Play one arm after the other and return the arms."""
+    arms = np.empty(steps, int)
+    for i in range(steps):
+        asked = teacher.ask(progress=i / steps)
+        arms[i] = asked.tasks[0]
+        score = gains[arms[i]] + deviation * rng.standard_normal(1)
+        signals = {"score_se": np.full(1, deviation)}
+        teacher.tell(
+            Outcomes(ids=asked.ids, tasks=asked.tasks, score=score, cost=np.ones(1), signals=signals)
+        )
+    return arms
+
+
+@every
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"reward": "score", "per_cost": True, "moves": "advance", "final": [-1, 0.3]},
+        {"reward": "shared", "per_cost": False},
+    ],
+)
+def test_contract_with_options(name, options):
+    check_teacher(lambda seed: make(name, 4, seed, **options))
+
+
+@pytest.mark.parametrize("name", ["tscl-online", "tscl-naive", "tscl-window", "tscl-sampling"])
+def test_contract_with_boltzmann(name):
+    check_teacher(lambda seed: make(name, 4, seed, policy="boltzmann", score_range=(0.0, 1.0)))
+
+
+@every
+@pytest.mark.parametrize("reward", ["score", "progress", "shared"])
+def test_a_batch_told_at_once_equals_its_rows(name, reward):
+    rng = np.random.default_rng([0, 1])
+    batch, single = (make(name, reward=reward, per_cost=True) for _ in range(2))
+    for _ in range(3):
+        asked, again = batch.ask(33), single.ask(33)
+        assert asked.tasks.tolist() == again.tasks.tolist()
+        told = Outcomes(ids=asked.ids, tasks=asked.tasks, score=rng.random(33), cost=rng.random(33))
+        told = told.select(rng.permutation(33))
+        batch.tell(told)
+        for i in range(33):
+            single.tell(told.select(slice(i, i + 1)))
+    assert difference(batch.state_dict(), single.state_dict()) is None
+
+
+@every
+def test_identical_arms_have_no_order(name):
+    shares = []
+    for seed in range(60):
+        rng = np.random.default_rng([seed, 1])  # not the teacher's own stream
+        arms = teach(make(name, 4, seed, **GAIN, **QUICK.get(name, {})), np.ones(4), 40, rng)
+        shares.append(np.bincount(arms, minlength=4) / 40)
+    mean, error = np.mean(shares, axis=0), np.std(shares, axis=0, ddof=1) / np.sqrt(60)
+    assert (np.abs(mean - 0.25) < 4 * error).all(), mean
+
+
+@every
+def test_a_useless_arm_is_left(name):
+    """Its share falls below 2 epsilon / k; that of progress-thompson, which has no epsilon, below 0.04."""
+    gains = np.array([1.0, 1.0, 0.0, 1.0, 1.0])
+    fresh = [make(name, 5, seed, **GAIN, **QUICK.get(name, {})) for seed in range(8)]
+    rng = np.random.default_rng([0, 1])
+    late = np.array([teach(teacher, gains, 300, rng)[100:] for teacher in fresh])
+    assert np.mean(late == 2) < 2 * 0.1 / 5
+
+
+@every
+def test_the_best_of_arms_is_preferred(name):
+    gains = np.array([0.0, 0.0, 0.0, 1.0])
+    arms = teach(make(name, 4, 0, **GAIN, **QUICK.get(name, {})), gains, 400, np.random.default_rng([0, 1]))
+    assert np.mean(arms[200:] == 3) > 0.6
+
+
+@every
+def test_advance_moves_one_arm_at_a_time_and_reaches_the_end(name):
+    gains = np.array([0.0, 0.5, 1.0, 1.5, 2.0])
+    teacher = make(name, 5, 1, moves="advance", **GAIN, **QUICK.get(name, {}))
+    arms = teach(teacher, gains, 400, np.random.default_rng([1, 1]))
+    assert arms[0] <= 1
+    assert np.abs(np.diff(arms)).max() == 1
+    assert np.mean(arms[200:]) > 2.5
+    p = teacher.snapshot()["probabilities"]
+    assert p[np.abs(np.arange(5) - arms[-1]) > 1].max() == 0
+    assert p.sum() == pytest.approx(1)
+
+
+@every
+def test_the_final_arm_is_forced(name):
+    teacher = make(name, 5, 0, final=(-2, 0.4), **GAIN)
+    arms = teach(teacher, np.array([5.0, 0, 0, 0, 0]), 50, np.random.default_rng([0, 1]))
+    assert (arms[30:] == 3).all()
+    assert np.mean(arms[:30] == 3) < 0.8
+    assert teacher.snapshot()["probabilities"].tolist() == [0, 0, 0, 1, 0]
+
+
+@every
+def test_snapshot_and_metrics_have_one_form(name):
+    teacher = make(name, 3, 0)
+    for _ in range(2):
+        found, metrics = teacher.snapshot(), teacher.metrics()
+        assert {"tasks", "probabilities", "value", "told"} <= found.keys()
+        assert all(column.shape == (3,) for column in found.values())
+        assert found["probabilities"].sum() == pytest.approx(1)
+        assert {"arm_likeliest", "arm_mean", "arm_entropy"} <= metrics.keys()
+        assert 0 <= metrics["arm_entropy"] <= 1 + 1e-12
+        teach(teacher, np.array([0.0, 1.0, 2.0]), 30, np.random.default_rng([0, 1]))
+    assert found["told"].sum() == 30
+
+
+@every
+def test_one_arm_is_a_legal_choice(name):
+    teacher = make(name, 1, 0, moves="advance", final=(0, 0.5))
+    assert (teach(teacher, np.ones(1), 20, np.random.default_rng([0, 1])) == 0).all()
+    assert teacher.metrics()["arm_entropy"] == 0
