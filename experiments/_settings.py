@@ -23,10 +23,7 @@ WALKER: dict[str, Any] = {
             "batch_size": 1024,
             "n_epochs": 6,
             "learning_rate": 3e-4,
-            "policy_kwargs": {
-                "log_std_init": -0.5,
-                "optimizer_kwargs": {"fused": True, "eps": 1e-5},
-            },
+            "policy_kwargs": {"optimizer_kwargs": {"fused": True, "eps": 1e-5}},
         },
     },
     "budget": 5_000_000,
