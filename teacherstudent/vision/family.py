@@ -217,6 +217,8 @@ def _ranges(where: str, knobs: Mapping[str, Sequence[float]]) -> dict[str, list[
         if not isinstance(pair, Sequence) or len(pair) != 2:
             raise TypeError(f"{where}: {name}: expected a pair [low, high], got {pair!r}")
         values[name] = [check_value(where, name, value) for value in pair]
+        if name in SIZES and values[name][0] == 0:
+            raise ValueError(f"{where}: {name}: expected a smallest size above 0, got {list(pair)}")
     return values
 
 
