@@ -5,8 +5,8 @@ Planted learners (`_planted.py`), 100 and 1 000 decisions, 20 seeds; every bandi
 
 1. the regret: gain lost against the best policy, as a share of what uniform draws lose (0 is the best
    policy, 1 is uniform), with 95 % bootstrap intervals over seeds;
-2. identical arms, ten times the seeds, the shorter horizon: the smallest and largest mean share of an arm,
-   and the p-value of Hotelling's test that all mean shares are equal;
+2. identical arms, 40 decisions, 40 times the seeds: the smallest and largest mean share of an arm, and the
+   p-value of Hotelling's test that all mean shares are equal;
 3. a useless arm: its share from the 51st decision on, beside the bound that belongs to the bandit.
 
 ``--quick``: 2 seeds, 60 decisions.
@@ -55,6 +55,8 @@ LEARNERS: dict[str, type[Learner]] = {
     "useless": Useless,
 }
 REGRET = ("steady", "annealed", "switching", "stages")
+MANY, SHORT = 40, 40
+"""Identical arms: how many times the seeds, and decisions."""
 SETTLED = 50
 """Decisions before the share of a useless arm is counted."""
 
@@ -109,7 +111,7 @@ Results = dict[Cell, list[tuple[float, list[float]]]]
 def plan(horizons: tuple[int, ...], seeds: int) -> dict[Cell, int]:
     """Return how many seeds of which cell the tables need."""
     cells = {(b, learner, horizon): seeds for b in BANDITS for learner in REGRET for horizon in horizons}
-    cells |= {(b, "identical", horizons[0]): 10 * seeds for b in BANDITS}
+    cells |= {(b, "identical", SHORT): MANY * seeds for b in BANDITS}
     return cells | {(b, "useless", horizons[-1]): seeds for b in BANDITS}
 
 
@@ -139,20 +141,20 @@ def equal_shares(shares: FloatArray) -> float:
     return float(f.sf(statistic * (n - k + 1) / ((n - 1) * (k - 1)), k - 1, n - k + 1))
 
 
-def share_tables(results: Results, horizons: tuple[int, ...]) -> list[dict[str, Any]]:
+def share_tables(results: Results, horizon: int) -> list[dict[str, Any]]:
     """Print the shares of identical arms and of a useless one; return their numbers."""
     rows = []
-    print(f"\n{Identical.k} identical arms, decisions 1 to {horizons[0]}: mean shares over seeds")
+    print(f"\n{Identical.k} identical arms, decisions 1 to {SHORT}: mean shares over seeds")
     print(f"{'':<19}{'smallest':>9}{'largest':>9}{'p':>7}")
     for bandit in BANDITS:
-        shares = np.array([share for _, share in results[bandit, "identical", horizons[0]]])
+        shares = np.array([share for _, share in results[bandit, "identical", SHORT]])
         mean = shares.mean(axis=0)
         print(f"{bandit:<19}{mean.min():>9.3f}{mean.max():>9.3f}{equal_shares(shares):>7.2f}")
         rows.append({"bandit": bandit, "learner": "identical", "shares": shares.tolist()})
-    print(f"\na useless arm of {Useless.k}, decisions {SETTLED + 1} to {horizons[-1]}")
+    print(f"\na useless arm of {Useless.k}, decisions {SETTLED + 1} to {horizon}")
     print(f"{'':<19}{'share':>7}   {'95 % interval':<18}{'bound':>7}")
     for bandit in BANDITS:
-        share = np.array([share[0] for _, share in results[bandit, "useless", horizons[-1]]])
+        share = np.array([share[0] for _, share in results[bandit, "useless", horizon]])
         low, high = interval(share)
         limit = "-" if bandit == "random" else f"{bound(bandit):.3f}"
         print(f"{bandit:<19}{share.mean():>7.3f}   {f'[{low:.3f}, {high:.3f}]':<18}{limit:>7}")
@@ -177,7 +179,7 @@ def main() -> None:
         }
         results = {cell: [job.result() for job in parts] for cell, parts in jobs.items()}
     print(f"planted learners, {seeds} seeds")
-    rows = regret_table(results, horizons) + share_tables(results, horizons)
+    rows = regret_table(results, horizons) + share_tables(results, horizons[-1])
     if arguments.json:
         arguments.json.write_text(json.dumps({"seeds": seeds, "results": rows}, indent=1) + "\n")
 

@@ -48,9 +48,10 @@ class ProgressThompson(Teacher[Discrete]):
     what slows the whole training down (an annealed learning rate, say) is learnt from whichever arm is
     played and is no reason to leave it. With ``common=0`` the arms' filters are independent.
 
-    A reward is its arm's mean plus Gaussian noise. Its standard deviation is the signal ``score_se`` where
-    the student gives it, the paired standard error of the gain on the probe (divided by the cost as the
-    reward is); else its variance is ``noise``.
+    A reward is its arm's mean plus Gaussian noise. For ``reward="score"``, its standard deviation is the
+    signal ``score_se`` where the student gives it, the paired standard error of the gain on the probe
+    (divided by the cost as the reward is). Else its variance is ``noise``; the standard error of a level says
+    little about that of a change.
 
     An arm that has no reward yet has an infinite variance: it is played before any other, and its first
     reward is its mean, with the variance of the noise. All arms are so played once (those within reach for
@@ -113,10 +114,10 @@ class ProgressThompson(Teacher[Discrete]):
         return self._arms.hand(ids, arms, progress)
 
     def _tell(self, outcomes: Outcomes) -> None:
-        error = _standard_error(outcomes)
+        error = _standard_error(outcomes) if self._arms.rules.reward == "score" else None
         told = self._arms.take(outcomes)
         rows = np.flatnonzero(~np.isnan(told.gain))
-        if error is not None and self._arms.per_cost:
+        if error is not None and self._arms.rules.per_cost:
             error[rows] /= outcomes.cost[rows]
         for row in rows.tolist():
             arm, gain = int(told.arm[row]), float(told.gain[row])

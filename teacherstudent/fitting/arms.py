@@ -33,7 +33,8 @@ class Rules:
             on a held-out probe). ``"progress"``: the score less that of the arm's last outcome. ``"shared"``:
             the score less that of the last outcome of any arm, for a student that measures every arm on one
             and the same probe.
-        per_cost: divide by the outcome's cost. An outcome of cost 0 trained nothing: it is no reward.
+        per_cost: divide by the outcome's cost (not if the score is a rate already). An outcome of cost 0
+            trained nothing: it is no reward.
         moves: ``"free"``, or ``"advance"``: stay, one arm on or one back, from the first arm on.
         final: an arm (-1 is the last) and the share of the budget at its end when no other is played.
         score_range: maps to (0, 1). Levels are mapped linearly with saturation; with ``reward="score"`` the
@@ -91,7 +92,7 @@ class Arms:
 
     Attributes:
         k: number of arms.
-        per_cost: whether rewards are divided by cost.
+        rules: the common options.
         position: the arm handed out last; moves go from here.
         told: ``(k,)`` outcomes of each arm.
         progress: what the last ask was given.
@@ -108,8 +109,7 @@ class Arms:
     def __init__(self, space: Discrete, rules: Rules, who: str) -> None:
         self.k = int(space.n)
         rules.check(who, self.k)
-        self._space, self._rules, self._who = space, rules, who
-        self.per_cost = rules.per_cost
+        self._space, self.rules, self._who = space, rules, who
         self.position, self.progress = 0, 0.0
         self.told: IntArray = np.zeros(self.k, np.int64)
         self._last = np.full(self.k, np.nan)  # the score that the arm's next one is compared with
@@ -119,10 +119,10 @@ class Arms:
 
     def allowed(self, progress: float) -> BoolArray:
         """Return ``(k,)`` bool: which arms may be handed out now."""
-        final = self._rules.final
+        final = self.rules.final
         if final is not None and final[1] > 0 and progress >= 1 - final[1]:
             return np.asarray(np.arange(self.k) == final[0] % self.k)
-        if self._rules.moves == "free":
+        if self.rules.moves == "free":
             return np.ones(self.k, np.bool_)
         return np.asarray(np.abs(np.arange(self.k) - self.position) <= 1)
 
@@ -137,11 +137,11 @@ class Arms:
         The score of one arm also falls when it is forgotten, which is a reason to return to it; a gain on a
         probe that all arms share is a harm where it is negative.
         """
-        return np.abs(values) if self._rules.reward == "progress" else values
+        return np.abs(values) if self.rules.reward == "progress" else values
 
     def take(self, outcomes: Outcomes) -> Told:
         """Return what the outcomes are worth, and remember them."""
-        rules = self._rules
+        rules = self.rules
         arm = outcomes.tasks.astype(np.int64) - int(self._space.start)
         groups = [(a, np.flatnonzero(arm == a)) for a in np.unique(arm).tolist()]
         level = self._scaled(outcomes.score)
@@ -158,16 +158,16 @@ class Arms:
         return Told(arm, gain, *self._own(groups, np.where(np.isnan(gain), np.nan, change), cost))
 
     def _scaled(self, scores: FloatArray) -> FloatArray:
-        if self._rules.score_range is None:
+        if self.rules.score_range is None:
             return scores
-        low, high = self._rules.score_range
-        if self._rules.reward == "score":
+        low, high = self.rules.score_range
+        if self.rules.reward == "score":
             return scores / (high - low)
         return np.clip((scores - low) / (high - low), 0.0, 1.0)
 
     def _earlier(self, level: FloatArray, groups: list[tuple[int, IntArray]]) -> FloatArray:
         """Return the score that each row is compared with, NaN if there is none, and keep the last ones."""
-        if self._rules.reward == "shared":
+        if self.rules.reward == "shared":
             earlier = np.concatenate([self._last[:1], level[:-1]])
             self._last[:] = level[-1]
             return earlier

@@ -63,11 +63,12 @@ def test_equal_shares(bandits):
     assert bandits.equal_shares(unfair) < 1e-4
 
 
-def test_the_tables(bandits, capsys):
+def test_the_tables(bandits, capsys, monkeypatch):
+    monkeypatch.setattr(bandits, "MANY", 12)
     cells = bandits.plan((60,), 1)
     results = {cell: [bandits.play(*cell, seed) for seed in range(runs)] for cell, runs in cells.items()}
     bandits.regret_table(results, (60,))
-    bandits.share_tables(results, (60,))
+    bandits.share_tables(results, 60)
     lines = capsys.readouterr().out.splitlines()
     assert sum(line.startswith("progress-thompson") for line in lines) == 3
     random = next(line for line in lines if line.startswith("random"))

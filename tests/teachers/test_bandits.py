@@ -1,9 +1,12 @@
 """What all bandits over discrete tasks have in common."""
 
+import gymnasium as gym
 import numpy as np
 import pytest
 
-from teacherstudent import teachers
+from teacherstudent import Experiment, Plan, family_from_gymnasium, teachers
+from teacherstudent.envs import register
+from teacherstudent.recording.runs import Run
 from teacherstudent.spaces import Discrete
 from teacherstudent.testing import check_teacher
 from teacherstudent.testing.sessions import difference
@@ -140,3 +143,42 @@ def test_one_arm_is_a_legal_choice(name):
     teacher = make(name, 1, 0, moves="advance", final=(0, 0.5))
     assert (teach(teacher, np.ones(1), 20, np.random.default_rng([0, 1])) == 0).all()
     assert teacher.metrics()["arm_entropy"] == 0
+
+
+class Lanes(gym.Env):
+    """Episodes of ten steps whose reward is the number of the task, where the action is right."""
+
+    observation_space = gym.spaces.Box(-1, 1, (2,), np.float32)
+    action_space = gym.spaces.Discrete(2)
+    task_space = Discrete(4)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.task, self.left = int(options["task"]), 10
+        return self.observation_space.sample() * 0, {}
+
+    def step(self, action):
+        self.left -= 1
+        return np.zeros(2, np.float32), float(self.task * action), self.left == 0, False, {}
+
+
+@register("lanes-of-test-bandits")
+def lanes():
+    """Return the family of `Lanes`."""
+    return family_from_gymnasium(Lanes)
+
+
+@pytest.mark.parametrize("name", ["exp3s", "progress-thompson"])
+def test_reinforcement_learning_with_discrete_tasks_is_taught_and_recorded(name, tmp_path):
+    experiment = Experiment(
+        teacher=name,
+        family="lanes-of-test-bandits",
+        plan=Plan(budget=1_000, test_every=500),
+        student_options={"n_envs": 4, "options": {"n_steps": 64}},
+    )
+    experiment.run(tmp_path / "run")
+    records = Run.load(tmp_path / "run").records()
+    last = records[-1]["snapshot"]
+    assert last["probabilities"].shape == last["value"].shape == (4,)
+    assert last["probabilities"].sum() == pytest.approx(1)
+    assert last["told"].sum() >= 1_000 / 10 - 4

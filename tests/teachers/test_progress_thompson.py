@@ -109,6 +109,14 @@ def test_reward_and_its_error_are_per_cost():
     assert found["deviation"].tolist() == [0.5, 0.5]
 
 
+def test_the_error_of_a_level_is_not_that_of_a_change():
+    for reward in ("progress", "shared"):
+        one, two = (ProgressThompson(Discrete(2), seed=0, reward=reward) for _ in range(2))
+        tell(one, [0, 1, 0, 1, 0], [1.0, 2.0, 4.0, 2.5, 3.0], np.full(5, 0.3))
+        tell(two, [0, 1, 0, 1, 0], [1.0, 2.0, 4.0, 2.5, 3.0])
+        assert difference(one.state_dict(), two.state_dict()) is None
+
+
 def test_every_arm_is_played_once_first():
     teacher = ProgressThompson(Discrete(6), seed=0, **GAIN)
     played = []
@@ -144,16 +152,15 @@ def test_a_common_decline_is_no_reason_to_leave_an_arm():
 def test_a_forgotten_arm_is_played_again_for_its_own_progress_only():
     for reward, arm in (("progress", 1), ("score", 0)):
         teacher = ProgressThompson(Discrete(2), seed=0, reward=reward, per_cost=False)
-        score = [0.0, 1.0, 0.1, 0.5] if reward == "progress" else [0.1, -0.5, 0.1, -0.5]
-        tell(teacher, [0, 1, 0, 1], score, np.full(4, 0.01))
-        tell(teacher, [0, 1], [0.2, 0.0] if reward == "progress" else [0.1, -0.5], np.full(2, 0.01))
+        score = np.linspace([0.0, 1.0], [0.1, 0.0], 12) if reward == "progress" else np.tile([0.1, -0.5], 12)
+        tell(teacher, np.tile([0, 1], 12), score.ravel())
         assert teacher.snapshot()["probabilities"].argmax() == arm
 
 
 @pytest.mark.parametrize("error", [True, False])
 def test_a_batch_equals_its_rows(error):
     rng = np.random.default_rng(0)
-    batch, single = (ProgressThompson(Discrete(4), seed=0) for _ in range(2))
+    batch, single = (ProgressThompson(Discrete(4), seed=0, reward="score") for _ in range(2))
     arms, score, cost = rng.integers(0, 4, 30), rng.random(30), rng.random(30)
     se = rng.random(30) if error else None
     tell(batch, arms, score, se, cost)
@@ -165,7 +172,7 @@ def test_a_batch_equals_its_rows(error):
 
 @pytest.mark.parametrize("bad", [[0.1, -0.1], [0.1, np.nan], [[0.1], [0.1]]])
 def test_a_bad_standard_error_is_refused_and_changes_nothing(bad):
-    teacher = ProgressThompson(Discrete(2), seed=0)
+    teacher = ProgressThompson(Discrete(2), seed=0, reward="score")
     tell(teacher, [0, 1, 0], [1.0, 2.0, 2.0], [0.1, 0.2, 0.1])
     before = teacher.state_dict()
     with pytest.raises(ValueError, match=r"score_se: expected \(2,\) finite numbers >= 0, got"):
