@@ -20,10 +20,8 @@ from teacherstudent.simulation.lanes import WIDTH, load
 
 PARTS = (
     "copying a state (not part of a step)",
-    "cosines and sines",
     "contacts: which, where",
-    "masses and kept impulses",
-    "velocity iterations",
+    "masses; velocity iterations",
     "position iterations",
     "continuous collision",
     "reward, end, observation, rays",
@@ -84,7 +82,7 @@ def _seconds(slots: WalkerSlots, part: int, solver: Solver, rounds: int) -> floa
     return min(times)
 
 
-def _until(  # noqa: C901  # a straight line, cut anywhere
+def _until(  # noqa: C901  # a straight line that ends anywhere
     last: Any, rig: Any, rows: Any, solver: Any, tracks: Any, state: Any, ints: Any, size: Any, seen: Any
 ) -> None:
     """Do the parts of a step until a last one, for all groups, without keeping anything."""
@@ -97,24 +95,22 @@ def _until(  # noqa: C901  # a straight line, cut anywhere
         if last >= 1:
             for body in range(parts + 1):
                 set_angle(work.rows, body, load(floats, BODY_ROWS * body + ANGLE, None), None)
-        if last >= 2:
             for lane in range(WIDTH):
                 _meet(rig, rows, tracks, floats, whole, work, first + lane, lane)
             _clear(parts, work, WIDTH, None)
             _note(parts, floats, work, WIDTH, None)
-        if last >= 3:
+        if last >= 2:
             _accelerate(rig, rows, floats, WIDTH, None)
             _prepare(rig, rows, floats, work, commands, None)
-        if last >= 4:
             _velocities(rig, rows, solver, floats, work, None)
-        if last >= 5:
+        if last >= 3:
             for body in range(parts + 1):
                 _integrate(floats, work, body, None)
             _positions(rig, rows, solver, floats, work, None)
-        if last >= 6:
+        if last >= 4:
             for lane in range(WIDTH):
                 _impacts(rig, rows, solver, tracks, floats, whole, work, first + lane, lane, lane)
-        if last >= 7:
+        if last >= 5:
             for lane in range(WIDTH):
                 finish_step(rig, rows, floats, whole, commands, lane, 2000)
                 observe(rig, rows, tracks, floats, whole, first + lane, lane, seen[first + lane])

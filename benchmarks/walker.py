@@ -132,7 +132,7 @@ def _device(given: argparse.Namespace, walker: str, solver: str, n: int) -> Call
     slots, source, count = make_tensor_envs(family, n, device), torch.Generator(device).manual_seed(0), 0
     low, high = (torch.as_tensor(end, device=device) for end in (family.space.low, family.space.high))
     tasks = low + (high - low) * torch.rand((n, len(low)), generator=source, device=device)
-    seeds = torch.randint(2**31 - 1, (n,), generator=source, device=device)
+    seeds = torch.randint(2**30, (n,), generator=source, device=device)
     shape = (n, *slots.single_action_space.shape)
     actions = [2 * torch.rand(shape, generator=source, device=device) - 1 for _ in range(TABLES)]
     slots.start(torch.ones(n, dtype=torch.bool, device=device), tasks, seeds)
