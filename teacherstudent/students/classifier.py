@@ -32,11 +32,12 @@ from teacherstudent.vision.losses import Reduction, Weigher, reduction
 from teacherstudent.vision.options import Machine, Training, parse
 from teacherstudent.vision.trainer import Trainer
 
-STAGE_SIGNALS = ("probe_loss", "score_se", "train_loss", "seconds", "steps", "size")
+STAGE_SIGNALS = ("train_loss", "seconds", "steps", "size")
+PROBE_SIGNALS = ("probe_loss", "score_se")
 EXAMPLE_SIGNALS = ("loss", "correct")
-SCORES = ("rate", "decrease", "level")
-CHUNKS = 50
-"""Chunks in a budget, if nothing is said."""
+SCORES = ("rate", "decrease", "level", "train")
+CHUNKS, PROBES, FEWEST = 50, 10, 8
+"""If nothing is said: chunks in a budget; a chunk's least cost in probes; chunks in a small budget."""
 
 
 @STUDENTS.register("classifier")
@@ -47,10 +48,12 @@ class ClassifierStudent:
     a stage of small images takes more steps; what is left of a step is carried over. Then the loss is
     measured on the probe split: always the same examples, at full size, without augmentation, with averaged
     weights if there are any. The score is the decrease of the mean probe loss since the last measurement:
-    ``"decrease"`` as it is, ``"rate"`` times chunk / cost, ``"level"`` minus the loss itself. Signals:
-    ``probe_loss``; ``score_se``, the score's standard error, paired over the probe's examples;
-    ``train_loss``, the mean over the chunk; ``seconds`` of training; ``steps``; ``size``, the side of the
-    network's input. Rows with ``learn`` False are measured: their decrease is 0, their ``train_loss`` NaN.
+    ``"decrease"`` as it is, ``"rate"`` times chunk / cost, ``"level"`` minus the loss itself. ``"train"`` is
+    for teachers that need no score, fixed schedules say: minus the mean training loss, and nothing is
+    measured or charged. Signals: ``train_loss``, the mean over the chunk; ``seconds`` of training; ``steps``;
+    ``size``, the side of the network's input; with a probe ``probe_loss`` and ``score_se``, the score's
+    standard error, paired over the probe's examples. Rows with ``learn`` False are measured on the probe:
+    their decrease is 0, their level minus the loss, their ``train_loss`` NaN.
 
     **Examples** (fashion-examples): the tasks of a round are trained on in batches, in the order given; the
     score is minus an example's loss before the step. Signals: ``loss``, ``correct``. Rows with ``learn``
@@ -70,7 +73,8 @@ class ClassifierStudent:
         training: fields of `teacherstudent.vision.options.Training`.
         machine: fields of `teacherstudent.vision.options.Machine`.
         chunk: FLOPs of training for a task (stages) or a round (examples). None: a fiftieth of the budget, or
-            without one a pass over the data; for examples a batch.
+            ten times what a probe costs if that is more, but no more than an eighth; without a budget a pass
+            over the data. For examples a batch.
         score: see above; for stages only.
         loss: what is minimised: ``"mean"`` of the examples' cross-entropies, or ``"module:function"`` or a
             callable from losses ``(n,)`` and indices ``(n,)`` to a scalar.
@@ -133,8 +137,7 @@ class ClassifierStudent:
         self._chunk = chunk or self._standard_chunk()
         self._carry, self._train_loss = 0.0, np.nan
         self._probed: Tensor | None = None  # losses of the probe with the present weights
-        signals = EXAMPLE_SIGNALS if self._examples else STAGE_SIGNALS
-        self.provides: frozenset[str] = frozenset(signals)
+        self.provides: frozenset[str] = frozenset(EXAMPLE_SIGNALS if self._examples else self._signals())
         kinds: set[Granularity] = {"episode", "step"} if self._examples else {"episode", "chunk"}
         self.granularities: frozenset[Granularity] = frozenset(kinds)
 
@@ -142,7 +145,16 @@ class ClassifierStudent:
         full = self.trainer.flops(self.trainer.sizes()[-1]).train
         if self._examples:
             return full * self.trainer.training.batch_size
-        return full * len(self.trainer.inputs["train"]) if self._budget is None else self._budget / CHUNKS
+        if self._budget is None:
+            return full * len(self.trainer.inputs["train"])
+        probes = 0.0 if self._score == "train" else PROBES * self._probe_cost()
+        return min(max(self._budget / CHUNKS, probes), self._budget / FEWEST)
+
+    def _signals(self) -> tuple[str, ...]:
+        return STAGE_SIGNALS if self._score == "train" else (*STAGE_SIGNALS, *PROBE_SIGNALS)
+
+    def _probe_cost(self) -> float:
+        return self.trainer.measure_cost(len(self.trainer.inputs["probe"]))
 
     @property
     def weigher(self) -> Weigher | None:
@@ -180,30 +192,30 @@ class ClassifierStudent:
     # Stages
 
     def _train_stages(self, tasks: Array, learn: Array) -> tuple[FloatArray, FloatArray, dict[str, Array]]:
-        rows = np.zeros((len(tasks), 2 + len(STAGE_SIGNALS)))
+        names = self._signals()
+        rows = np.zeros((len(tasks), 2 + len(names)))
         for row, (task, learns) in enumerate(zip(tasks, learn, strict=True)):
             setting = self.family.setting(task)
-            rows[row] = self._chunk_of(setting) if learns else self._measured(setting)
-        signals = {name: rows[:, 2 + k] for k, name in enumerate(STAGE_SIGNALS)}
+            found = self._chunk_of(setting) if learns else self._measured(setting)
+            rows[row] = found[: rows.shape[1]]
+        signals = {name: rows[:, 2 + k] for k, name in enumerate(names)}
         return rows[:, 0], rows[:, 1], signals
 
     def _chunk_of(self, setting: Setting) -> list[float]:
         """Train for a chunk; return score, cost and signals."""
-        before, _ = self._probe()
+        before = None if self._score in ("train", "level") else self._probe()[0]
         start = time.perf_counter()
         losses, cost = self._steps(setting)
         seconds = time.perf_counter() - start
         self._probed = None
-        after, _ = self._probe()
-        gain = before - after
-        scale = {"rate": self._chunk / cost, "decrease": 1.0, "level": 1.0}[self._score]
-        if self._score == "level":
-            gain = -after
-        error = float(gain.std()) / np.sqrt(len(gain)) if len(gain) > 1 else 0.0
         self._train_loss = float(losses.mean())
-        size = float(self.trainer.size(setting))
-        signals = [float(after.mean()), scale * error, self._train_loss, seconds, float(len(losses)), size]
-        return [scale * float(gain.mean()), cost, *signals]
+        signals = [self._train_loss, seconds, float(len(losses)), float(self.trainer.size(setting))]
+        if self._score == "train":
+            return [-self._train_loss, cost, *signals]
+        after, _ = self._probe()
+        gain = -after if before is None else before - after
+        scale = self._chunk / cost if self._score == "rate" else 1.0
+        return [scale * float(gain.mean()), cost, *signals, float(after.mean()), scale * _error(gain)]
 
     def _steps(self, setting: Setting) -> tuple[Tensor, float]:
         """Take as many steps as a chunk pays for; return their mean losses and what they cost."""
@@ -226,7 +238,7 @@ class ClassifierStudent:
         """Return the number of steps of the next chunk; the last one is cut where the budget ends."""
         allowed = self._chunk + self._carry
         if self._budget is not None:
-            probe = self.trainer.measure_cost(len(self.trainer.inputs["probe"]))
+            probe = 0.0 if self._score == "train" else self._probe_cost()
             left = self._budget - self._counts["train"] - self._counts["measure"] - probe
             if left <= allowed:
                 self._carry = 0.0
@@ -240,16 +252,16 @@ class ClassifierStudent:
         cost = 0.0
         if self._probed is None:
             self._probed, _ = self.trainer.measure("probe")
-            cost = self.trainer.measure_cost(len(self._probed))
+            cost = self._probe_cost()
             self._counts["measure"] += cost
         return self._probed.double().cpu().numpy(), cost
 
     def _measured(self, setting: Setting) -> list[float]:
         losses, cost = self._probe()
         level = float(losses.mean())
-        error = float(losses.std()) / np.sqrt(len(losses)) if self._score == "level" else 0.0
-        score = -level if self._score == "level" else 0.0
-        return [score, cost, level, error, np.nan, 0.0, 0.0, float(self.trainer.size(setting))]
+        levels = self._score in ("level", "train")
+        score, error = (-level, _error(losses)) if levels else (0.0, 0.0)
+        return [score, cost, np.nan, 0.0, 0.0, float(self.trainer.size(setting)), level, error]
 
     # Examples
 
@@ -331,6 +343,10 @@ class ClassifierStudent:
             signals={"loss": loss, "test": np.full(len(tasks), float(final))},
         )
 
+    def report(self) -> dict[str, Any]:
+        """Return what the knobs touch: sizes with their operations, layers by depth, blurred convolutions."""
+        return self.trainer.report()
+
     def spent(self) -> Mapping[str, float]:
         """Return FLOPs of training and of measuring, and gradient steps."""
         return dict(self._counts)
@@ -374,6 +390,11 @@ class ClassifierStudent:
 
     def close(self) -> None:
         """Nothing to free."""
+
+
+def _error(values: FloatArray) -> float:
+    """Return the standard error of the mean, 0 of a single value."""
+    return float(values.std(ddof=1)) / np.sqrt(len(values)) if len(values) > 1 else 0.0
 
 
 __all__ = ["ClassifierStudent"]

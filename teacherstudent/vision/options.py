@@ -53,7 +53,7 @@ class Training:
     label_smoothing: float = 0.0
     clip: float | None = None
     ema: float = 0.0
-    renorm: int = 512
+    renorm: int = 256
     lr_law: str = "geometric"
     scores: str = "latest"
 

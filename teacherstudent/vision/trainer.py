@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -26,6 +27,8 @@ from teacherstudent.vision.losses import Reduction, Weigher, example_losses, mea
 from teacherstudent.vision.options import Machine, Training
 from teacherstudent.vision.sampling import ExampleTable, IndexSampler
 from teacherstudent.vision.smoothing import IDENTITY_BELOW, Smoothing
+
+_LOG = logging.getLogger(__name__)
 
 SCORE_FLOOR = 1e-3
 """Losses below count as this where examples are drawn by 1 / loss."""
@@ -249,6 +252,25 @@ class Trainer:
         rows = torch.linspace(0, len(train) - 1, count, device=self._device, dtype=torch.float64).long()
         batches = (train.batch(part) for part in torch.split(rows, self.machine.probe_batch))
         return self.learner.renormalised(batches)
+
+    def report(self) -> dict[str, Any]:
+        """Return what there is and what the knobs touch, as plain data.
+
+        ``parameters``: their number; ``device``; ``flops``: size -> operations of training on an image;
+        ``layers``: the parameters of each depth, in order, where lr_spread is among the knobs; ``smoothed``:
+        how many convolutions are blurred, where smoothing is.
+        """
+        found: dict[str, Any] = {
+            "parameters": sum(p.numel() for p in self.learner.network.parameters()),
+            "device": str(self._device),
+            "flops": {str(size): self.flops(size, smoothed=self._smoothed).train for size in self.sizes()},
+        }
+        if self.depths is not None:
+            depths = self.depths
+            found["layers"] = [[n for n in depths if depths[n] == d + 1] for d in range(self.learner.layers)]
+        if self.smoothing is not None:
+            found["smoothed"] = self.smoothing.touched
+        return found
 
     def private(self) -> Any:
         """Return the context in which torch's global generators are this trainer's own."""

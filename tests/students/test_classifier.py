@@ -100,6 +100,7 @@ def test_it_is_registered():
             DigitsStages(knobs=ALL_KNOBS),
             {"budget": 5e8, "chunk": 1e7, "training": {"ema": 0.9, "scores": "rescore", "optimizer": "sgd"}},
         ),
+        (STAGES, {"score": "train", "chunk": 1e7}),
         (EXAMPLES, {"training": {"batch_size": 32}, "chunk": 2e6}),
     ],
 )
@@ -159,7 +160,7 @@ def test_probes_are_charged_and_not_repeated():
 
 def test_the_score_and_its_standard_error():
     family, found = DigitsStages(), {}
-    for score in ("rate", "decrease", "level"):
+    for score in ("decrease", "level", "rate"):
         learner = student(family, chunk=3e7, score=score)
         before = learner.trainer.measure("probe")[0].double().numpy()
         found[score] = learner.train(rows([[8.0]]))
@@ -167,12 +168,40 @@ def test_the_score_and_its_standard_error():
     gain = before - after
     decrease = found["decrease"]
     assert np.isclose(decrease.score[0], gain.mean())
-    assert np.isclose(decrease.signals["score_se"][0], gain.std(ddof=1) / np.sqrt(200), rtol=0.01)
+    assert np.isclose(decrease.signals["score_se"][0], gain.std(ddof=1) / np.sqrt(200))
     scale = 3e7 / decrease.cost[0]
     assert np.isclose(found["rate"].score[0], scale * gain.mean())
     assert np.isclose(found["rate"].signals["score_se"][0], scale * decrease.signals["score_se"][0])
     assert np.isclose(found["level"].score[0], -after.mean())
     assert gain.mean() > 0.01
+
+
+def test_schedules_pay_for_no_probe():
+    learner = student(budget=1e9, score="train")
+    assert learner.provides == {"train_loss", "seconds", "steps", "size"}
+    found = learner.train(rows([[4.0], [8.0]], [True, False]))
+    assert found.signals.keys() == learner.provides
+    assert found.score[0] == -found.signals["train_loss"][0]
+    assert found.score[1] == -float(learner.trainer.measure("probe")[0].double().mean())
+    learner = student(budget=1e9, score="train")
+    learner.train(rows([[4.0]]))
+    assert learner.spent()["measure"] == 0
+    assert abs(learner.spent()["train"] - 1e9 / 50) < 128 * 2e4
+
+
+def test_a_standard_chunk_is_worth_its_probe():
+    forward = 2 * 64 * 9 * 4 + 2 * 4 * 10
+    found = [student(budget=budget)._chunk for budget in (1e11, 3e8, 1e7)]
+    assert found == [1e11 / 50, 10 * 200 * forward, 1e7 / 8]
+
+
+def test_the_report_says_what_is_touched():
+    found = student(DigitsStages(knobs=ALL_KNOBS)).report()
+    assert found["parameters"] == 4 * 9 + 4 + 4 * 10 + 10
+    assert found["flops"] == {str(s): 2.0 * 2 * s * s * 9 * 4 + 240 for s in (4, 6, 8)}
+    assert found["layers"] == [["convolution.weight", "convolution.bias"], ["head.weight", "head.bias"]]
+    assert found["smoothed"] == 1
+    assert not {"layers", "smoothed"} & student().report().keys()
 
 
 def test_the_last_chunk_ends_with_the_budget():
