@@ -1,0 +1,62 @@
+"""Several open-loop curricula at once, each with knobs of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from teacherstudent.fitting.paths import OpenLoop
+from teacherstudent.registry import TEACHERS
+from teacherstudent.spaces import Parameters
+from teacherstudent.types import Seed
+
+
+@TEACHERS.register("compose")
+class Compose(OpenLoop):
+    """Moves the knobs of several open-loop teachers over one space.
+
+    Args:
+        space: named knobs.
+        seed: an integer of at least 0 or a ``SeedSequence``; nothing is drawn from it.
+        parts: teachers, each a registered name, or a mapping of ``"name"`` and the teacher's options.
+        values: values of knobs that none of them drives; those that are not named are neutral.
+
+    Raises:
+        TypeError: if the space has no named knobs, the seed is no integer, or a part is no open-loop teacher.
+        ValueError: if two parts drive the same knob; of each part, as the teacher does.
+    """
+
+    def __init__(
+        self,
+        space: Parameters,
+        *,
+        seed: Seed,
+        parts: Sequence[str | Mapping[str, Any]] = (),
+        values: Mapping[str, float] | None = None,
+    ) -> None:
+        self._parts = [_part(space, seed, part, values or {}) for part in parts]
+        drives: dict[str, tuple[float, float]] = {}
+        for part in self._parts:
+            for name, reach in part.drives.items():
+                if name in drives:
+                    raise ValueError(f"compose: {name}: expected a knob with one teacher, got it from two")
+                drives[name] = reach
+        super().__init__(space, seed=seed, who="compose", drives=drives, values=values)
+
+    def path(self, progress: float) -> dict[str, float]:
+        """Return the values of all driven knobs."""
+        return {name: value for part in self._parts for name, value in part.path(progress).items()}
+
+
+def _part(
+    space: Parameters, seed: Seed, given: str | Mapping[str, Any], values: Mapping[str, float]
+) -> OpenLoop:
+    """Return a part from its name or its name and options."""
+    options = {"name": given} if isinstance(given, str) else dict(given)
+    if "name" not in options:
+        raise ValueError(f"compose: parts: expected a name in each, got {given!r}")
+    name = options.pop("name")
+    make = TEACHERS.get(name)
+    if not (isinstance(make, type) and issubclass(make, OpenLoop)):
+        raise TypeError(f"compose: parts: expected open-loop teachers, got {name!r}")
+    return make(space, seed=seed, **{"values": values, **options})
