@@ -75,6 +75,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--channels", type=int, default=1)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--precision", default="float32", help="float32, bfloat16 or float16")
+    parser.add_argument("--channels-last", action="store_true", help="memory layout")
     parser.add_argument("--compile", action="store_true", help="torch.compile the network")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=1.0, help="for each figure")
@@ -89,6 +90,7 @@ def make(backbone: str, given: argparse.Namespace) -> ClassifierStudent:
     """Return a student of a backbone over noise; its chunks are single steps at the full size."""
     family = NoiseStages(given.full, given.sizes, given.channels, max(512, given.batch))
     machine = {"precision": given.precision, "compile": given.compile}
+    machine["channels_last"] = given.channels_last
     training = {"batch_size": given.batch}
     return ClassifierStudent(family, seed=0, backbone=backbone, training=training, machine=machine)
 
@@ -134,13 +136,16 @@ def overhead(backbone: str, given: argparse.Namespace) -> None:
     student._chunk = steps * given.batch * trainer.flops(given.full).train
     task = len(given.sizes) - 1
 
+    def layout(x: torch.Tensor) -> torch.Tensor:
+        return x.contiguous(memory_format=torch.channels_last) if given.channels_last else x
+
     def bare() -> None:
         order = torch.randperm(len(labels), device=labels.device)
         for k in range(steps):
             rows = order[given.batch * (k % (len(order) // given.batch)) :][: given.batch]
             optimizer.zero_grad(set_to_none=True)
             with trainer.learner.arithmetic():
-                logits = network((images[rows].float() - mean) / std)
+                logits = network(layout((images[rows].float() - mean) / std))
             functional.cross_entropy(logits.float(), labels[rows]).backward()
             optimizer.step()
 

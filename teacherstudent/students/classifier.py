@@ -26,15 +26,19 @@ from teacherstudent.types import (
     check_names,
 )
 from teacherstudent.vision import backbones
+from teacherstudent.vision.checks import read_numbers
+from teacherstudent.vision.compute import Compute
 from teacherstudent.vision.family import ExampleFamily, ImageFamily
 from teacherstudent.vision.knobs import Setting, describe
-from teacherstudent.vision.losses import Reduction, Weigher, reduction
+from teacherstudent.vision.losses import Reduction, reduction
 from teacherstudent.vision.options import Machine, Training, parse
 from teacherstudent.vision.trainer import Trainer
+from teacherstudent.vision.weigher import Weigher
 
 STAGE_SIGNALS = ("train_loss", "seconds", "steps", "size")
 PROBE_SIGNALS = ("probe_loss", "score_se")
 EXAMPLE_SIGNALS = ("loss", "correct")
+REFERENCE = "reference_loss"
 SCORES = ("rate", "decrease", "level", "train")
 CHUNKS, PROBES, FEWEST = 50, 10, 8
 """If nothing is said: chunks in a budget; a chunk's least cost in probes; chunks in a small budget."""
@@ -56,8 +60,9 @@ class ClassifierStudent:
     their decrease is 0, their level minus the loss, their ``train_loss`` NaN.
 
     **Examples** (fashion-examples): the tasks of a round are trained on in batches, in the order given; the
-    score is minus an example's loss before the step. Signals: ``loss``, ``correct``. Rows with ``learn``
-    False are put through the network in evaluation mode and never trained on.
+    score is minus an example's loss before the step. Signals: ``loss``, ``correct``, and ``reference_loss``
+    where ``training`` names a file of another network's losses (`example_losses` returns them). Rows with
+    ``learn`` False are put through the network in evaluation mode and never trained on.
 
     Costs are counted by `teacherstudent.vision.flops`; measuring is charged as ``measure``. The learning rate
     follows the share of the budget that is spent; without a budget it is constant.
@@ -72,17 +77,18 @@ class ClassifierStudent:
         backbone_options: its keywords.
         training: fields of `teacherstudent.vision.options.Training`.
         machine: fields of `teacherstudent.vision.options.Machine`.
-        chunk: FLOPs of training for a task (stages) or a round (examples). None: a fiftieth of the budget, or
-            ten times what a probe costs if that is more, but no more than an eighth; without a budget a pass
-            over the data. For examples a batch.
+        chunk: FLOPs of training for a task (stages) or a round (examples). None: a fiftieth of the budget,
+            or ten times what a probe costs if that is more, but no more than an eighth; without a budget a
+            pass over the data. For examples a batch.
         score: see above; for stages only.
-        loss: what is minimised: ``"mean"`` of the examples' cross-entropies, or ``"module:function"`` or a
+        loss: what is minimised: ``"mean"`` of the examples' cross-entropies, ``"module:function"`` or a
             callable from losses ``(n,)`` and indices ``(n,)`` to a scalar.
         budget: FLOPs of the whole run.
 
     Attributes:
-        weigher: weighs the examples of a batch by their losses (`teacherstudent.vision.losses.Weigher`); None
-            for equal weights. May be set before training.
+        compute: what was spent.
+        weigher: weighs the examples of a batch by their losses (`teacherstudent.vision.weigher.Weigher`);
+            None for equal weights. May be set before training.
 
     Raises:
         TypeError: if the family has no images or an option is unknown.
@@ -111,10 +117,12 @@ class ClassifierStudent:
             )
         if score not in SCORES:
             raise ValueError(f"classifier: score: expected one of {list(SCORES)}, got {score!r}")
+        if score != "rate" and isinstance(family, ExampleFamily):
+            raise ValueError("classifier: score: touches nothing: an example's score is minus its loss")
         for name, value in (("chunk", chunk), ("budget", budget)):
             if value is not None and not 0 < value < np.inf:
                 raise ValueError(f"classifier: {name}: expected FLOPs above 0, got {value}")
-        self.family, self._score, self._budget = family, score, budget
+        self.family, self._score = family, score
         data = family.data
 
         def make() -> torch.nn.Module:
@@ -132,12 +140,13 @@ class ClassifierStudent:
             machine=parse(Machine, "machine", machine),
         )
         self.trainer.reduction = reduction(loss)
-        self._counts = {"train": 0.0, "measure": 0.0, "updates": 0.0}
+        self.compute = Compute(budget)
         self._examples = isinstance(family, ExampleFamily)
         self._chunk = chunk or self._standard_chunk()
-        self._carry, self._train_loss = 0.0, np.nan
+        self._train_loss = np.nan
         self._probed: Tensor | None = None  # losses of the probe with the present weights
-        self.provides: frozenset[str] = frozenset(EXAMPLE_SIGNALS if self._examples else self._signals())
+        self._reference = self._read_reference()
+        self.provides: frozenset[str] = frozenset(self._signals())
         kinds: set[Granularity] = {"episode", "step"} if self._examples else {"episode", "chunk"}
         self.granularities: frozenset[Granularity] = frozenset(kinds)
 
@@ -145,12 +154,23 @@ class ClassifierStudent:
         full = self.trainer.flops(self.trainer.sizes()[-1]).train
         if self._examples:
             return full * self.trainer.training.batch_size
-        if self._budget is None:
+        budget = self.compute.budget
+        if budget is None:
             return full * len(self.trainer.inputs["train"])
         probes = 0.0 if self._score == "train" else PROBES * self._probe_cost()
-        return min(max(self._budget / CHUNKS, probes), self._budget / FEWEST)
+        return min(max(budget / CHUNKS, probes), budget / FEWEST)
+
+    def _read_reference(self) -> FloatArray | None:
+        path = self.trainer.training.reference
+        if not path:
+            return None
+        if not self._examples:
+            raise ValueError("classifier: reference: touches nothing: expected a family of examples")
+        return read_numbers("reference", path, len(self.trainer.inputs["train"]))
 
     def _signals(self) -> tuple[str, ...]:
+        if self._examples:
+            return EXAMPLE_SIGNALS if self._reference is None else (*EXAMPLE_SIGNALS, REFERENCE)
         return STAGE_SIGNALS if self._score == "train" else (*STAGE_SIGNALS, *PROBE_SIGNALS)
 
     def _probe_cost(self) -> float:
@@ -219,33 +239,19 @@ class ClassifierStudent:
 
     def _steps(self, setting: Setting) -> tuple[Tensor, float]:
         """Take as many steps as a chunk pays for; return their mean losses and what they cost."""
-        trainer, counts = self.trainer, self._counts
+        trainer, compute = self.trainer, self.compute
         step_cost = trainer.batch_size(setting) * trainer.cost(setting)
-        count = self._count(step_cost)
+        count = compute.steps(self._chunk, step_cost, 0.0 if self._score == "train" else self._probe_cost())
         losses = []
         for _ in range(count):
             indices, scoring = trainer.draw(setting)
-            counts["train"] += step_cost
-            counts["measure"] += scoring
-            found, _ = trainer.step(indices, setting, rate=self._rate(), progress=self._progress())
+            compute.measure(scoring)
+            compute.train(step_cost)
+            found, _ = trainer.step(indices, setting, rate=self._rate(), progress=compute.progress)
             losses.append(found.mean())
-        counts["updates"] += count
         whole = torch.stack(losses).double().cpu()
-        self._check_finite(whole, setting, int(counts["updates"]) - count)
+        self._check_finite(whole, setting, int(compute.counts["updates"]) - count)
         return whole, count * step_cost
-
-    def _count(self, step_cost: float) -> int:
-        """Return the number of steps of the next chunk; the last one is cut where the budget ends."""
-        allowed = self._chunk + self._carry
-        if self._budget is not None:
-            probe = 0.0 if self._score == "train" else self._probe_cost()
-            left = self._budget - self._counts["train"] - self._counts["measure"] - probe
-            if left <= allowed:
-                self._carry = 0.0
-                return max(1, int(np.ceil(left / step_cost)))
-        count = max(1, int(allowed // step_cost))
-        self._carry = max(0.0, allowed - count * step_cost)
-        return count
 
     def _probe(self) -> tuple[FloatArray, float]:
         """Return the probe's losses with the present weights, and what measuring them has cost now."""
@@ -253,7 +259,7 @@ class ClassifierStudent:
         if self._probed is None:
             self._probed, _ = self.trainer.measure("probe")
             cost = self._probe_cost()
-            self._counts["measure"] += cost
+            self.compute.measure(cost)
         return self._probed.double().cpu().numpy(), cost
 
     def _measured(self, setting: Setting) -> list[float]:
@@ -274,20 +280,32 @@ class ClassifierStudent:
         if measured.size:
             found, hits = self.trainer.measure("train", indices[torch.from_numpy(measured)], averaged=False)
             losses[measured], correct[measured] = found.double().cpu(), hits.double().cpu()
-            self._counts["measure"] += float(costs[measured].sum())
+            self.compute.measure(float(costs[measured].sum()))
         rows = np.flatnonzero(learn)
         parts = np.array_split(rows, -(-len(rows) // self.trainer.training.batch_size)) if rows.size else []
         for part in parts:
-            self._counts["train"] += float(costs[part].sum())
+            self.compute.train(float(costs[part].sum()))
             found, hits = self.trainer.step(
-                indices[torch.from_numpy(part)], setting, rate=self._rate(), progress=self._progress()
+                indices[torch.from_numpy(part)], setting, rate=self._rate(), progress=self.compute.progress
             )
             losses[part], correct[part] = found.double().cpu(), hits.double().cpu()
-            self._check_finite(found, setting, int(self._counts["updates"]))
-            self._counts["updates"] += 1
+            self._check_finite(found, setting, int(self.compute.counts["updates"]) - 1)
         if rows.size:
             self._train_loss, self._probed = float(losses[rows].mean()), None
-        return -losses, costs, {"loss": losses, "correct": correct}
+        signals: dict[str, Array] = {"loss": losses, "correct": correct}
+        if self._reference is not None:
+            signals[REFERENCE] = self._reference[tasks]
+        return -losses, costs, signals
+
+    def example_losses(self) -> FloatArray:
+        """Return the loss of every training example ``(n,)`` with the averaged weights, charged as measured.
+
+        Saved by ``np.save``, they are the reference of another student, or (as 1 / loss) its scores.
+        """
+        losses, _ = self.trainer.measure("train")
+        self.compute.measure(self.trainer.measure_cost(len(losses)))
+        found: FloatArray = losses.double().cpu().numpy()
+        return found
 
     # Both
 
@@ -300,16 +318,9 @@ class ClassifierStudent:
                 f"stage with {describe(setting)} at learning rate {self.trainer.learner.rate:g}"
             )
 
-    def _progress(self) -> float:
-        """Return the share of the budget that is spent, 0 without one."""
-        return 0.0 if self._budget is None else min(1.0, self._spent() / self._budget)
-
-    def _spent(self) -> float:
-        return self._counts["train"] + self._counts["measure"]
-
     def _rate(self) -> float:
         training = self.trainer.training
-        return training.lr if self._budget is None else training.rate(self._progress())
+        return training.lr if self.compute.budget is None else training.rate(self.compute.progress)
 
     def evaluate(self, tasks: Array, *, seed: int) -> Outcomes:
         """Return the accuracy on held-out images at full size: validation, or test once the budget is spent.
@@ -322,7 +333,7 @@ class ClassifierStudent:
             ValueError: if a task lies outside the space or is no class.
         """
         tasks = spaces.check_tasks(self.family.space, tasks, "classifier.evaluate")
-        final = self._budget is not None and self._spent() >= self._budget
+        final = self.compute.over
         split = self.trainer.inputs["test" if final else "validation"]
         found, hits = self.trainer.measure("test" if final else "validation")
         labels = split.labels.cpu().numpy()
@@ -349,7 +360,7 @@ class ClassifierStudent:
 
     def spent(self) -> Mapping[str, float]:
         """Return FLOPs of training and of measuring, and gradient steps."""
-        return dict(self._counts)
+        return dict(self.compute.counts)
 
     def holds(self) -> IntArray:
         """Return no id: every task is finished within the `train` that took it."""
@@ -368,8 +379,7 @@ class ClassifierStudent:
         """Return everything that training depends on; on the CPU it continues bit for bit."""
         return {
             "trainer": self.trainer.state_dict(),
-            "counts": dict(self._counts),
-            "carry": self._carry,
+            "compute": self.compute.state_dict(),
             "train_loss": self._train_loss,
             "probed": None if self._probed is None else self._probed.cpu().numpy().copy(),
         }
@@ -380,10 +390,10 @@ class ClassifierStudent:
         Raises:
             ValueError: if the state is incomplete or of another network.
         """
-        check_names("classifier: state", ("trainer", "counts", "carry", "train_loss", "probed"), state)
+        check_names("classifier: state", ("trainer", "compute", "train_loss", "probed"), state)
         self.trainer.load_state_dict(state["trainer"])
-        self._counts = {name: float(state["counts"][name]) for name in self._counts}
-        self._carry, self._train_loss = float(state["carry"]), float(state["train_loss"])
+        self.compute.load_state_dict(state["compute"])
+        self._train_loss = float(state["train_loss"])
         probed = state["probed"]
         device = self.trainer.inputs["probe"].images.device
         self._probed = None if probed is None else torch.from_numpy(np.array(probed)).to(device)

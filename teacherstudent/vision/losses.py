@@ -1,30 +1,16 @@
-"""How a batch's losses become the number that is minimised: the place for weights and own losses."""
+"""How a batch's losses become the number that is minimised: the place for own losses."""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import TypeAlias
 
 import torch.nn.functional as functional
 from torch import Tensor
 
-from teacherstudent.types import FloatArray, IntArray
-
 Reduction: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """Turns the losses ``(n,)`` of examples, with their indices ``(n,)``, into a scalar; may have a state."""
-
-
-@runtime_checkable
-class Weigher(Protocol):
-    """Something that weighs the examples of a batch by their losses: self-paced learning, SuperLoss.
-
-    A teacher may be one: it sees numbers, no network. Weights are taken as constants in the gradient, which
-    for methods that minimise over the weights is the exact gradient.
-    """
-
-    def weigh(self, losses: FloatArray, indices: IntArray, *, progress: float) -> FloatArray:
-        """Return a weight of at least 0 for each example, ``(n,)``; the loss is mean(weight x loss)."""
 
 
 def mean(losses: Tensor, indices: Tensor) -> Tensor:

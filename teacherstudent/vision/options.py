@@ -38,6 +38,8 @@ class Training:
         scores: what data_fraction draws by: ``"latest"``, 1 / the loss at which an example was last trained
             on, which costs nothing; ``"rescore"``, 1 / its loss now, measured before every pass at full size
             and charged; or the path of an npy file with a positive score for each example.
+        reference: path of an npy file with another network's loss on each training example, for teachers that
+            compare (families of examples only); empty for none.
 
     Raises:
         ValueError: if a value is out of range.
@@ -56,6 +58,7 @@ class Training:
     renorm: int = 256
     lr_law: str = "geometric"
     scores: str = "latest"
+    reference: str = ""
 
     def __post_init__(self) -> None:
         _one_of("optimizer", self.optimizer, ("adamw", "adam", "sgd"))

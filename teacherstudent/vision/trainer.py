@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,18 +14,17 @@ from torch import Tensor, nn
 
 from teacherstudent.rl.torch_state import PrivateGenerators
 from teacherstudent.types import Seed, State, check_names, seed_sequence
-from teacherstudent.vision import backbones
-from teacherstudent.vision.augmentation import LEVELS, RandomAugmentation
-from teacherstudent.vision.depths import layer_multipliers, parameter_depths
+from teacherstudent.vision.checks import Touched, check_sizes, read_scores
+from teacherstudent.vision.depths import layer_multipliers
 from teacherstudent.vision.family import ImageFamily
 from teacherstudent.vision.flops import Flops, count
 from teacherstudent.vision.inputs import Inputs, moments
 from teacherstudent.vision.knobs import SIZES, Setting, pixels
 from teacherstudent.vision.learner import Learner, seeded
-from teacherstudent.vision.losses import Reduction, Weigher, example_losses, mean
+from teacherstudent.vision.losses import Reduction, example_losses, mean
 from teacherstudent.vision.options import Machine, Training
 from teacherstudent.vision.sampling import ExampleTable, IndexSampler
-from teacherstudent.vision.smoothing import IDENTITY_BELOW, Smoothing
+from teacherstudent.vision.weigher import Weigher
 
 _LOG = logging.getLogger(__name__)
 
@@ -81,8 +79,8 @@ class Trainer:
         network = seeded(make, streams[0]).to(device)
         if layout:
             network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._sizes = _check_sizes(network, self.inputs["train"], family.reach, data.classes)
-        knobs = _Touched(network, self.inputs["train"], family.reach, training)
+        self._sizes = check_sizes(network, self.inputs["train"], family.reach, data.classes)
+        knobs = Touched(network, self.inputs["train"], family.reach, training)
         self.depths, self.smoothing, self._augment = knobs.depths, knobs.smoothing, knobs.augment
         if machine.compile and self.smoothing is not None:
             raise ValueError("classifier: expected compile=False with smoothing, which changes the network")
@@ -90,7 +88,7 @@ class Trainer:
         self.sampler = IndexSampler(len(data.train), seed=streams[1], device=device)
         self.table = ExampleTable(len(data.train), classes=knobs.table_classes(data.classes), device=device)
         self._remembers = not {"data_fraction", "self_distillation"}.isdisjoint(family.reach)
-        self._own_scores = _read_scores(training.scores, len(data.train))
+        self._own_scores = read_scores(training.scores, len(data.train))
         self._generators = PrivateGenerators(streams[2])
         self._flops: dict[tuple[int, bool], Flops] = {}
         self.reduction: Reduction = mean
@@ -299,103 +297,3 @@ class Trainer:
         self._generators.load_state_dict(state["generators"])
         if self.smoothing is not None:
             self.smoothing.sigma = float(state["sigma"])
-
-
-class _Touched:
-    """What the knobs of a family need of a network; raises for each that would touch nothing."""
-
-    def __init__(
-        self, network: nn.Module, train: Inputs, reach: Mapping[str, tuple[float, float]], training: Training
-    ) -> None:
-        self._reach = reach
-        n = len(train)
-        self.augment = None
-        if "magnitude" in reach:
-            if round(reach["magnitude"][1] * LEVELS) == 0:
-                _nothing("magnitude", f"a strength of at least {0.5 / LEVELS:.3g}", reach["magnitude"][1])
-            self.augment = RandomAugmentation()
-            with torch.random.fork_rng(devices=[]):
-                self.augment(torch.zeros_like(train.images[:1], dtype=torch.float32), 1.0)
-        self.depths = None
-        if "lr_spread" in reach:
-            with torch.random.fork_rng(devices=[]):
-                self.depths = parameter_depths(network.eval(), train.batch(slice(0, 2)))
-            network.train()
-            if max(self.depths.values()) == 1:
-                _nothing("lr_spread", "a network of at least two layers", 1)
-        self.smoothing = None
-        if "smoothing" in reach:
-            if reach["smoothing"][1] < IDENTITY_BELOW:
-                _nothing("smoothing", f"pixels of at least {IDENTITY_BELOW}", reach["smoothing"][1])
-            self.smoothing = Smoothing(network)
-        largest = max(training.batch_size, round(reach.get("batch_size", (0, 0))[1]))
-        share = reach.get("data_fraction", (1.0, 1.0))[0]
-        if int(share * n) >= n and "data_fraction" in reach:
-            _nothing("data_fraction", f"a share that leaves out some of {n} examples", share)
-        if largest > int(share * n + 1e-9):
-            raise ValueError(
-                f"batch_size: expected at most the {int(share * n)} examples of the shortest pass, got "
-                f"{largest}"
-            )
-
-    def table_classes(self, classes: int) -> int:
-        """Return how many columns the table of predictions needs."""
-        return classes if "self_distillation" in self._reach else 0
-
-
-def _nothing(knob: str, expected: str, got: float) -> None:
-    raise ValueError(f"{knob}: touches nothing: expected {expected}, got {got:g}")
-
-
-def _check_sizes(
-    network: nn.Module, train: Inputs, reach: Mapping[str, tuple[float, float]], classes: int
-) -> list[int]:
-    """Return the sides of input that the network takes; try the ends of the range.
-
-    Raises:
-        ValueError: if images are not square where they are made smaller, no smaller size is taken, or the
-            network fails on the smallest or the largest.
-    """
-    _, height, width = train.images.shape[1:]
-    used = [name for name in SIZES if name in reach]
-    if used and height != width:
-        raise ValueError(f"{used[0]}: expected square images, got {height} x {width}")
-    taken = backbones.sizes(network, int(width))
-    tried = [taken[-1]]
-    if used:
-        low = min(taken, key=lambda size: (abs(size - reach[used[0]][0]), -size))
-        if low == taken[-1]:
-            raise ValueError(
-                f"{used[0]}: touches nothing: expected a size near one of {taken[:-1]} that the network "
-                f"takes, got {reach[used[0]][0]:g} to {reach[used[0]][1]:g}"
-            )
-        tried.append(low)
-    network.eval()
-    for size in tried:
-        images = train.batch(slice(0, 2), size=size if used else None)
-        try:
-            with torch.no_grad():
-                shape = tuple(network(images).shape)
-        except (RuntimeError, ValueError, IndexError) as error:
-            raise ValueError(
-                f"backbone {type(network).__name__}: expected to take images of {size} pixels: {error}"
-            ) from error
-        if shape != (len(images), classes):
-            raise ValueError(
-                f"backbone {type(network).__name__}: expected logits of shape {(len(images), classes)} at "
-                f"{size} pixels, got {shape}"
-            )
-    network.train()
-    return taken
-
-
-def _read_scores(scores: str, n: int) -> Tensor | None:
-    """Return logarithms of the scores in a file, or None for scores that the trainer keeps itself."""
-    if scores in ("latest", "rescore"):
-        return None
-    if not Path(scores).is_file():
-        raise ValueError(f"scores: expected 'latest', 'rescore' or an npy file, got {scores!r}")
-    found = np.load(scores, allow_pickle=False)
-    if found.shape != (n,) or not (np.isfinite(found).all() and (found > 0).all()):
-        raise ValueError(f"scores: expected positive numbers of shape ({n},), got shape {found.shape}")
-    return torch.as_tensor(found, dtype=torch.float64).log()

@@ -288,7 +288,7 @@ def test_scores_from_a_file(tmp_path):
     learner = student(stage(data_fraction=0.3), training={"scores": str(tmp_path / "scores.npy")})
     assert int(learner.trainer.draw(learner.family.setting(0))[0].max()) < 500
     np.save(tmp_path / "scores.npy", scores[:9])
-    with pytest.raises(ValueError, match=r"positive numbers of shape \(997,\), got shape \(9,\)"):
+    with pytest.raises(ValueError, match=r"finite numbers of shape \(997,\), got shape \(9,\)"):
         student(stage(data_fraction=0.3), training={"scores": str(tmp_path / "scores.npy")})
 
 
@@ -404,6 +404,24 @@ def test_other_arithmetic_learns_the_same(machine):
     assert abs(found[0] - found[1]) < 0.05
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+def test_on_a_gpu(precision):
+    knobs = ALL_KNOBS if precision == "float32" else {"bandwidth": [4, 8]}
+    found = []
+    for machine in ({"device": "cpu"}, {"device": "cuda", "precision": precision, "channels_last": True}):
+        learner = student(DigitsStages(knobs=knobs), machine=machine, chunk=2e7, training={"ema": 0.9})
+        tasks = learner.family.test_tasks().repeat(3, axis=0)
+        found.append(learner.train(rows(tasks)).signals["probe_loss"])
+        again = student(DigitsStages(knobs=knobs), machine=machine, training={"ema": 0.9})
+        again.load_state_dict(learner.state_dict())
+        assert again.evaluate(tasks[:1], seed=0).score == learner.evaluate(tasks[:1], seed=0).score
+    assert np.allclose(*found, atol=0.1)
+    learner = student(EXAMPLES, machine={"device": "cuda"})
+    learner.train(rows(np.arange(128), np.arange(128) % 2 == 0))
+
+
 # Examples
 
 
@@ -426,6 +444,19 @@ def test_examples_are_trained_or_measured():
     expected = functional.cross_entropy(logits, torch.from_numpy(data.labels[chosen]), reduction="none")
     assert np.allclose(-again.score, expected, atol=1e-6)
     assert np.array_equal(again.signals["correct"], logits.argmax(1).numpy() == data.labels[chosen])
+
+
+def test_losses_of_a_reference_are_a_signal(tmp_path):
+    reference = student(EXAMPLES)
+    reference.train(rows(np.arange(128)))
+    losses = reference.example_losses()
+    assert losses.shape == (997,)
+    assert reference.spent()["measure"] == 997 * reference.trainer.forward_cost()
+    np.save(tmp_path / "losses.npy", losses)
+    learner = student(EXAMPLES, seed=1, training={"reference": str(tmp_path / "losses.npy")})
+    assert learner.provides == {"loss", "correct", "reference_loss"}
+    found = learner.train(rows([5, 3, 900], [False, True, True]))
+    assert np.array_equal(found.signals["reference_loss"], losses[[5, 3, 900]])
 
 
 def test_classes_are_tested():
@@ -488,10 +519,16 @@ def test_a_run_that_diverges_keeps_its_last_good_checkpoint(tmp_path):
     [
         ({"family": ToyGrid()}, TypeError, "family of images, like fashion-stages, got ToyGrid"),
         ({"score": "accuracy"}, ValueError, "score: expected one of"),
+        ({"family": EXAMPLES, "score": "level"}, ValueError, "score: touches nothing"),
         ({"chunk": 0.0}, ValueError, "chunk: expected FLOPs above 0"),
         ({"budget": -1.0}, ValueError, "budget: expected FLOPs above 0"),
         ({"backbone": f"{__name__}:wrong_classes"}, ValueError, r"logits of shape \(2, 10\).*got \(2, 11\)"),
-        ({"training": {"scores": "best"}}, ValueError, "scores: expected 'latest', 'rescore' or an npy"),
+        (
+            {"training": {"scores": "best"}},
+            ValueError,
+            "neither 'latest' nor 'rescore': expected an npy file",
+        ),
+        ({"training": {"reference": "x.npy"}}, ValueError, "reference: touches nothing"),
         ({"loss": "median"}, ValueError, "loss: expected 'mean'"),
     ],
 )

@@ -1,0 +1,134 @@
+"""What the knobs of a family need of a network and its data: an error for each that would touch nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from teacherstudent.types import FloatArray
+from teacherstudent.vision import backbones
+from teacherstudent.vision.augmentation import LEVELS, RandomAugmentation
+from teacherstudent.vision.depths import parameter_depths
+from teacherstudent.vision.inputs import Inputs
+from teacherstudent.vision.knobs import SIZES
+from teacherstudent.vision.options import Training
+from teacherstudent.vision.smoothing import IDENTITY_BELOW, Smoothing
+
+
+class Touched:
+    """What the knobs of a family need of a network; raises for each that would touch nothing."""
+
+    def __init__(
+        self, network: nn.Module, train: Inputs, reach: Mapping[str, tuple[float, float]], training: Training
+    ) -> None:
+        self._reach = reach
+        n = len(train)
+        self.augment = None
+        if "magnitude" in reach:
+            if round(reach["magnitude"][1] * LEVELS) == 0:
+                _nothing("magnitude", f"a strength of at least {0.5 / LEVELS:.3g}", reach["magnitude"][1])
+            self.augment = RandomAugmentation()
+            with torch.random.fork_rng(devices=[]):
+                self.augment(torch.zeros_like(train.images[:1], dtype=torch.float32), 1.0)
+        self.depths = None
+        if "lr_spread" in reach:
+            with torch.random.fork_rng(devices=[]):
+                self.depths = parameter_depths(network.eval(), train.batch(slice(0, 2)))
+            network.train()
+            if max(self.depths.values()) == 1:
+                _nothing("lr_spread", "a network of at least two layers", 1)
+        self.smoothing = None
+        if "smoothing" in reach:
+            if reach["smoothing"][1] < IDENTITY_BELOW:
+                _nothing("smoothing", f"pixels of at least {IDENTITY_BELOW}", reach["smoothing"][1])
+            self.smoothing = Smoothing(network)
+        largest = max(round(batch) or training.batch_size for batch in reach.get("batch_size", (0.0,)))
+        share = reach.get("data_fraction", (1.0, 1.0))[0]
+        if int(share * n) >= n and "data_fraction" in reach:
+            _nothing("data_fraction", f"a share that leaves out some of {n} examples", share)
+        if largest > int(share * n + 1e-9):
+            raise ValueError(
+                f"batch_size: expected at most the {int(share * n)} examples of the shortest pass, got "
+                f"{largest}"
+            )
+
+    def table_classes(self, classes: int) -> int:
+        """Return how many columns the table of predictions needs."""
+        return classes if "self_distillation" in self._reach else 0
+
+
+def _nothing(knob: str, expected: str, got: float) -> None:
+    raise ValueError(f"{knob}: touches nothing: expected {expected}, got {got:g}")
+
+
+def check_sizes(
+    network: nn.Module, train: Inputs, reach: Mapping[str, tuple[float, float]], classes: int
+) -> list[int]:
+    """Return the sides of input that the network takes; try the ends of the range.
+
+    Raises:
+        ValueError: if images are not square where they are made smaller, no smaller size is taken, or the
+            network fails on the smallest or the largest.
+    """
+    _, height, width = train.images.shape[1:]
+    used = [name for name in SIZES if name in reach]
+    if used and height != width:
+        raise ValueError(f"{used[0]}: expected square images, got {height} x {width}")
+    taken = backbones.sizes(network, int(width))
+    tried = [taken[-1]]
+    if used:
+        low = min(taken, key=lambda size: (abs(size - reach[used[0]][0]), -size))
+        if low == taken[-1]:
+            raise ValueError(
+                f"{used[0]}: touches nothing: expected a size near one of {taken[:-1]} that the network "
+                f"takes, got {reach[used[0]][0]:g} to {reach[used[0]][1]:g}"
+            )
+        tried.append(low)
+    network.eval()
+    for size in tried:
+        images = train.batch(slice(0, 2), size=size if used else None)
+        try:
+            with torch.no_grad():
+                shape = tuple(network(images).shape)
+        except (RuntimeError, ValueError, IndexError) as error:
+            raise ValueError(
+                f"backbone {type(network).__name__}: expected to take images of {size} pixels: {error}"
+            ) from error
+        if shape != (len(images), classes):
+            raise ValueError(
+                f"backbone {type(network).__name__}: expected logits of shape {(len(images), classes)} at "
+                f"{size} pixels, got {shape}"
+            )
+    network.train()
+    return taken
+
+
+def read_numbers(what: str, path: str, n: int) -> FloatArray:
+    """Return a file's finite numbers, one an example.
+
+    Raises:
+        ValueError: if there is no such npy file, or it holds anything else.
+    """
+    if not Path(path).is_file():
+        raise ValueError(f"{what}: expected an npy file, got {path!r}")
+    try:
+        found = np.asarray(np.load(path, allow_pickle=False), np.float64)
+    except (ValueError, OSError, EOFError) as error:
+        raise ValueError(f"{what}: expected numbers in {path}: {error}") from error
+    if found.shape != (n,) or not np.isfinite(found).all():
+        raise ValueError(f"{what}: expected finite numbers of shape ({n},), got shape {found.shape}")
+    return found
+
+
+def read_scores(scores: str, n: int) -> Tensor | None:
+    """Return logarithms of the scores in a file, or None for scores that the trainer keeps itself."""
+    if scores in ("latest", "rescore"):
+        return None
+    found = read_numbers("scores: neither 'latest' nor 'rescore'", scores, n)
+    if not (found > 0).all():
+        raise ValueError(f"scores: expected numbers above 0, got {found.min()}")
+    return torch.from_numpy(found).log()
