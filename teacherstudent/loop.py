@@ -18,9 +18,10 @@ from teacherstudent.family import Family
 from teacherstudent.ledger import Ledger
 from teacherstudent.progress import Progress
 from teacherstudent.recording.recorder import START, Recorder
-from teacherstudent.student import Student
+from teacherstudent.student import Student, TakesWeights
 from teacherstudent.teacher import Teacher
 from teacherstudent.types import Assignment, Outcomes, State, check_names
+from teacherstudent.vision.weigher import Weigher
 
 _LOG = logging.getLogger(__name__)
 _IDLE_LIMIT = 1000
@@ -73,7 +74,7 @@ def check_fit(family: Family, teacher: Teacher[Any], student: Student) -> None:
     Raises:
         TypeError: if one of them is of the wrong kind.
         ValueError: if the teacher's space is not the family's, or the student lacks a signal or a granularity
-            that the teacher needs.
+            that the teacher needs, or cannot weigh examples as the teacher wants.
     """
     for thing, kind in ((family, Family), (teacher, Teacher), (student, Student)):
         if not isinstance(thing, kind):
@@ -90,6 +91,11 @@ def check_fit(family: Family, teacher: Teacher[Any], student: Student) -> None:
         raise ValueError(
             f"run: {type(teacher).__name__} binds a task for one {teacher.granularity}, which "
             f"{type(student).__name__} cannot (it can for: {sorted(student.granularities)})"
+        )
+    if isinstance(teacher, Weigher) and not isinstance(student, TakesWeights):
+        raise ValueError(
+            f"run: {type(teacher).__name__} weighs examples in the loss, which {type(student).__name__} "
+            f"cannot (expected a student with the attribute 'weigher')"
         )
 
 
@@ -109,7 +115,7 @@ def run(
 
     Args:
         family: gives the test tasks.
-        teacher: chooses the tasks.
+        teacher: chooses the tasks; if it is a `Weigher`, it weighs the examples in the student's loss too.
         student: trains on them.
         folder: the run folder; without ``resume`` it must not hold a run.
         plan: budget and intervals.
@@ -132,6 +138,8 @@ def run(
             ``status.json`` and the folder resumes from its last checkpoint.
     """
     check_fit(family, teacher, student)
+    if isinstance(teacher, Weigher) and isinstance(student, TakesWeights):
+        student.weigher = teacher
     checkpoints = Checkpoints(Path(folder) / "checkpoints", keep=plan.keep)
     state = checkpoints.latest() if resume else None
     recorded = (START if state is None else state["recorder"]) if resume else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from teacherstudent.types import Array, Assignment, Granularity, IntArray, Outcomes, State
 
@@ -59,3 +59,14 @@ class Student(Protocol):
 
     def close(self) -> None:
         """Free environments and processes."""
+
+
+@runtime_checkable
+class TakesWeights(Protocol):
+    """A student whose loss can be weighed example by example.
+
+    Attributes:
+        weigher: a `teacherstudent.vision.weigher.Weigher`, or None for equal weights.
+    """
+
+    weigher: Any

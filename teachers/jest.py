@@ -1,0 +1,154 @@
+"""JEST: from a large batch that is only measured, train on what is learnable and not yet learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal, get_args
+
+import gymnasium as gym
+import numpy as np
+
+from teacherstudent.fitting.examples import Passes, joint_selection
+from teacherstudent.registry import TEACHERS
+from teacherstudent.spaces import Discrete
+from teacherstudent.teacher import Teacher
+from teacherstudent.types import Array, Assignment, FloatArray, IntArray, Outcomes, Seed, State, check_names
+
+Score = Literal["learnability", "easy-reference", "hard"]
+Select = Literal["softmax", "top"]
+
+
+@TEACHERS.register("jest")
+class JEST(Teacher[Discrete]):
+    """Measures a super-batch and trains on the part with the highest learnability (JEST, RHO-loss).
+
+    Evans et al. 2024, "Data curation via joint example selection further accelerates multimodal learning",
+    https://arxiv.org/abs/2406.17711, algorithm 1. A super-batch of ``n / (1 - filter)`` examples is handed
+    out with ``learn`` False; when its losses are told, n of them are handed out for training. The score of an
+    example is its learnability, the learner's loss less that of a reference model.
+
+    A classifier's loss is a sum over examples, so the matrix of scores is diagonal and an example is chosen
+    for itself: that is reducible holdout loss (RHO-loss, Mindermann et al. 2022,
+    https://arxiv.org/abs/2206.07137), which takes the n highest scores: ``select="top"``. JEST draws in
+    chunks, the first uniformly, the others in proportion to the exponential of the score. For matrices of
+    scores see `teacherstudent.fitting.examples.joint_selection`.
+
+    Deviations from the paper: scores are divided by ``temperature``; a round of the student may be a part of
+    a super-batch, and a last one fills it above its size.
+
+    Args:
+        space: the examples.
+        seed: an integer of at least 0 or a ``SeedSequence``.
+        reference: losses of a reference model on all examples, ``(n,)``, or the path of an npy file with
+            them (`teacherstudent.vision.reference.reference_losses` makes them). Not needed for ``"hard"``.
+        score: ``"learnability"``; ``"easy-reference"``, minus the reference's loss; ``"hard"``, the
+            learner's loss.
+        select: ``"softmax"`` as in JEST or ``"top"`` as in RHO-loss.
+        filter: share of the super-batch that is not trained on, in [0, 1).
+        chunks: draws of a batch, for ``"softmax"``.
+        temperature: above 0.
+
+    Raises:
+        TypeError: if the space is not discrete, or the seed is no integer.
+        ValueError: if an option is out of range, or the reference is missing, of another length or
+            not finite.
+        FileNotFoundError: if its file is not there.
+    """
+
+    accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Discrete,)
+    needs: ClassVar[frozenset[str]] = frozenset({"loss"})
+
+    def __init__(
+        self,
+        space: Discrete,
+        *,
+        seed: Seed,
+        reference: str | Path | Sequence[float] | Array | None = None,
+        score: Score = "learnability",
+        select: Select = "softmax",
+        filter: float = 0.8,
+        chunks: int = 16,
+        temperature: float = 1.0,
+    ) -> None:
+        super().__init__(space, seed=seed)
+        for what, value, known in (("score", score, get_args(Score)), ("select", select, get_args(Select))):
+            if value not in known:
+                raise ValueError(f"jest: {what}: expected one of {known}, got {value!r}")
+        if not 0 <= filter < 1:
+            raise ValueError(f"jest: filter: expected a share in [0, 1), got {filter}")
+        if chunks < 1:
+            raise ValueError(f"jest: chunks: expected at least 1, got {chunks}")
+        if not 0 < temperature < np.inf:
+            raise ValueError(f"jest: temperature: expected a number above 0, got {temperature}")
+        n = int(space.n)
+        self._reference = np.zeros(n) if score == "hard" else _read(reference, n)
+        self._sign = 0.0 if score == "easy-reference" else 1.0
+        self._select: Select = select
+        self._keep, self._chunks, self._temperature = 1 - filter, chunks, temperature
+        self._passes = Passes(n)
+        self._waiting: IntArray = np.zeros(0, np.int64)  # ids that are being measured
+        self._pool = np.zeros((2, 0))  # measured examples and their scores
+        self._gain = 0.0  # mean score of the last selection less that of its super-batch
+
+    def _ask(self, ids: IntArray, progress: float) -> Assignment:
+        n = len(ids)
+        if self._pool.shape[1] * self._keep >= n - 1e-9:
+            chosen = self._choose(n)
+            return Assignment(ids=ids, tasks=chosen + self.space.start)
+        self._waiting = np.concatenate([self._waiting, ids])
+        tasks = self._passes.take(self.rng, n) + self.space.start
+        return Assignment(ids=ids, tasks=tasks, learn=np.zeros(n, np.bool_))
+
+    def _choose(self, n: int) -> IntArray:
+        examples, scores = self._pool[0].astype(np.int64), self._pool[1]
+        if self._select == "top":
+            rows: IntArray = np.argsort(-scores, kind="stable")[:n]
+        else:
+            rows = joint_selection(self.rng, scores / self._temperature, n, chunks=self._chunks)
+        self._gain = float(scores[rows].mean() - scores.mean())
+        self._pool = np.zeros((2, 0))
+        return np.asarray(examples[rows])
+
+    def _tell(self, outcomes: Outcomes) -> None:
+        losses = np.asarray(outcomes.signals["loss"], np.float64)
+        if losses.shape != (len(outcomes),):
+            raise ValueError(f"jest: expected a loss a row, got shape {losses.shape}")
+        measured = np.isin(outcomes.ids, self._waiting)
+        examples = (outcomes.tasks - self.space.start)[measured]
+        scores = self._sign * losses[measured] - self._reference[examples]
+        self._pool = np.concatenate([self._pool, [examples, scores]], axis=1)
+        self._waiting = np.setdiff1d(self._waiting, outcomes.ids)
+
+    def _drop(self, ids: IntArray) -> None:
+        self._waiting = np.setdiff1d(self._waiting, ids)
+
+    def metrics(self) -> dict[str, float]:
+        """Return by how much the mean score of the last selection was above its super-batch's."""
+        return {"score_gain": self._gain}
+
+    def _state(self) -> State:
+        return {
+            "passes": self._passes.state(),
+            "waiting": self._waiting.copy(),
+            "pool": self._pool.copy(),
+            "gain": self._gain,
+        }
+
+    def _load(self, state: State) -> None:
+        check_names("jest: state", ("passes", "waiting", "pool", "gain"), state)
+        self._passes.load(state["passes"])
+        self._waiting = np.array(state["waiting"], np.int64)
+        self._pool, self._gain = np.array(state["pool"], np.float64), float(state["gain"])
+
+
+def _read(reference: str | Path | Sequence[float] | Array | None, n: int) -> FloatArray:
+    """Return a copy of the reference's losses ``(n,)``."""
+    if reference is None:
+        raise ValueError("jest: reference: expected losses of a reference model, or the path of an npy file")
+    if isinstance(reference, str | Path):
+        reference = np.load(reference, allow_pickle=False)
+    found = np.array(reference, np.float64)
+    if found.shape != (n,) or not np.isfinite(found).all():
+        raise ValueError(f"jest: reference: expected finite losses of shape ({n},), got {found.shape}")
+    return found

@@ -1,0 +1,196 @@
+"""Self-paced learning: easy examples first, by the learner's own losses, and more and more of them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal, get_args
+
+import gymnasium as gym
+import numpy as np
+
+from teacherstudent.fitting.examples import draw_without_replacement
+from teacherstudent.fitting.pacing import Law, self_paced_weights
+from teacherstudent.registry import TEACHERS
+from teacherstudent.spaces import Discrete
+from teacherstudent.teacher import Teacher
+from teacherstudent.types import (
+    Assignment,
+    BoolArray,
+    FloatArray,
+    IntArray,
+    Outcomes,
+    Seed,
+    State,
+    check_names,
+)
+
+By = Literal["selection", "weights"]
+
+
+@TEACHERS.register("self-paced")
+class SelfPaced(Teacher[Discrete]):
+    """Trains on examples whose loss is below an age that grows, whole or weighted (self-paced learning).
+
+    Kumar, Packer and Koller 2010, "Self-paced learning for latent variable models", NeurIPS; for the laws of
+    soft weights see `teacherstudent.fitting.pacing.self_paced_weights`.
+
+    - ``by="selection"``: in turns, all examples are measured without training, and those that count are
+      trained on once, in random order. Hard weights choose the examples below the age; soft ones draw as many
+      as the weights amount to, without replacement and in proportion to them. Measuring costs a third of
+      training, and is charged.
+    - ``by="weights"``: every example once a pass, in random order, and the student weighs each loss in its
+      batch. Nothing is measured: the age comes from the losses at which examples were last trained on.
+
+    The age is the quantile of the known losses at a share of the examples that grows linearly, so that it
+    needs no scale; or a loss, by ``ages``.
+
+    Deviations from the papers: the pace in shares instead of a factor on the age in every round; at a share
+    of 1 every example counts fully; with quantiles, the logarithmic law, which takes ages below 1 only, sees
+    losses divided by twice the age. In a selection, an example whose loss is not known counts fully.
+
+    Args:
+        space: the examples.
+        seed: an integer of at least 0 or a ``SeedSequence``.
+        law: of the weights: ``"hard"``, ``"linear"``, ``"logarithmic"``, ``"logistic"``, ``"mixture"`` or
+            ``"polynomial"``.
+        by: see above.
+        share: of examples below the age, at the start and at the end, in (0, 1].
+        grow: share of the budget over which it grows, in (0, 1].
+        ages: losses at the start and at the end, instead of ``share``.
+        power: t of the polynomial law.
+
+    Raises:
+        TypeError: if the space is not discrete, or the seed is no integer.
+        ValueError: if an option is out of range; from `tell`, if a ``loss`` is negative.
+    """
+
+    accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Discrete,)
+    needs: ClassVar[frozenset[str]] = frozenset({"loss"})
+
+    def __init__(
+        self,
+        space: Discrete,
+        *,
+        seed: Seed,
+        law: Law = "hard",
+        by: By = "selection",
+        share: tuple[float, float] = (0.5, 1.0),
+        grow: float = 0.5,
+        ages: tuple[float, float] | None = None,
+        power: float = 3.0,
+    ) -> None:
+        super().__init__(space, seed=seed)
+        for what, value, known in (("law", law, get_args(Law)), ("by", by, get_args(By))):
+            if value not in known:
+                raise ValueError(f"self-paced: {what}: expected one of {known}, got {value!r}")
+        if len(share) != 2 or not all(0 < value <= 1 for value in share):
+            raise ValueError(f"self-paced: share: expected two shares in (0, 1], got {share}")
+        if not 0 < grow <= 1:
+            raise ValueError(f"self-paced: grow: expected a share in (0, 1], got {grow}")
+        if ages is not None and len(ages) != 2:
+            raise ValueError(f"self-paced: ages: expected two losses, got {ages}")
+        for age in ages or (0.5,):
+            self_paced_weights(np.zeros(1), age, law, power)
+        self.law: Law = law
+        self.by: By = by
+        self._power, self._grow = power, grow
+        self._span, self._absolute = (share, False) if ages is None else (ages, True)
+        self._losses = np.full(int(space.n), np.nan)
+        self._order: IntArray = np.zeros(0, np.int64)  # the rest of what is measured or trained on
+        self._measuring, self._progress = False, 0.0
+
+    def age(self, progress: float) -> float:
+        """Return the age when a share ``progress`` of the budget is spent; infinite for all examples."""
+        return self._age(self._losses[~np.isnan(self._losses)], progress)
+
+    def _age(self, losses: FloatArray, progress: float) -> float:
+        start, end = self._span
+        now = start + (end - start) * min(1.0, progress / self._grow)
+        if self._absolute:
+            return now
+        if now >= 1 or losses.size == 0:
+            return np.inf
+        return max(float(np.quantile(losses, now)), 1e-12)
+
+    def _weights(self, losses: FloatArray, age: float) -> FloatArray:
+        """Return the weights ``(n,)`` of known losses."""
+        if self.law == "logarithmic" and not self._absolute and np.isfinite(age):
+            losses, age = losses / (2 * age), 0.5
+        return self_paced_weights(losses, age, self.law, self._power)
+
+    def weigh(self, losses: FloatArray, indices: IntArray, *, progress: float) -> FloatArray:
+        """Return the weight of each example of a batch, ``(n,)`` in [0, 1]; 1 where examples are selected."""
+        if self.by == "selection":
+            return np.ones(len(losses))
+        known = self._losses[~np.isnan(self._losses)]
+        pool = known if known.size >= losses.size else losses
+        return self._weights(losses, self._age(pool, progress))
+
+    def _ask(self, ids: IntArray, progress: float) -> Assignment:
+        self._progress = progress
+        tasks: list[IntArray] = []
+        learn: list[BoolArray] = []
+        left = len(ids)
+        while left > 0:
+            if self._order.size == 0:
+                if tasks and self._measuring:  # their losses are still to come: measure others again
+                    part = self.rng.integers(0, len(self._losses), left)
+                    tasks, learn, left = [*tasks, part], [*learn, np.zeros(left, np.bool_)], 0
+                    continue
+                self._next(progress)
+            part, self._order = self._order[:left], self._order[left:]
+            tasks.append(part)
+            learn.append(np.full(len(part), not self._measuring))
+            left -= len(part)
+        return Assignment(
+            ids=ids, tasks=np.concatenate(tasks) + self.space.start, learn=np.concatenate(learn)
+        )
+
+    def _next(self, progress: float) -> None:
+        """Begin to measure, or to train."""
+        n = len(self._losses)
+        if self.by == "weights":
+            self._order = self.rng.permutation(n)
+            return
+        self._measuring = not self._measuring
+        self._order = self.rng.permutation(n) if self._measuring else self._selected(progress)
+
+    def _selected(self, progress: float) -> IntArray:
+        known = ~np.isnan(self._losses)
+        weights = np.ones(len(known))
+        weights[known] = self._weights(self._losses[known], self.age(progress))
+        count = max(1, round(float(weights.sum())))
+        with np.errstate(divide="ignore"):
+            logs = np.log(weights)
+        if not (weights > 0).any():  # an age below all losses: the easiest one
+            return np.array([int(np.nanargmin(self._losses))])
+        drawn = draw_without_replacement(self.rng, logs, min(count, int((weights > 0).sum())))
+        return self.rng.permutation(drawn)
+
+    def _tell(self, outcomes: Outcomes) -> None:
+        losses = np.asarray(outcomes.signals["loss"], np.float64)
+        if losses.shape != (len(outcomes),) or (losses < 0).any():
+            raise ValueError(f"self-paced: expected losses of at least 0, one a row, got {losses}")
+        self._losses[outcomes.tasks - self.space.start] = losses
+
+    def metrics(self) -> dict[str, float]:
+        """Return the age, where it is finite, and the mean weight of examples with a known loss."""
+        known = self._losses[~np.isnan(self._losses)]
+        if known.size == 0:
+            return {}
+        age = self.age(self._progress)
+        found = {"weight": float(self._weights(known, age).mean())}
+        return found | ({"age": age} if np.isfinite(age) else {})
+
+    def _state(self) -> State:
+        return {
+            "losses": self._losses.copy(),
+            "order": self._order.copy(),
+            "measuring": self._measuring,
+            "progress": self._progress,
+        }
+
+    def _load(self, state: State) -> None:
+        check_names("self-paced: state", ("losses", "order", "measuring", "progress"), state)
+        self._losses = np.array(state["losses"], np.float64)
+        self._order = np.array(state["order"], np.int64)
+        self._measuring, self._progress = bool(state["measuring"]), float(state["progress"])

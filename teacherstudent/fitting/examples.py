@@ -1,0 +1,96 @@
+"""Choosing examples: passes in random order, draws without replacement, joint selection in chunks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from teacherstudent.types import FloatArray, IntArray, State, check_names
+
+
+class Passes:
+    """Hands out the numbers 0 to n - 1 in random order, each once before any comes again.
+
+    Args:
+        n: at least 1.
+    """
+
+    def __init__(self, n: int) -> None:
+        self._n = n
+        self._rest: IntArray = np.zeros(0, np.int64)
+
+    def take(self, rng: np.random.Generator, count: int) -> IntArray:
+        """Return the next ``(count,)`` numbers; a new pass begins where one ends."""
+        if count > len(self._rest):
+            passes = -(-(count - len(self._rest)) // self._n)
+            more = rng.permuted(np.tile(np.arange(self._n), (passes, 1)), axis=1)
+            self._rest = np.concatenate([self._rest, more.ravel()])
+        taken, self._rest = self._rest[:count], self._rest[count:]
+        return taken
+
+    def state(self) -> State:
+        """Return the rest of the pass; a copy."""
+        return {"rest": self._rest.copy()}
+
+    def load(self, state: State) -> None:
+        """Continue from `state`."""
+        check_names("passes", ("rest",), state)
+        self._rest = np.array(state["rest"], np.int64)
+
+
+def draw_without_replacement(rng: np.random.Generator, log_weights: FloatArray, count: int) -> IntArray:
+    """Return ``count`` different indices, drawn one after the other in proportion to ``exp(log_weights)``.
+
+    The highest ``count`` of log-weight + Gumbel noise: the same distribution as sequential draws without
+    replacement, in the same order (Kool et al. 2019, https://arxiv.org/abs/1903.06059), without a loop.
+
+    Args:
+        rng: the caller's generator.
+        log_weights: ``(n,)``; -inf is never drawn.
+        count: at least 0.
+
+    Raises:
+        ValueError: if fewer than ``count`` weights are above 0.
+    """
+    there = int((log_weights > -np.inf).sum())
+    if not 0 <= count <= there:
+        raise ValueError(f"draw: expected a count from 0 to the {there} weights above 0, got {count}")
+    keys = log_weights + rng.gumbel(size=len(log_weights))
+    top = np.argpartition(-keys, max(count - 1, 0))[:count]
+    return np.asarray(top[np.argsort(-keys[top])])
+
+
+def joint_selection(
+    rng: np.random.Generator, scores: FloatArray, count: int, *, chunks: int = 16
+) -> IntArray:
+    """Return ``count`` different indices that JEST selects from a super-batch.
+
+    Evans et al. 2024, "Data curation via joint example selection further accelerates multimodal learning",
+    https://arxiv.org/abs/2406.17711, algorithm 1: the first chunk is uniform; each further one is drawn
+    without replacement in proportion to ``exp(S_ii + sum(S_ki + S_ik, k chosen))``.
+
+    Args:
+        rng: the caller's generator.
+        scores: ``(n,)`` of single examples, or ``(n, n)`` of pairs with the examples' own on the diagonal.
+        count: from 1 to n.
+        chunks: in how many draws, as equal as can be; at most ``count`` of them are made.
+
+    Raises:
+        ValueError: if the scores are neither, not finite, or ``count`` or ``chunks`` is out of range.
+    """
+    n = len(scores)
+    pairs = scores.ndim == 2
+    if scores.shape not in ((n,), (n, n)) or not np.isfinite(scores).all():
+        raise ValueError(f"joint selection: expected finite scores (n,) or (n, n), got {scores.shape}")
+    if not 1 <= count <= n or chunks < 1:
+        raise ValueError(f"joint selection: expected 1 to {n} in chunks, got {count} in {chunks}")
+    logits = (np.diagonal(scores) if pairs else scores).astype(np.float64)
+    free = np.ones(n, np.bool_)
+    chosen = []
+    for c, part in enumerate(np.array_split(np.arange(count), min(chunks, count))):
+        weights = np.zeros(n) if c == 0 else logits
+        drawn = draw_without_replacement(rng, np.where(free, weights, -np.inf), len(part))
+        free[drawn] = False
+        chosen.append(drawn)
+        if pairs:
+            logits = logits + scores[drawn].sum(axis=0) + scores[:, drawn].sum(axis=1)
+    return np.concatenate(chosen)
