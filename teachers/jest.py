@@ -17,6 +17,7 @@ from teacherstudent.types import Array, Assignment, FloatArray, IntArray, Outcom
 
 Score = Literal["learnability", "easy-reference", "hard"]
 Select = Literal["softmax", "top"]
+REFERENCE = "reference_loss"
 
 
 @TEACHERS.register("jest")
@@ -41,7 +42,8 @@ class JEST(Teacher[Discrete]):
         space: the examples.
         seed: an integer of at least 0 or a ``SeedSequence``.
         reference: losses of a reference model on all examples, ``(n,)``, or the path of an npy file with
-            them (`teacherstudent.vision.reference.reference_losses` makes them). Not needed for ``"hard"``.
+            them (`teacherstudent.vision.reference.reference_losses` makes them). None: the student reports
+            them as the signal ``reference_loss``. Not used for ``"hard"``.
         score: ``"learnability"``; ``"easy-reference"``, minus the reference's loss; ``"hard"``, the
             learner's loss.
         select: ``"softmax"`` as in JEST or ``"top"`` as in RHO-loss.
@@ -51,8 +53,7 @@ class JEST(Teacher[Discrete]):
 
     Raises:
         TypeError: if the space is not discrete, or the seed is no integer.
-        ValueError: if an option is out of range, or the reference is missing, of another length or
-            not finite.
+        ValueError: if an option is out of range, or the reference is of another length or not finite.
         FileNotFoundError: if its file is not there.
     """
 
@@ -83,6 +84,8 @@ class JEST(Teacher[Discrete]):
             raise ValueError(f"jest: temperature: expected a number above 0, got {temperature}")
         n = int(space.n)
         self._reference = np.zeros(n) if score == "hard" else _read(reference, n)
+        if self._reference is None:
+            self.needs = frozenset({"loss", REFERENCE})  # type: ignore[misc]  # here the options say
         self._sign = 0.0 if score == "easy-reference" else 1.0
         self._select: Select = select
         self._keep, self._chunks, self._temperature = 1 - filter, chunks, temperature
@@ -111,12 +114,13 @@ class JEST(Teacher[Discrete]):
         return np.asarray(examples[rows])
 
     def _tell(self, outcomes: Outcomes) -> None:
+        examples = outcomes.tasks - self.space.start
         losses = np.asarray(outcomes.signals["loss"], np.float64)
-        if losses.shape != (len(outcomes),):
-            raise ValueError(f"jest: expected a loss a row, got shape {losses.shape}")
+        known = outcomes.signals[REFERENCE] if self._reference is None else self._reference[examples]
+        if losses.shape != (len(outcomes),) or known.shape != losses.shape:
+            raise ValueError(f"jest: expected a loss a row, got shapes {losses.shape} and {known.shape}")
         measured = np.isin(outcomes.ids, self._waiting)
-        examples = (outcomes.tasks - self.space.start)[measured]
-        scores = self._sign * losses[measured] - self._reference[examples]
+        examples, scores = examples[measured], (self._sign * losses - known)[measured]
         self._pool = np.concatenate([self._pool, [examples, scores]], axis=1)
         self._waiting = np.setdiff1d(self._waiting, outcomes.ids)
 
@@ -142,10 +146,10 @@ class JEST(Teacher[Discrete]):
         self._pool, self._gain = np.array(state["pool"], np.float64), float(state["gain"])
 
 
-def _read(reference: str | Path | Sequence[float] | Array | None, n: int) -> FloatArray:
-    """Return a copy of the reference's losses ``(n,)``."""
+def _read(reference: str | Path | Sequence[float] | Array | None, n: int) -> FloatArray | None:
+    """Return a copy of the reference's losses ``(n,)``, None if there are none."""
     if reference is None:
-        raise ValueError("jest: reference: expected losses of a reference model, or the path of an npy file")
+        return None
     if isinstance(reference, str | Path):
         reference = np.load(reference, allow_pickle=False)
     found = np.array(reference, np.float64)

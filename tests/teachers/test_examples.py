@@ -220,10 +220,26 @@ def test_a_reference_may_be_a_file(tmp_path):
         make("jest", reference=str(tmp_path / "none.npy"))
 
 
+def test_a_reference_may_be_a_signal():
+    teacher = make("jest", 4, select="top", filter=0.75)
+    assignment = teacher.ask(4)
+    losses, reference = np.array([3.0, 1.0, 2.0, 0.0]), np.array([3.0, 0, 1.5, 0])
+    rows = Outcomes(
+        ids=assignment.ids, tasks=assignment.tasks, score=losses, cost=losses, signals={"loss": losses}
+    )
+    with pytest.raises(ValueError, match="expected the signal 'reference_loss'"):
+        teacher.tell(rows)
+    own = assignment.tasks - 3
+    signals = {"loss": losses[own], "reference_loss": reference[own]}
+    teacher.tell(
+        Outcomes(ids=assignment.ids, tasks=assignment.tasks, score=losses, cost=losses, signals=signals)
+    )
+    assert teacher.ask(1).tasks.tolist() == [4]
+
+
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("jest", {}, "reference: expected losses of a reference model"),
         ("jest", {"reference": np.zeros(3)}, r"finite losses of shape \(20,\), got \(3,\)"),
         ("jest", {"reference": np.full(20, np.nan)}, "finite losses"),
         ("jest", {"score": "loss"}, "score: expected one of"),
