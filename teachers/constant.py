@@ -3,30 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, ClassVar
 
-from teacherstudent.fitting.paths import OpenLoop
+import gymnasium as gym
+import numpy as np
+
+from teacherstudent import spaces
+from teacherstudent.fitting.paths import resting
 from teacherstudent.registry import TEACHERS
-from teacherstudent.spaces import Parameters
-from teacherstudent.types import Seed
+from teacherstudent.spaces import Discrete, Parameters
+from teacherstudent.teacher import Teacher
+from teacherstudent.types import Array, Assignment, Granularity, IntArray, Outcomes, Seed, State, check_names
 
 
 @TEACHERS.register("constant")
-class Constant(OpenLoop):
-    """Leaves every knob where it is: neutral, or at a given value.
+class Constant(Teacher[gym.Space[Any]]):
+    """Plays one task all the time: every knob neutral or at a given value, or one of listed stages.
 
     Args:
-        space: named knobs.
+        space: named knobs, or listed stages.
         seed: an integer of at least 0 or a ``SeedSequence``; nothing is drawn from it.
-        values: values of knobs; those that are not named are neutral.
+        values: of knobs; those that are not named are neutral (see `teacherstudent.fitting.paths.resting`).
+        stage: number of the listed stage from 0; from the end if negative.
 
     Raises:
-        TypeError: if the space has no named knobs, or the seed is no integer.
-        ValueError: if a value lies outside the space, or a knob has no neutral value and none is given.
+        TypeError: if the space is neither, or the seed is no integer.
+        ValueError: if a value lies outside the space, a knob has no neutral value and none is given, or there
+            is no such stage.
     """
 
-    def __init__(self, space: Parameters, *, seed: Seed, values: Mapping[str, float] | None = None) -> None:
-        super().__init__(space, seed=seed, who="constant", drives={}, values=values)
+    accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Parameters, Discrete)
+    granularity: ClassVar[Granularity] = "chunk"
 
-    def path(self, progress: float) -> dict[str, float]:
-        """Return nothing: no knob is moved."""
+    def __init__(
+        self,
+        space: gym.Space[Any],
+        *,
+        seed: Seed,
+        values: Mapping[str, float] | None = None,
+        stage: int = -1,
+    ) -> None:
+        super().__init__(space, seed=seed)
+        self._task: Array
+        if isinstance(space, Parameters):
+            rest = resting("constant", space, values or {}, ())
+            self._task = spaces.from_flat(space, np.array([[rest[name] for name in space.names]]))
+        elif isinstance(space, Discrete):
+            if values:
+                raise ValueError(f"constant: values: expected none for listed stages, got {dict(values)}")
+            if not -space.n <= stage < space.n:
+                raise ValueError(f"constant: stage: expected one of {space.n}, got {stage}")
+            self._task = np.array([space.start + stage % space.n], np.int64)
+
+    def _ask(self, ids: IntArray, progress: float) -> Assignment:
+        return Assignment(ids=ids, tasks=np.repeat(self._task, len(ids), axis=0))
+
+    def _tell(self, outcomes: Outcomes) -> None:
+        """Learn nothing: the task stays."""
+
+    def _state(self) -> State:
         return {}
+
+    def _load(self, state: State) -> None:
+        check_names("constant: state", (), state)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, ClassVar
 
 import gymnasium as gym
@@ -114,7 +114,7 @@ def check_reach(who: str, space: Parameters, name: str, value: float) -> None:
 
 
 def resting(
-    who: str, space: Parameters, values: Mapping[str, float], drives: Mapping[str, Any]
+    who: str, space: Parameters, values: Mapping[str, float], drives: Container[str]
 ) -> dict[str, float]:
     """Return the value of every knob that is not driven: the given one, else the neutral one.
 

@@ -7,7 +7,7 @@ from teacherstudent import teachers
 from teacherstudent.experiment import Experiment
 from teacherstudent.loop import Plan
 from teacherstudent.recording.runs import Run
-from teacherstudent.spaces import Parameters
+from teacherstudent.spaces import Discrete, Parameters
 from teacherstudent.teachers.cyclical import cycle_sizes
 from teacherstudent.teachers.efficient_train import SIZES, stage_ends
 from teacherstudent.teachers.efficient_train_pp import SCHEDULES, passes
@@ -50,6 +50,15 @@ def test_knobs_that_are_not_driven_are_neutral():
     teacher = make("ps-kd", values={"magnitude": 0.3})
     assert value(teacher, "magnitude", 0.7) == 0.3
     assert value(teacher, "bandwidth", 0.7) == 224
+
+
+def test_listed_stages():
+    space = Discrete(4, start=2)
+    assert make("constant", space).ask(3, progress=0.1).tasks.tolist() == [5, 5, 5]
+    assert make("constant", space, stage=1).ask(1).tasks.tolist() == [3]
+    equal, own = make("in-order", space), make("in-order", space, shares=(2, 0, 2, 0))
+    found = [[t.ask(1, progress=p).tasks[0] for p in (0, 0.24, 0.25, 0.5, 0.99, 1)] for t in (equal, own)]
+    assert found == [[2, 2, 3, 4, 5, 5], [2, 2, 2, 4, 4, 4]]
 
 
 # EfficientTrain: shares of compute by hand. (160/224)^2 = 25/49, (192/224)^2 = 36/49; over 75 + 36 + 49 = 160
@@ -229,6 +238,10 @@ SMALL = Parameters(height=(0, 1))
         ("constant", SMALL, {}, "values: expected one for the knob 'height'"),
         ("constant", SPACE, {"values": {"width": 1}}, "the knob 'width'"),
         ("constant", SPACE, {"values": {"magnitude": 2}}, "magnitude: expected a range that contains 2"),
+        ("constant", Discrete(3), {"values": {"magnitude": 0}}, "expected none for listed stages"),
+        ("constant", Discrete(3), {"stage": 3}, "stage: expected one of 3, got 3"),
+        ("in-order", Discrete(3), {"shares": (1, 2)}, "shares: expected 3 numbers"),
+        ("in-order", Discrete(3), {"shares": (0, 0, 0)}, "shares: expected 3 numbers"),
         ("compose", SPACE, {"parts": ("lerac", "lerac")}, "lr_spread: expected a knob with one teacher"),
         ("compose", SPACE, {"parts": ({"share": 0.1},)}, "expected a name in each"),
     ],
@@ -285,5 +298,5 @@ def test_a_run_on_digits_follows_the_path(name, tmp_path):
     episodes = Run.load(tmp_path).episodes()
     tasks = np.stack([episodes[f"task_{knob}"] for knob in knobs], axis=1)
     assert len(tasks) >= 6
-    np.testing.assert_allclose(tasks[0], teacher.point(0.0))
+    np.testing.assert_allclose(tasks[0], teacher.ask(1).tasks[0])
     assert (len(np.unique(tasks, axis=0)) > 1) == (name != "constant")
