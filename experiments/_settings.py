@@ -31,3 +31,53 @@ WALKER: dict[str, Any] = {
     "seeds": (0, 1, 2),
     "quick": {"budget": 40_000, "test_every": None, "seeds": (0,)},
 }
+
+
+def images(
+    knobs: dict[str, Any],
+    digits: dict[str, Any],
+    *,
+    tasks: str = "stages",
+    student: dict[str, Any] | None = None,
+    quick: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return settings for a small ResNet on Fashion-MNIST, ten passes long, and for digits as quick version.
+
+    Costs are FLOPs: 5.6e7 for training on an image of Fashion-MNIST (53 000 a pass), 3.2e6 for one of digits
+    (997 a pass). Tests look at the validation split, the last one at the test split.
+
+    Args:
+        knobs: options of the family fashion-stages or fashion-examples.
+        digits: options of digits-stages or digits-examples.
+        tasks: ``"stages"`` or ``"examples"``.
+        student: further options of the student.
+        quick: further fields of the quick version.
+    """
+    own = dict(student or {})
+    return {
+        "family": f"fashion-{tasks}",
+        "family_options": knobs,
+        "student": "classifier",
+        "student_options": {"backbone": "resnet", "training": {"lr": 5e-3}} | own,
+        "budget": 3e13,
+        "test_every": 3e12,
+        "seeds": (0, 1, 2),
+        "quick": {
+            "family": f"digits-{tasks}",
+            "family_options": digits,
+            "student_options": {
+                "backbone": "resnet",
+                "backbone_options": {"widths": (16, 32)},
+                "training": {"lr": 5e-3, "batch_size": 32, "renorm": 64},
+            }
+            | own,
+            "budget": 1e10,
+            "test_every": 5e9,
+            "seeds": (0,),
+        }
+        | (quick or {}),
+    }
+
+
+FIXED: dict[str, Any] = {"score": "train"}
+"""Of the student, for schedules that need no score: nothing is spent on probes."""

@@ -1,0 +1,62 @@
+"""Joint example selection (Evans et al. 2024) and RHO-loss on 40 % wrong labels, beside uniform sampling.
+
+First a reference is trained on the probe split, which is clean; its cost is printed and is not part of the
+budget of the runs. "hard" needs none.
+
+    python experiments/jest.py [--quick] [--seeds 0 1 2 3 4] [--budget 3e13]
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _settings import images
+
+from teacherstudent import Study
+from teacherstudent.registry import FAMILIES
+from teacherstudent.vision.reference import reference_losses
+
+NOISE = {"label_noise": 0.4}
+SETTINGS = images(NOISE, NOISE, tasks="examples")
+
+
+def make_reference(out: Path, *, quick: bool) -> str:
+    """Train the reference if it is not there, and return the path of its losses."""
+    settings: dict[str, Any] = SETTINGS | (SETTINGS["quick"] if quick else {})
+    path = out / f"jest-reference-{settings['family']}.npy"
+    if not path.is_file():
+        family = FAMILIES.make(settings["family"], **settings["family_options"])
+        budget, options = settings["budget"] / 20, settings["student_options"]
+        found = reference_losses(family, seed=0, budget=budget, student_options=options)
+        out.mkdir(parents=True, exist_ok=True)
+        np.save(path, found.losses)
+        print(f"reference: {found.cost:.3g} FLOPs, {found.cost / settings['budget']:.1%} of a run's budget")
+    return str(path)
+
+
+def make_study(reference: str) -> Study:
+    """Return the study with a reference's losses."""
+    teachers = {
+        "uniform": {},
+        "jest": {"reference": reference},
+        "rho-loss": {"name": "jest", "reference": reference, "select": "top"},
+        "hard": {"name": "jest", "score": "hard"},
+    }
+    return Study(name="jest", teachers=teachers, **SETTINGS)
+
+
+def main() -> int:
+    """Train the reference, then run the study."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--out", type=Path, default=Path("runs"))
+    given, _ = parser.parse_known_args()
+    if {"-h", "--help"} & set(sys.argv):
+        return make_study("").main()
+    return make_study(make_reference(given.out, quick=given.quick)).main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

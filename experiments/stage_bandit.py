@@ -1,0 +1,35 @@
+"""Bandits over training stages of equal compute, beside plain training and a schedule by hand.
+
+The last stage, full size, is forced for the last 30 % of the compute. Bandits may stay, advance or go back;
+their reward is the decrease of the loss on the probe, which all of them pay for.
+
+    python experiments/stage_bandit.py [--quick] [--seeds 0 1 2 3 4] [--budget 3e13]
+"""
+
+import sys
+
+from _settings import images
+
+from teacherstudent import Study
+
+STAGES = [{"bandwidth": 12}, {"bandwidth": 20}, {"bandwidth": 24}, {"bandwidth": 28}]
+DIGITS = [{"bandwidth": 4}, {"bandwidth": 6}, {"bandwidth": 8}]
+RULES = {"reward": "score", "per_cost": False, "moves": "advance", "final": (-1, 0.3)}
+TEACHERS = {
+    "plain": {"name": "constant"},
+    "in-order": {},
+    "exp3s": RULES | {"eta": 0.3},
+    "tscl-online": RULES,
+    "tscl-window": RULES,
+    "tscl-sampling": RULES,
+    "progress-thompson": RULES,
+    "random": {},
+}
+STUDY = Study(
+    name="stage-bandit",
+    teachers=TEACHERS,
+    **images({"stages": STAGES}, {"stages": DIGITS}),
+)
+
+if __name__ == "__main__":
+    sys.exit(STUDY.main())
