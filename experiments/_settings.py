@@ -81,3 +81,6 @@ def images(
 
 FIXED: dict[str, Any] = {"score": "train"}
 """Of the student, for schedules that need no score: nothing is spent on probes."""
+
+LONGER: dict[str, Any] = {"budget": 5e10, "test_every": 2.5e10}
+"""Of quick versions in which wrong labels are to be learnt by heart."""

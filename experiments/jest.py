@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _settings import images
+from _settings import LONGER, images
 
 from teacherstudent import Study
 from teacherstudent.registry import FAMILIES
 from teacherstudent.vision.reference import reference_losses
 
 NOISE = {"label_noise": 0.4}
-SETTINGS = images(NOISE, NOISE, tasks="examples")
+SETTINGS = images(NOISE, NOISE, tasks="examples", quick=LONGER)
+REFERENCE = {False: 2e12, True: 1e10}
+"""FLOPs of training the reference, in full and quick: about twenty passes over the probe split."""
 
 
 def make_reference(out: Path, *, quick: bool) -> str:
@@ -28,7 +30,7 @@ def make_reference(out: Path, *, quick: bool) -> str:
     path = out / f"jest-reference-{settings['family']}.npy"
     if not path.is_file():
         family = FAMILIES.make(settings["family"], **settings["family_options"])
-        budget, options = settings["budget"] / 20, settings["student_options"]
+        budget, options = REFERENCE[quick], settings["student_options"]
         found = reference_losses(family, seed=0, budget=budget, student_options=options)
         out.mkdir(parents=True, exist_ok=True)
         np.save(path, found.losses)

@@ -7,20 +7,21 @@ With --clean the labels are right: a null anchor, where no method should gain.
 
 import sys
 
-from _settings import images
+from _settings import LONGER, images
 
 from teacherstudent import Study
 
 TEACHERS = {
     "uniform": {},
     "self-paced": {"share": (0.4, 0.6)},
+    "self-paced-down": {"name": "self-paced", "share": (1.0, 0.6)},
     "self-paced-linear": {"name": "self-paced", "law": "linear", "by": "weights", "share": (0.6, 0.8)},
     "superloss": {},
     "loss-proportional": {},
 }
 NOISE = {"label_noise": 0.4}
-STUDY = Study(name="self-paced", teachers=TEACHERS, **images(NOISE, NOISE, tasks="examples"))
-CLEAN = Study(name="self-paced-clean", teachers=TEACHERS, **images({}, {}, tasks="examples"))
+STUDY = Study(name="self-paced", teachers=TEACHERS, **images(NOISE, NOISE, tasks="examples", quick=LONGER))
+CLEAN = Study(name="self-paced-clean", teachers=TEACHERS, **images({}, {}, tasks="examples", quick=LONGER))
 
 if __name__ == "__main__":
     given = sys.argv[1:]

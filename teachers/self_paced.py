@@ -43,6 +43,9 @@ class SelfPaced(Teacher[Discrete]):
     The age is the quantile of the known losses at a share of the examples that grows linearly, so that it
     needs no scale; or a loss, by ``ages``.
 
+    A share that falls, ``share=(1.0, 0.6)`` say, leaves out what is still hard after everything was seen, as
+    wrong labels are: an untrained network's easiest examples are of few classes.
+
     Deviations from the papers: the pace in shares instead of a factor on the age in every round; at a share
     of 1 every example counts fully; with quantiles, the logarithmic law, which takes ages below 1 only, sees
     losses divided by twice the age. In a selection, an example whose loss is not known counts fully.
@@ -54,7 +57,7 @@ class SelfPaced(Teacher[Discrete]):
             ``"polynomial"``.
         by: see above.
         share: of examples below the age, at the start and at the end, in (0, 1].
-        grow: share of the budget over which it grows, in (0, 1].
+        grow: share of the budget over which it moves from the one to the other, in (0, 1].
         ages: losses at the start and at the end, instead of ``share``.
         power: t of the polynomial law.
 
