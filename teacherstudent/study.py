@@ -109,7 +109,8 @@ def run_and_compare(
     results = run_watched(runs, jobs=jobs, resume=resume, console=console)
     finished = [r.folder for r in results if r.status == "finished"]
     if finished:
-        show_comparison([r.folder for r in results], out / "comparison", console)
+        begun = [r.folder for r in results if r.status != "not started"]
+        show_comparison(begun, out / "comparison", console)
     return 0 if len(finished) == len(results) else 1
 
 
