@@ -79,19 +79,39 @@ def run_all(
     jobs = min(jobs or cores(), len(runs)) or 1
     pool = _Pool(max(1, cores() // jobs), resume)
     waiting = [(e, f) for e, f in runs if not (resume and _is_over(e, f))][::-1]
-    with contextlib.suppress(ValueError):  # signals can be set in the main thread only
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        while waiting or pool.active:
-            while waiting and len(pool.active) < jobs:
-                pool.start(*waiting.pop())
-            pool.reap()
-            if watch is not None:
-                watch(list(pool.active))
-            time.sleep(0.1)
+        with _stop_signals() as asked:
+            while (waiting or pool.active) and not asked:
+                pool.fill(waiting, jobs)
+                pool.reap()
+                if watch is not None:
+                    watch(list(pool.active))
+                time.sleep(0.1)
     except KeyboardInterrupt:
+        asked = [True]
+    if asked:
         pool.stop()
     return [pool.result(experiment, folder) for experiment, folder in runs]
+
+
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[list[bool]]:
+    """Note Ctrl-C and SIGTERM: an exception is lost where something swallows it. A second one raises."""
+    asked: list[bool] = []
+
+    def note(number: int, frame: Any) -> None:
+        asked.append(True)
+        signal.signal(number, signal.default_int_handler)
+
+    before: dict[int, Any] = {}
+    with contextlib.suppress(ValueError):  # signals can be set in the main thread only
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, note)
+    try:
+        yield asked
+    finally:
+        for which, handler in before.items():
+            signal.signal(which, signal.default_int_handler if asked else handler)
 
 
 def _check_same(experiment: Experiment, folder: Path) -> None:
@@ -136,6 +156,11 @@ class _Pool:
         with _environment(dict.fromkeys(_THREADS, str(self._threads))):
             process.start()
         self.active[folder] = process
+
+    def fill(self, waiting: list[tuple[Experiment, Path]], jobs: int) -> None:
+        """Start runs from the end of the list, until so many are under way."""
+        while waiting and len(self.active) < jobs:
+            self.start(*waiting.pop())
 
     def reap(self) -> None:
         for folder, process in list(self.active.items()):
