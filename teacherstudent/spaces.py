@@ -57,7 +57,8 @@ class Parameters(Box):
 class Levels(gym.Space[Array]):
     """Base of level spaces: tasks that can be edited and compared, such as mazes.
 
-    A level is one array of fixed shape and dtype. Subclasses write `draw`, `mutate`, `key`, `contains_each`.
+    A level is one array of fixed shape and dtype. Subclasses write `draw`, `mutate`, `key`, `contains_each`, and
+    may write `features`.
     """
 
     def __init__(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
@@ -68,8 +69,8 @@ class Levels(gym.Space[Array]):
         """Return ``(n, *shape)`` random levels."""
 
     @abstractmethod
-    def mutate(self, rng: np.random.Generator, tasks: Array) -> Array:
-        """Return one edited level for each of ``tasks``, same shape."""
+    def mutate(self, rng: np.random.Generator, tasks: Array, edits: int = 1) -> Array:
+        """Return one valid level for each of ``tasks``, same shape, that is ``edits`` small edits away."""
 
     @abstractmethod
     def key(self, tasks: Array) -> IntArray:
@@ -78,6 +79,11 @@ class Levels(gym.Space[Array]):
     @abstractmethod
     def contains_each(self, tasks: Array) -> BoolArray:
         """Return ``(n,)`` bool: which levels are valid."""
+
+    def features(self, tasks: Array) -> dict[str, FloatArray]:
+        """Return what to log about levels, ``(n,)`` each: number of walls, shortest path; empty if nothing."""
+        del tasks
+        return {}
 
     def sample(self, mask: Any | None = None, probability: Any | None = None) -> Array:
         """Return one random level of the space's own generator, as gymnasium spaces do.

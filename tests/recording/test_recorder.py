@@ -28,7 +28,7 @@ class Mazes(spaces.Levels):
     def draw(self, rng, n):
         return rng.integers(0, 2, (n, 3, 4), dtype=np.uint8)
 
-    def mutate(self, rng, tasks):
+    def mutate(self, rng, tasks, edits=1):
         return tasks
 
     def key(self, tasks):

@@ -22,7 +22,7 @@ class Bits(Levels):
     def draw(self, rng, n):
         return rng.integers(0, 2, (n, 6), dtype=np.uint8)
 
-    def mutate(self, rng, tasks):
+    def mutate(self, rng, tasks, edits=1):
         tasks = tasks.copy()
         tasks[np.arange(len(tasks)), rng.integers(0, 6, len(tasks))] ^= 1
         return tasks

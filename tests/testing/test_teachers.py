@@ -69,7 +69,7 @@ class Bits(Levels):
         bits[~bits.any(axis=1), 0] = 1
         return bits
 
-    def mutate(self, rng, tasks):
+    def mutate(self, rng, tasks, edits=1):
         return self.draw(rng, len(tasks))
 
     def key(self, tasks):
