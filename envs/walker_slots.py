@@ -29,7 +29,7 @@ from teacherstudent.rl.task_slots import (
     slot_seeds,
     slot_tasks,
 )
-from teacherstudent.simulation.draws import uniform_array
+from teacherstudent.simulation.counters import uniform_array
 from teacherstudent.simulation.lanes import WIDTH
 from teacherstudent.types import Array, State, check_names
 
