@@ -30,7 +30,8 @@ from teacherstudent.envs.walker_layout import (
 )
 from teacherstudent.envs.walker_physics import advance
 from teacherstudent.envs.walker_rig import MANIFOLDS, MARK_ROWS, rig_of, rows_of
-from teacherstudent.envs.walker_slots import SOLVERS, check_solver, observation_space
+from teacherstudent.envs.walker_slots import SOLVERS, check_solver
+from teacherstudent.envs.walker_track import observation_space
 from teacherstudent.envs.walker_tracks import GIVEN, empty_tracks, lay_track
 from teacherstudent.rl.task_slots import check_slots
 from teacherstudent.simulation.cuda import CudaCompiler, Launcher, check_device, cuda, shared
@@ -212,7 +213,7 @@ class CudaWalkers:
         self.device = check_device(device)
         parts = len(rig_of(embodiment(walker)).parents)
         self.task_space = space
-        self.single_observation_space: gym.Space[Any] = observation_space(parts)
+        self.single_observation_space: gym.Space[Any] = observation_space(embodiment(walker).legs)
         self.single_action_space: gym.Space[Any] = Box(-1.0, 1.0, (parts,), np.float32)
         self._kernels = _kernels(walker)
         self._launch = Launcher(n, self.device)

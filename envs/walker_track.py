@@ -74,7 +74,7 @@ class WalkerTrack(BipedalWalker):
         self._fixtures = BodyFixtures(self.measures)
         motors = 2 * self.measures.legs
         self.action_space = Box(-1.0, 1.0, (motors,), np.float32)
-        self.observation_space = _observation_space(self.measures.legs)
+        self.observation_space = observation_space(self.measures.legs)
 
     @abstractmethod
     def group(self, task: Array, x: float) -> tuple[list[Polygon], float]:
@@ -178,8 +178,11 @@ def box(left: float, right: float, height: float) -> Polygon:
     return [(left, low), (right, low), (right, high), (left, high)]
 
 
-def _observation_space(legs: int) -> Box:
-    """Speeds and angles are unbounded, contact flags and rays lie in 0..1."""
+def observation_space(legs: int) -> Box:
+    """Return the observations of a walker with so many legs, of two parts each.
+
+    Speeds and angles are unbounded, contact flags and rays lie in 0..1.
+    """
     low = np.full(4 + 5 * legs + RAYS, -np.inf, np.float32)
     high = -low
     flags = 4 + 5 * np.arange(1, legs + 1) - 1

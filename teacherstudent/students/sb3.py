@@ -24,7 +24,7 @@ from stable_baselines3.common.vec_env import VecNormalize
 from teacherstudent.family import RLFamily
 from teacherstudent.registry import STUDENTS
 from teacherstudent.rl import sb3_state
-from teacherstudent.rl.play import play
+from teacherstudent.rl.play import as_measured, play, slots_for
 from teacherstudent.rl.rollout_signals import SIGNALS, RolloutSignals
 from teacherstudent.rl.task_queue import TaskQueue
 from teacherstudent.rl.task_vec_env import TaskVecEnv
@@ -271,11 +271,10 @@ class SB3Student:
             seeds = np.random.randint(2**31, size=len(assignment))  # noqa: NPY002  # swapped in
             played = self._play(assignment.tasks, seeds, greedy=False)
         self._counts["measure"] += float(played.cost.sum())
-        missing = {name: np.full(len(played), np.nan) for name in self.provides - played.signals.keys()}
-        return dataclasses.replace(played, ids=assignment.ids, signals={**played.signals, **missing})
+        return as_measured(played, assignment.ids, self.provides)
 
     def _play(self, tasks: Array, seeds: IntArray, *, greedy: bool) -> Outcomes:
-        slots = _slots(len(tasks), self._n_envs)
+        slots = slots_for(len(tasks), self._n_envs)
         if slots not in self._test_envs:
             made = self._family.make_vec(slots, processes=min(self._processes, slots))
             self._test_envs[slots] = made
@@ -300,15 +299,6 @@ class SB3Student:
             cost=none,
             signals=dict.fromkeys(self.provides, none),
         )
-
-
-def _slots(tasks: int, most: int) -> int:
-    """Return in how many slots to play tasks: a power of two that holds them, at most ``most``.
-
-    It follows from the number of tasks alone, so that as many actions are drawn after a resume; slots without
-    a task idle at the full price of a step, so that thousands of slots for 50 test tasks would be a waste.
-    """
-    return int(min(1 << (tasks - 1).bit_length(), most))
 
 
 def _standard_policy(space: gym.Space[Any]) -> str:
