@@ -24,8 +24,8 @@ class LevelBuffer:
     Jiang, Grefenstette and Rocktäschel 2021, "Prioritized level replay", https://arxiv.org/abs/2010.03934,
     section 3; with unbounded levels as in Jiang et al. 2021, "Replay-guided adversarial environment design",
     https://arxiv.org/abs/2110.02439. A level is drawn with probability
-    ``(1 - staleness) P_S + staleness P_C``: P_S is proportional to ``h ** (1 / temperature)``, h being 1 / rank
-    or the score, P_C to the draws since the level was drawn last.
+    ``(1 - staleness) P_S + staleness P_C``: P_S is proportional to ``h ** (1 / temperature)``, h being
+    1 / rank or the score, P_C to the draws since the level was drawn last.
 
     A new level takes a free slot; if there is none, it takes the place of the level that is least likely to
     be drawn, provided its score is not lower. A batch gives what its rows give one after the other. A level

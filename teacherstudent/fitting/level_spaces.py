@@ -24,7 +24,8 @@ def keys(space: gym.Space[Any], tasks: Array) -> IntArray:
         return space.key(tasks)
     if isinstance(space, Discrete):
         return tasks.astype(np.int64)
-    rows = np.ascontiguousarray(tasks, space.dtype).reshape(len(tasks), -1) + np.zeros((), space.dtype)
+    size = int(np.prod(space.shape or ()))
+    rows = np.ascontiguousarray(tasks, space.dtype).reshape(len(tasks), size) + np.zeros((), space.dtype)
     raw = rows.view(np.uint8)  # + 0 has made -0.0 into 0.0
     words = np.pad(raw, ((0, 0), (0, -raw.shape[1] % 8))).view(np.uint64)
     steps = np.arange(1, words.shape[1] + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
@@ -75,19 +76,24 @@ class Step:
 
 
 def mutated(
-    space: Levels | Box, rng: np.random.Generator, tasks: Array, edits: int, step: Step | None = None
+    space: gym.Space[Any], rng: np.random.Generator, tasks: Array, edits: int, step: Step | None = None
 ) -> Array:
     """Return each of the tasks after ``edits`` small edits.
 
     Args:
-        space: levels are edited by their space.
+        space: levels, which their space edits, or a box.
         rng: the caller's generator.
         tasks: ``(n, *space.shape)``.
         edits: at least 1.
         step: an edit in a box; the default `Step` if None.
+
+    Raises:
+        TypeError: if the space is of another kind.
     """
     if isinstance(space, Levels):
         return space.mutate(rng, tasks, edits)
+    if not isinstance(space, Box):
+        raise TypeError(f"edits: expected a space of type Levels or Box, got {space!r}")
     step = step or Step()
     unit, rows = spaces.to_unit(space, tasks), np.arange(len(tasks))
     for _ in range(edits):
