@@ -15,15 +15,17 @@ from teacherstudent.types import Assignment, Outcomes
 
 if TYPE_CHECKING:
     from teacherstudent.experiment import Experiment
+    from teacherstudent.fitting.level_buffer import LevelBuffer
     from teacherstudent.loop import Plan, run
     from teacherstudent.rl.adapters import TeacherCallback, TeacherEnv, TeacherVecEnv
     from teacherstudent.study import Study
 
 __version__ = "0.1.0"
 
-# These import torch or matplotlib, so they load when first used.
+# These import torch, numba or matplotlib, so they load when first used.
 _LAZY = {
     "Experiment": "teacherstudent.experiment",
+    "LevelBuffer": "teacherstudent.fitting.level_buffer",
     "Plan": "teacherstudent.loop",
     "run": "teacherstudent.loop",
     "Study": "teacherstudent.study",
@@ -36,6 +38,7 @@ __all__ = [
     "Assignment",
     "Experiment",
     "Family",
+    "LevelBuffer",
     "Levels",
     "Outcomes",
     "Parameters",

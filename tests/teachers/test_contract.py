@@ -53,10 +53,13 @@ KNOBS = Parameters(
 """For teachers that know their knobs by name."""
 
 MIXTURE = {"fit_rate": 60, "n_components": (2, 4)}
+REPLAY = {"buffer": {"capacity": 40, "temperature": 1.0}}
 OPTIONS = {
     "alp-gmm": MIXTURE,
     "covar-gmm": MIXTURE,
     "riac": {"region_size": 60},
+    "plr": REPLAY,
+    "robust-plr": REPLAY,
     "compose": {"parts": ("lerac", {"name": "rex", "law": "cosine"})},
 }
 """Options by teacher that bring several of its phases within a few hundred tasks."""
