@@ -8,7 +8,13 @@ from teacherstudent.family import RLFamily
 from teacherstudent.registry import FAMILIES
 from teacherstudent.testing import check_family
 
-CAPS = {"cartpole-parameters": 500, "hexagon-tracks": 2000, "stump-sequence": 2000, "stump-tracks": 2000}
+CAPS = {
+    "cartpole-parameters": 500,
+    "hexagon-tracks": 2000,
+    "maze": 250,
+    "stump-sequence": 2000,
+    "stump-tracks": 2000,
+}
 WALKERS = ("hexagon-tracks", "stump-sequence", "stump-tracks")
 
 
