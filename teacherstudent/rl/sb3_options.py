@@ -16,11 +16,15 @@ from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.utils import LinearSchedule
 
 
-def standard_policy(space: gym.Space[Any]) -> str:
-    """Return the name of the policy that suits the observations."""
+def standard_policy(kind: type[BaseAlgorithm], space: gym.Space[Any]) -> str:
+    """Return the name of the algorithm's policy that suits the observations."""
     if isinstance(space, gym.spaces.Dict):
-        return "MultiInputPolicy"
-    return "CnnPolicy" if is_image_space(space) else "MlpPolicy"
+        network = "MultiInput"
+    else:
+        network = "Cnn" if is_image_space(space) else "Mlp"
+    plain, recurrent = f"{network}Policy", f"{network}LstmPolicy"
+    known = kind.policy_aliases
+    return recurrent if recurrent in known and plain not in known else plain
 
 
 def algorithm(name: str) -> type[BaseAlgorithm]:

@@ -15,7 +15,11 @@ from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from teacherstudent.rl.bound_vec_env import BoundVecEnv
 from teacherstudent.rl.rollout_scores import bound_outcomes, check_rows, rollout_scores
+from teacherstudent.rl.sb3_state import clear_hidden
 from teacherstudent.types import Array, Assignment, BoolArray, Outcomes, Seed, State
+
+_HIDDEN = ("hidden_states", "cell_states")
+"""How the tables of recurrent rollout buffers begin that are ``(steps, layers, slots, size)``."""
 
 
 class BoundRollouts:
@@ -86,6 +90,7 @@ class BoundRollouts:
     def _collect(self) -> None:
         model = self._model
         model._last_obs = None  # so that the set-up starts every slot
+        clear_hidden(model)
         _, callback = model._setup_learn(self._total, None, reset_num_timesteps=False)
         model._total_timesteps = self._total
         assert model.env is not None
@@ -132,8 +137,8 @@ def columns(buffer: RolloutBuffer, slots: BoolArray) -> RolloutBuffer:
     for name, value in vars(buffer).items():
         if name == "observations" and isinstance(value, dict):
             setattr(part, name, {key: table[:, slots] for key, table in value.items()})
-        elif isinstance(value, np.ndarray):
-            setattr(part, name, value[:, slots])
+        elif isinstance(value, np.ndarray) and value.ndim > 1:
+            setattr(part, name, value[:, :, slots] if name.startswith(_HIDDEN) else value[:, slots])
     return part
 
 

@@ -55,9 +55,11 @@ class SB3Student:
     Args:
         family: whose tasks are played.
         seed: everything random about the student comes from it.
-        algorithm: a class of stable_baselines3 by name (``"PPO"``, ``"SAC"``) or any ``"module:Class"``.
+        algorithm: a class of stable_baselines3 by name (``"PPO"``, ``"SAC"``) or any ``"module:Class"``, such
+            as ``"sb3_contrib:RecurrentPPO"`` (extra ``recurrent``), whose hidden state is zero when an
+            episode starts.
         policy: as the algorithm takes it; None for the standard one of the observations: ``"MlpPolicy"``,
-            ``"CnnPolicy"`` for images, ``"MultiInputPolicy"`` for dictionaries.
+            ``"CnnPolicy"`` for images, ``"MultiInputPolicy"`` for dictionaries, or ``"MlpLstmPolicy"``...
         n_envs: environment slots.
         processes: over how many processes the slots are spread; 1 is this process.
         device: as the algorithm takes it; ``"auto"`` is the GPU where there is one.
@@ -115,7 +117,7 @@ class SB3Student:
             mastered=family.mastered,
         )
         wrapped = VecNormalize(self._envs, gamma=resolved.get("gamma", 0.99)) if normalize else self._envs
-        policy = policy or sb3_options.standard_policy(self._envs.observation_space)
+        policy = policy or sb3_options.standard_policy(kind, self._envs.observation_space)
         with self._generators.active():
             self.model = kind(policy, wrapped, seed=number, device=device, verbose=0, **resolved)
         self.model.set_logger(Logger(folder=None, output_formats=[]))
@@ -240,7 +242,7 @@ class SB3Student:
         if self._bound is not None:
             return shared | {"bound": self._bound.state_dict()}
         return shared | {
-            "observations": sb3_state.observations(self.model),
+            "observations": sb3_state.under_way(self.model),
             "envs": self._envs.state_dict(),
             "queue": self._queue.state_dict(),
             "signals": None if self._signals is None else self._signals.state_dict(),
@@ -272,7 +274,7 @@ class SB3Student:
             continues = self._envs.load_state_dict(state["envs"])
             self._callback = self.model._last_obs = None
             if continues:
-                sb3_state.load_observations(self.model, state["observations"])
+                sb3_state.load_under_way(self.model, state["observations"])
                 self._begin()
         if self._signals is not None:
             self._signals.reset()

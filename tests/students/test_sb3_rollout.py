@@ -339,6 +339,52 @@ def trio(normalize=True):
 PLAN = Plan(budget=1000, test_every=500, checkpoint_every=256)
 
 
+RECURRENT = {
+    "algorithm": "sb3_contrib:RecurrentPPO",
+    "options": {**OPTIONS, "policy_kwargs": {"lstm_hidden_size": 8, "net_arch": [8]}},
+}
+
+
+def test_recurrent_contract(cartpole):
+    check_student(lambda seed: SB3Student(cartpole, seed=seed, n_envs=3, **RECURRENT), cartpole, rounds=2)
+
+
+def test_recurrent_updates_see_the_learnt_columns_only(monkeypatch):
+    family, learn = steps(), np.array([True, False, True, False])
+    honest, spoilt = (bound(family, **RECURRENT) for _ in range(2))
+    honest.train(assign(honest, family, learn=learn))
+    collect = type(spoilt.model).collect_rollouts
+
+    def spoil(self, env, callback, buffer, n_rollout_steps):
+        done = collect(self, env, callback, buffer, n_rollout_steps)
+        assert not buffer.hidden_states_pi[0].any(), "a rollout must start with nothing in mind"
+        assert buffer.hidden_states_pi[1].any()
+        for name in ("observations", "advantages", "returns", "episode_starts"):
+            getattr(buffer, name)[:, ~learn] = np.nan
+        for name in ("hidden_states_pi", "cell_states_pi", "hidden_states_vf", "cell_states_vf"):
+            getattr(buffer, name)[:, :, ~learn] = np.nan
+        return done
+
+    monkeypatch.setattr(type(spoilt.model), "collect_rollouts", spoil)
+    spoilt.train(assign(spoilt, family, learn=learn))
+    assert_equal(weights(spoilt), weights(honest))
+    spoilt.train(assign(spoilt, family, first=4, learn=learn))
+
+
+def test_a_recurrent_policy_forgets_at_the_start_of_an_episode():
+    class Blind(Steps):
+        def _obs(self):
+            return np.ones(2, np.float32)
+
+    family = steps(Blind)
+    student = bound(family, **RECURRENT)
+    student.train(assign(student, family))
+    buffer = student.model.rollout_buffer  # flattened slot by slot; an episode has 8 steps
+    values = buffer.values.reshape(4, 4, 8)
+    np.testing.assert_allclose(values, np.broadcast_to(values[0, 0], values.shape), atol=1e-6)
+    assert np.ptp(values[0, 0]) > 1e-3
+
+
 def test_a_run_binds_its_student_before_it_looks_at_the_signals():
     family, teacher, student = trio()
     assert not teacher.needs <= student.provides
