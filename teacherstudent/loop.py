@@ -18,7 +18,7 @@ from teacherstudent.family import Family
 from teacherstudent.ledger import Ledger
 from teacherstudent.progress import Progress
 from teacherstudent.recording.recorder import START, Recorder
-from teacherstudent.student import Student, TakesWeights
+from teacherstudent.student import Binds, Student, TakesWeights
 from teacherstudent.teacher import Teacher
 from teacherstudent.types import Assignment, Outcomes, State, check_names
 from teacherstudent.vision.weigher import Weigher
@@ -71,6 +71,8 @@ class Plan:
 def check_fit(family: Family, teacher: Teacher[Any], student: Student) -> None:
     """Raise unless the three can work together; `run` calls it before the first step.
 
+    A student that can be bound (`teacherstudent.student.Binds`) is: what it provides depends on it.
+
     Raises:
         TypeError: if one of them is of the wrong kind.
         ValueError: if the teacher's space is not the family's, or the student lacks a signal or a granularity
@@ -81,16 +83,18 @@ def check_fit(family: Family, teacher: Teacher[Any], student: Student) -> None:
             raise TypeError(f"run: expected a {kind.__name__}, got {thing!r}")
     if spaces.describe(teacher.space) != spaces.describe(family.space):
         raise ValueError(f"run: expected a teacher of the family's space {family.space}, got {teacher.space}")
+    if teacher.granularity not in student.granularities:
+        raise ValueError(
+            f"run: {type(teacher).__name__} binds a task for one {teacher.granularity}, which "
+            f"{type(student).__name__} cannot (it can for: {sorted(student.granularities)})"
+        )
+    if isinstance(student, Binds):
+        student.bind(teacher.granularity)
     missing = sorted(teacher.needs - student.provides)
     if missing:
         raise ValueError(
             f"run: {type(teacher).__name__} needs the signal {', '.join(map(repr, missing))}, which "
             f"{type(student).__name__} does not provide (it provides {sorted(student.provides)})"
-        )
-    if teacher.granularity not in student.granularities:
-        raise ValueError(
-            f"run: {type(teacher).__name__} binds a task for one {teacher.granularity}, which "
-            f"{type(student).__name__} cannot (it can for: {sorted(student.granularities)})"
         )
     if isinstance(teacher, Weigher) and not isinstance(student, TakesWeights):
         raise ValueError(
