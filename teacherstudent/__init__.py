@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from teacherstudent.experiment import Experiment
     from teacherstudent.loop import Plan, run
     from teacherstudent.rl.adapters import TeacherCallback, TeacherEnv, TeacherVecEnv
-    from teacherstudent.study import Study
+    from teacherstudent.study import Entry, Study
 
 __version__ = "0.1.0"
 
@@ -26,6 +26,7 @@ _LAZY = {
     "Experiment": "teacherstudent.experiment",
     "Plan": "teacherstudent.loop",
     "run": "teacherstudent.loop",
+    "Entry": "teacherstudent.study",
     "Study": "teacherstudent.study",
     "TeacherCallback": "teacherstudent.rl.adapters",
     "TeacherEnv": "teacherstudent.rl.adapters",
@@ -34,6 +35,7 @@ _LAZY = {
 
 __all__ = [
     "Assignment",
+    "Entry",
     "Experiment",
     "Family",
     "Levels",
