@@ -181,6 +181,7 @@ def describe_run(family: Family, teacher: Teacher[Any], student: Student, plan: 
         "test_set": family.test_set,
         "mastered": family.mastered,
         "cost_unit": family.cost_unit,
+        "score_name": family.score_name,
         **dataclasses.asdict(plan),
     }
 
