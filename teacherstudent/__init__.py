@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from teacherstudent.fitting.level_buffer import LevelBuffer
     from teacherstudent.loop import Plan, run
     from teacherstudent.rl.adapters import TeacherCallback, TeacherEnv, TeacherVecEnv
-    from teacherstudent.study import Study
+    from teacherstudent.study import Entry, Study
 
 __version__ = "0.1.0"
 
@@ -28,6 +28,7 @@ _LAZY = {
     "LevelBuffer": "teacherstudent.fitting.level_buffer",
     "Plan": "teacherstudent.loop",
     "run": "teacherstudent.loop",
+    "Entry": "teacherstudent.study",
     "Study": "teacherstudent.study",
     "TeacherCallback": "teacherstudent.rl.adapters",
     "TeacherEnv": "teacherstudent.rl.adapters",
@@ -36,6 +37,7 @@ _LAZY = {
 
 __all__ = [
     "Assignment",
+    "Entry",
     "Experiment",
     "Family",
     "LevelBuffer",

@@ -77,6 +77,7 @@ class ImageFamily(Family):
     """
 
     cost_unit = "FLOPs"
+    score_name = "accuracy"
     source: Source
     reach: Mapping[str, tuple[float, float]]
 
@@ -194,6 +195,8 @@ class ExampleFamily(ImageFamily):
     Raises:
         ValueError: if a knob is unknown, out of its bounds or one of the two.
     """
+
+    score_name = "balanced accuracy"
 
     def __init__(
         self, source: Source, *, n: int, classes: int, fixed: Mapping[str, float] | None = None
