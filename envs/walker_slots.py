@@ -19,6 +19,7 @@ from teacherstudent.envs.walker_layout import RAYS, Solver, work_rows
 from teacherstudent.envs.walker_picture import WalkerPicture, WalkerView
 from teacherstudent.envs.walker_rig import BODY_ROWS, rig_of, rows_of
 from teacherstudent.envs.walker_track import observation_space
+from teacherstudent.envs.walker_terrain import TaskSpace, TerrainLevels
 from teacherstudent.envs.walker_tracks import GIVEN, empty_tracks, give_track
 from teacherstudent.rl.task_slots import (
     UNSEEDED,
@@ -53,7 +54,7 @@ class WalkerSlots(VectorEnv[Any, Any, Any]):
     starts, continuous collision), in float32. What it leaves out: contacts do not move the hull, as the first
     one ends the episode. All that is random in an episode is a function of the slot's seed and of the number
     of episodes since it was seeded: equal seeds, tasks and actions give equal episodes in any slot of any
-    batch.
+    batch. The terrain of a level comes from the level's own seed.
 
     Implements `teacherstudent.family.Snapshot`; states are exact.
 
@@ -74,7 +75,7 @@ class WalkerSlots(VectorEnv[Any, Any, Any]):
         self,
         n: int,
         *,
-        space: spaces.Parameters,
+        space: TaskSpace,
         kind: int,
         walker: str = "default",
         solver: str = "default",
@@ -239,10 +240,13 @@ class WalkerSlots(VectorEnv[Any, Any, Any]):
         numba.set_num_threads(self._threads)
 
     def _draw(self, slots: Array) -> Array:
-        """Return tasks drawn uniformly by the slots' seeds and episodes."""
+        """Return tasks drawn by the slots' seeds and episodes."""
         draws = _TASK_DRAW + np.arange(len(self.task_space.names))
         seeds, episodes = self._now["seed"][slots, None].astype(np.uint64), self._now["episode"][slots, None]
-        return spaces.from_unit(self.task_space, uniform_array(seeds, episodes, draws[None, :]))
+        unit = uniform_array(seeds, episodes, draws[None, :])
+        if isinstance(self.task_space, TerrainLevels):
+            return self.task_space.from_unit(unit)
+        return spaces.from_unit(self.task_space, unit)
 
     def _empty(self) -> dict[str, Array]:
         """Return the state of slots before their first episode; the seeds are fresh entropy."""
