@@ -3,7 +3,7 @@
 Single-head trains the newest N alone, cumulative all N so far, sliding the last three. After the comparison
 comes a table of the largest N that was ever mastered in training, and of what is left of N = 2.
 
-    python experiments/parity.py [--quick] [--seeds 0 1 2 3 4] [--budget 2e11]
+    python experiments/parity.py [--quick] [--seeds 0 1 2 3 4] [--budget 1.5e11]
 """
 
 import argparse
@@ -30,7 +30,7 @@ STUDY = Study(
     student="leaky-rnn",
     student_options={"units": 64, "batch": 64, "probe": 20},
     teachers=CURRICULA,
-    budget=2e11,
+    budget=1.5e11,
     seeds=range(5),
     quick={
         "family_options": {"largest": 5, "tests": 200},
