@@ -30,8 +30,8 @@ from teacherstudent.envs.walker_layout import (
 from teacherstudent.envs.walker_physics import advance
 from teacherstudent.envs.walker_rig import MANIFOLDS, MARK_ROWS, rig_of, rows_of
 from teacherstudent.envs.walker_slots import SOLVERS, check_solver
-from teacherstudent.envs.walker_track import observation_space
 from teacherstudent.envs.walker_terrain import TaskSpace
+from teacherstudent.envs.walker_track import observation_space
 from teacherstudent.envs.walker_tracks import GIVEN, empty_tracks, lay_track
 from teacherstudent.rl.task_slots import check_slots
 from teacherstudent.simulation.cuda import CudaCompiler, Launcher, check_device, cuda, shared

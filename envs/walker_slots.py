@@ -18,8 +18,8 @@ from teacherstudent.envs.walker_cpu import lay_some, start_some, step_all
 from teacherstudent.envs.walker_layout import RAYS, Solver, work_rows
 from teacherstudent.envs.walker_picture import WalkerPicture, WalkerView
 from teacherstudent.envs.walker_rig import BODY_ROWS, rig_of, rows_of
-from teacherstudent.envs.walker_track import observation_space
 from teacherstudent.envs.walker_terrain import TaskSpace, TerrainLevels
+from teacherstudent.envs.walker_track import observation_space
 from teacherstudent.envs.walker_tracks import GIVEN, empty_tracks, give_track
 from teacherstudent.rl.task_slots import (
     UNSEEDED,
