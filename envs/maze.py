@@ -36,6 +36,7 @@ class Maze(RLFamily):
 
     Attributes:
         test_names: a name for each test task.
+        test_actions: sampled, as in dcd and jaxued.
 
     Args:
         generator: how walls are drawn, from `teacherstudent.envs.maze_generators.GENERATORS`.
@@ -54,6 +55,8 @@ class Maze(RLFamily):
     Raises:
         ValueError: if an option is not one of these, or a number is out of range.
     """
+
+    test_actions = "sampled"
 
     def __init__(
         self,
