@@ -41,9 +41,9 @@ class RLFamily(Family):
     """A family whose tasks are settings of a reinforcement-learning environment.
 
     Attributes:
-        test_actions: how policies are tested: ``"greedy"``, or ``"sampled"`` where the field tests the exploring
-            policy, since a greedy one without memory walks in circles. Either way the same test seed gives the
-            same test.
+        test_actions: how policies are tested: ``"greedy"``, or ``"sampled"`` where the field tests the
+            exploring policy, since a greedy one without memory walks in circles. Either way the same test
+            seed gives the same test.
     """
 
     test_actions: Literal["greedy", "sampled"] = "greedy"
