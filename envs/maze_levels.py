@@ -93,7 +93,7 @@ class MazeLevels(Levels):
         """
         if edits < 0:
             raise ValueError(f"edits: expected at least 0, got {edits}")
-        codes = np.array(tasks, np.uint8).reshape(len(tasks), -1)
+        codes = np.array(tasks, np.uint8).reshape(len(tasks), self._extent**2)
         if len(codes):
             EDITS[self.edits](rng, codes, edits)
         return codes.reshape(np.shape(tasks))
