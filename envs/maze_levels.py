@@ -76,6 +76,11 @@ class MazeLevels(Levels):
         """
         return self._draw(lambda rows, draws: rng.random((len(rows), len(draws))), n)
 
+    def draw_simple(self, rng: np.random.Generator, n: int) -> Array:
+        """Return ``(n, extent, extent)`` mazes without walls."""
+        empty = MazeLevels(extent=self._extent, size=self.size, generator="empty", n_walls=0)
+        return empty.draw(rng, n)
+
     def draw_by_seeds(self, seeds: IntArray, episodes: IntArray) -> Array:
         """Return a random level for each seed and episode; equal ones, equal levels (raises as `draw`)."""
         return self._draw(

@@ -94,7 +94,6 @@ class Editor:
         edits: small edits between a parent and its child.
         parents: ``"batch"``: every replayed level has one child. ``"easy"``: the four of the highest return
             less score; ``"hard"``: the four of the lowest; their children share the rows evenly.
-        probability: of an edit after a replay.
         step: an edit of a task in a box.
 
     Raises:
@@ -103,7 +102,6 @@ class Editor:
 
     edits: int = 5
     parents: Parents = "batch"
-    probability: float = 1.0
     step: Step = field(default_factory=Step)
 
     def __post_init__(self) -> None:
@@ -111,8 +109,6 @@ class Editor:
             raise ValueError(f"edits: expected a whole number above 0, got {self.edits!r}")
         if self.parents not in get_args(Parents):
             raise ValueError(f"parents: expected one of {get_args(Parents)}, got {self.parents!r}")
-        if not 0 <= self.probability <= 1:
-            raise ValueError(f"edit probability: expected a number in [0, 1], got {self.probability}")
 
 
 class Replayed:

@@ -376,3 +376,12 @@ def test_bad_suites():
             make_suite(suite)
     with pytest.raises(ValueError, match="at least 1, got 0 and None"):
         make_suite("jaxued-8", repeats=0)
+
+
+def test_simple_levels_have_no_walls():
+    space = MazeLevels(extent=19, size=13, n_walls=60)
+    levels = space.draw_simple(np.random.default_rng(0), 50)
+    assert levels.shape == (50, 19, 19)
+    assert space.contains_each(levels).all()
+    assert (space.features(levels)["walls"] == 0).all()
+    assert len(np.unique(space.key(levels))) > 40

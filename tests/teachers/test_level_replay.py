@@ -246,14 +246,18 @@ def test_accel_edits_what_it_has_replayed():
     assert teacher.metrics()["edit_share"] == pytest.approx(16 / 40)
 
 
-def test_accel_may_edit_now_and_then():
-    never = make("accel", replay=1.0, edit_probability=0.0)
-    some = make("accel", replay=1.0, edit_probability=0.5)
-    for teacher in (never, some):
-        for _ in range(100):
-            cycle(teacher)
-    assert never.metrics()["edit_share"] == 0
-    assert 0.2 < some.metrics()["edit_share"] < 0.45  # a third: one edit for two replays
+def test_accel_starts_from_simple_levels():
+    class Simple(type(SPACE)):
+        def draw_simple(self, rng, n):
+            return np.zeros((n, *self.shape), self.dtype)
+
+    space = Simple()
+    for name in ("accel", "parallel-accel"):
+        simple = teachers.make(name, space, seed=0).ask(8)
+        assert (simple.tasks == 0).all()
+        assert (teachers.make(name, space, seed=0, start="all").ask(8).tasks != 0).any()
+        with pytest.raises(ValueError, match=r"start: expected one of .*, got 'none'"):
+            teachers.make(name, space, seed=0, start="none")
 
 
 def test_which_parents_are_edited():
@@ -486,7 +490,6 @@ def test_bad_options():
         ("plr", {"buffer": {"capacity": 0}}, "capacity: expected"),
         ("accel", {"edits": 0}, "edits: expected a whole number above 0, got 0"),
         ("accel", {"parents": "all"}, "parents: expected one of"),
-        ("accel", {"edit_probability": 2.0}, "edit probability: expected"),
         ("accel", {"step": {"size": -1.0}}, "step: expected a size"),
         ("sfl", {"keep": 0}, "keep: expected a whole number above 0, got 0"),
         ("sfl", {"rho": 1.1}, r"sfl: rho: expected a share in \[0, 1\], got 1.1"),
