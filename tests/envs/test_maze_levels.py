@@ -385,3 +385,17 @@ def test_simple_levels_have_no_walls():
     assert space.contains_each(levels).all()
     assert (space.features(levels)["walls"] == 0).all()
     assert len(np.unique(space.key(levels))) > 40
+
+
+def test_a_list_may_hold_suites_mazes_and_random_levels():
+    made = make_suite(["dcd-7", "random-solvable-3", "LargeCorridor"], repeats=2)
+    assert made.names == tuple(
+        name
+        for name in (*SUITES["dcd-7"], "random0", "random1", "random2", "LargeCorridor")
+        for _ in range(2)
+    )
+    assert made.name == "maze/dcd-7+random-solvable-3+LargeCorridor_x2"
+    assert made.levels.shape == (22, 19, 19)
+    random = make_suite("random-solvable-3")
+    assert np.array_equal(made.levels[14:20:2, :13, :13], random.levels)
+    assert np.array_equal(made.levels[14:20:2], made.levels[15:20:2])
