@@ -41,27 +41,32 @@ STUDY = Study(
 )
 
 
-def memory(run: Run) -> dict[str, float]:
-    """Return what a run has learnt and what it has kept."""
+def memory(run: Run, until: float) -> dict[str, float]:
+    """Return what a run had learnt, and what it had kept, by the last test up to a cost."""
     rounds, tests = run.episodes(), run.tests()
-    mastered = rounds["score"] > run.manifest["mastered"]
-    final = tests["index"] == tests["index"].max()
-    first = final & (tests["task"] == 2)
+    mastered = (rounds["score"] > run.manifest["mastered"]) & (rounds["spent"] <= until)
+    last = tests["spent"][tests["spent"] <= until].max()
+    first = (tests["spent"] == last) & (tests["task"] == 2)
+    tau = [record["student"]["tau_mean"] for record in run.records() if record["spent"] <= until]
     return {
         "largest N mastered": float(rounds["task"][mastered].max(initial=1)),
         "accuracy at N = 2, %": 100 * float(tests["score"][first][0]),
-        "mean tau": float(run.records()[-1]["student"]["tau_mean"]),
+        "mean tau": float(tau[-1]),
     }
 
 
 def show(runs: list[Run], console: Console) -> None:
-    """Print the interquartile means over seeds, and the differences to the single-head curriculum."""
-    found = {label: [memory(run) for run in runs if run.teacher_name == label] for label in CURRICULA}
-    names = list(memory(runs[0]))
-    table = Table("curriculum", "seeds", *names, title="at the end of the budget; differences to single")
-    values = {k: {n: np.array([m[n] for m in kept]) for n in names} for k, kept in found.items() if kept}
+    """Print interquartile means over seeds at the largest cost that all runs reached, and differences."""
+    until = min(float(run.tests()["spent"].max()) for run in runs)
+    values: dict[str, dict[str, np.ndarray]] = {}
+    for label in CURRICULA:
+        found = [memory(run, until) for run in runs if run.teacher_name == label]
+        if found:
+            values[label] = {name: np.array([own[name] for own in found]) for name in found[0]}
+    names = list(next(iter(values.values())))
+    table = Table("curriculum", "seeds", *names, title=f"at {until:.3g} FLOPs; differences to single")
     for label, own in values.items():
-        table.add_row(label, str(len(found[label])), *(cell(stats.estimate([own[n]])) for n in names))
+        table.add_row(label, str(len(own[names[0]])), *(cell(stats.estimate([own[n]])) for n in names))
     for label in [k for k in values if k != "single" and "single" in values]:
         pairs = [(values[label][n], values["single"][n]) for n in names]
         table.add_row(f"{label} - single", "", *(difference(*pair) for pair in pairs))
