@@ -21,6 +21,8 @@ LOOKS: Final = np.array([[1, 0, 0], [2, 5, 0], [8, 1, 0], [0, 0, 0]], np.uint8)
 """Type, colour and state of what is seen, minigrid's codes: free, wall, goal, hidden."""
 LARGEST_LOOK: Final = 10
 """The largest code of a type in dcd's and jaxued's mazes (the agent, who does not see itself)."""
+SHARES: Final = LOOKS.astype(np.float32) / np.float32(LARGEST_LOOK)
+"""What is seen, for networks: in 0..1."""
 
 PLACE, HEADING, STEPS, LIMIT, HIDES, POSE = range(6)
 """Columns of a slot's pose: index of its cell in the grid; heading; steps taken; cap on them; whether walls
@@ -34,8 +36,7 @@ _PRIZE, _LOSS = 1.0, 0.9
 @kernel
 def _stride(heading: Any, side: Any) -> Any:
     """Return the way from a cell to the next one, in cells of a grid with so many columns."""
-    ahead = 1 if heading & 1 == 0 else side
-    return ahead if heading < 2 else -ahead
+    return (1 + (side - 1) * (heading & 1)) * (1 - (heading & 2))
 
 
 @kernel
@@ -85,19 +86,21 @@ def stand(level: Any, limit: Any, pose: Any) -> None:
 
 @kernel
 def act(grid: Any, pose: Any, action: Any, side: Any) -> Any:
-    """Take an agent's action; return the reward, whether it reached the goal, and whether its time is up."""
-    pose[STEPS] += 1
-    if action == LEFT:
-        pose[HEADING] = (pose[HEADING] + 3) & 3
-    elif action == RIGHT:
-        pose[HEADING] = (pose[HEADING] + 1) & 3
-    elif action == FORWARD:
-        to = pose[PLACE] + _stride(pose[HEADING], side)
-        if grid[to] != WALL:
-            pose[PLACE] = to
-    reached = grid[pose[PLACE]] == GOAL
-    reward = _PRIZE - _LOSS * pose[STEPS] / pose[LIMIT] if reached else 0.0
-    return reward, reached, (not reached and pose[STEPS] >= pose[LIMIT])
+    """Take an agent's action; return the reward, whether it reached the goal, and whether its time is up.
+
+    Without branches on the action, which no processor can foresee.
+    """
+    steps, heading = pose[STEPS] + 1, (pose[HEADING] + (action == RIGHT) - (action == LEFT)) & 3
+    stride = _stride(heading, side)
+    ahead = grid[pose[PLACE] + stride]
+    moves = (action == FORWARD) & (ahead != WALL)
+    reached = moves & (ahead == GOAL)
+    pose[STEPS], pose[HEADING] = steps, heading
+    pose[PLACE] += stride * moves
+    reward = 0.0
+    if reached:
+        reward = _PRIZE - _LOSS * steps / pose[LIMIT]
+    return reward, reached, (not reached) & (steps >= pose[LIMIT])
 
 
 @kernel

@@ -21,6 +21,7 @@ from teacherstudent.envs.maze_kernels import (
     PIXELS,
     PLACE,
     POSE,
+    SHARES,
     VIEW,
     lay_all,
     side_of,
@@ -43,7 +44,6 @@ from teacherstudent.rl.task_slots import (
 from teacherstudent.types import Array, IntArray, State, check_names
 
 _SLOTS_PER_CHUNK = 512
-_SHARES: Final = LOOKS.astype(np.float32) / np.float32(LARGEST_LOOK)
 _ONE: Final = np.float32(1)
 
 
@@ -150,7 +150,7 @@ class MazeSlots(VectorEnv[Any, Any, Any]):
             now["task"][slots] = tasks[slots]
         now["done"][slots] = False
         now |= {name: now[name].copy() for name in self._parts}
-        started = np.zeros_like(now["task"])
+        started = np.zeros(now["task"].shape, np.uint8)
         started[slots] = now["task"][slots]
         start_some(slots, now["task"], *self._limits, self._grids, now["pose"], *self._view())
         return self._observations(), {"task": started, "_task": mask.copy()}
@@ -214,7 +214,7 @@ class MazeSlots(VectorEnv[Any, Any, Any]):
         first, last = self._now[self._parts[0]], self._now[self._parts[-1]]
         flat = first is last
         side = side_of(self._now["task"].shape[1])
-        return side, _SHARES if flat else LOOKS, first, last, PIXELS if flat else 0, _ONE
+        return side, SHARES if flat else LOOKS, first, last, PIXELS if flat else 0, _ONE
 
     def _observations(self) -> Any:
         """Return the present observations; they are not written to again."""
