@@ -61,11 +61,13 @@ def write_synthetic(
     until: float = 1.0,
     snapshot: Callable[[float], dict[str, Any]] = lambda share: {},
     space: Any = SPACE,
+    ledger: Callable[[float], dict[str, float]] = lambda share: {},
     **entries: Any,
 ) -> Path:
     """Write a run whose percentage of mastered test tasks rises linearly from 0 to ``final``.
 
     ``tests`` tests at equal distances from cost 0 to the budget; ``until`` is the share of them that is made.
+    ``ledger`` gives further entries of the ledger at each test, by the share of the tests.
     """
     manifest = manifest_of(space, **entries)
     rng = np.random.default_rng(manifest["seed"] if isinstance(manifest["seed"], int) else 0)
@@ -74,12 +76,13 @@ def write_synthetic(
         if share > until:
             break
         spent = round(float(share) * manifest["budget"], 6)
-        ledger = {"cost/train": spent, "cost/evaluate": 1000.0 * (j + 1), "updates": 10.0 * j}
+        costs = {"cost/train": spent, "cost/evaluate": 1000.0 * (j + 1), "updates": 10.0 * j}
+        costs |= ledger(float(share))
         if j:
             recorder.episodes(outcomes_of(rng, 200, space, 200 * j), spent=spent)
-        recorder.tests(evaluation(final * share, space), spent=spent, ledger=ledger)
+        recorder.tests(evaluation(final * share, space), spent=spent, ledger=costs)
         recorder.teacher(
-            spent=spent, metrics={"mean_alp": float(share)}, snapshot=snapshot(share), ledger=ledger
+            spent=spent, metrics={"mean_alp": float(share)}, snapshot=snapshot(share), ledger=costs
         )
     recorder.close(status, error)
     return folder

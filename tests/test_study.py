@@ -1,3 +1,7 @@
+import runpy
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from teacherstudent import Entry, Study
@@ -80,3 +84,28 @@ def test_entries_say_in_what_a_teachers_runs_differ():
 def test_an_entry_has_a_share_above_zero(share):
     with pytest.raises(ValueError, match="budget_share: expected a number above 0"):
         Entry(budget_share=share)
+
+
+@pytest.fixture(params=["schedules", "efficient_train"])
+def quick_study(request, monkeypatch):
+    """The quick version of an experiment's study."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "experiments"))
+    study = runpy.run_path(str(Path(__file__).parents[1] / "experiments" / f"{request.param}.py"))["STUDY"]
+    return replace(study, **study.quick)
+
+
+def test_experiments_fit_their_families(quick_study):
+    for experiment in quick_study.experiments():
+        experiment.check()
+
+
+def test_teachers_that_need_a_score_pay_for_it(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "experiments"))
+    path = Path(__file__).parents[1] / "experiments" / "efficient_train.py"
+    study = runpy.run_path(str(path))["STUDY"]
+    found = {e.label: e for e in replace(study, **study.quick | {"budget": 3e9}).experiments()}
+    ledger = found["alp-gmm"].run(tmp_path / "a")
+    assert ledger.costs["measure"] > 0
+    assert ledger.episodes >= 5  # a mixture is fitted
+    assert Run.load(tmp_path / "a").records()[-1]["metrics"]["components"] >= 2
+    assert found["random"].student_overrides == {}

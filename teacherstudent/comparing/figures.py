@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 
-from teacherstudent.comparing import maps, stats
+from teacherstudent.comparing import maps, stages, stats
 from teacherstudent.comparing.drawing import (
     Style,
     band_note,
@@ -64,6 +64,7 @@ def draw_all(
         figures = {
             "curves": draw_curves(setting, groups, style),
             "learning": draw_learning(setting, groups, style),
+            **stages.draw_stages(setting, groups, style),
             **maps.draw_sampling(setting, groups, dims),
             **maps.draw_tests(setting, groups, dims),
         }
@@ -122,9 +123,10 @@ def _line(axes: Axes, spent: FloatArray, curves: FloatArray, style: Style, label
 
 
 def draw_learning(setting: Setting, groups: Sequence[Group], style: Mapping[str, Style]) -> maps.Figure:
-    """Draw the mean training return and every metric that a teacher reports, against cost."""
-    series = {group.teacher: [_series(run) for run in group.runs] for group in groups}
-    names = _metric_names(series)
+    """Draw the mean training score and every metric that a teacher reports, against cost."""
+    training = f"mean training {'return' if setting.score_name == 'return' else 'score'}"
+    series = {group.teacher: [_series(run, training) for run in group.runs] for group in groups}
+    names = _metric_names(series, training)
     shown = names[:PANELS]
     columns = min(3, len(shown))
     rows = -(-len(shown) // columns)
@@ -143,21 +145,18 @@ def draw_learning(setting: Setting, groups: Sequence[Group], style: Mapping[str,
     note = band_note(groups)
     if len(names) > len(shown):
         note += f" Not drawn: {', '.join(names[PANELS:])}."
-    title = f"{setting.label}: training return and the teachers' own metrics"
+    title = f"{setting.label}: {training.removeprefix('mean ')} and the teachers' own metrics"
     head(figure, list(panels[: len(shown)]), title, note)
     return figure
 
 
-TRAINING = "mean training return"
-
-
-def _series(run: Run) -> dict[str, tuple[FloatArray, FloatArray]]:
+def _series(run: Run, training: str) -> dict[str, tuple[FloatArray, FloatArray]]:
     """Return the curves that a run's teacher records hold, by name: costs and values."""
-    points: dict[str, list[tuple[float, float]]] = {TRAINING: []}
+    points: dict[str, list[tuple[float, float]]] = {training: []}
     for record in run.records():
         values = dict(record["metrics"])
         if "return" in record["train"]:
-            values[TRAINING] = record["train"]["return"]
+            values[training] = record["train"]["return"]
         for name, value in values.items():
             if np.isfinite(value):
                 points.setdefault(name, []).append((record["spent"], value))
@@ -169,14 +168,14 @@ def _series(run: Run) -> dict[str, tuple[FloatArray, FloatArray]]:
     return found
 
 
-def _metric_names(series: Mapping[str, Sequence[Mapping[str, object]]]) -> list[str]:
-    """Return the curves' names: training return, learning progress, then those that most teachers have."""
+def _metric_names(series: Mapping[str, Sequence[Mapping[str, object]]], training: str) -> list[str]:
+    """Return the curves' names: the training score, learning progress, then those that most teachers have."""
     teachers = [{name for run in runs for name in run} for runs in series.values()]
-    names = set().union(*teachers) | {TRAINING}
+    names = set().union(*teachers) | {training}
 
     def order(name: str) -> tuple[bool, bool, int, str]:
         progress = any(word in name.lower() for word in ("alp", "progress", "lp"))
-        return name != TRAINING, not progress, -sum(name in own for own in teachers), name
+        return name != training, not progress, -sum(name in own for own in teachers), name
 
     return sorted(names, key=order)
 

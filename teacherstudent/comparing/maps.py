@@ -17,6 +17,7 @@ from matplotlib.ticker import MaxNLocator
 
 from teacherstudent.comparing.drawing import COLOURS, colour_bar, cost_axis, new_figure, slug, tidy
 from teacherstudent.comparing.groups import Group, Setting
+from teacherstudent.comparing.stages import are_stages
 from teacherstudent.plain import short
 from teacherstudent.recording.runs import Run
 from teacherstudent.types import Array, FloatArray
@@ -29,6 +30,9 @@ POINTS = 1_500
 
 COST_BINS, VALUE_BINS = 40, 24
 OUTLINE = "#D55E00"
+
+MIXTURE, REGIONS = ("weights", "means", "covariances"), ("low", "high")
+"""Entries of a teacher's snapshot that are drawn as outlines."""
 
 
 @dataclass(frozen=True)
@@ -72,12 +76,17 @@ def draw_sampling(
 ) -> dict[str, Figure]:
     """Draw where each teacher sampled over time, one figure by name or several; none for levels.
 
-    Two dimensions are drawn as maps, others as a distribution over cost for each dimension. Of each teacher
-    the run in the middle of its ranking is drawn.
+    Two dimensions are drawn as maps, others as a distribution over cost for each dimension; of training
+    stages only the maps of teachers with a mixture or regions (`stages.draw_stages` draws the rest). Of each
+    teacher the run in the middle of its ranking is drawn.
     """
     space = groups[0].runs[0].manifest["space"]
     shown = {group.teacher: _middle_run(group, setting) for group in groups}
     plane = Plane.of(space, dims)
+    if are_stages(setting):
+        shown = {teacher: run for teacher, run in shown.items() if plane and _has_outlines(run)}
+    if not shown:
+        return {}
     if plane is not None:
         return {"sampling": _sampling_map(setting, shown, plane)}
     if space["kind"] == "Discrete" or len(space.get("names", ())) == 1:
@@ -91,6 +100,12 @@ def draw_sampling(
         title = f"{setting.label}: tasks of {_title(teacher, run)} over cost"
         figures[f"sampling-{slug(teacher)}"] = _sampling_over_cost(setting, dimensions, title)
     return figures
+
+
+def _has_outlines(run: Run) -> bool:
+    """Return whether `_overlay` has something to draw for a run."""
+    snapshots = [record["snapshot"].keys() for record in run.records()]
+    return any({*MIXTURE} <= names or {*REGIONS} <= names for names in snapshots)
 
 
 def _middle_run(group: Group, setting: Setting) -> Run:
@@ -175,13 +190,13 @@ def _snapshot_at(records: Sequence[Mapping[str, Any]], spent: float) -> Mapping[
 
 def _overlay(axes: Axes, snapshot: Mapping[str, Any], plane: Plane) -> None:
     """Draw a teacher's mixture as ellipses and its regions as boxes."""
-    if {"weights", "means", "covariances"} <= snapshot.keys():
+    if {*MIXTURE} <= snapshot.keys():
         both = list(plane.dims)
         for weight, mean, covariance in zip(
             snapshot["weights"], snapshot["means"], snapshot["covariances"], strict=True
         ):
             axes.add_patch(_ellipse(mean[both], covariance[np.ix_(both, both)], float(weight)))
-    if {"low", "high"} <= snapshot.keys():
+    if {*REGIONS} <= snapshot.keys():
         low, high = (np.atleast_2d(snapshot[key])[:, plane.dims] for key in ("low", "high"))
         boxes = [Rectangle(a, *(b - a)) for a, b in zip(low, high, strict=True)]
         value = np.nan_to_num(np.asarray(snapshot.get("alp", np.zeros(len(boxes))), np.float64))

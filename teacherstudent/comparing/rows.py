@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,8 @@ from teacherstudent.comparing.groups import Group, Setting
 from teacherstudent.comparing.quantities import SECONDS, Quantity
 from teacherstudent.comparing.results import POOLED, Final, Row
 from teacherstudent.comparing.stats import Estimate
+from teacherstudent.recording.runs import Curve
+from teacherstudent.types import FloatArray
 
 
 def _find(setting: Setting, teacher: str | None) -> Group | None:
@@ -69,18 +70,7 @@ def _against(row: Row, group: Group, reference: Group, setting: Setting) -> Row:
     """Add to a row how its group does against the reference."""
     final = setting.results(reference)
     threshold = float(stats.iqm(final))
-    costs = np.array(
-        [
-            stats.first_reached(
-                setting.quantity.of(curve),
-                curve.score if setting.metric == "score" else curve.mastered,
-                threshold,
-            )
-            for curve in group.curves
-        ]
-    )
-    if not setting.own_ends:
-        costs[costs > setting.end] = np.inf
+    costs = np.array([stats.first_reached(*_tests(curve, setting), threshold) for curve in group.curves])
     row = replace(row, reached=int(np.isfinite(costs).sum()), reached_at=_median(costs))
     if group is reference:
         return row
@@ -88,7 +78,18 @@ def _against(row: Row, group: Group, reference: Group, setting: Setting) -> Row:
     return replace(row, difference=stats.estimate_difference([own], [final]), p=stats.welch(own, final))
 
 
-def _median(costs: np.ndarray[Any, np.dtype[np.float64]]) -> float:
+def _tests(curve: Curve, setting: Setting) -> tuple[FloatArray, FloatArray]:
+    """Return where a run was tested and its results; the last of them is the one in the table."""
+    places = setting.quantity.of(curve)
+    values = curve.score if setting.metric == "score" else curve.mastered
+    if setting.own_ends:
+        return places, values
+    before = places < setting.end
+    last = np.interp(setting.end, places, values)
+    return np.append(places[before], setting.end), np.append(values[before], last)
+
+
+def _median(costs: FloatArray) -> float:
     """Return the median, infinite if any of the middle values is."""
     ordered = np.sort(costs)
     return float((ordered[(len(costs) - 1) // 2] + ordered[len(costs) // 2]) / 2.0)

@@ -12,6 +12,7 @@ from rich.console import Console
 from teacherstudent.comparing import report, stats
 from teacherstudent.comparing.compare import analyse, compare
 from teacherstudent.recording.runs import find_runs
+from teacherstudent.recording.tables import encode, read_table
 
 
 def teacher(name, **options):
@@ -69,8 +70,9 @@ def test_equal_cost_is_the_smallest_common_one(write_run, tmp_path):
         "b": pytest.approx(40.0, abs=0.5),
         "c": 18.0,
     }
-    # b reaches a's 30 at 1333 of 2000 steps, c at 2000: both beyond the common cost
-    assert (rows["b"].reached, rows["c"].reached, rows["c"].reached_at) == (0, 0, math.inf)
+    # c reaches a's 30 at 2000 steps, beyond the common cost; b is above it there
+    assert (rows["b"].reached, rows["b"].reached_at) == (1, 1000.0)
+    assert (rows["c"].reached, rows["c"].reached_at) == (0, math.inf)
     assert any("results at 1,000 environment steps" in note for note in comparison.notes)
 
 
@@ -309,3 +311,91 @@ def test_running_runs_can_be_looked_at(synthetic, tmp_path):
     assert comparison.rows[0].mastered.value == 20.0
     assert comparison.stopped[0].status == "running"
     recorder.close("finished")
+
+
+def timed(student, teacher=0.0, **costs):
+    """Return ledger entries that grow to these values over a run."""
+    ends = {"seconds/student": student, "seconds/teacher": teacher}
+    ends |= {f"cost/{name}": value for name, value in costs.items()}
+    return lambda share: {name: share * value for name, value in ends.items()}
+
+
+@pytest.fixture
+def quick_and_slow(write_run, tmp_path):
+    """Two teachers of 5 tests each; slow takes 40 seconds for what quick does in 20, and measures."""
+    write_run("r/quick", teacher=teacher("quick"), final=60.0, ledger=timed(18.0, 2.0, measure=0.0))
+    write_run("r/slow", teacher=teacher("slow"), final=80.0, ledger=timed(30.0, 10.0, measure=100.0))
+    return tmp_path / "r"
+
+
+def test_equal_seconds_instead_of_equal_cost(quick_and_slow):
+    comparison = compare([quick_and_slow], x="seconds", baseline="quick")
+    (setting,) = comparison.settings
+    assert (setting.end, setting.quantity.unit, setting.own_ends) == (20.0, "seconds", False)
+    quick, slow = comparison.rows
+    assert (quick.teacher, quick.mastered.value, slow.mastered.value) == ("quick", 60.0, 40.0)
+    assert (slow.final.mastered.value, slow.final.seconds, slow.difference.value) == (80.0, 40.0, -20.0)
+    assert (slow.reached, quick.reached_at) == (0, 20.0)  # slow has 60 after 30 seconds
+    text = report.to_text(comparison)
+    assert "tracks: at 20 seconds" in text
+    assert "averaged over seconds" in text
+    assert "at median seconds" in text
+    assert "tracks: last test of each run" in text
+
+
+def test_any_entry_of_the_ledger_can_stand_for_cost(quick_and_slow):
+    rows = {x: compare([quick_and_slow], x=x).rows for x in ("train", "updates", "seconds/student")}
+    assert [row.mastered.value for row in rows["train"]] == [80.0, 60.0]
+    assert [row.mastered.value for row in rows["updates"]] == [80.0, 60.0]
+    # 18 seconds of 30 are 0.6 of slow's run: tests at 15 and 22.5 with 40 and 60
+    assert [row.mastered.value for row in rows["seconds/student"]] == [60.0, 48.0]
+    with pytest.raises(ValueError, match=r"x: expected one of \['spent', 'seconds', 'train', .*got 'coffee'"):
+        compare([quick_and_slow], x="coffee")
+
+
+def test_runs_without_a_common_stretch_are_judged_at_their_ends(quick_and_slow):
+    comparison = compare([quick_and_slow], x="measure")
+    assert [row.teacher for row in comparison.rows] == ["slow", "quick"]
+    assert any("no stretch of measure cost in common. Teachers are ranked" in n for n in comparison.notes)
+    assert "tracks: at " not in report.to_text(comparison)
+
+
+def test_a_baseline_that_spends_a_little_more_reaches_its_own_result(write_run, tmp_path):
+    write_run("r/plain", teacher=teacher("plain"), final=60.0, budget=1000.0)
+    folder = write_run("r/other", teacher=teacher("other"), final=20.0)
+    tests = folder / "tests.parquet"
+    table = read_table(tests)
+    table["spent"] = 0.99 * table["spent"]
+    tests.write_bytes(encode(table))
+    plain = compare([tmp_path / "r"]).rows[0]
+    assert (plain.teacher, plain.reached, plain.reached_at) == ("plain", 1, 990.0)
+
+
+def test_what_was_charged_before_shifts_the_curve(write_run, tmp_path):
+    write_run("r/plain", teacher=teacher("plain"), final=50.0)
+    folder = write_run("r/charged", teacher=teacher("charged"), final=50.0, charged=500.0, budget=1000.0)
+    tests = folder / "tests.parquet"
+    table = read_table(tests)
+    table["spent"] = 500.0 + table["spent"] / 2
+    tests.write_bytes(encode(table))
+    comparison = compare([tmp_path / "r"])
+    rows = {row.teacher: row for row in comparison.rows}
+    assert rows["charged"].mastered.value == rows["plain"].mastered.value == 50.0
+    assert rows["plain"].area.value == pytest.approx(25.0)
+    assert rows["charged"].area.value == pytest.approx(12.5, abs=0.01)  # nothing is learnt up to 500
+    assert any("part of its budget: charged 500 environment steps" in note for note in comparison.notes)
+
+
+def test_computed_costs_stand_beside_accuracy(write_run, tmp_path):
+    flops = {"cost_unit": "FLOPs", "mastered": None, "score_name": "accuracy"}
+    write_run("r/plain", teacher=teacher("plain"), final=90.0, ledger=timed(7.0, measure=0.0), **flops)
+    write_run("r/jest", teacher=teacher("jest"), final=95.0, ledger=timed(8.0, 1.5, measure=300.0), **flops)
+    comparison = compare([tmp_path / "r"])
+    text = report.to_text(comparison)
+    table = text[text.index("tracks: last test of each run") :].splitlines()
+    assert table[2].split() == [
+        *("teacher", "seeds", "test", "accuracy", "FLOPs", "train", "measure", "seconds")
+    ]
+    assert table[4].split() == ["jest", "1", "0.950", "1,000", "1,000", "300", "9.50"]
+    assert "tracks: test accuracy compared with plain" in text
+    assert "return" not in text

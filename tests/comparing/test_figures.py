@@ -213,3 +213,40 @@ def test_colours_are_steady_and_the_baseline_is_grey(write_run, tmp_path):
 def test_nothing_global_is_touched():
     code = "import sys, teacherstudent.comparing.figures; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_lines_of_other_budgets_go_to_their_own_ends(write_run, tmp_path):
+    write_run("r/a", teacher={"name": "a", "options": {}}, budget=1000.0)
+    write_run("r/b", teacher={"name": "b", "options": {}}, budget=3000.0)
+    setting, groups, style = prepared(tmp_path)
+    lines = figures.draw_curves(setting, groups, style).axes[0].lines
+    assert [line.get_xdata()[-1] for line in lines] == [1000.0, 3000.0]
+
+
+def test_computed_costs_are_drawn_against_seconds_too(write_run, tmp_path):
+    for name, seconds in (("a", 8.0), ("b", 20.0)):
+        write_run(
+            f"r/{name}",
+            teacher={"name": name, "options": {}},
+            cost_unit="FLOPs",
+            score_name="accuracy",
+            mastered=None,
+            ledger=lambda share, s=seconds: {"seconds/student": share * s, "seconds/teacher": share},
+        )
+    setting, groups, style = prepared(tmp_path)
+    cost, seconds = figures.draw_curves(setting, groups, style).axes
+    assert (cost.get_xlabel(), seconds.get_xlabel()) == ("cost (FLOPs)", "seconds of student and teacher")
+    assert cost.get_ylabel() == seconds.get_ylabel() == "mean test accuracy"
+    assert [line.get_xdata()[-1] for line in seconds.lines] == [9.0, 21.0]
+    panels = figures.draw_learning(setting, groups, style).axes
+    assert panels[0].get_title() == "mean training score"
+
+
+def test_a_single_test_task_has_no_map(write_run, tmp_path, synthetic):
+    from teacherstudent.recording.recorder import Recorder
+
+    recorder = Recorder(tmp_path / "r", manifest=synthetic.manifest(), tensorboard=False)
+    recorder.tests(synthetic.tests(50).select(slice(1)), spent=1000.0, ledger={})
+    recorder.close("finished")
+    setting, groups, _ = prepared(tmp_path)
+    assert maps.draw_tests(setting, groups, None) == {}
