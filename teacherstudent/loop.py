@@ -253,6 +253,7 @@ class _Loop:
         ledger.absorb(self.student.spent())
         with ledger.timed("teacher"):
             self.teacher.tell(outcomes)
+        ledger.absorb_teacher(self.teacher.spent())
         with ledger.timed("record"):
             self._log(assignment, outcomes)
         self._idle_rounds = 0 if ledger.spent > before else self._idle_rounds + 1

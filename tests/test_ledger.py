@@ -13,8 +13,17 @@ def test_what_counts_against_the_budget():
     assert ledger.updates == 7
 
 
+def test_an_adversary_costs_nothing_of_the_budget():
+    ledger = Ledger()
+    ledger.absorb({"train": 100})
+    ledger.absorb_teacher({"adversary": 640.0})
+    assert (ledger.spent, ledger.as_dict()["cost/adversary"]) == (100, 640)
+    with pytest.raises(ValueError, match=r"Teacher.spent: expected the key 'adversary', got 'train'"):
+        ledger.absorb_teacher({"train": 1.0})
+
+
 def test_a_student_cannot_book_evaluation_or_unknown_costs():
-    for name in ("evaluate", "coffee"):
+    for name in ("evaluate", "adversary", "coffee"):
         with pytest.raises(ValueError, match=f"got '{name}'"):
             Ledger().absorb({name: 1.0})
 
