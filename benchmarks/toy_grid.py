@@ -31,7 +31,11 @@ QUICK_SEEDS, QUICK_EPISODES = 3, 4_000
 def candidates() -> list[str]:
     """Return the teachers that can teach the grid."""
     factories: dict[str, Any] = {name: teachers.get(name) for name in teachers.names()}
-    return [name for name, cls in factories.items() if issubclass(Box, cls.accepts) and not cls.needs]
+    return [
+        name
+        for name, cls in factories.items()
+        if issubclass(Box, cls.accepts) and not cls.needs and cls.granularity == "episode"
+    ]
 
 
 def variants(name: str) -> tuple[str | None, ...]:

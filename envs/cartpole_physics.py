@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 
-from teacherstudent.types import BoolArray, FloatArray, IntArray
-
-UIntArray = npt.NDArray[np.uint64]
+from teacherstudent.types import BoolArray, FloatArray
 
 CARTPOLE_V1: Mapping[str, float] = {"pole_length": 1.0, "force": 10.0, "gravity": 9.8, "push": 0.0}
 """What can vary, with its value in CartPole-v1: full length (m), newtons, m/s^2, m/s of the tip."""
@@ -20,8 +17,6 @@ MAX_ANGLE = 12 * 2 * np.pi / 360  # rad
 MAX_POSITION = 2.4  # m
 START = 0.05  # every coordinate of a start is uniform within +-START
 STEPS_PER_PUSH = 50  # one second
-
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 def advance(state: FloatArray, right: BoolArray, physics: FloatArray) -> FloatArray:
@@ -54,20 +49,3 @@ def push(state: FloatArray, to_right: BoolArray, physics: FloatArray) -> FloatAr
 def failed(state: FloatArray) -> BoolArray:
     """Return ``(n,)``: which carts have left the track or whose pole has fallen."""
     return (np.abs(state[:, 0]) > MAX_POSITION) | (np.abs(state[:, 2]) > MAX_ANGLE)
-
-
-def uniform(seeds: UIntArray, episodes: IntArray, draws: IntArray) -> FloatArray:
-    """Return one number in [0, 1) for each seed, episode and draw; equal arguments give equal numbers.
-
-    A counter-based generator: splitmix64's finaliser over the three, one after the other.
-    """
-    bits = seeds
-    for counter in (episodes, draws):  # wraps around, as hashes do
-        bits = _mix(bits + _GOLDEN * (counter.astype(np.uint64) + np.uint64(1)))
-    return np.asarray((bits >> np.uint64(11)) * 2.0**-53)
-
-
-def _mix(bits: UIntArray) -> UIntArray:
-    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return bits ^ (bits >> np.uint64(31))

@@ -15,11 +15,9 @@ from teacherstudent.envs.cartpole_physics import (
     CARTPOLE_V1,
     START,
     STEPS_PER_PUSH,
-    UIntArray,
     advance,
     failed,
     push,
-    uniform,
 )
 from teacherstudent.rl.task_slots import (
     UNSEEDED,
@@ -31,6 +29,7 @@ from teacherstudent.rl.task_slots import (
     slot_seeds,
     slot_tasks,
 )
+from teacherstudent.simulation.counters import UIntArray, uniform_array
 from teacherstudent.types import Array, IntArray, State, check_names
 
 _TASK_DRAW = 4  # draws 0 to 3 are the start, these the task
@@ -115,7 +114,7 @@ class CartPoleSlots(VectorEnv[Any, Any, Any]):
         now["steps"] += 1
         hit = np.flatnonzero(now["steps"] % STEPS_PER_PUSH == 0)
         if hit.size:
-            side = uniform(now["seed"][hit], now["episode"][hit], _PUSH_DRAW + now["steps"][hit]) < 0.5
+            side = uniform_array(now["seed"][hit], now["episode"][hit], _PUSH_DRAW + now["steps"][hit]) < 0.5
             state[hit] = push(state[hit], side, now["physics"][hit])
         now["state"] = state
         terminated = failed(state)
@@ -143,7 +142,7 @@ class CartPoleSlots(VectorEnv[Any, Any, Any]):
     def _draw(self, rows: IntArray, draws: IntArray) -> Array:
         """Return ``(rows, draws)`` numbers in [0, 1) of the slots' present episodes."""
         seeds, episodes = self._now["seed"][rows, None], self._now["episode"][rows, None]
-        return uniform(seeds, episodes, draws[None, :])
+        return uniform_array(seeds, episodes, draws[None, :])
 
     def _scale(self) -> None:
         """Scale the tasks to -1..1 for observations."""

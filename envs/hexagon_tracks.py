@@ -7,7 +7,7 @@ from gymnasium.envs.box2d.bipedal_walker import TERRAIN_HEIGHT, TERRAIN_STEP
 from gymnasium.utils import EzPickle
 
 from teacherstudent import spaces
-from teacherstudent.envs.walker_family import WalkerFamily
+from teacherstudent.envs.walker_family import WalkerFamily, published_test_tasks
 from teacherstudent.envs.walker_track import Polygon, WalkerTrack
 from teacherstudent.envs.walker_tracks import HEXAGONS
 from teacherstudent.registry import FAMILIES
@@ -68,7 +68,7 @@ def hexagon_tracks(
         kind=HEXAGONS,
         name="hexagon-tracks",
         space=space,
-        test_ranges=[(0.0, MAX_OFFSET)] * 12,
+        test_tasks=published_test_tasks([(0.0, MAX_OFFSET)] * 12),
         test_set=f"teachDeepRL/poly_shape0_{MAX_OFFSET}",
         difficulty_step=(0.1,) * 12,
         simulator=simulator,

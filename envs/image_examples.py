@@ -20,6 +20,7 @@ class FashionExamples(ExampleFamily):
         path: the folder; None is where Debian's package dataset-fashion-mnist puts its files.
         probe: examples in the probe split.
         validation: examples in the validation split, for tests before the last.
+        train: examples that the training split keeps, evenly drawn; None for all 53 000.
         label_noise: share of wrong labels in the training split; the other splits stay clean.
         imbalance: the first class's examples for one of the last class; 1 leaves the training split alone.
         fixed: knob -> value for the whole training (see `teacherstudent.vision.knobs.KNOBS`).
@@ -36,6 +37,7 @@ class FashionExamples(ExampleFamily):
         path: str | Path | None = None,
         probe: int = 2000,
         validation: int = 5000,
+        train: int | None = None,
         label_noise: float = 0.0,
         imbalance: float = 1.0,
         fixed: Mapping[str, float] | None = None,
@@ -53,10 +55,11 @@ class FashionExamples(ExampleFamily):
             examples=n,
             probe=probe,
             validation=validation,
+            train=train,
             label_noise=label_noise,
             imbalance=imbalance,
         )
-        n -= probe + validation
+        n = train if train is not None else n - probe - validation
         if self._files is not None:
             n, classes = len(self.data.train), self.data.classes
         super().__init__(self.source, n=n, classes=classes, fixed=fixed)

@@ -6,7 +6,7 @@ from gymnasium.envs.box2d.bipedal_walker import TERRAIN_STEP
 from gymnasium.utils import EzPickle
 
 from teacherstudent import spaces
-from teacherstudent.envs.walker_family import WalkerFamily
+from teacherstudent.envs.walker_family import WalkerFamily, published_test_tasks
 from teacherstudent.envs.walker_track import Polygon, WalkerTrack, box
 from teacherstudent.envs.walker_tracks import SEQUENCE
 from teacherstudent.registry import FAMILIES
@@ -65,7 +65,7 @@ def stump_sequence(
         kind=SEQUENCE,
         name="stump-sequence",
         space=_space(),
-        test_ranges=[(0.0, MAX_SIZE)] * (2 * STUMPS),
+        test_tasks=published_test_tasks([(0.0, MAX_SIZE)] * (2 * STUMPS)),
         test_set=f"teachDeepRL/stump_seq0_{MAX_SIZE}",
         difficulty_step=(0.1,) * (2 * STUMPS),
         simulator=simulator,

@@ -6,7 +6,7 @@ from gymnasium.envs.box2d.bipedal_walker import TERRAIN_STEP
 from gymnasium.utils import EzPickle
 
 from teacherstudent import spaces
-from teacherstudent.envs.walker_family import WalkerFamily
+from teacherstudent.envs.walker_family import WalkerFamily, published_test_tasks
 from teacherstudent.envs.walker_track import Polygon, WalkerTrack, box
 from teacherstudent.envs.walker_tracks import STUMPS
 from teacherstudent.registry import FAMILIES
@@ -78,7 +78,7 @@ def stump_tracks(
         kind=STUMPS,
         name="stump-tracks",
         space=_space(max_height),
-        test_ranges=[(0.0, test_height), (0.0, MAX_SPACING)],
+        test_tasks=published_test_tasks([(0.0, test_height), (0.0, MAX_SPACING)]),
         test_set=f"teachDeepRL/stump_height0_{float(test_height)}obstacle_spacing0_{MAX_SPACING}",
         difficulty_step=(0.1, -0.2),
         simulator=simulator,

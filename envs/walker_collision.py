@@ -243,7 +243,7 @@ def _least_opposed(shape: Any, n: Any, nx: Any, ny: Any) -> Any:
 
 
 @kernel
-def _support(shape: Any, n: Any, nx: Any, ny: Any, px: Any, py: Any) -> Any:
+def support(shape: Any, n: Any, nx: Any, ny: Any, px: Any, py: Any) -> Any:
     """Return how far a polygon's nearest corner is from a plane, along its normal."""
     least = FAR
     for i in range(n):
@@ -263,7 +263,7 @@ def touch_edge(
     x, y = state[BODY_ROWS * body + X, lane], state[BODY_ROWS * body + Y, lane]
     if nx * (x - ax) + ny * (y - ay) < ZERO:  # from below
         ax, ay, bx, by, nx, ny = bx, by, ax, ay, -nx, -ny
-    edge = _support(shape, n, nx, ny, ax, ay)
+    edge = support(shape, n, nx, ny, ax, ay)
     if edge > SKINS:
         return False
     best, side = -FAR, 0
@@ -296,14 +296,14 @@ def touch_obstacle(
     """Find the manifold of a polygon and a convex obstacle of ``m`` sides."""
     best_a, side_a = -FAR, 0
     for i in range(m):
-        gap = _support(shape, n, solid[i, 2], solid[i, 3], solid[i, 0], solid[i, 1])
+        gap = support(shape, n, solid[i, 2], solid[i, 3], solid[i, 0], solid[i, 1])
         if gap > SKINS:
             return False
         if gap > best_a:
             best_a, side_a = gap, i
     best_b, side_b = -FAR, 0
     for i in range(n):
-        gap = _support(solid, m, shape[i, 2], shape[i, 3], shape[i, 0], shape[i, 1])
+        gap = support(solid, m, shape[i, 2], shape[i, 3], shape[i, 0], shape[i, 1])
         if gap > SKINS:
             return False
         if gap > best_b:

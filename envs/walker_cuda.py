@@ -16,7 +16,6 @@ import torch
 from gymnasium.spaces import Box
 from torch import Tensor
 
-from teacherstudent import spaces
 from teacherstudent.envs.walker_body import embodiment
 from teacherstudent.envs.walker_episode import finish_step, observe, start_episode
 from teacherstudent.envs.walker_layout import (
@@ -30,7 +29,9 @@ from teacherstudent.envs.walker_layout import (
 )
 from teacherstudent.envs.walker_physics import advance
 from teacherstudent.envs.walker_rig import MANIFOLDS, MARK_ROWS, rig_of, rows_of
-from teacherstudent.envs.walker_slots import SOLVERS, check_solver, observation_space
+from teacherstudent.envs.walker_slots import SOLVERS, check_solver
+from teacherstudent.envs.walker_terrain import TaskSpace
+from teacherstudent.envs.walker_track import observation_space
 from teacherstudent.envs.walker_tracks import GIVEN, empty_tracks, lay_track
 from teacherstudent.rl.task_slots import check_slots
 from teacherstudent.simulation.cuda import CudaCompiler, Launcher, check_device, cuda, shared
@@ -198,7 +199,7 @@ class CudaWalkers:
         n: int,
         *,
         device: torch.device,
-        space: spaces.Parameters,
+        space: TaskSpace,
         kind: int,
         walker: str = "default",
         solver: str = "default",
@@ -212,7 +213,7 @@ class CudaWalkers:
         self.device = check_device(device)
         parts = len(rig_of(embodiment(walker)).parents)
         self.task_space = space
-        self.single_observation_space: gym.Space[Any] = observation_space(parts)
+        self.single_observation_space: gym.Space[Any] = observation_space(embodiment(walker).legs)
         self.single_action_space: gym.Space[Any] = Box(-1.0, 1.0, (parts,), np.float32)
         self._kernels = _kernels(walker)
         self._launch = Launcher(n, self.device)
@@ -299,7 +300,7 @@ class CudaWalkers:
             "done": ~self._zeros(torch.bool),
         }
 
-    def _inputs(self, parts: int, space: spaces.Parameters) -> dict[str, Tensor]:
+    def _inputs(self, parts: int, space: TaskSpace) -> dict[str, Tensor]:
         """Return where arguments are put, and the bounds of the tasks."""
         n = self.num_envs
         return {

@@ -11,11 +11,11 @@ import torch
 from gymnasium.vector import VectorEnv
 from gymnasium.wrappers import TimeLimit
 
-from teacherstudent import spaces
 from teacherstudent.envs.walker_body import embodiment
 from teacherstudent.envs.walker_compiled import CompiledWalkerEnv
 from teacherstudent.envs.walker_slots import WalkerSlots, check_solver
-from teacherstudent.envs.walker_track import WalkerTrack
+from teacherstudent.envs.walker_terrain import TaskSpace
+from teacherstudent.envs.walker_track import WalkerGround
 from teacherstudent.rl.gymnasium_family import EnvMaker, GymnasiumFamily
 from teacherstudent.rl.process_slots import SnapshotProcessSlots
 from teacherstudent.rl.task_slots import check_slots
@@ -43,9 +43,9 @@ class WalkerFamily(GymnasiumFamily):
         kind: of the compiled walkers' tracks, from `teacherstudent.envs.walker_tracks`.
         name: name of the family.
         space: the task space.
-        test_ranges: a range for each dimension, over which the test tasks are drawn.
+        test_tasks: ``(m, d)``, such as `published_test_tasks`.
         test_set: name of the test tasks.
-        difficulty_step: direction and stride in which tasks get harder.
+        difficulty_step: direction and stride in which tasks get harder; None if there is none.
         simulator: as above.
         solver: how exactly the compiled walkers are solved, a name of `SOLVERS`.
 
@@ -55,15 +55,15 @@ class WalkerFamily(GymnasiumFamily):
 
     def __init__(
         self,
-        env: type[WalkerTrack],
+        env: type[WalkerGround],
         options: Mapping[str, Any],
         *,
         kind: int,
         name: str,
-        space: spaces.Parameters,
-        test_ranges: Sequence[tuple[float, float]],
+        space: TaskSpace,
+        test_tasks: Array,
         test_set: str,
-        difficulty_step: tuple[float, ...],
+        difficulty_step: tuple[float, ...] | None,
         simulator: str,
         solver: str,
     ) -> None:
@@ -75,7 +75,7 @@ class WalkerFamily(GymnasiumFamily):
             EnvMaker(target=env, options=dict(options), max_episode_steps=MAX_STEPS),
             name=name,
             space=space,
-            test_tasks=published_test_tasks(test_ranges),
+            test_tasks=test_tasks,
             test_set=test_set,
             mastered=MASTERED,
             score_range=SCORE_RANGE,

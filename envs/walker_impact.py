@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from teacherstudent.envs.walker_collision import bounds, first_edge, first_obstacle, place_part
+from teacherstudent.envs.walker_collision import bounds, first_edge, first_obstacle, place_part, support
 from teacherstudent.envs.walker_contacts import contact_position, contact_velocity, prepare_contact
 from teacherstudent.envs.walker_joints import set_angle
 from teacherstudent.envs.walker_layout import (
@@ -37,18 +37,10 @@ _DEEP = F(-1.5)  # slops
 def _apart(shape: Any, n: Any, solid: Any, m: Any, margin: Any) -> Any:
     """Return whether some side of either polygon separates them by at least ``margin`` (m)."""
     for i in range(m):
-        nx, ny, px, py = solid[i, 2], solid[i, 3], solid[i, 0], solid[i, 1]
-        gap = FAR
-        for k in range(n):
-            gap = min(gap, nx * (shape[k, 0] - px) + ny * (shape[k, 1] - py))
-        if gap >= margin:
+        if support(shape, n, solid[i, 2], solid[i, 3], solid[i, 0], solid[i, 1]) >= margin:
             return True
     for i in range(n):
-        nx, ny, px, py = shape[i, 2], shape[i, 3], shape[i, 0], shape[i, 1]
-        gap = FAR
-        for k in range(m):
-            gap = min(gap, nx * (solid[k, 0] - px) + ny * (solid[k, 1] - py))
-        if gap >= margin:
+        if support(solid, m, shape[i, 2], shape[i, 3], shape[i, 0], shape[i, 1]) >= margin:
             return True
     return False
 

@@ -18,6 +18,8 @@ from teacherstudent.envs.walker_cpu import lay_some, start_some, step_all
 from teacherstudent.envs.walker_layout import RAYS, Solver, work_rows
 from teacherstudent.envs.walker_picture import WalkerPicture, WalkerView
 from teacherstudent.envs.walker_rig import BODY_ROWS, rig_of, rows_of
+from teacherstudent.envs.walker_terrain import TaskSpace, TerrainLevels
+from teacherstudent.envs.walker_track import observation_space
 from teacherstudent.envs.walker_tracks import GIVEN, empty_tracks, give_track
 from teacherstudent.rl.task_slots import (
     UNSEEDED,
@@ -29,7 +31,7 @@ from teacherstudent.rl.task_slots import (
     slot_seeds,
     slot_tasks,
 )
-from teacherstudent.simulation.draws import uniform_array
+from teacherstudent.simulation.counters import uniform_array
 from teacherstudent.simulation.lanes import WIDTH
 from teacherstudent.types import Array, State, check_names
 
@@ -52,7 +54,7 @@ class WalkerSlots(VectorEnv[Any, Any, Any]):
     starts, continuous collision), in float32. What it leaves out: contacts do not move the hull, as the first
     one ends the episode. All that is random in an episode is a function of the slot's seed and of the number
     of episodes since it was seeded: equal seeds, tasks and actions give equal episodes in any slot of any
-    batch.
+    batch. The terrain of a level comes from the level's own seed.
 
     Implements `teacherstudent.family.Snapshot`; states are exact.
 
@@ -73,7 +75,7 @@ class WalkerSlots(VectorEnv[Any, Any, Any]):
         self,
         n: int,
         *,
-        space: spaces.Parameters,
+        space: TaskSpace,
         kind: int,
         walker: str = "default",
         solver: str = "default",
@@ -92,7 +94,7 @@ class WalkerSlots(VectorEnv[Any, Any, Any]):
         self._layout = kind, rows_of(len(self._rig.parents)), SOLVERS[solver]
         self._limit = np.iinfo(np.int32).max if max_steps is None else max_steps
         self._threads = available if threads is None else threads
-        self.single_observation_space = observation_space(len(self._rig.parents))
+        self.single_observation_space = observation_space(embodiment(walker).legs)
         self.single_action_space = Box(-1.0, 1.0, (len(self._rig.parents),), np.float32)
         self.observation_space = batch_space(self.single_observation_space, n)
         self.action_space = batch_space(self.single_action_space, n)
@@ -238,10 +240,13 @@ class WalkerSlots(VectorEnv[Any, Any, Any]):
         numba.set_num_threads(self._threads)
 
     def _draw(self, slots: Array) -> Array:
-        """Return tasks drawn uniformly by the slots' seeds and episodes."""
+        """Return tasks drawn by the slots' seeds and episodes."""
         draws = _TASK_DRAW + np.arange(len(self.task_space.names))
         seeds, episodes = self._now["seed"][slots, None].astype(np.uint64), self._now["episode"][slots, None]
-        return spaces.from_unit(self.task_space, uniform_array(seeds, episodes, draws[None, :]))
+        unit = uniform_array(seeds, episodes, draws[None, :])
+        if isinstance(self.task_space, TerrainLevels):
+            return self.task_space.from_unit(unit)
+        return spaces.from_unit(self.task_space, unit)
 
     def _empty(self) -> dict[str, Array]:
         """Return the state of slots before their first episode; the seeds are fresh entropy."""
@@ -261,17 +266,3 @@ def check_solver(solver: str) -> None:
     """Raise ValueError unless there is a solver of that name."""
     if solver not in SOLVERS:
         raise ValueError(f"solver: expected one of {list(SOLVERS)}, got {solver!r}")
-
-
-def observation_space(parts: int) -> Box:
-    """Return the observations of a walker with so many leg parts.
-
-    Speeds and angles are unbounded, contact flags and rays lie in 0..1.
-    """
-    legs = parts // 2
-    low = np.full(4 + 5 * legs + RAYS, -np.inf, np.float32)
-    high = -low
-    flags = 4 + 5 * np.arange(1, legs + 1) - 1
-    low[flags], high[flags] = 0.0, 1.0
-    low[-RAYS:], high[-RAYS:] = 0.0, 1.0
-    return Box(low, high, dtype=np.float32)

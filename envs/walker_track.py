@@ -3,6 +3,7 @@
 The benchmark of Portelas, Colas, Hofmann and Oudeyer, "Teacher algorithms for curriculum learning of Deep RL
 in continuously parameterized environments" (CoRL 2019, https://arxiv.org/abs/1910.07224), on gymnasium's
 BipedalWalker. Physics, reward, observation and the three walkers are those of the authors' code.
+`teacherstudent.envs.bipedal_levels` puts the same walkers on rough ground.
 
 Deviations from the authors' code:
 - Rays report the closest hit, as gymnasium's BipedalWalker-v3 does, not the first that Box2D happens to find.
@@ -17,9 +18,10 @@ Deviations from the authors' code:
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from itertools import pairwise
 from types import SimpleNamespace
-from typing import Any, ClassVar, TypeAlias, cast
+from typing import Any, ClassVar, Protocol, TypeAlias, cast
 
 import numpy as np
 from gymnasium.envs.box2d.bipedal_walker import (
@@ -39,17 +41,26 @@ from gymnasium.spaces import Box
 from teacherstudent import spaces
 from teacherstudent.envs.walker_body import Body, BodyFixtures, embodiment, new_world
 from teacherstudent.envs.walker_lidar import DIRECTIONS, RAYS, Lidar
+from teacherstudent.envs.walker_terrain import TaskSpace
 from teacherstudent.types import Array
 
-Polygon: TypeAlias = list[tuple[float, float]]
+Point: TypeAlias = tuple[float, float]
+Polygon: TypeAlias = list[Point]
 
 FINISH = (TERRAIN_LENGTH - TERRAIN_GRASS) * TERRAIN_STEP
 _ITERATIONS = (6 * 30, 2 * 30)  # Box2D's velocity and position iterations
 GREEN, EARTH, WHITE, GREY = (76, 204, 76), (102, 153, 76), (255, 255, 255), (153, 153, 153)
 
 
-class WalkerTrack(BipedalWalker):
-    """A walker on a flat track with groups of obstacles; subclasses say what a group looks like.
+class Rays(Protocol):
+    """A range finder."""
+
+    def cast(self, x: float, y: float) -> list[float]:
+        """Return for each ray from ``(x, y)`` the share of its length that is free, 1 if it hits nothing."""
+
+
+class WalkerGround(BipedalWalker):
+    """A walker on a track; subclasses build it.
 
     A track is a function of the task and of the environment's generator, an episode of these and the actions.
     It has no cap on steps of its own; the registered environments and the families cap episodes at 2000.
@@ -63,10 +74,9 @@ class WalkerTrack(BipedalWalker):
         ValueError: if there is no such walker.
     """
 
-    spacing: ClassVar[float] = 8.0
-    """Metres of flat ground behind a group of obstacles, unless `gap` says otherwise."""
+    rays: Rays
 
-    def __init__(self, space: spaces.Parameters, walker: str, render_mode: str | None) -> None:
+    def __init__(self, space: TaskSpace, walker: str, render_mode: str | None) -> None:
         super().__init__(render_mode=render_mode)
         self.task_space = space
         self.task: Array | None = None
@@ -74,15 +84,11 @@ class WalkerTrack(BipedalWalker):
         self._fixtures = BodyFixtures(self.measures)
         motors = 2 * self.measures.legs
         self.action_space = Box(-1.0, 1.0, (motors,), np.float32)
-        self.observation_space = _observation_space(self.measures.legs)
+        self.observation_space = observation_space(self.measures.legs)
 
     @abstractmethod
-    def group(self, task: Array, x: float) -> tuple[list[Polygon], float]:
-        """Return the obstacles of a group that starts at ``x``, and where it ends (metres)."""
-
-    def gap(self, task: Array) -> float:
-        """Return the metres of flat ground between groups."""
-        return self.spacing
+    def _build_track(self, task: Array) -> None:
+        """Set ``terrain``, ``terrain_poly`` and ``cloud_poly`` to what is drawn, and ``rays``."""
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -145,6 +151,37 @@ class WalkerTrack(BipedalWalker):
         self.lidar: Any = [SimpleNamespace(p1=(x, y), p2=end) for end in ends]
         return cast("Any", super()).render()
 
+    def _put(self, corners: Sequence[Point], polygons: list[Polygon]) -> list[Any]:
+        """Put edges of ground between the corners, and obstacles; return the obstacles' fixtures."""
+        ground, obstacles = self.world.CreateStaticBody(), self.world.CreateStaticBody()
+        ground.color1, ground.color2 = GREEN, GREEN
+        obstacles.color1, obstacles.color2 = WHITE, GREY
+        fixtures = []
+        for polygon in polygons:
+            self.fd_polygon.shape.vertices = polygon
+            fixtures.append(obstacles.CreateFixture(self.fd_polygon))
+        for edge in pairwise(corners):
+            self.fd_edge.shape.vertices = list(edge)
+            ground.CreateFixture(self.fd_edge)
+        self.terrain = [obstacles, ground]
+        self.cloud_poly: list[Any] = []
+        return fixtures
+
+
+class WalkerTrack(WalkerGround):
+    """A walker on a flat track with groups of obstacles; subclasses say what a group looks like."""
+
+    spacing: ClassVar[float] = 8.0
+    """Metres of flat ground behind a group of obstacles, unless `gap` says otherwise."""
+
+    @abstractmethod
+    def group(self, task: Array, x: float) -> tuple[list[Polygon], float]:
+        """Return the obstacles of a group that starts at ``x``, and where it ends (metres)."""
+
+    def gap(self, task: Array) -> float:
+        """Return the metres of flat ground between groups."""
+        return self.spacing
+
     def _build_track(self, task: Array) -> None:
         """Lay groups of obstacles from the start pad to the end, and edges of ground between their ends."""
         x, end = TERRAIN_STARTPAD * TERRAIN_STEP, TERRAIN_LENGTH * TERRAIN_STEP
@@ -155,21 +192,10 @@ class WalkerTrack(BipedalWalker):
             corners.append(x)
             x += self.gap(task)
             corners.append(x)
-        ground, obstacles = self.world.CreateStaticBody(), self.world.CreateStaticBody()
-        ground.color1, ground.color2 = GREEN, GREEN
-        obstacles.color1, obstacles.color2 = WHITE, GREY
-        fixtures = []
-        for polygon in polygons:
-            self.fd_polygon.shape.vertices = polygon
-            fixtures.append(obstacles.CreateFixture(self.fd_polygon))
-        for left, right in pairwise(corners):
-            self.fd_edge.shape.vertices = [(left, TERRAIN_HEIGHT), (right, TERRAIN_HEIGHT)]
-            ground.CreateFixture(self.fd_edge)
+        fixtures = self._put([(x, TERRAIN_HEIGHT) for x in corners], polygons)
         self.rays = Lidar((0.0, corners[-1], TERRAIN_HEIGHT), fixtures)
-        self.terrain = [obstacles, ground]
         top = [(0.0, TERRAIN_HEIGHT), (corners[-1], TERRAIN_HEIGHT)]
         self.terrain_poly = [([*top, (corners[-1], 0.0), (0.0, 0.0)], EARTH)]
-        self.cloud_poly: list[Any] = []
 
 
 def box(left: float, right: float, height: float) -> Polygon:
@@ -178,8 +204,11 @@ def box(left: float, right: float, height: float) -> Polygon:
     return [(left, low), (right, low), (right, high), (left, high)]
 
 
-def _observation_space(legs: int) -> Box:
-    """Speeds and angles are unbounded, contact flags and rays lie in 0..1."""
+def observation_space(legs: int) -> Box:
+    """Return the observations of a walker with so many legs, of two parts each.
+
+    Speeds and angles are unbounded, contact flags and rays lie in 0..1.
+    """
     low = np.full(4 + 5 * legs + RAYS, -np.inf, np.float32)
     high = -low
     flags = 4 + 5 * np.arange(1, legs + 1) - 1

@@ -9,15 +9,15 @@ import sys
 
 from _settings import FIXED, images
 
-from teacherstudent import Study
+from teacherstudent import Entry, Study
 
 KNOBS = {"data_fraction": (0.25, 1)}
 SETTINGS = images({"knobs": KNOBS}, {"knobs": KNOBS}, student=FIXED | {"chunk": 7.4e11})
 SETTINGS["quick"]["student_options"]["chunk"] = 7.9e8
 TEACHERS = {
-    "plain": {"name": "constant"},
+    "plain": Entry("constant"),
     "cyclical": {"epochs": 10},
-    "quarter": {"name": "constant", "values": {"data_fraction": 0.25}},
+    "quarter": Entry("constant", {"values": {"data_fraction": 0.25}}),
 }
 STUDY = Study(name="cyclical", teachers=TEACHERS, **SETTINGS)
 

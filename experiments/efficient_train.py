@@ -7,16 +7,16 @@ import sys
 
 from _settings import FIXED, images
 
-from teacherstudent import Study
+from teacherstudent import Entry, Study
 
 KNOBS = {"bandwidth": (12, 28), "magnitude": (0, 1)}
 DIGITS = {"bandwidth": (3, 8), "magnitude": (0, 1)}
 TEACHERS = {
-    "plain": {"name": "constant"},
-    "plain-augmented": {"name": "constant", "values": {"magnitude": 0.3}},
+    "plain": Entry("constant"),
+    "plain-augmented": Entry("constant", {"values": {"magnitude": 0.3}}),
     "efficient-train": {"strongest": 0.3},
     "efficient-train-pp": {"strongest": 0.3},
-    "bandwidth-only": {"name": "efficient-train", "ramp": None},
+    "bandwidth-only": Entry("efficient-train", {"ramp": None}),
 }
 STUDY = Study(
     name="efficient-train",

@@ -7,13 +7,13 @@ import sys
 
 from _settings import FIXED, images
 
-from teacherstudent import Study
+from teacherstudent import Entry, Study
 
 KNOBS = {"lr_spread": (0, 4), "smoothing": (0, 1)}
 TEACHERS = {
-    "plain": {"name": "constant"},
+    "plain": Entry("constant"),
     "lerac": {"share": 0.1},
-    "lerac-long": {"name": "lerac", "share": 0.3},
+    "lerac-long": Entry("lerac", {"share": 0.3}),
     "smoothing": {},
 }
 STUDY = Study(

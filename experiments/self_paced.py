@@ -9,13 +9,13 @@ import sys
 
 from _settings import LONGER, images
 
-from teacherstudent import Study
+from teacherstudent import Entry, Study
 
 TEACHERS = {
     "uniform": {},
     "self-paced": {"share": (0.4, 0.6)},
-    "self-paced-down": {"name": "self-paced", "share": (1.0, 0.6)},
-    "self-paced-linear": {"name": "self-paced", "law": "linear", "by": "weights", "share": (0.6, 0.8)},
+    "self-paced-down": Entry("self-paced", {"share": (1.0, 0.6)}),
+    "self-paced-linear": Entry("self-paced", {"law": "linear", "by": "weights", "share": (0.6, 0.8)}),
     "superloss": {},
     "loss-proportional": {},
 }

@@ -10,13 +10,13 @@ import sys
 
 from _settings import images
 
-from teacherstudent import Study
+from teacherstudent import Entry, Study
 
 STAGES = [{"bandwidth": 12}, {"bandwidth": 20}, {"bandwidth": 24}, {"bandwidth": 28}]
 DIGITS = [{"bandwidth": 4}, {"bandwidth": 6}, {"bandwidth": 8}]
 RULES = {"reward": "score", "per_cost": False, "moves": "advance", "final": (-1, 0.3)}
 TEACHERS = {
-    "plain": {"name": "constant"},
+    "plain": Entry("constant"),
     "in-order": {},
     "exp3s": RULES | {"eta": 0.3},
     "tscl-online": RULES,

@@ -15,17 +15,20 @@ from teacherstudent.types import Assignment, Outcomes
 
 if TYPE_CHECKING:
     from teacherstudent.experiment import Experiment
+    from teacherstudent.fitting.level_buffer import LevelBuffer
     from teacherstudent.loop import Plan, run
     from teacherstudent.rl.adapters import TeacherCallback, TeacherEnv, TeacherVecEnv
-    from teacherstudent.study import Study
+    from teacherstudent.study import Entry, Study
 
 __version__ = "0.1.0"
 
-# These import torch or matplotlib, so they load when first used.
+# These import torch, numba or matplotlib, so they load when first used.
 _LAZY = {
     "Experiment": "teacherstudent.experiment",
+    "LevelBuffer": "teacherstudent.fitting.level_buffer",
     "Plan": "teacherstudent.loop",
     "run": "teacherstudent.loop",
+    "Entry": "teacherstudent.study",
     "Study": "teacherstudent.study",
     "TeacherCallback": "teacherstudent.rl.adapters",
     "TeacherEnv": "teacherstudent.rl.adapters",
@@ -34,8 +37,10 @@ _LAZY = {
 
 __all__ = [
     "Assignment",
+    "Entry",
     "Experiment",
     "Family",
+    "LevelBuffer",
     "Levels",
     "Outcomes",
     "Parameters",

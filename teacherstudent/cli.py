@@ -70,7 +70,14 @@ def _parser() -> argparse.ArgumentParser:
     compare = commands.add_parser("compare", help="compare runs: a table and figures")
     compare.add_argument("folders", type=Path, nargs="+", help="run folders, or folders that hold some")
     compare.add_argument("--out", type=Path, default=Path("comparison"), help="where tables and figures go")
-    compare.add_argument("--baseline", help="the teacher that others are measured against (default: random)")
+    compare.add_argument(
+        "--baseline", help="the teacher that others are measured against (default: plain, random or uniform)"
+    )
+    compare.add_argument(
+        "--x",
+        default="spent",
+        help="compare at equal spent (default), seconds, train, measure, updates or another ledger entry",
+    )
     compare.add_argument(
         "--include-stopped", action="store_true", help="count runs that did not finish, as far as they went"
     )
@@ -137,6 +144,6 @@ def _compare(given: argparse.Namespace, console: Console) -> int:
     from teacherstudent.study import show_comparison
 
     options: dict[str, Any] = {} if given.baseline is None else {"baseline": given.baseline}
-    options["include_stopped"] = given.include_stopped
+    options |= {"include_stopped": given.include_stopped, "x": given.x}
     show_comparison(given.folders, given.out, console, **options)
     return 0

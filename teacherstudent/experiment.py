@@ -38,6 +38,8 @@ class Experiment:
         teacher_options: keywords of the teacher's constructor.
         family_options: keywords of the family's constructor.
         student_options: keywords of the student's constructor.
+        student_overrides: keywords that this teacher needs in their place. They are part of the teacher: runs
+            that differ in them are still compared with each other, those with other ``student_options`` not.
         label: what the teacher is called in folders and tables; its name if empty.
 
     Raises:
@@ -53,6 +55,7 @@ class Experiment:
     teacher_options: Mapping[str, Any] = field(default_factory=dict)
     family_options: Mapping[str, Any] = field(default_factory=dict)
     student_options: Mapping[str, Any] = field(default_factory=dict)
+    student_overrides: Mapping[str, Any] = field(default_factory=dict)
     label: str = ""
 
     def __post_init__(self) -> None:
@@ -68,9 +71,9 @@ class Experiment:
         teacher_seed, student_seed = seed_sequence(self.seed).spawn(2)
         family: Family = _make(FAMILIES, self.family, self.family_options)
         teacher = self._teacher(family, teacher_seed)
-        options = dict(self.student_options)
+        options = {**self.student_options, **self.student_overrides}
         if _takes(STUDENTS.get(self.student), "budget"):
-            options.setdefault("budget", self.plan.budget)
+            options.setdefault("budget", self.plan.own)
         student: Student = _make(STUDENTS, self.student, options, family, seed=student_seed)
         return family, teacher, student
 
@@ -116,9 +119,11 @@ class Experiment:
 
     def manifest(self) -> dict[str, Any]:
         """Return the entries that `from_folder` rebuilds the experiment from."""
+        brought = {"student_options": dict(self.student_overrides)} if self.student_overrides else {}
+        teacher = {"name": self.teacher, "options": dict(self.teacher_options), "label": self.label}
         return {
             "family": {"name": self.family, "options": dict(self.family_options)},
-            "teacher": {"name": self.teacher, "options": dict(self.teacher_options), "label": self.label},
+            "teacher": teacher | brought,
             "student": {"name": self.student, "options": dict(self.student_options)},
             "seed": self.seed,
         }
@@ -134,11 +139,13 @@ class Experiment:
         manifest = Run.load(Path(folder)).manifest
         try:
             parts = {name: manifest[name] for name in ("family", "teacher", "student")}
-            plan = Plan(**{f.name: manifest[f.name] for f in dataclasses.fields(Plan)})
+            names = [f.name for f in dataclasses.fields(Plan) if f.name in manifest]
+            plan = Plan(**{name: manifest[name] for name in names})
             return Experiment(
                 **{name: part["name"] for name, part in parts.items()},
                 **{f"{name}_options": part["options"] for name, part in parts.items()},
                 plan=plan,
+                student_overrides=parts["teacher"].get("student_options", {}),
                 seed=manifest["seed"],
                 label=parts["teacher"]["label"],
             )

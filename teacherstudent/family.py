@@ -21,6 +21,7 @@ class Family(ABC):
         difficulty_step: ``(d,)`` raw units, signed: the direction and stride in which tasks get harder, for
             teachers with expert knowledge (the oracle); None if there is none.
         cost_unit: what costs and budgets are counted in.
+        score_name: what the score of a test is called in tables: ``"return"``, ``"accuracy"``.
     """
 
     space: gym.Space[Any]
@@ -29,6 +30,7 @@ class Family(ABC):
     mastered: float | None = None
     difficulty_step: tuple[float, ...] | None = None
     cost_unit: str = "environment steps"
+    score_name: str = "return"
 
     @abstractmethod
     def test_tasks(self) -> Array:

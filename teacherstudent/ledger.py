@@ -8,14 +8,17 @@ from contextlib import contextmanager
 
 from teacherstudent.types import State
 
-COSTS = ("train", "measure", "mutate", "antagonist", "evaluate", "adversary")
+COSTS = ("before", "train", "measure", "mutate", "antagonist", "evaluate", "adversary")
 _BESIDE = frozenset({"evaluate", "adversary"})
-"""Costs that do not count against the budget, and that no student may book."""
+"""Costs that do not count against the budget."""
 SECONDS = ("student", "environment", "teacher", "evaluate", "record", "checkpoint", "total")
 
 
 class Ledger:
     """Counts costs (environment steps, or FLOPs), gradient updates, episodes and seconds.
+
+    Args:
+        before: cost that the run is charged with before it starts: of a reference model, say.
 
     Attributes:
         costs: cumulative cost by purpose, keys `COSTS`. All but ``evaluate`` and ``adversary`` count against
@@ -27,8 +30,8 @@ class Ledger:
         dropped: tasks under way that a resume had to give up.
     """
 
-    def __init__(self) -> None:
-        self.costs = dict.fromkeys(COSTS, 0.0)
+    def __init__(self, before: float = 0.0) -> None:
+        self.costs = dict.fromkeys(COSTS, 0.0) | {"before": float(before)}
         self.seconds = dict.fromkeys(SECONDS, 0.0)
         self.updates = 0.0
         self.episodes = 0
@@ -51,7 +54,7 @@ class Ledger:
                 self.updates = value
             elif name == "environment_seconds":
                 self.seconds["environment"] = value
-            elif name in COSTS and name not in _BESIDE:
+            elif name in COSTS and name != "before" and name not in _BESIDE:
                 self.costs[name] = value
             else:
                 raise ValueError(f"Student.spent: expected keys of student.COUNTERS, got {name!r}")

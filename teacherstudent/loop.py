@@ -18,7 +18,7 @@ from teacherstudent.family import Family
 from teacherstudent.ledger import Ledger
 from teacherstudent.progress import Progress
 from teacherstudent.recording.recorder import START, Recorder
-from teacherstudent.student import Student, TakesWeights
+from teacherstudent.student import Binds, Student, TakesWeights
 from teacherstudent.teacher import Teacher
 from teacherstudent.types import Assignment, Outcomes, State, check_names
 from teacherstudent.vision.weigher import Weigher
@@ -34,7 +34,9 @@ class Plan:
     Attributes:
         budget: the run ends after the first round in which what was spent reaches it. Costs of training,
             measuring, mutating and of an antagonist count, evaluation on the test set does not.
-        test_every: the test set is played at cost 0, after every such stretch, and at the end; None for a
+        charged: cost that was spent beforehand, on a reference model say. It is part of the budget: the run
+            starts at this cost. The progress that teachers are told runs from 0 to 1 over the rest.
+        test_every: the test set is played at the start, after every such stretch, and at the end; None for a
             twentieth of the budget.
         checkpoint_every: as ``test_every``, for checkpoints; None for the same as ``test_every``, 0 for none.
         record_every: as ``test_every``, for the teacher's and the student's metrics and the teacher's
@@ -44,10 +46,11 @@ class Plan:
 
     Raises:
         ValueError: if a number is not finite; if the budget, ``test_every`` or ``record_every`` is not above
-            0; if ``checkpoint_every`` or ``test_seed`` is below 0.
+            0; if ``checkpoint_every`` or ``test_seed`` is below 0; if ``charged`` is not in [0, budget).
     """
 
     budget: float
+    charged: float = 0.0
     test_every: float | None = None
     checkpoint_every: float | None = None
     record_every: float | None = None
@@ -59,6 +62,10 @@ class Plan:
             value = getattr(self, name)
             if not (value is None and name != "budget") and not 0 < value < np.inf:
                 raise ValueError(f"{name}: expected a finite cost above 0, got {value}")
+        if not 0 <= self.charged < self.budget:
+            raise ValueError(
+                f"charged: expected a cost in [0, {self.budget:g}), below the budget, got {self.charged}"
+            )
         every = self.checkpoint_every
         if every is not None and not 0 <= every < np.inf:
             raise ValueError(f"checkpoint_every: expected a finite cost of at least 0, got {every}")
@@ -67,9 +74,16 @@ class Plan:
         if self.keep < 1:
             raise ValueError(f"keep: expected at least 1 checkpoint, got {self.keep}")
 
+    @property
+    def own(self) -> float:
+        """What the run itself may spend: the budget without what it is charged with beforehand."""
+        return self.budget - self.charged
+
 
 def check_fit(family: Family, teacher: Teacher[Any], student: Student) -> None:
     """Raise unless the three can work together; `run` calls it before the first step.
+
+    A student that can be bound (`teacherstudent.student.Binds`) is: what it provides depends on it.
 
     Raises:
         TypeError: if one of them is of the wrong kind.
@@ -81,16 +95,18 @@ def check_fit(family: Family, teacher: Teacher[Any], student: Student) -> None:
             raise TypeError(f"run: expected a {kind.__name__}, got {thing!r}")
     if spaces.describe(teacher.space) != spaces.describe(family.space):
         raise ValueError(f"run: expected a teacher of the family's space {family.space}, got {teacher.space}")
+    if teacher.granularity not in student.granularities:
+        raise ValueError(
+            f"run: {type(teacher).__name__} binds a task for one {teacher.granularity}, which "
+            f"{type(student).__name__} cannot (it can for: {sorted(student.granularities)})"
+        )
+    if isinstance(student, Binds):
+        student.bind(teacher.granularity)
     missing = sorted(teacher.needs - student.provides)
     if missing:
         raise ValueError(
             f"run: {type(teacher).__name__} needs the signal {', '.join(map(repr, missing))}, which "
             f"{type(student).__name__} does not provide (it provides {sorted(student.provides)})"
-        )
-    if teacher.granularity not in student.granularities:
-        raise ValueError(
-            f"run: {type(teacher).__name__} binds a task for one {teacher.granularity}, which "
-            f"{type(student).__name__} cannot (it can for: {sorted(student.granularities)})"
         )
     if isinstance(teacher, Weigher) and not isinstance(student, TakesWeights):
         raise ValueError(
@@ -142,6 +158,8 @@ def run(
         student.weigher = teacher
     checkpoints = Checkpoints(Path(folder) / "checkpoints", keep=plan.keep)
     state = checkpoints.latest() if resume else None
+    if state is not None:
+        _check_plan(state, plan)
     recorded = (START if state is None else state["recorder"]) if resume else None
     recorder = Recorder(
         Path(folder),
@@ -167,8 +185,19 @@ def describe_run(family: Family, teacher: Teacher[Any], student: Student, plan: 
         "test_set": family.test_set,
         "mastered": family.mastered,
         "cost_unit": family.cost_unit,
+        "score_name": family.score_name,
         **dataclasses.asdict(plan),
     }
+
+
+def _check_plan(state: State, plan: Plan) -> None:
+    """Raise ValueError unless a checkpoint is of a run whose tests and costs start as in this plan."""
+    names = ("teacher", "student", "recorder", "ledger", "due", "measuring", "test_seed")
+    check_names("checkpoint", names, state)
+    there = {"test_seed": state["test_seed"], "charged": state["ledger"]["costs"].get("before", 0.0)}
+    for name, value in there.items():
+        if value != getattr(plan, name):
+            raise ValueError(f"{name}: expected {value} as in the run to resume, got {getattr(plan, name)}")
 
 
 class _InterruptedError(Exception):
@@ -206,7 +235,7 @@ class _Loop:
     ) -> None:
         self.teacher, self.student, self.plan = teacher, student, plan
         self.recorder, self.checkpoints = recorder, checkpoints
-        self.ledger = Ledger()
+        self.ledger = Ledger(plan.charged)
         self._test_tasks = family.test_tasks()
         every = plan.test_every or plan.budget / 20
         save = every if plan.checkpoint_every is None else plan.checkpoint_every
@@ -222,7 +251,8 @@ class _Loop:
     def go(self, progress: Progress | None, stop: Callable[[], bool]) -> None:
         """Run rounds until the budget is spent, or ``stop`` says so."""
         stopped = False
-        if self.ledger.spent == 0 and self._due["test"].elapsed(0.0):
+        start = self.plan.charged
+        if self.ledger.spent == start and self._due["test"].elapsed(start):
             with self.ledger.timed("total"):
                 self._test(progress)
                 self._record()
@@ -263,7 +293,7 @@ class _Loop:
     def _ask(self) -> Assignment:
         wanted = self.student.wants()
         if wanted > 0:
-            progress = min(1.0, self.ledger.spent / self.plan.budget)
+            progress = min(1.0, (self.ledger.spent - self.plan.charged) / self.plan.own)
             return self.teacher.ask(wanted, progress=progress)
         space = self.teacher.space
         return Assignment(ids=np.zeros(0, np.int64), tasks=np.zeros((0, *space.shape), space.dtype))
@@ -317,14 +347,8 @@ class _Loop:
         """Continue from a checkpoint; tasks that the student could not take along are dropped.
 
         Raises:
-            ValueError: if the checkpoint is of another teacher, space, student or test seed.
+            ValueError: if the checkpoint is of another teacher, space or student.
         """
-        names = ("teacher", "student", "recorder", "ledger", "due", "measuring", "test_seed")
-        check_names("checkpoint", names, state)
-        if state["test_seed"] != self.plan.test_seed:
-            raise ValueError(
-                f"test_seed: expected {state['test_seed']} as in the run to resume, got {self.plan.test_seed}"
-            )
         self.ledger.load_state_dict(state["ledger"])
         self.teacher.load_state_dict(state["teacher"])
         self.student.load_state_dict(state["student"])

@@ -115,9 +115,9 @@ def _stop_signals() -> Iterator[list[bool]]:
 
 
 def _check_same(experiment: Experiment, folder: Path) -> None:
-    """Raise ValueError if the folder holds a run of other names, options or seed."""
-    there = Run.load(folder).manifest
-    for name, asked in to_plain(experiment.manifest()).items():
+    """Raise ValueError if the folder holds a run of other names, options, seed or charge."""
+    there = {"charged": 0.0, **Run.load(folder).manifest}
+    for name, asked in to_plain({**experiment.manifest(), "charged": experiment.plan.charged}).items():
         if there.get(name) != asked:
             raise ValueError(f"{folder}: {name}: expected {there.get(name)!r} as in that run, got {asked!r}")
 

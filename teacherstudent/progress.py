@@ -110,7 +110,7 @@ class RunsProgress:
                 label = "/".join(folder.parts[-2:])
                 self._tasks[folder] = self._bars.add_task(label, total=status["budget"], test="")
             ended = "" if status["status"] in ("running", "finished") else f"{status['status']}  "
-            text = ended + describe_test(status["test"] or {})
+            text = ended + describe_test(status["test"] or {}, status.get("score_name", "return"))
             self._bars.update(self._tasks[folder], completed=status["spent"], test=text)
 
 
@@ -123,13 +123,13 @@ def watch(
         yield bars.watch
 
 
-def describe_test(summary: Mapping[str, float | None]) -> str:
+def describe_test(summary: Mapping[str, float | None], score_name: str = "return") -> str:
     """Return a test's summary in a few words; empty if there was none."""
     words = []
     if (mastered := summary.get("mastered_percent")) is not None:
         words.append(f"{mastered:.0f} % mastered")
     if (score := summary.get("return")) is not None:
-        words.append(f"return {score:.3g}")
+        words.append(f"{score_name} {score:.3g}")
     return "test: " + ", ".join(words) if words else ""
 
 

@@ -57,8 +57,8 @@ class Parameters(Box):
 class Levels(gym.Space[Array]):
     """Base of level spaces: tasks that can be edited and compared, such as mazes.
 
-    A level is one array of fixed shape and dtype. Subclasses write `draw`, `mutate`, `key`, `contains_each`, and
-    may write `features`.
+    A level is one array of fixed shape and dtype. Subclasses write `draw`, `mutate`, `key`, `contains_each`,
+    and may write `features`.
     """
 
     def __init__(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
@@ -81,7 +81,7 @@ class Levels(gym.Space[Array]):
         """Return ``(n,)`` bool: which levels are valid."""
 
     def features(self, tasks: Array) -> dict[str, FloatArray]:
-        """Return what to log about levels, ``(n,)`` each: number of walls, shortest path; empty if nothing."""
+        """Return what to log about levels, ``(n,)`` each: walls, shortest path; empty if nothing."""
         del tasks
         return {}
 

@@ -70,3 +70,23 @@ class TakesWeights(Protocol):
     """
 
     weigher: Any
+
+
+@runtime_checkable
+class Binds(Protocol):
+    """A student that can play tasks in more than one way; before any call it plays them episode by episode.
+
+    Bound for rollouts, row i of every assignment is bound to slot i for one whole rollout: `Student.wants` is
+    the number of slots, every slot starts a new episode of its task when the rollout starts, an episode that
+    ends starts the same task again, and `Student.train` returns exactly one outcome for each row, in order,
+    measured rows (``learn`` False) too. What the outcomes hold says `teacherstudent.rl.rollout_scores`.
+    """
+
+    def bind(self, granularity: Granularity) -> None:
+        """Play tasks at this granularity from now on; the run calls it before the first round.
+
+        `Student.provides` may change with it.
+
+        Raises:
+            ValueError: if the student cannot, or has trained at another granularity.
+        """

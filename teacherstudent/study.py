@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,33 @@ from teacherstudent.parallel import Result, run_all
 from teacherstudent.progress import RunsProgress
 
 
+@dataclass(frozen=True)
+class Entry:
+    """A teacher of a study, and in what its runs differ from those of the study's other teachers.
+
+    Attributes:
+        teacher: a registered name or ``"module:Class"``; empty if the label is the name.
+        options: keywords of the teacher's constructor.
+        student: keywords of the student that replace the study's for this teacher, because it needs another
+            score, say; its runs stay comparable with the others.
+        budget_share: its budget as a share of the study's.
+        charged: cost spent beforehand, on a reference say; it is part of the budget (see `Plan`).
+
+    Raises:
+        ValueError: if the share is not above 0.
+    """
+
+    teacher: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    student: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+    budget_share: float = field(default=1.0, kw_only=True)
+    charged: float = field(default=0.0, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.budget_share < math.inf:
+            raise ValueError(f"budget_share: expected a number above 0, got {self.budget_share}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Study:
     """Settings as data; `main` runs them from a script's command line and shows the comparison.
@@ -24,19 +52,19 @@ class Study:
     Attributes:
         name: names the folder below ``--out``.
         family: a registered name or ``"module:Class"``.
-        teachers: label -> options; the option ``"name"`` is the registered name, else the label is.
-        budget: cost of each run.
+        teachers: label -> options of the teacher of this name, or an `Entry`.
+        budget: cost of each run; an entry may have a share of it.
         student: a registered name or ``"module:Class"``.
         family_options: keywords of the family.
         student_options: keywords of the student.
         seeds: one run for each teacher and seed.
-        test_every: cost between tests; None for a twentieth of the budget.
+        test_every: cost between tests; None for a twentieth of the study's budget.
         quick: fields that ``--quick`` replaces, to finish within a minute.
     """
 
     name: str
     family: str
-    teachers: Mapping[str, Mapping[str, Any]]
+    teachers: Mapping[str, Mapping[str, Any] | Entry]
     budget: float
     student: str = "sb3"
     family_options: Mapping[str, Any] = field(default_factory=dict)
@@ -47,22 +75,31 @@ class Study:
 
     def experiments(self) -> list[Experiment]:
         """Return a run for each seed and teacher, seeds outermost so that early results compare teachers."""
-        plan = Plan(budget=self.budget, test_every=self.test_every)
+        entries = {
+            label: entry if isinstance(entry, Entry) else Entry(options=entry)
+            for label, entry in self.teachers.items()
+        }
         return [
             Experiment(
-                teacher=str(options.get("name", label)),
+                teacher=entry.teacher or label,
                 family=self.family,
-                plan=plan,
+                plan=self._plan(entry),
                 student=self.student,
                 seed=seed,
-                teacher_options={k: v for k, v in options.items() if k != "name"},
+                teacher_options=entry.options,
                 family_options=self.family_options,
                 student_options=self.student_options,
+                student_overrides=entry.student,
                 label=label,
             )
             for seed in self.seeds
-            for label, options in self.teachers.items()
+            for label, entry in entries.items()
         ]
+
+    def _plan(self, entry: Entry) -> Plan:
+        """Return how long an entry's runs last; tests are at the same costs in all runs."""
+        every = self.budget / 20 if self.test_every is None else self.test_every
+        return Plan(budget=entry.budget_share * self.budget, charged=entry.charged, test_every=every)
 
     def main(self, argv: Sequence[str] | None = None) -> int:
         """Run the study as a script (``--help`` lists its options) and return an exit code."""

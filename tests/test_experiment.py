@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -22,9 +24,10 @@ def test_an_experiment_is_rebuilt_from_its_manifest(tmp_path):
         family="toy-grid",
         student="competence",
         seed=3,
-        plan=PLAN,
+        plan=replace(PLAN, charged=100),
         teacher_options={"region_size": 40},
         student_options={"batch": 5},
+        student_overrides={"noise": 0.2},
         label="small regions",
     )
     folder = experiment.folder(tmp_path)
@@ -86,6 +89,12 @@ def test_teacher_and_student_draw_from_different_streams():
     )
     assert not np.array_equal(one[1].ask(5).tasks, two[1].ask(5).tasks)
     assert one[1].rng.bit_generator.state != one[2].state_dict()["rng"]
+
+
+def test_a_student_is_told_what_is_left_of_the_budget():
+    plan = Plan(budget=1e9, charged=4e8)
+    experiment = Experiment(teacher="constant", family="digits-stages", student="classifier", plan=plan)
+    assert experiment.build()[2].compute.budget == 6e8
 
 
 def test_names_of_folders():

@@ -22,8 +22,17 @@ def test_an_adversary_costs_nothing_of_the_budget():
         ledger.absorb_teacher({"train": 1.0})
 
 
-def test_a_student_cannot_book_evaluation_or_unknown_costs():
-    for name in ("evaluate", "adversary", "coffee"):
+def test_what_was_spent_before_counts_and_stands_apart():
+    ledger, other = Ledger(30.0), Ledger()
+    ledger.absorb({"train": 100})
+    assert ledger.spent == 130
+    assert ledger.as_dict()["cost/before"] == 30
+    other.load_state_dict(ledger.state_dict())
+    assert other.spent == 130
+
+
+def test_a_student_cannot_book_evaluation_charges_or_unknown_costs():
+    for name in ("evaluate", "adversary", "before", "coffee"):
         with pytest.raises(ValueError, match=f"got '{name}'"):
             Ledger().absorb({name: 1.0})
 

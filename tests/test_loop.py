@@ -138,6 +138,9 @@ def test_killed_at_any_moment_it_resumes_to_the_same_end(tmp_path):
         {"budget": -1},
         {"budget": np.nan},
         {"budget": np.inf},
+        {"charged": -1},
+        {"charged": 10},
+        {"charged": np.nan},
         {"test_every": 0},
         {"record_every": -1},
         {"checkpoint_every": -1},
@@ -292,3 +295,36 @@ def test_tests_of_one_run_start_from_one_seed(tmp_path):
 def test_costs_carry_their_unit(tmp_path):
     run(*make(), tmp_path, PLAN, stop=StopAfter(2))
     assert Run.load(tmp_path).manifest["cost_unit"] == "episodes"
+
+
+CHARGED = Plan(budget=400, charged=150, test_every=100, checkpoint_every=50)
+
+
+def test_a_run_starts_at_what_it_is_charged_with(tmp_path):
+    family, teacher, student = make()
+    asked = []
+
+    def ask(n, *, progress, real=teacher.ask):
+        asked.append(progress)
+        return real(n, progress=progress)
+
+    teacher.ask = ask
+    ledger = run(family, teacher, student, tmp_path, CHARGED)
+    assert (ledger.costs["before"], ledger.costs["train"], ledger.spent) == (150, 252, 402)
+    tests = Run.load(tmp_path).tests()
+    assert np.unique(tests["spent"]).tolist() == [150, 206, 304, 402]
+    assert set(tests["ledger_cost/before"]) == {150}
+    np.testing.assert_allclose(asked, np.arange(36) * 7 / 250)  # over what is left of the budget
+    assert Run.load(tmp_path).manifest["charged"] == 150
+
+
+def test_a_charged_run_resumes_to_the_same_end_and_keeps_its_charge(tmp_path):
+    run(*make(), tmp_path / "whole", CHARGED)
+    folder = tmp_path / "cut"
+    run(*make(), folder, CHARGED, stop=StopAfter(11))
+    before = (folder / "manifest.json").read_bytes()
+    with pytest.raises(ValueError, match=r"charged: expected 150.0 as in the run to resume, got 0"):
+        run(*make(), folder, PLAN, resume=True)
+    assert (folder / "manifest.json").read_bytes() == before
+    assert run(*make(seed=1), folder, CHARGED, resume=True).spent == 402
+    assert_same_logs(logs(folder), logs(tmp_path / "whole"))

@@ -58,11 +58,11 @@ def tidy(axes: Axes, *, x: str = "", y: str = "", title: str = "") -> None:
     axes.set_axisbelow(True)
 
 
-def cost_axis(axes: Axes, unit: str, low: float, high: float) -> None:
-    """Make the horizontal axis one of cost, from ``low`` to ``high``."""
+def cost_axis(axes: Axes, label: str, low: float, high: float) -> None:
+    """Make the horizontal axis go from ``low`` to ``high``, with short numbers."""
     if low < high:
         axes.set_xlim(low, high)
-    axes.set_xlabel(f"cost ({unit})")
+    axes.set_xlabel(label)
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
 

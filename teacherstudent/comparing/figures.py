@@ -9,7 +9,6 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from teacherstudent.comparing import maps, stats
-from teacherstudent.comparing.compare import Comparison
 from teacherstudent.comparing.drawing import (
     Style,
     band_note,
@@ -23,6 +22,8 @@ from teacherstudent.comparing.drawing import (
     tidy,
 )
 from teacherstudent.comparing.groups import Group, Setting
+from teacherstudent.comparing.quantities import FLOPS, SECONDS, Quantity
+from teacherstudent.comparing.results import Comparison
 from teacherstudent.recording.runs import Run
 from teacherstudent.types import FloatArray
 
@@ -72,24 +73,43 @@ def draw_all(
 
 
 def draw_curves(setting: Setting, groups: Sequence[Group], style: Mapping[str, Style]) -> maps.Figure:
-    """Draw percent mastered and mean test return against cost, a line for each teacher."""
-    measures = ["score"] if setting.mastered is None else ["mastered", "score"]
-    figure = new_figure(len(measures), 1, width=5.4, height=4.4)
-    panels = figure.subplots(1, len(measures), squeeze=False)[0]
+    """Draw percent mastered and mean test score against cost, a line for each teacher.
+
+    Where the cost is computed and not counted (FLOPs), the score is drawn against seconds too. Lines end at
+    the common cost; where runs have different budgets, and against seconds, each ends where its runs do.
+    """
+    shown = _curve_panels(setting, groups)
+    figure = new_figure(len(shown), 1, width=5.4, height=4.4)
+    panels = figure.subplots(1, len(shown), squeeze=False)[0]
     names = {
-        "mastered": f"test tasks mastered (%)\nreturn > {setting.mastered or 0:g}",
-        "score": "mean test return",
+        "mastered": f"test tasks mastered (%)\n{setting.score_name} > {setting.mastered or 0:g}",
+        "score": f"mean test {setting.score_name}",
     }
-    for axes, measure in zip(panels, measures, strict=True):
+    for axes, (measure, quantity) in zip(panels, shown, strict=True):
         for group in groups:
-            _line(axes, group.spent, group.measure(measure), style[group.teacher], legend_label(group))
+            if quantity == setting.quantity and not setting.own_ends:
+                grid, values = group.grid, group.measure(measure)
+            else:
+                grid, values = group.lines(measure, quantity)
+            _line(axes, grid, values, style[group.teacher], legend_label(group))
         tidy(axes, y=names[measure])
-        cost_axis(axes, setting.cost_unit, groups[0].spent[0], groups[0].spent[-1])
+        cost_axis(axes, quantity.label, axes.dataLim.x0, axes.dataLim.x1)
         if measure == "mastered":
             top = axes.dataLim.y1
             axes.set_ylim(0.0, min(100.0, max(5.0, 1.08 * top)) if np.isfinite(top) else 100.0)
     head(figure, list(panels), f"{setting.label}, test set {setting.test_set}", band_note(groups))
     return figure
+
+
+def _curve_panels(setting: Setting, groups: Sequence[Group]) -> list[tuple[str, Quantity]]:
+    """Return what is drawn against what."""
+    measures = ["score"] if setting.mastered is None else ["mastered", "score"]
+    shown = [(measure, setting.quantity) for measure in measures]
+    seconds = Quantity(SECONDS, setting.cost_unit)
+    timed = all(seconds.known(curve) for group in groups for curve in group.curves)
+    if setting.cost_unit == FLOPS and setting.quantity != seconds and timed:
+        shown.append((setting.metric, seconds))
+    return shown
 
 
 def _line(axes: Axes, spent: FloatArray, curves: FloatArray, style: Style, label: str) -> None:
@@ -117,7 +137,7 @@ def draw_learning(setting: Setting, groups: Sequence[Group], style: Mapping[str,
                 grid, values = _align(curves)
                 _line(axes, grid, values, style[group.teacher], legend_label(group))
         tidy(axes, title=name)
-        cost_axis(axes, setting.cost_unit, 0.0, float(axes.dataLim.x1))
+        cost_axis(axes, f"cost ({setting.cost_unit})", 0.0, float(axes.dataLim.x1))
     for axes in panels[len(shown) :]:
         axes.remove()
     note = band_note(groups)

@@ -76,7 +76,7 @@ def draw_sampling(
     the run in the middle of its ranking is drawn.
     """
     space = groups[0].runs[0].manifest["space"]
-    shown = {group.teacher: _middle_run(group, setting.metric) for group in groups}
+    shown = {group.teacher: _middle_run(group, setting) for group in groups}
     plane = Plane.of(space, dims)
     if plane is not None:
         return {"sampling": _sampling_map(setting, shown, plane)}
@@ -93,8 +93,8 @@ def draw_sampling(
     return figures
 
 
-def _middle_run(group: Group, metric: str) -> Run:
-    final = group.measure(metric)[:, -1]
+def _middle_run(group: Group, setting: Setting) -> Run:
+    final = setting.results(group)
     return group.runs[int(np.argsort(final, kind="stable")[(len(final) - 1) // 2])]
 
 
@@ -134,7 +134,8 @@ def _sampling_map(setting: Setting, shown: Mapping[str, Run], plane: Plane) -> F
         panels[row, 0].set_ylabel(f"{textwrap.fill(_title(teacher, run), 28)}\n{plane.names[1]}")
     for axes in panels[-1]:
         axes.set_xlabel(plane.names[0])
-    colour_bar(figure, list(panels.ravel()), colours, "episode return", "both")
+    name = "episode return" if setting.score_name == "return" else "training score"
+    colour_bar(figure, list(panels.ravel()), colours, name, "both")
     figure.suptitle(
         f"{setting.label}: tasks sampled, by stretch of cost ({setting.cost_unit}); outlines: the teacher's "
         "mixture (2 standard deviations) or regions",
@@ -254,7 +255,7 @@ def _sampling_over_cost(setting: Setting, panels: Sequence[tuple[str, Marginal]]
         axes.grid(False)
         if marginal.name == "task":
             axes.yaxis.set_major_locator(MaxNLocator(8, integer=True))
-        cost_axis(axes, setting.cost_unit, 0.0, setting.spent)
+        cost_axis(axes, f"cost ({setting.cost_unit})", 0.0, setting.spent)
     for axes in grid[len(panels) :]:
         axes.remove()
     colour_bar(figure, list(grid[: len(panels)]), colours, "times as often as uniform", "max")
@@ -263,25 +264,28 @@ def _sampling_over_cost(setting: Setting, panels: Sequence[tuple[str, Marginal]]
 
 
 def draw_tests(setting: Setting, groups: Sequence[Group], dims: tuple[int, int] | None) -> dict[str, Figure]:
-    """Draw the return of each test task at the common cost, averaged over seeds.
+    """Draw the score of each test task at the common cost, averaged over seeds; none if there is one task.
 
     Raises:
         ValueError: if runs that are said to share a test set have different numbers of test tasks.
     """
     finals = {group.teacher: _final_tests(group, setting) for group in groups}
     plane = Plane.of(groups[0].runs[0].manifest["space"], dims)
+    if all(len(tasks) == 1 for tasks, _ in finals.values()):
+        return {}
     if plane is None:
         return {"tests": _test_rows(setting, {teacher: score for teacher, (_, score) in finals.items()})}
     return {"tests": _test_map(setting, finals, plane)}
 
 
 def _final_tests(group: Group, setting: Setting) -> tuple[Array, FloatArray]:
-    """Return the test tasks, and their return ``(seeds, tasks)`` in the test nearest to the common cost."""
+    """Return the test tasks, and their score ``(seeds, tasks)`` in the test nearest to the common cost."""
     tasks: Array = np.zeros((0, 1))
     scores = []
     for run, curve in zip(group.runs, group.curves, strict=True):
         table = run.tests(_columns(run))
-        chosen = curve.spent[np.argmin(np.abs(curve.spent - setting.spent))]
+        nearest = np.argmin(np.abs(curve.spent - setting.spent))
+        chosen = curve.spent[-1 if setting.own_ends else nearest]
         rows = np.flatnonzero(table["spent"] == chosen)
         tasks = run.tasks(table)[rows]
         scores.append(table["score"][rows])
@@ -318,9 +322,11 @@ def _test_map(setting: Setting, finals: Mapping[str, tuple[Array, FloatArray]], 
         axes.label_outer()
     for axes in panels[len(finals) :]:
         axes.remove()
-    colour_bar(figure, list(panels[: len(finals)]), colours, "mean test return", "both")
+    colour_bar(figure, list(panels[: len(finals)]), colours, f"mean test {setting.score_name}", "both")
     note = "" if setting.mastered is None else "; thick rim: mastered by most seeds"
-    figure.suptitle(f"{setting.label}: return of each test task, mean over seeds{note}", fontsize="medium")
+    figure.suptitle(
+        f"{setting.label}: {setting.score_name} of each test task, mean over seeds{note}", fontsize="medium"
+    )
     return figure
 
 
@@ -333,9 +339,10 @@ def _test_rows(setting: Setting, finals: Mapping[str, FloatArray]) -> Figure:
     colours = _scale(means.ravel())
     axes.imshow(means[:, order], cmap=COLOURS, norm=colours, aspect="auto", interpolation="nearest")
     axes.set_yticks(range(len(finals)), list(finals))
-    axes.set_xlabel("test task, from the easiest to the hardest by mean return over teachers")
-    colour_bar(figure, [axes], colours, "mean test return", "both")
-    figure.suptitle(f"{setting.label}: return of each test task, mean over seeds", fontsize="medium")
+    name = setting.score_name
+    axes.set_xlabel(f"test task, from the easiest to the hardest by mean {name} over teachers")
+    colour_bar(figure, [axes], colours, f"mean test {name}", "both")
+    figure.suptitle(f"{setting.label}: {name} of each test task, mean over seeds", fontsize="medium")
     return figure
 
 

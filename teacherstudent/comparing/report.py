@@ -15,12 +15,17 @@ from rich.table import Table
 from rich.text import Text
 
 from teacherstudent import plain
-from teacherstudent.comparing.compare import POOLED, Comparison, Row, compare
+from teacherstudent.comparing.compare import compare
 from teacherstudent.comparing.groups import Setting
+from teacherstudent.comparing.quantities import FLOPS, SPENT
+from teacherstudent.comparing.results import POOLED, Comparison, Final, Row
 from teacherstudent.comparing.stats import TRUSTED, Estimate
 
 WIDTH = 110
 """Columns of the text file."""
+
+PARTS = ("before", "train", "measure", "mutate", "antagonist")
+"""Purposes of cost that count against the budget."""
 
 
 def compare_and_draw(
@@ -65,7 +70,12 @@ def to_rich(comparison: Comparison) -> Group:
     parts: list[Table | Text] = []
     for setting in comparison.settings:
         rows = [row for row in comparison.rows if row.setting == setting.label]
-        parts.append(_results(setting, rows))
+        tables = [_results(setting, rows)] if setting.overlap else []
+        if setting.own_ends:
+            tables.insert(0, _finals(setting, rows))
+        elif setting.quantity.name != SPENT or setting.cost_unit == FLOPS:
+            tables.append(_finals(setting, rows))
+        parts += tables
         if any(row.reached is not None for row in rows):
             parts.append(_against(setting, rows, comparison.baseline))
         parts.append(_costs(setting, rows))
@@ -89,22 +99,48 @@ def _table(title: str, left: Sequence[str], right: Sequence[str]) -> Table:
     return table
 
 
+def _measures(setting: Setting) -> list[str]:
+    """Return what the results are called, the one by which teachers are ranked first."""
+    score = f"test {setting.score_name}"
+    return [score] if setting.metric == "score" else ["% mastered", score]
+
+
+def _estimates(setting: Setting, results: Row | Final) -> list[Text]:
+    """Return the cells below `_measures`."""
+    both = [results.mastered, results.score]
+    return [Text(_estimate(e)) for e in (both[1:] if setting.metric == "score" else both)]
+
+
 def _results(setting: Setting, rows: Sequence[Row]) -> Table:
-    measures = {"% mastered": "mastered", "test return": "score"}
-    if setting.metric == "score":
-        del measures["% mastered"]
-    title = f"{setting.label}: at {_number(setting.spent)} {setting.cost_unit}"
-    table = _table(title, ["teacher"], ["seeds", *measures, "averaged over cost"])
+    """Return the table of results at the common cost."""
+    quantity = setting.quantity
+    title = f"{setting.label}: at {_number(setting.end)} {quantity.unit}"
+    table = _table(title, ["teacher"], ["seeds", *_measures(setting), f"averaged over {quantity.word}"])
     for row in rows:
-        estimates = [*(getattr(row, name) for name in measures.values()), row.area]
-        table.add_row(Text(row.teacher), str(row.seeds), *(Text(_estimate(e)) for e in estimates))
+        cells = [*_estimates(setting, row), Text(_estimate(row.area))]
+        table.add_row(Text(row.teacher), str(row.seeds), *cells)
+    return table
+
+
+def _finals(setting: Setting, rows: Sequence[Row]) -> Table:
+    """Return the table of the last tests, with what the runs had cost by then."""
+    parts = [name for name in PARTS if any(row.ledger.get(f"cost/{name}") for row in rows)]
+    names = ["seeds", *_measures(setting), setting.cost_unit, *(parts if len(parts) > 1 else []), "seconds"]
+    table = _table(f"{setting.label}: last test of each run", ["teacher"], names)
+    for row in rows:
+        assert row.final is not None
+        costs = [row.final.spent]
+        if len(parts) > 1:
+            costs += [row.ledger.get(f"cost/{name}", 0.0) for name in parts]
+        numbers = map(_number, (*costs, row.final.seconds))
+        table.add_row(Text(row.teacher), str(row.seeds), *_estimates(setting, row.final), *numbers)
     return table
 
 
 def _against(setting: Setting, rows: Sequence[Row], baseline: str | None) -> Table:
-    ranked = "% mastered" if setting.metric == "mastered" else "test return"
-    names = [f"minus {baseline}", "p", "caught up", "at median cost"]
-    table = _table(f"{setting.label}: {ranked} compared with {baseline}", ["teacher"], names)
+    names = [f"minus {baseline}", "p", "caught up", f"at median {setting.quantity.word}"]
+    title = f"{setting.label}: {_measures(setting)[0]} compared with {baseline}"
+    table = _table(title + (", last tests" if setting.own_ends else ""), ["teacher"], names)
     for row in rows:
         table.add_row(
             Text(row.teacher),
@@ -177,7 +213,7 @@ def _estimate(estimate: Estimate, *, sign: str = "") -> str:
     if math.isnan(estimate.value):
         return "-"
     largest = max(abs(x) for x in (estimate.value, estimate.low, estimate.high) if not math.isnan(x))
-    form = sign + (".0f" if largest >= 1000 else ".1f" if largest >= 10 else ".2f")
+    form = sign + (".0f" if largest >= 1000 else ".1f" if largest >= 10 else ".2f" if largest > 1 else ".3f")
     if math.isnan(estimate.low):
         return format(estimate.value, form)
     mark = " ?" if estimate.seeds < TRUSTED else ""
@@ -201,7 +237,10 @@ def to_dict(comparison: Comparison) -> dict[str, Any]:
                 "test_set": setting.test_set,
                 "mastered": setting.mastered,
                 "cost_unit": setting.cost_unit,
-                "spent": setting.spent,
+                "score_name": setting.score_name,
+                "x": setting.quantity.name,
+                "end": setting.end,
+                "own_ends": setting.own_ends,
                 "runs": {group.teacher: [str(run.folder) for run in group.runs] for group in setting.groups},
             }
             for setting in comparison.settings
@@ -219,6 +258,8 @@ def _flat(row: Row) -> dict[str, Any]:
         "mastered": row.mastered,
         "return": row.score,
         "area": row.area,
+        "final_mastered": None if row.final is None else row.final.mastered,
+        "final_return": None if row.final is None else row.final.score,
         "difference": row.difference,
     }
     for name, estimate in estimates.items():
@@ -226,6 +267,7 @@ def _flat(row: Row) -> dict[str, Any]:
         flat[f"{name}_low"] = None if estimate is None else estimate.low
         flat[f"{name}_high"] = None if estimate is None else estimate.high
     flat |= {"p": row.p, "reached": row.reached, "reached_at": row.reached_at}
+    flat |= {name: None if row.final is None else getattr(row.final, name) for name in ("spent", "seconds")}
     return flat | {f"ledger_{name}": value for name, value in row.ledger.items()}
 
 

@@ -59,8 +59,8 @@ class Recorder:
         folder: where to write; made if it does not exist.
         manifest: what was run, as plain data. Needed: ``family``, ``teacher`` and ``student``, each a mapping
             with ``name`` and ``options``; ``seed``; ``budget`` (cost); ``test_set``; ``mastered`` (a score
-            or None); ``space`` (from `spaces.describe`). ``cost_unit`` is ``"environment steps"`` if it is
-            not given. Versions, commits, machine and time are added.
+            or None); ``space`` (from `spaces.describe`). ``cost_unit`` is ``"environment steps"`` and
+            ``score_name`` ``"return"`` if they are not given. Versions, commits, machine and time are added.
         resume: `state_dict` of a recorder of the same run: whatever was logged later is removed. `START` if
             the run has no checkpoint yet. None starts a new run.
         tensorboard: whether to write TensorBoard events.
@@ -263,7 +263,7 @@ def check_manifest(manifest: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
             raise ValueError(f"manifest: {role}: expected a mapping with a name and options, got {entry!r}")
         entry.setdefault("options", {})
-    return {"cost_unit": "environment steps"} | manifest
+    return {"cost_unit": "environment steps", "score_name": "return"} | manifest
 
 
 def _begin(folder: Path, asked: dict[str, Any], spent: float, *, fresh: bool) -> dict[str, Any]:

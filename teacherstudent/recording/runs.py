@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,13 @@ class Curve:
         spent: ``(k,)`` the cost at which it was made, ascending.
         score: ``(k,)`` the mean return over the test tasks.
         mastered: ``(k,)`` percent of the test tasks mastered; NaN if the family has no such line.
+        ledger: name -> ``(k,)`` the ledger's entry at that moment: ``cost/train``, ``seconds/total``...
     """
 
     spent: FloatArray
     score: FloatArray
     mastered: FloatArray
+    ledger: Mapping[str, FloatArray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ class Run:
 
     def curve(self) -> Curve:
         """Return the mean over test tasks for each test (raises as `tests`)."""
-        table = self.tests(["score", "spent", "mastered"])
+        table = self.tests()
         if not table:
             return Curve(np.zeros(0), np.zeros(0), np.zeros(0))
         _, first, which = np.unique(table["index"], return_index=True, return_inverse=True)
@@ -163,7 +165,12 @@ class Run:
         mastered = np.full(len(rows), np.nan)
         if "mastered" in table:
             mastered = 100.0 * np.bincount(which, table["mastered"].astype(np.float64)) / rows
-        return Curve(table["spent"][first], score, mastered)
+        ledger = {
+            name.removeprefix("ledger_"): values[first]
+            for name, values in table.items()
+            if name.startswith("ledger_")
+        }
+        return Curve(table["spent"][first], score, mastered, ledger)
 
 
 def _array(value: Any) -> Any:

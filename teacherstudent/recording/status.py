@@ -57,6 +57,7 @@ class Status:
             "budget": manifest["budget"],
             "seconds": state["seconds"],
             "test": state["test"],
+            "score_name": manifest["score_name"],
             "ledger": dict(state["ledger"]),
             "started": manifest["sessions"][0]["started"],
             "error": None,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -65,6 +66,21 @@ def play(
     return Outcomes(
         ids=np.full(n, UNASKED), tasks=tasks, score=returns, cost=lengths.astype(np.float64), signals=signals
     )
+
+
+def slots_for(tasks: int, most: int) -> int:
+    """Return in how many slots to play tasks: a power of two that holds them, at most ``most``.
+
+    It follows from the number of tasks alone, so that as many actions are drawn after a resume; slots without
+    a task idle at the full price of a step, so that thousands of slots for 50 test tasks would be a waste.
+    """
+    return min(1 << (tasks - 1).bit_length(), most)
+
+
+def as_measured(played: Outcomes, ids: IntArray, provides: Collection[str]) -> Outcomes:
+    """Return the outcomes under the ids of what was asked for; signals that play does not give are NaN."""
+    missing = {name: np.full(len(played), np.nan) for name in provides if name not in played.signals}
+    return dataclasses.replace(played, ids=ids, signals={**played.signals, **missing})
 
 
 class EpisodeError(RuntimeError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ _COUNTERS = (
     "_current_progress_remaining",
     "exploration_rate",
 )
+_OBSERVATIONS = ("_last_obs", "_last_episode_starts", "_last_original_obs")
 
 
 def main_optimizer(model: BaseAlgorithm) -> torch.optim.Optimizer:
@@ -38,18 +39,13 @@ def main_optimizer(model: BaseAlgorithm) -> torch.optim.Optimizer:
 def algorithm_state(model: BaseAlgorithm) -> State:
     """Return networks, optimisers, counters, replay buffer, noise and normalisation.
 
-    Observations under way are left out: `observations` gives them where episodes can continue.
+    Observations and hidden states under way are left out: `under_way` gives them where episodes can continue.
 
     The filled part of a replay buffer is copied whole: off-policy checkpoints are as large as it is.
 
     Raises:
-        ValueError: if the policy is recurrent, or the replay buffer is of a kind whose content is not known.
+        ValueError: if the replay buffer is of a kind whose content is not known.
     """
-    if hasattr(model, "_last_lstm_states"):
-        raise ValueError(
-            f"checkpoint: expected a policy without hidden state, got {type(model).__name__}; "
-            "run without checkpoints (checkpoint_every=0)"
-        )
     modules, tensors = model._get_torch_save_params()
     return {
         "torch": {name: _torch_state(_attribute(model, name)) for name in modules},
@@ -89,18 +85,34 @@ def load_algorithm(model: BaseAlgorithm, state: State) -> None:
     _load_normalize(model.get_vec_normalize_env(), state["normalize"])
 
 
-def observations(model: BaseAlgorithm) -> State:
-    """Return the observations from which the next round goes on."""
-    return {
-        name: _copied(getattr(model, name, None))
-        for name in ("_last_obs", "_last_episode_starts", "_last_original_obs")
+def under_way(model: BaseAlgorithm) -> State:
+    """Return observations and, of a recurrent policy, hidden states from which the next round goes on."""
+    state = {name: _copied(getattr(model, name, None)) for name in _OBSERVATIONS}
+    hidden = getattr(model, "_last_lstm_states", None)
+    return state | {
+        "hidden": None if hidden is None else [part.cpu().numpy().copy() for pair in hidden for part in pair]
     }
 
 
-def load_observations(model: BaseAlgorithm, state: State) -> None:
-    """Continue from `observations`."""
-    for name, value in state.items():
-        setattr(model, name, _copied(value))
+def load_under_way(model: BaseAlgorithm, state: State) -> None:
+    """Continue from `under_way`."""
+    for name in _OBSERVATIONS:
+        setattr(model, name, _copied(state[name]))
+    if state["hidden"] is not None:
+        parts = iter(state["hidden"])
+        _change_hidden(model, lambda own: torch.from_numpy(np.array(next(parts))).to(own.device))
+
+
+def clear_hidden(model: BaseAlgorithm) -> None:
+    """Set the hidden states of a recurrent policy to zero; does nothing to other policies."""
+    if hasattr(model, "_last_lstm_states"):
+        _change_hidden(model, torch.zeros_like)
+
+
+def _change_hidden(model: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    """Replace hidden and cell state of actor and critic, in this order."""
+    pairs = [tuple(change(part) for part in pair) for pair in model._last_lstm_states]
+    model._last_lstm_states = type(model._last_lstm_states)(*pairs)
 
 
 def _attribute(model: Any, dotted: str) -> Any:

@@ -12,7 +12,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from teacherstudent.family import Snapshot
 from teacherstudent.rl.play import check_rewards, successes
-from teacherstudent.types import Array, BoolArray, IntArray, Outcomes, Seed, State, generator
+from teacherstudent.types import Array, BoolArray, FloatArray, IntArray, Outcomes, Seed, State, generator
 
 Draw: TypeAlias = Callable[[int], tuple[IntArray, Array]]
 """Gives ids ``(n,)`` and tasks ``(n, *space.shape)`` for the next ``n`` episodes."""
@@ -78,9 +78,8 @@ class TaskVecEnv(VecEnv):
         self.environment_seconds += time.perf_counter() - start
         rewards = np.asarray(rewards, np.float64)
         check_rewards(rewards, self.tasks)
-        self._returns += rewards
-        self._lengths += 1
         done = np.asarray(terminated | truncated)
+        self._record(rewards, done)
         infos: list[dict[str, Any]] = [{}] * self.num_envs  # one empty dict for all that did not finish
         if done.any():
             obs = self._finish(done, obs, truncated & ~terminated, info, infos)
@@ -91,6 +90,11 @@ class TaskVecEnv(VecEnv):
         finished = Outcomes.concatenate(self._finished) if self._finished else None
         self._finished.clear()
         return finished
+
+    def _record(self, rewards: FloatArray, done: BoolArray) -> None:
+        """Take in one step of every slot, ``(slots,)``."""
+        self._returns += rewards
+        self._lengths += 1
 
     def _finish(
         self, done: BoolArray, obs: Any, cut: BoolArray, info: dict[str, Any], infos: list[dict[str, Any]]
@@ -132,10 +136,15 @@ class TaskVecEnv(VecEnv):
             self.tasks = np.zeros((self.num_envs, *tasks.shape[1:]), tasks.dtype)
         self.ids[mask] = ids
         self.tasks[mask] = tasks
+        return self._begin(mask)
+
+    def _begin(self, mask: BoolArray) -> Any:
+        """Start the slots' tasks with new seeds and return all observations."""
+        assert self.tasks is not None
         self._returns[mask] = 0.0
         self._lengths[mask] = 0
         seeds = np.full(self.num_envs, -1, np.int64)
-        seeds[mask] = self._rng.integers(2**31, size=n)
+        seeds[mask] = self._rng.integers(2**31, size=int(mask.sum()))
         return self.start(mask, self.tasks, seeds)
 
     def start(self, mask: BoolArray, tasks: Array, seeds: IntArray) -> Any:

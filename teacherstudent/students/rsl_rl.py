@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -12,6 +11,7 @@ import torch
 
 from teacherstudent.family import RLFamily
 from teacherstudent.registry import STUDENTS
+from teacherstudent.rl.play import as_measured, slots_for
 from teacherstudent.rl.rollout_signals import SIGNALS
 from teacherstudent.rl.rsl_rl_options import check_library, check_options, learning_rate
 from teacherstudent.rl.rsl_rl_ppo import RslRlPPO, unvalidated
@@ -214,12 +214,11 @@ class RslRlStudent:
             seeds = np.random.randint(2**31, size=len(assignment))  # noqa: NPY002  # swapped in
             played = self._play(assignment.tasks, seeds, greedy=False)
         self._counts["measure"] += float(played.cost.sum())
-        missing = {name: np.full(len(played), np.nan) for name in SIGNALS}
-        return dataclasses.replace(played, ids=assignment.ids, signals={**played.signals, **missing})
+        return as_measured(played, assignment.ids, self.provides)
 
     def _play(self, tasks: Array, seeds: IntArray, *, greedy: bool) -> Outcomes:
         """Play in slots of their own: as many as a power of two holds the tasks, at most ``n_envs``."""
-        slots = min(self._n_envs, 1 << (len(tasks) - 1).bit_length())
+        slots = slots_for(len(tasks), self._n_envs)
         if slots not in self._test_envs:
             processes = min(self._processes, slots)
             self._test_envs[slots] = make_tensor_envs(self._family, slots, self._device, processes=processes)

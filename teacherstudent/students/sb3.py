@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
-import inspect
 from collections.abc import Mapping
 from typing import Any, cast
 
 import gymnasium as gym
 import numpy as np
-import stable_baselines3
-from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
-from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.type_aliases import TrainFreq
-from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecNormalize
 
 from teacherstudent.family import RLFamily
 from teacherstudent.registry import STUDENTS
-from teacherstudent.rl import sb3_state
-from teacherstudent.rl.play import play
+from teacherstudent.rl import sb3_options, sb3_state
+from teacherstudent.rl.play import as_measured, play, slots_for
+from teacherstudent.rl.rollout_scores import BOUND_SIGNALS
 from teacherstudent.rl.rollout_signals import SIGNALS, RolloutSignals
+from teacherstudent.rl.sb3_rollout import BoundRollouts
 from teacherstudent.rl.task_queue import TaskQueue
 from teacherstudent.rl.task_vec_env import TaskVecEnv
 from teacherstudent.rl.torch_state import PrivateGenerators
@@ -52,12 +48,18 @@ class SB3Student:
     afterwards: when the queue runs dry, a task of the latest assignment is played again, and its outcome
     carries the id -1.
 
+    On-policy algorithms can be bound for rollouts instead (`bind`): then
+    `teacherstudent.rl.sb3_rollout.BoundRollouts` says what a round is, nothing is under way between two
+    rounds, and a saved student goes on exactly whatever its environments are.
+
     Args:
         family: whose tasks are played.
         seed: everything random about the student comes from it.
-        algorithm: a class of stable_baselines3 by name (``"PPO"``, ``"SAC"``) or any ``"module:Class"``.
+        algorithm: a class of stable_baselines3 by name (``"PPO"``, ``"SAC"``) or any ``"module:Class"``, such
+            as ``"sb3_contrib:RecurrentPPO"`` (extra ``recurrent``), whose hidden state is zero when an
+            episode starts.
         policy: as the algorithm takes it; None for the standard one of the observations: ``"MlpPolicy"``,
-            ``"CnnPolicy"`` for images, ``"MultiInputPolicy"`` for dictionaries.
+            ``"CnnPolicy"`` for images, ``"MultiInputPolicy"`` for dictionaries, or ``"MlpLstmPolicy"``...
         n_envs: environment slots.
         processes: over how many processes the slots are spread; 1 is this process.
         device: as the algorithm takes it; ``"auto"`` is the GPU where there is one.
@@ -73,7 +75,7 @@ class SB3Student:
         ValueError: if the algorithm is unknown, ``n_envs`` is less than 1, or a schedule has no budget.
     """
 
-    granularities: frozenset[Granularity] = frozenset({"episode"})
+    granularities: frozenset[Granularity] = frozenset({"episode", "rollout"})
 
     def __init__(
         self,
@@ -97,12 +99,14 @@ class SB3Student:
             raise ValueError(f"sb3: expected n_envs >= 1, got {n_envs}")
         model_seed, env_seed, queue_seed = seed_sequence(seed).spawn(3)
         number = int(model_seed.generate_state(1)[0]) % 2**31
-        kind = _algorithm(algorithm)
-        _check_options(kind, options or {})
-        resolved = _resolve(options or {}, budget)
+        kind = sb3_options.algorithm(algorithm)
+        sb3_options.check_options(kind, options or {})
+        resolved = sb3_options.resolve(options or {}, budget)
         self._family, self._n_envs, self._processes, self._budget = family, n_envs, processes, budget
         self._generators = PrivateGenerators(number)
         self._queue = TaskQueue(n_envs, seed=queue_seed)
+        self._bound: BoundRollouts | None = None
+        self._env_seed = env_seed
         self._test_envs: dict[int, gym.vector.VectorEnv[Any, Any, Any]] = {}
         self._callback: Any = None
         self._counts = {"measure": 0.0, "updates": 0.0}
@@ -113,33 +117,72 @@ class SB3Student:
             mastered=family.mastered,
         )
         wrapped = VecNormalize(self._envs, gamma=resolved.get("gamma", 0.99)) if normalize else self._envs
-        policy = policy or _standard_policy(self._envs.observation_space)
+        policy = policy or sb3_options.standard_policy(kind, self._envs.observation_space)
         with self._generators.active():
             self.model = kind(policy, wrapped, seed=number, device=device, verbose=0, **resolved)
         self.model.set_logger(Logger(folder=None, output_formats=[]))
         sb3_state.main_optimizer(self.model).register_step_post_hook(self._count_update)
-        self.provides = frozenset({"length"} | ({"success"} if family.mastered is not None else set()))
+        self._success = frozenset({"success"} if family.mastered is not None else ())
+        self.provides = frozenset({"length"}) | self._success
         self._signals: RolloutSignals | None = None
         if isinstance(self.model, OnPolicyAlgorithm):
             self._signals = RolloutSignals(n_envs, self.model.gamma * self.model.gae_lambda)
             self.provides |= set(SIGNALS)
+        else:
+            self.granularities = frozenset({"episode"})
+
+    def bind(self, granularity: Granularity) -> None:
+        """Play tasks episode by episode, as a new student does, or bind each slot to one for a rollout.
+
+        Raises:
+            ValueError: if the algorithm is off-policy and the granularity not ``"episode"``, or if the
+                student has started at the other granularity.
+        """
+        if granularity not in self.granularities:
+            raise ValueError(
+                f"sb3: {type(self.model).__name__} can be bound for {sorted(self.granularities)}, "
+                f"got {granularity!r}; rollouts need an on-policy algorithm"
+            )
+        if (granularity == "rollout") == (self._bound is not None):
+            return
+        if self._bound is not None or self._callback is not None:
+            raise ValueError(f"sb3: expected to be bound before training, got {granularity!r} afterwards")
+        assert isinstance(self.model, OnPolicyAlgorithm)
+        self._bound = BoundRollouts(
+            self.model,
+            self._envs.envs,
+            seed=self._env_seed,
+            mastered=self._family.mastered,
+            total=self._total,
+        )
+        self._signals = None
+        self.provides = BOUND_SIGNALS | self._success
+
+    @property
+    def _total(self) -> int:
+        return _FOREVER if self._budget is None else int(self._budget)
 
     def _count_update(self, *_: Any) -> None:
         self._counts["updates"] += 1
 
     def wants(self) -> int:
         """Return how many tasks keep the queue ahead of the episodes that the next round should finish."""
-        return self._queue.wants()
+        return self._queue.wants() if self._bound is None else self._n_envs
 
     def train(self, assignment: Assignment) -> Outcomes:
         """Run one collect and train round of the algorithm; rows with ``learn`` False are played before it.
 
-        Measured rows have no value signals (NaN). An assignment of measured rows alone trains nothing.
+        Measured rows have no value signals (NaN). An assignment of measured rows alone trains nothing. A
+        student that is bound for rollouts plays all rows at once: `BoundRollouts.train`.
 
         Raises:
-            ValueError: if the very first assignment is empty.
+            ValueError: if the very first assignment is empty, or one of a bound student has not a row for
+                each slot.
             EpisodeError: if an environment fails.
         """
+        if self._bound is not None:
+            with self._generators.active():
+                return self._bound.train(assignment)
         parts = []
         if not assignment.learn.all():
             parts.append(self._measure(assignment.select(~assignment.learn)))
@@ -161,9 +204,14 @@ class SB3Student:
 
     def spent(self) -> Mapping[str, float]:
         """Return environment steps trained and measured, optimiser steps, seconds in the environments."""
+        steps, envs, measured = float(self.model.num_timesteps), self._envs, self._counts["measure"]
+        if self._bound is not None:
+            envs, measured = self._bound.envs, self._bound.measured
+            steps -= measured
         return self._counts | {
-            "train": float(self.model.num_timesteps),
-            "environment_seconds": self._envs.environment_seconds,
+            "train": steps,
+            "measure": measured,
+            "environment_seconds": envs.environment_seconds,
         }
 
     def holds(self) -> IntArray:
@@ -178,7 +226,7 @@ class SB3Student:
             for name, value in self.model.logger.name_to_value.items()
             if isinstance(value, int | float | np.number)
         }
-        return log | {"repeated_tasks": float(self._queue.repeated)}
+        return log if self._bound else log | {"repeated_tasks": float(self._queue.repeated)}
 
     def state_dict(self) -> State:
         """Return networks, optimisers, buffers, generators, queue and, where they can be saved, environments.
@@ -186,32 +234,52 @@ class SB3Student:
         Raises:
             ValueError: if the replay buffer is of a kind whose content is not known.
         """
-        return {
+        shared = {
             "algorithm": sb3_state.algorithm_state(self.model),
-            "observations": sb3_state.observations(self.model),
+            "generators": self._generators.state_dict(),
+            "counts": dict(self._counts),
+        }
+        if self._bound is not None:
+            return shared | {"bound": self._bound.state_dict()}
+        return shared | {
+            "observations": sb3_state.under_way(self.model),
             "envs": self._envs.state_dict(),
             "queue": self._queue.state_dict(),
-            "generators": self._generators.state_dict(),
             "signals": None if self._signals is None else self._signals.state_dict(),
-            "counts": dict(self._counts),
         }
 
     def load_state_dict(self, state: State) -> None:
-        """Continue from `state_dict`: exactly if the environments can be saved, else with new episodes."""
-        self._queue.load_state_dict(state["queue"])
+        """Continue from `state_dict`: exactly if bound for rollouts or if the environments can be saved.
+
+        Else new episodes start.
+
+        Raises:
+            ValueError: if the state is of a student bound otherwise, or of other networks.
+        """
+        if ("bound" in state) != (self._bound is not None):
+            own = "episodes" if self._bound is None else "rollouts"
+            raise ValueError(f"sb3: expected the state of a student bound for {own}, got the other kind")
         self._counts.update(state["counts"])
+        if self._bound is None:
+            self._load_episodes(state)
+        else:
+            self._bound.load_state_dict(state["bound"])
+        sb3_state.load_algorithm(self.model, state["algorithm"])
+        self._generators.load_state_dict(state["generators"])
+
+    def _load_episodes(self, state: State) -> None:
+        """Continue with the queue and, if they can be saved, the environments."""
+        self._queue.load_state_dict(state["queue"])
         with PrivateGenerators(0).active():
             continues = self._envs.load_state_dict(state["envs"])
             self._callback = self.model._last_obs = None
             if continues:
-                sb3_state.load_observations(self.model, state["observations"])
+                sb3_state.load_under_way(self.model, state["observations"])
                 self._begin()
-        sb3_state.load_algorithm(self.model, state["algorithm"])
         if self._signals is not None:
             self._signals.reset()
             if continues:
                 self._signals.load_state_dict(state["signals"])
-        self._generators.load_state_dict(state["generators"])
 
     def close(self) -> None:
         """Close the environments."""
@@ -221,9 +289,8 @@ class SB3Student:
 
     def _begin(self) -> None:
         """Let the algorithm set itself up; it starts the environments unless it has observations already."""
-        total = _FOREVER if self._budget is None else int(self._budget)
-        _, self._callback = self.model._setup_learn(total, None, reset_num_timesteps=False)
-        self.model._total_timesteps = total
+        _, self._callback = self.model._setup_learn(self._total, None, reset_num_timesteps=False)
+        self.model._total_timesteps = self._total
 
     def _round(self) -> Outcomes | None:
         """Collect and train once, as the algorithm's own ``learn`` does, and return what has finished."""
@@ -271,11 +338,10 @@ class SB3Student:
             seeds = np.random.randint(2**31, size=len(assignment))  # noqa: NPY002  # swapped in
             played = self._play(assignment.tasks, seeds, greedy=False)
         self._counts["measure"] += float(played.cost.sum())
-        missing = {name: np.full(len(played), np.nan) for name in self.provides - played.signals.keys()}
-        return dataclasses.replace(played, ids=assignment.ids, signals={**played.signals, **missing})
+        return as_measured(played, assignment.ids, self.provides)
 
     def _play(self, tasks: Array, seeds: IntArray, *, greedy: bool) -> Outcomes:
-        slots = _slots(len(tasks), self._n_envs)
+        slots = slots_for(len(tasks), self._n_envs)
         if slots not in self._test_envs:
             made = self._family.make_vec(slots, processes=min(self._processes, slots))
             self._test_envs[slots] = made
@@ -300,75 +366,3 @@ class SB3Student:
             cost=none,
             signals=dict.fromkeys(self.provides, none),
         )
-
-
-def _slots(tasks: int, most: int) -> int:
-    """Return in how many slots to play tasks: a power of two that holds them, at most ``most``.
-
-    It follows from the number of tasks alone, so that as many actions are drawn after a resume; slots without
-    a task idle at the full price of a step, so that thousands of slots for 50 test tasks would be a waste.
-    """
-    return int(min(1 << (tasks - 1).bit_length(), most))
-
-
-def _standard_policy(space: gym.Space[Any]) -> str:
-    if isinstance(space, gym.spaces.Dict):
-        return "MultiInputPolicy"
-    return "CnnPolicy" if is_image_space(space) else "MlpPolicy"
-
-
-def _algorithm(name: str) -> type[BaseAlgorithm]:
-    """Return a stable-baselines3 algorithm by its name or ``"module:Class"``."""
-    if ":" in name:
-        found = _import(name)
-    else:
-        found = getattr(stable_baselines3, name, None)
-        if found is None:
-            known = [k for k, v in vars(stable_baselines3).items() if _is_algorithm(v)]
-            raise ValueError(f"sb3: expected an algorithm of {sorted(known)} or 'module:Class', got {name!r}")
-    if not _is_algorithm(found):
-        raise TypeError(f"sb3: expected an on- or off-policy algorithm of stable-baselines3, got {name!r}")
-    return cast("type[BaseAlgorithm]", found)
-
-
-def _is_algorithm(thing: Any) -> bool:
-    return isinstance(thing, type) and issubclass(thing, OnPolicyAlgorithm | OffPolicyAlgorithm)
-
-
-def _import(target: str) -> Any:
-    module, _, name = target.partition(":")
-    try:
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"sb3: expected an importable 'module:name', got {target!r}: {error}") from error
-
-
-def _check_options(kind: type[BaseAlgorithm], options: Mapping[str, Any]) -> None:
-    """Raise TypeError for options that are no mapping, or that the algorithm does not take."""
-    if not isinstance(options, Mapping):
-        raise TypeError(f"sb3: options: expected names and values of {kind.__name__}, got {options!r}")
-    known = inspect.signature(kind).parameters
-    own = ("policy", "env", "seed", "device", "verbose")
-    settable = [name for name in known if name not in own]
-    open_ended = any(p.kind is p.VAR_KEYWORD for p in known.values())
-    for name in options:
-        if name in own or (name not in known and not open_ended):
-            raise TypeError(f"sb3: options: expected arguments of {kind.__name__} ({settable}), got {name!r}")
-
-
-def _resolve(options: Mapping[str, Any], budget: float | None) -> dict[str, Any]:
-    """Turn the strings of plain-data options into schedules and imported objects."""
-    resolved: dict[str, Any] = {}
-    for name, value in options.items():
-        if isinstance(value, str) and value.startswith("linear:"):
-            if budget is None:
-                raise ValueError(f"sb3: {name}={value!r} falls over the budget: expected a budget, got None")
-            resolved[name] = LinearSchedule(float(value.removeprefix("linear:")), 0.0, 1.0)
-        elif name == "policy_kwargs":
-            resolved[name] = {
-                key: _import(part) if isinstance(part, str) and ":" in part else part
-                for key, part in value.items()
-            }
-        else:
-            resolved[name] = value
-    return resolved

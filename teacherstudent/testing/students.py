@@ -11,8 +11,8 @@ import numpy as np
 
 from teacherstudent import checkpoint, spaces
 from teacherstudent.family import Family
-from teacherstudent.student import COUNTERS, Student
-from teacherstudent.types import Assignment, Outcomes, generator
+from teacherstudent.student import COUNTERS, Binds, Student
+from teacherstudent.types import Assignment, BoolArray, Outcomes, generator
 
 Factory = Callable[[int], Student]
 """Makes a fresh student from a seed."""
@@ -27,6 +27,10 @@ def check_student(factory: Factory, family: Family, *, rounds: int = 4, exact: b
     nothing; a saved student continues as if it had not stopped. The signal ``seconds`` may differ: it is a
     clock's reading.
 
+    A student that can be bound for rollouts (`teacherstudent.student.Binds`) is checked bound as well: then a
+    resume is always exact, every row of an assignment has exactly one outcome, in order, and rows with
+    ``learn`` False change nothing that tests or counters of training could tell.
+
     Args:
         factory: makes the student; called several times.
         family: the family that its students are made for.
@@ -39,7 +43,25 @@ def check_student(factory: Factory, family: Family, *, rounds: int = 4, exact: b
     """
     student = factory(0)
     assert isinstance(student, Student), f"expected all members of the Student protocol, got {type(student)}"
-    driver = _Driver(student, family)
+    binds = isinstance(student, Binds) and "rollout" in student.granularities
+    if "episode" in student.granularities or not binds:
+        _check(factory, family, rounds=rounds, exact=exact)
+    if binds:
+        _check_refusal(student)
+
+        def bound(seed: int) -> Student:
+            made = factory(seed)
+            assert isinstance(made, Binds)
+            made.bind("rollout")
+            return made
+
+        _check(bound, family, rounds=rounds, exact=True)
+        _check_bound(bound, family)
+    student.close()
+
+
+def _check(factory: Factory, family: Family, *, rounds: int, exact: bool) -> None:
+    driver = _Driver(factory(0), family)
     world = _global_generator()
     history = [driver.round() for _ in range(rounds)]
     assert _global_generator() == world, "train must leave NumPy's global generator as it was"
@@ -48,8 +70,41 @@ def check_student(factory: Factory, family: Family, *, rounds: int = 4, exact: b
         _same(again.round(), outcomes, f"two students of one seed must agree, but differ in round {k}")
     _check_evaluation(again, family, driver)
     _check_resume(factory, family, driver, exact=exact)
-    for used in (student, again.student):
+    for used in (driver.student, again.student):
         used.close()
+
+
+def _check_refusal(student: Student) -> None:
+    assert isinstance(student, Binds)
+    try:
+        student.bind("step" if "step" not in student.granularities else "chunk")
+    except ValueError:
+        return
+    raise AssertionError("bind must raise ValueError for what is not among the granularities")
+
+
+def _check_bound(factory: Factory, family: Family) -> None:
+    """Compare a student that measures for a round with one that does not, and mix both kinds of rows."""
+    measuring, other = _Driver(factory(0), family), _Driver(factory(0), family)
+    for driver in (measuring, other):
+        driver.round()
+    before = dict(measuring.student.spent())
+    measured = measuring.bound_round(0.0)
+    after = measuring.student.spent()
+    for name in ("train", "antagonist", "updates"):
+        assert after.get(name) == before.get(name), f"rows with learn False must not spend {name!r}"
+    assert after["measure"] == before.get("measure", 0.0) + measured.cost.sum(), (
+        "rows with learn False must be charged as 'measure'"
+    )
+    tasks = family.test_tasks()[:5]
+    found, expected = (driver.student.evaluate(tasks, seed=1) for driver in (measuring, other))
+    _same(found, expected, "rows with learn False must not change the student")
+    mixed, learn = measuring.bound_round(0.5), measuring.learn
+    assert measuring.student.spent()["measure"] == after["measure"] + mixed.cost[~learn].sum(), (
+        "only the rows with learn False must be charged as 'measure'"
+    )
+    for driver in (measuring, other):
+        driver.student.close()
 
 
 def _global_generator() -> tuple[object, ...]:
@@ -67,8 +122,20 @@ class _Driver:
         self._next = 0
         self._open: dict[int, Any] = {}
         self._cost = 0.0
+        self.learn: BoolArray = np.zeros(0, np.bool_)
 
-    def round(self) -> Outcomes:
+    def bound_round(self, share: float) -> Outcomes:
+        """Train a student that is bound on a share of the rows, at random; measure the others."""
+        first, wanted = self._next, self.student.wants()
+        outcomes = self.round(self._rng.permutation(wanted) < share * wanted)
+        expected = np.arange(first, first + wanted)
+        assert np.array_equal(outcomes.ids, expected), (
+            f"bound for rollouts, every row must have one outcome, in order: expected {expected}, got "
+            f"{outcomes.ids}"
+        )
+        return outcomes
+
+    def round(self, learn: BoolArray | None = None) -> Outcomes:
         wanted = self.student.wants()
         assert wanted >= 0, f"wants() must be at least 0, got {wanted}"
         ids = np.arange(self._next, self._next + wanted)
@@ -76,7 +143,11 @@ class _Driver:
         self._next += wanted
         self._open |= dict(zip(ids.tolist(), tasks, strict=True))
         before = dict(self.student.spent())
-        outcomes = self.student.train(Assignment(ids=ids, tasks=tasks))
+        assignment = Assignment(
+            ids=ids, tasks=tasks, learn=np.ones(wanted, np.bool_) if learn is None else learn
+        )
+        self.learn = assignment.learn
+        outcomes = self.student.train(assignment)
         after = self.student.spent()
         assert set(after) <= set(COUNTERS), f"spent() must have keys of {COUNTERS}, got {sorted(after)}"
         for name, value in before.items():

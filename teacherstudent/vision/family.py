@@ -12,7 +12,7 @@ from gymnasium.spaces import Discrete
 
 from teacherstudent.family import Family
 from teacherstudent.spaces import Parameters
-from teacherstudent.types import Array
+from teacherstudent.types import Array, generator
 from teacherstudent.vision.data import Images, Splits, add_label_noise, imbalanced, split
 from teacherstudent.vision.knobs import KNOBS, SIZES, Setting, check_value, complete, pixels
 
@@ -27,12 +27,13 @@ class Source:
         examples: in the training file, the probe and the validation split included.
         probe: examples in the probe split.
         validation: examples in the validation split.
+        train: examples that the training split keeps, evenly drawn; None for all that are left.
         label_noise: share of wrong labels in the training split; the other splits stay clean.
         imbalance: the first class's examples for one of the last class; 1 leaves the training split alone.
-        seed: of noise and imbalance.
+        seed: of the draw, noise and imbalance.
 
     Raises:
-        ValueError: if noise or imbalance is out of range.
+        ValueError: if noise or imbalance is out of range, or ``train`` is less than 1 or more than is left.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Source:
     examples: int
     probe: int
     validation: int
+    train: int | None = None
     label_noise: float = 0.0
     imbalance: float = 1.0
     seed: int = 0
@@ -49,11 +51,16 @@ class Source:
             raise ValueError(f"label_noise: expected a share in [0, 1), got {self.label_noise}")
         if not (np.isfinite(self.imbalance) and self.imbalance >= 1):
             raise ValueError(f"imbalance: expected a ratio of at least 1, got {self.imbalance}")
+        left = self.examples - self.probe - self.validation
+        if self.train is not None and not 1 <= self.train <= left:
+            raise ValueError(f"train: expected 1 to {left} examples, got {self.train}")
 
     def splits(self, train: Images, test: Images) -> Splits:
         """Return the four splits, with this source's noise and imbalance in the training split."""
         whole = split(train, test, probe=self.probe, validation=self.validation)
         part = whole.train
+        if self.train is not None:
+            part = part.select(np.sort(generator(self.seed).permutation(len(part))[: self.train]))
         if self.imbalance > 1:
             part = imbalanced(part, self.imbalance, whole.classes, self.seed)
         if self.label_noise > 0:
@@ -70,6 +77,7 @@ class ImageFamily(Family):
     """
 
     cost_unit = "FLOPs"
+    score_name = "accuracy"
     source: Source
     reach: Mapping[str, tuple[float, float]]
 
@@ -187,6 +195,8 @@ class ExampleFamily(ImageFamily):
     Raises:
         ValueError: if a knob is unknown, out of its bounds or one of the two.
     """
+
+    score_name = "balanced accuracy"
 
     def __init__(
         self, source: Source, *, n: int, classes: int, fixed: Mapping[str, float] | None = None

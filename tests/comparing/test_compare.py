@@ -31,7 +31,7 @@ def two_teachers(write_run, tmp_path):
 def test_known_numbers(two_teachers):
     comparison = compare([two_teachers])
     (setting,) = comparison.settings
-    assert (setting.label, setting.metric, setting.spent) == ("tracks", "mastered", 1000.0)
+    assert (setting.label, setting.metric, setting.end) == ("tracks", "mastered", 1000.0)
     best, baseline = comparison.rows
     assert (best.teacher, best.seeds, baseline.teacher, baseline.seeds) == ("alp-gmm", 5, "random", 3)
     finals = np.array([10.0, 20.0, 30.0, 40.0, 90.0])
@@ -57,21 +57,51 @@ def test_the_seed_is_the_unit_not_the_test_task(write_run, tmp_path):
 
 
 def test_equal_cost_is_the_smallest_common_one(write_run, tmp_path):
-    write_run("r/short", teacher=teacher("a"), budget=1000.0, final=30.0)
-    write_run("r/long", teacher=teacher("b"), budget=2000.0, final=80.0, tests=4)
-    comparison = compare([tmp_path / "r"])
-    assert comparison.settings[0].spent == 1000.0
-    found = {row.teacher: row.mastered.value for row in comparison.rows}
+    write_run("r/a", teacher=teacher("a"), budget=2000.0, final=60.0, until=0.5, status="interrupted")
+    write_run("r/b", teacher=teacher("b"), budget=2000.0, final=80.0, tests=4)
+    write_run("r/c", teacher=teacher("c"), budget=2000.0, final=35.0)
+    comparison = compare([tmp_path / "r"], baseline="a", include_stopped=True)
+    assert (comparison.settings[0].end, comparison.settings[0].own_ends) == (1000.0, False)
+    rows = {row.teacher: row for row in comparison.rows}
     # b is tested at 667 and 1333 of 2000 (27 % and 53 % of 100 tasks): halfway between is 40
-    assert found == {"a": 30.0, "b": pytest.approx(40.0, abs=0.5)}
+    assert {name: row.mastered.value for name, row in rows.items()} == {
+        "a": 30.0,
+        "b": pytest.approx(40.0, abs=0.5),
+        "c": 18.0,
+    }
     # b reaches a's 30 at 1333 of 2000 steps, c at 2000: both beyond the common cost
-    against = {row.teacher: row for row in compare([tmp_path / "r"], baseline="a").rows}
-    assert against["b"].reached == 0
-    write_run("r/late", teacher=teacher("c"), budget=2000.0, final=35.0)
-    late = {row.teacher: row for row in compare([tmp_path / "r"], baseline="a").rows}["c"]
-    assert (late.reached, late.reached_at) == (0, math.inf)
-    assert any("budgets differ (1,000, 2,000)" in note for note in comparison.notes)
+    assert (rows["b"].reached, rows["c"].reached, rows["c"].reached_at) == (0, 0, math.inf)
     assert any("results at 1,000 environment steps" in note for note in comparison.notes)
+
+
+def test_runs_of_different_budgets_are_judged_at_their_own_ends(write_run, tmp_path):
+    write_run("r/plain", teacher=teacher("plain"), budget=2000.0, final=60.0)
+    write_run("r/early", teacher=teacher("early"), budget=1000.0, final=70.0)
+    write_run("r/late", teacher=teacher("late"), budget=1000.0, final=50.0)
+    comparison = compare([tmp_path / "r"])
+    (setting,) = comparison.settings
+    assert (setting.end, setting.spent, setting.own_ends) == (1000.0, 2000.0, True)
+    # at the common cost plain has 30 and is last; at its own end it has 60
+    found = [(r.teacher, r.mastered.value, r.final.mastered.value, r.final.spent) for r in comparison.rows]
+    assert found == [
+        ("early", 70.0, 70.0, 1000.0),
+        ("plain", 30.0, 60.0, 2000.0),
+        ("late", 50.0, 50.0, 1000.0),
+    ]
+    early, plain, late = comparison.rows
+    assert comparison.baseline == "plain"
+    assert (early.difference.value, late.difference.value) == (10.0, -10.0)
+    assert (early.reached, early.reached_at, late.reached) == (1, 1000.0, 0)
+    assert (plain.reached, plain.reached_at) == (1, 2000.0)
+    text = report.to_text(comparison)
+    first, second = text.index("tracks: last test of each run"), text.index("tracks: at 1,000")
+    assert first < second
+    assert "tracks: % mastered compared with plain, last tests" in text
+    assert any("budgets differ (1,000, 2,000). Teachers are ranked" in note for note in comparison.notes)
+
+
+def test_equal_budgets_leave_the_table_as_it_is(two_teachers):
+    assert "last test" not in report.to_text(compare([two_teachers]))
 
 
 def test_runs_that_did_not_finish_are_listed_and_left_out(write_run, tmp_path):
@@ -91,7 +121,7 @@ def test_runs_that_did_not_finish_are_listed_and_left_out(write_run, tmp_path):
     assert "2 run(s) did not finish, or were not tested; they are left out of all results." in text
 
     included = compare([tmp_path / "r"], include_stopped=True)
-    assert included.settings[0].spent == 500.0
+    assert included.settings[0].end == 500.0
     assert included.rows[0].seeds == 4
     assert included.rows[0].mastered.value == pytest.approx((25 + 25) / 2)  # 25, 25, 25, 45 trimmed
     assert len(included.stopped) == 2
@@ -112,6 +142,7 @@ def test_nothing_finished(write_run):
         ({"student": teacher("sb3", algorithm="SAC")}, "student algorithm=SAC"),
         ({"family": teacher("tracks", embodiment="short")}, "family embodiment=short"),
         ({"test_seed": 7}, "test seed=7"),
+        ({"student": teacher("sb3", n_envs=4)}, "student n_envs=4"),
     ],
 )
 def test_what_must_not_be_mixed_is_set_apart_and_named(write_run, tmp_path, entries, told):
@@ -130,6 +161,19 @@ def test_teachers_are_told_apart_by_what_differs(write_run, tmp_path):
         write_run(f"r/c{seed}", seed=seed, teacher=teacher("riac", window=99))
     rows = {row.teacher: row.seeds for row in compare([tmp_path / "r"]).rows}
     assert rows == {"alp-gmm (variant=fixed)": 2, "alp-gmm (variant=paper)": 2, "riac": 2}
+
+
+def test_student_options_of_a_teacher_tell_teachers_apart_not_settings(write_run, tmp_path):
+    for seed in range(2):
+        write_run(f"r/a{seed}", seed=seed, teacher=teacher("alp-gmm"))
+        brought = teacher("alp-gmm") | {"student_options": {"score": "level"}}
+        write_run(f"r/b{seed}", seed=seed, teacher=brought)
+    comparison = compare([tmp_path / "r"])
+    assert len(comparison.settings) == 1
+    assert {row.teacher: row.seeds for row in comparison.rows} == {
+        "alp-gmm": 2,
+        "alp-gmm (student score=level)": 2,
+    }
 
 
 def test_long_options_that_look_alike_stay_apart(write_run, tmp_path):

@@ -8,8 +8,9 @@ from gymnasium.utils.env_checker import check_env
 
 import teacherstudent
 from teacherstudent.envs.cartpole_parameters import CartPoleParameters, CartPoleParametersEnv
-from teacherstudent.envs.cartpole_physics import CARTPOLE_V1, advance, failed, push, uniform
+from teacherstudent.envs.cartpole_physics import CARTPOLE_V1, advance, failed, push
 from teacherstudent.family import Snapshot
+from teacherstudent.simulation.counters import uniform_array
 
 V1 = np.array([list(CARTPOLE_V1.values())])
 
@@ -121,12 +122,12 @@ def test_the_pole_is_pushed_once_a_second_to_either_side():
 def test_draws_are_uniform_and_follow_from_seed_episode_and_number():
     seeds = np.arange(1000, dtype=np.uint64)[:, None, None]
     episodes, draws = np.arange(3)[None, :, None], np.arange(4)[None, None, :]
-    numbers = uniform(seeds, episodes, draws)
+    numbers = uniform_array(seeds, episodes, draws)
     assert numbers.shape == (1000, 3, 4)
     assert len(np.unique(numbers)) == numbers.size
     assert np.histogram(numbers, 10, (0, 1))[0] == pytest.approx(1200, abs=150)
     assert abs(np.corrcoef(numbers.reshape(1000, 12).T) - np.eye(12)).max() < 0.15
-    assert uniform(seeds[7:8], episodes, draws)[0].tolist() == numbers[7].tolist()
+    assert uniform_array(seeds[7:8], episodes, draws)[0].tolist() == numbers[7].tolist()
 
 
 def test_a_slot_goes_on_with_its_own_stream_when_it_is_not_seeded():

@@ -8,8 +8,8 @@ from teacherstudent.family import RLFamily
 from teacherstudent.registry import FAMILIES
 from teacherstudent.testing import check_family
 
-CAPS = {"cartpole-parameters": 500, "hexagon-tracks": 2000, "stump-sequence": 2000, "stump-tracks": 2000}
-WALKERS = ("hexagon-tracks", "stump-sequence", "stump-tracks")
+WALKERS = ("bipedal-levels", "hexagon-tracks", "stump-sequence", "stump-tracks")
+CAPS = {"cartpole-parameters": 500, "maze": 250} | dict.fromkeys(WALKERS, 2000)
 
 
 @pytest.mark.parametrize("name", FAMILIES.names())

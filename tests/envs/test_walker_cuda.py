@@ -45,7 +45,7 @@ def test_simulated_kernels(runs):
 
 
 @needs_numba_cuda
-@pytest.mark.parametrize("name", ["stumps", "hexagons", "sequence", "levels"])
+@pytest.mark.parametrize("name", ["stumps", "hexagons", "sequence", "levels", "seeded-levels"])
 def test_compiled_kernels_agree_with_simulated_ones(runs, name):
     with np.load(runs[1] / f"{name}.npz") as file:
         run = dict(file)

@@ -20,7 +20,8 @@ from teacherstudent.envs.walker_slots import WalkerSlots
 from teacherstudent.envs.walker_tracks import GIVEN, HEXAGONS, LEVELS, SEQUENCE, STUMPS
 from teacherstudent.registry import FAMILIES
 from teacherstudent.simulation import kernels
-from teacherstudent.simulation.draws import normal, stream_of, uniform, uniform_array
+from teacherstudent.simulation.counters import uniform_array
+from teacherstudent.simulation.draws import normal, stream_of, uniform
 from teacherstudent.simulation.trigonometry import cosine_sine
 
 STUMP_SPACE = spaces.Parameters(stump_height=(0, 3), obstacle_spacing=(0, 6))

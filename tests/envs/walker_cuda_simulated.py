@@ -20,7 +20,7 @@ from teacherstudent.envs.stump_tracks import stump_tracks
 from teacherstudent.envs.walker_cuda import CudaWalkers
 from teacherstudent.envs.walker_rig import Y
 from teacherstudent.envs.walker_slots import WalkerSlots
-from teacherstudent.envs.walker_tracks import GIVEN, HEXAGONS, LEVELS, SEQUENCE, STUMPS
+from teacherstudent.envs.walker_tracks import GIVEN, HEXAGONS, LEVELS, PAPER_LEVELS, SEQUENCE, STUMPS
 
 CPU = torch.device("cpu")
 CASES = {
@@ -28,6 +28,7 @@ CASES = {
     "hexagons": (HEXAGONS, "short", "fast", np.linspace(0.0, 1.0, 12)),
     "sequence": (SEQUENCE, "quadruped", "fast", np.linspace(0.1, 1.0, 10)),
     "levels": (LEVELS, "default", "fast", [1.0, 1.0, 2.0, 0.3, 0.5, 0.2, 0.4, 3.0]),
+    "seeded-levels": (PAPER_LEVELS, "default", "fast", [1.0, 1.0, 2.0, 0.3, 0.5, 0.2, 0.4, 6.0, 8.0]),
 }
 STEPS, RESTART = 14, 9
 

@@ -2,7 +2,8 @@ import numba
 import numpy as np
 
 from teacherstudent.simulation import kernels
-from teacherstudent.simulation.draws import mix, normal, stream_of, uniform, uniform_array
+from teacherstudent.simulation.counters import uniform_array
+from teacherstudent.simulation.draws import mix, normal, stream_of, uniform
 
 
 def test_a_kernel_keeps_its_source():

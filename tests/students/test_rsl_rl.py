@@ -4,12 +4,11 @@ import sys
 import numpy as np
 import pytest
 import torch
-from gymnasium import Env
 from gymnasium.spaces import Box, MultiDiscrete
 from gymnasium.spaces import Dict as DictSpace
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from teacherstudent import envs
+from reaching import Reach, assign, reach
 from teacherstudent.family import RLFamily
 from teacherstudent.loop import check_fit
 from teacherstudent.rl.gymnasium_family import family_from_gymnasium
@@ -104,44 +103,6 @@ def line(monkeypatch):
         rsl_rl, "make_tensor_envs", lambda family, n, device, **_: family.make_tensors(n, device)
     )
     return LineFamily()
-
-
-class Reach(Env):
-    """Reach a goal on a line; no snapshots."""
-
-    observation_space = Box(-10, 10, (2,), np.float32)
-    action_space = Box(-1, 1, (1,), np.float32)
-    task_space = Parameters(goal=(-3, 3))
-
-    def reset(self, *, seed=None, options=None):
-        super().reset(seed=seed)
-        self.task = np.asarray(options["task"])
-        self.x, self.t = 0.0, 0
-        return self._obs(), {"task": self.task}
-
-    def _obs(self):
-        return np.array([self.x, self.task[0]], np.float32)
-
-    def step(self, action):
-        self.x = float(np.clip(self.x + action[0], -5, 5))
-        self.t += 1
-        distance = abs(self.x - self.task[0])
-        return self._obs(), -distance, distance < 0.3, self.t >= 15, {"is_success": distance < 0.3}
-
-
-@pytest.fixture(scope="module")
-def cartpole():
-    return envs.make("cartpole-parameters")
-
-
-def reach(**options):
-    return family_from_gymnasium(Reach, test_tasks=8, **options)
-
-
-def assign(student, family, *, first=0, learn=True):
-    n = max(student.wants(), 1)
-    tasks = family.test_tasks()[np.arange(n) % len(family.test_tasks())]
-    return Assignment(ids=np.arange(first, first + n), tasks=tasks, learn=np.full(n, learn))
 
 
 @pytest.mark.parametrize("normalize", [True, False, "observations", "rewards"])

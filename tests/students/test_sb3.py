@@ -1,15 +1,14 @@
 import numpy as np
 import pytest
 import torch
-from gymnasium import Env
 from gymnasium.spaces import Box, Discrete
 from gymnasium.spaces import Dict as DictSpace
 from stable_baselines3.common.noise import OrnsteinUhlenbeckActionNoise
 
+from reaching import Reach, assign, reach
 from teacherstudent import envs
 from teacherstudent.rl.gymnasium_family import family_from_gymnasium
 from teacherstudent.rl.task_vec_env import TaskVecEnv
-from teacherstudent.spaces import Parameters
 from teacherstudent.students.sb3 import SB3Student
 from teacherstudent.testing.students import check_student
 from teacherstudent.types import Assignment
@@ -19,44 +18,6 @@ SMALL = {
     "A2C": {"n_steps": 16},
     "DQN": {"learning_starts": 20, "batch_size": 16, "train_freq": 8, "buffer_size": 500},
 }
-
-
-class Reach(Env):
-    """Reach a goal on a line; no snapshots, continuous actions."""
-
-    observation_space = Box(-10, 10, (2,), np.float32)
-    action_space = Box(-1, 1, (1,), np.float32)
-    task_space = Parameters(goal=(-3, 3))
-
-    def reset(self, *, seed=None, options=None):
-        super().reset(seed=seed)
-        self.task = np.asarray(options["task"])
-        self.x, self.t = 0.0, 0
-        return self._obs(), {"task": self.task}
-
-    def _obs(self):
-        return np.array([self.x, self.task[0]], np.float32)
-
-    def step(self, action):
-        self.x = float(np.clip(self.x + action[0], -5, 5))
-        self.t += 1
-        distance = abs(self.x - self.task[0])
-        return self._obs(), -distance, distance < 0.3, self.t >= 15, {"is_success": distance < 0.3}
-
-
-@pytest.fixture(scope="module")
-def cartpole():
-    return envs.make("cartpole-parameters")
-
-
-def reach(**options):
-    return family_from_gymnasium(Reach, test_tasks=8, **options)
-
-
-def assign(student, family, *, first=0, learn=True):
-    n = max(student.wants(), 1)
-    tasks = family.test_tasks()[np.arange(n) % len(family.test_tasks())]
-    return Assignment(ids=np.arange(first, first + n), tasks=tasks, learn=np.full(n, learn))
 
 
 @pytest.mark.parametrize("algorithm", SMALL)

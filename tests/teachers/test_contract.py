@@ -79,12 +79,15 @@ MIXTURE = {"fit_rate": 60, "n_components": (2, 4)}
 ADVERSARY = {
     "adversary": {"lr": 0.01, "noise": 4, "hidden": (8,), "epochs": 1, "minibatches": 2, "normalise": True}
 }
+REPLAY = {"buffer": {"capacity": 40, "temperature": 1.0}}
 OPTIONS = {
     "minimax": ADVERSARY,
     "paired": ADVERSARY,
     "alp-gmm": MIXTURE,
     "covar-gmm": MIXTURE,
     "riac": {"region_size": 60},
+    "plr": REPLAY,
+    "robust-plr": REPLAY,
     "compose": {"parts": ("lerac", {"name": "rex", "law": "cosine"})},
 }
 """Options by teacher that bring several of its phases within a few hundred tasks."""
@@ -145,7 +148,7 @@ def test_contract(name, variant, space):
     check_teacher(
         lambda seed: teachers.make(name, space, seed=seed, **options(name, variant, space)),
         episodes=EPISODES.get(name, 300),
-        deterministic=name in ("constant", "in-order") or issubclass(teachers.get(name), OpenLoop),
+        deterministic=name in ("constant", "in-order", "mastery") or issubclass(teachers.get(name), OpenLoop),
     )
 
 

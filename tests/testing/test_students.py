@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 
 from teacherstudent import envs
 from teacherstudent.students.competence import CompetenceStudent
+from teacherstudent.students.sb3 import SB3Student
 from teacherstudent.testing import check_student
-from teacherstudent.types import Outcomes
+from teacherstudent.types import Assignment, Outcomes
 
 
 def changed(outcomes, **columns):
@@ -112,3 +114,52 @@ def test_a_good_student_passes(family):
 def test_broken_students_are_caught(family, kind):
     with pytest.raises((AssertionError, TypeError), match=BROKEN[kind]):
         check_student(lambda seed: kind(family, seed=seed, batch=5, noise=0.1), family)
+
+
+class LearnsWhatItMeasures(SB3Student):
+    def train(self, assignment):
+        if len(assignment) == self.wants():
+            assignment = Assignment(ids=assignment.ids, tasks=assignment.tasks)
+        return super().train(assignment)
+
+
+class ChangesWhenMeasuring(SB3Student):
+    def train(self, assignment):
+        outcomes = super().train(assignment)
+        if not assignment.learn.any():
+            self.model.policy.action_net.bias.data += torch.tensor([1.0, -1.0])
+        return outcomes
+
+
+class OtherOrder(SB3Student):
+    bound = False
+
+    def train(self, assignment):
+        outcomes = super().train(assignment)
+        return outcomes.select(slice(None, None, -1)) if self.bound else outcomes
+
+    def bind(self, granularity):
+        super().bind(granularity)
+        self.bound = granularity == "rollout"
+
+
+class TakesAnyGranularity(SB3Student):
+    def bind(self, granularity):
+        if granularity in self.granularities:
+            super().bind(granularity)
+
+
+BROKEN_WHEN_BOUND = {
+    LearnsWhatItMeasures: "must not spend 'train'",
+    ChangesWhenMeasuring: "must not change the student",
+    OtherOrder: "one outcome, in order",
+    TakesAnyGranularity: "bind must raise ValueError",
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN_WHEN_BOUND, ids=lambda kind: kind.__name__)
+def test_students_broken_when_bound_are_caught(kind):
+    cartpole = envs.make("cartpole-parameters")
+    options = {"n_steps": 16, "batch_size": 16, "n_epochs": 1}
+    with pytest.raises(AssertionError, match=BROKEN_WHEN_BOUND[kind]):
+        check_student(lambda seed: kind(cartpole, seed=seed, n_envs=4, options=options), cartpole, rounds=1)

@@ -10,7 +10,8 @@ from teacherstudent.envs.image_examples import DigitsExamples, FashionExamples
 from teacherstudent.envs.image_stages import DigitsStages, FashionStages
 from teacherstudent.spaces import Parameters
 from teacherstudent.vision import data
-from teacherstudent.vision.data import DataFileError, Images
+from teacherstudent.vision.data import DataFileError, Images, read_digits
+from teacherstudent.vision.family import Source
 from teacherstudent.vision.knobs import KNOBS
 
 RNG = np.random.default_rng(0)
@@ -188,3 +189,17 @@ def test_examples_have_no_knobs_of_batches():
     with pytest.raises(ValueError, match="expected no batch_size"):
         DigitsExamples(fixed={"batch_size": 8})
     assert DigitsExamples(fixed={"magnitude": 0.5}).setting(3)["magnitude"] == 0.5
+
+
+def test_the_training_split_keeps_as_many_examples_as_asked_and_no_others():
+    images = read_digits()[0]
+    asked = {"name": "digits", "side": 8, "examples": len(images), "probe": 200, "validation": 300}
+    whole, part = (Source(**asked, train=n).splits(*read_digits()) for n in (None, 50))
+    assert len(whole.train) == len(images) - 500
+    assert len(part.train) == 50
+    rows = whole.train.images.reshape(len(whole.train), -1)
+    for image in part.train.images.reshape(50, -1):
+        assert (rows == image).all(axis=1).any()
+    np.testing.assert_array_equal(part.validation.images, whole.validation.images)
+    with pytest.raises(ValueError, match=r"train: expected 1 to \d+ examples, got 0"):
+        Source(**asked, train=0)

@@ -1,0 +1,113 @@
+"""Mazes seen through a small window: the levels of the regret-based teachers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium as gym
+from gymnasium.vector import VectorEnv
+
+from teacherstudent.envs.maze_codes import SIZE
+from teacherstudent.envs.maze_env import MazeEnv
+from teacherstudent.envs.maze_levels import MazeLevels
+from teacherstudent.envs.maze_slots import MazeSlots, action_space, limits_of, observation_space
+from teacherstudent.envs.maze_suites import make_suite
+from teacherstudent.family import RLFamily
+from teacherstudent.registry import FAMILIES
+from teacherstudent.rl.process_slots import SnapshotProcessSlots
+from teacherstudent.rl.task_slots import check_slots
+from teacherstudent.types import Array
+
+
+@FAMILIES.register("maze")
+class Maze(RLFamily):
+    """An agent looks for the goal of a maze of which it sees 5 x 5 cells; a level is the whole maze.
+
+    The mazes of PAIRED (Dennis et al. 2020, https://arxiv.org/abs/2012.02096), PLR, ACCEL and their
+    successors: 13 x 13 cells inside a border of walls. The score is ``1 - 0.9 * steps / cap`` for an agent
+    that reaches the goal, else 0; every success counts as mastered. `MazeSlots` describes observations and
+    actions, `MazeLevels` the levels. Training levels are capped at 250 steps; a test maze has its own cap,
+    which it also has when it is trained on.
+
+    Where the references differ: the start heading is a part of the level, as in jaxued and minimax (dcd draws
+    it at every reset); a cap truncates and does not terminate; a test maze that dcd draws at every reset
+    (SimpleCrossing, FourRooms, perfect mazes, corridors) is fixed here, or as many as ``repeats`` are.
+
+    Attributes:
+        test_names: a name for each test task.
+
+    Args:
+        generator: how walls are drawn, from `teacherstudent.envs.maze_generators.GENERATORS`.
+        n_walls: draws of walls: 60 (minimax, SFL) or 25 (jaxued, PAIRED).
+        solvable: whether only solvable levels are drawn.
+        edits: how levels are edited, from `teacherstudent.envs.maze_edits.EDITS`.
+        suite: the test mazes: "jaxued-8", "dcd-7", "accel-12" (which makes levels arrays of 19 x 19),
+            "random-solvable" (10 000 of them; "random-solvable-500" has 500), or a list of names of
+            `teacherstudent.envs.maze_layouts.MAZES`.
+        test_steps: cap on steps of test mazes, jaxued's 250 say; None for each maze's own: dcd's
+            ``2 * (size + 2)**2``, 100 in FourRooms, 484 in SimpleCrossing, 250 in random ones.
+        repeats: how many test rows each maze has.
+        observation: "flat" or "dict".
+        actions: 7 as in the references, of which 3 act; or these 3.
+
+    Raises:
+        ValueError: if an option is not one of these, or a number is out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        generator: str = "walls-with-replacement",
+        n_walls: int = 60,
+        solvable: bool = False,
+        edits: str = "flip-or-move-goal",
+        suite: str | Sequence[str] = "jaxued-8",
+        test_steps: int | None = None,
+        repeats: int = 1,
+        observation: str = "flat",
+        actions: int = 7,
+    ) -> None:
+        observation_space(observation), action_space(actions)
+        self._suite = make_suite(suite, steps=test_steps, repeats=repeats)
+        self.space: MazeLevels = MazeLevels(
+            extent=self._suite.levels.shape[1],
+            size=SIZE,
+            generator=generator,
+            n_walls=n_walls,
+            solvable=solvable,
+            edits=edits,
+        )
+        self.test_set = self._suite.name
+        self.test_names = self._suite.names
+        self.mastered = 0.0
+        self.score_range = (0.0, 1.0)
+        self._slots: dict[str, Any] = {
+            "space": self.space,
+            "observation": observation,
+            "actions": actions,
+            "limits": limits_of(self._suite.levels, self._suite.steps),
+        }
+
+    def test_tasks(self) -> Array:
+        """Return the test mazes, ``(m, extent, extent)``."""
+        return self._suite.levels.copy()
+
+    def make_vec(self, n: int, *, processes: int = 1) -> VectorEnv[Any, Any, Any]:
+        """Return ``n`` slots stepped as one batch, or as one batch in each of ``processes`` processes.
+
+        Raises:
+            ValueError: if there is no slot, or fewer slots than processes.
+        """
+        check_slots(n, processes)
+        if processes == 1:
+            return MazeSlots(n, **self._slots)
+        return SnapshotProcessSlots(self._part, n, processes=processes, space=self.space)
+
+    def make_env(self, *, render_mode: str | None = None) -> gym.Env[Any, Any]:
+        """Return one maze; its cap on steps is a part of it."""
+        return MazeEnv(render_mode=render_mode, **self._slots)
+
+    def _part(self, n: int, *, first_slot: int) -> MazeSlots:
+        del first_slot
+        return MazeSlots(n, threads=1, **self._slots)

@@ -1,0 +1,93 @@
+"""Small random edits of mazes, by the rules of the reference implementations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from teacherstudent.envs.maze_codes import AGENT, FREE, GOAL, OPAQUE, OUTSIDE, WALL
+from teacherstudent.envs.maze_generators import pick
+from teacherstudent.types import Array, BoolArray, IntArray
+
+Rule = Callable[[np.random.Generator, Array, int], None]
+"""Edits ``(n, cells)`` codes in place, so many times each."""
+
+
+def _is_agent(codes: Array) -> BoolArray:
+    return np.asarray((codes >= AGENT) & (codes < OUTSIDE))
+
+
+def _is_wall(codes: Array) -> BoolArray:
+    return np.asarray((codes == WALL) | (codes == OPAQUE))
+
+
+def _choose(rng: np.random.Generator, which: BoolArray, rows: IntArray) -> tuple[IntArray, IntArray]:
+    """Return rows and a random True column of each, without the rows that have none."""
+    columns = pick(which, rng.random(len(rows)))
+    found = columns >= 0
+    return rows[found], columns[found]
+
+
+def _move(codes: Array, rows: IntArray, columns: IntArray, moved: BoolArray) -> None:
+    """Move what ``moved`` marks in each row to a column, and leave a free cell."""
+    before = np.argmax(moved, axis=1)
+    what = codes[rows, before]
+    codes[rows, before] = FREE
+    codes[rows, columns] = what
+
+
+def _move_to_free(rng: np.random.Generator, codes: Array, rows: IntArray, agent: bool) -> None:
+    rows, columns = _choose(rng, codes[rows] == FREE, rows)
+    now = codes[rows]
+    _move(codes, rows, columns, _is_agent(now) if agent else now == GOAL)
+
+
+def _flip_or_move_goal(rng: np.random.Generator, codes: Array, edits: int) -> None:
+    """Rule of minimax and jaxued: nothing, a flipped wall, or a goal elsewhere, a third of the edits each."""
+    for _ in range(edits):
+        kind = rng.integers(0, 3, len(codes))
+        rows = np.flatnonzero(kind == 1)
+        rows, columns = _choose(rng, _is_wall(codes[rows]) | (codes[rows] == FREE), rows)
+        codes[rows, columns] = np.where(codes[rows, columns] == FREE, WALL, FREE)
+        _move_to_free(rng, codes, np.flatnonzero(kind == 2), agent=False)
+
+
+def _add_remove_move(rng: np.random.Generator, codes: Array, edits: int) -> None:
+    """Other rule of jaxued: a wall more, a wall less, the agent or the goal elsewhere, a quarter each."""
+    for _ in range(edits):
+        kind = rng.integers(0, 4, len(codes))
+        for number, here, there in ((0, FREE, WALL), (1, WALL, FREE)):
+            rows = np.flatnonzero(kind == number)
+            which = codes[rows] == FREE if here == FREE else _is_wall(codes[rows])
+            rows, columns = _choose(rng, which, rows)
+            codes[rows, columns] = there
+        _move_to_free(rng, codes, np.flatnonzero(kind == 2), agent=True)
+        _move_to_free(rng, codes, np.flatnonzero(kind == 3), agent=False)
+
+
+def _dcd(rng: np.random.Generator, codes: Array, edits: int) -> None:
+    """Rule of dcd: cells drawn with replacement become wall, free or goal; a lost one goes to a free cell."""
+    n, rows = len(codes), np.arange(len(codes))
+    agent = np.argmax(_is_agent(codes), axis=1)
+    heading = codes[rows, agent]
+    for _ in range(edits):
+        columns = pick(codes != OUTSIDE, rng.random(n))
+        content = rng.integers(0, 3, n)  # FREE, WALL, GOAL
+        new = np.flatnonzero(content == GOAL)
+        codes[new] = np.where(codes[new] == GOAL, FREE, codes[new])
+        codes[rows, columns] = content
+    for lost, what in ((codes == GOAL, np.full(n, GOAL)), (_is_agent(codes), heading)):
+        gone = np.flatnonzero(~lost.any(axis=1))
+        full = ~(codes[gone] == FREE).any(axis=1)
+        where = np.where(full[:, None], _is_wall(codes[gone]), codes[gone] == FREE)
+        _, columns = _choose(rng, where, gone)
+        codes[gone, columns] = what[gone]
+
+
+EDITS: Mapping[str, Rule] = {
+    "flip-or-move-goal": _flip_or_move_goal,
+    "add-remove-move": _add_remove_move,
+    "dcd": _dcd,
+}
+"""By name."""

@@ -1,0 +1,258 @@
+"""A batch of mazes stepped by a compiled kernel, as a gymnasium vector environment."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import gymnasium as gym
+import numba
+import numpy as np
+import numpy.typing as npt
+from gymnasium.spaces import Box, Dict, Discrete
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from teacherstudent.envs.maze_codes import MAX_STEPS, keys_of
+from teacherstudent.envs.maze_kernels import (
+    HEADING,
+    LARGEST_LOOK,
+    LOOKS,
+    MARGIN,
+    PIXELS,
+    PLACE,
+    POSE,
+    VIEW,
+    lay_all,
+    side_of,
+    start_some,
+    step_parallel,
+    step_range,
+)
+from teacherstudent.envs.maze_levels import MazeLevels
+from teacherstudent.envs.maze_picture import draw_agents
+from teacherstudent.rl.task_slots import (
+    UNSEEDED,
+    SlotSeeds,
+    Step,
+    check_live,
+    check_slots,
+    slot_mask,
+    slot_seeds,
+    slot_tasks,
+)
+from teacherstudent.types import Array, IntArray, State, check_names
+
+_SLOTS_PER_CHUNK = 512
+_SHARES: Final = LOOKS.astype(np.float32) / np.float32(LARGEST_LOOK)
+_ONE: Final = np.float32(1)
+
+
+class Limits(NamedTuple):
+    """Caps on steps.
+
+    Attributes:
+        keys: sorted keys of the levels that have a cap of their own.
+        steps: their caps.
+        other: cap of all other levels.
+    """
+
+    keys: IntArray
+    steps: IntArray
+    other: int
+
+
+def limits_of(levels: Array, steps: IntArray, other: int = MAX_STEPS) -> Limits:
+    """Return the caps of given levels ``(m, rows, columns)`` and of all others."""
+    own = steps != other
+    keys, first = np.unique(keys_of(levels[own]), return_index=True)
+    return Limits(keys, steps[own][first].astype(np.int64), other)
+
+
+NO_LIMITS: Final = Limits(np.empty(0, np.int64), np.empty(0, np.int64), MAX_STEPS)
+
+
+class MazeSlots(VectorEnv[Any, Any, Any]):
+    """``n`` mazes with autoreset disabled; minigrid's view and actions, dcd's and jaxued's reward.
+
+    The agent sees 5 x 5 cells: it stands in the middle of the last row and looks towards the first. Three
+    channels say type, colour and state of a cell: (1, 0, 0) free, (2, 5, 0) wall, (8, 1, 0) goal. It sees
+    through walls, unless the level has walls that hide: what they hide is (0, 0, 0). Its own cell looks free.
+
+    - ``observation="flat"``: float32 ``(79,)`` in 0..1: the image ``[row, column, channel]`` divided by 10
+      and flattened, then the heading, one-hot: right, down, left, up.
+    - ``observation="dict"``: ``image``, uint8 ``(5, 5, 3)``, undivided, and ``direction``, float32 ``(4,)``.
+
+    Actions: 0 turn left, 1 turn right, 2 go forward; 3 to 6 pass, as there is nothing to use. An episode ends
+    at the goal, with reward ``1 - 0.9 * steps / cap``, or at the cap; all other rewards are 0. Nothing is
+    random but the levels that are drawn when a reset brings none: these depend on the slot's seed and on the
+    episodes since it was seeded.
+
+    Implements `teacherstudent.family.Snapshot`; states are exact.
+
+    Args:
+        n: number of slots.
+        space: the mazes.
+        observation: "flat" or "dict".
+        actions: 7, or 3 without those that pass.
+        limits: caps on steps; `limits_of` makes them.
+        threads: over how many threads a step is spread; None for all that Numba has.
+
+    Raises:
+        ValueError: if an option is not one of these, or a number is out of range.
+    """
+
+    def __init__(
+        self,
+        n: int,
+        *,
+        space: MazeLevels,
+        observation: str = "flat",
+        actions: int = 7,
+        limits: Limits = NO_LIMITS,
+        threads: int | None = None,
+    ) -> None:
+        check_slots(n, 1)
+        available = int(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]  # set at run time
+        if threads is not None and not 1 <= threads <= available:
+            raise ValueError(f"threads: expected 1 to {available}, got {threads}")
+        self.num_envs = n
+        self.task_space = space
+        self.single_observation_space = observation_space(observation)
+        self.single_action_space: Discrete = action_space(actions)
+        self.observation_space = batch_space(self.single_observation_space, n)
+        self.action_space = batch_space(self.single_action_space, n)
+        self.metadata = {"autoreset_mode": AutoresetMode.DISABLED, "render_modes": ["rgb_array"]}
+        self._limits = limits
+        self._threads = available if threads is None else threads
+        self._parts = ("observation",) if observation == "flat" else ("image", "direction")
+        self._now = self._empty()
+        self._grids = np.zeros((n, side_of(self._now["task"].shape[1]) ** 2), np.uint8)
+
+    def reset(
+        self, *, seed: SlotSeeds = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Start an episode in every slot of the mask (all without one), each on its own level.
+
+        Without ``options["task"]`` every slot draws its own level, by its seed.
+        """
+        options = options or {}
+        seeds = slot_seeds(seed, self.num_envs)
+        mask = slot_mask(options, self.num_envs)
+        tasks = slot_tasks(self.task_space, options, mask)
+        now, slots = self._now, np.flatnonzero(mask)
+        now["episode"][slots] += 1
+        given = mask & (seeds != UNSEEDED)
+        now["seed"][given] = seeds[given]
+        now["episode"][given] = 0
+        if tasks is None:
+            now["task"][slots] = self.task_space.draw_by_seeds(now["seed"][slots], now["episode"][slots])
+        else:
+            now["task"][slots] = tasks[slots]
+        now["done"][slots] = False
+        now |= {name: now[name].copy() for name in self._parts}
+        started = np.zeros_like(now["task"])
+        started[slots] = now["task"][slots]
+        start_some(slots, now["task"], *self._limits, self._grids, now["pose"], *self._view())
+        return self._observations(), {"task": started, "_task": mask.copy()}
+
+    def step(self, actions: npt.ArrayLike) -> Step:
+        """Step every slot; every slot must have an episode in flight.
+
+        Raises:
+            RuntimeError: if one has none.
+            ValueError: if actions are of another number, or one does not exist.
+        """
+        now, n = self._now, self.num_envs
+        check_live(now["done"])
+        chosen = np.asarray(actions)
+        if chosen.shape != (n,) or chosen.dtype.kind not in "iu" or not self._exist(chosen):
+            raise ValueError(
+                f"actions: expected {n} whole numbers below {self.single_action_space.n}, got {actions!r}"
+            )
+        now |= {name: np.empty_like(now[name]) for name in self._parts}
+        rewards, (terminated, truncated) = np.empty(n), np.empty((2, n), np.bool_)
+        results = rewards, terminated, truncated
+        slots = chosen.astype(np.int64, copy=False), self._grids, now["pose"], *self._view(), *results
+        chunks = min(4 * self._threads, n // _SLOTS_PER_CHUNK)
+        if self._threads == 1 or chunks < 2:
+            step_range(0, n, *slots)
+        else:
+            numba.set_num_threads(self._threads)
+            step_parallel(chunks, *slots)
+        now["done"] = terminated | truncated
+        return self._observations(), rewards, terminated, truncated, {"is_success": terminated.copy()}
+
+    def get_state(self) -> State:
+        """Return the whole state as plain data; a copy."""
+        return {name: values.copy() for name, values in self._now.items()}
+
+    def set_state(self, state: State) -> None:
+        """Continue exactly from `get_state` of an environment made with the same arguments.
+
+        Raises:
+            ValueError: if the state is incomplete or of other slots.
+        """
+        check_names("maze state", list(self._now), state)
+        for name, values in self._now.items():
+            if np.shape(state[name]) != values.shape:
+                raise ValueError(f"state: {name}: expected shape {values.shape}, got {np.shape(state[name])}")
+        self._now = {name: np.array(state[name], v.dtype) for name, v in self._now.items()}
+        lay_all(self._now["task"], self._grids)
+
+    def render(self) -> tuple[Array, ...]:
+        """Return one frame for each slot, ``(height, width, 3)`` uint8."""
+        levels, pose = self._now["task"], self._now["pose"]
+        rows, columns = np.divmod(pose[:, PLACE], side_of(levels.shape[1]))
+        agents = np.stack([rows - MARGIN, columns - MARGIN, pose[:, HEADING]], axis=1)
+        return tuple(draw_agents(levels, agents))
+
+    def _exist(self, actions: Array) -> bool:
+        return bool(actions.min() >= 0 and actions.max() < self.single_action_space.n)
+
+    def _view(self) -> tuple[Any, ...]:
+        """Return what kernels take to see and where they write it."""
+        first, last = self._now[self._parts[0]], self._now[self._parts[-1]]
+        flat = first is last
+        side = side_of(self._now["task"].shape[1])
+        return side, _SHARES if flat else LOOKS, first, last, PIXELS if flat else 0, _ONE
+
+    def _observations(self) -> Any:
+        """Return the present observations; they are not written to again."""
+        if len(self._parts) == 1:
+            return self._now["observation"]
+        image = self._now["image"].reshape(-1, VIEW, VIEW, 3)
+        return {"image": image, "direction": self._now["direction"]}
+
+    def _empty(self) -> dict[str, Array]:
+        """Return the state of slots before their first episode; the seeds are fresh entropy."""
+        n = self.num_envs
+        seen: dict[str, Array] = {
+            "observation": np.zeros((n, PIXELS + 4), np.float32),
+            "image": np.zeros((n, PIXELS), np.uint8),
+            "direction": np.zeros((n, 4), np.float32),
+        }
+        now: dict[str, Array] = {
+            "task": np.zeros((n, *(self.task_space.shape or ())), np.uint8),
+            "pose": np.zeros((n, POSE), np.int32),
+            "seed": np.random.default_rng().integers(2**63, size=n),
+            "episode": np.full(n, -1, np.int64),
+            "done": np.ones(n, np.bool_),
+        }
+        return now | {name: seen[name] for name in self._parts}
+
+
+def observation_space(observation: str) -> gym.Space[Any]:
+    """Return the observations of one slot, or raise ValueError unless "flat" or "dict"."""
+    if observation == "flat":
+        return Box(0.0, 1.0, (PIXELS + 4,), np.float32)
+    if observation == "dict":
+        image = Box(0, LARGEST_LOOK, (VIEW, VIEW, 3), np.uint8)
+        return Dict({"image": image, "direction": Box(0.0, 1.0, (4,), np.float32)})
+    raise ValueError(f"observation: expected 'flat' or 'dict', got {observation!r}")
+
+
+def action_space(actions: int) -> Discrete:
+    """Return so many actions, or raise ValueError unless 3 or 7."""
+    if actions not in (3, 7):
+        raise ValueError(f"actions: expected 3 or 7, got {actions!r}")
+    return Discrete(actions)

@@ -1,0 +1,43 @@
+"""What tracks are made of, written into a slot's arrays: corners of the ground, convex obstacles."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from teacherstudent.envs.walker_layout import ONE
+from teacherstudent.simulation.kernels import kernel
+
+
+@kernel
+def corner(tracks: Any, slot: Any, x: Any, y: Any) -> None:
+    """Lengthen the ground."""
+    n = tracks.lengths[slot, 0]
+    tracks.x[slot, n], tracks.y[slot, n] = x, y
+    tracks.lengths[slot, 0] = n + 1
+
+
+@kernel
+def close_obstacle(tracks: Any, slot: Any, sides: Any) -> None:
+    """Take in an obstacle whose corners have been written behind the last one."""
+    n = tracks.lengths[slot, 1]
+    solid = tracks.corners[slot, n]
+    left, right, top = solid[0, 0], solid[0, 0], solid[0, 1]
+    for i in range(sides):
+        j = i + 1 if i + 1 < sides else 0
+        dx, dy = solid[j, 0] - solid[i, 0], solid[j, 1] - solid[i, 1]
+        scale = ONE / math.sqrt(dx * dx + dy * dy)
+        solid[i, 2], solid[i, 3] = dy * scale, -dx * scale
+        left, right, top = min(left, solid[i, 0]), max(right, solid[i, 0]), max(top, solid[i, 1])
+    tracks.reach[slot, n, 0], tracks.reach[slot, n, 1], tracks.reach[slot, n, 2] = left, right, top
+    tracks.sides[slot, n] = sides
+    tracks.lengths[slot, 1] = n + 1
+
+
+@kernel
+def box(tracks: Any, slot: Any, left: Any, right: Any, low: Any, high: Any) -> None:
+    """Add an upright rectangle."""
+    solid = tracks.corners[slot, tracks.lengths[slot, 1]]
+    solid[0, 0], solid[0, 1], solid[1, 0], solid[1, 1] = left, low, right, low
+    solid[2, 0], solid[2, 1], solid[3, 0], solid[3, 1] = right, high, left, high
+    close_obstacle(tracks, slot, 4)

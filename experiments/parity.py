@@ -1,0 +1,94 @@
+"""Memory for N bits under three curricula at equal compute (Khajehabdollahi et al. 2024).
+
+Single-head trains the newest N alone, cumulative all N so far, sliding the last three. After the comparison
+comes a table of the largest N that was ever mastered in training, and of what is left of N = 2.
+
+    python experiments/parity.py [--quick] [--seeds 0 1 2 3 4] [--budget 1.5e11]
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from teacherstudent import Study
+from teacherstudent.comparing import stats
+from teacherstudent.comparing.compare import find_runs
+from teacherstudent.recording.runs import Run
+
+CURRICULA = {
+    "single": {"name": "mastery", "window": 1},
+    "sliding": {"name": "mastery", "window": 3},
+    "cumulative": {"name": "mastery", "window": None},
+}
+STUDY = Study(
+    name="parity",
+    family="parity",
+    student="leaky-rnn",
+    student_options={"units": 64, "batch": 64, "probe": 20},
+    teachers=CURRICULA,
+    budget=1.5e11,
+    seeds=range(5),
+    quick={
+        "family_options": {"largest": 5, "tests": 200},
+        "student_options": {"units": 32, "batch": 32, "steps": 50},
+        "budget": 2e9,
+        "seeds": (0,),
+    },
+)
+
+
+def memory(run: Run) -> dict[str, float]:
+    """Return what a run has learnt and what it has kept."""
+    rounds, tests = run.episodes(), run.tests()
+    mastered = rounds["score"] > run.manifest["mastered"]
+    final = tests["index"] == tests["index"].max()
+    first = final & (tests["task"] == 2)
+    return {
+        "largest N mastered": float(rounds["task"][mastered].max(initial=1)),
+        "accuracy at N = 2, %": 100 * float(tests["score"][first][0]),
+        "mean tau": float(run.records()[-1]["student"]["tau_mean"]),
+    }
+
+
+def show(runs: list[Run], console: Console) -> None:
+    """Print the interquartile means over seeds, and the differences to the single-head curriculum."""
+    found = {label: [memory(run) for run in runs if run.teacher_name == label] for label in CURRICULA}
+    names = list(memory(runs[0]))
+    table = Table("curriculum", "seeds", *names, title="at the end of the budget; differences to single")
+    values = {k: {n: np.array([m[n] for m in kept]) for n in names} for k, kept in found.items() if kept}
+    for label, own in values.items():
+        table.add_row(label, str(len(found[label])), *(cell(stats.estimate([own[n]])) for n in names))
+    for label in [k for k in values if k != "single" and "single" in values]:
+        pairs = [(values[label][n], values["single"][n]) for n in names]
+        cells = [cell(stats.estimate_difference([a], [b])) + f", p {stats.welch(a, b):.2g}" for a, b in pairs]
+        table.add_row(f"{label} - single", "", *cells)
+    console.print(table)
+
+
+def cell(estimate: stats.Estimate) -> str:
+    """Return an estimate with its interval."""
+    return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
+
+
+def main() -> int:
+    """Run the study, then look into its runs."""
+    code = STUDY.main()
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--out", type=Path, default=Path("runs"))
+    parser.add_argument("--quick", action="store_true")
+    given, _ = parser.parse_known_args()
+    folder = given.out / (STUDY.name + ("-quick" if given.quick else ""))
+    runs = [run for run in find_runs([folder]) if run.status()["status"] == "finished"]
+    if runs:
+        show(runs, Console(width=120))
+        with (folder / "comparison" / "memory.txt").open("w", encoding="utf-8") as file:
+            show(runs, Console(file=file, width=120))
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

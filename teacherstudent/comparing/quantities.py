@@ -1,0 +1,80 @@
+"""What runs are compared at: their cost, or any other entry of the ledger that is recorded at each test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from teacherstudent.ledger import COSTS
+from teacherstudent.recording.runs import Curve
+from teacherstudent.types import FloatArray
+
+SPENT = "spent"
+SECONDS = "seconds"
+"""Seconds of the student and the teacher together: tests, logs and checkpoints are left out."""
+
+FLOPS = "FLOPs"
+"""The unit of computed costs: of supervised training, whose seconds say something else."""
+
+TRAINING = ("seconds/student", "seconds/teacher")
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Something that grows over a run.
+
+    Attributes:
+        name: ``"spent"``, what counts against the budget; a purpose of cost (``"train"``, ``"measure"``,
+            ``"before"``...); ``"seconds"``, those of student and teacher; or any name in the ledger:
+            ``"updates"``, ``"episodes"``, ``"seconds/total"``...
+        cost_unit: the unit of cost.
+    """
+
+    name: str
+    cost_unit: str
+
+    @property
+    def word(self) -> str:
+        """What a sentence calls it: ``cost``, ``seconds``, ``updates``."""
+        if self.name in COSTS:
+            return f"{self.name} cost"
+        return "cost" if self.name == SPENT else self.name.replace("_", " ").replace("/", " ")
+
+    @property
+    def unit(self) -> str:
+        """What follows a number: ``FLOPs``, ``FLOPs (measure)``, ``seconds``, ``updates``."""
+        if self.name == SPENT:
+            return self.cost_unit
+        return f"{self.cost_unit} ({self.name})" if self.name in COSTS else self.word
+
+    @property
+    def label(self) -> str:
+        """What an axis is called."""
+        if self.name == SECONDS:
+            return "seconds of student and teacher"
+        return f"{self.word} ({self.cost_unit})" if self.name in (SPENT, *COSTS) else self.word
+
+    def of(self, curve: Curve) -> FloatArray:
+        """Return the quantity ``(k,)`` at each test.
+
+        Raises:
+            ValueError: if the ledger has no such entry; the message lists those that it has.
+        """
+        if self.name == SPENT:
+            return curve.spent
+        names = TRAINING if self.name == SECONDS else (_entry(self.name),)
+        if any(name not in curve.ledger for name in names):
+            short = [name.removeprefix("cost/") for name in curve.ledger]
+            known = [SPENT, *([SECONDS] if {*TRAINING} <= curve.ledger.keys() else []), *short]
+            raise ValueError(f"x: expected one of {known}, got {self.name!r}")
+        total: FloatArray = sum((curve.ledger[name] for name in names[1:]), start=curve.ledger[names[0]])
+        return total
+
+    def known(self, curve: Curve) -> bool:
+        """Return whether the curve has it."""
+        return self.name == SPENT or {*(TRAINING if self.name == SECONDS else [_entry(self.name)])} <= {
+            *curve.ledger
+        }
+
+
+def _entry(name: str) -> str:
+    return f"cost/{name}" if name in COSTS else name

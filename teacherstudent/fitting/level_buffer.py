@@ -1,0 +1,356 @@
+"""The level buffer of prioritised level replay: levels with scores, drawn by score and staleness."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias, get_args
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+
+from teacherstudent import spaces
+from teacherstudent.fitting import level_kernels as kernels
+from teacherstudent.fitting import level_spaces
+from teacherstudent.types import Array, BoolArray, FloatArray, IntArray, State, check_names
+
+Priority: TypeAlias = Literal["rank", "proportional", "topk"]
+Evict: TypeAlias = Literal["replay", "score"]
+Semantics: TypeAlias = Literal["dcd", "jaxued"]
+
+
+class LevelBuffer:
+    """Keeps levels with a score each, and draws them by score and by staleness.
+
+    Jiang, Grefenstette and Rocktäschel 2021, "Prioritized level replay", https://arxiv.org/abs/2010.03934,
+    section 3; with unbounded levels as in Jiang et al. 2021, "Replay-guided adversarial environment design",
+    https://arxiv.org/abs/2110.02439. A level is drawn with probability
+    ``(1 - staleness) P_S + staleness P_C``: P_S is proportional to ``h ** (1 / temperature)``, h being
+    1 / rank or the score, P_C to the draws since the level was drawn last.
+
+    A new level takes a free slot; if there is none, it takes the place of the level that is least likely to
+    be drawn, provided its score is not lower. A batch gives what its rows give one after the other. A level
+    that is offered again, recognised by the space's key, gets the new score and counts as drawn.
+
+    ``semantics`` says which of two published implementations is followed where they differ:
+
+    - ``"dcd"`` (https://github.com/facebookresearch/dcd, by the authors): a level of the same score is
+      accepted; of equal scores the one in the later slot ranks higher (there: unspecified); a new level is as
+      old as the number of levels first seen after it, and others do not age by it; a level that occurs
+      several times in one `update` gets the mean of its scores; the weight of staleness while all levels are
+      fresh is multiplied by `fill`.
+    - ``"jaxued"`` (https://github.com/DramaCow/jaxued): only a higher score is accepted; the earlier slot
+      ranks higher; a new level is fresh, and every offer ages all others by 1, accepted or not; of several
+      scores in one `update` the last one counts.
+
+    Both give the same weights to the same scores and ages, but for equal scores and the all-fresh buffer.
+    Deviations from both: equal keys are equal levels, always (jaxued: on request); weights are normalised
+    (in dcd while drawing only); the temperature of staleness is 1; ``"topk"`` is of jaxued,
+    ``"proportional"`` of dcd, with either semantics.
+
+    Args:
+        space: what levels are of.
+        capacity: most levels kept.
+        priority: P_S: ``"rank"``; ``"proportional"`` to scores above 0, to which 0.001 is added if
+            ``staleness`` is 0; ``"topk"``, a softmax of the ``top_k`` highest scores.
+        temperature: above 0, ``inf`` for a uniform P_S; not used by ``"topk"``.
+        staleness: weight of P_C, in [0, 1].
+        top_k: at least 1.
+        evict: who gives way: ``"replay"``, the level of the lowest probability, or ``"score"``, that of the
+            lowest score; of equals the one in the first slot.
+        semantics: see above.
+        blend: weight of a known level's new score against its old one, in (0, 1].
+
+    Raises:
+        ValueError: if an option is out of range.
+    """
+
+    def __init__(
+        self,
+        space: gym.Space[Any],
+        *,
+        capacity: int = 4000,
+        priority: Priority = "rank",
+        temperature: float = 0.1,
+        staleness: float = 0.3,
+        top_k: int = 1,
+        evict: Evict = "replay",
+        semantics: Semantics = "dcd",
+        blend: float = 1.0,
+    ) -> None:
+        for name, value, known in (
+            ("priority", priority, get_args(Priority)),
+            ("evict", evict, get_args(Evict)),
+            ("semantics", semantics, get_args(Semantics)),
+        ):
+            if value not in known:
+                raise ValueError(f"level buffer: {name}: expected one of {known}, got {value!r}")
+        for name, count in (("capacity", capacity), ("top_k", top_k)):
+            if not isinstance(count, int | np.integer) or count < 1:
+                raise ValueError(f"level buffer: {name}: expected a whole number above 0, got {count!r}")
+        if not temperature > 0:
+            raise ValueError(f"level buffer: temperature: expected a number above 0, got {temperature}")
+        if not 0 <= staleness <= 1:
+            raise ValueError(f"level buffer: staleness: expected a weight in [0, 1], got {staleness}")
+        if not 0 < blend <= 1:
+            raise ValueError(f"level buffer: blend: expected a weight in (0, 1], got {blend}")
+        self.space = space
+        self.semantics: Semantics = semantics
+        self._rule = kernels.Rule(
+            mode=get_args(Priority).index(priority),
+            exponent=1.0 / float(temperature),
+            epsilon=0.0 if staleness > 0 else 1e-3,
+            staleness=float(staleness),
+            top_k=int(top_k),
+            jaxued=semantics == "jaxued",
+            by_score=evict == "score",
+            blend=float(blend),
+        )
+        self._levels = np.zeros((capacity, *(space.shape or ())), space.dtype)
+        self._columns = kernels.Columns(
+            key=np.zeros(capacity, np.int64),
+            score=np.zeros(capacity),
+            stamp=np.zeros(capacity, np.int64),
+            best=np.zeros(capacity),
+            parent=np.zeros(capacity, np.int64),
+            edits=np.zeros(capacity, np.int64),
+        )
+        self._size = 0
+        self._clock = 0  # a level's staleness is the clock less its stamp
+        self._seen = 0  # levels seen for the first time
+        self._ranks: IntArray | None = None  # by score, from 1; None if they have to be counted anew
+
+    def __len__(self) -> int:
+        return self._size
+
+    @property
+    def capacity(self) -> int:
+        """Most levels kept."""
+        return len(self._levels)
+
+    @property
+    def fill(self) -> float:
+        """The share of the capacity that is in use."""
+        return self._size / self.capacity
+
+    @property
+    def levels(self) -> Array:
+        """``(len, *space.shape)`` the levels by slot; a view that later calls change."""
+        return self._view(self._levels)
+
+    @property
+    def keys(self) -> IntArray:
+        """``(len,)`` the levels' keys; a view."""
+        return self._view(self._columns.key)
+
+    @property
+    def scores(self) -> FloatArray:
+        """``(len,)`` the levels' scores; a view."""
+        return self._view(self._columns.score)
+
+    @property
+    def returns(self) -> FloatArray:
+        """``(len,)`` the highest return ever on each level, -inf if none was told; a view."""
+        return self._view(self._columns.best)
+
+    @property
+    def parents(self) -> IntArray:
+        """``(len,)`` the key of the level that each was edited from, 0 for none; a view."""
+        return self._view(self._columns.parent)
+
+    @property
+    def edits(self) -> IntArray:
+        """``(len,)`` the number of edits between each level and the one that was generated; a view."""
+        return self._view(self._columns.edits)
+
+    @property
+    def staleness(self) -> IntArray:
+        """``(len,)`` how long ago each level was drawn, in the clock of the semantics."""
+        return self._clock - self._columns.stamp[: self._size]
+
+    def _view(self, column: Array) -> Array:
+        view = column[: self._size]
+        view.flags.writeable = False
+        return view
+
+    def find(self, keys: IntArray) -> IntArray:
+        """Return ``(n,)`` the slot of each key, -1 if it is not there."""
+        return kernels.find(self._columns.key[: self._size], np.array(keys, np.int64))
+
+    def meet(self, n: int) -> IntArray:
+        """Count ``n`` levels as seen for the first time and return their numbers, for `insert`'s ``met``."""
+        self._seen += n
+        return np.arange(self._seen - n + 1, self._seen + 1)
+
+    def insert(
+        self,
+        levels: npt.ArrayLike,
+        scores: npt.ArrayLike,
+        *,
+        returns: npt.ArrayLike | None = None,
+        parents: npt.ArrayLike | None = None,
+        edits: npt.ArrayLike | None = None,
+        met: npt.ArrayLike | None = None,
+    ) -> IntArray:
+        """Offer levels, one after the other.
+
+        Args:
+            levels: ``(n, *space.shape)``.
+            scores: ``(n,)``, finite.
+            returns: ``(n,)`` the highest return on each; -inf if None.
+            parents: ``(n,)`` keys of the levels that they were edited from; 0 if None.
+            edits: ``(n,)`` how many edits lie between them and a generated level; 0 if None.
+            met: ``(n,)`` what `meet` returned for them; if None they are met now, in order.
+
+        Returns:
+            ``(n,)`` the slot of each; -1 if it was refused.
+
+        Raises:
+            ValueError: if a level lies outside the space, a shape is wrong, or a score is not finite.
+        """
+        levels = spaces.check_tasks(self.space, levels, "level buffer")
+        n = len(levels)
+        given = _column("scores", scores, np.float64, n, finite=True)
+        best = np.full(n, -np.inf) if returns is None else _column("returns", returns, np.float64, n)
+        origin = {name: np.zeros(n, np.int64) for name in ("parent", "edits")}
+        if parents is not None:
+            origin["parent"] = _column("parents", parents, np.int64, n)
+        if edits is not None:
+            origin["edits"] = _column("edits", edits, np.int64, n)
+        numbers = self.meet(n) if met is None else _column("met", met, np.int64, n)
+        ages = self._seen - numbers
+        keys = np.array(level_spaces.keys(self.space, levels), np.int64)
+        ranks = np.zeros(0, np.int64)
+        by_rank = self._rule.mode != kernels.PROPORTIONAL and not self._rule.by_score
+        if by_rank and self._size + n > self.capacity:
+            ranks = self._ranked()
+        else:
+            self._ranks = None
+        self._size, self._clock, slots, taken = kernels.offer(
+            self._columns, ranks, self._size, self._clock, keys, given, best, ages, self._rule
+        )
+        to = slots[taken]
+        self._levels[to] = levels[taken]  # of several rows in one slot the last one stays
+        self._columns.parent[to] = origin["parent"][taken]
+        self._columns.edits[to] = origin["edits"][taken]
+        return slots
+
+    def update(
+        self, keys: IntArray, scores: npt.ArrayLike, returns: npt.ArrayLike | None = None
+    ) -> BoolArray:
+        """Give levels that are in the buffer new scores, without counting them as drawn.
+
+        Args:
+            keys: ``(n,)`` of the levels; several rows may be of one level.
+            scores: ``(n,)``, finite.
+            returns: ``(n,)`` the highest return on each; the highest ever is kept.
+
+        Returns:
+            ``(n,)`` which of them are in the buffer; the others are ignored.
+
+        Raises:
+            ValueError: if a shape is wrong or a score is not finite.
+        """
+        n = len(keys)
+        given = _column("scores", scores, np.float64, n, finite=True)
+        best = np.full(n, -np.inf) if returns is None else _column("returns", returns, np.float64, n)
+        found = self.find(keys)
+        there = found >= 0
+        slots, rows, counts = np.unique(found[there], return_inverse=True, return_counts=True)
+        if self._rule.jaxued:
+            new = np.zeros(len(slots))
+            new[rows] = given[there]
+        else:
+            new = np.bincount(rows, weights=given[there], minlength=len(slots)) / counts
+        old = self._columns.score[slots]
+        self._columns.score[slots] = (1 - self._rule.blend) * old + self._rule.blend * new
+        np.maximum.at(self._columns.best, found[there], best[there])
+        self._ranks = None
+        return there
+
+    def probabilities(self) -> FloatArray:
+        """Return ``(len,)`` the probability of each slot in the next draw; they sum to 1."""
+        if not self._size:
+            return np.zeros(0)
+        weights = np.empty(self._size)
+        prior = self._prior()
+        kernels.mix(weights, prior, self._columns.stamp, self._clock, self._size, self._rule)
+        return np.asarray(weights / weights.sum())
+
+    def effective_size(self) -> float:
+        """Return the effective number of levels in a draw, ``1 / sum(p ** 2)``; 0 if there is none."""
+        p = self.probabilities()
+        return float(1 / (p @ p)) if p.size else 0.0
+
+    def sample(self, rng: np.random.Generator, n: int) -> IntArray:
+        """Draw ``n`` slots one after the other; each draw ages all levels by 1 and makes one fresh.
+
+        Raises:
+            ValueError: if the buffer is empty, or n below 0.
+        """
+        if not self._size or n < 0:
+            raise ValueError(f"level buffer: expected n >= 0 of at least 1 level, got {n} of {self._size}")
+        sums = np.concatenate([[0], np.cumsum(self._columns.stamp[: self._size])])
+        nodes = np.arange(self._size + 1)
+        slots = kernels.draw(
+            sums - sums[nodes - (nodes & -nodes)],
+            self._columns.stamp,
+            self._clock,
+            np.cumsum(self._prior()),
+            rng.random((n, 2)),
+            self._rule,
+        )
+        self._clock += n
+        return slots
+
+    def clear(self) -> None:
+        """Forget all levels; the clock goes on."""
+        self._size, self._ranks = 0, None
+
+    def _prior(self) -> FloatArray:
+        """Return ``(len,)`` the weights by score; uniform where all are 0."""
+        prior = np.empty(self._size)
+        ranks = np.zeros(0, np.int64) if self._rule.mode == kernels.PROPORTIONAL else self._ranked()
+        kernels.priorities(prior, self._columns.score, ranks, self._size, self._rule)
+        return prior if prior.sum() > 0 else np.ones(self._size)
+
+    def _ranked(self) -> IntArray:
+        """Return ``(capacity,)`` ranks by score, from 1; equal scores by slot."""
+        if self._ranks is None:
+            scores = self._columns.score[: self._size]
+            if self._rule.jaxued:
+                order = np.argsort(-scores, kind="stable")
+            else:
+                order = np.argsort(scores, kind="stable")[::-1]
+            self._ranks = np.zeros(self.capacity, np.int64)
+            self._ranks[order] = np.arange(1, self._size + 1)
+        return self._ranks
+
+    def state_dict(self) -> State:
+        """Return the levels and all that is known of them as plain data; a copy."""
+        kept = {name: column[: self._size].copy() for name, column in self._columns._asdict().items()}
+        return {"levels": self.levels.copy(), **kept, "clock": self._clock, "seen": self._seen}
+
+    def load_state_dict(self, state: State) -> None:
+        """Continue from `state_dict` of a buffer of the same space and options.
+
+        Raises:
+            ValueError: if an entry is missing, or there are more levels than the capacity.
+        """
+        check_names("level buffer: state", ("levels", *self._columns._fields, "clock", "seen"), state)
+        size = len(state["levels"])
+        if size > self.capacity:
+            raise ValueError(f"level buffer: state: expected at most {self.capacity} levels, got {size}")
+        self._size, self._ranks = size, None
+        self._levels[:size] = state["levels"]
+        for name, column in self._columns._asdict().items():
+            column[:size] = state[name]
+        self._clock, self._seen = int(state["clock"]), int(state["seen"])
+
+
+def _column(name: str, values: npt.ArrayLike, dtype: type, n: int, *, finite: bool = False) -> Array:
+    column: Array = np.array(values, dtype)
+    if column.shape != (n,):
+        raise ValueError(f"level buffer: {name}: expected shape ({n},), got {column.shape}")
+    if finite and not np.isfinite(column).all():
+        raise ValueError(f"level buffer: {name}: expected finite numbers, got {column}")
+    return column

@@ -1,0 +1,167 @@
+"""Rows of level design: what was asked for and why, until it is told of; parents that wait for an edit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from teacherstudent.fitting.level_spaces import Step
+from teacherstudent.types import UNASKED, Array, Assignment, FloatArray, IntArray, State, check_names
+
+NEW, REPLAY, EDIT = 0, 1, 2
+"""Kinds of rows: a generated level, one from the buffer, a child of one of these."""
+
+Parents: TypeAlias = Literal["batch", "easy", "hard"]
+FEW = 4
+"""How many of the replayed levels are edited unless all are."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """Levels of one kind to be handed out.
+
+    Attributes:
+        tasks: ``(n, *space.shape)``.
+        kind: `NEW`, `REPLAY` or `EDIT`.
+        learn: whether they are trained on.
+        parents: ``(n,)`` key of the level that each was edited from; 0 for none.
+        edits: ``(n,)`` edits since a level was generated.
+        numbers: ``(n,)`` what the method remembers of each row.
+    """
+
+    tasks: Array
+    kind: int
+    learn: bool
+    parents: IntArray | int = 0
+    edits: IntArray | int = 0
+    numbers: IntArray | int = -1
+
+    def table(self) -> IntArray:
+        """Return ``(4, n)``: kind, parent, edits, number."""
+        n = len(self.tasks)
+        columns = (self.kind, self.parents, self.edits, self.numbers)
+        return np.array([np.broadcast_to(np.asarray(c, np.int64), n) for c in columns])
+
+
+class Pending:
+    """Kind, parent, edits and number of the rows that are outstanding."""
+
+    def __init__(self) -> None:
+        self._ids = np.zeros(0, np.int64)  # ascending
+        self._table = np.zeros((4, 0), np.int64)
+
+    def hand_out(self, ids: IntArray, parts: Sequence[Rows]) -> Assignment:
+        """Remember the rows under their ids and return them as an assignment."""
+        self._ids = np.concatenate([self._ids, ids])
+        self._table = np.concatenate([self._table, *(part.table() for part in parts)], axis=1)
+        learn = np.repeat([part.learn for part in parts], [len(part.tasks) for part in parts])
+        return Assignment(ids=ids, tasks=np.concatenate([part.tasks for part in parts]), learn=learn)
+
+    def look(self, ids: IntArray) -> IntArray:
+        """Return ``(4, n)`` what is known of outstanding rows; rows not asked for are new levels."""
+        asked = ids != UNASKED
+        table: IntArray = np.zeros((4, len(ids)), np.int64)
+        table[3] = -1
+        table[:, asked] = self._table[:, np.searchsorted(self._ids, ids[asked])]
+        return table
+
+    def close(self, ids: IntArray) -> None:
+        """Forget rows."""
+        keep = ~np.isin(self._ids, ids)
+        self._ids, self._table = self._ids[keep], self._table[:, keep]
+
+    def state(self) -> State:
+        """Return the rows as plain data; a copy."""
+        return {"ids": self._ids.copy(), "table": self._table.copy()}
+
+    def load(self, state: State) -> None:
+        """Continue from `state`."""
+        check_names("pending rows", ("ids", "table"), state)
+        self._ids = np.array(state["ids"], np.int64)
+        self._table = np.array(state["table"], np.int64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Editor:
+    """Which levels are edited after they were replayed, and how much.
+
+    Attributes:
+        edits: small edits between a parent and its child.
+        parents: ``"batch"``: every replayed level has one child. ``"easy"``: the four of the highest return
+            less score; ``"hard"``: the four of the lowest; their children share the rows evenly.
+        probability: of an edit after a replay.
+        step: an edit of a task in a box.
+
+    Raises:
+        ValueError: if a value is out of range.
+    """
+
+    edits: int = 5
+    parents: Parents = "batch"
+    probability: float = 1.0
+    step: Step = field(default_factory=Step)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.edits, int | np.integer) or self.edits < 1:
+            raise ValueError(f"edits: expected a whole number above 0, got {self.edits!r}")
+        if self.parents not in get_args(Parents):
+            raise ValueError(f"parents: expected one of {get_args(Parents)}, got {self.parents!r}")
+        if not 0 <= self.probability <= 1:
+            raise ValueError(f"edit probability: expected a number in [0, 1], got {self.probability}")
+
+
+class Replayed:
+    """Levels that were replayed and wait for an edit.
+
+    Args:
+        shape: of a level.
+        dtype: of a level.
+    """
+
+    def __init__(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
+        self._tasks: Array = np.zeros((0, *shape), dtype)
+        self._origin = np.zeros((2, 0), np.int64)  # key, edits
+        self._merit = np.zeros(0)
+
+    def __len__(self) -> int:
+        return len(self._merit)
+
+    def put(self, tasks: Array, keys: IntArray, edits: IntArray, merit: FloatArray) -> None:
+        """Add levels; merit is their return less their score."""
+        self._tasks = np.concatenate([self._tasks, tasks])
+        self._origin = np.concatenate([self._origin, [keys, edits]], axis=1)
+        self._merit = np.concatenate([self._merit, merit])
+
+    def take(self, n: int, parents: Parents) -> tuple[Array, IntArray, IntArray]:
+        """Remove parents and return a level, key and number of edits for each of ``n`` children."""
+        if parents == "batch":
+            rows, left = np.arange(n) % len(self), np.arange(n, len(self))
+        else:
+            order = np.argsort(-self._merit if parents == "easy" else self._merit, kind="stable")[:FEW]
+            rows, left = np.repeat(order, -(-n // len(order)))[:n], np.arange(0)
+        taken = self._tasks[rows], self._origin[0, rows], self._origin[1, rows]
+        self._keep(left)
+        return taken
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._keep(np.arange(0))
+
+    def _keep(self, rows: IntArray) -> None:
+        self._tasks, self._merit = self._tasks[rows], self._merit[rows]
+        self._origin = self._origin[:, rows]
+
+    def state(self) -> State:
+        """Return the levels as plain data; a copy."""
+        return {"tasks": self._tasks.copy(), "origin": self._origin.copy(), "merit": self._merit.copy()}
+
+    def load(self, state: State) -> None:
+        """Continue from `state`."""
+        check_names("replayed levels", ("tasks", "origin", "merit"), state)
+        self._tasks = np.array(state["tasks"], self._tasks.dtype)
+        self._origin = np.array(state["origin"], np.int64)
+        self._merit = np.array(state["merit"], np.float64)

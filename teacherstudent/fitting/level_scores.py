@@ -1,0 +1,83 @@
+"""Scores of levels by name: what a student's signals say about how much there is to learn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from teacherstudent.types import Array, FloatArray
+
+ScoreName: TypeAlias = Literal[
+    "value_l1", "positive_value_loss", "max_mc", "td_error", "learnability", "regret"
+]
+
+EPISODES = "episodes"
+"""The signal that says how many episodes a rollout completed."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """A score of levels.
+
+    Attributes:
+        signals: what it is made of, beside `EPISODES`.
+        compute: from the signals and the highest return ever on each level ``(n,)``.
+        grounded: it means nothing before an episode is complete.
+    """
+
+    signals: frozenset[str]
+    compute: Callable[[Mapping[str, Array], FloatArray], Array]
+    grounded: bool = False
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The signals that a student must provide."""
+        return self.signals | {EPISODES}
+
+
+def _signal(name: str) -> Score:
+    return Score(frozenset({name}), lambda signals, best: signals[name])
+
+
+SCORES: dict[str, Score] = {
+    "value_l1": _signal("value_l1"),
+    "positive_value_loss": _signal("positive_value_loss"),
+    "td_error": _signal("td_error"),
+    "regret": _signal("regret"),
+    "learnability": Score(
+        frozenset({"success"}), lambda signals, best: signals["success"] * (1.0 - signals["success"])
+    ),
+    "max_mc": Score(
+        frozenset({"max_return", "mean_value"}), lambda signals, best: best - signals["mean_value"], True
+    ),
+}
+"""``value_l1``: mean absolute advantage (PLR). ``positive_value_loss``: mean positive part of the advantage
+(ACCEL). ``td_error``: mean absolute one-step error. ``max_mc``: highest return ever on the level less the
+mean value (REPAIRED). ``learnability``: p (1 - p) with p the share of successes (SFL). ``regret``: as the
+student measures it against an antagonist."""
+
+
+def score_of(name: str) -> Score:
+    """Return the score of a name.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    if name not in SCORES:
+        raise ValueError(f"level score: expected one of {sorted(SCORES)}, got {name!r}")
+    return SCORES[name]
+
+
+def evaluate(score: Score, signals: Mapping[str, Array], best: FloatArray) -> FloatArray:
+    """Return ``(n,)`` the scores of rows; those of rows that a grounded score cannot judge may be infinite.
+
+    Raises:
+        ValueError: if a signal is not one number a row.
+    """
+    for name in score.needs:
+        if signals[name].shape != best.shape:
+            raise ValueError(f"signal {name!r}: expected shape {best.shape}, got {signals[name].shape}")
+    return np.asarray(score.compute(signals, best), np.float64)

@@ -1,0 +1,102 @@
+"""What level design needs of a task space: keys of tasks, small edits, features to log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import gymnasium as gym
+import numpy as np
+
+from teacherstudent import spaces
+from teacherstudent.spaces import Box, Discrete, Levels
+from teacherstudent.types import Array, FloatArray, IntArray
+
+Law = Literal["gaussian", "uniform"]
+
+
+def keys(space: gym.Space[Any], tasks: Array) -> IntArray:
+    """Return ``(n,)`` int64 keys, equal for equal tasks and, up to hash collisions, only then.
+
+    Levels have keys of their own, a discrete task is its own key, and of a box the bytes are hashed.
+    """
+    if isinstance(space, Levels):
+        return space.key(tasks)
+    if isinstance(space, Discrete):
+        return tasks.astype(np.int64)
+    size = int(np.prod(space.shape or ()))
+    rows = np.ascontiguousarray(tasks, space.dtype).reshape(len(tasks), size) + np.zeros((), space.dtype)
+    raw = rows.view(np.uint8)  # + 0 has made -0.0 into 0.0
+    words = np.pad(raw, ((0, 0), (0, -raw.shape[1] % 8))).view(np.uint64)
+    steps = np.arange(1, words.shape[1] + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    return _mixed(_mixed(words + steps).sum(axis=1, dtype=np.uint64)).view(np.int64)
+
+
+def _mixed(x: Array) -> Array:
+    """Return 64-bit words scrambled, one to one (the finaliser of SplitMix64)."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(x ^ (x >> np.uint64(31)))
+
+
+def features(space: gym.Space[Any], tasks: Array) -> dict[str, FloatArray]:
+    """Return what to log about tasks, ``(n,)`` each: a level space's features, a box's coordinates."""
+    if isinstance(space, Levels):
+        return space.features(tasks)
+    flat = tasks.reshape(len(tasks), -1).astype(np.float64)
+    return dict(zip(spaces.dimension_names(space), flat.T, strict=True))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A small edit of a task in a box: one coordinate, drawn uniformly, moves and is clipped.
+
+    Attributes:
+        law: ``"gaussian"`` or ``"uniform"``.
+        size: standard deviation, or greatest distance, as a share of the coordinate's range.
+
+    Raises:
+        ValueError: if the law is unknown or the size is not above 0.
+    """
+
+    law: Law = "gaussian"
+    size: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.law not in get_args(Law):
+            raise ValueError(f"step: expected a law of {get_args(Law)}, got {self.law!r}")
+        if not 0 < self.size < np.inf:
+            raise ValueError(f"step: expected a size above 0, got {self.size}")
+
+    def moves(self, rng: np.random.Generator, n: int) -> FloatArray:
+        """Return ``(n,)`` moves in the unit interval's measure."""
+        if self.law == "gaussian":
+            return self.size * rng.standard_normal(n)
+        return rng.uniform(-self.size, self.size, n)
+
+
+def mutated(
+    space: gym.Space[Any], rng: np.random.Generator, tasks: Array, edits: int, step: Step | None = None
+) -> Array:
+    """Return each of the tasks after ``edits`` small edits.
+
+    Args:
+        space: levels, which their space edits, or a box.
+        rng: the caller's generator.
+        tasks: ``(n, *space.shape)``.
+        edits: at least 1.
+        step: an edit in a box; the default `Step` if None.
+
+    Raises:
+        TypeError: if the space is of another kind.
+    """
+    if isinstance(space, Levels):
+        return space.mutate(rng, tasks, edits)
+    if not isinstance(space, Box):
+        raise TypeError(f"edits: expected a space of type Levels or Box, got {space!r}")
+    step = step or Step()
+    unit, rows = spaces.to_unit(space, tasks), np.arange(len(tasks))
+    for _ in range(edits):
+        which = rng.integers(unit.shape[1], size=len(tasks))
+        unit[rows, which] = np.clip(unit[rows, which] + step.moves(rng, len(tasks)), 0, 1)
+    return spaces.from_unit(space, unit)

@@ -1,0 +1,271 @@
+"""What the teachers of replay-based level design have in common: one cycle with switches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, TypeAlias, get_args
+
+import gymnasium as gym
+import numpy as np
+
+from teacherstudent import spaces
+from teacherstudent.fitting import level_spaces
+from teacherstudent.fitting.level_buffer import LevelBuffer
+from teacherstudent.fitting.level_picture import picture
+from teacherstudent.fitting.level_rows import EDIT, NEW, REPLAY, Editor, Pending, Replayed, Rows
+from teacherstudent.fitting.level_scores import EPISODES, Score, evaluate, score_of
+from teacherstudent.spaces import Box, Discrete, Levels
+from teacherstudent.teacher import Teacher
+from teacherstudent.types import (
+    Array,
+    Assignment,
+    BoolArray,
+    FloatArray,
+    Granularity,
+    IntArray,
+    Outcomes,
+    Seed,
+    State,
+    check_names,
+)
+
+Schedule: TypeAlias = Literal["fixed", "proportionate"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cycle:
+    """When levels are replayed and which are trained on.
+
+    Attributes:
+        replay: probability that a whole ask is replayed.
+        min_fill: share of the buffer that must be in use before.
+        schedule: ``"fixed"``; ``"proportionate"``: the probability is at most the share in use.
+        train_new: whether generated levels are trained on, and not only measured.
+        parallel: every ask holds generated levels, replayed ones and, with an editor, children of these.
+
+    Raises:
+        ValueError: if a value is out of range.
+    """
+
+    replay: float = 0.5
+    min_fill: float = 0.5
+    schedule: Schedule = "fixed"
+    train_new: bool = True
+    parallel: bool = False
+
+    def __post_init__(self) -> None:
+        for name, value in (("replay", self.replay), ("min_fill", self.min_fill)):
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name}: expected a number in [0, 1], got {value}")
+        if self.schedule not in get_args(Schedule):
+            raise ValueError(f"schedule: expected one of {get_args(Schedule)}, got {self.schedule!r}")
+
+    def probability(self, buffer: LevelBuffer) -> float:
+        """Return the probability that the next ask is replayed."""
+        if not self.warm(buffer):
+            return 0.0
+        return self.replay if self.schedule == "fixed" else min(self.replay, buffer.fill)
+
+    def warm(self, buffer: LevelBuffer) -> bool:
+        """Return whether there is enough in the buffer."""
+        return len(buffer) > 0 and buffer.fill >= self.min_fill
+
+
+class LevelTeacher(Teacher[gym.Space[Any]]):
+    """Base of teachers that generate levels, score them, keep some, replay these and perhaps edit them.
+
+    An ask is one cycle. Unless cycles are parallel it is of one kind: children of levels that have just been
+    replayed, if there is an editor; else levels from the buffer, with a probability; else generated ones.
+    Levels in the buffer are trained on, children never. Outcomes that come late count when they come.
+
+    A row without a completed episode is not scored under ``semantics="jaxued"``; under ``"dcd"`` it gets the
+    score over its steps so far if that is above 0, but for scores that need a return. Under ``"jaxued"`` the
+    highest return of ``max_mc`` is at least 0; under ``"dcd"`` it may be negative.
+
+    Attributes:
+        buffer: the levels kept.
+
+    Args:
+        space: any box, discrete or level space.
+        seed: an integer of at least 0 or a ``SeedSequence``.
+        cycle: when levels are replayed and which are trained on.
+        score: of `fitting.level_scores`; None: nothing is scored or kept.
+        buffer: options of `LevelBuffer`.
+        editor: which levels are edited; None for none.
+
+    Raises:
+        TypeError: if the space is of another kind, the seed no integer, or an option of the buffer unknown.
+        ValueError: if the space is empty or unbounded, or an option is out of range.
+    """
+
+    accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Box, Discrete, Levels)
+    needs: ClassVar[frozenset[str]] = frozenset({EPISODES})
+    granularity: ClassVar[Granularity] = "rollout"
+
+    def __init__(
+        self,
+        space: gym.Space[Any],
+        *,
+        seed: Seed,
+        cycle: Cycle,
+        score: str | None,
+        buffer: Mapping[str, Any] | None = None,
+        editor: Editor | None = None,
+    ) -> None:
+        super().__init__(space, seed=seed)
+        self._cycle, self._editor = cycle, editor
+        self._score: Score | None = None
+        if score is not None:
+            self._score = score_of(score)
+            self.needs = self._score.needs  # type: ignore[misc]  # here the options say
+        self.buffer = LevelBuffer(space, **(buffer or {}))
+        self._pending = Pending()
+        self._replayed = Replayed(space.shape or (), np.dtype(space.dtype))
+        self._asked = np.zeros(3, np.int64)  # rows by kind
+
+    def _ask(self, ids: IntArray, progress: float) -> Assignment:
+        parts = self._parts(len(ids))
+        for part in parts:
+            self._asked[part.kind] += len(part.tasks)
+        return self._pending.hand_out(ids, parts)
+
+    def _parts(self, n: int) -> list[Rows]:
+        """Return the ``n`` rows of the next cycle, in groups of one kind."""
+        if self._cycle.parallel:
+            return self._side_by_side(n)
+        if len(self._replayed) and self._editor is not None:
+            if self._editor.probability == 1 or self.rng.random() < self._editor.probability:
+                return [self._children(n, self._editor, *self._replayed.take(n, self._editor.parents))]
+            self._replayed.clear()
+        probability = self._cycle.probability(self.buffer)
+        if probability > 0 and self.rng.random() < probability:
+            return [self._from_buffer(n)]
+        return [self._generated(n)]
+
+    def _side_by_side(self, n: int) -> list[Rows]:
+        """Return new levels, replayed ones and children in equal shares, over asks of any size."""
+        if not self._cycle.warm(self.buffer):
+            return [self._generated(n)]
+        kinds = 2 if self._editor is None else 3
+        turn = (self._asked.sum() + np.arange(1, n + 1)) % kinds
+        replays, children = int((turn == 0).sum()), int((turn == 2).sum())
+        parts = [self._generated(n - replays - children)] if n > replays + children else []
+        if replays:
+            parts.append(self._from_buffer(replays))
+        if children and self._editor is not None:
+            slots = self.buffer.sample(self.rng, children) if not replays else None
+            tasks = parts[-1].tasks if slots is None else self.buffer.levels[slots]
+            rows = np.arange(children) % len(tasks)
+            keys = level_spaces.keys(self.space, tasks)
+            edits = self.buffer.edits[self.buffer.find(keys)]
+            parts.append(self._children(children, self._editor, tasks[rows], keys[rows], edits[rows]))
+        return parts
+
+    def _generated(self, n: int) -> Rows:
+        tasks = spaces.sample(self.space, self.rng, n)
+        return Rows(tasks=tasks, kind=NEW, learn=self._cycle.train_new, numbers=self.buffer.meet(n))
+
+    def _from_buffer(self, n: int) -> Rows:
+        slots, buffer = self.buffer.sample(self.rng, n), self.buffer
+        return Rows(
+            tasks=buffer.levels[slots],
+            kind=REPLAY,
+            learn=True,
+            parents=buffer.parents[slots],
+            edits=buffer.edits[slots],
+        )
+
+    def _children(self, n: int, editor: Editor, tasks: Array, keys: IntArray, edits: IntArray) -> Rows:
+        return Rows(
+            tasks=level_spaces.mutated(self.space, self.rng, tasks, editor.edits, editor.step),
+            kind=EDIT,
+            learn=False,
+            parents=keys,
+            edits=edits + editor.edits,
+            numbers=self.buffer.meet(n),
+        )
+
+    def _tell(self, outcomes: Outcomes) -> None:
+        if self._score is not None:
+            self._learn(outcomes, self._score, self._pending.look(outcomes.ids))
+        self._pending.close(outcomes.ids)
+
+    def _learn(self, outcomes: Outcomes, score: Score, table: IntArray) -> None:
+        """Score the rows; tell the buffer of replayed levels and offer it the others."""
+        kind, parents, edits, numbers = table
+        keys = level_spaces.keys(self.space, outcomes.tasks)
+        scores, reached, counts = self._scored(outcomes, score, keys)
+        old = counts & (kind == REPLAY)
+        self.buffer.update(keys[old], scores[old], reached[old])
+        new = counts & (kind != REPLAY)
+        unasked = new & (numbers < 0)
+        numbers[unasked] = self.buffer.meet(int(unasked.sum()))
+        self.buffer.insert(
+            outcomes.tasks[new],
+            scores[new],
+            returns=reached[new],
+            parents=parents[new],
+            edits=edits[new],
+            met=numbers[new],
+        )
+        if self._editor is not None and not self._cycle.parallel:
+            merit = outcomes.score[old] - np.abs(scores[old])
+            self._replayed.put(outcomes.tasks[old], keys[old], edits[old], merit)
+
+    def _scored(
+        self, outcomes: Outcomes, score: Score, keys: IntArray
+    ) -> tuple[FloatArray, FloatArray, BoolArray]:
+        """Return each row's score, its highest return (-inf without an episode), and whether it counts."""
+        signals, dcd = outcomes.signals, self.buffer.semantics == "dcd"
+        finished = np.asarray(signals[EPISODES] > 0)
+        reached = np.where(finished, signals.get("max_return", outcomes.score), -np.inf)
+        slots = self.buffer.find(keys)
+        best = reached.copy()
+        known = slots >= 0
+        best[known] = np.maximum(best[known], self.buffer.returns[slots[known]])
+        scores = evaluate(score, signals, best if dcd else np.maximum(best, 0.0))
+        late = (scores > 0) if dcd and not score.grounded else np.zeros(len(keys), np.bool_)
+        return scores, reached, finished | late
+
+    def _drop(self, ids: IntArray) -> None:
+        self._pending.close(ids)
+
+    def columns(self, outcomes: Outcomes) -> dict[str, Array]:
+        """Return ``kind`` (0 new, 1 replay, 2 edit) and ``parent`` (a level's key, 0 for none) of rows."""
+        kind, parent = self._pending.look(outcomes.ids)[:2]
+        return {"kind": kind.astype(np.int8), "parent": parent}
+
+    def metrics(self) -> dict[str, float]:
+        """Return the shares of rows by kind, and of the buffer fill, mean score, age and effective size."""
+        shares = self._asked / max(1, self._asked.sum())
+        metrics = dict(zip(("new_share", "replay_share", "edit_share"), shares.tolist(), strict=True))
+        if self._score is not None:
+            some = len(self.buffer) > 0
+            metrics |= {
+                "fill": self.buffer.fill,
+                "score": float(self.buffer.scores.mean()) if some else 0.0,
+                "staleness": float(self.buffer.staleness.mean()) if some else 0.0,
+                "effective_size": self.buffer.effective_size(),
+                "edits": float(self.buffer.edits.mean()) if some else 0.0,
+            }
+        return metrics
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return quantiles of scores and ages, features of some levels, and the best (`level_picture`)."""
+        return picture(self.buffer) if self._score is not None else {}
+
+    def _state(self) -> State:
+        return {
+            "buffer": self.buffer.state_dict(),
+            "pending": self._pending.state(),
+            "replayed": self._replayed.state(),
+            "asked": self._asked.copy(),
+        }
+
+    def _load(self, state: State) -> None:
+        check_names("level teacher: state", ("buffer", "pending", "replayed", "asked"), state)
+        self.buffer.load_state_dict(state["buffer"])
+        self._pending.load(state["pending"])
+        self._replayed.load(state["replayed"])
+        self._asked = np.array(state["asked"], np.int64)

@@ -1,0 +1,91 @@
+"""A stable-baselines3 VecEnv whose slots keep one task each for a whole rollout."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from teacherstudent.rl.task_vec_env import TaskVecEnv
+from teacherstudent.types import Array, BoolArray, FloatArray, IntArray, Outcomes, Seed, State
+
+
+class BoundVecEnv(TaskVecEnv):
+    """Plays in every slot the task it was bound to, again and again, and writes the rollout down.
+
+    `bind` before each rollout, then `reset`: no episode goes on from one rollout to the next, so that the
+    state between two rollouts is the generator of the seeds alone, whatever the environments are.
+
+    Attributes:
+        rewards: ``(steps, slots)``, as the environments gave them.
+        ends: ``(steps, slots)`` bool: the step ended an episode.
+        told: ``(steps, slots)`` int8: where an episode ended, whether it succeeded; -1 elsewhere.
+
+    Args:
+        envs: a vector environment as `RLFamily.make_vec` gives it.
+        steps: steps of a rollout.
+        seed: each episode's environment seed is drawn from it.
+        mastered: as `TaskVecEnv` takes it.
+    """
+
+    def __init__(
+        self,
+        envs: gym.vector.VectorEnv[Any, Any, Any],
+        steps: int,
+        *,
+        seed: Seed,
+        mastered: float | None,
+    ) -> None:
+        super().__init__(envs, _no_more, seed=seed, tell=_forget, mastered=mastered)
+        shape = (steps, self.num_envs)
+        self.rewards: FloatArray = np.zeros(shape)
+        self.ends: BoolArray = np.zeros(shape, np.bool_)
+        self.told = np.full(shape, -1, np.int8)
+        self._now = 0
+
+    def bind(self, tasks: Array) -> None:
+        """Take the tasks ``(slots, *space.shape)`` of the next rollout; `reset` starts them."""
+        self.tasks = tasks.copy()
+        self.told[:] = -1
+        self._now = 0
+
+    def step_wait(self) -> tuple[Any, Array, BoolArray, list[dict[str, Any]]]:
+        """Step every slot; slots that finish start the same task again."""
+        step = super().step_wait()
+        self._now += 1
+        return step
+
+    def _record(self, rewards: FloatArray, done: BoolArray) -> None:
+        super()._record(rewards, done)
+        self.rewards[self._now], self.ends[self._now] = rewards, done
+
+    def _success(self, slots: IntArray, returns: Array, info: dict[str, Any]) -> BoolArray | None:
+        success = super()._success(slots, returns, info)
+        if success is not None:
+            self.told[self._now, slots] = success
+        return success
+
+    def _start(self, mask: BoolArray) -> Any:
+        return self._begin(mask)
+
+    def state_dict(self) -> State:
+        """Return the generator and the clock."""
+        return {
+            "rng": dict(self._rng.bit_generator.state),
+            "environment_seconds": self.environment_seconds,
+        }
+
+    def load_state_dict(self, state: State) -> bool:
+        """Continue from `state_dict`, exactly; a new rollout must follow."""
+        self._rng.bit_generator.state = state["rng"]
+        self.environment_seconds = state["environment_seconds"]
+        return True
+
+
+def _no_more(n: int) -> tuple[IntArray, Array]:
+    raise RuntimeError(f"bound slots: expected no draw of tasks, got one of {n}")
+
+
+def _forget(outcomes: Outcomes) -> None:
+    """Take finished episodes, which the tables hold already."""

@@ -1,0 +1,84 @@
+"""What the stable-baselines3 student is told in plain data: algorithm, policy, options."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Mapping
+from typing import Any, cast
+
+import gymnasium as gym
+import stable_baselines3
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.preprocessing import is_image_space
+from stable_baselines3.common.utils import LinearSchedule
+
+
+def standard_policy(kind: type[BaseAlgorithm], space: gym.Space[Any]) -> str:
+    """Return the name of the algorithm's policy that suits the observations."""
+    if isinstance(space, gym.spaces.Dict):
+        network = "MultiInput"
+    else:
+        network = "Cnn" if is_image_space(space) else "Mlp"
+    plain, recurrent = f"{network}Policy", f"{network}LstmPolicy"
+    known = kind.policy_aliases
+    return recurrent if recurrent in known and plain not in known else plain
+
+
+def algorithm(name: str) -> type[BaseAlgorithm]:
+    """Return a stable-baselines3 algorithm by its name or ``"module:Class"``."""
+    if ":" in name:
+        found = _import(name)
+    else:
+        found = getattr(stable_baselines3, name, None)
+        if found is None:
+            known = [k for k, v in vars(stable_baselines3).items() if _is_algorithm(v)]
+            raise ValueError(f"sb3: expected an algorithm of {sorted(known)} or 'module:Class', got {name!r}")
+    if not _is_algorithm(found):
+        raise TypeError(f"sb3: expected an on- or off-policy algorithm of stable-baselines3, got {name!r}")
+    return cast("type[BaseAlgorithm]", found)
+
+
+def _is_algorithm(thing: Any) -> bool:
+    return isinstance(thing, type) and issubclass(thing, OnPolicyAlgorithm | OffPolicyAlgorithm)
+
+
+def _import(target: str) -> Any:
+    module, _, name = target.partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"sb3: expected an importable 'module:name', got {target!r}: {error}") from error
+
+
+def check_options(kind: type[BaseAlgorithm], options: Mapping[str, Any]) -> None:
+    """Raise TypeError for options that are no mapping, or that the algorithm does not take."""
+    if not isinstance(options, Mapping):
+        raise TypeError(f"sb3: options: expected names and values of {kind.__name__}, got {options!r}")
+    known = inspect.signature(kind).parameters
+    own = ("policy", "env", "seed", "device", "verbose")
+    settable = [name for name in known if name not in own]
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in known.values())
+    for name in options:
+        if name in own or (name not in known and not open_ended):
+            raise TypeError(f"sb3: options: expected arguments of {kind.__name__} ({settable}), got {name!r}")
+
+
+def resolve(options: Mapping[str, Any], budget: float | None) -> dict[str, Any]:
+    """Turn the strings of plain-data options into schedules and imported objects."""
+    resolved: dict[str, Any] = {}
+    for name, value in options.items():
+        if isinstance(value, str) and value.startswith("linear:"):
+            if budget is None:
+                raise ValueError(f"sb3: {name}={value!r} falls over the budget: expected a budget, got None")
+            resolved[name] = LinearSchedule(float(value.removeprefix("linear:")), 0.0, 1.0)
+        elif name == "policy_kwargs":
+            resolved[name] = {
+                key: _import(part) if isinstance(part, str) and ":" in part else part
+                for key, part in value.items()
+            }
+        else:
+            resolved[name] = value
+    return resolved

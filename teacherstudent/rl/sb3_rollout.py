@@ -1,0 +1,168 @@
+"""Rounds of a stable-baselines3 on-policy algorithm whose slots are bound to one task each."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from stable_baselines3.common.buffers import RolloutBuffer
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.running_mean_std import RunningMeanStd
+from stable_baselines3.common.vec_env import VecEnv, VecNormalize
+
+from teacherstudent.rl.bound_vec_env import BoundVecEnv
+from teacherstudent.rl.rollout_scores import bound_outcomes, check_rows, rollout_scores
+from teacherstudent.rl.sb3_state import clear_hidden
+from teacherstudent.types import Array, Assignment, BoolArray, Outcomes, Seed, State
+
+_HIDDEN = ("hidden_states", "cell_states")
+"""How the tables of recurrent rollout buffers begin that are ``(steps, layers, slots, size)``."""
+
+
+class BoundRollouts:
+    """Runs one rollout of ``n_steps`` in every slot on the slot's own task, then one update.
+
+    Rows that are not learnt from are played by the same exploring policy in the same rollout. The algorithm's
+    own ``train`` gets a rollout buffer without their columns, so that neither its losses nor its
+    normalisation of advantages see them, and a ``VecNormalize`` takes its moments from the other slots. If no
+    row is learnt from, there is no update and nothing of the algorithm changes but its count of steps and
+    the generators.
+
+    The algorithm's ``num_timesteps``, which its schedules follow, counts trained and measured steps: what the
+    run's budget counts. A schedule that falls over the budget is so at its end when the budget is spent,
+    however many rollouts were measured only; it moves with the next update.
+
+    ``mean_value`` is given in the units of the score, also where rewards are normalised (with the scale at
+    the rollout's end); the other value signals are in the units of the algorithm's own advantages.
+
+    Attributes:
+        envs: the slots.
+        measured: environment steps of rows that were not learnt from.
+
+    Args:
+        model: the algorithm; its environment is replaced.
+        envs: a vector environment as `RLFamily.make_vec` gives it.
+        seed: each episode's environment seed is drawn from it.
+        mastered: as the family has it.
+        total: the whole run's steps.
+    """
+
+    def __init__(
+        self,
+        model: OnPolicyAlgorithm,
+        envs: gym.vector.VectorEnv[Any, Any, Any],
+        *,
+        seed: Seed,
+        mastered: float | None,
+        total: int,
+    ) -> None:
+        self.envs = BoundVecEnv(envs, model.n_steps, seed=seed, mastered=mastered)
+        self.measured = 0.0
+        self._model, self._mastered, self._total = model, mastered, total
+        self._learn: BoolArray = np.ones(self.envs.num_envs, np.bool_)
+        normalize = model.get_vec_normalize_env()
+        env: VecEnv = self.envs
+        if normalize is not None:
+            env = _normalized(self.envs, normalize.gamma, self._learn)
+        model.set_env(env)
+
+    def train(self, assignment: Assignment) -> Outcomes:
+        """Collect, report, and train on the rows with ``learn``; one outcome for each row, in order.
+
+        Raises:
+            ValueError: unless there is one row for each slot.
+            EpisodeError: if an environment fails.
+        """
+        check_rows(assignment, self.envs.num_envs, "sb3")
+        model, learn = self._model, assignment.learn
+        self._learn[:] = learn
+        self.envs.bind(assignment.tasks)
+        self._collect()
+        outcomes = bound_outcomes(assignment, self._scores(), model.n_steps)
+        if learn.any():
+            self._update(learn)
+        self.measured += float(outcomes.cost[~learn].sum())
+        return outcomes
+
+    def _collect(self) -> None:
+        model = self._model
+        model._last_obs = None  # so that the set-up starts every slot
+        clear_hidden(model)
+        _, callback = model._setup_learn(self._total, None, reset_num_timesteps=False)
+        model._total_timesteps = self._total
+        assert model.env is not None
+        model.collect_rollouts(model.env, callback, model.rollout_buffer, n_rollout_steps=model.n_steps)
+
+    def _scores(self) -> dict[str, torch.Tensor]:
+        model, envs, buffer = self._model, self.envs, self._model.rollout_buffer
+        normalize = model.get_vec_normalize_env()
+        scale = 1.0 if normalize is None else float(np.sqrt(normalize.ret_rms.var + normalize.epsilon))
+        return rollout_scores(
+            torch.from_numpy(envs.rewards),
+            torch.from_numpy(envs.ends),
+            torch.from_numpy(buffer.advantages),
+            torch.from_numpy(buffer.values) * scale,
+            discount=model.gamma * model.gae_lambda,
+            mastered=self._mastered,
+            told=torch.from_numpy(envs.told),
+        )
+
+    def _update(self, learn: BoolArray) -> None:
+        model, whole = self._model, self._model.rollout_buffer
+        model._update_current_progress_remaining(model.num_timesteps, self._total)
+        if not learn.all():
+            model.rollout_buffer = columns(whole, learn)
+        try:
+            model.train()
+        finally:
+            model.rollout_buffer = whole
+
+    def state_dict(self) -> State:
+        """Return the environments' generator and the count of measured steps."""
+        return {"envs": self.envs.state_dict(), "measured": self.measured}
+
+    def load_state_dict(self, state: State) -> None:
+        """Continue from `state_dict`."""
+        self.envs.load_state_dict(state["envs"])
+        self.measured = state["measured"]
+
+
+def columns(buffer: RolloutBuffer, slots: BoolArray) -> RolloutBuffer:
+    """Return a copy of a filled rollout buffer, not yet sampled from, that holds the given slots alone."""
+    part = copy.copy(buffer)
+    part.n_envs = int(slots.sum())
+    for name, value in vars(buffer).items():
+        if name == "observations" and isinstance(value, dict):
+            setattr(part, name, {key: table[:, slots] for key, table in value.items()})
+        elif isinstance(value, np.ndarray) and value.ndim > 1:
+            setattr(part, name, value[:, :, slots] if name.startswith(_HIDDEN) else value[:, slots])
+    return part
+
+
+class _LearntMoments(RunningMeanStd):
+    """Running moments of the rows that are learnt from: those that are True in ``rows`` at the time."""
+
+    def __init__(self, rows: BoolArray, shape: tuple[int, ...]) -> None:
+        super().__init__(shape=shape)
+        self._rows = rows
+
+    def update(self, arr: Array) -> None:
+        if self._rows.any():
+            super().update(arr[self._rows])
+
+
+def _normalized(envs: VecEnv, gamma: float, rows: BoolArray) -> VecNormalize:
+    """Return running normalisation of environments by the rows that are learnt from."""
+    env = VecNormalize(envs, gamma=gamma)
+    env.ret_rms = _LearntMoments(rows, ())
+    rms: Any = env.obs_rms
+    fresh: Any
+    if isinstance(rms, dict):
+        fresh = {name: _LearntMoments(rows, part.mean.shape) for name, part in rms.items()}
+    else:
+        fresh = _LearntMoments(rows, rms.mean.shape)
+    env.obs_rms = fresh
+    return env

@@ -1,0 +1,30 @@
+"""Random numbers by counter, as arrays: equal seed, episode and draw give equal numbers, in any batch."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from teacherstudent.types import FloatArray, IntArray
+
+UIntArray = npt.NDArray[np.uint64]
+
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+FIRST, SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+S30, S27, S31 = np.uint64(30), np.uint64(27), np.uint64(31)
+ONE = np.uint64(1)
+
+
+def uniform_array(seeds: UIntArray, episodes: IntArray, draws: IntArray) -> FloatArray:
+    """Return one number in [0, 1) for each seed, episode and draw; equal arguments give equal numbers.
+
+    A counter-based generator: splitmix64's finaliser over the three, one after the other. Its counterpart in
+    compiled kernels is `teacherstudent.simulation.draws`.
+    """
+    bits = seeds
+    for counter in (episodes, draws):  # wraps around, as hashes do
+        bits = bits + GOLDEN * (counter.astype(np.uint64) + ONE)
+        bits = (bits ^ (bits >> S30)) * FIRST
+        bits = (bits ^ (bits >> S27)) * SECOND
+        bits = bits ^ (bits >> S31)
+    return np.asarray((bits >> np.uint64(11)) * 2.0**-53)

@@ -1,0 +1,488 @@
+"""The level buffer: weights and insertions by hand, a slow reference, and limits."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from teacherstudent import LevelBuffer
+from teacherstudent.fitting import level_spaces
+from teacherstudent.spaces import Box, Discrete, Parameters
+
+SPACE = Discrete(10**9)
+
+
+def make(scores=(), levels=None, **options):
+    """Return a buffer of discrete levels, numbered from 1 where they are not given."""
+    options = {"temperature": 1.0, "staleness": 0.0, "capacity": max(len(scores), 1)} | options
+    buffer = LevelBuffer(SPACE, **options)
+    buffer.insert(np.arange(1, len(scores) + 1) if levels is None else levels, scores)
+    return buffer
+
+
+def aged(scores, ages, **options):
+    """Return a buffer whose levels have the given ages."""
+    buffer = make(scores, **options)
+    state = buffer.state_dict()
+    buffer.load_state_dict(state | {"clock": 100, "stamp": 100 - np.asarray(ages)})
+    return buffer
+
+
+# Weights by hand
+
+
+def test_rank_weights():
+    # ranks 2, 3, 1: h = 1/2, 1/3, 1
+    h = np.array([1 / 2, 1 / 3, 1])
+    np.testing.assert_allclose(make([5.0, -1.0, 7.0]).probabilities(), h / h.sum(), rtol=1e-15)
+    cold = make([5.0, -1.0, 7.0], temperature=0.5).probabilities()
+    np.testing.assert_allclose(cold, np.array([9, 4, 36]) / 49, rtol=1e-15)
+
+
+@pytest.mark.parametrize(("semantics", "expected"), [("dcd", [2, 3, 6]), ("jaxued", [6, 3, 2])])
+def test_equal_scores_rank_by_slot(semantics, expected):
+    buffer = make([1.0, 1.0, 1.0], semantics=semantics)
+    np.testing.assert_allclose(buffer.probabilities(), np.array(expected) / 11)
+
+
+def test_proportional_weights():
+    # negative scores count as 0; without staleness 0.001 is added
+    got = make([3.0, -2.0, 1.0], priority="proportional").probabilities()
+    np.testing.assert_allclose(got, np.array([3.001, 0.001, 1.001]) / 4.003)
+    fresh = make([3.0, -2.0, 1.0], priority="proportional", staleness=0.5, temperature=0.5)
+    # P_S = 9/10, 0, 1/10; staleness of the new levels is 2, 1, 0: P_C = 2/3, 1/3, 0
+    np.testing.assert_allclose(fresh.probabilities(), [0.45 + 1 / 3, 1 / 6, 0.05])
+    none = aged([0.0, -2.0], [1, 3], priority="proportional", staleness=0.5)
+    np.testing.assert_allclose(none.probabilities(), [0.5 * 0.5 + 0.5 * 0.25, 0.5 * 0.5 + 0.5 * 0.75])
+
+
+def test_top_k_weights():
+    buffer = make([1.0, 3.0, 2.0, 0.0], priority="topk", top_k=2)
+    e = np.exp([3.0, 2.0])
+    np.testing.assert_allclose(buffer.probabilities(), [0, e[0] / e.sum(), e[1] / e.sum(), 0])
+    np.testing.assert_allclose(make([1e4, 0.0], priority="topk", top_k=2).probabilities(), [1, 0])
+
+
+def test_staleness_weights():
+    buffer = aged([4.0, 2.0], [1, 3], staleness=0.3)
+    # by score two thirds and one, by age one quarter and three
+    np.testing.assert_allclose(buffer.probabilities(), [0.7 * 2 / 3 + 0.3 / 4, 0.7 / 3 + 0.9 / 4])
+    assert buffer.staleness.tolist() == [1, 3]
+
+
+def test_the_all_fresh_buffer():
+    scores, capacity = [4.0, 2.0], 8
+    jaxued = aged(scores, [0, 0], staleness=0.3, capacity=capacity, semantics="jaxued")
+    np.testing.assert_allclose(jaxued.probabilities(), [0.7 * 2 / 3 + 0.15, 0.7 / 3 + 0.15])
+    # dcd gives every level 1 / capacity and normalises when it draws: 0.7 + 0.3 / 4 = 0.775
+    dcd = aged(scores, [0, 0], staleness=0.3, capacity=capacity)
+    expected = np.array([0.7 * 2 / 3 + 0.3 / 8, 0.7 / 3 + 0.3 / 8]) / 0.775
+    np.testing.assert_allclose(dcd.probabilities(), expected)
+    assert dcd.effective_size() == pytest.approx(1 / (expected**2).sum())
+
+
+# Insertion by hand
+
+
+def slots(buffer, offers):
+    return [int(buffer.insert([level], [score])[0]) for level, score in offers]
+
+
+def test_insertion_trace_of_dcd():
+    buffer = make([2.0, 1.0, 2.0], levels=[10, 11, 12])
+    # 12 ranks above 10, 11 is the least likely
+    assert slots(buffer, [(13, 0.5)]) == [-1]
+    assert slots(buffer, [(14, 1.0)]) == [1]  # an equal score is accepted
+    assert slots(buffer, [(15, 3.0)]) == [1]  # 14 gives way
+    assert slots(buffer, [(16, 2.0)]) == [0]  # of the equal 10 and 12 the earlier one
+    assert slots(buffer, [(12, 0.0)]) == [2]  # known: gets its new score
+    assert buffer.levels.tolist() == [16, 15, 12]
+    assert buffer.scores.tolist() == [2.0, 3.0, 0.0]
+
+
+def test_insertion_trace_of_jaxued():
+    buffer = make([2.0, 1.0, 2.0], levels=[10, 11, 12], semantics="jaxued")
+    assert slots(buffer, [(13, 0.5)]) == [-1]
+    assert slots(buffer, [(14, 1.0)]) == [-1]  # an equal score is refused
+    assert slots(buffer, [(15, 3.0)]) == [1]
+    assert slots(buffer, [(16, 2.0)]) == [-1]  # 12, the later of the equals, is not below
+    assert slots(buffer, [(16, 2.5)]) == [2]
+    assert slots(buffer, [(10, 0.0)]) == [0]
+    assert buffer.levels.tolist() == [10, 15, 16]
+
+
+def test_clock_of_jaxued():
+    buffer = LevelBuffer(SPACE, capacity=2, staleness=0.5, semantics="jaxued")
+    buffer.insert([10], [1.0])
+    assert buffer.staleness.tolist() == [0]
+    buffer.insert([11], [2.0])
+    assert buffer.staleness.tolist() == [1, 0]
+    buffer.insert([12], [-1.0])  # refused, and ages the others
+    assert buffer.staleness.tolist() == [2, 1]
+    buffer.insert([10], [5.0])
+    assert buffer.staleness.tolist() == [0, 2]
+
+
+def test_clock_of_dcd():
+    buffer = LevelBuffer(SPACE, capacity=3, staleness=1.0)
+    buffer.insert([10, 11], [1.0, 2.0])
+    assert buffer.staleness.tolist() == [1, 0]  # one level was seen after the first
+    buffer.insert([12], [0.0])
+    assert buffer.staleness.tolist() == [1, 0, 0]  # others do not age
+    assert buffer.sample(np.random.default_rng(0), 1).tolist() == [0]  # the only one that is stale
+    assert buffer.staleness.tolist() == [0, 1, 1]
+    buffer.insert([11], [2.0])  # seen again: as if drawn
+    assert buffer.staleness.tolist() == [1, 0, 2]
+    late = LevelBuffer(SPACE, capacity=3)
+    numbers = late.meet(1)
+    late.insert([1, 2], [0.0, 0.0])
+    late.insert([3], [0.0], met=numbers)
+    assert late.staleness.tolist() == [1, 0, 2]
+
+
+def test_the_lowest_score_can_give_way():
+    # temperature inf: every level is as likely, so by weight the first slot gives way
+    options = {"temperature": np.inf, "capacity": 3}
+    assert slots(make([3.0, 1.0, 2.0], **options), [(9, 4.0)]) == [0]
+    assert slots(make([3.0, 1.0, 2.0], **options), [(9, 2.5)]) == [-1]
+    assert slots(make([3.0, 1.0, 2.0], evict="score", **options), [(9, 2.5)]) == [1]
+
+
+def test_known_levels_blend_and_remember_their_highest_return():
+    buffer = make(capacity=4, blend=0.25)
+    buffer.insert([5, 6], [4.0, 1.0], returns=[-3.0, -np.inf], parents=[0, 77], edits=[0, 3])
+    assert buffer.update(np.array([5, 99]), [8.0, 8.0], [-5.0, 0.0]).tolist() == [True, False]
+    assert buffer.scores.tolist() == [5.0, 1.0]
+    assert buffer.returns.tolist() == [-3.0, -np.inf]  # a maximum, below 0
+    buffer.insert([5], [1.0], returns=[-1.0], parents=[123])
+    assert buffer.scores.tolist() == [4.0, 1.0]
+    assert buffer.returns.tolist() == [-1.0, -np.inf]
+    assert buffer.parents.tolist() == [0, 77]
+    assert buffer.edits.tolist() == [0, 3]
+
+
+def test_a_level_that_comes_twice_in_an_update():
+    keys = np.array([2, 1, 2])
+    dcd, jaxued = make([0.0, 0.0]), make([0.0, 0.0], semantics="jaxued")
+    for buffer, expected in ((dcd, 4.0), (jaxued, 6.0)):
+        buffer.update(keys, [2.0, 3.0, 6.0], [1.0, 0.0, -1.0])
+        assert buffer.scores.tolist() == [3.0, expected]
+        assert buffer.returns.tolist() == [0.0, 1.0]
+
+
+def test_find_and_read_only_views():
+    buffer = make([0.0, 1.0, 2.0], levels=[7, 9, 8], capacity=5)
+    assert buffer.find(np.array([8, 3, 7])).tolist() == [2, -1, 0]
+    assert (len(buffer), buffer.capacity, buffer.fill) == (3, 5, 0.6)
+    with pytest.raises(ValueError, match="read-only"):
+        buffer.scores[0] = 3.0
+    buffer.clear()
+    assert buffer.find(np.array([8])).tolist() == [-1]
+    assert buffer.effective_size() == 0
+
+
+# Against a slow reference
+
+
+class Slow:
+    """The same buffer, one level after the other, everything counted anew at each step."""
+
+    def __init__(self, capacity, priority, beta, rho, evict, semantics, top_k):
+        self.capacity, self.priority, self.beta, self.rho, self.top_k = capacity, priority, beta, rho, top_k
+        self.evict, self.jaxued = evict, semantics == "jaxued"
+        self.rows = []  # [level, score, age, best]
+        self.seen = 0
+
+    def probabilities(self):
+        n, scores = len(self.rows), np.array([row[1] for row in self.rows])
+        order = sorted(range(n), key=lambda i: (-scores[i], i if self.jaxued else -i))
+        ranks = np.array([order.index(i) + 1 for i in range(n)])
+        if self.priority == "rank":
+            h = (1 / ranks) ** (1 / self.beta)
+        elif self.priority == "proportional":
+            h = (np.maximum(scores, 0) + (0 if self.rho > 0 else 1e-3)) ** (1 / self.beta)
+        else:
+            h = np.where(ranks <= self.top_k, np.exp(scores - scores.max()), 0)
+        p = h / h.sum() if h.sum() > 0 else np.full(n, 1 / n)
+        ages = np.array([row[2] for row in self.rows])
+        fresh = 1 / n if self.jaxued else 1 / self.capacity
+        p = (1 - self.rho) * p + self.rho * (ages / ages.sum() if ages.sum() else np.full(n, fresh))
+        return p
+
+    def touch(self, i):
+        for row in self.rows:
+            row[2] += 1
+        self.rows[i][2] = 0
+
+    def insert(self, levels, scores, best):
+        first, self.seen = self.seen + 1, self.seen + len(levels)
+        rows = enumerate(zip(levels, scores, best, strict=True))
+        return [self.offer(*row, self.seen - first - j) for j, row in rows]
+
+    def offer(self, level, score, best, age):
+        known = [i for i, row in enumerate(self.rows) if row[0] == level]
+        if known:
+            self.touch(known[0])
+            self.rows[known[0]][1], self.rows[known[0]][3] = score, max(best, self.rows[known[0]][3])
+            return known[0]
+        new = [level, score, 0 if self.jaxued else age, best]
+        if len(self.rows) < self.capacity:
+            self.older()
+            self.rows.append(new)
+            return len(self.rows) - 1
+        worst = min(range(self.capacity), key=lambda i: self.rows[i][1])
+        slot = worst if self.evict == "score" else int(np.argmin(self.probabilities()))
+        old = self.rows[slot][1]
+        self.older()
+        if old < score or (old == score and not self.jaxued):
+            self.rows[slot] = new
+            return slot
+        return -1
+
+    def older(self):
+        for row in self.rows:
+            row[2] += int(self.jaxued)
+
+
+CASES = [
+    (priority, rho, evict, semantics)
+    for priority in ("rank", "proportional", "topk")
+    for rho in (0.0, 0.3)
+    for evict in ("replay", "score")
+    for semantics in ("dcd", "jaxued")
+]
+
+
+@pytest.mark.parametrize(("priority", "rho", "evict", "semantics"), CASES)
+def test_a_batch_is_its_rows_one_after_the_other(priority, rho, evict, semantics):
+    rng = np.random.default_rng(3)
+    options = {"priority": priority, "staleness": rho, "evict": evict, "semantics": semantics, "top_k": 3}
+    fast = make(capacity=12, temperature=0.7, **options)
+    slow = Slow(12, priority, 0.7, rho, evict, semantics, 3)
+    for _ in range(40):
+        n = int(rng.integers(1, 9))
+        levels = rng.integers(1, 60, n)
+        scores = rng.integers(-3, 9, n) / 2  # many ties
+        best = rng.integers(-5, 5, n).astype(float)
+        assert fast.insert(levels, scores, returns=best).tolist() == slow.insert(levels, scores, best)
+        for i in fast.sample(rng, 3):
+            slow.touch(i)
+        if rng.random() < 0.3:  # ranks that were kept are counted anew
+            i = int(rng.integers(len(fast)))
+            fast.update(fast.keys[[i]], [1.5])
+            slow.rows[i][1] = 1.5
+        rows = np.array(slow.rows)
+        assert fast.levels.tolist() == rows[:, 0].tolist()
+        assert fast.scores.tolist() == rows[:, 1].tolist()
+        assert fast.staleness.tolist() == rows[:, 2].tolist()
+        assert fast.returns.tolist() == rows[:, 3].tolist()
+        expected = slow.probabilities()
+        np.testing.assert_allclose(fast.probabilities(), expected / expected.sum(), rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("semantics", ["dcd", "jaxued"])
+def test_draws_follow_the_probabilities_as_they_change(semantics):
+    start = aged([3.0, 1.0, 2.0, 0.0, 1.5], [0, 4, 1, 7, 2], staleness=0.6, semantics=semantics, capacity=9)
+    state, rng = start.state_dict(), np.random.default_rng(0)
+    drawn = []
+    for _ in range(6000):
+        start.load_state_dict(state)
+        drawn.append(start.sample(rng, 3))
+    drawn = np.array(drawn)
+    expected = np.zeros((3, 5))
+    for path in np.ndindex(5, 5, 5):
+        start.load_state_dict(state)
+        chance = 1.0
+        for j, slot in enumerate(path):
+            p = start.probabilities()
+            expected[j, slot] += chance * p[slot] if j == 2 else 0
+            chance *= p[slot]
+            after = start.state_dict()
+            stamp = after["stamp"].copy()
+            stamp[slot] = after["clock"] + 1
+            start.load_state_dict(after | {"clock": after["clock"] + 1, "stamp": stamp})
+    start.load_state_dict(state)
+    counts = np.bincount(drawn[:, 0], minlength=5) / 6000
+    np.testing.assert_allclose(counts, start.probabilities(), atol=0.025)
+    np.testing.assert_allclose(np.bincount(drawn[:, 2], minlength=5) / 6000, expected[2], atol=0.025)
+
+
+def test_the_first_draw_of_an_all_fresh_buffer():
+    buffer = aged([4.0, 2.0], [0, 0], staleness=0.9, capacity=8)
+    state, rng = buffer.state_dict(), np.random.default_rng(0)
+    first = []
+    for _ in range(4000):
+        buffer.load_state_dict(state)
+        first.append(buffer.sample(rng, 1)[0])
+    buffer.load_state_dict(state)
+    np.testing.assert_allclose(np.mean(first), buffer.probabilities()[1], atol=0.03)
+
+
+# Limits
+
+
+def test_an_infinite_temperature_is_uniform_over_what_is_there():
+    for priority in ("rank", "proportional"):
+        buffer = make([5.0, -1.0, 0.5], capacity=9, temperature=np.inf, priority=priority)
+        np.testing.assert_allclose(buffer.probabilities(), 1 / 3)
+    assert buffer.effective_size() == pytest.approx(3)
+
+
+def test_staleness_alone_goes_round():
+    pair = make([9.0, 0.0], staleness=1.0)
+    drawn = pair.sample(np.random.default_rng(0), 100)
+    assert (drawn[1:] != drawn[:-1]).all()
+    many = make(np.arange(20.0), staleness=1.0)
+    drawn = many.sample(np.random.default_rng(0), 4000)
+    assert (drawn[1:] != drawn[:-1]).all()
+    assert np.bincount(drawn).std() < 0.6 * np.sqrt(200)  # 0.97 sqrt(200) if draws were independent
+
+
+def test_a_buffer_of_one_level():
+    for semantics in ("dcd", "jaxued"):
+        buffer = make([2.0], staleness=0.5, semantics=semantics)
+        assert buffer.probabilities().tolist() == [1.0]
+        assert buffer.sample(np.random.default_rng(0), 5).tolist() == [0] * 5
+        assert slots(buffer, [(8, 1.0), (9, 3.0)]) == [-1, 0]
+
+
+# Properties
+
+OFFERS = st.lists(st.tuples(st.integers(1, 30), st.integers(-4, 4)), min_size=1, max_size=40)
+OPTIONS = st.fixed_dictionaries(
+    {
+        "priority": st.sampled_from(["rank", "proportional", "topk"]),
+        "temperature": st.sampled_from([0.1, 0.5, 1.0, 5.0]),
+        "staleness": st.sampled_from([0.0, 0.3, 1.0]),
+        "semantics": st.sampled_from(["dcd", "jaxued"]),
+        "capacity": st.integers(1, 12),
+    }
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(OFFERS, OPTIONS)
+def test_properties(offers, options):
+    buffer, best = LevelBuffer(SPACE, **options), -np.inf
+    rng = np.random.default_rng(0)
+    for level, score in offers:
+        known = buffer.find(np.array([level]))[0] >= 0
+        buffer.insert([level], [score])
+        if not known:
+            best = max(best, score)
+            assert buffer.scores.max() >= best, "the best level is never dropped for a worse one"
+        best = buffer.scores.max()
+        p = buffer.probabilities()
+        assert len(p) == len(buffer) <= options["capacity"], "what is not there has no weight"
+        assert p.sum() == pytest.approx(1, abs=1e-12)
+        assert (p >= 0).all()
+        assert len(np.unique(buffer.keys)) == len(buffer), "no level twice"
+        assert (buffer.staleness >= 0).all()
+        if options["staleness"] == 0:
+            order = np.argsort(buffer.scores)
+            assert (np.diff(p[order]) >= -1e-15).all() or len(np.unique(buffer.scores)) < len(buffer)
+        before = buffer.state_dict()
+        assert (p[buffer.sample(rng, 1)] > 0).all()
+        buffer.load_state_dict(before)
+
+
+def test_offering_a_level_again_changes_nothing_but_its_age():
+    buffer = make([3.0, 1.0, 2.0])
+    before = buffer.state_dict()
+    buffer.insert([2], [1.0])
+    after = buffer.state_dict()
+    for name in ("levels", "score", "key", "best"):
+        assert np.array_equal(before[name], after[name])
+
+
+# Keys and edits of boxes
+
+
+def test_keys_of_boxes():
+    space = Box(-1.0, 1.0, (2, 3), np.float32)
+    tasks = space.low + np.random.default_rng(0).random((500, 2, 3), np.float32)
+    keys = level_spaces.keys(space, tasks)
+    assert keys.dtype == np.int64
+    assert len(np.unique(keys)) == 500
+    assert np.array_equal(keys[::2], level_spaces.keys(space, tasks[::2]))
+    swapped = level_spaces.keys(space, tasks[:, ::-1])
+    assert not np.isin(swapped, keys).any()
+    zeros = np.zeros((2, 2, 3), np.float32)
+    zeros[1] = -0.0
+    assert len(np.unique(level_spaces.keys(space, zeros))) == 1
+    assert level_spaces.keys(Discrete(5, start=3), np.array([4, 7])).tolist() == [4, 7]
+
+
+def test_edits_of_boxes():
+    space, rng = Parameters(height=(0, 4), spacing=(-1, 1)), np.random.default_rng(0)
+    tasks = np.tile([2.0, 0.0], (2000, 1))
+    moved = level_spaces.mutated(space, rng, tasks, 1, level_spaces.Step(law="uniform", size=0.1)) - tasks
+    assert ((moved != 0).sum(axis=1) == 1).all()
+    assert 0.39 < np.abs(moved[:, 0]).max() <= 0.4
+    assert 0.19 < np.abs(moved[:, 1]).max() <= 0.2
+    moved = level_spaces.mutated(space, rng, tasks, 1, level_spaces.Step(size=0.1)) - tasks
+    assert np.std(moved[moved[:, 0] != 0, 0]) == pytest.approx(0.4, rel=0.1)
+    edge = level_spaces.mutated(space, rng, np.tile([4.0, 1.0], (50, 1)), 3)
+    assert space.contains(edge[0])
+    assert (edge <= space.high).all()
+    for bad in ({"law": "cauchy"}, {"size": 0.0}):
+        with pytest.raises(ValueError, match="step: expected"):
+            level_spaces.Step(**bad)
+
+
+# Errors and state
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"capacity": 0},
+        {"capacity": 2.5},
+        {"priority": "best"},
+        {"temperature": 0.0},
+        {"temperature": np.nan},
+        {"staleness": 1.1},
+        {"top_k": 0},
+        {"evict": "oldest"},
+        {"semantics": "minimax"},
+        {"blend": 0.0},
+    ],
+)
+def test_bad_options(options):
+    with pytest.raises(ValueError, match=f"{next(iter(options))}: expected .*, got "):
+        LevelBuffer(SPACE, **options)
+
+
+def test_bad_calls():
+    buffer = make(capacity=3)
+    with pytest.raises(ValueError, match="at least 1 level, got 1 of 0"):
+        buffer.sample(np.random.default_rng(0), 1)
+    for levels, scores, message in (
+        ([1, 2], [0.0], r"scores: expected shape \(2,\), got \(1,\)"),
+        ([1], [np.nan], "scores: expected finite"),
+        ([-1], [0.0], "expected a task in"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            buffer.insert(levels, scores)
+    with pytest.raises(ValueError, match=r"parents: expected shape \(1,\)"):
+        buffer.insert([1], [0.0], parents=[1, 2])
+    state = make([1.0, 2.0, 3.0, 4.0]).state_dict()
+    with pytest.raises(ValueError, match="at most 3 levels, got 4"):
+        buffer.load_state_dict(state)
+
+
+@pytest.mark.parametrize("semantics", ["dcd", "jaxued"])
+def test_state_round_trip(semantics):
+    rng = np.random.default_rng(0)
+    one, two = (make(capacity=6, staleness=0.3, semantics=semantics) for _ in range(2))
+    for buffer in (one, two):
+        buffer.insert(np.arange(8), rng.random(8), returns=rng.random(8), parents=np.arange(8))
+    two.load_state_dict(one.state_dict())
+    for step in range(5):
+        levels, scores = rng.integers(0, 20, 4), rng.random(4)
+        drawn = [b.sample(np.random.default_rng(step), 3).tolist() for b in (one, two)]
+        taken = [b.insert(levels, scores).tolist() for b in (one, two)]
+        assert drawn[0] == drawn[1]
+        assert taken[0] == taken[1]
+    for name, value in one.state_dict().items():
+        assert np.array_equal(value, two.state_dict()[name]), name
