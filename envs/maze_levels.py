@@ -12,7 +12,7 @@ from teacherstudent.envs.maze_codes import OPAQUE, SIZE, WALL, keys_of, padded, 
 from teacherstudent.envs.maze_edits import EDITS
 from teacherstudent.envs.maze_generators import GENERATORS, build, numbers_for
 from teacherstudent.envs.maze_solver import shortest_paths
-from teacherstudent.simulation.draws import uniform_array
+from teacherstudent.simulation.counters import uniform_array
 from teacherstudent.spaces import Levels
 from teacherstudent.types import Array, BoolArray, FloatArray, IntArray
 
