@@ -30,7 +30,7 @@ class Teacher(ABC, Generic[S]):
     """Chooses tasks and learns from their outcomes.
 
     An author writes ``__init__`` (its keywords are the whole configuration), `_ask`, `_tell`, `_state` and
-    `_load`, and may write `metrics` and `snapshot`. Users call `ask` and `tell`.
+    `_load`, and may write `columns`, `metrics` and `snapshot`. Users call `ask` and `tell`.
 
     Many tasks may be outstanding; outcomes may come late, out of order, in any batch, or never.
 
@@ -164,6 +164,15 @@ class Teacher(ABC, Generic[S]):
     @abstractmethod
     def _load(self, state: State) -> None:
         """Take over what `_state` returned."""
+
+    def columns(self, outcomes: Outcomes) -> Mapping[str, Array]:
+        """Return what to log beside outcomes that are about to be told, ``(n,)`` each, by name.
+
+        A column ``kind`` in which a row that is only measured is 2 (an edited level) moves that row's cost
+        from ``measure`` to ``mutate`` in the ledger. The same names must come in every call.
+        """
+        del outcomes
+        return {}
 
     def metrics(self) -> dict[str, float]:
         """Return named numbers for the log."""

@@ -88,6 +88,10 @@ OPTIONS = {
     "riac": {"region_size": 60},
     "plr": REPLAY,
     "robust-plr": REPLAY,
+    "accel": REPLAY,
+    "parallel-plr": REPLAY,
+    "parallel-accel": REPLAY,
+    "sfl": {"refresh": 3, "candidates": 20, "attempts": 2, "keep": 10},
     "compose": {"parts": ("lerac", {"name": "rex", "law": "cosine"})},
 }
 """Options by teacher that bring several of its phases within a few hundred tasks."""

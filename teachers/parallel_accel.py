@@ -1,0 +1,68 @@
+"""Parallel ACCEL: new levels, replayed levels and their children side by side in every rollout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import gymnasium as gym
+
+from teacherstudent.fitting.level_rows import Editor
+from teacherstudent.fitting.level_scores import ScoreName
+from teacherstudent.fitting.level_spaces import Step
+from teacherstudent.fitting.level_teacher import Cycle, LevelTeacher
+from teacherstudent.registry import TEACHERS
+from teacherstudent.spaces import Box, Levels
+from teacherstudent.types import Seed
+
+
+@TEACHERS.register("parallel-accel")
+class ParallelACCEL(LevelTeacher):
+    """Measures new levels and children of the replayed ones beside these, a third of every ask each.
+
+    Jiang, Dennis, Grefenstette and Rocktäschel 2023, "minimax: efficient baselines for autocurricula in JAX",
+    https://arxiv.org/abs/2311.12716, section 4: `ACCEL` without the decision to replay. Every replayed level
+    has one child in the same ask; only the replayed levels are trained on. As long as the buffer is not
+    filled to ``min_fill``, all levels are new and only measured.
+
+    The defaults are minimax's: MaxMC, rank with temperature 0.3, staleness 0.5, 4 000 levels, 20 edits.
+
+    Deviations: an ask may have any size, the thirds are then equal over several asks, and where one holds
+    children but no replayed level, their parents are drawn for them; before the buffer is filled nothing is
+    trained on; spaces other than levels are edited by ``step``.
+
+    Args:
+        space: a level space or a box.
+        seed: an integer of at least 0 or a ``SeedSequence``.
+        score: as of `PLR`.
+        min_fill: share of the buffer that must be in use before levels are replayed.
+        buffer: options of `LevelBuffer`; temperature 0.3 and staleness 0.5 if they are not given.
+        edits: edits between a parent and its child.
+        step: an edit in a box, as of `ACCEL`.
+
+    Raises:
+        TypeError: if the space is of another kind, the seed no integer, or an option of a mapping unknown.
+        ValueError: if the space is empty or unbounded, or an option is out of range.
+    """
+
+    accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Box, Levels)
+
+    def __init__(
+        self,
+        space: Box | Levels,
+        *,
+        seed: Seed,
+        score: ScoreName = "max_mc",
+        min_fill: float = 0.5,
+        buffer: Mapping[str, Any] | None = None,
+        edits: int = 20,
+        step: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(
+            space,
+            seed=seed,
+            cycle=Cycle(min_fill=min_fill, train_new=False, parallel=True),
+            score=score,
+            buffer={"temperature": 0.3, "staleness": 0.5} | dict(buffer or {}),
+            editor=Editor(edits=edits, step=Step(**(step or {}))),
+        )
