@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherstudent.fitting.level_spaces import Step
-from teacherstudent.types import UNASKED, Array, Assignment, FloatArray, IntArray, State, check_names
+from teacherstudent.types import Array, Assignment, FloatArray, IntArray, State, check_names
 
 NEW, REPLAY, EDIT = 0, 1, 2
 """Kinds of rows: a generated level, one from the buffer, a child of one of these."""
@@ -62,12 +62,16 @@ class Pending:
         return Assignment(ids=ids, tasks=np.concatenate([part.tasks for part in parts]), learn=learn)
 
     def look(self, ids: IntArray) -> IntArray:
-        """Return ``(4, n)`` what is known of outstanding rows; rows not asked for are new levels."""
-        asked = ids != UNASKED
+        """Return ``(4, n)`` what is known of rows; those that are not outstanding are new levels."""
         table: IntArray = np.zeros((4, len(ids)), np.int64)
         table[3] = -1
+        asked = np.isin(ids, self._ids)
         table[:, asked] = self._table[:, np.searchsorted(self._ids, ids[asked])]
         return table
+
+    def holds(self, ids: IntArray) -> Array:
+        """Return ``(n,)`` bool: which rows are outstanding."""
+        return np.isin(ids, self._ids)
 
     def close(self, ids: IntArray) -> None:
         """Forget rows."""

@@ -83,6 +83,7 @@ REPLAY = {"buffer": {"capacity": 40, "temperature": 1.0}}
 OPTIONS = {
     "minimax": ADVERSARY,
     "paired": ADVERSARY,
+    "repaired": ADVERSARY | {"replay": 0.5, **REPLAY},
     "alp-gmm": MIXTURE,
     "covar-gmm": MIXTURE,
     "riac": {"region_size": 60},
@@ -95,7 +96,7 @@ OPTIONS = {
     "compose": {"parts": ("lerac", {"name": "rex", "law": "cosine"})},
 }
 """Options by teacher that bring several of its phases within a few hundred tasks."""
-EPISODES = {"minimax": 100, "paired": 100}
+EPISODES = dict.fromkeys(("minimax", "paired", "repaired"), 100)
 """Tasks in each session by teacher; those that train a network reach their last phase soon."""
 
 
