@@ -133,7 +133,7 @@ def overhead(backbone: str, given: argparse.Namespace) -> None:
     images, labels = inputs.images, inputs.labels
     mean, std = (x.view(1, -1, 1, 1) * 255 for x in (inputs._mean, inputs._std))
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4)
-    student._chunk = steps * given.batch * trainer.flops(given.full).train
+    student.rounds.chunk = steps * given.batch * trainer.flops(given.full).train
     task = len(given.sizes) - 1
 
     def layout(x: torch.Tensor) -> torch.Tensor:
@@ -153,7 +153,7 @@ def overhead(backbone: str, given: argparse.Namespace) -> None:
     pairs = []
     end = time.perf_counter() + 10 * given.seconds
     while len(pairs) < 3 or time.perf_counter() < end:
-        pairs.append((_seconds(bare) / steps, _seconds(lambda: student._steps(setting)) / steps))
+        pairs.append((_seconds(bare) / steps, _seconds(lambda: student.rounds.steps(setting)) / steps))
     bare_, own = np.median(pairs[1:], axis=0)
     ratio = float(np.median([b / a for a, b in pairs[1:]]))
     print(f"{backbone:<10}{1e3 * bare_:>13.2f}{1e3 * own:>10.2f}{ratio:>8.3f}", flush=True)

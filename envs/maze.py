@@ -36,6 +36,7 @@ class Maze(RLFamily):
 
     Attributes:
         test_names: a name for each test task.
+        test_actions: sampled, as in dcd and jaxued.
 
     Args:
         generator: how walls are drawn, from `teacherstudent.envs.maze_generators.GENERATORS`.
@@ -43,7 +44,7 @@ class Maze(RLFamily):
         solvable: whether only solvable levels are drawn.
         edits: how levels are edited, from `teacherstudent.envs.maze_edits.EDITS`.
         suite: the test mazes: "jaxued-8", "dcd-7", "accel-12" (which makes levels arrays of 19 x 19),
-            "random-solvable" (10 000 of them; "random-solvable-500" has 500), or a list of names of
+            "random-solvable" (10 000 of them; "random-solvable-500" has 500), or a list of these and names of
             `teacherstudent.envs.maze_layouts.MAZES`.
         test_steps: cap on steps of test mazes, jaxued's 250 say; None for each maze's own: dcd's
             ``2 * (size + 2)**2``, 100 in FourRooms, 484 in SimpleCrossing, 250 in random ones.
@@ -54,6 +55,8 @@ class Maze(RLFamily):
     Raises:
         ValueError: if an option is not one of these, or a number is out of range.
     """
+
+    test_actions = "sampled"
 
     def __init__(
         self,

@@ -77,6 +77,11 @@ class MazeLevels(Levels):
         """
         return self._draw(lambda rows, draws: rng.random((len(rows), len(draws))), n)
 
+    def draw_simple(self, rng: np.random.Generator, n: int) -> Array:
+        """Return ``(n, extent, extent)`` mazes without walls."""
+        empty = MazeLevels(extent=self._extent, size=self.size, generator="empty", n_walls=0)
+        return empty.draw(rng, n)
+
     def draw_by_seeds(self, seeds: IntArray, episodes: IntArray) -> Array:
         """Return a random level for each seed and episode; equal ones, equal levels (raises as `draw`)."""
         return self._draw(
@@ -98,7 +103,7 @@ class MazeLevels(Levels):
         """
         if edits < 0:
             raise ValueError(f"edits: expected at least 0, got {edits}")
-        codes = np.array(tasks, np.uint8).reshape(len(tasks), -1)
+        codes = np.array(tasks, np.uint8).reshape(len(tasks), self._extent**2)
         if len(codes):
             EDITS[self.edits](rng, codes, edits)
         return codes.reshape(np.shape(tasks))

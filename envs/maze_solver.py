@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from teacherstudent.envs.maze_codes import AGENT, GOAL, OUTSIDE, blocks
-from teacherstudent.simulation.kernels import jit, kernel
+from teacherstudent.simulation.kernels import jit, large_kernel
 from teacherstudent.types import Array, IntArray
 
 LEFT, RIGHT, FORWARD = range(3)
@@ -15,7 +15,7 @@ LEFT, RIGHT, FORWARD = range(3)
 NO_WAY: Final = -1
 
 
-@kernel
+@large_kernel
 def _search(level: Any, turning: Any, before: Any, queue: Any) -> Any:
     """Search from the agent; return the state in which the goal is reached, or -1.
 

@@ -52,45 +52,50 @@ class Suite(NamedTuple):
 
 
 def make_suite(suite: str | Sequence[str], *, steps: int | None = None, repeats: int = 1) -> Suite:
-    """Return the test mazes of a suite, or of a list of mazes.
+    """Return the test mazes of a suite, or of a list of mazes and suites.
 
     Args:
         suite: a name of `SUITES`, "random-solvable" (10 000 solvable levels of 60 draws of walls; another
-            number of them: "random-solvable-500"), or names of `MAZES`.
+            number of them: "random-solvable-500"), a name of `MAZES`, or a list of such names.
         steps: cap on steps of all of them; None for each maze's own.
-        repeats: how many rows each maze has. Those that are drawn (SimpleCrossing, FourRooms, corridors,
-            perfect mazes, random ones) are drawn anew for each; the others are the same.
+        repeats: how many rows each maze has, one after the other. Those that are drawn (SimpleCrossing,
+            FourRooms, corridors, perfect mazes) are drawn anew for each; the others are the same.
 
     Raises:
         ValueError: if there is no such suite or maze, or a number is below 1.
     """
     if repeats < 1 or (steps is not None and steps < 1):
         raise ValueError(f"suite: expected repeats and steps of at least 1, got {repeats} and {steps}")
-    random = _RANDOM.fullmatch(suite) if isinstance(suite, str) else None
-    if random is not None:
-        count = int(random[1] or _RANDOM_LEVELS) * repeats
-        space = MazeLevels(n_walls=_RANDOM_WALLS, solvable=True)
-        names = tuple(f"random{i}" for i in range(count))
-        levels, own = space.draw(generator(_SEED), count), np.full(count, MAX_STEPS)
-    else:
-        names = tuple(name for name in _mazes_of(suite) for _ in range(repeats))
-        made = [MAZES[name].make(_generator(name, i % repeats)) for i, name in enumerate(names)]
-        extent = max(SIZE, *(max(level.shape) for level in made))
-        levels = np.stack([padded(level, extent) for level in made])
-        own = np.array([MAZES[name].steps for name in names])
-    what = suite if isinstance(suite, str) else "+".join(suite)
-    name = f"maze/{what}" + (f"_steps{steps}" if steps else "") + (f"_x{repeats}" if repeats > 1 else "")
+    parts = [suite] if isinstance(suite, str) else list(suite)
+    if not parts:
+        raise ValueError(f"suite: expected one of {[*SUITES, RANDOM]} or a list of mazes, got {suite!r}")
+    made = [row for part in parts for row in _mazes_of(part, repeats)]
+    extent = max(SIZE, *(max(level.shape) for _, level, _ in made))
+    levels = np.stack([padded(level, extent) for _, level, _ in made])
+    own = np.array([cap for _, _, cap in made])
+    name = f"maze/{'+'.join(parts)}" + (f"_steps{steps}" if steps else "")
+    name += f"_x{repeats}" if repeats > 1 else ""
+    names = tuple(name for name, _, _ in made)
     return Suite(name, names, levels, own if steps is None else np.full(len(own), steps))
 
 
-def _mazes_of(suite: str | Sequence[str]) -> Sequence[str]:
-    if isinstance(suite, str) and suite not in SUITES:
-        raise ValueError(f"suite: expected one of {[*SUITES, RANDOM]} or a list of mazes, got {suite!r}")
-    mazes = SUITES[suite] if isinstance(suite, str) else list(suite)
-    unknown = [name for name in mazes if name not in MAZES]
-    if unknown or not mazes:
-        raise ValueError(f"suite: expected names among {list(MAZES)}, got {unknown}")
-    return mazes
+def _mazes_of(part: str, repeats: int) -> list[tuple[str, Array, int]]:
+    """Return name, level and cap of every row that a maze or a suite stands for."""
+    random = _RANDOM.fullmatch(part)
+    if random is not None:
+        space = MazeLevels(n_walls=_RANDOM_WALLS, solvable=True)
+        levels = space.draw(generator(_SEED), int(random[1] or _RANDOM_LEVELS))
+        return [(f"random{i}", level, MAX_STEPS) for i, level in enumerate(levels) for _ in range(repeats)]
+    names = SUITES.get(part, (part,))
+    if names[0] not in MAZES:
+        raise ValueError(
+            f"suite: expected one of {[*SUITES, RANDOM]} or names of {list(MAZES)}, got {part!r}"
+        )
+    return [
+        (name, MAZES[name].make(_generator(name, i)), MAZES[name].steps)
+        for name in names
+        for i in range(repeats)
+    ]
 
 
 def _generator(name: str, number: int) -> np.random.Generator:

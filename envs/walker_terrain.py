@@ -102,6 +102,10 @@ class TerrainLevels(spaces.Levels):
         """
         return self.from_unit(rng.random((n, len(self.names))))
 
+    def draw_simple(self, rng: np.random.Generator, n: int) -> Array:
+        """Return ``(n, 9)`` levels in ACCEL's easy ranges."""
+        return TerrainLevels("easy", self.parameters).draw(rng, n)
+
     def from_unit(self, unit: FloatArray) -> Array:
         """Return the levels that `draw` makes of uniform numbers, ``(n, 9)`` in [0, 1)."""
         low, high = np.array(STARTS[self.start]).T

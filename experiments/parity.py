@@ -64,14 +64,20 @@ def show(runs: list[Run], console: Console) -> None:
         table.add_row(label, str(len(found[label])), *(cell(stats.estimate([own[n]])) for n in names))
     for label in [k for k in values if k != "single" and "single" in values]:
         pairs = [(values[label][n], values["single"][n]) for n in names]
-        cells = [cell(stats.estimate_difference([a], [b])) + f", p {stats.welch(a, b):.2g}" for a, b in pairs]
-        table.add_row(f"{label} - single", "", *cells)
+        table.add_row(f"{label} - single", "", *(difference(*pair) for pair in pairs))
     console.print(table)
 
 
 def cell(estimate: stats.Estimate) -> str:
-    """Return an estimate with its interval."""
-    return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
+    """Return an estimate with its interval, where there is one."""
+    interval = f" [{estimate.low:.2f}, {estimate.high:.2f}]" if np.isfinite(estimate.low) else ""
+    return f"{estimate.value:.2f}{interval}"
+
+
+def difference(treated: np.ndarray, baseline: np.ndarray) -> str:
+    """Return the difference of two interquartile means with its interval, and Welch's p if there is one."""
+    p = stats.welch(treated, baseline)
+    return cell(stats.estimate_difference([treated], [baseline])) + (f", p {p:.2g}" if np.isfinite(p) else "")
 
 
 def main() -> int:

@@ -10,7 +10,7 @@ import gymnasium as gym
 from teacherstudent.fitting.level_rows import Editor, Parents
 from teacherstudent.fitting.level_scores import ScoreName
 from teacherstudent.fitting.level_spaces import Step
-from teacherstudent.fitting.level_teacher import Cycle, LevelTeacher
+from teacherstudent.fitting.level_teacher import Cycle, LevelTeacher, Start, is_simple
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Box, Levels
 from teacherstudent.types import Seed
@@ -26,8 +26,8 @@ class ACCEL(LevelTeacher):
     measured, offered to the buffer with the key of their parent, never trained on. Their cost is charged as
     ``mutate``.
 
-    The paper starts from simple levels. That is the space's distribution: make the family so that it draws
-    empty mazes or easy terrain.
+    The paper starts from simple levels, empty mazes say or easy terrain: ``start="simple"``. jaxued starts
+    from levels of the whole distribution: ``"all"``.
 
     The defaults are those of the paper's mazes: positive value loss, replay 0.8, rank with temperature 0.3,
     staleness 0.3, 4 000 levels, 5 edits. On its walkers: replay 0.9, temperature 0.1, staleness 0.5, 1 000
@@ -50,7 +50,7 @@ class ACCEL(LevelTeacher):
         buffer: options of `LevelBuffer`; its temperature is 0.3 if it is not given.
         edits: edits between a parent and its child.
         parents: ``"batch"``, ``"easy"`` or ``"hard"``.
-        edit_probability: of editing after a replay.
+        start: generated levels are ``"simple"`` or ``"all"``; the same in spaces that know no simple levels.
         step: an edit in a box: ``law``, ``"gaussian"`` or ``"uniform"``, and ``size``, a share of the range.
 
     Raises:
@@ -71,16 +71,14 @@ class ACCEL(LevelTeacher):
         buffer: Mapping[str, Any] | None = None,
         edits: int = 5,
         parents: Parents = "batch",
-        edit_probability: float = 1.0,
+        start: Start = "simple",
         step: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(
             space,
             seed=seed,
-            cycle=Cycle(replay=replay, min_fill=min_fill, train_new=False),
+            cycle=Cycle(replay=replay, min_fill=min_fill, train_new=False, simple=is_simple(start)),
             score=score,
             buffer={"temperature": 0.3} | dict(buffer or {}),
-            editor=Editor(
-                edits=edits, parents=parents, probability=edit_probability, step=Step(**(step or {}))
-            ),
+            editor=Editor(edits=edits, parents=parents, step=Step(**(step or {}))),
         )

@@ -20,8 +20,8 @@ class CovarGMM(Teacher[Box]):
     """Samples Gaussians in proportion to their covariance of time and score.
 
     Moulin-Frier, Nguyen and Oudeyer 2014, "Self-organization of early vocal development in infants and
-    machines", https://doi.org/10.3389/fpsyg.2013.01006, in the form of Portelas et al. 2019,
-    https://arxiv.org/abs/1910.07224 (Covar-GMM).
+    machines: the role of intrinsic motivation", https://doi.org/10.3389/fpsyg.2013.01006, in the form of
+    Portelas et al. 2019, https://arxiv.org/abs/1910.07224 (Covar-GMM).
 
     Every ``fit_rate`` outcomes, mixtures with every number of components are fitted to the last ``fit_rate``
     rows (task, time, score), where time runs from 0 to 1 within these rows, and the one of least AIC is kept.

@@ -10,7 +10,7 @@ import gymnasium as gym
 from teacherstudent.fitting.level_rows import Editor
 from teacherstudent.fitting.level_scores import ScoreName
 from teacherstudent.fitting.level_spaces import Step
-from teacherstudent.fitting.level_teacher import Cycle, LevelTeacher
+from teacherstudent.fitting.level_teacher import Cycle, LevelTeacher, Start, is_simple
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Box, Levels
 from teacherstudent.types import Seed
@@ -38,6 +38,7 @@ class ParallelACCEL(LevelTeacher):
         min_fill: share of the buffer that must be in use before levels are replayed.
         buffer: options of `LevelBuffer`; temperature 0.3 and staleness 0.5 if they are not given.
         edits: edits between a parent and its child.
+        start: as of `ACCEL`; minimax starts from empty mazes.
         step: an edit in a box, as of `ACCEL`.
 
     Raises:
@@ -56,12 +57,13 @@ class ParallelACCEL(LevelTeacher):
         min_fill: float = 0.5,
         buffer: Mapping[str, Any] | None = None,
         edits: int = 20,
+        start: Start = "simple",
         step: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(
             space,
             seed=seed,
-            cycle=Cycle(min_fill=min_fill, train_new=False, parallel=True),
+            cycle=Cycle(min_fill=min_fill, train_new=False, parallel=True, simple=is_simple(start)),
             score=score,
             buffer={"temperature": 0.3, "staleness": 0.5} | dict(buffer or {}),
             editor=Editor(edits=edits, step=Step(**(step or {}))),

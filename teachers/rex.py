@@ -18,7 +18,7 @@ Law = Literal["rex", "linear", "cosine", "constant"]
 class LearningRateProfile(OpenLoop):
     """Lets the learning rate fall over the budget: by REX, or linearly, as a cosine, or not at all.
 
-    Chen, Wolfe and Kyrillidis 2021, "REX: revisiting budgeted training with an improved schedule",
+    Chen, Wolfe and Kyrillidis 2022, "REX: revisiting budgeted training with an improved schedule", MLSys,
     https://arxiv.org/abs/2107.04197. With z the share of the budget that is left,
 
     - ``"rex"``: ``z / ((1 - d) + d z)`` with d = 1/2, which is ``(1 - p) / (1 - p / 2)`` for p = 1 - z;

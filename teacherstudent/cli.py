@@ -13,6 +13,8 @@ from rich.table import Table
 
 from teacherstudent.registry import FAMILIES, STUDENTS, TEACHERS
 
+_THREADS = "threads of torch and NumPy in each run (default: 1, or what OMP_NUM_THREADS says)"
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return 0 if all went well, 1 if a run failed, 2 if the arguments make no sense."""
@@ -41,7 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     start.add_argument("--family", required=True, help="a registered name or 'module:Class'")
     start.add_argument("--student", default="sb3", help="a registered name or 'module:Class' (default: sb3)")
     start.add_argument("--seeds", type=int, nargs="+", default=[0], help="default: 0")
-    start.add_argument("--budget", type=float, required=True, help="cost of each run, in environment steps")
+    start.add_argument(
+        "--budget", type=float, required=True, help="cost of each run (environment steps, or FLOPs)"
+    )
     start.add_argument(
         "--test-every", type=float, help="cost between tests (default: a twentieth of the budget)"
     )
@@ -59,12 +63,14 @@ def _parser() -> argparse.ArgumentParser:
         )
     start.add_argument("--out", type=Path, default=Path("runs"), help="where run folders go (default: runs)")
     start.add_argument("--jobs", type=int, help="runs at a time (default: the number of cores)")
+    start.add_argument("--threads", type=int, help=_THREADS)
     start.add_argument("--resume", action="store_true", help="continue runs that stopped, skip finished ones")
     start.set_defaults(command=_run)
 
     again = commands.add_parser("resume", help="continue stopped runs from their last checkpoints")
     again.add_argument("folders", type=Path, nargs="+", help="run folders, or folders that hold some")
     again.add_argument("--jobs", type=int, help="runs at a time (default: the number of cores)")
+    again.add_argument("--threads", type=int, help=_THREADS)
     again.set_defaults(command=_resume)
 
     compare = commands.add_parser("compare", help="compare runs: a table and figures")
@@ -124,7 +130,8 @@ def _run(given: argparse.Namespace, console: Console) -> int:
         for seed in given.seeds
         for teacher in given.teacher
     ]
-    return run_and_compare(experiments, given.out, jobs=given.jobs, resume=given.resume, console=console)
+    how = {"jobs": given.jobs, "threads": given.threads, "resume": given.resume}
+    return run_and_compare(experiments, given.out, **how, console=console)
 
 
 def _resume(given: argparse.Namespace, console: Console) -> int:
@@ -136,7 +143,7 @@ def _resume(given: argparse.Namespace, console: Console) -> int:
     experiments = [(Experiment.from_folder(run.folder), run.folder) for run in runs]
     if not runs:
         raise ValueError(f"resume: expected run folders, found none in {', '.join(map(str, given.folders))}")
-    results = run_watched(experiments, jobs=given.jobs, resume=True, console=console)
+    results = run_watched(experiments, jobs=given.jobs, threads=given.threads, resume=True, console=console)
     return 0 if all(result.status == "finished" for result in results) else 1
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import gymnasium as gym
 
@@ -38,7 +38,15 @@ class Family(ABC):
 
 
 class RLFamily(Family):
-    """A family whose tasks are settings of a reinforcement-learning environment."""
+    """A family whose tasks are settings of a reinforcement-learning environment.
+
+    Attributes:
+        test_actions: how policies are tested: ``"greedy"``, or ``"sampled"`` where the field tests the
+            exploring policy, since a greedy one without memory walks in circles. Either way the same test
+            seed gives the same test.
+    """
+
+    test_actions: Literal["greedy", "sampled"] = "greedy"
 
     @abstractmethod
     def make_vec(self, n: int, *, processes: int = 1) -> gym.vector.VectorEnv[Any, Any, Any]:

@@ -36,6 +36,7 @@ class Ledger:
         self.updates = 0.0
         self.episodes = 0
         self.dropped = 0
+        self._edited = 0.0  # cost of edited levels, which students report as measured
         self._open: dict[str, float] = {}  # blocks under way: purpose -> the time up to which it is counted
 
     @property
@@ -55,7 +56,7 @@ class Ledger:
             elif name == "environment_seconds":
                 self.seconds["environment"] = value
             elif name in COSTS and name != "before" and name not in _BESIDE:
-                self.costs[name] = value
+                self.costs[name] = value + {"measure": -self._edited, "mutate": self._edited}.get(name, 0.0)
             else:
                 raise ValueError(f"Student.spent: expected keys of student.COUNTERS, got {name!r}")
 
@@ -69,6 +70,12 @@ class Ledger:
             if name != "adversary":
                 raise ValueError(f"Teacher.spent: expected the key 'adversary', got {name!r}")
             self.costs[name] = value
+
+    def edited(self, cost: float) -> None:
+        """Count a cost that the student has reported as ``measure`` as ``mutate``: an edited level's."""
+        self._edited += cost
+        self.costs["measure"] -= cost
+        self.costs["mutate"] += cost
 
     @contextmanager
     def timed(self, purpose: str) -> Iterator[None]:
@@ -111,6 +118,7 @@ class Ledger:
             "updates": self.updates,
             "episodes": self.episodes,
             "dropped": self.dropped,
+            "edited": self._edited,
         }
 
     def load_state_dict(self, state: State) -> None:
@@ -120,3 +128,4 @@ class Ledger:
         self.updates = state["updates"]
         self.episodes = state["episodes"]
         self.dropped = state["dropped"]
+        self._edited = state.get("edited", 0.0)  # not there in runs that began before it was counted

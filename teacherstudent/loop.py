@@ -19,8 +19,8 @@ from teacherstudent.ledger import Ledger
 from teacherstudent.progress import Progress
 from teacherstudent.recording.recorder import START, Recorder
 from teacherstudent.student import Binds, Student, TakesWeights
-from teacherstudent.teacher import Teacher
-from teacherstudent.types import Assignment, Outcomes, State, check_names
+from teacherstudent.teacher import EDITED, Teacher
+from teacherstudent.types import Assignment, BoolArray, Outcomes, State, check_names
 from teacherstudent.vision.weigher import Weigher
 
 _LOG = logging.getLogger(__name__)
@@ -281,11 +281,16 @@ class _Loop:
         with ledger.timed("student"):
             outcomes = self.student.train(assignment)
         ledger.absorb(self.student.spent())
+        learn = self._learnt(assignment, outcomes)
         with ledger.timed("teacher"):
+            columns = self.teacher.columns(outcomes)
             self.teacher.tell(outcomes)
         ledger.absorb_teacher(self.teacher.spent())
+        if "kind" in columns:
+            ledger.edited(float(outcomes.cost[~learn & (columns["kind"] == EDITED)].sum()))
+        ledger.episodes += len(outcomes)
         with ledger.timed("record"):
-            self._log(assignment, outcomes)
+            self.recorder.episodes(outcomes, spent=ledger.spent, learn=learn, columns=columns)
         self._idle_rounds = 0 if ledger.spent > before else self._idle_rounds + 1
         if self._idle_rounds >= _IDLE_LIMIT:
             raise RuntimeError(f"{type(self.student).__name__}: spent nothing in {_IDLE_LIMIT} rounds")
@@ -298,15 +303,15 @@ class _Loop:
         space = self.teacher.space
         return Assignment(ids=np.zeros(0, np.int64), tasks=np.zeros((0, *space.shape), space.dtype))
 
-    def _log(self, assignment: Assignment, outcomes: Outcomes) -> None:
-        self.ledger.episodes += len(outcomes)
+    def _learnt(self, assignment: Assignment, outcomes: Outcomes) -> BoolArray:
+        """Return which of the outcomes were trained on, and not only measured."""
         learn = np.ones(len(outcomes), np.bool_)
         if not assignment.learn.all():
             self._measuring = np.concatenate([self._measuring, assignment.ids[~assignment.learn]])
         if self._measuring.size:
             learn = ~np.isin(outcomes.ids, self._measuring)
             self._measuring = np.setdiff1d(self._measuring, outcomes.ids)
-        self.recorder.episodes(outcomes, spent=self.ledger.spent, learn=learn)
+        return learn
 
     def _test(self, progress: Progress | None) -> None:
         with self.ledger.timed("evaluate"):

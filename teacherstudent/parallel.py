@@ -24,7 +24,8 @@ from teacherstudent.recording.runs import Run
 CRASH = "crash.txt"
 """The traceback of a run that died before, or outside of, its recorder."""
 
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+_LIBRARIES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_KERNELS = "NUMBA_NUM_THREADS"
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ def run_all(
     runs: Sequence[tuple[Experiment, Path]],
     *,
     jobs: int | None = None,
+    threads: int | None = None,
     resume: bool = False,
     watch: Callable[[list[Path]], None] | None = None,
 ) -> list[Result]:
@@ -54,6 +56,8 @@ def run_all(
     Args:
         runs: what to run, and in which folder.
         jobs: how many at a time; None for the number of cores.
+        threads: of torch and NumPy in each run; None for one, or what ``OMP_NUM_THREADS`` and its like say.
+            Compiled environments share the cores out among the runs whatever it is.
         resume: continue runs that stopped; finished ones are left as they are.
         watch: called a few times a second with the folders of the runs under way.
 
@@ -61,23 +65,13 @@ def run_all(
         A result for each run, in order. Ctrl-C, or SIGTERM, stops all runs with a checkpoint each.
 
     Raises:
-        ValueError: if ``jobs`` is less than 1, two experiments share a folder, or a folder to resume holds a
-            run of another experiment; nothing has been started then.
+        ValueError: if ``jobs`` or ``threads`` is less than 1, two experiments share a folder, or a folder to
+            resume holds a run of another experiment; nothing has been started then.
         FileExistsError: if a folder holds a run and ``resume`` is False; nothing has been started then.
     """
-    folders = [folder for _, folder in runs]
-    if len(set(folders)) < len(folders):
-        double = next(f for f in folders if folders.count(f) > 1)
-        raise ValueError(f"run: expected different run folders, got {double} twice; give labels")
-    for experiment, folder in runs:
-        if (folder / MANIFEST).exists():
-            if not resume:
-                raise FileExistsError(f"{folder} holds a run: resume it, or choose another folder")
-            _check_same(experiment, folder)
-    if jobs is not None and jobs < 1:
-        raise ValueError(f"jobs: expected at least 1, got {jobs}")
+    _check(runs, {"jobs": jobs, "threads": threads}, resume)
     jobs = min(jobs or cores(), len(runs)) or 1
-    pool = _Pool(max(1, cores() // jobs), resume)
+    pool = _Pool(_thread_variables(threads, max(1, cores() // jobs)), resume)
     waiting = [(e, f) for e, f in runs if not (resume and _is_over(e, f))][::-1]
     try:
         with _stop_signals() as asked:
@@ -114,6 +108,22 @@ def _stop_signals() -> Iterator[list[bool]]:
             signal.signal(which, signal.default_int_handler if asked else handler)
 
 
+def _check(runs: Sequence[tuple[Experiment, Path]], numbers: Mapping[str, int | None], resume: bool) -> None:
+    """Raise what `run_all` says it raises."""
+    folders = [folder for _, folder in runs]
+    if len(set(folders)) < len(folders):
+        double = next(f for f in folders if folders.count(f) > 1)
+        raise ValueError(f"run: expected different run folders, got {double} twice; give labels")
+    for experiment, folder in runs:
+        if (folder / MANIFEST).exists():
+            if not resume:
+                raise FileExistsError(f"{folder} holds a run: resume it, or choose another folder")
+            _check_same(experiment, folder)
+    for name, number in numbers.items():
+        if number is not None and number < 1:
+            raise ValueError(f"{name}: expected at least 1, got {number}")
+
+
 def _check_same(experiment: Experiment, folder: Path) -> None:
     """Raise ValueError if the folder holds a run of other names, options, seed or charge."""
     there = {"charged": 0.0, **Run.load(folder).manifest}
@@ -130,30 +140,40 @@ def _is_over(experiment: Experiment, folder: Path) -> bool:
     return bool(status["status"] == "finished" and status["spent"] >= experiment.plan.budget)
 
 
+def _thread_variables(threads: int | None, share: int) -> dict[str, str]:
+    """Return what a run's environment is to say about threads; without a number, what is set there stays."""
+    asked = {} if threads is None else dict.fromkeys(_LIBRARIES, str(threads))
+    defaults = dict.fromkeys(_LIBRARIES, os.environ.get("OMP_NUM_THREADS", "1")) | {_KERNELS: str(share)}
+    return {name: value for name, value in defaults.items() if name not in os.environ} | asked
+
+
 @contextlib.contextmanager
-def _environment(defaults: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables that are not set already, for processes started in the block."""
-    added = {name: value for name, value in defaults.items() if name not in os.environ}
-    os.environ.update(added)
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables for processes started in the block."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
         yield
     finally:
-        for name in added:
-            del os.environ[name]
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 class _Pool:
     """Processes under way, by folder."""
 
-    def __init__(self, threads: int, resume: bool) -> None:
+    def __init__(self, variables: Mapping[str, str], resume: bool) -> None:
         self._context = multiprocessing.get_context("spawn")
-        self._threads, self._resume = threads, resume
+        self._variables, self._resume = variables, resume
         self.active: dict[Path, BaseProcess] = {}
         self._codes: dict[Path, int | None] = {}
 
     def start(self, experiment: Experiment, folder: Path) -> None:
         process = self._context.Process(target=_work, args=(experiment, folder, self._resume), daemon=False)
-        with _environment(dict.fromkeys(_THREADS, str(self._threads))):
+        with _environment(self._variables):
             process.start()
         self.active[folder] = process
 

@@ -58,7 +58,7 @@ class Levels(gym.Space[Array]):
     """Base of level spaces: tasks that can be edited and compared, such as mazes.
 
     A level is one array of fixed shape and dtype. Subclasses write `draw`, `mutate`, `key`, `contains_each`,
-    and may write `features`.
+    and may write `draw_simple` and `features`.
     """
 
     def __init__(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
@@ -67,6 +67,10 @@ class Levels(gym.Space[Array]):
     @abstractmethod
     def draw(self, rng: np.random.Generator, n: int) -> Array:
         """Return ``(n, *shape)`` random levels."""
+
+    def draw_simple(self, rng: np.random.Generator, n: int) -> Array:
+        """Return ``(n, *shape)`` of the simplest levels, from which editing starts; as `draw` if none are."""
+        return self.draw(rng, n)
 
     @abstractmethod
     def mutate(self, rng: np.random.Generator, tasks: Array, edits: int = 1) -> Array:

@@ -33,7 +33,7 @@ class Student(Protocol):
         """
 
     def evaluate(self, tasks: Array, *, seed: int) -> Outcomes:
-        """Return the outcome of each task ``(n, *space.shape)``, in order: greedy policy, no training.
+        """Return the outcome of each task ``(n, *space.shape)``, in order, without training.
 
         The same tasks and seed give the same conditions whatever was trained before; ids are -1.
         """

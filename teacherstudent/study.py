@@ -111,13 +111,19 @@ class Study:
         parser.add_argument("--seeds", type=int, nargs="+", help="one run for each teacher and seed")
         parser.add_argument("--budget", type=float, help="cost of each run")
         parser.add_argument("--jobs", type=int, help="runs at a time (default: the number of cores)")
+        parser.add_argument(
+            "--threads",
+            type=int,
+            help="threads of torch and NumPy in each run (default: 1, or what OMP_NUM_THREADS says)",
+        )
         parser.add_argument("--resume", action="store_true", help="continue what was stopped")
         given = parser.parse_args(argv)
         settings = self.__dict__ | (dict(self.quick) if given.quick else {})
         settings |= {k: v for k, v in (("seeds", given.seeds), ("budget", given.budget)) if v is not None}
         study = Study(**settings)
         out = given.out / (self.name + ("-quick" if given.quick else ""))
-        return run_and_compare(study.experiments(), out, jobs=given.jobs, resume=given.resume)
+        how = {"jobs": given.jobs, "threads": given.threads, "resume": given.resume}
+        return run_and_compare(study.experiments(), out, **how)
 
 
 def run_and_compare(
@@ -125,6 +131,7 @@ def run_and_compare(
     out: Path,
     *,
     jobs: int | None = None,
+    threads: int | None = None,
     resume: bool = False,
     console: Console | None = None,
 ) -> int:
@@ -143,7 +150,7 @@ def run_and_compare(
     for experiment in {(e.teacher, e.name): e for e in experiments}.values():  # seeds differ in nothing else
         experiment.check()
     runs = [(experiment, experiment.folder(out)) for experiment in experiments]
-    results = run_watched(runs, jobs=jobs, resume=resume, console=console)
+    results = run_watched(runs, jobs=jobs, threads=threads, resume=resume, console=console)
     finished = [r.folder for r in results if r.status == "finished"]
     if finished:
         begun = [r.folder for r in results if r.status != "not started"]
@@ -155,12 +162,13 @@ def run_watched(
     runs: Sequence[tuple[Experiment, Path]],
     *,
     jobs: int | None,
+    threads: int | None,
     resume: bool,
     console: Console,
 ) -> list[Result]:
     """Run experiments in parallel under a progress display, then print how they ended."""
     with RunsProgress() as display:
-        results = run_all(runs, jobs=jobs, resume=resume, watch=display.watch)
+        results = run_all(runs, jobs=jobs, threads=threads, resume=resume, watch=display.watch)
     for result in results:
         if result.status != "finished":
             console.print(f"[bold]{result.folder}[/bold]: {result.status}")

@@ -23,6 +23,9 @@ from teacherstudent.types import (
     generator,
 )
 
+EDITED = 2
+"""In a column ``kind`` of `Teacher.columns`: the level is an edited copy of another one."""
+
 S = TypeVar("S", bound=gym.Space[Any])
 
 
@@ -168,8 +171,8 @@ class Teacher(ABC, Generic[S]):
     def columns(self, outcomes: Outcomes) -> Mapping[str, Array]:
         """Return what to log beside outcomes that are about to be told, ``(n,)`` each, by name.
 
-        A column ``kind`` in which a row that is only measured is 2 (an edited level) moves that row's cost
-        from ``measure`` to ``mutate`` in the ledger. The same names must come in every call.
+        A column ``kind`` that is `EDITED` for a row that is only measured moves that row's cost from
+        ``measure`` to ``mutate`` in the ledger. The same names must come in every call.
         """
         del outcomes
         return {}

@@ -69,6 +69,7 @@ def test_run_compare_and_resume(tmp_path, capsys):
         (["--teacher", "riac", "--budget", "10", "--teacher-options", "size=3"], "unknown option 'size'"),
         (["--teacher", "riac", "--budget", "10", "--family-options", "dims=0"], "dims: expected 1 to 10"),
         (["--teacher", "riac", "--budget", "10", "--jobs", "0"], "jobs: expected at least 1"),
+        (["--teacher", "riac", "--budget", "10", "--threads", "0"], "threads: expected at least 1"),
         (["--teacher", "riac", "--budget", "10", "--seeds", "-1"], "seed: expected an integer of at least 0"),
     ],
 )

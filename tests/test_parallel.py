@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -5,14 +6,18 @@ import sys
 import time
 
 import pytest
+import torch
 
 from teacherstudent.experiment import Experiment
 from teacherstudent.loop import Plan
-from teacherstudent.parallel import run_all
+from teacherstudent.parallel import cores, run_all
 from teacherstudent.recording.runs import Run
 
 BREAKING = '''
+import json
 import os
+import numba
+import torch
 from teacherstudent.students.competence import CompetenceStudent
 
 class Breaking(CompetenceStudent):
@@ -23,6 +28,10 @@ class Breaking(CompetenceStudent):
         self.how = how
         if how == "constructor":
             raise ZeroDivisionError("in the constructor")
+        if how == "threads":
+            with open(os.path.join(os.path.dirname(__file__), "threads"), "w") as file:
+                said = [os.environ.get(name) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")]
+                json.dump([*said, torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS], file)
 
     def train(self, assignment):
         if self.spent()["train"] > 50:
@@ -76,12 +85,44 @@ def test_a_run_that_breaks_takes_no_other_down(tmp_path):
     assert finished[0].status == "finished"
 
 
+@pytest.mark.parametrize(
+    ("said", "asked", "found"), [(None, None, 1), ("2", None, 2), ("2", 1, 1), ("1", 2, 2)]
+)
+def test_a_lone_run_has_one_torch_thread_unless_told(tmp_path, monkeypatch, said, asked, found):
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    if said:
+        monkeypatch.setenv("OMP_NUM_THREADS", said)
+    before, own = dict(os.environ), torch.get_num_threads()
+    result = run_all([(experiment("threads"), tmp_path / "run")], threads=asked)[0]
+    assert result.status == "finished"
+    *told, of_torch, of_kernels = json.loads((tmp_path / "threads").read_text())
+    assert told == [str(found)] * 2
+    assert 1 <= of_torch <= found  # never more than there are cores
+    assert of_kernels == cores()
+    assert os.environ == before
+    assert torch.get_num_threads() == own
+
+
+def test_an_experiment_leaves_the_threads_of_its_process_alone(tmp_path):
+    before = torch.get_num_threads()
+    torch.set_num_threads(before + 1)
+    try:
+        experiment("threads").run(tmp_path / "run")
+        assert torch.get_num_threads() == before + 1
+    finally:
+        torch.set_num_threads(before)
+    assert json.loads((tmp_path / "threads").read_text())[2] == before + 1
+
+
 def test_bad_arguments_start_nothing(tmp_path):
     runs = [(experiment(), tmp_path / "a"), (experiment(seed=1), tmp_path / "a")]
     with pytest.raises(ValueError, match="twice"):
         run_all(runs)
     with pytest.raises(ValueError, match="jobs: expected at least 1, got 0"):
         run_all(runs[:1], jobs=0)
+    with pytest.raises(ValueError, match="threads: expected at least 1, got 0"):
+        run_all(runs[:1], threads=0)
     assert not (tmp_path / "a").exists()
 
 

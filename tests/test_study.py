@@ -40,7 +40,7 @@ def test_a_study_runs_as_a_script(tmp_path, capsys):
 
 
 def test_seeds_and_budget_from_the_command_line(tmp_path):
-    assert STUDY.main(["--seeds", "4", "--budget", "20", "--jobs", "1", "--out", str(tmp_path)]) == 0
+    assert STUDY.main(["--seeds", "4", "--budget", "20", "--threads", "2", "--out", str(tmp_path)]) == 0
     assert sorted(p.name for p in tmp_path.glob("grid/toy-grid/*/*")) == ["seed-4", "seed-4"]
     with pytest.raises(SystemExit):
         STUDY.main(["--bugdet", "3"])

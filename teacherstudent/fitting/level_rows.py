@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherstudent.fitting.level_spaces import Step
+from teacherstudent.teacher import EDITED
 from teacherstudent.types import Array, Assignment, FloatArray, IntArray, State, check_names
 
-NEW, REPLAY, EDIT = 0, 1, 2
+NEW, REPLAY, EDIT = 0, 1, EDITED
 """Kinds of rows: a generated level, one from the buffer, a child of one of these."""
 
 Parents: TypeAlias = Literal["batch", "easy", "hard"]
@@ -97,7 +98,6 @@ class Editor:
         edits: small edits between a parent and its child.
         parents: ``"batch"``: every replayed level has one child. ``"easy"``: the four of the highest return
             less score; ``"hard"``: the four of the lowest; their children share the rows evenly.
-        probability: of an edit after a replay.
         step: an edit of a task in a box.
 
     Raises:
@@ -106,7 +106,6 @@ class Editor:
 
     edits: int = 5
     parents: Parents = "batch"
-    probability: float = 1.0
     step: Step = field(default_factory=Step)
 
     def __post_init__(self) -> None:
@@ -114,8 +113,6 @@ class Editor:
             raise ValueError(f"edits: expected a whole number above 0, got {self.edits!r}")
         if self.parents not in get_args(Parents):
             raise ValueError(f"parents: expected one of {get_args(Parents)}, got {self.parents!r}")
-        if not 0 <= self.probability <= 1:
-            raise ValueError(f"edit probability: expected a number in [0, 1], got {self.probability}")
 
 
 class Replayed:

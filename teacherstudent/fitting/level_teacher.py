@@ -30,6 +30,18 @@ from teacherstudent.types import (
 )
 
 Schedule: TypeAlias = Literal["fixed", "proportionate"]
+Start: TypeAlias = Literal["simple", "all"]
+
+
+def is_simple(start: Start) -> bool:
+    """Return whether generated levels are simple ones.
+
+    Raises:
+        ValueError: if it is neither ``"simple"`` nor ``"all"``.
+    """
+    if start not in get_args(Start):
+        raise ValueError(f"start: expected one of {get_args(Start)}, got {start!r}")
+    return start == "simple"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +53,7 @@ class Cycle:
         min_fill: share of the buffer that must be in use before.
         schedule: ``"fixed"``; ``"proportionate"``: the probability is at most the share in use.
         train_new: whether generated levels are trained on, and not only measured.
+        simple: whether generated levels are the simplest of a level space; other spaces have none such.
         parallel: every ask holds generated levels, replayed ones and, with an editor, children of these.
 
     Raises:
@@ -51,6 +64,7 @@ class Cycle:
     min_fill: float = 0.5
     schedule: Schedule = "fixed"
     train_new: bool = True
+    simple: bool = False
     parallel: bool = False
 
     def __post_init__(self) -> None:
@@ -134,9 +148,7 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         if self._cycle.parallel:
             return self._side_by_side(n)
         if len(self._replayed) and self._editor is not None:
-            if self._editor.probability == 1 or self.rng.random() < self._editor.probability:
-                return [self._children(n, self._editor, *self._replayed.take(n, self._editor.parents))]
-            self._replayed.clear()
+            return [self._children(n, self._editor, *self._replayed.take(n, self._editor.parents))]
         probability = self._cycle.probability(self.buffer)
         if probability > 0 and self.rng.random() < probability:
             return [self._from_buffer(n)]
@@ -162,7 +174,10 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         return parts
 
     def _generated(self, n: int) -> Rows:
-        tasks = spaces.sample(self.space, self.rng, n)
+        if self._cycle.simple and isinstance(self.space, Levels):
+            tasks = self.space.draw_simple(self.rng, n)
+        else:
+            tasks = spaces.sample(self.space, self.rng, n)
         return Rows(tasks=tasks, kind=NEW, learn=self._cycle.train_new, numbers=self.buffer.meet(n))
 
     def _from_buffer(self, n: int) -> Rows:

@@ -28,9 +28,10 @@ def self_paced_weights(losses: FloatArray, age: float, law: Law, power: float = 
     ========== ======================================================== =====================================
 
     Hard: Kumar et al. 2010, "Self-paced learning for latent variable models". Linear, logarithmic and
-    mixture: Jiang et al. 2014, "Easy samples first", https://doi.org/10.1145/2647868.2654918; the mixture
-    with thresholds a and a / 2. Logistic: Xu et al. 2015, "Multi-view self-paced learning". Polynomial: Gong
-    et al. 2019, "Decomposition-based evolutionary multiobjective optimization to self-paced learning".
+    mixture: Jiang et al. 2014, "Easy samples first: self-paced reranking for zero-example multimedia search",
+    https://doi.org/10.1145/2647868.2654918; the mixture with thresholds a and a / 2. Logistic: Xu, Tao and
+    Xu 2015, "Multi-view self-paced learning for clustering", IJCAI. Polynomial: Gong et al. 2019,
+    "Decomposition-based evolutionary multiobjective optimization to self-paced learning".
 
     Args:
         losses: ``(n,)``, at least 0.

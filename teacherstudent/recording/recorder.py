@@ -17,7 +17,7 @@ from teacherstudent.recording.logs import TEACHER_FILE, EpisodeLog, EventLog, Li
 from teacherstudent.recording.machine import provenance
 from teacherstudent.recording.status import STATUS, Status
 from teacherstudent.recording.tables import task_columns
-from teacherstudent.types import BoolArray, Outcomes, State
+from teacherstudent.types import Array, BoolArray, Outcomes, State
 
 FORMAT = 1
 """Version of the run folder; a reader refuses newer ones."""
@@ -105,24 +105,35 @@ class Recorder:
             raise
         self._closed = False
 
-    def episodes(self, outcomes: Outcomes, *, spent: float, learn: BoolArray | bool = True) -> None:
+    def episodes(
+        self,
+        outcomes: Outcomes,
+        *,
+        spent: float,
+        learn: BoolArray | bool = True,
+        columns: Mapping[str, Array] | None = None,
+    ) -> None:
         """Log finished episodes (or stages); cheap, since rows are gathered and written now and then.
 
         Args:
             outcomes: one row for each; the signals must be the same in every call.
             spent: the run's cost after them.
             learn: which of them were trained on, and not only measured.
+            columns: further columns, of the teacher.
 
         Raises:
-            ValueError: if the columns differ from those of the first call.
+            ValueError: if the columns differ from those of the first call, or one is named twice.
             WriteError: if a file cannot be written; the message names it.
         """
         rows = len(outcomes)
         if rows == 0:
             return
         seconds = self._seconds()
-        columns = self._columns(outcomes, spent, seconds) | {"id": outcomes.ids, "learn": learn}
-        self._episodes.append(columns, rows)
+        own = self._columns(outcomes, spent, seconds) | {"id": outcomes.ids, "learn": learn}
+        more = dict(columns or {})
+        if taken := own.keys() & more.keys():
+            raise ValueError(f"recorder: expected new names for the teacher's columns, got {sorted(taken)}")
+        self._episodes.append(own | more, rows)
         self._status.seen(spent, seconds)
 
     def tests(

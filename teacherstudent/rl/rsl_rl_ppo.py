@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -78,6 +79,17 @@ class RslRlPPO:
         self._discounted = torch.zeros(n, device=device)
 
     @property
+    def values(self) -> Tensor:
+        """V of the observations of the rollout, ``(steps, n)``."""
+        values: Tensor = self.alg.storage.values[..., 0]
+        return values
+
+    @property
+    def reward_scale(self) -> Tensor | float:
+        """What rewards are divided by now."""
+        return 1.0 if self._moments is None else self._moments.std.clamp(min=1e-8)
+
+    @property
     def discount(self) -> float:
         """Gamma x lambda."""
         return float(self.alg.gamma * self.alg.lam)
@@ -104,7 +116,16 @@ class RslRlPPO:
         with torch.no_grad():
             return self._actions.bounded(self.alg.actor({"obs": obs}, stochastic_output=not greedy))
 
-    def finish(self, rewards: Tensor, done: Tensor, cut: Tensor, last: Tensor, obs: Tensor) -> Tensor:
+    def finish(
+        self,
+        rewards: Tensor,
+        done: Tensor,
+        cut: Tensor,
+        last: Tensor,
+        obs: Tensor,
+        *,
+        learn: Tensor | None = None,
+    ) -> Tensor:
         """Compute returns and advantages of the rollout; return the advantages, not normalised.
 
         Args:
@@ -113,26 +134,42 @@ class RslRlPPO:
             cut: ``(steps, n)`` bool: ended by the time limit alone.
             last: ``(steps, n, d)``: observations before a new episode started; read where ``cut``.
             obs: ``(n, d)``: the observations after the last step.
+            learn: ``(k,)`` int64: the slots that rewards are scaled and advantages are normalised by; None
+                for all.
 
         Returns:
             ``(steps, n)``.
         """
         storage = self.alg.storage
-        rewards = self._scaled(rewards.float(), done)
+        rewards = self._scaled(rewards.float(), done, learn)
         rewards[cut] += self.alg.gamma * self.alg.critic({"obs": last[cut]})[:, 0]
         storage.rewards[..., 0] = rewards
         storage.dones[..., 0] = done
         self.alg.compute_returns({"obs": obs})
-        advantages: Tensor = (storage.returns - storage.values)[..., 0]
-        return advantages
+        advantages: Tensor = storage.returns - storage.values
+        if learn is not None and len(learn) and not self.alg.normalize_advantage_per_mini_batch:
+            chosen = advantages[:, learn]
+            storage.advantages = (advantages - chosen.mean()) / (chosen.std() + 1e-8)
+        return advantages[..., 0]
 
-    def update(self) -> dict[str, float]:
+    def update(self, learn: Tensor | None = None) -> dict[str, float]:
         """Train on the rollout and return the mean losses and the learning rate.
+
+        Args:
+            learn: ``(k,)`` int64: the slots to train on, also those that normalisers of observations see;
+                None for all.
 
         Raises:
             FloatingPointError: if a loss is not finite.
         """
-        losses = {f"loss/{name}": float(value) for name, value in self.alg.update().items()}
+        whole = self.alg.storage
+        if learn is not None:
+            self.alg.storage = _columns(whole, learn)
+        try:
+            means = self.alg.update()
+        finally:
+            self.alg.storage = whole
+        losses = {f"loss/{name}": float(value) for name, value in means.items()}
         if not all(map(math.isfinite, losses.values())):
             raise FloatingPointError(f"rsl-rl: expected finite losses, got {losses}; lower the learning rate")
         return losses | {"learning_rate": float(self.alg.learning_rate)}
@@ -147,14 +184,16 @@ class RslRlPPO:
         """Forget the discounted rewards of episodes under way."""
         self._discounted.zero_()
 
-    def _scaled(self, rewards: Tensor, done: Tensor) -> Tensor:
+    def _scaled(self, rewards: Tensor, done: Tensor, learn: Tensor | None = None) -> Tensor:
         if self._moments is None:
             return rewards
         sums = torch.zeros_like(rewards)
         for t in range(len(rewards)):
             torch.add(rewards[t], self._discounted, alpha=self.alg.gamma, out=sums[t])
             self._discounted = sums[t].masked_fill(done[t], 0.0)
-        self._moments.update(sums.reshape(-1, 1))
+        seen = sums if learn is None else sums[:, learn]
+        if seen.numel():
+            self._moments.update(seen.reshape(-1, 1))
         std: Tensor = self._moments.std
         return (rewards / std.clamp(min=1e-8)).clamp_(-10.0, 10.0)
 
@@ -200,6 +239,16 @@ class _Actions:
         if self.discrete:
             return actions[:, 0].long() + self._start
         return actions.view(-1, *self._shape).to(self._low.dtype).clamp(self._low, self._high)
+
+
+def _columns(storage: Any, slots: Tensor) -> Any:
+    """Return a copy of a filled storage that holds the given slots alone."""
+    part = copy.copy(storage)
+    part.num_envs = len(slots)
+    for name in ("observations", "actions", "values", "returns", "advantages", "actions_log_prob"):
+        setattr(part, name, getattr(storage, name)[:, slots])
+    part.distribution_params = tuple(table[:, slots] for table in storage.distribution_params)
+    return part
 
 
 def _size(space: gym.Space[Any]) -> int:

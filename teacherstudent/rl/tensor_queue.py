@@ -77,6 +77,7 @@ class TensorQueue:
     Tasks are played again in a random order of the whole latest assignment, not drawn with replacement.
 
     Attributes:
+        key: of the environment seeds.
         repeated: how many episodes played a task again because the queue was dry.
 
     Args:
@@ -88,7 +89,7 @@ class TensorQueue:
     def __init__(self, slots: int, *, seed: Seed, device: torch.device) -> None:
         self._slots, self._device = slots, device
         self._rng = generator(seed)
-        self._key = int(self._rng.integers(2**31))
+        self.key = int(self._rng.integers(2**31))
         self._ids: IntArray = np.zeros(0, np.int64)
         self._tasks: Array | None = None
         self._latest: Array | None = None
@@ -139,7 +140,7 @@ class TensorQueue:
             np.concatenate([ids, self._ids, np.full(len(self._latest), UNASKED)]),
             np.concatenate([tasks, self._tasks, self._latest]),
             self._slots + torch.where(number < len(self), number, repeated),
-            episode_seeds(number + self._started, self._key),
+            episode_seeds(number + self._started, self.key),
             self._slots,
         )
 
@@ -160,7 +161,7 @@ class TensorQueue:
         """Return the queue as plain data."""
         return {
             "rng": dict(self._rng.bit_generator.state),
-            "key": self._key,
+            "key": self.key,
             "ids": self._ids.copy(),
             "tasks": None if self._tasks is None else self._tasks.copy(),
             "latest": None if self._latest is None else self._latest.copy(),
@@ -172,6 +173,6 @@ class TensorQueue:
     def load_state_dict(self, state: State) -> None:
         """Continue from `state_dict`."""
         self._rng.bit_generator.state = state["rng"]
-        self._key, self._ids = state["key"], state["ids"]
+        self.key, self._ids = state["key"], state["ids"]
         self._tasks, self._latest = state["tasks"], state["latest"]
         self._used, self._started, self.repeated = state["used"], state["started"], state["repeated"]

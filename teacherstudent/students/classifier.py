@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from teacherstudent import spaces
 from teacherstudent.family import Family
@@ -26,22 +24,14 @@ from teacherstudent.types import (
     check_names,
 )
 from teacherstudent.vision import backbones
-from teacherstudent.vision.checks import read_numbers
 from teacherstudent.vision.compute import Compute
+from teacherstudent.vision.example_rounds import ExampleRounds
 from teacherstudent.vision.family import ExampleFamily, ImageFamily
-from teacherstudent.vision.knobs import Setting, describe
 from teacherstudent.vision.losses import Reduction, reduction
 from teacherstudent.vision.options import Machine, Training, parse
+from teacherstudent.vision.stage_rounds import SCORES, StageRounds
 from teacherstudent.vision.trainer import Trainer
 from teacherstudent.vision.weigher import Weigher
-
-STAGE_SIGNALS = ("train_loss", "seconds", "steps", "size")
-PROBE_SIGNALS = ("probe_loss", "score_se")
-EXAMPLE_SIGNALS = ("loss", "correct")
-REFERENCE = "reference_loss"
-SCORES = ("rate", "decrease", "level", "train")
-CHUNKS, PROBES, FEWEST = 50, 10, 8
-"""If nothing is said: chunks in a budget; a chunk's least cost in probes; chunks in a small budget."""
 
 
 @STUDENTS.register("classifier")
@@ -86,7 +76,9 @@ class ClassifierStudent:
         budget: FLOPs of the whole run.
 
     Attributes:
+        trainer: trains and measures.
         compute: what was spent.
+        rounds: what a round trains on: stages or examples.
         weigher: weighs the examples of a batch by their losses (`teacherstudent.vision.weigher.Weigher`);
             None for equal weights. May be set before training.
 
@@ -122,7 +114,7 @@ class ClassifierStudent:
         for name, value in (("chunk", chunk), ("budget", budget)):
             if value is not None and not 0 < value < np.inf:
                 raise ValueError(f"classifier: {name}: expected FLOPs above 0, got {value}")
-        self.family, self._score = family, score
+        self.family = family
         data = family.data
 
         def make() -> torch.nn.Module:
@@ -141,40 +133,13 @@ class ClassifierStudent:
         )
         self.trainer.reduction = reduction(loss)
         self.compute = Compute(budget)
-        self._examples = isinstance(family, ExampleFamily)
-        self._chunk = chunk or self._standard_chunk()
-        self._train_loss = np.nan
-        self._probed: Tensor | None = None  # losses of the probe with the present weights
-        self._reference = self._read_reference()
-        self.provides: frozenset[str] = frozenset(self._signals())
-        kinds: set[Granularity] = {"episode", "step"} if self._examples else {"episode", "chunk"}
-        self.granularities: frozenset[Granularity] = frozenset(kinds)
-
-    def _standard_chunk(self) -> float:
-        full = self.trainer.flops(self.trainer.sizes()[-1]).train
-        if self._examples:
-            return full * self.trainer.training.batch_size
-        budget = self.compute.budget
-        if budget is None:
-            return full * len(self.trainer.inputs["train"])
-        probes = 0.0 if self._score == "train" else PROBES * self._probe_cost()
-        return min(max(budget / CHUNKS, probes), budget / FEWEST)
-
-    def _read_reference(self) -> FloatArray | None:
-        path = self.trainer.training.reference
-        if not path:
-            return None
-        if not self._examples:
-            raise ValueError("classifier: reference: touches nothing: expected a family of examples")
-        return read_numbers("reference", path, len(self.trainer.inputs["train"]))
-
-    def _signals(self) -> tuple[str, ...]:
-        if self._examples:
-            return EXAMPLE_SIGNALS if self._reference is None else (*EXAMPLE_SIGNALS, REFERENCE)
-        return STAGE_SIGNALS if self._score == "train" else (*STAGE_SIGNALS, *PROBE_SIGNALS)
-
-    def _probe_cost(self) -> float:
-        return self.trainer.measure_cost(len(self.trainer.inputs["probe"]))
+        self.rounds: StageRounds | ExampleRounds
+        if isinstance(family, ExampleFamily):
+            self.rounds = ExampleRounds(family, self.trainer, self.compute, chunk=chunk)
+        else:
+            self.rounds = StageRounds(family, self.trainer, self.compute, score=score, chunk=chunk)
+        self.provides: frozenset[str] = frozenset(self.rounds.signals)
+        self.granularities: frozenset[Granularity] = self.rounds.granularities
 
     @property
     def weigher(self) -> Weigher | None:
@@ -189,10 +154,7 @@ class ClassifierStudent:
 
     def wants(self) -> int:
         """Return 1 stage, or as many examples as a chunk pays for, a batch at least."""
-        if not self._examples:
-            return 1
-        cost = self.trainer.cost(self.family.setting(0))
-        return max(self.trainer.training.batch_size, int(self._chunk / cost + 1e-9))
+        return self.rounds.wants()
 
     def train(self, assignment: Assignment) -> Outcomes:
         """Train on the rows (or measure them) in the order given, and return all of them.
@@ -203,99 +165,8 @@ class ClassifierStudent:
         """
         tasks = spaces.check_tasks(self.family.space, assignment.tasks, "classifier.train")
         with self.trainer.private():
-            if self._examples:
-                score, cost, signals = self._train_examples(tasks, assignment.learn)
-            else:
-                score, cost, signals = self._train_stages(tasks, assignment.learn)
+            score, cost, signals = self.rounds.train(tasks, assignment.learn)
         return Outcomes(ids=assignment.ids, tasks=tasks, score=score, cost=cost, signals=signals)
-
-    # Stages
-
-    def _train_stages(self, tasks: Array, learn: Array) -> tuple[FloatArray, FloatArray, dict[str, Array]]:
-        names = self._signals()
-        rows = np.zeros((len(tasks), 2 + len(names)))
-        for row, (task, learns) in enumerate(zip(tasks, learn, strict=True)):
-            setting = self.family.setting(task)
-            found = self._chunk_of(setting) if learns else self._measured(setting)
-            rows[row] = found[: rows.shape[1]]
-        signals = {name: rows[:, 2 + k] for k, name in enumerate(names)}
-        return rows[:, 0], rows[:, 1], signals
-
-    def _chunk_of(self, setting: Setting) -> list[float]:
-        """Train for a chunk; return score, cost and signals."""
-        before = None if self._score in ("train", "level") else self._probe()[0]
-        start = time.perf_counter()
-        losses, cost = self._steps(setting)
-        seconds = time.perf_counter() - start
-        self._probed = None
-        self._train_loss = float(losses.mean())
-        signals = [self._train_loss, seconds, float(len(losses)), float(self.trainer.size(setting))]
-        if self._score == "train":
-            return [-self._train_loss, cost, *signals]
-        after, _ = self._probe()
-        gain = -after if before is None else before - after
-        scale = self._chunk / cost if self._score == "rate" else 1.0
-        return [scale * float(gain.mean()), cost, *signals, float(after.mean()), scale * _error(gain)]
-
-    def _steps(self, setting: Setting) -> tuple[Tensor, float]:
-        """Take as many steps as a chunk pays for; return their mean losses and what they cost."""
-        trainer, compute = self.trainer, self.compute
-        step_cost = trainer.batch_size(setting) * trainer.cost(setting)
-        count = compute.steps(self._chunk, step_cost, 0.0 if self._score == "train" else self._probe_cost())
-        losses = []
-        for _ in range(count):
-            indices, scoring = trainer.draw(setting)
-            compute.measure(scoring)
-            compute.train(step_cost)
-            found, _ = trainer.step(indices, setting, rate=self._rate(), progress=compute.progress)
-            losses.append(found.mean())
-        whole = torch.stack(losses).double().cpu()
-        self._check_finite(whole, setting, int(compute.counts["updates"]) - count)
-        return whole, count * step_cost
-
-    def _probe(self) -> tuple[FloatArray, float]:
-        """Return the probe's losses with the present weights, and what measuring them has cost now."""
-        cost = 0.0
-        if self._probed is None:
-            self._probed, _ = self.trainer.measure("probe")
-            cost = self._probe_cost()
-            self.compute.measure(cost)
-        return self._probed.double().cpu().numpy(), cost
-
-    def _measured(self, setting: Setting) -> list[float]:
-        losses, cost = self._probe()
-        level = float(losses.mean())
-        levels = self._score in ("level", "train")
-        score, error = (-level, _error(losses)) if levels else (0.0, 0.0)
-        return [score, cost, np.nan, 0.0, 0.0, float(self.trainer.size(setting)), level, error]
-
-    # Examples
-
-    def _train_examples(self, tasks: Array, learn: Array) -> tuple[FloatArray, FloatArray, dict[str, Array]]:
-        setting = self.family.setting(0)
-        indices = torch.from_numpy(tasks).to(self.trainer.inputs["train"].images.device)
-        losses, correct = np.zeros(len(tasks)), np.zeros(len(tasks))
-        measured = np.flatnonzero(~learn)
-        costs = np.where(learn, self.trainer.cost(setting), self.trainer.forward_cost())
-        if measured.size:
-            found, hits = self.trainer.measure("train", indices[torch.from_numpy(measured)], averaged=False)
-            losses[measured], correct[measured] = found.double().cpu(), hits.double().cpu()
-            self.compute.measure(float(costs[measured].sum()))
-        rows = np.flatnonzero(learn)
-        parts = np.array_split(rows, -(-len(rows) // self.trainer.training.batch_size)) if rows.size else []
-        for part in parts:
-            self.compute.train(float(costs[part].sum()))
-            found, hits = self.trainer.step(
-                indices[torch.from_numpy(part)], setting, rate=self._rate(), progress=self.compute.progress
-            )
-            losses[part], correct[part] = found.double().cpu(), hits.double().cpu()
-            self._check_finite(found, setting, int(self.compute.counts["updates"]) - 1)
-        if rows.size:
-            self._train_loss, self._probed = float(losses[rows].mean()), None
-        signals: dict[str, Array] = {"loss": losses, "correct": correct}
-        if self._reference is not None:
-            signals[REFERENCE] = self._reference[tasks]
-        return -losses, costs, signals
 
     def example_losses(self) -> FloatArray:
         """Return the loss of every training example ``(n,)`` with the averaged weights, charged as measured.
@@ -306,21 +177,6 @@ class ClassifierStudent:
         self.compute.measure(self.trainer.measure_cost(len(losses)))
         found: FloatArray = losses.double().cpu().numpy()
         return found
-
-    # Both
-
-    def _check_finite(self, losses: Tensor, setting: Setting, first: int) -> None:
-        bad = torch.nonzero(~torch.isfinite(losses))
-        if len(bad):
-            step = first if self._examples else first + int(bad[0])
-            raise FloatingPointError(
-                f"classifier: expected a finite loss, got {float(losses[bad[0]])} in step {step} of the "
-                f"stage with {describe(setting)} at learning rate {self.trainer.learner.rate:g}"
-            )
-
-    def _rate(self) -> float:
-        training = self.trainer.training
-        return training.lr if self.compute.budget is None else training.rate(self.compute.progress)
 
     def evaluate(self, tasks: Array, *, seed: int) -> Outcomes:
         """Return the accuracy on held-out images at full size: validation, or test once the budget is spent.
@@ -339,7 +195,7 @@ class ClassifierStudent:
         labels = split.labels.cpu().numpy()
         losses, correct = found.double().cpu().numpy(), hits.double().cpu().numpy()
         score, loss = np.full(len(tasks), correct.mean()), np.full(len(tasks), losses.mean())
-        if self._examples:
+        if isinstance(self.family, ExampleFamily):
             for row, number in enumerate(tasks.tolist()):
                 own = labels == number
                 if not own.any():
@@ -369,10 +225,10 @@ class ClassifierStudent:
     def metrics(self) -> Mapping[str, float]:
         """Return learning rate, training loss, probe loss (where there is one) and passes over the data."""
         found = {"learning_rate": self.trainer.learner.rate, "passes": float(self.trainer.sampler.passes)}
-        if np.isfinite(self._train_loss):
-            found["train_loss"] = self._train_loss
-        if self._probed is not None:
-            found["probe_loss"] = float(self._probed.double().mean())
+        if np.isfinite(self.rounds.train_loss):
+            found["train_loss"] = self.rounds.train_loss
+        if self.rounds.probed is not None:
+            found["probe_loss"] = float(self.rounds.probed.double().mean())
         return found
 
     def state_dict(self) -> State:
@@ -380,8 +236,8 @@ class ClassifierStudent:
         return {
             "trainer": self.trainer.state_dict(),
             "compute": self.compute.state_dict(),
-            "train_loss": self._train_loss,
-            "probed": None if self._probed is None else self._probed.cpu().numpy().copy(),
+            "train_loss": self.rounds.train_loss,
+            "probed": None if self.rounds.probed is None else self.rounds.probed.cpu().numpy().copy(),
         }
 
     def load_state_dict(self, state: State) -> None:
@@ -393,18 +249,13 @@ class ClassifierStudent:
         check_names("classifier: state", ("trainer", "compute", "train_loss", "probed"), state)
         self.trainer.load_state_dict(state["trainer"])
         self.compute.load_state_dict(state["compute"])
-        self._train_loss = float(state["train_loss"])
+        self.rounds.train_loss = float(state["train_loss"])
         probed = state["probed"]
         device = self.trainer.inputs["probe"].images.device
-        self._probed = None if probed is None else torch.from_numpy(np.array(probed)).to(device)
+        self.rounds.probed = None if probed is None else torch.from_numpy(np.array(probed)).to(device)
 
     def close(self) -> None:
         """Nothing to free."""
-
-
-def _error(values: FloatArray) -> float:
-    """Return the standard error of the mean, 0 of a single value."""
-    return float(values.std(ddof=1)) / np.sqrt(len(values)) if len(values) > 1 else 0.0
 
 
 __all__ = ["ClassifierStudent"]

@@ -12,9 +12,11 @@ import torch
 from teacherstudent.family import RLFamily
 from teacherstudent.registry import STUDENTS
 from teacherstudent.rl.play import as_measured, slots_for
+from teacherstudent.rl.rollout_scores import BOUND_SIGNALS, bound_outcomes, check_rows
 from teacherstudent.rl.rollout_signals import SIGNALS
 from teacherstudent.rl.rsl_rl_options import check_library, check_options, learning_rate
 from teacherstudent.rl.rsl_rl_ppo import RslRlPPO, unvalidated
+from teacherstudent.rl.tensor_bound import BoundTensorRollout
 from teacherstudent.rl.tensor_envs import TensorEnvs, make_tensor_envs
 from teacherstudent.rl.tensor_play import play_tensors
 from teacherstudent.rl.tensor_queue import TensorQueue
@@ -50,6 +52,13 @@ class RslRlStudent:
     Tasks wait in a queue and start when a slot's episode ends. When the queue runs dry, tasks of the latest
     assignment are played again, and their outcomes carry the id -1.
 
+    It can be bound for rollouts instead (`bind`): row i of an assignment is then played in slot i for a whole
+    rollout. Rows with ``learn`` False are played by the same policy in the same rollout, but neither the
+    update, its normalisation of advantages nor the running normalisation of observations and rewards sees
+    them; the number of minibatches stays, so that they get smaller. If no row is learnt from there is no
+    update. Nothing is under way between two rounds, and a saved student goes on exactly whatever its
+    environments are. A falling learning rate follows trained and measured steps alike.
+
     Reference: Schulman et al., Proximal Policy Optimization Algorithms, 2017,
     https://arxiv.org/abs/1707.06347, as implemented in https://github.com/leggedrobotics/rsl_rl (5.5).
     `teacherstudent.rl.rsl_rl_ppo.RslRlPPO` lists every difference from the library's own runner.
@@ -78,7 +87,7 @@ class RslRlStudent:
         ValueError: if a value is out of range, or a falling learning rate has no budget.
     """
 
-    granularities: frozenset[Granularity] = frozenset({"episode"})
+    granularities: frozenset[Granularity] = frozenset({"episode", "rollout"})
 
     def __init__(
         self,
@@ -123,27 +132,62 @@ class RslRlStudent:
             )
         queue = TensorQueue(n_envs, seed=queue_seed, device=self._device)
         self._rollout = TensorRollout(envs, queue, n_steps, discount=self.ppo.discount)
+        self._bound: BoundTensorRollout | None = None
 
     @property
     def provides(self) -> frozenset[str]:
         """The signals of its outcomes."""
-        success = set() if self._family.mastered is None else {"success"}
-        return frozenset({"length", *SIGNALS} | success)
+        success = frozenset() if self._family.mastered is None else frozenset({"success"})
+        return success | (BOUND_SIGNALS if self._bound else frozenset({"length", *SIGNALS}))
+
+    def bind(self, granularity: Granularity) -> None:
+        """Play tasks episode by episode, as a new student does, or bind each slot to one for a rollout.
+
+        Raises:
+            ValueError: for other granularities, if the student has trained at the other one, or if a rollout
+                of one slot is shorter than the number of minibatches.
+        """
+        if granularity not in self.granularities:
+            raise ValueError(f"rsl-rl: can be bound for {sorted(self.granularities)}, got {granularity!r}")
+        if (granularity == "rollout") == (self._bound is not None):
+            return
+        if self._bound is not None or self._counts["train"] + self._counts["measure"] > 0:
+            raise ValueError(f"rsl-rl: expected to be bound before training, got {granularity!r} afterwards")
+        steps, batches = len(self.ppo.observations), self.ppo.alg.num_mini_batches
+        if steps < 2 * batches:
+            raise ValueError(
+                f"rsl-rl: bound for rollouts, of which one slot may be all that is learnt from: expected "
+                f"n_steps of at least 2 for each of {batches} minibatches, got {steps}"
+            )
+        self._bound = BoundTensorRollout(
+            self._rollout.envs,
+            steps,
+            discount=self.ppo.discount,
+            mastered=self._family.mastered,
+            key=self._rollout.queue.key,
+        )
 
     def wants(self) -> int:
-        """Return how many tasks keep the queue ahead of the episodes that the next round should finish."""
-        return self._rollout.queue.wants()
+        """Return how many tasks keep the queue ahead of the episodes that the next round should finish.
+
+        Bound for rollouts, the number of slots.
+        """
+        return self._rollout.queue.wants() if self._bound is None else self._n_envs
 
     def train(self, assignment: Assignment) -> Outcomes:
         """Run one rollout and one update; rows with ``learn`` False are played before it.
 
-        Measured rows have no value signals (NaN). An assignment of measured rows alone trains nothing.
+        Measured rows have no value signals (NaN). An assignment of measured rows alone trains nothing. A
+        student that is bound for rollouts plays all rows at once; measured ones have all signals.
 
         Raises:
-            ValueError: if the very first assignment is empty.
+            ValueError: if the very first assignment is empty, or one of a bound student has not a row for
+                each slot.
             EpisodeError: if an environment returns a reward or observation that is not finite.
             FloatingPointError: if the update diverges.
         """
+        if self._bound is not None:
+            return self._train_bound(self._bound, assignment)
         parts = []
         if not assignment.learn.all():
             parts.append(self._measure(assignment.select(~assignment.learn)))
@@ -152,22 +196,40 @@ class RslRlStudent:
             with self._active(self._generators):
                 tasks, episodes = self._rollout.collect(self.ppo)
                 self._counts["train"] += self.ppo.observations.shape[0] * self._n_envs
-                if self._rate is not None:
-                    self.ppo.set_learning_rate(self._rate(self._counts["train"]))
-                self._log = self.ppo.update()
-            self._counts["updates"] += self.ppo.updates_per_round
+                self._update(self._counts["train"])
             parts.append(outcomes(tasks, episodes, self._family.mastered))
         return Outcomes.concatenate(parts)
 
+    def _train_bound(self, rollout: BoundTensorRollout, assignment: Assignment) -> Outcomes:
+        check_rows(assignment, self._n_envs, "rsl-rl")
+        learn = assignment.learn
+        slots = None if learn.all() else torch.from_numpy(np.flatnonzero(learn)).to(self._device)
+        with self._active(self._generators):
+            scores = rollout.collect(self.ppo, assignment.tasks, slots)
+            found = bound_outcomes(assignment, scores, len(self.ppo.observations))
+            self._counts["train"] += float(found.cost[learn].sum())
+            self._counts["measure"] += float(found.cost[~learn].sum())
+            if learn.any():
+                self._update(self._counts["train"] + self._counts["measure"], slots)
+        return found
+
+    def _update(self, spent: float, slots: torch.Tensor | None = None) -> None:
+        """Train on the rollout just collected."""
+        if self._rate is not None:
+            self.ppo.set_learning_rate(self._rate(spent))
+        self._log = self.ppo.update(slots)
+        self._counts["updates"] += self.ppo.updates_per_round
+
     def evaluate(self, tasks: Array, *, seed: int) -> Outcomes:
-        """Play each task once with the greedy policy; the same seed starts the same episodes."""
+        """Play each task once as the family tests policies; the same seed gives the same episodes."""
         seeds = np.random.SeedSequence(seed).generate_state(len(tasks)).astype(np.int64) % 2**31
         with self._active(PrivateGenerators(seed)):
-            return self._play(tasks, seeds, greedy=True)
+            return self._play(tasks, seeds, greedy=self._family.test_actions == "greedy")
 
     def spent(self) -> Mapping[str, float]:
         """Return environment steps trained and measured, optimiser steps, seconds in the environments."""
-        return self._counts | {"environment_seconds": self._rollout.clock.seconds}
+        clock = (self._bound or self._rollout).clock
+        return self._counts | {"environment_seconds": clock.seconds}
 
     def holds(self) -> IntArray:
         """Return the ids in the queue and in the slots."""
@@ -176,21 +238,35 @@ class RslRlStudent:
 
     def metrics(self) -> Mapping[str, float]:
         """Return losses and learning rate of the last update, and how many episodes repeated a task."""
+        if self._bound is not None:
+            return self._log
         return self._log | {"repeated_tasks": float(self._rollout.queue.repeated)}
 
     def state_dict(self) -> State:
         """Return networks, optimiser, generators, queue and, where they can be saved, environments."""
         return {
             "ppo": self.ppo.state_dict(),
-            "rollout": self._rollout.state_dict(),
+            "bound": self._bound is not None,
+            "rollout": (self._bound or self._rollout).state_dict(),
             "generators": self._generators.state_dict(),
             "counts": dict(self._counts),
         }
 
     def load_state_dict(self, state: State) -> None:
-        """Continue from `state_dict`: exactly if the environments can be saved, else with new episodes."""
+        """Continue from `state_dict`: exactly if bound for rollouts or if the environments can be saved.
+
+        Else new episodes start.
+
+        Raises:
+            ValueError: if the state is of a student bound otherwise, or of other networks.
+        """
+        if state["bound"] != (self._bound is not None):
+            own = "episodes" if self._bound is None else "rollouts"
+            raise ValueError(f"rsl-rl: expected the state of a student bound for {own}, got the other kind")
         self.ppo.load_state_dict(state["ppo"])
-        if not self._rollout.load_state_dict(state["rollout"]):
+        if self._bound is not None:
+            self._bound.load_state_dict(state["rollout"])
+        elif not self._rollout.load_state_dict(state["rollout"]):
             self.ppo.restart()
         self._generators.load_state_dict(state["generators"])
         self._counts.update(state["counts"])

@@ -197,10 +197,10 @@ class SB3Student:
         return Outcomes.concatenate(parts) if parts else self._nothing()
 
     def evaluate(self, tasks: Array, *, seed: int) -> Outcomes:
-        """Play each task once with the greedy policy; the same seed starts the same episodes."""
+        """Play each task once as the family tests policies; the same seed gives the same episodes."""
         seeds = np.random.SeedSequence(seed).generate_state(len(tasks)).astype(np.int64) % 2**31
         with PrivateGenerators(seed).active():
-            return self._play(tasks, seeds, greedy=True)
+            return self._play(tasks, seeds, greedy=self._family.test_actions == "greedy")
 
     def spent(self) -> Mapping[str, float]:
         """Return environment steps trained and measured, optimiser steps, seconds in the environments."""

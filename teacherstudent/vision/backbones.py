@@ -14,7 +14,7 @@ Factory = Callable[..., nn.Module]
 
 
 class SmallCNN(nn.Module):
-    """The 67 k-parameter network of Cyclical Curriculum Learning (Kesgin & Amasyali 2022): 32-64-64 filters.
+    """The 67 k-parameter network of Cyclical Curriculum Learning (Kesgin & Amasyali 2023): 32-64-64 filters.
 
     Three 3 x 3 convolutions with batch normalisation and ReLU, two of them before a max-pooling by 2, and a
     linear layer; 67 210 values for three channels and ten classes, running statistics included.

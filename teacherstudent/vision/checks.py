@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from teacherstudent.types import FloatArray
+from teacherstudent.types import FloatArray, IntArray
 from teacherstudent.vision import backbones
 from teacherstudent.vision.augmentation import LEVELS, RandomAugmentation
 from teacherstudent.vision.depths import parameter_depths
 from teacherstudent.vision.inputs import Inputs
-from teacherstudent.vision.knobs import SIZES
+from teacherstudent.vision.knobs import SIZES, Setting, describe
 from teacherstudent.vision.options import Training
 from teacherstudent.vision.smoothing import IDENTITY_BELOW, Smoothing
 
@@ -105,6 +105,17 @@ def check_sizes(
             )
     network.train()
     return taken
+
+
+def check_finite(losses: Tensor, steps: IntArray, setting: Setting, rate: float) -> None:
+    """Raise FloatingPointError if a loss is not finite; the message names step, knobs and learning rate."""
+    bad = torch.nonzero(~torch.isfinite(losses))
+    if len(bad):
+        first = int(bad[0])
+        raise FloatingPointError(
+            f"classifier: expected a finite loss, got {float(losses[first])} in step {steps[first]} of the "
+            f"stage with {describe(setting)} at learning rate {rate:g}"
+        )
 
 
 def read_numbers(what: str, path: str, n: int) -> FloatArray:

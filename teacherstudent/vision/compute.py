@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from teacherstudent.types import State, check_names
+from teacherstudent.vision.options import Training
 
 
 class Compute:
@@ -45,6 +46,10 @@ class Compute:
     def progress(self) -> float:
         """The share of the budget that is spent, at most 1; 0 without one."""
         return 0.0 if self.budget is None else min(1.0, self.spent / self.budget)
+
+    def rate(self, training: Training) -> float:
+        """Return the learning rate at the share of the budget that is spent; constant without a budget."""
+        return training.lr if self.budget is None else training.rate(self.progress)
 
     def steps(self, chunk: float, step: float, after: float) -> int:
         """Return how many steps the next chunk takes, at least 1; the last one ends with the budget.

@@ -24,7 +24,7 @@ class Training:
         weight_decay: not applied to parameters of one axis; 0.05 for adamw and 5e-4 for the others if None.
         momentum: of sgd.
         schedule: how the rate falls over the share of the budget's compute that is spent: ``"cosine"``,
-            ``"linear"``, ``"rex"`` (Chen et al. 2021, https://arxiv.org/abs/2107.04197) or ``"constant"``.
+            ``"linear"``, ``"rex"`` (Chen et al. 2022, https://arxiv.org/abs/2107.04197) or ``"constant"``.
         warmup: share of the compute over which the rate rises linearly.
         batch_size: examples in a step, unless the knob says otherwise.
         label_smoothing: of the cross-entropy.

@@ -99,7 +99,7 @@ def test_seeds_differ_between_episodes_and_rounds_and_do_not_depend_on_rounds():
     played = begin(whole, 2)
     assert found == [s for _ in range(6) for s in played.draw(torch.tensor([True, True]))[1].tolist()]
     assert len(set(found)) == 12
-    assert make(2, seed=1)._key != queue._key
+    assert make(2, seed=1).key != queue.key
 
 
 def test_episode_seeds_by_hand():

@@ -191,7 +191,7 @@ def test_schedules_pay_for_no_probe():
 
 def test_a_standard_chunk_is_worth_its_probe():
     forward = 2 * 64 * 9 * 4 + 2 * 4 * 10
-    found = [student(budget=budget)._chunk for budget in (1e11, 3e8, 1e7)]
+    found = [student(budget=budget).rounds.chunk for budget in (1e11, 3e8, 1e7)]
     assert found == [1e11 / 50, 10 * 200 * forward, 1e7 / 8]
 
 

@@ -315,3 +315,14 @@ def test_the_policy_follows_the_observations():
         assert policy in type(student.model.policy).__name__
         student.train(assign(student, family))
         student.evaluate(family.test_tasks(), seed=0)
+
+
+def test_the_family_says_whether_tests_are_greedy(cartpole, monkeypatch):
+    student = SB3Student(cartpole, seed=0, n_envs=4, options=SMALL["PPO"])
+    tasks = np.repeat(cartpole.test_tasks()[:1], 20, axis=0)
+    greedy = student.evaluate(tasks, seed=3)
+    monkeypatch.setattr(cartpole, "test_actions", "sampled", raising=False)
+    sampled = student.evaluate(tasks, seed=3)
+    assert not np.array_equal(greedy.score, sampled.score)
+    np.testing.assert_array_equal(sampled.score, student.evaluate(tasks, seed=3).score)
+    assert not np.array_equal(sampled.score, student.evaluate(tasks, seed=4).score)

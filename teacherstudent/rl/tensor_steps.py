@@ -1,0 +1,152 @@
+"""Steps of a rollout in all slots of tensor environments, whoever says which tasks they play."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from teacherstudent.rl.episode_log import EpisodeLog
+from teacherstudent.rl.play import EpisodeError, check_rewards
+from teacherstudent.rl.rsl_rl_ppo import RslRlPPO
+from teacherstudent.rl.tensor_envs import TellsSuccess, TensorEnvs
+from teacherstudent.types import Array
+
+
+class TaskTable(Protocol):
+    """The tasks of a round as tables; slots that finish draw their next one.
+
+    Attributes:
+        tasks: ``(rows, *space.shape)`` on the host.
+        rows: ``(n,)`` int64 on the device: the row that each slot plays.
+    """
+
+    tasks: Array
+    rows: Tensor
+
+    def draw(self, done: Tensor) -> tuple[Tensor, Tensor]:
+        """Return tasks ``(n, *space.shape)`` and seeds ``(n,)`` of all slots; those of ``done`` start."""
+
+
+class TensorSteps:
+    """Plays a fixed number of steps in every slot; no data leaves the device meanwhile.
+
+    Attributes:
+        envs: the slots.
+        clock: seconds spent in the environments.
+
+    Args:
+        envs: the slots.
+        steps: steps of a rollout, for each slot.
+        discount: gamma x lambda, for the value signals.
+    """
+
+    def __init__(self, envs: TensorEnvs, steps: int, *, discount: float) -> None:
+        self.envs = envs
+        self.clock = DeviceClock(envs.device)
+        self._steps = steps
+        self._log = EpisodeLog(steps, envs.num_envs, discount=discount, device=envs.device)
+        self._obs: Tensor | None = None
+        self._last: Tensor | None = None
+
+    def _play(self, ppo: RslRlPPO, tasks: TaskTable, learn: Tensor | None = None) -> Tensor:
+        """Play, fill log and storage, and return the advantages ``(steps, n)``; without observations, start.
+
+        ``learn`` is as `RslRlPPO.finish` takes it.
+
+        Raises:
+            EpisodeError: if a reward or observation is not finite.
+        """
+        log = self._log
+        teller = self.envs if isinstance(self.envs, TellsSuccess) else None
+        if self._last is None:
+            self._last = torch.empty_like(ppo.observations)
+        with torch.no_grad():
+            if self._obs is None:
+                everyone = torch.ones(self.envs.num_envs, dtype=torch.bool, device=self.envs.device)
+                self._obs = self._start(tasks, everyone)
+            obs = self._obs
+            for t in range(self._steps):
+                ppo.observations[t] = obs
+                actions = ppo.act(t)
+                with self.clock.running():
+                    self._last[t], rewards, terminated, truncated = self.envs.step(actions)
+                done = log.record(t, rewards, terminated, truncated, tasks.rows)
+                if teller is not None:
+                    log.told[t] = teller.success
+                obs = self._start(tasks, done)
+            self._obs = obs
+            self._check(ppo, tasks)
+            return ppo.finish(log.rewards, log.done, log.cut, self._last, self._obs, learn=learn)
+
+    def _start(self, tasks: TaskTable, mask: Tensor) -> Tensor:
+        drawn, seeds = tasks.draw(mask)
+        with self.clock.running():
+            return self.envs.start(mask, drawn, seeds)
+
+    def _check(self, ppo: RslRlPPO, tasks: TaskTable) -> None:
+        """Raise EpisodeError unless everything that the rollout saw is finite; waits for the device once."""
+        assert self._last is not None
+        assert self._obs is not None
+        tables = (self._log.rewards, ppo.observations, self._last, self._obs)
+        if torch.stack([table.sum().double() for table in tables]).isfinite().all():
+            return  # a sum is finite only if all parts are; it costs a twentieth of looking at each
+        for t in range(self._steps):
+            rows = self._log.rows[t].cpu().numpy()
+            check_rewards(self._log.rewards[t].cpu().numpy(), tasks.tasks[rows])
+            after = self._obs if t == self._steps - 1 else ppo.observations[t + 1]
+            seen = {"step": (rows, self._last[t]), "start or step": (tasks.rows.cpu().numpy(), after)}
+            for where, (played, obs) in seen.items():
+                wrong = torch.nonzero(~obs.isfinite().all(-1))
+                if len(wrong):
+                    slot = int(wrong[0])
+                    task = tasks.tasks[played[slot]].tolist()
+                    raise EpisodeError(
+                        f"slot {slot}, task {task}: {where}: expected a finite observation, got "
+                        f"{obs[slot].tolist()}"
+                    )
+
+    def close(self) -> None:
+        """Close the environments."""
+        self.envs.close()
+
+
+class DeviceClock:
+    """Adds up the seconds of a device's work on marked stretches: CUDA events on a GPU, which never wait.
+
+    Attributes:
+        seconds: the sum, up to the last `settle`.
+
+    Args:
+        device: whose time it is.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.seconds = 0.0
+        self._device = device
+        self._events: list[tuple[torch.cuda.Event, torch.cuda.Event]] = []
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Count what is done inside."""
+        if self._device.type != "cuda":
+            start = time.perf_counter()
+            yield
+            self.seconds += time.perf_counter() - start
+            return
+        before, after = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
+        before.record(torch.cuda.current_stream(self._device))
+        yield
+        after.record(torch.cuda.current_stream(self._device))
+        self._events.append((before, after))
+
+    def settle(self) -> None:
+        """Take in what was marked, when the device has done it; waits for the last mark."""
+        if self._events:
+            self._events[-1][1].synchronize()
+            self.seconds += sum(a.elapsed_time(b) for a, b in self._events) / 1000
+            self._events.clear()

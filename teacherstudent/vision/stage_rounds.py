@@ -1,0 +1,139 @@
+"""Training stages for a classifier: chunks of equal compute, and a look at the probe after each."""
+
+from __future__ import annotations
+
+import time
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from teacherstudent.types import Array, FloatArray, Granularity
+from teacherstudent.vision.checks import check_finite
+from teacherstudent.vision.compute import Compute
+from teacherstudent.vision.family import ImageFamily
+from teacherstudent.vision.knobs import Setting
+from teacherstudent.vision.trainer import Trainer
+
+STAGE_SIGNALS = ("train_loss", "seconds", "steps", "size")
+PROBE_SIGNALS = ("probe_loss", "score_se")
+SCORES = ("rate", "decrease", "level", "train")
+CHUNKS, PROBES, FEWEST = 50, 10, 8
+"""If nothing is said: chunks in a budget; a chunk's least cost in probes; chunks in a small budget."""
+
+
+class StageRounds:
+    """Trains a chunk of compute at each stage's knobs and scores it on the probe.
+
+    `teacherstudent.students.classifier.ClassifierStudent` says what scores and signals are.
+
+    Args:
+        family: says what a stage's knobs are.
+        trainer: trains and measures.
+        compute: where costs are counted.
+        score: a name of `SCORES`.
+        chunk: FLOPs of training for a stage; None for the standard.
+
+    Attributes:
+        chunk: FLOPs of training for a stage.
+        signals: names of what is reported beside scores.
+        train_loss: mean over the last chunk; NaN before it.
+        probed: losses of the probe ``(n,)`` with the present weights; None if they are not known.
+
+    Raises:
+        ValueError: if there is a reference, which is for examples.
+    """
+
+    granularities: ClassVar[frozenset[Granularity]] = frozenset({"episode", "chunk"})
+
+    def __init__(
+        self, family: ImageFamily, trainer: Trainer, compute: Compute, *, score: str, chunk: float | None
+    ) -> None:
+        self._family, self._trainer, self._compute, self._score = family, trainer, compute, score
+        self.chunk = chunk or self._standard_chunk()
+        if trainer.training.reference:
+            raise ValueError("classifier: reference: touches nothing: expected a family of examples")
+        self.signals = STAGE_SIGNALS if score == "train" else (*STAGE_SIGNALS, *PROBE_SIGNALS)
+        self.train_loss = np.nan
+        self.probed: Tensor | None = None
+
+    def _standard_chunk(self) -> float:
+        budget = self._compute.budget
+        if budget is None:
+            full = self._trainer.flops(self._trainer.sizes()[-1]).train
+            return full * len(self._trainer.inputs["train"])
+        probes = 0.0 if self._score == "train" else PROBES * self._probe_cost()
+        return min(max(budget / CHUNKS, probes), budget / FEWEST)
+
+    def _probe_cost(self) -> float:
+        return self._trainer.measure_cost(len(self._trainer.inputs["probe"]))
+
+    def wants(self) -> int:
+        """Return 1."""
+        return 1
+
+    def train(self, tasks: Array, learn: Array) -> tuple[FloatArray, FloatArray, dict[str, Array]]:
+        """Train on stages (or measure) in the order given; return scores, costs and signals ``(n,)``."""
+        rows = np.zeros((len(tasks), 2 + len(self.signals)))
+        for row, (task, learns) in enumerate(zip(tasks, learn, strict=True)):
+            setting = self._family.setting(task)
+            found = self._chunk_of(setting) if learns else self._measured(setting)
+            rows[row] = found[: rows.shape[1]]
+        signals = {name: rows[:, 2 + k] for k, name in enumerate(self.signals)}
+        return rows[:, 0], rows[:, 1], signals
+
+    def _chunk_of(self, setting: Setting) -> list[float]:
+        """Train for a chunk; return score, cost and signals."""
+        before = None if self._score in ("train", "level") else self._probe()[0]
+        start = time.perf_counter()
+        losses, cost = self.steps(setting)
+        seconds = time.perf_counter() - start
+        self.probed = None
+        self.train_loss = float(losses.mean())
+        signals = [self.train_loss, seconds, float(len(losses)), float(self._trainer.size(setting))]
+        if self._score == "train":
+            return [-self.train_loss, cost, *signals]
+        after, _ = self._probe()
+        gain = -after if before is None else before - after
+        scale = self.chunk / cost if self._score == "rate" else 1.0
+        return [scale * float(gain.mean()), cost, *signals, float(after.mean()), scale * _error(gain)]
+
+    def steps(self, setting: Setting) -> tuple[Tensor, float]:
+        """Take as many steps as a chunk pays for; return their mean losses and what they cost."""
+        trainer, compute = self._trainer, self._compute
+        step_cost = trainer.batch_size(setting) * trainer.cost(setting)
+        count = compute.steps(self.chunk, step_cost, 0.0 if self._score == "train" else self._probe_cost())
+        losses = []
+        for _ in range(count):
+            indices, scoring = trainer.draw(setting)
+            compute.measure(scoring)
+            compute.train(step_cost)
+            rate = compute.rate(trainer.training)
+            found, _ = trainer.step(indices, setting, rate=rate, progress=compute.progress)
+            losses.append(found.mean())
+        whole = torch.stack(losses).double().cpu()
+        first = int(compute.counts["updates"]) - count
+        check_finite(whole, first + np.arange(count), setting, trainer.learner.rate)
+        return whole, count * step_cost
+
+    def _probe(self) -> tuple[FloatArray, float]:
+        """Return the probe's losses with the present weights, and what measuring them has cost now."""
+        cost = 0.0
+        if self.probed is None:
+            self.probed, _ = self._trainer.measure("probe")
+            cost = self._probe_cost()
+            self._compute.measure(cost)
+        return self.probed.double().cpu().numpy(), cost
+
+    def _measured(self, setting: Setting) -> list[float]:
+        losses, cost = self._probe()
+        level = float(losses.mean())
+        levels = self._score in ("level", "train")
+        score, error = (-level, _error(losses)) if levels else (0.0, 0.0)
+        return [score, cost, np.nan, 0.0, 0.0, float(self._trainer.size(setting)), level, error]
+
+
+def _error(values: FloatArray) -> float:
+    """Return the standard error of the mean, 0 of a single value."""
+    return float(values.std(ddof=1)) / np.sqrt(len(values)) if len(values) > 1 else 0.0

@@ -1,0 +1,589 @@
+"""Teachers of replay-based level design: cycles, scores and edits by hand; an analytic toy; a run."""
+
+import numpy as np
+import pytest
+
+from teacherstudent import envs, teachers
+from teacherstudent.fitting.level_rows import Replayed
+from teacherstudent.ledger import Ledger
+from teacherstudent.loop import Plan, run
+from teacherstudent.recording.runs import Run
+from teacherstudent.spaces import Discrete, Levels, Parameters
+from teacherstudent.types import Outcomes
+
+REPLAYING = ("plr", "robust-plr", "accel", "parallel-plr", "parallel-accel")
+
+
+class Numbers(Levels):
+    """Levels 0 to 99999, of which the first 500 are generated; an edit adds 1."""
+
+    def __init__(self):
+        super().__init__((1,), np.int32)
+
+    def draw(self, rng, n):
+        return rng.integers(0, 500, (n, 1), dtype=np.int32)
+
+    def mutate(self, rng, tasks, edits=1):
+        return np.minimum(tasks + edits, 99_999).astype(np.int32)
+
+    def key(self, tasks):
+        return tasks[:, 0].astype(np.int64) + 10_000
+
+    def contains_each(self, tasks):
+        return ((tasks >= 0) & (tasks < 100_000)).all(axis=1)
+
+    def features(self, tasks):
+        return {"number": tasks[:, 0].astype(float)}
+
+
+SPACE = Numbers()
+SMALL = {"capacity": 16, "temperature": 1.0}
+
+
+def make(name, space=SPACE, seed=0, **options):
+    if name in REPLAYING:
+        options = {"score": "value_l1", "buffer": SMALL} | options
+    return teachers.make(name, space, seed=seed, **options)
+
+
+def played(assignment, score=0.0, **signals):
+    """Return an outcome for each row; one episode is complete unless ``episodes`` says otherwise."""
+    n = len(assignment)
+    columns = {"episodes": 1.0} | signals
+    return Outcomes(
+        ids=assignment.ids,
+        tasks=assignment.tasks,
+        score=np.broadcast_to(np.asarray(score, float), n),
+        cost=np.full(n, 256.0),
+        signals={name: np.broadcast_to(np.asarray(v, float), n) for name, v in columns.items()},
+    )
+
+
+def cycle(teacher, n=8, value=None):
+    """Ask and tell once, with the level's number as the score; return the assignment and the kinds."""
+    assignment = teacher.ask(n)
+    number = assignment.tasks.reshape(n, -1)[:, 0]
+    outcomes = played(assignment, score=number, value_l1=number if value is None else value)
+    kinds = teacher.columns(outcomes)["kind"]
+    teacher.tell(outcomes)
+    return assignment, kinds
+
+
+# The cycle
+
+
+def test_without_replay_it_is_domain_randomisation():
+    one, two, three = make("plr", replay=0.0), make("domain-randomization"), make("random")
+    for n in (3, 8, 1, 30):
+        asked = [cycle(t, n)[0].tasks for t in (one, two)] + [three.ask(n).tasks]
+        assert np.array_equal(asked[0], asked[1])
+        assert np.array_equal(asked[0], asked[2])
+    assert len(one.buffer) == 16
+    assert two.needs == frozenset()
+    assert two.granularity == "rollout"
+
+
+@pytest.mark.parametrize(("name", "learns"), [("plr", True), ("robust-plr", False)])
+def test_the_gate_and_the_decision(name, learns):
+    teacher, replays = make(name, replay=0.3), 0
+    for i in range(400):
+        warm = teacher.buffer.fill >= 0.5
+        before = teacher.buffer.keys.copy()
+        assignment, kinds = cycle(teacher)
+        assert (kinds == kinds[0]).all(), "an ask is of one kind"
+        assert (assignment.learn == (learns or kinds[0] == 1)).all()
+        if kinds[0] == 1:
+            assert warm
+            assert np.isin(SPACE.key(assignment.tasks), before).all()
+        assert i > 0 or kinds[0] == 0
+        replays += kinds[0] == 1
+    assert 0.22 < replays / 400 < 0.38
+    assert teacher.metrics()["replay_share"] == pytest.approx(replays / 400)
+    assert teacher.metrics()["edit_share"] == 0
+
+
+def test_the_proportionate_schedule_is_limited_by_the_fill():
+    fixed, limited = (
+        make("plr", replay=1.0, min_fill=0.01, schedule=schedule, buffer={"capacity": 800})
+        for schedule in ("fixed", "proportionate")
+    )
+    for teacher in (fixed, limited):
+        for _ in range(60):
+            cycle(teacher)
+    assert fixed.metrics()["replay_share"] == pytest.approx(59 / 60)
+    assert limited.metrics()["replay_share"] < 0.5
+
+
+def test_replay_prefers_the_highest_score():
+    teacher = make("robust-plr", replay=1.0, buffer=SMALL | {"temperature": 0.1, "staleness": 0.0})
+    cycle(teacher, 16)
+    best = teacher.buffer.levels.max()
+    assignment, _ = cycle(teacher, 16)
+    assert (assignment.tasks == best).mean() > 0.9
+
+
+def test_late_outcomes_and_rows_nobody_asked_for():
+    teacher = make("plr", replay=0.0)
+    first, second = teacher.ask(4), teacher.ask(4)
+    teacher.tell(played(second, value_l1=1.0))
+    teacher.drop(first.ids[:1])
+    late = played(first.select(np.array([3, 1])), value_l1=2.0)
+    teacher.tell(late)
+    # first seen before the four of the second ask: number 4 of 8, and number 2 of 8
+    assert teacher.buffer.staleness.tolist() == [3, 2, 1, 0, 4, 6]
+    free = played(teacher.ask(2), value_l1=3.0)
+    rows = Outcomes(ids=[-1, -1], tasks=free.tasks, score=free.score, cost=free.cost, signals=free.signals)
+    assert teacher.columns(rows)["kind"].tolist() == [0, 0]
+    teacher.tell(rows)
+    assert len(teacher.buffer) == 8
+
+
+def test_an_evicted_level_that_was_replayed_is_ignored():
+    teacher = make("plr", replay=1.0, buffer={"capacity": 1})
+    teacher.tell(played(teacher.ask(1), value_l1=1.0))
+    asked = teacher.ask(1)
+    teacher.buffer.insert([[700]], [5.0])
+    teacher.tell(played(asked, value_l1=9.0))
+    assert (teacher.buffer.levels.tolist(), teacher.buffer.scores.tolist()) == ([[700]], [5.0])
+
+
+# Scores
+
+
+def test_needs_depend_on_the_score():
+    assert make("plr", score="value_l1").needs == {"episodes", "value_l1"}
+    assert make("plr", score="max_mc").needs == {"episodes", "max_return", "mean_value"}
+    assert make("plr", score="learnability").needs == {"episodes", "success"}
+    for name in ("positive_value_loss", "td_error", "regret"):
+        assert make("accel", score=name).needs == {"episodes", name}
+    with pytest.raises(ValueError, match=r"level score: expected one of \[.*\], got 'entropy'"):
+        make("plr", score="entropy")
+
+
+def tell_levels(teacher, numbers, **signals):
+    """Tell of levels by number that nobody asked for."""
+    n = len(numbers)
+    teacher.tell(
+        Outcomes(
+            ids=[-1] * n,
+            tasks=np.reshape(numbers, (n, 1)),
+            score=np.zeros(n),
+            cost=np.ones(n),
+            signals={name: np.asarray(v, float) for name, v in signals.items()},
+        )
+    )
+
+
+def test_max_mc_by_hand():
+    teacher = make("plr", score="max_mc")
+    one = np.ones(2)
+    tell_levels(teacher, [5, 6], episodes=one, max_return=[2.0, -7.0], mean_value=[0.5, -4.0])
+    assert teacher.buffer.scores.tolist() == [1.5, -3.0]
+    # the first did worse than before, the second better, both are below 0 or not as it comes
+    tell_levels(teacher, [5, 6], episodes=one, max_return=[1.0, -6.0], mean_value=[0.25, -8.0])
+    assert teacher.buffer.scores.tolist() == [1.75, 2.0]
+    assert teacher.buffer.returns.tolist() == [2.0, -6.0]
+    floored = make("plr", score="max_mc", buffer=SMALL | {"semantics": "jaxued"})
+    tell_levels(floored, [5, 6], episodes=one, max_return=[2.0, -7.0], mean_value=[0.5, -4.0])
+    assert floored.buffer.scores.tolist() == [1.5, 4.0]
+
+
+def test_learnability_by_hand():
+    teacher = make("plr", score="learnability")
+    tell_levels(teacher, [1, 2, 3], episodes=[4.0, 4, 4], success=[0.25, 0.5, 1.0])
+    assert teacher.buffer.scores.tolist() == [0.1875, 0.25, 0.0]
+
+
+def test_rows_without_a_complete_episode():
+    rows = {"episodes": [0.0, 1.0, 0.0], "value_l1": [3.0, 0.0, 0.0]}
+    dcd, jaxued = make("plr"), make("plr", buffer=SMALL | {"semantics": "jaxued"})
+    tell_levels(dcd, [1, 2, 3], **rows)
+    assert dcd.buffer.levels.ravel().tolist() == [1, 2]
+    assert dcd.buffer.returns.tolist() == [-np.inf, 0.0]
+    tell_levels(jaxued, [1, 2, 3], **rows)
+    assert jaxued.buffer.levels.ravel().tolist() == [2]
+    grounded = make("plr", score="max_mc")
+    tell_levels(grounded, [1, 2], episodes=[0.0, 1], max_return=[9.0, 1.0], mean_value=[0.0, 0.0])
+    assert grounded.buffer.levels.ravel().tolist() == [2]
+
+
+def test_signals_of_a_wrong_shape():
+    teacher = make("plr")
+    with pytest.raises(ValueError, match=r"signal 'value_l1': expected shape \(2,\), got \(2, 1\)"):
+        tell_levels(teacher, [1, 2], episodes=[1.0, 1.0], value_l1=[[1.0], [2.0]])
+
+
+# Edits
+
+
+def test_accel_edits_what_it_has_replayed():
+    teacher = make("accel", replay=1.0, edits=1000)
+    _, kinds = cycle(teacher)
+    assert kinds.tolist() == [0] * 8
+    replayed, kinds = cycle(teacher)
+    assert kinds.tolist() == [1] * 8
+    assert replayed.learn.all()
+    children = teacher.ask(8)
+    assert not children.learn.any()
+    assert np.array_equal(children.tasks, replayed.tasks + 1000)
+    outcomes = played(children, value_l1=1000.0)
+    columns = teacher.columns(outcomes)
+    assert columns["kind"].dtype == np.int8
+    assert columns["kind"].tolist() == [2] * 8
+    assert columns["parent"].tolist() == SPACE.key(replayed.tasks).tolist()
+    teacher.tell(outcomes)
+    slots = teacher.buffer.find(SPACE.key(children.tasks))
+    assert np.array_equal(teacher.buffer.parents[slots], SPACE.key(replayed.tasks))
+    assert (teacher.buffer.edits[slots] == 1000).all()
+    again, kinds = cycle(teacher, value=1000.0)
+    assert kinds.tolist() == [1] * 8  # children are not parents before they were replayed
+    ages = teacher.buffer.edits[teacher.buffer.find(SPACE.key(again.tasks))]
+    tell = played(teacher.ask(8), value_l1=2000.0)
+    teacher.tell(tell)
+    slots = teacher.buffer.find(SPACE.key(tell.tasks))
+    assert np.array_equal(teacher.buffer.edits[slots], ages + 1000)
+    assert ages.max() == 1000
+    assert teacher.metrics()["edit_share"] == pytest.approx(16 / 40)
+
+
+def test_accel_starts_from_simple_levels():
+    class Simple(type(SPACE)):
+        def draw_simple(self, rng, n):
+            return np.zeros((n, *self.shape), self.dtype)
+
+    space = Simple()
+    for name in ("accel", "parallel-accel"):
+        simple = teachers.make(name, space, seed=0).ask(8)
+        assert (simple.tasks == 0).all()
+        assert (teachers.make(name, space, seed=0, start="all").ask(8).tasks != 0).any()
+        with pytest.raises(ValueError, match=r"start: expected one of .*, got 'none'"):
+            teachers.make(name, space, seed=0, start="none")
+
+
+def test_which_parents_are_edited():
+    tasks, keys = np.arange(6)[:, None], np.arange(6) + 100
+    merit = np.array([3.0, -1.0, 5.0, 0.0, 5.0, 1.0])
+
+    def take(n, parents):
+        waiting = Replayed((1,), np.int64)
+        waiting.put(tasks, keys, 10 * np.arange(6), merit)
+        chosen, chosen_keys, edits = waiting.take(n, parents)
+        assert np.array_equal(chosen_keys, chosen.ravel() + 100)
+        assert np.array_equal(edits, chosen.ravel() * 10)
+        return chosen.ravel().tolist(), len(waiting)
+
+    assert take(8, "easy") == ([2, 2, 4, 4, 0, 0, 5, 5], 0)
+    assert take(8, "hard") == ([1, 1, 3, 3, 5, 5, 0, 0], 0)
+    assert take(5, "easy") == ([2, 2, 4, 4, 0], 0)
+    assert take(6, "batch") == ([0, 1, 2, 3, 4, 5], 0)
+    assert take(4, "batch") == ([0, 1, 2, 3], 2)
+    assert take(8, "batch") == ([0, 1, 2, 3, 4, 5, 0, 1], 0)
+
+
+def test_easy_is_return_less_score():
+    teacher = make("accel", replay=1.0, parents="easy", score="td_error")
+    asked = teacher.ask(8)
+    teacher.tell(played(asked, td_error=1.0))
+    replayed = teacher.ask(5)
+    scores = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
+    teacher.tell(played(replayed, score=[0.0, 5.0, 4.0, 9.0, 1.0], td_error=scores))  # -1, 3, 1, 5, -4
+    expected = replayed.tasks[[3, 1, 2, 0]] + 5
+    assert np.array_equal(teacher.ask(4).tasks, expected)
+
+
+def test_boxes_are_edited_by_steps_and_discrete_tasks_are_not():
+    space = Parameters(height=(0, 10), spacing=(0, 1))
+    options = {"replay": 1.0, "edits": 1, "step": {"law": "uniform", "size": 0.05}}
+    teacher = make("accel", space, **options)
+    cycle(teacher)
+    replayed, _ = cycle(teacher)
+    children, kinds = cycle(teacher)
+    moved = np.abs(children.tasks - replayed.tasks)
+    assert kinds.tolist() == [2] * 8
+    assert ((moved > 0).sum(axis=1) == 1).all()
+    assert (moved <= [0.5, 0.05]).all()
+    with pytest.raises(TypeError, match="expected a space of type Box or Levels"):
+        make("accel", Discrete(5))
+    for name in ("plr", "robust-plr", "parallel-plr"):
+        teacher = make(name, Discrete(50, start=3))
+        kinds = [cycle(teacher)[1] for _ in range(30)]
+        assert 1 in np.concatenate(kinds)
+
+
+# Side by side
+
+
+@pytest.mark.parametrize(("name", "kinds"), [("parallel-plr", 2), ("parallel-accel", 3)])
+@pytest.mark.parametrize("n", [1, 5, 6, 12])
+def test_shares_are_equal_whatever_the_size(name, kinds, n):
+    teacher, found = make(name), []
+    while teacher.buffer.fill < 0.5:
+        assignment, kind = cycle(teacher, n)
+        assert (kind == 0).all()
+        assert not assignment.learn.any()
+    for _ in range(60):
+        assignment, kind = cycle(teacher, n)
+        assert np.array_equal(assignment.learn, kind == 1)
+        assert (np.diff(kind) >= 0).all(), "slices in the order new, replay, edit"
+        found.append(np.bincount(kind, minlength=3))
+    shares = np.sum(found, axis=0)
+    assert shares[:kinds].max() - shares[:kinds].min() <= 1
+    if n % kinds == 0:
+        assert (np.array(found)[:, :kinds] == n // kinds).all()
+
+
+def test_children_of_the_replayed_levels_beside_them():
+    teacher = make("parallel-accel", edits=7)
+    for _ in range(3):
+        cycle(teacher, 12)
+    assignment = teacher.ask(12)
+    columns = teacher.columns(played(assignment))
+    replayed, children = (assignment.tasks[columns["kind"] == k] for k in (1, 2))
+    assert np.array_equal(children, replayed + 7)
+    assert np.array_equal(columns["parent"][columns["kind"] == 2], SPACE.key(replayed))
+
+
+# SFL
+
+
+def test_sfl_measures_then_trains():
+    teacher = make("sfl", refresh=2, candidates=6, attempts=2, keep=2, rho=0.5)
+    tasks = []
+    for success in ([1.0, 0.0, 0.5, 1.0], [0.0, 1.0, 0.0, 0.0], [1.0, 0.0, 1.0, 1.0]):
+        assignment = teacher.ask(4)
+        assert not assignment.learn.any()
+        tasks.append(assignment.tasks)
+        # rows are candidates 0 to 5 and again 0 to 5; the first of them has 3 episodes
+        teacher.tell(played(assignment, episodes=[3.0, 1, 1, 1], success=success))
+    tasks = np.concatenate(tasks)
+    assert np.array_equal(tasks[:6], tasks[6:])
+    training = teacher.ask(4)
+    # the first row of each ask, of 3 episodes, is candidate 0, 4 and 2
+    episodes = np.array([3 + 1, 1 + 1, 1 + 3, 1 + 1, 3 + 1, 1 + 1])
+    solved = np.array([3 * 1.0 + 0, 0 + 0, 0.5 + 3 * 1.0, 1 + 0, 0 + 1, 1 + 1])
+    p = solved / episodes
+    best = np.argsort(-p * (1 - p), kind="stable")[:2]
+    assert best.tolist() == [3, 0]
+    assert p[3] == 0.5
+    np.testing.assert_allclose(teacher.buffer.scores, [0.25, 0.1875])
+    assert np.array_equal(teacher.buffer.levels, tasks[best])
+    assert training.learn.all()
+    columns = teacher.columns(played(training, success=0.0))
+    assert columns["kind"].tolist() == [1, 1, 0, 0]
+    assert np.isin(training.tasks[:2], tasks[best]).all()
+    assert teacher.ask(4).learn.all()
+    assert not teacher.ask(4).learn.any(), "the next refresh"
+
+
+def test_sfl_with_odd_asks_and_outcomes_that_do_not_come():
+    teacher = make("sfl", refresh=3, candidates=10, attempts=1, keep=4, rho=0.25)
+    late, learnt = [], []
+    for i in range(120):
+        assignment = teacher.ask(7)
+        learnt.append(assignment.learn.sum())
+        outcomes = played(assignment, success=(assignment.ids % 3) / 2, episodes=assignment.ids % 5 > 0)
+        if i % 4 == 0:
+            late.append(outcomes)
+        else:
+            teacher.tell(outcomes)
+        if i % 8 == 7:
+            teacher.tell(late.pop(0))
+    assert sum(learnt) / 7 == pytest.approx(120 * (3 + 4 / 7) / 5, rel=0.05)
+    shares = teacher.metrics()
+    assert shares["replay_share"] == pytest.approx(0.25 * sum(learnt) / 840, abs=0.02)
+
+
+# The analytic toy: levels of difficulty d, the first 300 can be solved, skill decides how often
+
+SOLVABLE = 300
+
+
+class Difficulty(Numbers):
+    """Levels as hard as their number."""
+
+    def draw(self, rng, n):
+        return rng.integers(0, 600, (n, 1), dtype=np.int32)
+
+
+def success_rate(tasks):
+    """Return how often levels are solved: falls with their difficulty, one half at 150, 0 from 300 on."""
+    d = tasks[:, 0].astype(float)
+    return np.where(d < SOLVABLE, 1 - d / SOLVABLE, 0.0)
+
+
+def toy(teacher, rounds, rng):
+    """Play rounds of 32 levels, 20 episodes each; return the levels of the last quarter that were learnt."""
+    learnt = []
+    for _ in range(rounds):
+        assignment = teacher.ask(32)
+        p = success_rate(assignment.tasks)
+        best = (assignment.tasks[:, 0] < SOLVABLE).astype(float)
+        solved = rng.binomial(20, p) / 20
+        teacher.tell(played(assignment, score=solved, episodes=20.0, success=solved, regret=best - solved))
+        learnt.append(assignment.tasks[assignment.learn, 0])
+    return np.concatenate(learnt[-rounds // 4 :])
+
+
+def test_regret_finds_the_hardest_levels_that_can_be_solved():
+    options = {"capacity": 64, "temperature": 0.3, "staleness": 0.1}
+    teacher = make("robust-plr", Difficulty(), score="regret", buffer=options)
+    levels = toy(teacher, 200, np.random.default_rng(0))
+    assert (levels < SOLVABLE).mean() > 0.97  # of those generated it is half
+    assert np.median(levels) > 0.95 * SOLVABLE
+
+
+def test_learnability_finds_the_levels_that_are_solved_half_of_the_time():
+    teacher = make("sfl", Difficulty(), refresh=20, candidates=320, attempts=1, keep=20, rho=1.0)
+    levels = toy(teacher, 120, np.random.default_rng(0))
+    assert abs(np.median(levels) - 150) < 15
+    assert (abs(levels - 150) < 60).mean() > 0.9
+    plr = make("robust-plr", Difficulty(), score="learnability", buffer={"capacity": 64})
+    levels = toy(plr, 200, np.random.default_rng(0))
+    assert abs(np.median(levels) - 150) < 25
+
+
+def test_editing_moves_the_frontier_beyond_what_is_generated():
+    class Easy(Difficulty):
+        def draw(self, rng, n):
+            return rng.integers(0, 20, (n, 1), dtype=np.int32)
+
+    options = {"score": "regret", "min_fill": 0.1, "buffer": {"capacity": 64, "temperature": 0.3}}
+    accel, plain = make("accel", Easy(), edits=5, **options), make("robust-plr", Easy(), **options)
+    rng = np.random.default_rng(0)
+    assert np.median(toy(accel, 300, rng)) > 0.8 * SOLVABLE
+    assert toy(plain, 100, rng).max() < 20
+
+
+# Reports
+
+
+def test_snapshot_by_hand():
+    teacher = make("plr", score="value_l1")
+    assert teacher.snapshot() == {}
+    tell_levels(teacher, [10, 20, 30], episodes=[1.0] * 3, value_l1=[2.0, 6.0, 4.0])
+    found = teacher.snapshot()
+    assert found["levels"].ravel().tolist() == [20, 30, 10]
+    assert found["level_scores"].tolist() == [6.0, 4.0, 2.0]
+    assert found["features"]["number"].tolist() == [20.0, 30.0, 10.0]
+    assert found["feature_scores"].tolist() == [6.0, 4.0, 2.0]
+    assert found["scores"][[0, 16, 32]].tolist() == [2.0, 4.0, 6.0]
+    assert found["staleness"][[0, 16, 32]].tolist() == [0.0, 1.0, 2.0]
+    metrics = teacher.metrics()
+    assert metrics["fill"] == 3 / 16
+    assert metrics["score"] == 4.0
+    assert metrics["staleness"] == 1.0
+    # ranks 3, 1, 2 and temperature 1: 2/11, 6/11, 3/11; staleness 2, 1, 0 of 3
+    p = 0.7 * np.array([2, 6, 3]) / 11 + 0.3 * np.array([2, 1, 0]) / 3
+    assert metrics["effective_size"] == pytest.approx(1 / (p**2).sum())
+    big = make("plr", buffer={"capacity": 1000})
+    tell_levels(big, np.arange(600), episodes=[1.0] * 600, value_l1=np.arange(600.0))
+    numbers = big.snapshot()["features"]["number"]
+    assert len(numbers) == 256
+    assert (numbers[0], numbers[-1]) == (599.0, 0.0)
+
+
+def test_bad_options():
+    for name, options, message in (
+        ("plr", {"replay": 1.5}, r"replay: expected a number in \[0, 1\], got 1.5"),
+        ("plr", {"min_fill": -0.1}, "min_fill: expected"),
+        ("plr", {"schedule": "linear"}, "schedule: expected one of"),
+        ("plr", {"buffer": {"capacity": 0}}, "capacity: expected"),
+        ("accel", {"edits": 0}, "edits: expected a whole number above 0, got 0"),
+        ("accel", {"parents": "all"}, "parents: expected one of"),
+        ("accel", {"step": {"size": -1.0}}, "step: expected a size"),
+        ("sfl", {"keep": 0}, "keep: expected a whole number above 0, got 0"),
+        ("sfl", {"rho": 1.1}, r"sfl: rho: expected a share in \[0, 1\], got 1.1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            make(name, **options)
+    with pytest.raises(TypeError, match="capacities"):
+        make("plr", buffer={"capacities": 3})
+
+
+# A run
+
+
+class RolloutStudent:
+    """Plays 9 levels a round for 10 steps each; harder ones have a higher score."""
+
+    provides = frozenset({"episodes", "value_l1"})
+    granularities = frozenset({"rollout"})
+
+    def __init__(self):
+        self.costs = {"train": 0.0, "measure": 0.0}
+
+    def wants(self):
+        return 9
+
+    def train(self, assignment):
+        for name, rows in (("train", assignment.learn), ("measure", ~assignment.learn)):
+            self.costs[name] += 10.0 * rows.sum()
+        outcomes = played(assignment, value_l1=assignment.tasks[:, 0])
+        return Outcomes(
+            ids=outcomes.ids,
+            tasks=outcomes.tasks,
+            score=outcomes.score,
+            cost=np.full(9, 10.0),
+            signals=outcomes.signals,
+        )
+
+    def evaluate(self, tasks, *, seed):
+        n = len(tasks)
+        return Outcomes(ids=[-1] * n, tasks=tasks, score=np.zeros(n), cost=np.zeros(n))
+
+    def spent(self):
+        return dict(self.costs)
+
+    def holds(self):
+        return np.zeros(0, np.int64)
+
+    def metrics(self):
+        return {}
+
+    def state_dict(self):
+        return dict(self.costs)
+
+    def load_state_dict(self, state):
+        self.costs = dict(state)
+
+    def close(self):
+        pass
+
+
+def test_a_run_logs_the_lineage_and_charges_edits_apart(tmp_path):
+    family = envs.make("cartpole-parameters")
+    options = {"score": "value_l1", "replay": 0.7, "buffer": {"capacity": 30}, "edits": 1}
+    plan = Plan(budget=3600.0, test_every=1800.0)
+
+    def start(folder, stop=lambda: False, resume=False):
+        teacher = teachers.make("accel", family.space, seed=0, **options)
+        return run(family, teacher, RolloutStudent(), tmp_path / folder, plan, stop=stop, resume=resume)
+
+    ledger = start("whole")
+    table = Run.load(tmp_path / "whole").episodes()
+    kind = table["kind"]
+    assert set(kind.tolist()) == {0, 1, 2}
+    assert np.array_equal(table["learn"], kind == 1)
+    assert ((table["parent"] != 0) >= (kind == 2)).all()
+    for name, k in (("measure", 0), ("train", 1), ("mutate", 2)):
+        assert ledger.costs[name] == 10.0 * (kind == k).sum()
+    assert ledger.spent == 3600.0
+    rounds = iter(range(100))
+    start("parts", stop=lambda: next(rounds) == 21)
+    resumed = start("parts", resume=True)
+    assert resumed.costs == ledger.costs
+    again = Run.load(tmp_path / "parts").episodes()
+    for name in ("kind", "parent", "id"):
+        assert np.array_equal(again[name], table[name])
+
+
+def test_the_ledger_moves_edits_from_measure_to_mutate():
+    ledger = Ledger()
+    ledger.absorb({"train": 10, "measure": 30})
+    ledger.edited(20.0)
+    assert (ledger.costs["measure"], ledger.costs["mutate"], ledger.spent) == (10.0, 20.0, 40.0)
+    other = Ledger()
+    other.load_state_dict(ledger.state_dict())
+    for counted in (ledger, other):
+        counted.absorb({"train": 10, "measure": 50, "mutate": 1})
+        assert (counted.costs["measure"], counted.costs["mutate"]) == (30.0, 21.0)
