@@ -114,6 +114,7 @@ class LevelBuffer:
             parent=np.zeros(capacity, np.int64),
             edits=np.zeros(capacity, np.int64),
         )
+        self._table = (1.0 / np.arange(1, capacity + 1)) ** self._rule.exponent  # weight of each rank
         self._size = 0
         self._clock = 0  # a level's staleness is the clock less its stamp
         self._seen = 0  # levels seen for the first time
@@ -220,13 +221,12 @@ class LevelBuffer:
         ages = self._seen - numbers
         keys = np.array(level_spaces.keys(self.space, levels), np.int64)
         ranks = np.zeros(0, np.int64)
-        by_rank = self._rule.mode != kernels.PROPORTIONAL and not self._rule.by_score
-        if by_rank and self._size + n > self.capacity:
+        if not self._rule.by_score and self._size + n > self.capacity:
             ranks = self._ranked()
         else:
             self._ranks = None
         self._size, self._clock, slots, taken = kernels.offer(
-            self._columns, ranks, self._size, self._clock, keys, given, best, ages, self._rule
+            self._columns, ranks, self._table, self._size, self._clock, keys, given, best, ages, self._rule
         )
         to = slots[taken]
         self._levels[to] = levels[taken]  # of several rows in one slot the last one stays
@@ -309,12 +309,13 @@ class LevelBuffer:
     def _prior(self) -> FloatArray:
         """Return ``(len,)`` the weights by score; uniform where all are 0."""
         prior = np.empty(self._size)
-        ranks = np.zeros(0, np.int64) if self._rule.mode == kernels.PROPORTIONAL else self._ranked()
-        kernels.priorities(prior, self._columns.score, ranks, self._size, self._rule)
+        kernels.priorities(prior, self._columns.score, self._ranked(), self._table, self._size, self._rule)
         return prior if prior.sum() > 0 else np.ones(self._size)
 
     def _ranked(self) -> IntArray:
-        """Return ``(capacity,)`` ranks by score, from 1; equal scores by slot."""
+        """Return ``(capacity,)`` ranks by score, from 1; equal scores by slot; 0 where no rank is used."""
+        if self._rule.mode == kernels.PROPORTIONAL:
+            return np.zeros(self.capacity, np.int64)
         if self._ranks is None:
             scores = self._columns.score[: self._size]
             if self._rule.jaxued:

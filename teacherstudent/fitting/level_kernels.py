@@ -48,18 +48,35 @@ class Columns(NamedTuple):
 
 
 @compiled
-def priorities(out: FloatArray, scores: FloatArray, ranks: IntArray, size: int, rule: Rule) -> None:
-    """Write the unnormalised weights by score of the first ``size`` levels; ranks count from 1."""
+def priorities(
+    out: FloatArray, scores: FloatArray, ranks: IntArray, table: FloatArray, size: int, rule: Rule
+) -> None:
+    """Write the unnormalised weights by score of the first ``size`` levels.
+
+    Args:
+        out: at least ``(size,)``.
+        scores: of the levels.
+        ranks: of the levels, from 1; not read in proportional mode.
+        table: the weight of each rank, from 1; read in rank mode.
+        size: levels in the buffer, at least 1.
+        rule: see `Rule`.
+    """
     if rule.mode == RANK:
         for i in range(size):
-            out[i] = (1.0 / ranks[i]) ** rule.exponent
+            out[i] = table[ranks[i] - 1]
     elif rule.mode == PROPORTIONAL:
         for i in range(size):
-            out[i] = (max(scores[i], 0.0) + rule.epsilon) ** rule.exponent
+            out[i] = _proportional(scores[i], rule)
     else:
         best = scores[:size].max()
         for i in range(size):
             out[i] = np.exp(scores[i] - best) if ranks[i] <= rule.top_k else 0.0
+
+
+@compiled
+def _proportional(score: float, rule: Rule) -> float:
+    weight: float = (max(score, 0.0) + rule.epsilon) ** rule.exponent
+    return weight
 
 
 @compiled
@@ -80,23 +97,68 @@ def mix(out: FloatArray, prior: FloatArray, stamps: IntArray, clock: int, size: 
 
 
 @compiled
-def _move(scores: FloatArray, ranks: IntArray, size: int, slot: int, old: float, rule: Rule) -> None:
-    """Bring ranks up to date after the score of one level has changed from ``old`` (NaN: it is new)."""
-    new, rank = scores[slot], 1
+def _place(there: IntArray, size: int, key: int) -> int:
+    """Return where the key is among the first ``size``, -1 if it is not there."""
+    found = -1
     for i in range(size):
+        if there[i] == key:
+            found = i
+    return found
+
+
+@compiled
+def _least(prior: FloatArray, stamps: IntArray, clock: int, rule: Rule) -> int:
+    """Return the slot of a full buffer with the least weight of `mix`, the first of equals."""
+    size = len(stamps)
+    total, age = prior.sum(), clock * size - stamps.sum()
+    by_score = (1.0 - rule.staleness) / total if total > 0 else 0.0
+    by_age = rule.staleness / age if age > 0 else 0.0
+    slot, least = 0, np.inf
+    for i in range(size):
+        weight = by_score * prior[i] + by_age * (clock - stamps[i])
+        if weight < least:
+            slot, least = i, weight
+    return slot
+
+
+@compiled
+def _move(
+    scores: FloatArray,
+    ranks: IntArray,
+    prior: FloatArray,
+    table: FloatArray,
+    size: int,
+    slot: int,
+    old: float,
+    rule: Rule,
+) -> None:
+    """Bring ranks and priorities up to date after one score has changed from ``old`` (NaN: it is new)."""
+    new = scores[slot]
+    if rule.mode == PROPORTIONAL:
+        prior[slot] = _proportional(new, rule)
+        return
+    rank = 1
+    for i in range(size):
+        other = scores[i]
         if i != slot:
-            wins_ties = slot < i if rule.jaxued else slot > i
-            was = old > scores[i] or (old == scores[i] and wins_ties)
-            now = new > scores[i] or (new == scores[i] and wins_ties)
-            ranks[i] += int(now) - int(was)
+            wins_ties = (slot < i) == rule.jaxued
+            was = old > other or (old == other and wins_ties)
+            now = new > other or (new == other and wins_ties)
             rank += int(not now)
+            if was != now:
+                ranks[i] += int(now) - int(was)
+                prior[i] = table[ranks[i] - 1]
     ranks[slot] = rank
+    prior[slot] = table[rank - 1]
+    if rule.mode == TOPK:
+        priorities(prior, scores, ranks, table, size, rule)
 
 
 @compiled
 def offer(
     columns: Columns,
     ranks: IntArray,
+    table: FloatArray,
     size: int,
     clock: int,
     keys: IntArray,
@@ -109,7 +171,9 @@ def offer(
 
     Args:
         columns: of the buffer; changed in place, but for ``parent`` and ``edits``.
-        ranks: ``(capacity,)`` of the levels by score, kept up to date; empty if nobody will ask for them.
+        ranks: ``(capacity,)`` of the levels by score, kept up to date; empty if no level can give way by its
+            weight.
+        table: ``(capacity,)`` the weight of each rank.
         size: levels in the buffer.
         clock: the buffer's clock.
         keys: ``(n,)`` of the levels offered; the following are of the same shape.
@@ -125,12 +189,11 @@ def offer(
     capacity, ranked = len(columns.key), len(ranks) > 0
     slots = np.full(len(keys), -1, np.int64)
     taken = np.zeros(len(keys), np.bool_)
-    weights, prior = np.empty(capacity), np.empty(capacity)
+    prior = np.zeros(capacity)
+    if ranked and size > 0:
+        priorities(prior, columns.score, ranks, table, size, rule)
     for j in range(len(keys)):
-        known = -1
-        for i in range(size):
-            if columns.key[i] == keys[j]:
-                known = i
+        known = _place(columns.key, size, keys[j])
         if known >= 0:
             old = columns.score[known]
             columns.score[known] = (1.0 - rule.blend) * old + rule.blend * scores[j]
@@ -139,19 +202,15 @@ def offer(
             columns.stamp[known] = clock
             slots[j] = known
             if ranked:
-                _move(columns.score, ranks, size, known, old, rule)
+                _move(columns.score, ranks, prior, table, size, known, old, rule)
             continue
         old = np.nan
         if size < capacity:
             slot = size
             size += 1
         else:
-            if rule.by_score:
-                slot = int(columns.score.argmin())
-            else:
-                priorities(prior, columns.score, ranks, size, rule)
-                mix(weights, prior, columns.stamp, clock, size, rule)
-                slot = int(weights.argmin())
+            by_score = int(columns.score.argmin())
+            slot = by_score if rule.by_score else _least(prior, columns.stamp, clock, rule)
             old = columns.score[slot]
             if old > scores[j] or (rule.jaxued and old == scores[j]):
                 clock += int(rule.jaxued)
@@ -161,7 +220,7 @@ def offer(
         columns.stamp[slot] = clock if rule.jaxued else clock - ages[j]
         slots[j], taken[j] = slot, True
         if ranked:
-            _move(columns.score, ranks, size, slot, old, rule)
+            _move(columns.score, ranks, prior, table, size, slot, old, rule)
     return size, clock, slots, taken
 
 
@@ -225,9 +284,7 @@ def draw(
 @compiled
 def find(there: IntArray, keys: IntArray) -> IntArray:
     """Return the place of each key in ``there``, -1 if it is not there."""
-    found = np.full(len(keys), -1, np.int64)
+    found = np.empty(len(keys), np.int64)
     for j in range(len(keys)):
-        for i in range(len(there)):
-            if there[i] == keys[j]:
-                found[j] = i
+        found[j] = _place(there, len(there), keys[j])
     return found
