@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from teacherstudent.envs.maze_builder import MazeBuilder, Order
 from teacherstudent.envs.maze_codes import OPAQUE, SIZE, WALL, keys_of, padded, valid_each
 from teacherstudent.envs.maze_edits import EDITS
 from teacherstudent.envs.maze_generators import GENERATORS, build, numbers_for
@@ -89,6 +90,10 @@ class MazeLevels(Levels):
             ),
             len(seeds),
         )
+
+    def builder(self, *, order: Order = "goal-last") -> MazeBuilder:
+        """Return a builder of mazes with ``n_walls`` actions for walls (raises as `MazeBuilder`)."""
+        return MazeBuilder(size=self.size, extent=self._extent, n_walls=self.n_walls, order=order)
 
     def mutate(self, rng: np.random.Generator, tasks: Array, edits: int = 1) -> Array:
         """Return one valid level for each of ``tasks``, edited ``edits`` times.

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 
 from teacherstudent.types import State
 
-COSTS = ("before", "train", "measure", "mutate", "antagonist", "evaluate")
+COSTS = ("before", "train", "measure", "mutate", "antagonist", "evaluate", "adversary")
+_BESIDE = frozenset({"evaluate", "adversary"})
+"""Costs that do not count against the budget."""
 SECONDS = ("student", "environment", "teacher", "evaluate", "record", "checkpoint", "total")
 
 
@@ -19,8 +21,9 @@ class Ledger:
         before: cost that the run is charged with before it starts: of a reference model, say.
 
     Attributes:
-        costs: cumulative cost by purpose, keys `COSTS`. All but ``evaluate`` count against the budget:
-            evaluation on the test set is the same for every teacher.
+        costs: cumulative cost by purpose, keys `COSTS`. All but ``evaluate`` and ``adversary`` count against
+            the budget: evaluation on the test set is the same for every teacher, and the steps of an
+            adversary that builds tasks are no environment's.
         seconds: cumulative seconds by purpose, keys `SECONDS`; ``environment`` is part of ``student``.
         updates: gradient updates.
         episodes: finished tasks.
@@ -39,7 +42,7 @@ class Ledger:
     @property
     def spent(self) -> float:
         """What counts against the budget."""
-        return sum(cost for purpose, cost in self.costs.items() if purpose != "evaluate")
+        return sum(cost for purpose, cost in self.costs.items() if purpose not in _BESIDE)
 
     def absorb(self, spent: Mapping[str, float]) -> None:
         """Take over a student's counters (`Student.spent`).
@@ -52,10 +55,21 @@ class Ledger:
                 self.updates = value
             elif name == "environment_seconds":
                 self.seconds["environment"] = value
-            elif name in COSTS and name not in ("before", "evaluate"):
+            elif name in COSTS and name != "before" and name not in _BESIDE:
                 self.costs[name] = value + {"measure": -self._edited, "mutate": self._edited}.get(name, 0.0)
             else:
                 raise ValueError(f"Student.spent: expected keys of student.COUNTERS, got {name!r}")
+
+    def absorb_teacher(self, spent: Mapping[str, float]) -> None:
+        """Take over a teacher's counters (`Teacher.spent`).
+
+        Raises:
+            ValueError: if a key is not ``adversary``.
+        """
+        for name, value in spent.items():
+            if name != "adversary":
+                raise ValueError(f"Teacher.spent: expected the key 'adversary', got {name!r}")
+            self.costs[name] = value
 
     def edited(self, cost: float) -> None:
         """Count a cost that the student has reported as ``measure`` as ``mutate``: an edited level's."""

@@ -285,6 +285,7 @@ class _Loop:
         with ledger.timed("teacher"):
             columns = self.teacher.columns(outcomes)
             self.teacher.tell(outcomes)
+        ledger.absorb_teacher(self.teacher.spent())
         if "kind" in columns:
             ledger.edited(float(outcomes.cost[~learn & (columns["kind"] == EDITED)].sum()))
         ledger.episodes += len(outcomes)

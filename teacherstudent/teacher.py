@@ -181,6 +181,10 @@ class Teacher(ABC, Generic[S]):
         """Return named numbers for the log."""
         return {}
 
+    def spent(self) -> Mapping[str, float]:
+        """Return what the teacher itself spent so far: ``adversary``, steps of building tasks."""
+        return {}
+
     def snapshot(self) -> dict[str, Any]:
         """Return what a picture of the teacher needs, as plain data; empty if there is nothing to draw."""
         return {}

@@ -13,6 +13,15 @@ def test_what_counts_against_the_budget():
     assert ledger.updates == 7
 
 
+def test_an_adversary_costs_nothing_of_the_budget():
+    ledger = Ledger()
+    ledger.absorb({"train": 100})
+    ledger.absorb_teacher({"adversary": 640.0})
+    assert (ledger.spent, ledger.as_dict()["cost/adversary"]) == (100, 640)
+    with pytest.raises(ValueError, match=r"Teacher.spent: expected the key 'adversary', got 'train'"):
+        ledger.absorb_teacher({"train": 1.0})
+
+
 def test_what_was_spent_before_counts_and_stands_apart():
     ledger, other = Ledger(30.0), Ledger()
     ledger.absorb({"train": 100})
@@ -23,7 +32,7 @@ def test_what_was_spent_before_counts_and_stands_apart():
 
 
 def test_a_student_cannot_book_evaluation_charges_or_unknown_costs():
-    for name in ("evaluate", "before", "coffee"):
+    for name in ("evaluate", "adversary", "before", "coffee"):
         with pytest.raises(ValueError, match=f"got '{name}'"):
             Ledger().absorb({name: 1.0})
 

@@ -70,6 +70,10 @@ class Pending:
         table[:, asked] = self._table[:, np.searchsorted(self._ids, ids[asked])]
         return table
 
+    def holds(self, ids: IntArray) -> Array:
+        """Return ``(n,)`` bool: which rows are outstanding."""
+        return np.isin(ids, self._ids)
+
     def close(self, ids: IntArray) -> None:
         """Forget rows."""
         keep = ~np.isin(self._ids, ids)

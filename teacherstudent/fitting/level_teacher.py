@@ -12,16 +12,15 @@ import numpy as np
 from teacherstudent import spaces
 from teacherstudent.fitting import level_spaces
 from teacherstudent.fitting.level_buffer import LevelBuffer
+from teacherstudent.fitting.level_offers import offer
 from teacherstudent.fitting.level_picture import picture
 from teacherstudent.fitting.level_rows import EDIT, NEW, REPLAY, Editor, Pending, Replayed, Rows
-from teacherstudent.fitting.level_scores import EPISODES, Score, evaluate, score_of
+from teacherstudent.fitting.level_scores import EPISODES, Score, score_of
 from teacherstudent.spaces import Box, Discrete, Levels
 from teacherstudent.teacher import Teacher
 from teacherstudent.types import (
     Array,
     Assignment,
-    BoolArray,
-    FloatArray,
     Granularity,
     IntArray,
     Outcomes,
@@ -208,40 +207,10 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
 
     def _learn(self, outcomes: Outcomes, score: Score, table: IntArray) -> None:
         """Score the rows; tell the buffer of replayed levels and offer it the others."""
-        kind, parents, edits, numbers = table
-        keys = level_spaces.keys(self.space, outcomes.tasks)
-        scores, reached, counts = self._scored(outcomes, score, keys)
-        old = counts & (kind == REPLAY)
-        self.buffer.update(keys[old], scores[old], reached[old])
-        new = counts & (kind != REPLAY)
-        unasked = new & (numbers < 0)
-        numbers[unasked] = self.buffer.meet(int(unasked.sum()))
-        self.buffer.insert(
-            outcomes.tasks[new],
-            scores[new],
-            returns=reached[new],
-            parents=parents[new],
-            edits=edits[new],
-            met=numbers[new],
-        )
+        keys, scores, old = offer(self.buffer, score, outcomes, table)
         if self._editor is not None and not self._cycle.parallel:
             merit = outcomes.score[old] - np.abs(scores[old])
-            self._replayed.put(outcomes.tasks[old], keys[old], edits[old], merit)
-
-    def _scored(
-        self, outcomes: Outcomes, score: Score, keys: IntArray
-    ) -> tuple[FloatArray, FloatArray, BoolArray]:
-        """Return each row's score, its highest return (-inf without an episode), and whether it counts."""
-        signals, dcd = outcomes.signals, self.buffer.semantics == "dcd"
-        finished = np.asarray(signals[EPISODES] > 0)
-        reached = np.where(finished, signals.get("max_return", outcomes.score), -np.inf)
-        slots = self.buffer.find(keys)
-        best = reached.copy()
-        known = slots >= 0
-        best[known] = np.maximum(best[known], self.buffer.returns[slots[known]])
-        scores = evaluate(score, signals, best if dcd else np.maximum(best, 0.0))
-        late = (scores > 0) if dcd and not score.grounded else np.zeros(len(keys), np.bool_)
-        return scores, reached, finished | late
+            self._replayed.put(outcomes.tasks[old], keys[old], table[2][old], merit)
 
     def _drop(self, ids: IntArray) -> None:
         self._pending.close(ids)

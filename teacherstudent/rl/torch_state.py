@@ -3,64 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
 
-from teacherstudent.types import State, check_names
+from teacherstudent.fitting.modules import load_module, load_optimizer, module_state, optimizer_state
+from teacherstudent.types import State
 
-
-def module_state(module: torch.nn.Module) -> State:
-    """Return parameters and buffers as arrays by name; a copy."""
-    return {name: tensor.detach().cpu().numpy().copy() for name, tensor in module.state_dict().items()}
-
-
-def load_module(module: torch.nn.Module, state: Mapping[str, Any], where: str) -> None:
-    """Copy arrays from `module_state` into the module, in place.
-
-    Raises:
-        ValueError: if names or shapes differ.
-    """
-    own = module.state_dict()
-    check_names(where, list(own), state)
-    with torch.no_grad():
-        for name, tensor in own.items():
-            if tuple(tensor.shape) != state[name].shape:
-                raise ValueError(
-                    f"{where}.{name}: expected shape {tuple(tensor.shape)}, got {state[name].shape}"
-                )
-            tensor.copy_(torch.from_numpy(np.array(state[name])))
-
-
-def optimizer_state(optimizer: torch.optim.Optimizer) -> State:
-    """Return moments and learning rates as plain data; other hyper-parameters belong to the configuration."""
-    state = optimizer.state_dict()
-    moments = {
-        str(index): {
-            key: value.detach().cpu().numpy().copy() if isinstance(value, torch.Tensor) else value
-            for key, value in entry.items()
-        }
-        for index, entry in state["state"].items()
-    }
-    return {"moments": moments, "lr": [float(group["lr"]) for group in state["param_groups"]]}
-
-
-def load_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
-    """Continue from `optimizer_state` of an optimiser with the same parameter groups."""
-    current = optimizer.state_dict()
-    for group, rate in zip(current["param_groups"], state["lr"], strict=True):
-        group["lr"] = rate
-    current["state"] = {
-        int(index): {
-            key: torch.from_numpy(np.array(value)) if isinstance(value, np.ndarray) else value
-            for key, value in entry.items()
-        }
-        for index, entry in state["moments"].items()
-    }
-    optimizer.load_state_dict(current)
+__all__ = ["PrivateGenerators", "load_module", "load_optimizer", "module_state", "optimizer_state"]
 
 
 class PrivateGenerators:

@@ -33,6 +33,29 @@ class Bits(Levels):
     def contains_each(self, tasks):
         return (tasks <= 1).all(axis=1)
 
+    def builder(self):
+        return BitsBuilder()
+
+
+class BitsBuilder:
+    """Sets one bit after the other."""
+
+    steps, n_actions, observation_shape = 6, 2, (6,)
+
+    def empty(self, n):
+        return np.zeros((n, 6), np.uint8)
+
+    def apply(self, partial, step, actions, rng):
+        after = partial.copy()
+        after[:, step] = actions
+        return after
+
+    def observe(self, partial):
+        return partial.astype(np.float32)
+
+    def finish(self, partial):
+        return partial
+
 
 SPACES = {
     "parameters": Parameters(height=(0, 3), spacing=(-2, 6)),
@@ -53,8 +76,14 @@ KNOBS = Parameters(
 """For teachers that know their knobs by name."""
 
 MIXTURE = {"fit_rate": 60, "n_components": (2, 4)}
+ADVERSARY = {
+    "adversary": {"lr": 0.01, "noise": 4, "hidden": (8,), "epochs": 1, "minibatches": 2, "normalise": True}
+}
 REPLAY = {"buffer": {"capacity": 40, "temperature": 1.0}}
 OPTIONS = {
+    "minimax": ADVERSARY,
+    "paired": ADVERSARY,
+    "repaired": ADVERSARY | {"replay": 0.5, **REPLAY},
     "alp-gmm": MIXTURE,
     "covar-gmm": MIXTURE,
     "riac": {"region_size": 60},
@@ -67,6 +96,8 @@ OPTIONS = {
     "compose": {"parts": ("lerac", {"name": "rex", "law": "cosine"})},
 }
 """Options by teacher that bring several of its phases within a few hundred tasks."""
+EPISODES = dict.fromkeys(("minimax", "paired", "repaired"), 100)
+"""Tasks in each session by teacher; those that train a network reach their last phase soon."""
 
 
 def spaces_of(name):
@@ -121,6 +152,7 @@ def test_no_teacher_is_left_out():
 def test_contract(name, variant, space):
     check_teacher(
         lambda seed: teachers.make(name, space, seed=seed, **options(name, variant, space)),
+        episodes=EPISODES.get(name, 300),
         deterministic=name in ("constant", "in-order", "mastery") or issubclass(teachers.get(name), OpenLoop),
     )
 

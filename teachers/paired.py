@@ -1,0 +1,93 @@
+"""PAIRED: an adversary that learns to build the tasks on which the student has most regret."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+
+from teacherstudent.fitting.adversary import Adversary, signal
+from teacherstudent.fitting.adversary_ppo import AdversaryOptions
+from teacherstudent.registry import TEACHERS
+from teacherstudent.spaces import Box, Levels
+from teacherstudent.teacher import Teacher
+from teacherstudent.types import Assignment, Granularity, IntArray, Outcomes, Seed, State, check_names
+
+
+@TEACHERS.register("paired")
+class PAIRED(Teacher[gym.Space[Any]]):
+    """Builds tasks by a learned adversary whose reward is the student's regret against an antagonist.
+
+    Dennis et al. 2020, "Emergent complexity and zero-shot transfer via unsupervised environment design",
+    https://arxiv.org/abs/2012.02096, algorithm 1 (protagonist antagonist induced regret environment design).
+
+    The student is a pair, protagonist and antagonist, that reports the signal ``regret``: in this package
+    `antagonist`. It wants two rows for each of its n slots; rows 0 to n - 1 are the protagonist's, rows n to
+    2 n - 1 the antagonist's, and here both halves hold the same n tasks, each built by an episode of the
+    adversary (`teacherstudent.builder`). The mean regret of a task's rows is the reward of the adversary's
+    last action, and PPO updates it when all rows of a batch have come back. Of an odd number of rows the
+    first half is the longer one.
+
+    Which regret is the student's option: ``paired`` (best return of the antagonist less mean return of the
+    protagonist, at least 0; algorithm 1), ``flexible`` (whoever has the better best return on a task is the
+    antagonist), ``population`` (best of both less mean of both), ``unclipped`` (as ``paired``, also below 0).
+
+    Deviations from the paper: the adversary has no recurrent state, and its networks are as
+    `teacherstudent.fitting.adversary_network.AdversaryNetwork` says; noise is drawn anew for each action, as
+    in the successors' code; on a box the adversary draws from a squashed Gaussian with the density of what is
+    drawn, which that code leaves out. Rows that never come back are left out of the update.
+
+    Args:
+        space: a box, or levels with a method ``builder``.
+        seed: an integer of at least 0 or a ``SeedSequence``.
+        adversary: its networks and PPO, `AdversaryOptions` or some of them by name.
+        builder: options of the space's builder.
+        device: of the networks.
+
+    Raises:
+        TypeError: if nothing can be built in the space, there is no such option, or the seed is no integer.
+        ValueError: if an option is out of range, or the space is empty or unbounded.
+    """
+
+    accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Box, Levels)
+    needs: ClassVar[frozenset[str]] = frozenset({"regret"})
+    granularity: ClassVar[Granularity] = "rollout"
+
+    def __init__(
+        self,
+        space: gym.Space[Any],
+        *,
+        seed: Seed,
+        adversary: AdversaryOptions | Mapping[str, Any] | None = None,
+        builder: Mapping[str, Any] | None = None,
+        device: str = "cpu",
+    ) -> None:
+        super().__init__(space, seed=seed)
+        self._adversary = Adversary(space, self.rng, options=adversary, builder=builder, device=device)
+
+    def _ask(self, ids: IntArray, progress: float) -> Assignment:
+        rows = np.arange(len(ids))
+        return Assignment(ids=ids, tasks=self._adversary.build(ids, rows % ((len(ids) + 1) // 2)))
+
+    def _tell(self, outcomes: Outcomes) -> None:
+        self._adversary.tell(outcomes.ids, signal(outcomes, "regret"))
+
+    def _drop(self, ids: IntArray) -> None:
+        self._adversary.drop(ids)
+
+    def spent(self) -> dict[str, float]:
+        """Return the adversary's steps: ``adversary``."""
+        return self._adversary.spent()
+
+    def metrics(self) -> dict[str, float]:
+        """Return tasks built, steps, updates, and of the last update mean reward, losses and entropy."""
+        return self._adversary.metrics()
+
+    def _state(self) -> State:
+        return {"adversary": self._adversary.state_dict()}
+
+    def _load(self, state: State) -> None:
+        check_names("paired: state", ("adversary",), state)
+        self._adversary.load_state_dict(state["adversary"])

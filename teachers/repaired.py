@@ -1,0 +1,185 @@
+"""REPAIRED: PAIRED with replay, a level buffer for each of the two students."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+
+from teacherstudent.fitting.adversary import Adversary, signal
+from teacherstudent.fitting.adversary_ppo import AdversaryOptions
+from teacherstudent.fitting.level_buffer import LevelBuffer
+from teacherstudent.fitting.level_offers import offer
+from teacherstudent.fitting.level_picture import picture
+from teacherstudent.fitting.level_rows import NEW, REPLAY, Pending, Rows
+from teacherstudent.fitting.level_scores import ScoreName, score_of
+from teacherstudent.fitting.level_teacher import Cycle
+from teacherstudent.registry import TEACHERS
+from teacherstudent.spaces import Box, Levels
+from teacherstudent.teacher import Teacher
+from teacherstudent.types import (
+    Array,
+    Assignment,
+    Granularity,
+    IntArray,
+    Outcomes,
+    Seed,
+    State,
+    check_names,
+)
+
+_BUFFER = {"temperature": 0.1, "staleness": 0.3, "capacity": 4000}
+
+
+@TEACHERS.register("repaired")
+class REPAIRED(Teacher[gym.Space[Any]]):
+    """Measures an adversary's levels, keeps them for protagonist and antagonist apart, trains on replays.
+
+    Jiang, Dennis, Parker-Holder, Foerster, Grefenstette and Rocktäschel 2021, "Replay-guided adversarial
+    environment design", https://arxiv.org/abs/2110.02439, algorithm 3 (replay-enhanced PAIRED).
+
+    The student is a pair that reports the signal ``regret`` (`antagonist`): rows 0 to n - 1 of an ask are the
+    protagonist's, rows n to 2 n - 1 the antagonist's; of an odd number the first half is the longer one.
+    Every ask is one cycle, by one decision for both, that of the protagonist's buffer. A replay draws each
+    half from its student's own buffer and is trained on. Otherwise the adversary of `PAIRED` builds levels
+    for both halves, which are only measured: each student's scores offer them to its buffer, and their
+    regret is the adversary's reward.
+
+    The defaults are those of the paper's mazes: replay 0.95, highest return less value, rank with temperature
+    0.1, staleness 0.3, 4 000 levels. On CarRacing: replay 0.5, proportional with temperature 1, staleness
+    0.7, 8 000 levels, and of the adversary an entropy of 0.01, 8 epochs, 4 minibatches, normalised rewards.
+
+    Deviations: the adversary learns in cycles that generate only; the authors' code updates it in replay
+    cycles too, from an older rollout. Rows that nobody asked for are ignored, as it is unknown whose they
+    are. Networks and noise as of `PAIRED`.
+
+    Attributes:
+        buffers: the levels kept for protagonist and antagonist.
+
+    Args:
+        space: a box, or levels with a method ``builder``.
+        seed: an integer of at least 0 or a ``SeedSequence``.
+        score: as of `PLR`.
+        replay: probability of a replay.
+        min_fill: share of the protagonist's buffer that must be in use before.
+        buffer: options of both `LevelBuffer`.
+        adversary: networks and PPO, `AdversaryOptions` or some of them by name.
+        builder: options of the space's builder.
+        device: of the networks.
+
+    Raises:
+        TypeError: if nothing can be built in the space, there is no such option, or the seed is no integer.
+        ValueError: if an option is out of range, or the space is empty or unbounded.
+    """
+
+    accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Box, Levels)
+    needs: ClassVar[frozenset[str]] = frozenset({"regret"})
+    granularity: ClassVar[Granularity] = "rollout"
+
+    def __init__(
+        self,
+        space: gym.Space[Any],
+        *,
+        seed: Seed,
+        score: ScoreName = "max_mc",
+        replay: float = 0.95,
+        min_fill: float = 0.5,
+        buffer: Mapping[str, Any] | None = None,
+        adversary: AdversaryOptions | Mapping[str, Any] | None = None,
+        builder: Mapping[str, Any] | None = None,
+        device: str = "cpu",
+    ) -> None:
+        super().__init__(space, seed=seed)
+        self._score = score_of(score)
+        self.needs = self._score.needs | {"regret"}  # type: ignore[misc]  # here the options say
+        self._cycle = Cycle(replay=replay, min_fill=min_fill, train_new=False)
+        self.buffers = tuple(LevelBuffer(space, **_BUFFER | dict(buffer or {})) for _ in range(2))
+        self._pending = tuple(Pending() for _ in range(2))
+        self._adversary = Adversary(space, self.rng, options=adversary, builder=builder, device=device)
+        self._asked = np.zeros(2, np.int64)  # rows by kind
+
+    def _ask(self, ids: IntArray, progress: float) -> Assignment:
+        n = len(ids)
+        first = (n + 1) // 2
+        probability = self._cycle.probability(self.buffers[0]) if len(self.buffers[1]) else 0.0
+        if probability > 0 and self.rng.random() < probability:
+            halves = [
+                self._replayed(buffer, k) for buffer, k in zip(self.buffers, (first, n - first), strict=True)
+            ]
+        else:
+            tasks = self._adversary.build(ids, np.arange(n) % first)
+            halves = [
+                Rows(tasks=half, kind=NEW, learn=False, numbers=buffer.meet(len(half)))
+                for buffer, half in zip(self.buffers, (tasks[:first], tasks[first:]), strict=True)
+            ]
+        self._asked[halves[0].kind] += n
+        parts = [
+            pending.hand_out(rows, [half])
+            for pending, rows, half in zip(self._pending, (ids[:first], ids[first:]), halves, strict=True)
+        ]
+        return Assignment(
+            ids=ids,
+            tasks=np.concatenate([part.tasks for part in parts]),
+            learn=np.concatenate([part.learn for part in parts]),
+        )
+
+    def _replayed(self, buffer: LevelBuffer, n: int) -> Rows:
+        slots = buffer.sample(self.rng, n)
+        return Rows(tasks=buffer.levels[slots], kind=REPLAY, learn=True)
+
+    def _tell(self, outcomes: Outcomes) -> None:
+        regret = signal(outcomes, "regret")
+        for buffer, pending in zip(self.buffers, self._pending, strict=True):
+            own = outcomes.select(pending.holds(outcomes.ids))
+            if len(own):
+                offer(buffer, self._score, own, pending.look(own.ids))
+                pending.close(own.ids)
+        self._adversary.tell(outcomes.ids, regret)
+
+    def _drop(self, ids: IntArray) -> None:
+        for pending in self._pending:
+            pending.close(ids)
+        self._adversary.drop(ids)
+
+    def columns(self, outcomes: Outcomes) -> dict[str, Array]:
+        """Return ``kind`` (0 new, 1 replay) and ``parent`` (always 0) of rows."""
+        kind = sum(pending.look(outcomes.ids)[0] for pending in self._pending)
+        return {"kind": np.asarray(kind, np.int8), "parent": np.zeros(len(outcomes), np.int64)}
+
+    def spent(self) -> dict[str, float]:
+        """Return the adversary's steps: ``adversary``."""
+        return self._adversary.spent()
+
+    def metrics(self) -> dict[str, float]:
+        """Return the share of replays, what the buffers hold, and the adversary's numbers as of `PAIRED`."""
+        found = {"replay_share": float(self._asked[REPLAY] / max(1, self._asked.sum()))}
+        for who, buffer in zip(("protagonist", "antagonist"), self.buffers, strict=True):
+            found |= {
+                f"{who}_fill": buffer.fill,
+                f"{who}_score": float(buffer.scores.mean()) if len(buffer) else 0.0,
+                f"{who}_effective_size": buffer.effective_size(),
+            }
+        return found | self._adversary.metrics()
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return a picture of the protagonist's buffer (`level_picture`)."""
+        return picture(self.buffers[0])
+
+    def _state(self) -> State:
+        return {
+            "buffers": [buffer.state_dict() for buffer in self.buffers],
+            "pending": [pending.state() for pending in self._pending],
+            "adversary": self._adversary.state_dict(),
+            "asked": self._asked.copy(),
+        }
+
+    def _load(self, state: State) -> None:
+        check_names("repaired: state", ("buffers", "pending", "adversary", "asked"), state)
+        for buffer, kept in zip(self.buffers, state["buffers"], strict=True):
+            buffer.load_state_dict(kept)
+        for pending, kept in zip(self._pending, state["pending"], strict=True):
+            pending.load(kept)
+        self._adversary.load_state_dict(state["adversary"])
+        self._asked = np.array(state["asked"], np.int64)

@@ -1,0 +1,221 @@
+"""An adversary that builds tasks step by step and learns from the reward that each finished task brings."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from teacherstudent.builder import builder_of
+from teacherstudent.fitting.adversary_ppo import AdversaryOptions, AdversaryPPO, Steps
+from teacherstudent.types import Array, BoolArray, FloatArray, IntArray, Outcomes, State, check_names
+
+WAITING = 64
+"""Batches that may wait for rewards; when there are more, the oldest is learnt from as far as it came."""
+
+
+def signal(outcomes: Outcomes, name: str) -> FloatArray:
+    """Return a signal of which every row has one number, ``(n,)`` float64.
+
+    Raises:
+        ValueError: if it has another shape.
+    """
+    values = np.asarray(outcomes.signals[name], np.float64)
+    if values.shape != (len(outcomes),):
+        raise ValueError(f"signal {name!r}: expected shape ({len(outcomes)},), got {values.shape}")
+    return values
+
+
+class Adversary:
+    """Builds batches of tasks, waits for the rewards of each, and learns from them by PPO.
+
+    A batch of tasks is learnt from when every row has been told of or dropped; tasks without any reward are
+    left out. Rows are the ids that a teacher was handed: one task may be played in several rows, and its
+    reward is the mean of theirs.
+
+    Attributes:
+        built: tasks built.
+        steps: actions taken.
+        updates: batches learnt from.
+
+    Args:
+        space: a box, or one with a method ``builder``.
+        rng: the teacher's generator; everything random but the first weights comes from it.
+        options: `AdversaryOptions`, or some of them by name.
+        builder: options of the space's builder.
+        device: of the networks.
+
+    Raises:
+        TypeError: if nothing can be built in the space, or there is no such option.
+        ValueError: if an option is out of range.
+    """
+
+    def __init__(
+        self,
+        space: gym.Space[Any],
+        rng: np.random.Generator,
+        *,
+        options: AdversaryOptions | Mapping[str, Any] | None = None,
+        builder: Mapping[str, Any] | None = None,
+        device: str = "cpu",
+    ) -> None:
+        if not isinstance(options, AdversaryOptions):
+            options = AdversaryOptions(**dict(options or {}))
+        self._rng = rng
+        self._builder = builder_of(space, builder)
+        self._ppo = AdversaryPPO(self._builder, options, seed=int(rng.integers(2**63)), device=device)
+        self._waiting: list[_Batch] = []
+        self.built = self.steps = self.updates = 0
+        self._reward = np.zeros(0)  # of the last batch learnt from
+
+    def build(self, ids: IntArray, task: IntArray) -> Array:
+        """Return a task for each row, ``(n, *space.shape)``, and wait for their rewards.
+
+        Args:
+            ids: ``(n,)`` consecutive, in ascending order.
+            task: ``(n,)``: which of the tasks that are built is played in a row; numbers from 0 on.
+        """
+        if len(self._waiting) >= WAITING:
+            self._learn(self._waiting.pop(0))
+        n = int(task.max()) + 1
+        partial, partials, seen = self._builder.empty(n), [], []
+        for step in range(self._builder.steps):
+            partials.append(partial)
+            actions, what = self._ppo.act(self._builder.observe(partial), step, self._rng)
+            seen.append(what)
+            partial = self._builder.apply(partial, step, actions, self._rng)
+        columns = [np.stack([getattr(what, name) for what in seen]) for name in _Batch.kept]
+        self._waiting.append(_Batch.new(int(ids[0]), task, np.stack(partials), columns))
+        self.built += n
+        self.steps += n * self._builder.steps
+        return np.asarray(self._builder.finish(partial)[task])
+
+    def tell(self, ids: IntArray, rewards: FloatArray) -> None:
+        """Take in the rewards ``(n,)`` of rows; ids that are not waited for are ignored."""
+        for batch in self._waiting:
+            batch.tell(ids, rewards)
+        self._learn_from_the_whole()
+
+    def drop(self, ids: IntArray) -> None:
+        """Wait for these rows no longer."""
+        for batch in self._waiting:
+            batch.close(ids)
+        self._learn_from_the_whole()
+
+    def _learn_from_the_whole(self) -> None:
+        whole = [batch for batch in self._waiting if not batch.open.any()]
+        self._waiting = [batch for batch in self._waiting if batch.open.any()]
+        for batch in whole:
+            self._learn(batch)
+
+    def _learn(self, batch: _Batch) -> None:
+        """Update the networks on the tasks of a batch that brought a reward."""
+        there = batch.counts > 0
+        if not there.any():
+            return
+        reward = batch.sums[there] / batch.counts[there]
+        partial, (noise, raw, log_prob, value) = batch.steps(there)
+        seen = self._builder.observe(partial.reshape(-1, *partial.shape[2:]))
+        seen = seen.reshape(*value.shape, *seen.shape[1:])
+        self._ppo.update(Steps(seen, noise, raw, log_prob, value), reward, self._rng)
+        self._reward = reward
+        self.updates += 1
+
+    def spent(self) -> dict[str, float]:
+        """Return the actions taken, as a cost: ``adversary``."""
+        return {"adversary": float(self.steps)}
+
+    def metrics(self) -> dict[str, float]:
+        """Return tasks built, steps, updates, and of the last update mean reward, losses and entropy."""
+        found = {
+            "built": float(self.built),
+            "adversary_steps": float(self.steps),
+            "adversary_updates": float(self.updates),
+        }
+        if self.updates:
+            found |= {"reward": float(self._reward.mean()), **self._ppo.losses}
+        return found
+
+    def state_dict(self) -> State:
+        """Return networks, optimiser, batches that wait and counters as plain data; a copy."""
+        return {
+            "ppo": self._ppo.state_dict(),
+            "waiting": [batch.state() for batch in self._waiting],
+            "counters": [self.built, self.steps, self.updates],
+            "reward": self._reward.copy(),
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Continue from `state_dict` of an adversary made with the same arguments."""
+        check_names("adversary", ("ppo", "waiting", "counters", "reward"), state)
+        self._ppo.load_state_dict(state["ppo"])
+        self._waiting = [_Batch.load(batch) for batch in state["waiting"]]
+        self.built, self.steps, self.updates = state["counters"]
+        self._reward = np.array(state["reward"], np.float64)
+
+
+@dataclass(eq=False)
+class _Batch:
+    """Tasks built together, what the adversary did, and the rewards that came back.
+
+    Attributes:
+        first: id of the first row.
+        task: ``(rows,)``: which task a row plays.
+        open: ``(rows,)``: rows still waited for.
+        sums: ``(n,)``: rewards of a task so far.
+        counts: ``(n,)``: how many they are.
+        partial: ``(T, n, ...)``: the tasks before each action.
+        columns: noise, raw actions, log-probabilities and values, ``(T, n, ...)`` each.
+    """
+
+    kept = ("noise", "raw", "log_prob", "value")
+
+    first: int
+    task: IntArray
+    open: BoolArray
+    sums: FloatArray
+    counts: IntArray
+    partial: Array
+    columns: list[Array]
+
+    @classmethod
+    def new(cls, first: int, task: IntArray, partial: Array, columns: list[Array]) -> _Batch:
+        n = partial.shape[1]
+        open_rows = np.ones(len(task), np.bool_)
+        return cls(first, task.copy(), open_rows, np.zeros(n), np.zeros(n, np.int64), partial, columns)
+
+    def tell(self, ids: IntArray, rewards: FloatArray) -> None:
+        mine = self._mine(ids)
+        task = self.task[ids[mine] - self.first]
+        np.add.at(self.sums, task, rewards[mine])
+        np.add.at(self.counts, task, 1)
+        self.close(ids)
+
+    def close(self, ids: IntArray) -> None:
+        self.open[ids[self._mine(ids)] - self.first] = False
+
+    def _mine(self, ids: IntArray) -> BoolArray:
+        return np.asarray((ids >= self.first) & (ids < self.first + len(self.task)))
+
+    def steps(self, tasks: BoolArray) -> tuple[Array, list[Array]]:
+        """Return partial tasks and columns of some tasks."""
+        return self.partial[:, tasks], [column[:, tasks] for column in self.columns]
+
+    def state(self) -> State:
+        return {
+            "first": self.first,
+            "task": self.task.copy(),
+            "open": self.open.copy(),
+            "sums": self.sums.copy(),
+            "counts": self.counts.copy(),
+            "partial": self.partial.copy(),
+            "columns": [column.copy() for column in self.columns],
+        }
+
+    @classmethod
+    def load(cls, state: State) -> _Batch:
+        return cls(**copy.deepcopy(state))

@@ -1,0 +1,259 @@
+"""PPO for an adversary whose only reward comes when a task is finished."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from teacherstudent.builder import Builder
+from teacherstudent.fitting.adversary_network import AdversaryNetwork
+from teacherstudent.fitting.modules import load_module, load_optimizer, module_state, optimizer_state
+from teacherstudent.types import Array, FloatArray, State, check_names
+
+_ABOVE_ZERO = ("lr", "clip", "max_grad_norm")
+_SHARES = ("gamma", "lam")
+_COUNTS = ("epochs", "minibatches", "channels")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdversaryOptions:
+    """Networks and PPO of an adversary; the defaults are those of the maze of Dennis et al.'s successors.
+
+    Attributes:
+        lr: of Adam (epsilon 1e-5).
+        gamma: discount of each action.
+        lam: lambda of the generalised advantage.
+        epochs: passes over a batch.
+        minibatches: parts of a pass.
+        clip: of the probability ratio, and of the value's change if ``clip_value``.
+        clip_value: whether the value's change is clipped.
+        value: weight of the value loss.
+        entropy: weight of the policy's entropy.
+        max_grad_norm: to which gradients are clipped.
+        normalise: divide rewards by their running standard deviation.
+        noise: uniform numbers drawn before each action and seen by the networks; at least 0.
+        channels: of the convolution over an image.
+        hidden: units of policy's and value's hidden layers; empty for (32,) after an image and (64, 64) else.
+
+    Raises:
+        ValueError: if a number is out of range.
+    """
+
+    lr: float = 1e-4
+    gamma: float = 0.995
+    lam: float = 0.95
+    epochs: int = 5
+    minibatches: int = 1
+    clip: float = 0.2
+    clip_value: bool = True
+    value: float = 0.5
+    entropy: float = 0.0
+    max_grad_norm: float = 0.5
+    normalise: bool = False
+    noise: int = 50
+    channels: int = 128
+    hidden: tuple[int, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hidden", tuple(self.hidden))
+        for name in _ABOVE_ZERO:
+            self._check(name, 0 < getattr(self, name) < np.inf, "a number above 0")
+        for name in _SHARES:
+            self._check(name, 0 <= getattr(self, name) <= 1, "a number in [0, 1]")
+        for name in _COUNTS:
+            self._check(name, getattr(self, name) >= 1, "at least 1")
+        for name in ("value", "entropy", "noise"):
+            self._check(name, 0 <= getattr(self, name) < np.inf, "at least 0")
+        self._check("hidden", all(units >= 1 for units in self.hidden), "units of at least 1")
+
+    def _check(self, name: str, fine: bool, expected: str) -> None:
+        if not fine:
+            raise ValueError(f"adversary: {name}: expected {expected}, got {getattr(self, name)}")
+
+
+class Steps(NamedTuple):
+    """What the adversary saw and did, for ``T`` actions on each of ``n`` tasks.
+
+    Attributes:
+        seen: ``(T, n, *observation_shape)`` float32.
+        noise: ``(T, n, noise)`` float32.
+        raw: ``(T, n)``: actions before any squashing; int64 or float32.
+        log_prob: ``(T, n)`` float32, when they were taken.
+        value: ``(T, n)`` float32, likewise.
+    """
+
+    seen: Array
+    noise: Array
+    raw: Array
+    log_prob: Array
+    value: Array
+
+
+def advantages(value: Array, reward: Array, gamma: float, lam: float) -> Array:
+    """Return the generalised advantages ``(T, n)`` where ``reward`` ``(n,)`` comes after the last action.
+
+    Schulman et al. 2016, https://arxiv.org/abs/1506.02438, equation 16. Nothing follows the last action.
+    """
+    after = np.concatenate([gamma * value[1:], reward[None]])
+    found = after - value
+    for t in range(len(value) - 2, -1, -1):
+        found[t] += gamma * lam * found[t + 1]
+    return np.asarray(found)
+
+
+class AdversaryPPO:
+    """The adversary's networks, optimiser and update.
+
+    Schulman et al. 2017, "Proximal policy optimization algorithms", https://arxiv.org/abs/1707.06347: clipped
+    ratio, advantages normalised over the batch.
+
+    Attributes:
+        losses: numbers of the last update, for the log.
+
+    Args:
+        builder: what is built.
+        options: see `AdversaryOptions`.
+        seed: of the first weights.
+        device: where networks are, ``"cpu"`` or ``"cuda"``.
+    """
+
+    def __init__(self, builder: Builder, options: AdversaryOptions, *, seed: int, device: str) -> None:
+        self._options, self._device = options, torch.device(device)
+        hidden = options.hidden or ((32,) if len(builder.observation_shape) == 3 else (64, 64))
+        self._network = AdversaryNetwork(
+            builder,
+            noise=options.noise,
+            channels=options.channels,
+            hidden=hidden,
+            generator=torch.Generator().manual_seed(seed),
+        ).to(self._device)
+        self._optimizer = torch.optim.Adam(self._network.parameters(), lr=options.lr, eps=1e-5)
+        self._scale = RunningScale()
+        self.losses: dict[str, float] = {}
+
+    def act(self, seen: Array, step: int, rng: np.random.Generator) -> tuple[Array, Steps]:
+        """Choose an action for each partial task.
+
+        Args:
+            seen: ``(n, *observation_shape)``.
+            step: how many actions came before.
+            rng: for noise and actions.
+
+        Returns:
+            What the builder takes, ``(n,)``, and the step without the axis of time.
+        """
+        n = len(seen)
+        noise = rng.random((n, self._options.noise)).astype(np.float32)
+        uniform = self._tensor(rng.random(n))
+        with torch.no_grad():
+            steps = torch.full((n,), step, device=self._device)
+            policy, value = self._network(self._tensor(seen), steps, self._tensor(noise))
+            raw = policy.draw(uniform)
+            taken, log_prob = policy.taken(raw), policy.log_prob(raw)
+        actions = _array(taken)
+        if actions.dtype != np.int64:
+            actions = actions.astype(np.float64)
+        return actions, Steps(seen, noise, _array(raw), _array(log_prob), _array(value))
+
+    def update(self, steps: Steps, reward: FloatArray, rng: np.random.Generator) -> None:
+        """Learn from ``n`` tasks and their rewards ``(n,)``; ``rng`` orders the minibatches."""
+        options = self._options
+        if options.normalise:
+            reward = self._scale.scaled(reward)
+        length, n = steps.value.shape
+        found = advantages(steps.value, reward.astype(np.float32), options.gamma, options.lam)
+        normal = (found - found.mean()) / (found.std() + 1e-8)
+        number = np.repeat(np.arange(length), n)
+        columns = [
+            self._tensor(np.reshape(column, (length * n, *column.shape[2:])))
+            for column in (steps.seen, steps.noise, steps.raw, steps.log_prob, steps.value)
+        ]
+        rest = [self._tensor(c) for c in (number, normal.ravel(), (found + steps.value).ravel())]
+        sums = np.zeros(4)
+        for _ in range(options.epochs):
+            for rows in np.array_split(rng.permutation(length * n), options.minibatches):
+                if len(rows):
+                    chosen = self._tensor(rows)
+                    sums += self._learn(*[column[chosen] for column in (*columns, *rest)])
+        names = ("policy_loss", "value_loss", "entropy")
+        self.losses = {name: float(total / sums[3]) for name, total in zip(names, sums[:3], strict=True)}
+
+    def _learn(
+        self,
+        seen: Tensor,
+        noise: Tensor,
+        raw: Tensor,
+        log_prob: Tensor,
+        value: Tensor,
+        number: Tensor,
+        advantage: Tensor,
+        target: Tensor,
+    ) -> FloatArray:
+        """Take one step and return policy loss, value loss, entropy, and 1."""
+        options = self._options
+        policy, now = self._network(seen, number, noise)
+        ratio = (policy.log_prob(raw) - log_prob).exp()
+        clipped = ratio.clamp(1 - options.clip, 1 + options.clip)
+        policy_loss = -torch.min(ratio * advantage, clipped * advantage).mean()
+        squares = (now - target) ** 2
+        if options.clip_value:
+            near = value + (now - value).clamp(-options.clip, options.clip)
+            squares = torch.max(squares, (near - target) ** 2)
+        value_loss = 0.5 * squares.mean()
+        entropy = policy.entropy().mean()
+        self._optimizer.zero_grad()
+        (policy_loss + options.value * value_loss - options.entropy * entropy).backward()
+        nn.utils.clip_grad_norm_(self._network.parameters(), options.max_grad_norm)
+        self._optimizer.step()
+        return np.array([policy_loss.item(), value_loss.item(), entropy.item(), 1.0])
+
+    def _tensor(self, array: Array) -> Tensor:
+        return torch.tensor(array, device=self._device)
+
+    def state_dict(self) -> State:
+        """Return networks, optimiser, scale of rewards and losses as plain data; a copy."""
+        return {
+            "network": module_state(self._network),
+            "optimizer": optimizer_state(self._optimizer),
+            "scale": self._scale.state_dict(),
+            "losses": dict(self.losses),
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Continue from `state_dict`."""
+        check_names("adversary", ("network", "optimizer", "scale", "losses"), state)
+        load_module(self._network, state["network"], "adversary.network")
+        load_optimizer(self._optimizer, state["optimizer"])
+        self._scale.load_state_dict(state["scale"])
+        self.losses = dict(state["losses"])
+
+
+class RunningScale:
+    """Divides numbers by the standard deviation of all that came so far, themselves counted in."""
+
+    def __init__(self) -> None:
+        self._moments = np.zeros(3)  # count, mean, sum of squared distances from it
+
+    def scaled(self, values: FloatArray) -> FloatArray:
+        """Return ``values`` ``(n,)`` over the square root of (variance + 1e-8); their mean stays."""
+        count, mean, squares = self._moments
+        n, own = len(values), values.mean()
+        squares += ((values - own) ** 2).sum() + (own - mean) ** 2 * count * n / (count + n)
+        self._moments = np.array([count + n, mean + (own - mean) * n / (count + n), squares])
+        return np.asarray(values / np.sqrt(squares / (count + n) + 1e-8))
+
+    def state_dict(self) -> State:
+        """Return the moments; a copy."""
+        return {"moments": self._moments.copy()}
+
+    def load_state_dict(self, state: State) -> None:
+        """Continue from `state_dict`."""
+        self._moments = np.array(state["moments"], np.float64)
+
+
+def _array(tensor: Tensor) -> Array:
+    return np.array(tensor.cpu().numpy())

@@ -1,0 +1,60 @@
+"""What a level buffer learns from told rows: scores of replayed levels, and offers of the others."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from teacherstudent.fitting import level_spaces
+from teacherstudent.fitting.level_buffer import LevelBuffer
+from teacherstudent.fitting.level_rows import REPLAY
+from teacherstudent.fitting.level_scores import EPISODES, Score, evaluate
+from teacherstudent.types import BoolArray, FloatArray, IntArray, Outcomes
+
+
+def offer(
+    buffer: LevelBuffer, score: Score, outcomes: Outcomes, table: IntArray
+) -> tuple[IntArray, FloatArray, BoolArray]:
+    """Score rows, tell the buffer of replayed levels and offer it the others.
+
+    Args:
+        buffer: where levels are kept.
+        score: how rows are scored.
+        outcomes: ``n`` rows.
+        table: ``(4, n)`` kind, parent, edits and number of each row, as `level_rows.Pending` has them.
+
+    Returns:
+        ``(n,)`` the levels' keys and scores, and which rows are replayed levels that count.
+    """
+    kind, parents, edits, numbers = table
+    keys = level_spaces.keys(buffer.space, outcomes.tasks)
+    scores, reached, counts = scored(buffer, score, outcomes, keys)
+    old = counts & (kind == REPLAY)
+    buffer.update(keys[old], scores[old], reached[old])
+    new = counts & (kind != REPLAY)
+    unasked = new & (numbers < 0)
+    numbers[unasked] = buffer.meet(int(unasked.sum()))
+    buffer.insert(
+        outcomes.tasks[new],
+        scores[new],
+        returns=reached[new],
+        parents=parents[new],
+        edits=edits[new],
+        met=numbers[new],
+    )
+    return keys, scores, old
+
+
+def scored(
+    buffer: LevelBuffer, score: Score, outcomes: Outcomes, keys: IntArray
+) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Return each row's score, its highest return (-inf without an episode), and whether it counts."""
+    signals, dcd = outcomes.signals, buffer.semantics == "dcd"
+    finished = np.asarray(signals[EPISODES] > 0)
+    reached = np.where(finished, signals.get("max_return", outcomes.score), -np.inf)
+    slots = buffer.find(keys)
+    best = reached.copy()
+    known = slots >= 0
+    best[known] = np.maximum(best[known], buffer.returns[slots[known]])
+    scores = evaluate(score, signals, best if dcd else np.maximum(best, 0.0))
+    late = (scores > 0) if dcd and not score.grounded else np.zeros(len(keys), np.bool_)
+    return scores, reached, finished | late

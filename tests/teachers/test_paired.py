@@ -1,0 +1,194 @@
+import numpy as np
+import pytest
+
+from teacherstudent import teachers
+from teacherstudent.spaces import Levels, Parameters
+from teacherstudent.types import Outcomes
+
+LINE = Parameters(difficulty=(0, 1))
+FAST = {"lr": 0.01, "noise": 2, "hidden": (16,), "lam": 1.0}
+
+
+def best_of_four(p):
+    return 1 - (1 - p) ** 4
+
+
+def simulated(teacher, assignment, *, score=0.0):
+    """Return outcomes of students who know a task's difficulty d.
+
+    The protagonist solves it with probability 1 - d, the antagonist whatever is easier than 0.7.
+    """
+    d = assignment.tasks[:, 0]
+    protagonist, antagonist = 1 - d, 1 / (1 + np.exp((d - 0.7) / 0.01))
+    signals = {
+        "regret": np.maximum(best_of_four(antagonist) - protagonist, 0),
+        "max_return": best_of_four(protagonist),
+        "mean_value": np.full(len(d), -score),
+        "episodes": np.full(len(d), 4),
+    }
+    wanted = {name: values for name, values in signals.items() if name in teacher.needs}
+    return Outcomes(
+        ids=assignment.ids, tasks=assignment.tasks, score=protagonist, cost=np.ones(len(d)), signals=wanted
+    )
+
+
+def drift(teacher, rows, rounds=80):
+    """Return the difficulties of the last asks after so many rounds."""
+    asked = []
+    for _ in range(rounds):
+        assignment = teacher.ask(rows)
+        teacher.tell(simulated(teacher, assignment))
+        asked.append(assignment.tasks[:, 0])
+    return np.concatenate(asked[-5:])
+
+
+def test_minimax_drifts_to_what_nobody_solves_and_paired_to_the_hardest_solvable():
+    hopeless = drift(teachers.make("minimax", LINE, seed=0, adversary=FAST), 32)
+    assert np.median(hopeless) > 0.95
+    frontier = drift(teachers.make("paired", LINE, seed=0, adversary=FAST), 64)
+    assert 0.55 < np.median(frontier) < 0.72
+    assert np.quantile(frontier, 0.9) < 0.75
+
+
+class Bits(Levels):
+    """Levels of four bits that cannot be built."""
+
+    def __init__(self):
+        super().__init__((4,), np.uint8)
+
+    def draw(self, rng, n):
+        return rng.integers(0, 2, (n, 4), dtype=np.uint8)
+
+    def mutate(self, rng, tasks, edits=1):
+        return tasks
+
+    def key(self, tasks):
+        return tasks.astype(np.int64) @ (1 << np.arange(4))
+
+    def contains_each(self, tasks):
+        return (tasks <= 1).all(axis=1)
+
+
+class Switches(Bits):
+    """Bits that are built by four actions, each of which flips one of them or none."""
+
+    steps, n_actions, observation_shape = 4, 5, (4,)
+
+    def builder(self):
+        return self
+
+    def empty(self, n):
+        return np.zeros((n, 4), np.uint8)
+
+    def apply(self, partial, step, actions, rng):
+        return partial ^ (np.arange(4) == actions[:, None]).astype(np.uint8)
+
+    def observe(self, partial):
+        return partial.astype(np.float32)
+
+    def finish(self, partial):
+        return partial
+
+
+def test_levels_are_built_by_choices():
+    teacher = teachers.make(
+        "minimax", Switches(), seed=0, adversary={"lr": 0.02, "noise": 1, "hidden": (16,)}
+    )
+    for _ in range(40):
+        assignment = teacher.ask(32)
+        ones = assignment.tasks.mean(axis=1)
+        teacher.tell(
+            Outcomes(
+                ids=assignment.ids,
+                tasks=assignment.tasks,
+                score=-ones,
+                cost=np.ones(32),
+                signals={"max_return": -ones},
+            )
+        )
+    assert ones.mean() > 0.8  # chance: 0.39
+    assert teacher.spent() == {"adversary": 40 * 32 * 4}
+
+
+@pytest.mark.parametrize("name", ["paired", "repaired"])
+@pytest.mark.parametrize(("rows", "first"), [(6, 3), (7, 4), (1, 1)])
+def test_both_students_get_the_same_new_levels(name, rows, first):
+    assignment = teachers.make(name, LINE, seed=0).ask(rows)
+    np.testing.assert_array_equal(assignment.tasks[first:], assignment.tasks[: rows - first])
+    assert len(np.unique(assignment.tasks)) == first
+    assert (assignment.learn == (name == "paired")).all()
+
+
+def test_noise_makes_tasks_differ_before_anything_is_learnt():
+    first = teachers.make("paired", LINE, seed=0).ask(200).tasks[:100, 0]
+    assert np.median(first) == pytest.approx(0.5, abs=0.1)
+    assert first.std() > 0.2
+
+
+class TestREPAIRED:
+    def make(self, **options):
+        buffer = {"capacity": 8, "temperature": 1.0}
+        return teachers.make("repaired", LINE, seed=0, adversary=FAST, buffer=buffer, **options)
+
+    def generate(self, teacher):
+        """Let both students be measured on four new levels each, of different scores."""
+        assignment = teacher.ask(8)
+        halves = [simulated(teacher, assignment.select(part), score=score) for part, score in HALVES]
+        teacher.tell(Outcomes.concatenate(halves[::-1]))
+        return assignment
+
+    def test_new_levels_are_measured_scored_for_each_student_and_teach_the_adversary(self):
+        teacher = self.make(replay=1.0)
+        assignment = self.generate(teacher)
+        assert not assignment.learn.any()
+        best = best_of_four(1 - assignment.tasks[:4, 0])
+        for buffer, (_, score) in zip(teacher.buffers, HALVES, strict=True):
+            np.testing.assert_array_equal(buffer.levels, assignment.tasks[:4])
+            np.testing.assert_allclose(buffer.scores, best + score)
+        assert teacher.metrics()["adversary_updates"] == 1
+
+    def test_replays_are_drawn_for_each_student_trained_on_and_teach_the_adversary_nothing(self):
+        teacher = self.make(replay=1.0)
+        self.generate(teacher)
+        late = teacher.ask(8)  # the buffers are half full: a replay from here on
+        assert late.learn.all()
+        assert np.isin(late.tasks, teacher.buffers[0].levels).all()
+        assert not np.array_equal(late.tasks[:4], late.tasks[4:])
+        outcomes = simulated(teacher, late, score=5.0)
+        assert (teacher.columns(outcomes)["kind"] == 1).all()
+        teacher.tell(outcomes)
+        assert teacher.metrics()["adversary_updates"] == 1
+        assert teacher.metrics()["replay_share"] == 0.5
+        halves = late.tasks[:4], late.tasks[4:]
+        for buffer, tasks, (_, score) in zip(teacher.buffers, halves, HALVES, strict=True):
+            seen = np.isin(buffer.levels[:, 0], tasks)
+            best = best_of_four(1 - buffer.levels[:, 0])
+            np.testing.assert_allclose(buffer.scores, best + np.where(seen, 5.0, score))
+
+    def test_without_replay_it_is_the_adversary_alone(self):
+        teacher = self.make(replay=0.0)
+        for _ in range(3):
+            self.generate(teacher)
+        assert teacher.metrics()["replay_share"] == 0
+        assert teacher.metrics()["adversary_updates"] == 3
+
+
+HALVES = ((slice(0, 4), 1.0), (slice(4, 8), 2.0))
+"""Rows of protagonist and antagonist in an ask of eight, and what is added to their scores."""
+
+
+@pytest.mark.parametrize("name", ["minimax", "paired", "repaired"])
+def test_bad_input(name):
+    with pytest.raises(TypeError, match=r"expected a space of type Box or with a method builder\(\)"):
+        teachers.make(name, Bits(), seed=0)
+    with pytest.raises(TypeError, match="colour"):
+        teachers.make(name, LINE, seed=0, adversary={"colour": 1})
+    teacher = teachers.make(name, LINE, seed=0)
+    (signal,) = teacher.needs & {"regret", "max_return"} if name != "repaired" else ("regret",)
+    outcomes = simulated(teacher, teacher.ask(2))
+    wide = dict(outcomes.signals) | {signal: np.zeros((2, 3))}
+    with pytest.raises(ValueError, match=rf"signal '{signal}': expected shape \(2,\), got \(2, 3\)"):
+        teacher.tell(
+            Outcomes(ids=outcomes.ids, tasks=outcomes.tasks, score=[0, 0], cost=[1, 1], signals=wide)
+        )
+    teacher.tell(outcomes)

@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from teacherstudent import spaces
+from teacherstudent.builder import builder_of
+from teacherstudent.spaces import Box, Discrete, Parameters
+
+
+def built(space, actions):
+    """Return the tasks that ``(n, steps)`` actions make."""
+    builder, rng = builder_of(space), np.random.default_rng(0)
+    partial = builder.empty(len(actions))
+    for step, chosen in enumerate(np.asarray(actions, np.float64).T):
+        partial = builder.apply(partial, step, chosen, rng)
+    return builder.finish(partial)
+
+
+def test_one_parameter_with_each_action():
+    space = Parameters(height=(0, 3), spacing=(-2, 6))
+    np.testing.assert_allclose(built(space, [[-1, 1], [0, -0.5]]), [[0, 6], [1.5, 0]])
+    builder = builder_of(space)
+    half = builder.apply(builder.empty(1), 0, np.array([0.25]), np.random.default_rng(0))
+    np.testing.assert_array_equal(builder.observe(half), np.array([[0.25, 0]], np.float32))
+    assert (builder.steps, builder.n_actions, builder.observation_shape) == (2, 0, (2,))
+
+
+@given(
+    arrays.arrays(np.float64, (4, 6), elements=st.floats(-1, 1)),
+    st.sampled_from([Box(-3, 5, (3, 2), np.float32), Box(0, 9, (6,), np.int64)]),
+)
+def test_every_sequence_of_actions_makes_a_task(actions, space):
+    tasks = built(space, actions)
+    assert (tasks.shape, tasks.dtype) == ((4, *space.shape), space.dtype)
+    assert spaces.contains_each(space, tasks).all()
+
+
+def test_what_cannot_be_built_is_refused():
+    with pytest.raises(TypeError, match=r"expected a space of type Box or with a method builder\(\), got D"):
+        builder_of(Discrete(3))
+    with pytest.raises(TypeError, match=r"builder: expected no options for a box, got \['order'\]"):
+        builder_of(Box(0, 1, (2,)), {"order": "goal-last"})
