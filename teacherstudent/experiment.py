@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from teacherstudent import spaces
 from teacherstudent.family import Family
 from teacherstudent.ledger import Ledger
 from teacherstudent.loop import Plan, check_fit, run
@@ -40,6 +41,8 @@ class Experiment:
         student_options: keywords of the student's constructor.
         student_overrides: keywords that this teacher needs in their place. They are part of the teacher: runs
             that differ in them are still compared with each other, those with other ``student_options`` not.
+        family_overrides: the same of the family, for another form of its tasks: listed stages, say, instead
+            of knobs. The test set must stay the same.
         label: what the teacher is called in folders and tables; its name if empty.
 
     Raises:
@@ -56,6 +59,7 @@ class Experiment:
     family_options: Mapping[str, Any] = field(default_factory=dict)
     student_options: Mapping[str, Any] = field(default_factory=dict)
     student_overrides: Mapping[str, Any] = field(default_factory=dict)
+    family_overrides: Mapping[str, Any] = field(default_factory=dict)
     label: str = ""
 
     def __post_init__(self) -> None:
@@ -69,7 +73,7 @@ class Experiment:
             TypeError: if an option is unknown.
         """
         teacher_seed, student_seed = seed_sequence(self.seed).spawn(2)
-        family: Family = _make(FAMILIES, self.family, self.family_options)
+        family: Family = _make(FAMILIES, self.family, {**self.family_options, **self.family_overrides})
         teacher = self._teacher(family, teacher_seed)
         options = {**self.student_options, **self.student_overrides}
         if _takes(STUDENTS.get(self.student), "budget"):
@@ -119,7 +123,12 @@ class Experiment:
 
     def manifest(self) -> dict[str, Any]:
         """Return the entries that `from_folder` rebuilds the experiment from."""
-        brought = {"student_options": dict(self.student_overrides)} if self.student_overrides else {}
+        brought: dict[str, Any] = {}
+        if self.student_overrides:
+            brought["student_options"] = dict(self.student_overrides)
+        if self.family_overrides:
+            shared = _make(FAMILIES, self.family, self.family_options).space
+            brought |= {"family_options": dict(self.family_overrides), "space": spaces.describe(shared)}
         teacher = {"name": self.teacher, "options": dict(self.teacher_options), "label": self.label}
         return {
             "family": {"name": self.family, "options": dict(self.family_options)},
@@ -146,6 +155,7 @@ class Experiment:
                 **{f"{name}_options": part["options"] for name, part in parts.items()},
                 plan=plan,
                 student_overrides=parts["teacher"].get("student_options", {}),
+                family_overrides=parts["teacher"].get("family_options", {}),
                 seed=manifest["seed"],
                 label=parts["teacher"]["label"],
             )

@@ -27,6 +27,7 @@ class Entry:
         options: keywords of the teacher's constructor.
         student: keywords of the student that replace the study's for this teacher, because it needs another
             score, say; its runs stay comparable with the others.
+        family: the same of the family, for another form of its tasks.
         budget_share: its budget as a share of the study's.
         charged: cost spent beforehand, on a reference say; it is part of the budget (see `Plan`).
 
@@ -37,6 +38,7 @@ class Entry:
     teacher: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     student: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+    family: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
     budget_share: float = field(default=1.0, kw_only=True)
     charged: float = field(default=0.0, kw_only=True)
 
@@ -90,6 +92,7 @@ class Study:
                 family_options=self.family_options,
                 student_options=self.student_options,
                 student_overrides=entry.student,
+                family_overrides=entry.family,
                 label=label,
             )
             for seed in self.seeds

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from teacherstudent import Entry, Study
+from teacherstudent.comparing.compare import compare
+from teacherstudent.experiment import Experiment
 from teacherstudent.recording.runs import Run
 
 STUDY = Study(
@@ -86,7 +88,7 @@ def test_an_entry_has_a_share_above_zero(share):
         Entry(budget_share=share)
 
 
-@pytest.fixture(params=["schedules", "efficient_train"])
+@pytest.fixture(params=["schedules", "efficient_train", "stages"])
 def quick_study(request, monkeypatch):
     """The quick version of an experiment's study."""
     monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "experiments"))
@@ -109,3 +111,32 @@ def test_teachers_that_need_a_score_pay_for_it(tmp_path, monkeypatch):
     assert ledger.episodes >= 5  # a mixture is fitted
     assert Run.load(tmp_path / "a").records()[-1]["metrics"]["components"] >= 2
     assert found["random"].student_overrides == {}
+
+
+def test_teachers_with_another_form_of_the_tasks_are_compared_in_one_setting(tmp_path):
+    fixed = {"backbone": "cnn", "backbone_options": {"width": 8}, "score": "train"}
+    study = Study(
+        name="forms",
+        family="digits-stages",
+        family_options={"knobs": {"bandwidth": [4, 8]}},
+        student="classifier",
+        student_options=fixed,
+        teachers={
+            "plain": Entry("constant"),
+            "listed": Entry(
+                "in-order", family={"knobs": None, "stages": [{"bandwidth": 6}, {"bandwidth": 8}]}
+            ),
+        },
+        budget=2e8,
+        test_every=1e8,
+        seeds=(0,),
+    )
+    for experiment in study.experiments():
+        folder = experiment.folder(tmp_path)
+        experiment.run(folder)
+        assert Experiment.from_folder(folder) == experiment
+    found = compare([tmp_path], tmp_path / "out")
+    assert len(found.settings) == 1
+    assert [row.teacher for row in sorted(found.rows, key=lambda row: row.teacher)] == ["listed", "plain"]
+    drawn = {path.name for path in found.figures}
+    assert {"stages-bandwidth.png", "stages-2-tasks.png"} <= drawn

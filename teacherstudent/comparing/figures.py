@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from teacherstudent.comparing.drawing import (
     tidy,
 )
 from teacherstudent.comparing.groups import Group, Setting
+from teacherstudent.comparing.labels import group_by, text_of
 from teacherstudent.comparing.quantities import FLOPS, SECONDS, Quantity
 from teacherstudent.comparing.results import Comparison
 from teacherstudent.recording.runs import Run
@@ -64,13 +66,33 @@ def draw_all(
         figures = {
             "curves": draw_curves(setting, groups, style),
             "learning": draw_learning(setting, groups, style),
-            **stages.draw_stages(setting, groups, style),
-            **maps.draw_sampling(setting, groups, dims),
-            **maps.draw_tests(setting, groups, dims),
         }
+        for name, alike, members in by_space(setting, groups):
+            of_tasks = {
+                **stages.draw_stages(alike, members, style),
+                **maps.draw_sampling(alike, members, dims),
+                **maps.draw_tests(alike, members, dims),
+            }
+            figures |= {kind + name: figure for kind, figure in of_tasks.items()}
         for name, figure in figures.items():
             paths += save(figure, out, f"{name}{suffix}", formats)
     return paths
+
+
+def by_space(setting: Setting, groups: Sequence[Group]) -> list[tuple[str, Setting, list[Group]]]:
+    """Return the groups apart by the space that their tasks are in, with a suffix for files' names.
+
+    Teachers that are given the same stages in another form are one setting with several spaces.
+    """
+    apart = group_by(groups, lambda group: text_of(group.runs[0].manifest["space"]))
+    if len(apart) == 1:
+        return [("", setting, list(groups))]
+    found = []
+    for members in apart.values():
+        space = members[0].runs[0].manifest["space"]
+        name = "-".join(space["names"]) if "names" in space else f"{space.get('n', space['kind'])}-tasks"
+        found.append((f"-{slug(name)}", replace(setting, groups=tuple(members)), members))
+    return found
 
 
 def draw_curves(setting: Setting, groups: Sequence[Group], style: Mapping[str, Style]) -> maps.Figure:

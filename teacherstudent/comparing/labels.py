@@ -53,7 +53,7 @@ def _identity(run: Run) -> dict[str, Any]:
         "test seed": manifest.get("test_seed"),
         "mastered": manifest["mastered"],
         "cost unit": manifest["cost_unit"],
-        "space": manifest["space"],
+        "space": manifest["teacher"].get("space", manifest["space"]),
     }
     for role in ("family", "student"):
         named |= {f"{role} {key}": value for key, value in _options(manifest[role]).items()}
@@ -65,9 +65,13 @@ def _options(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _teacher_options(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a teacher's options, with those of the student that it brings along."""
-    brought = entry.get("student_options", {})
-    return _options(entry) | {f"student {key}": value for key, value in brought.items()}
+    """Return a teacher's options, with those of student and family that it brings along."""
+    brought = {
+        f"{role} {key}": value
+        for role in ("student", "family")
+        for key, value in entry.get(f"{role}_options", {}).items()
+    }
+    return _options(entry) | brought
 
 
 def text_of(value: Any) -> str:
