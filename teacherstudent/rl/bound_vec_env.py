@@ -6,16 +6,19 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+import torch
 
 from teacherstudent.rl.task_vec_env import TaskVecEnv
+from teacherstudent.rl.tensor_queue import episode_seeds
 from teacherstudent.types import Array, BoolArray, FloatArray, IntArray, Outcomes, Seed, State
 
 
 class BoundVecEnv(TaskVecEnv):
     """Plays in every slot the task it was bound to, again and again, and writes the rollout down.
 
-    `bind` before each rollout, then `reset`: no episode goes on from one rollout to the next, so that the
-    state between two rollouts is the generator of the seeds alone, whatever the environments are.
+    `bind` before each rollout, then `reset`: no episode goes on from one rollout to the next. An episode's
+    seed follows from the number of the rollout, the step after which it starts, and the slot, whatever
+    happens in other slots. The state between two rollouts is the number and the key of these seeds alone.
 
     Attributes:
         rewards: ``(steps, slots)``, as the environments gave them.
@@ -25,7 +28,7 @@ class BoundVecEnv(TaskVecEnv):
     Args:
         envs: a vector environment as `RLFamily.make_vec` gives it.
         steps: steps of a rollout.
-        seed: each episode's environment seed is drawn from it.
+        seed: the episodes' environment seeds come from it.
         mastered: as `TaskVecEnv` takes it.
     """
 
@@ -42,13 +45,17 @@ class BoundVecEnv(TaskVecEnv):
         self.rewards: FloatArray = np.zeros(shape)
         self.ends: BoolArray = np.zeros(shape, np.bool_)
         self.told = np.full(shape, -1, np.int8)
-        self._now = 0
+        self._key = int(self._rng.integers(2**31))
+        self._rollouts = self._now = 0
+        self._serial = 0  # of the seed that slot 0 would take now
 
     def bind(self, tasks: Array) -> None:
         """Take the tasks ``(slots, *space.shape)`` of the next rollout; `reset` starts them."""
         self.tasks = tasks.copy()
         self.told[:] = -1
         self._now = 0
+        self._serial = self._rollouts * (len(self.ends) + 1) * self.num_envs
+        self._rollouts += 1
 
     def step_wait(self) -> tuple[Any, Array, BoolArray, list[dict[str, Any]]]:
         """Step every slot; slots that finish start the same task again."""
@@ -59,6 +66,7 @@ class BoundVecEnv(TaskVecEnv):
     def _record(self, rewards: FloatArray, done: BoolArray) -> None:
         super()._record(rewards, done)
         self.rewards[self._now], self.ends[self._now] = rewards, done
+        self._serial += self.num_envs
 
     def _success(self, slots: IntArray, returns: Array, info: dict[str, Any]) -> BoolArray | None:
         success = super()._success(slots, returns, info)
@@ -69,16 +77,21 @@ class BoundVecEnv(TaskVecEnv):
     def _start(self, mask: BoolArray) -> Any:
         return self._begin(mask)
 
+    def _draw_seeds(self, mask: BoolArray) -> IntArray:
+        serials = torch.arange(self._serial, self._serial + self.num_envs)
+        return episode_seeds(serials, self._key).numpy()
+
     def state_dict(self) -> State:
-        """Return the generator and the clock."""
+        """Return the number of rollouts, the key of the seeds and the clock."""
         return {
-            "rng": dict(self._rng.bit_generator.state),
+            "rollouts": self._rollouts,
+            "key": self._key,
             "environment_seconds": self.environment_seconds,
         }
 
     def load_state_dict(self, state: State) -> bool:
         """Continue from `state_dict`, exactly; a new rollout must follow."""
-        self._rng.bit_generator.state = state["rng"]
+        self._rollouts, self._key = state["rollouts"], state["key"]
         self.environment_seconds = state["environment_seconds"]
         return True
 

@@ -45,7 +45,7 @@ class BoundRollouts:
     Args:
         model: the algorithm; its environment is replaced.
         envs: a vector environment as `RLFamily.make_vec` gives it.
-        seed: each episode's environment seed is drawn from it.
+        seed: the episodes' environment seeds come from it.
         mastered: as the family has it.
         total: the whole run's steps.
     """
@@ -121,7 +121,7 @@ class BoundRollouts:
             model.rollout_buffer = whole
 
     def state_dict(self) -> State:
-        """Return the environments' generator and the count of measured steps."""
+        """Return the number of the environments' seeds and the count of measured steps."""
         return {"envs": self.envs.state_dict(), "measured": self.measured}
 
     def load_state_dict(self, state: State) -> None:

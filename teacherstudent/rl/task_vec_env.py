@@ -143,9 +143,13 @@ class TaskVecEnv(VecEnv):
         assert self.tasks is not None
         self._returns[mask] = 0.0
         self._lengths[mask] = 0
+        return self.start(mask, self.tasks, np.where(mask, self._draw_seeds(mask), -1))
+
+    def _draw_seeds(self, mask: BoolArray) -> IntArray:
+        """Return ``(slots,)`` new environment seeds, of which those of ``mask`` are used."""
         seeds = np.full(self.num_envs, -1, np.int64)
         seeds[mask] = self._rng.integers(2**31, size=int(mask.sum()))
-        return self.start(mask, self.tasks, seeds)
+        return seeds
 
     def start(self, mask: BoolArray, tasks: Array, seeds: IntArray) -> Any:
         """Start the given tasks in the slots of ``mask`` and return all observations.

@@ -122,8 +122,7 @@ class SB3Student:
             self.model = kind(policy, wrapped, seed=number, device=device, verbose=0, **resolved)
         self.model.set_logger(Logger(folder=None, output_formats=[]))
         sb3_state.main_optimizer(self.model).register_step_post_hook(self._count_update)
-        self._success = frozenset({"success"} if family.mastered is not None else ())
-        self.provides = frozenset({"length"}) | self._success
+        self.provides = frozenset({"length"} | ({"success"} if family.mastered is not None else set()))
         self._signals: RolloutSignals | None = None
         if isinstance(self.model, OnPolicyAlgorithm):
             self._signals = RolloutSignals(n_envs, self.model.gamma * self.model.gae_lambda)
@@ -156,7 +155,7 @@ class SB3Student:
             total=self._total,
         )
         self._signals = None
-        self.provides = BOUND_SIGNALS | self._success
+        self.provides = BOUND_SIGNALS | (self.provides & {"success"})
 
     @property
     def _total(self) -> int:

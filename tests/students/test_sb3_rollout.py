@@ -255,6 +255,31 @@ def test_a_slot_starts_its_own_level_again(cartpole, monkeypatch):
     assert found[0].signals["episodes"].sum() == begun - 4 > 0
 
 
+def test_seeds_of_a_slot_do_not_depend_on_the_others():
+    """Slot 1 plays the same whether or not the other slots' episodes end."""
+
+    class Endless(Noisy):
+        @property
+        def length(self):
+            return 11 if self.task[0] > 0 else 10**6
+
+    family = steps(Endless)
+    found = []
+    for others in (0.5, -0.5):
+        student, seeds = bound(family), []
+        start = student._bound.envs.start
+        student._bound.envs.start = lambda mask, tasks, given, start=start, seeds=seeds: (
+            seeds.append((mask[1], given[1])),
+            start(mask, tasks, given),
+        )[1]
+        for first in (0, 4):
+            tasks = np.array([[others], [0.5], [others], [others]])
+            student.train(Assignment(ids=np.arange(first, first + 4), tasks=tasks))
+        found.append([int(seed) for started, seed in seeds if started])
+    assert found[0] == found[1]
+    assert len(set(found[0])) == 6
+
+
 def test_the_schedule_follows_trained_and_measured_steps(cartpole):
     options = {**OPTIONS, "learning_rate": "linear:1e-3"}
     student = bound(cartpole, budget=512, options=options)
