@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import gymnasium as gym
+import torch
 from gymnasium.vector import VectorEnv
 
 from teacherstudent.envs.maze_codes import SIZE
@@ -17,6 +18,7 @@ from teacherstudent.family import RLFamily
 from teacherstudent.registry import FAMILIES
 from teacherstudent.rl.process_slots import SnapshotProcessSlots
 from teacherstudent.rl.task_slots import check_slots
+from teacherstudent.rl.tensor_envs import TensorEnvs
 from teacherstudent.types import Array
 
 
@@ -110,6 +112,20 @@ class Maze(RLFamily):
     def make_env(self, *, render_mode: str | None = None) -> gym.Env[Any, Any]:
         """Return one maze; its cap on steps is a part of it."""
         return MazeEnv(render_mode=render_mode, **self._slots)
+
+    def make_tensors(self, n: int, device: torch.device) -> TensorEnvs | None:
+        """Return ``n`` slots on a GPU, stepped there; needs the package numba-cuda. None for "dict".
+
+        Raises:
+            ImportError: if the package is missing.
+            ValueError: if there is no slot, or the device is of another type.
+        """
+        slots = dict(self._slots)
+        if slots.pop("observation") != "flat":
+            return None
+        from teacherstudent.envs.maze_cuda import CudaMazes  # only where there is a GPU
+
+        return CudaMazes(n, device=device, **slots)
 
     def _part(self, n: int, *, first_slot: int) -> MazeSlots:
         del first_slot
