@@ -201,14 +201,15 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         new = counts & (kind != REPLAY)
         unasked = new & (numbers < 0)
         numbers[unasked] = self.buffer.meet(int(unasked.sum()))
-        self.buffer.insert(
-            outcomes.tasks[new],
-            scores[new],
-            returns=reached[new],
-            parents=parents[new],
-            edits=edits[new],
-            met=numbers[new],
-        )
+        if new.any():
+            self.buffer.insert(
+                outcomes.tasks[new],
+                scores[new],
+                returns=reached[new],
+                parents=parents[new],
+                edits=edits[new],
+                met=numbers[new],
+            )
         if self._editor is not None and not self._cycle.parallel:
             merit = outcomes.score[old] - np.abs(scores[old])
             self._replayed.put(outcomes.tasks[old], keys[old], edits[old], merit)
@@ -219,7 +220,10 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         """Return each row's score, its highest return (-inf without an episode), and whether it counts."""
         signals, dcd = outcomes.signals, self.buffer.semantics == "dcd"
         finished = np.asarray(signals[EPISODES] > 0)
-        reached = np.where(finished, signals.get("max_return", outcomes.score), -np.inf)
+        highest = signals["max_return"] if "max_return" in score.signals else outcomes.score
+        if highest.shape != finished.shape:
+            raise ValueError(f"signal 'max_return': expected shape {finished.shape}, got {highest.shape}")
+        reached = np.where(finished, highest, -np.inf)
         slots = self.buffer.find(keys)
         best = reached.copy()
         known = slots >= 0
