@@ -27,7 +27,7 @@ def _search(level: Any, turning: Any, before: Any, queue: Any) -> Any:
     for cell in range(rows * columns):
         code = level[cell // columns, cell % columns]
         if AGENT <= code < OUTSIDE:
-            first = 4 * cell + (np.int64(code) - AGENT if turning else 0)
+            first = 4 * cell + ((int(code) - AGENT) if turning else 0)
     before[: 4 * rows * columns] = NO_WAY
     before[first], queue[0] = NO_WAY - 1, first
     head, tail = 0, 1

@@ -15,7 +15,7 @@ from teacherstudent.comparing.results import Comparison, Stopped
 from teacherstudent.comparing.rows import make_rows, pooled_rows
 from teacherstudent.recording.runs import Run, find_runs
 
-BASELINES = ("plain", "random", "uniform")
+BASELINES = ("plain", "random", "uniform", "domain-randomization")
 """If no baseline is named: the first of these that is there."""
 
 

@@ -316,7 +316,7 @@ def test_boxes_are_edited_by_steps_and_discrete_tasks_are_not():
     [
         ("plr", {"buffer": SMALL | {"semantics": "jaxued", "priority": "topk", "top_k": 5}}),
         ("robust-plr", {"score": "max_mc", "buffer": SMALL | {"priority": "proportional", "blend": 0.5}}),
-        ("accel", {"parents": "easy", "edit_probability": 0.5, "buffer": SMALL | {"semantics": "jaxued"}}),
+        ("accel", {"parents": "easy", "start": "all", "buffer": SMALL | {"semantics": "jaxued"}}),
         ("parallel-accel", {"score": "learnability", "buffer": SMALL | {"evict": "score"}}),
     ],
 )
