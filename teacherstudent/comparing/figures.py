@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 
-from teacherstudent.comparing import maps, stages, stats
+from teacherstudent.comparing import levels, maps, stages, stats
 from teacherstudent.comparing.drawing import (
     Style,
     band_note,
@@ -67,6 +67,7 @@ def draw_all(
             **stages.draw_stages(setting, groups, style),
             **maps.draw_sampling(setting, groups, dims),
             **maps.draw_tests(setting, groups, dims),
+            **levels.draw_levels(setting, groups, style),
         }
         for name, figure in figures.items():
             paths += save(figure, out, f"{name}{suffix}", formats)
