@@ -21,6 +21,8 @@ class Family(ABC):
         difficulty_step: ``(d,)`` raw units, signed: the direction and stride in which tasks get harder, for
             teachers with expert knowledge (the oracle); None if there is none.
         cost_unit: what costs and budgets are counted in.
+        test_names: a name for each test task, if they are to be told apart in figures; tasks of one name are
+            averaged. None if they have none.
         score_name: what the score of a test is called in tables: ``"return"``, ``"accuracy"``.
     """
 
@@ -31,6 +33,7 @@ class Family(ABC):
     difficulty_step: tuple[float, ...] | None = None
     cost_unit: str = "environment steps"
     score_name: str = "return"
+    test_names: tuple[str, ...] | None = None
 
     @abstractmethod
     def test_tasks(self) -> Array:

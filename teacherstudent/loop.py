@@ -88,13 +88,17 @@ def check_fit(family: Family, teacher: Teacher[Any], student: Student) -> None:
     Raises:
         TypeError: if one of them is of the wrong kind.
         ValueError: if the teacher's space is not the family's, or the student lacks a signal or a granularity
-            that the teacher needs, or cannot weigh examples as the teacher wants.
+            that the teacher needs, or cannot weigh examples as the teacher wants; if the family names some
+            of its test tasks only.
     """
     for thing, kind in ((family, Family), (teacher, Teacher), (student, Student)):
         if not isinstance(thing, kind):
             raise TypeError(f"run: expected a {kind.__name__}, got {thing!r}")
     if spaces.describe(teacher.space) != spaces.describe(family.space):
         raise ValueError(f"run: expected a teacher of the family's space {family.space}, got {teacher.space}")
+    names = family.test_names
+    if names is not None and len(names) != (tasks := len(family.test_tasks())):
+        raise ValueError(f"run: test_names: expected a name for each of {tasks} test tasks, got {len(names)}")
     if teacher.granularity not in student.granularities:
         raise ValueError(
             f"run: {type(teacher).__name__} binds a task for one {teacher.granularity}, which "
@@ -186,6 +190,7 @@ def describe_run(family: Family, teacher: Teacher[Any], student: Student, plan: 
         "mastered": family.mastered,
         "cost_unit": family.cost_unit,
         "score_name": family.score_name,
+        "test_names": family.test_names,
         **dataclasses.asdict(plan),
     }
 

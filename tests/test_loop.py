@@ -180,6 +180,9 @@ def test_wrong_space_and_wrong_kinds_are_refused():
     family, teacher, student = make()
     with pytest.raises(ValueError, match="expected a teacher of the family's space"):
         check_fit(family, UniformTeacher(Parameters(a=(0, 1)), seed=0), student)
+    family.test_names = ("one", "two")
+    with pytest.raises(ValueError, match="test_names: expected a name for each of 100 test tasks, got 2"):
+        check_fit(family, teacher, student)
     with pytest.raises(TypeError, match="expected a Student"):
         check_fit(family, teacher, object())
     with pytest.raises(TypeError, match="expected a Family"):

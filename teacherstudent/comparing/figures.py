@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 
-from teacherstudent.comparing import maps, stages, stats
+from teacherstudent.comparing import levels, maps, stages, stats
 from teacherstudent.comparing.drawing import (
     Style,
     band_note,
@@ -66,6 +66,7 @@ def draw_all(
         figures = {
             "curves": draw_curves(setting, groups, style),
             "learning": draw_learning(setting, groups, style),
+            **levels.draw_levels(setting, groups, style),
         }
         for name, alike, members in by_space(setting, groups):
             of_tasks = {

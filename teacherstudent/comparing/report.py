@@ -24,6 +24,9 @@ from teacherstudent.comparing.stats import TRUSTED, Estimate
 WIDTH = 110
 """Columns of the text file."""
 
+SIDE_BY_SIDE = 5
+"""Teachers in one table of the ledger, so that their numbers fit."""
+
 PARTS = ("before", "train", "measure", "mutate", "antagonist")
 """Purposes of cost that count against the budget."""
 
@@ -78,7 +81,7 @@ def to_rich(comparison: Comparison) -> Group:
         parts += tables
         if any(row.reached is not None for row in rows):
             parts.append(_against(setting, rows, comparison.baseline))
-        parts.append(_costs(setting, rows))
+        parts += [_costs(setting, rows[i : i + SIDE_BY_SIDE]) for i in range(0, len(rows), SIDE_BY_SIDE)]
     pooled = [row for row in comparison.rows if row.setting == POOLED]
     if pooled:
         parts.append(_pooled(pooled, comparison.baseline))
@@ -95,7 +98,7 @@ def _table(title: str, left: Sequence[str], right: Sequence[str]) -> Table:
     for name in left:
         table.add_column(Text(name), overflow="fold")
     for name in right:
-        table.add_column(Text(name), justify="right")
+        table.add_column(Text(name), justify="right", overflow="fold")
     return table
 
 

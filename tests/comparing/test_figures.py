@@ -47,7 +47,9 @@ def test_all_figures_of_a_plane_are_written(write_run, tmp_path):
     write_pair(write_run)
     paths = compare([tmp_path / "r"], tmp_path / "out", formats=("png", "svg")).figures
     assert sorted(path.name for path in paths) == sorted(
-        f"{name}.{kind}" for name in ("curves", "learning", "sampling", "tests") for kind in ("png", "svg")
+        f"{name}.{kind}"
+        for name in ("curves", "learning", "sampling", "tests", "worst")
+        for kind in ("png", "svg")
     )
     for path in paths:
         assert path.read_bytes().startswith(b"\x89PNG" if path.suffix == ".png" else b"<?xml")
