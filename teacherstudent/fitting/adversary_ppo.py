@@ -189,9 +189,10 @@ class AdversaryPPO:
         options, total = self._options, len(columns[0])
         sums = np.zeros(3)
         self._optimizer.zero_grad()
-        for part in zip(*(column.split(_AT_ONCE) for column in columns), strict=True):
+        for start in range(0, total, _AT_ONCE):
+            part = [column[start : start + _AT_ONCE] for column in columns]
             losses = [len(part[0]) / total * loss for loss in self._losses(*part)]
-            (losses[0] + options.value * losses[1] - options.entropy * losses[2]).backward()
+            torch.autograd.backward(losses[0] + options.value * losses[1] - options.entropy * losses[2])
             sums += [loss.item() for loss in losses]
         nn.utils.clip_grad_norm_(self._network.parameters(), options.max_grad_norm)
         self._optimizer.step()
