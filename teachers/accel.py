@@ -39,7 +39,8 @@ class ACCEL(LevelTeacher):
     default.
 
     Deviations: the score stands for dcd's batched value loss in what is easy; with fewer than four levels
-    dcd takes the opposite end, here the direction stays; spaces other than levels are edited by ``step``.
+    dcd takes the opposite end, here the direction stays; replayed levels that got no score are not edited;
+    spaces other than levels are edited by ``step``.
 
     Args:
         space: a level space or a box.

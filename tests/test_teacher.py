@@ -220,6 +220,13 @@ def test_states_of_others_are_refused():
         make().load_state_dict({k: v for k, v in state.items() if k != "rng"})
 
 
+def test_a_teacher_without_columns_has_none():
+    teacher = make()
+    asked = teacher.ask(2)
+    rows = Outcomes(ids=asked.ids, tasks=asked.tasks, score=np.zeros(2), cost=np.ones(2))
+    assert teacher.columns(rows) == {}
+
+
 def test_a_teacher_without_metrics_has_none():
     assert make().metrics() == {}
     assert make().snapshot() == {}

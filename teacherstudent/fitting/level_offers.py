@@ -33,14 +33,15 @@ def offer(
     new = counts & (kind != REPLAY)
     unasked = new & (numbers < 0)
     numbers[unasked] = buffer.meet(int(unasked.sum()))
-    buffer.insert(
-        outcomes.tasks[new],
-        scores[new],
-        returns=reached[new],
-        parents=parents[new],
-        edits=edits[new],
-        met=numbers[new],
-    )
+    if new.any():
+        buffer.insert(
+            outcomes.tasks[new],
+            scores[new],
+            returns=reached[new],
+            parents=parents[new],
+            edits=edits[new],
+            met=numbers[new],
+        )
     return keys, scores, old
 
 
@@ -50,7 +51,10 @@ def scored(
     """Return each row's score, its highest return (-inf without an episode), and whether it counts."""
     signals, dcd = outcomes.signals, buffer.semantics == "dcd"
     finished = np.asarray(signals[EPISODES] > 0)
-    reached = np.where(finished, signals.get("max_return", outcomes.score), -np.inf)
+    highest = signals["max_return"] if "max_return" in score.signals else outcomes.score
+    if highest.shape != finished.shape:
+        raise ValueError(f"signal 'max_return': expected shape {finished.shape}, got {highest.shape}")
+    reached = np.where(finished, highest, -np.inf)
     slots = buffer.find(keys)
     best = reached.copy()
     known = slots >= 0

@@ -92,6 +92,20 @@ def test_columns_may_be_chosen_and_several_axes_survive(tmp_path, synthetic):
     np.testing.assert_array_equal(table["trace"], trace)
 
 
+def test_columns_of_the_teacher(tmp_path, synthetic):
+    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), tensorboard=False)
+    batch = synthetic.outcomes(np.random.default_rng(0), 3)
+    kind, parent = np.array([0, 2, 1], np.int8), np.array([0, -(2**62), 5])
+    recorder.episodes(batch, spent=1.0, columns={"kind": kind, "parent": parent})
+    for name in ("score", "learn", "length"):
+        with pytest.raises(ValueError, match=rf"new names for the teacher's columns, got \['{name}'\]"):
+            recorder.episodes(batch, spent=2.0, columns={name: kind})
+    recorder.close("finished")
+    table = Run.load(tmp_path).episodes()
+    assert table["kind"].tolist() == kind.tolist()
+    assert table["parent"].tolist() == parent.tolist()
+
+
 def test_rows_beyond_the_buffer_become_parts_in_order(tmp_path, synthetic, monkeypatch):
     monkeypatch.setattr(logs, "EPISODE_ROWS", 100)
     recorder = Recorder(tmp_path, manifest=synthetic.manifest(), tensorboard=False)

@@ -9,6 +9,7 @@ from teacherstudent.ledger import Ledger
 from teacherstudent.loop import Plan, run
 from teacherstudent.recording.runs import Run
 from teacherstudent.spaces import Discrete, Levels, Parameters
+from teacherstudent.testing import check_teacher
 from teacherstudent.types import Outcomes
 
 REPLAYING = ("plr", "robust-plr", "accel", "parallel-plr", "parallel-accel")
@@ -308,6 +309,19 @@ def test_boxes_are_edited_by_steps_and_discrete_tasks_are_not():
         teacher = make(name, Discrete(50, start=3))
         kinds = [cycle(teacher)[1] for _ in range(30)]
         assert 1 in np.concatenate(kinds)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("plr", {"buffer": SMALL | {"semantics": "jaxued", "priority": "topk", "top_k": 5}}),
+        ("robust-plr", {"score": "max_mc", "buffer": SMALL | {"priority": "proportional", "blend": 0.5}}),
+        ("accel", {"parents": "easy", "edit_probability": 0.5, "buffer": SMALL | {"semantics": "jaxued"}}),
+        ("parallel-accel", {"score": "learnability", "buffer": SMALL | {"evict": "score"}}),
+    ],
+)
+def test_other_options_keep_the_contract(name, options):
+    check_teacher(lambda seed: make(name, seed=seed, **options), episodes=150)
 
 
 # Side by side

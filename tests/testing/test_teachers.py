@@ -360,6 +360,22 @@ class Granular(Sound):
     granularity = "epoch"
 
 
+class ShortColumns(Sound):
+    def columns(self, outcomes):
+        return {"kind": np.zeros(1)}
+
+
+class EagerColumns(Sound):
+    def columns(self, outcomes):
+        self.scores = np.append(self.scores, 0.0)
+        return {}
+
+
+class AskedColumns(Sound):
+    def columns(self, outcomes):
+        return {"note": np.array([self.notes[i] for i in outcomes.ids.tolist()])}
+
+
 BROKEN = {
     GlobalNumpy: "global random generators must not be touched",
     GlobalRandom: "global random generators must not be touched",
@@ -388,6 +404,9 @@ BROKEN = {
     DrawingMetrics: "metrics differs|must not change the teacher",
     ObjectSnapshot: "snapshot must be plain data",
     LiveSnapshot: "overwriting the snapshot must not change the teacher; state.algorithm.scores differs",
+    ShortColumns: "columns must hold a row for each outcome, got 'kind'",
+    EagerColumns: "columns must not change the teacher; state.algorithm.scores differs",
+    AskedColumns: "columns must work on outcomes that are about to be told; it raised KeyError: -1",
     KeepsViews: "arrays handed over may be overwritten",
     Scales: "tell must not change the arrays it is given",
     TrustsScores: "telling a score of nan must raise ValueError",
