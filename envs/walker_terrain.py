@@ -16,6 +16,7 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from teacherstudent import spaces
+from teacherstudent.envs.terrain_builder import TerrainBuilder
 from teacherstudent.envs.walker_levels import (
     ACTIVE_PIT,
     ACTIVE_STAIR,
@@ -115,6 +116,10 @@ class TerrainLevels(spaces.Levels):
         levels[:, self.parameters : SEED] = self.low[self.parameters : SEED]
         levels[:, STAIR_STEPS] = np.rint(levels[:, STAIR_STEPS])
         return _in_order(levels)
+
+    def builder(self) -> TerrainBuilder:
+        """Return a builder of levels in the whole ranges, whatever levels are drawn from."""
+        return TerrainBuilder(TerrainLevels("full", self.parameters).from_unit, self.parameters)
 
     def mutate(self, rng: np.random.Generator, tasks: Array, edits: int = 1) -> Array:
         """Return levels with so many edits, and with new seeds.

@@ -6,6 +6,7 @@ from hypothesis.extra import numpy as arrays
 
 from teacherstudent import spaces
 from teacherstudent.builder import builder_of
+from teacherstudent.envs.walker_terrain import TerrainLevels
 from teacherstudent.spaces import Box, Discrete, Parameters
 
 
@@ -35,6 +36,25 @@ def test_every_sequence_of_actions_makes_a_task(actions, space):
     tasks = built(space, actions)
     assert (tasks.shape, tasks.dtype) == ((4, *space.shape), space.dtype)
     assert spaces.contains_each(space, tasks).all()
+
+
+@given(arrays.arrays(np.float64, (4, 8), elements=st.floats(-1, 1)), st.sampled_from([5, 8]))
+def test_every_sequence_of_actions_makes_a_terrain(actions, parameters):
+    space = TerrainLevels("easy", parameters)
+    levels = built(space, actions[:, :parameters])
+    assert spaces.contains_each(space, levels).all()
+    assert (levels[:, 0] == 5 + 5 * actions[:, 0]).all()
+
+
+def test_a_terrain_by_hand():
+    space = TerrainLevels("easy")
+    (level,) = built(space, [[-1, 1, 0, -0.2, 1, -1, -1, 0.1]])
+    np.testing.assert_allclose(level[:8], [0, 5, 10, 2, 5, 0, 0, 5])  # a pair is put in order
+    seeds = built(space, np.zeros((500, 8)))[:, 8]
+    assert len(np.unique(seeds)) == 500
+    builder = builder_of(space)
+    seen = builder.observe(builder.apply(builder.empty(1), 1, np.array([0.5]), np.random.default_rng(0)))
+    np.testing.assert_array_equal(seen, np.array([[0, 0.5, 0, 0, 0, 0, 0, 0]], np.float32))
 
 
 def test_what_cannot_be_built_is_refused():

@@ -16,6 +16,8 @@ from teacherstudent.types import Array, FloatArray, State, check_names
 
 _ABOVE_ZERO = ("lr", "clip", "max_grad_norm")
 _SHARES = ("gamma", "lam")
+_AT_ONCE = 256
+"""Rows whose gradients are computed at once: the activations of an image network stay in tens of MB."""
 _COUNTS = ("epochs", "minibatches", "channels")
 
 
@@ -182,7 +184,21 @@ class AdversaryPPO:
         names = ("policy_loss", "value_loss", "entropy")
         self.losses = {name: float(total / sums[3]) for name, total in zip(names, sums[:3], strict=True)}
 
-    def _learn(
+    def _learn(self, *columns: Tensor) -> FloatArray:
+        """Take one step on rows of `_losses`' columns and return its numbers and 1."""
+        options, total = self._options, len(columns[0])
+        sums = np.zeros(3)
+        self._optimizer.zero_grad()
+        for start in range(0, total, _AT_ONCE):
+            part = [column[start : start + _AT_ONCE] for column in columns]
+            losses = [len(part[0]) / total * loss for loss in self._losses(*part)]
+            torch.autograd.backward(losses[0] + options.value * losses[1] - options.entropy * losses[2])
+            sums += [loss.item() for loss in losses]
+        nn.utils.clip_grad_norm_(self._network.parameters(), options.max_grad_norm)
+        self._optimizer.step()
+        return np.append(sums, 1.0)
+
+    def _losses(
         self,
         seen: Tensor,
         noise: Tensor,
@@ -192,8 +208,8 @@ class AdversaryPPO:
         number: Tensor,
         advantage: Tensor,
         target: Tensor,
-    ) -> FloatArray:
-        """Take one step and return policy loss, value loss, entropy, and 1."""
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return policy loss, value loss and entropy, means over the rows."""
         options = self._options
         policy, now = self._network(seen, number, noise)
         ratio = (policy.log_prob(raw) - log_prob).exp()
@@ -203,13 +219,7 @@ class AdversaryPPO:
         if options.clip_value:
             near = value + (now - value).clamp(-options.clip, options.clip)
             squares = torch.max(squares, (near - target) ** 2)
-        value_loss = 0.5 * squares.mean()
-        entropy = policy.entropy().mean()
-        self._optimizer.zero_grad()
-        (policy_loss + options.value * value_loss - options.entropy * entropy).backward()
-        nn.utils.clip_grad_norm_(self._network.parameters(), options.max_grad_norm)
-        self._optimizer.step()
-        return np.array([policy_loss.item(), value_loss.item(), entropy.item(), 1.0])
+        return policy_loss, 0.5 * squares.mean(), policy.entropy().mean()
 
     def _tensor(self, array: Array) -> Tensor:
         return torch.tensor(array, device=self._device)

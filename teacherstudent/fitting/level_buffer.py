@@ -43,9 +43,9 @@ class LevelBuffer:
       scores in one `update` the last one counts.
 
     Both give the same weights to the same scores and ages, but for equal scores and the all-fresh buffer.
-    Deviations from both: equal keys are equal levels, always (jaxued: on request); weights are normalised
-    (in dcd while drawing only); the temperature of staleness is 1; ``"topk"`` is of jaxued,
-    ``"proportional"`` of dcd, with either semantics.
+    Deviations: equal keys are equal levels, always (jaxued: on request); weights are normalised (dcd: while
+    drawing only); free slots have no rank (dcd ranks them as levels of score 0, above negative scores); the
+    temperature of staleness is 1; ``"topk"`` is of jaxued, ``"proportional"`` of dcd, with either semantics.
 
     Args:
         space: what levels are of.

@@ -6,6 +6,7 @@ import torch
 
 from teacherstudent.builder import BoxBuilder
 from teacherstudent.fitting import adversary as adversary_module
+from teacherstudent.fitting import adversary_ppo as ppo_module
 from teacherstudent.fitting.adversary import Adversary
 from teacherstudent.fitting.adversary_network import AdversaryNetwork, Categorical, SquashedGaussian
 from teacherstudent.fitting.adversary_ppo import (
@@ -18,6 +19,7 @@ from teacherstudent.fitting.adversary_ppo import (
 from teacherstudent.spaces import Box, Parameters
 
 LINE = Parameters(difficulty=(0, 1))
+RNG = np.random.default_rng
 SMALL = {"lr": 0.01, "noise": 2, "hidden": (8,)}
 
 
@@ -95,6 +97,20 @@ def test_losses_by_hand():
     assert clipped["value_loss"] == pytest.approx(squares.mean() / 2)
     free, old = one_update(lower=1.0, clip_value=False)
     assert free["value_loss"] == pytest.approx(((old + 1 - [3, 1]) ** 2).mean() / 2)
+
+
+def test_gradients_in_parts_are_those_of_the_whole(monkeypatch):
+    def weights(at_once):
+        monkeypatch.setattr(ppo_module, "_AT_ONCE", at_once)
+        ppo, rng = AdversaryPPO(BoxBuilder(LINE), AdversaryOptions(**SMALL), seed=0, device="cpu"), RNG(3)
+        _, step = ppo.act(np.zeros((7, 1), np.float32), 0, rng)
+        ppo.update(Steps(*[column[None] for column in step]), np.arange(7.0), rng)
+        return ppo.state_dict()["network"], ppo.losses
+
+    (whole, losses), (parts, others) = weights(100), weights(3)
+    assert losses == pytest.approx(others, abs=1e-5)
+    for name, values in whole.items():
+        np.testing.assert_allclose(values, parts[name], atol=1e-5, err_msg=name)
 
 
 def test_rewards_are_divided_by_the_deviation_of_all_so_far():

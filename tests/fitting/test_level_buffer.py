@@ -318,6 +318,49 @@ def test_the_first_draw_of_an_all_fresh_buffer():
     np.testing.assert_allclose(np.mean(first), buffer.probabilities()[1], atol=0.03)
 
 
+# A trace of jaxued 0.0.1's LevelSampler: capacity 8, rank, temperature 1, staleness 0.3, duplicates checked
+
+TRACE = """
+34 1 32 29 22 1 5 27 15 27 33 19 10 13 33 4 32 37 35 20 8 25 16 4 37 29 4 15 35 26 8 30 33 6 10 34 18 32
+10 2
+1.5 -0.5 2.75 0 -1 1 -1 2 0.5 1.75 1 -0.75 0.25 2.5 0.5 -1 1.75 -0.75 -0.25 1.5 0.75 1.25 0.75 0.5 2.5
+1.5 2.75 2.5 2 0.75 1.25 -0.5 1.25 1 -0.25 1 0 1.75 1.25 2.5
+0 1 2 3 4 1 5 6 7 6 3 -1 -1 7 3 -1 2 -1 -1 4 -1 -1 -1 -1 7 -1 4 -1 -1 2 2 -1 3 -1 -1 0 -1 0 -1 3
+0 -1 -1 3 -1 2 -1 -1 -1 3 3 7 -1 5 6 4 1 -1 -1 -1 7 7 -1 -1 1 7 -1 -1 -1 -1 7 -1 0 2 1 -1 3 7 -1 4
+0 -1 -1 -1 0 2 -1 -1 -1 -1 -1 -1 6 4 -1 1 7 7 5 3 -1 -1 -1 -1 -1 -1 4 2 3 6 5 4 6 -1 6 -1 -1 -1 6 6
+-0.75 0 0 0 2.25 -1 0 0 0 0 0 0 0.5 0.5 0 2.5 -0.25 1.5 -0.75 2.75 0 0 0 0 0 0 2.75 -0.25 1 1.75 -0.75
+0.75 2.75 0 1.25 0 0 0 0.5 2.25
+"""
+"""Levels offered, their scores, where they went; slots drawn; slots with a new score, and which (-1 none)."""
+
+
+def test_a_trace_of_jaxued():
+    buffer = LevelBuffer(SPACE, capacity=8, temperature=1.0, staleness=0.3, semantics="jaxued")
+    for level, score, slot, drawn, updated, new in np.array(TRACE.split(), float).reshape(6, 40).T:
+        assert buffer.insert([level], [score]).tolist() == [slot]
+        if drawn >= 0:
+            state = buffer.state_dict()
+            state["clock"] += 1
+            state["stamp"][int(drawn)] = state["clock"]
+            buffer.load_state_dict(state)
+        if updated >= 0:
+            buffer.update(buffer.keys[[int(updated)]], [new])
+    assert buffer.levels.tolist() == [32, 1, 8, 2, 4, 5, 27, 37]
+    assert buffer.scores.tolist() == [1.75, 2.5, 1.25, 2.5, 0.75, -0.75, 2.25, 2.5]
+    assert buffer.staleness.tolist() == [4, 8, 10, 1, 0, 40, 38, 3]
+    expected = [
+        0.063049631,
+        0.280632771,
+        0.071772128,
+        0.131662539,
+        0.036793693,
+        0.147579096,
+        0.174004347,
+        0.094505795,
+    ]
+    np.testing.assert_allclose(buffer.probabilities(), expected, atol=1e-8)
+
+
 # Limits
 
 

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from teacherstudent import teachers
+from teacherstudent import Plan, envs, run, students, teachers
 from teacherstudent.spaces import Levels, Parameters
+from teacherstudent.testing.sessions import difference
 from teacherstudent.types import Outcomes
 
 LINE = Parameters(difficulty=(0, 1))
@@ -175,6 +176,35 @@ class TestREPAIRED:
 
 HALVES = ((slice(0, 4), 1.0), (slice(4, 8), 2.0))
 """Rows of protagonist and antagonist in an ask of eight, and what is added to their scores."""
+
+
+ROUND = 2 * 3 * 32
+
+
+@pytest.mark.parametrize("name", ["paired", "repaired"])
+def test_a_run_that_is_stopped_goes_on_bit_for_bit(name, tmp_path):
+    family = envs.make("cartpole-parameters")
+    sb3 = {"n_envs": 3, "options": {"n_steps": 32, "batch_size": 32, "n_epochs": 1}}
+    options = {"adversary": FAST} | ({"buffer": {"capacity": 6}, "replay": 0.5} if name == "repaired" else {})
+    plan = Plan(budget=5 * ROUND, test_every=5 * ROUND, checkpoint_every=ROUND)
+
+    def go(folder, **how):
+        teacher = teachers.make(name, family.space, seed=0, **options)
+        student = students.make("antagonist", family, seed=1, student_options=sb3)
+        return teacher, run(family, teacher, student, tmp_path / folder, plan, **how)
+
+    whole, ledger = go("whole")
+    assert ledger.spent == 5 * ROUND
+    trained = 5 if name == "paired" else 5 - ledger.costs["measure"] / ROUND
+    assert ledger.costs["train"] == ledger.costs["antagonist"] == trained * ROUND / 2
+    assert trained > 1
+    assert whole.metrics()["adversary_updates"] == (5 if name == "paired" else 5 - trained)
+    assert ledger.costs["adversary"] == whole.metrics()["adversary_steps"] > 0
+    part, _ = go("parts", stop=lambda: True)
+    assert part.metrics()["adversary_updates"] == 1
+    resumed, continued = go("parts", resume=True)
+    assert difference(whole.state_dict(), resumed.state_dict()) is None
+    assert continued.costs == ledger.costs
 
 
 @pytest.mark.parametrize("name", ["minimax", "paired", "repaired"])
