@@ -14,15 +14,15 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from teacherstudent import Study
+from teacherstudent import Entry, Study
 from teacherstudent.comparing import stats
 from teacherstudent.comparing.compare import find_runs
 from teacherstudent.recording.runs import Run
 
 CURRICULA = {
-    "single": {"name": "mastery", "window": 1},
-    "sliding": {"name": "mastery", "window": 3},
-    "cumulative": {"name": "mastery", "window": None},
+    "single": Entry("mastery", {"window": 1}),
+    "sliding": Entry("mastery", {"window": 3}),
+    "cumulative": Entry("mastery", {"window": None}),
 }
 STUDY = Study(
     name="parity",
