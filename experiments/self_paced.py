@@ -2,12 +2,12 @@
 
 With --clean the labels are right: a null anchor, where no method should gain.
 
-    python experiments/self_paced.py [--clean] [--quick] [--seeds 0 1 2 3 4] [--budget 3e13]
+    python experiments/self_paced.py [--clean] [--quick] [--seeds 0 1 2 3 4] [--budget 3e12]
 """
 
 import sys
 
-from _settings import LONGER, images
+from _settings import few_examples
 
 from teacherstudent import Entry, Study
 
@@ -19,9 +19,9 @@ TEACHERS = {
     "superloss": {},
     "loss-proportional": {},
 }
-NOISE = {"label_noise": 0.4}
-STUDY = Study(name="self-paced", teachers=TEACHERS, **images(NOISE, NOISE, tasks="examples", quick=LONGER))
-CLEAN = Study(name="self-paced-clean", teachers=TEACHERS, **images({}, {}, tasks="examples", quick=LONGER))
+STUDY = Study(name="self-paced", teachers=TEACHERS, **few_examples(label_noise=0.4))
+ANCHOR = {k: v for k, v in TEACHERS.items() if k not in ("self-paced-down", "loss-proportional")}
+CLEAN = Study(name="self-paced-clean", teachers=ANCHOR, **few_examples(label_noise=0.0))
 
 if __name__ == "__main__":
     given = sys.argv[1:]
