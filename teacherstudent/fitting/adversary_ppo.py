@@ -23,7 +23,11 @@ _COUNTS = ("epochs", "minibatches", "channels")
 
 @dataclass(frozen=True, kw_only=True)
 class AdversaryOptions:
-    """Networks and PPO of an adversary; the defaults are those of the maze of Dennis et al.'s successors.
+    """Networks and PPO of an adversary.
+
+    The defaults are those of the mazes of Jiang et al. 2021, https://arxiv.org/abs/2110.02439. On the walkers
+    their code has lr 3e-4, gamma 0.99, lam 0.9, 8 epochs, 4 minibatches, an entropy of 0.01, normalised
+    rewards (not under minimax), no clipping of the value, and 10 numbers of noise.
 
     Attributes:
         lr: of Adam (epsilon 1e-5).
