@@ -42,8 +42,8 @@ def mazes(*names: str) -> dict[str, Any]:
         "family_options": {"actions": 3, "suite": ["jaxued-8", "random-solvable-200"], "repeats": 2},
         "student_options": SMALL,
         "teachers": {name: TEACHERS[name] for name in names or TEACHERS},
-        "budget": 2_500_000,
-        "test_every": 1_250_000,
+        "budget": 1_500_000,
+        "test_every": 750_000,
         "seeds": (0, 1, 2, 3, 4),
         "quick": {
             "family_options": {"actions": 3, "suite": ["jaxued-8", "random-solvable-20"]},

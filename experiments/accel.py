@@ -1,6 +1,6 @@
 """ACCEL, which edits the levels that it replays (Parker-Holder et al. 2022), beside domain randomisation.
 
-python experiments/accel.py [--quick] [--seeds 0 1 2 3 4] [--budget 2.5e6]
+python experiments/accel.py [--quick] [--seeds 0 1 2 3 4] [--budget 1.5e6]
 """
 
 import sys

@@ -2,7 +2,7 @@
 
 Every student of this study is a pair, so that all of them pay for the antagonist.
 
-python experiments/paired.py [--quick] [--seeds 0 1 2 3 4] [--budget 5e6]
+python experiments/paired.py [--quick] [--seeds 0 1 2 3 4] [--budget 3e6]
 """
 
 import sys
@@ -27,7 +27,7 @@ STUDY = Study(
             "minimax": ADVERSARY,
             "domain-randomization": {},
         },
-        "budget": 5_000_000,
+        "budget": 3_000_000,
         "quick": {k: v for k, v in SETTINGS["quick"].items() if k != "teachers"},
     },
 )
