@@ -112,6 +112,12 @@ class Study:
             "--out", type=Path, default=Path("runs"), help="where run folders go (default: runs)"
         )
         parser.add_argument("--seeds", type=int, nargs="+", help="one run for each teacher and seed")
+        parser.add_argument(
+            "--teachers",
+            nargs="+",
+            metavar="LABEL",
+            help=f"some of {', '.join(self.teachers)} (default: all)",
+        )
         parser.add_argument("--budget", type=float, help="cost of each run")
         parser.add_argument("--jobs", type=int, help="runs at a time (default: the number of cores)")
         parser.add_argument(
@@ -123,6 +129,11 @@ class Study:
         given = parser.parse_args(argv)
         settings = self.__dict__ | (dict(self.quick) if given.quick else {})
         settings |= {k: v for k, v in (("seeds", given.seeds), ("budget", given.budget)) if v is not None}
+        if given.teachers is not None:
+            unknown = sorted(set(given.teachers) - set(settings["teachers"]))
+            if unknown:
+                parser.error(f"--teachers: expected some of {list(settings['teachers'])}, got {unknown}")
+            settings["teachers"] = {label: settings["teachers"][label] for label in given.teachers}
         study = Study(**settings)
         out = given.out / (self.name + ("-quick" if given.quick else ""))
         how = {"jobs": given.jobs, "threads": given.threads, "resume": given.resume}

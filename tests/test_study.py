@@ -82,6 +82,14 @@ def test_entries_say_in_what_a_teachers_runs_differ():
     assert found["random"].build()[2].noise == 0.1
 
 
+def test_some_of_the_teachers_can_be_chosen(tmp_path, capsys):
+    assert STUDY.main(["--quick", "--teachers", "paper", "--out", str(tmp_path), "--jobs", "1"]) == 0
+    assert [path.name for path in (tmp_path / "grid-quick" / "toy-grid").iterdir()] == ["paper"]
+    with pytest.raises(SystemExit):
+        STUDY.main(["--quick", "--teachers", "riac", "--out", str(tmp_path)])
+    assert "expected some of ['fixed', 'paper'], got ['riac']" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("share", [0, -1, float("nan"), float("inf")])
 def test_an_entry_has_a_share_above_zero(share):
     with pytest.raises(ValueError, match="budget_share: expected a number above 0"):
