@@ -1,6 +1,9 @@
 """Ways to train in stages on one test set: plain, schedules, bandits over listed stages, ALP-GMM on knobs.
 
-"plain" has the whole budget, the others, "plain-equal" among them, 65 % of it. Only size is a knob.
+"plain" has the whole budget, the others, "plain-equal" among them, 65 % of it. Only size is a knob. The
+probe is dear beside such budgets: a bandit makes some thirteen choices, of which the last five are forced to
+be the full size; ALP-GMM, in smaller chunks, some thirty. "random-sizes" draws under the bandits' rules
+without learning.
 
     python experiments/stages.py [--quick] [--vit] [--seeds 0 1 2 3 4] [--budget 9e12]
 """
@@ -17,7 +20,7 @@ SHARE = 0.65
 RULES = {"reward": "score", "per_cost": False, "moves": "advance", "final": (-1, 0.4)}
 
 
-def teachers(sizes: tuple[int, ...], fit_rate: int) -> dict[str, Entry]:
+def teachers(sizes: tuple[int, ...], fit_rate: int, chunk: float) -> dict[str, Entry]:
     """Return the teachers; the bandits choose among the sizes, the others move between the first and last."""
     listed = {"knobs": None, "stages": [{"bandwidth": size} for size in sizes]}
 
@@ -29,12 +32,13 @@ def teachers(sizes: tuple[int, ...], fit_rate: int) -> dict[str, Entry]:
         "plain-equal": Entry("constant", budget_share=SHARE),
         "efficient-train": Entry(options={"ramp": None}, budget_share=SHARE),
         "efficient-train-pp": Entry(options={"strongest": None}, budget_share=SHARE),
+        "random-sizes": bandit("exp3s", eta=1e-9),
         "exp3s": bandit("exp3s", eta=0.3),
         "tscl-online": bandit("tscl-online"),
         "progress-thompson": bandit("progress-thompson"),
         "alp-gmm": Entry(
             options={"fit_rate": fit_rate, "n_components": (2, 4)},
-            student={"score": "level"},
+            student={"score": "level", "chunk": chunk},
             budget_share=SHARE,
         ),
     }
@@ -45,9 +49,10 @@ SETTINGS: dict[str, Any] = images(
     {"knobs": {"bandwidth": (12, 28)}},
     {"knobs": {"bandwidth": (3, 8)}},
     student=FIXED | {"machine": {"precision": "bfloat16", "channels_last": True}},
-    quick={"teachers": teachers(DIGITS, 5)},
+    quick={"teachers": teachers(DIGITS, 5, 3e8)},
 ) | {"budget": 9e12, "test_every": 2.925e12}
-STUDY = Study(name="stages", teachers=teachers(FASHION, 10), **SETTINGS)
+STUDY = Study(name="stages", teachers=teachers(FASHION, 6, 2e11), **SETTINGS)
+FOR_VIT = ("plain", "plain-equal", "efficient-train", "efficient-train-pp", "progress-thompson")
 VIT = replace(
     STUDY,
     name="stages-vit",
@@ -59,7 +64,11 @@ VIT = replace(
     },
     budget=5.4e12,
     test_every=1.755e12,
-    teachers={k: v for k, v in STUDY.teachers.items() if k not in ("exp3s", "tscl-online")},
+    teachers={
+        k: v
+        for k, v in STUDY.teachers.items()
+        if k not in ("random-sizes", "exp3s", "tscl-online", "alp-gmm")
+    },
 )
 
 if __name__ == "__main__":

@@ -78,6 +78,7 @@ class ALPGMM(Teacher[Box]):
     """
 
     accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Box,)
+    differences = True
 
     def __init__(
         self,

@@ -60,6 +60,7 @@ class CovarGMM(Teacher[Box]):
     """
 
     accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Box,)
+    differences = True
 
     def __init__(
         self,

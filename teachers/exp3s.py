@@ -88,6 +88,7 @@ class Exp3S(Teacher[Discrete]):
         quantiles: tuple[float, float] | None = (0.2, 0.8),
     ) -> None:
         super().__init__(space, seed=seed)
+        self.differences = reward != "score"
         self._arms = Arms(space, Rules(reward=reward, per_cost=per_cost, moves=moves, final=final), "exp3s")
         _check_options(self._arms.k, epsilon, eta, alpha, quantiles)
         self.epsilon, self.eta, self.alpha, self.quantiles = epsilon, eta, alpha, quantiles

@@ -89,6 +89,7 @@ class ProgressThompson(Teacher[Discrete]):
         common: float = 0.9,
     ) -> None:
         super().__init__(space, seed=seed)
+        self.differences = reward != "score"
         rules = Rules(reward=reward, per_cost=per_cost, moves=moves, final=final)
         self._arms = Arms(space, rules, "progress-thompson")
         self.drift, self.common = drift, common

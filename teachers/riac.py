@@ -73,6 +73,7 @@ class RIAC(Teacher[Box]):
     """
 
     accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Box,)
+    differences = True
 
     def __init__(
         self,

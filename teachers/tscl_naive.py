@@ -70,6 +70,7 @@ class TSCLNaive(Teacher[Discrete]):
         policy: Policy | str = "epsilon",
     ) -> None:
         super().__init__(space, seed=seed)
+        self.differences = reward != "score"
         rules = Rules(reward=reward, per_cost=per_cost, moves=moves, final=final, score_range=score_range)
         self._arms = Arms(space, rules, "tscl-naive")
         if not 0 < rate <= 1:

@@ -66,6 +66,7 @@ class TSCLOnline(Teacher[Discrete]):
         policy: Policy | str = "epsilon",
     ) -> None:
         super().__init__(space, seed=seed)
+        self.differences = reward != "score"
         rules = Rules(reward=reward, per_cost=per_cost, moves=moves, final=final, score_range=score_range)
         self._arms = Arms(space, rules, "tscl-online")
         if not 0 < rate <= 1:

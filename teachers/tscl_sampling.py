@@ -80,6 +80,7 @@ class TSCLSampling(Teacher[Discrete]):
         policy: Policy | str = "thompson",
     ) -> None:
         super().__init__(space, seed=seed)
+        self.differences = reward != "score"
         rules = Rules(reward=reward, per_cost=per_cost, moves=moves, final=final, score_range=score_range)
         self._arms = Arms(space, rules, "tscl-sampling")
         if window < 1:

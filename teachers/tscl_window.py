@@ -68,6 +68,7 @@ class TSCLWindow(Teacher[Discrete]):
         policy: Policy | str = "epsilon",
     ) -> None:
         super().__init__(space, seed=seed)
+        self.differences = reward != "score"
         rules = Rules(reward=reward, per_cost=per_cost, moves=moves, final=final, score_range=score_range)
         self._arms = Arms(space, rules, "tscl-window")
         if window < 2:

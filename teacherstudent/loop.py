@@ -112,6 +112,12 @@ def check_fit(family: Family, teacher: Teacher[Any], student: Student) -> None:
             f"run: {type(teacher).__name__} needs the signal {', '.join(map(repr, missing))}, which "
             f"{type(student).__name__} does not provide (it provides {sorted(student.provides)})"
         )
+    if teacher.differences and getattr(student, "gains", False):
+        raise ValueError(
+            f"run: {type(teacher).__name__} takes differences of scores, and {type(student).__name__}'s scores "
+            "are differences already: expected a student whose score is a level (score='level'), or a bandit "
+            "with reward='score'"
+        )
     if isinstance(teacher, Weigher) and not isinstance(student, TakesWeights):
         raise ValueError(
             f"run: {type(teacher).__name__} weighs examples in the loss, which {type(student).__name__} "
@@ -158,6 +164,11 @@ def run(
             ``status.json`` and the folder resumes from its last checkpoint.
     """
     check_fit(family, teacher, student)
+    if getattr(student, "budget", plan.own) != plan.own:
+        raise ValueError(
+            f"run: expected a student with the plan's budget {plan.own:g}, which its learning rate and its "
+            f"look at the test split follow, got {student.budget}"  # type: ignore[attr-defined]
+        )
     if isinstance(teacher, Weigher) and isinstance(student, TakesWeights):
         student.weigher = teacher
     checkpoints = Checkpoints(Path(folder) / "checkpoints", keep=plan.keep)

@@ -41,6 +41,7 @@ class Teacher(ABC, Generic[S]):
         accepts: the kinds of space that the teacher works on.
         needs: signals that every outcome must carry.
         granularity: how long a task binds the student.
+        differences: whether it takes differences of scores, so that a score must be a level and no gain.
         space: the task space.
         rng: the teacher's own generator; part of its state.
 
@@ -56,6 +57,7 @@ class Teacher(ABC, Generic[S]):
     accepts: ClassVar[tuple[type[gym.Space[Any]], ...]]
     needs: ClassVar[frozenset[str]] = frozenset()
     granularity: ClassVar[Granularity] = "episode"
+    differences: bool = False
 
     def __init__(self, space: S, *, seed: Seed) -> None:
         if not isinstance(space, self.accepts):

@@ -331,3 +331,39 @@ def test_a_charged_run_resumes_to_the_same_end_and_keeps_its_charge(tmp_path):
     assert (folder / "manifest.json").read_bytes() == before
     assert run(*make(seed=1), folder, CHARGED, resume=True).spent == 402
     assert_same_logs(logs(folder), logs(tmp_path / "whole"))
+
+
+def test_gains_are_not_differenced_again(tmp_path):
+    family = envs.make("digits-stages", stages=[{"bandwidth": 4}, {"bandwidth": 8}])
+    options = {"backbone": "cnn", "backbone_options": {"width": 8}, "budget": 1e8}
+    gains = students.make("classifier", family, seed=0, **options)
+    levels = students.make("classifier", family, seed=0, score="level", **options)
+    progress = teachers.make("tscl-online", family.space, seed=0)
+    with pytest.raises(ValueError, match="takes differences of scores, and scores of ClassifierStudent are"):
+        check_fit(family, progress, gains)
+    check_fit(family, progress, levels)
+    check_fit(family, teachers.make("tscl-online", family.space, seed=0, reward="score"), gains)
+    box = envs.make("digits-stages")
+    with pytest.raises(ValueError, match="ALPGMM.* takes differences"):
+        check_fit(
+            box,
+            teachers.make("alp-gmm", box.space, seed=0),
+            students.make("classifier", box, seed=0, **options),
+        )
+
+
+def test_a_student_that_learns_by_the_budget_has_the_run_s(tmp_path):
+    family = envs.make("digits-stages")
+    small = {"backbone": "cnn", "backbone_options": {"width": 8}, "score": "train"}
+    teacher = teachers.make("constant", family.space, seed=0)
+    for budget in (None, 2e8):
+        student = students.make("classifier", family, seed=0, budget=budget, **small)
+        with pytest.raises(
+            ValueError, match=rf"expected a student with the plan's budget 1e\+08.*got {budget}"
+        ):
+            run(family, teacher, student, tmp_path, Plan(budget=1e8))
+    assert not list(tmp_path.iterdir())
+    student = students.make("classifier", family, seed=0, budget=1e8, **small)
+    other = students.make("classifier", family, seed=0, budget=2e8, **small)
+    with pytest.raises(ValueError, match="budget: expected 100000000.0 as in the run to resume"):
+        other.load_state_dict(student.state_dict())

@@ -78,6 +78,8 @@ class ClassifierStudent:
     Attributes:
         trainer: trains and measures.
         compute: what was spent.
+        budget: FLOPs of the whole run; `run` refuses another one.
+        gains: whether scores are progress and no levels.
         rounds: what a round trains on: stages or examples.
         weigher: weighs the examples of a batch by their losses (`teacherstudent.vision.weigher.Weigher`);
             None for equal weights. May be set before training.
@@ -132,12 +134,13 @@ class ClassifierStudent:
             machine=parse(Machine, "machine", machine),
         )
         self.trainer.reduction = reduction(loss)
-        self.compute = Compute(budget)
+        self.compute, self.budget = Compute(budget), budget
         self.rounds: StageRounds | ExampleRounds
         if isinstance(family, ExampleFamily):
             self.rounds = ExampleRounds(family, self.trainer, self.compute, chunk=chunk)
         else:
             self.rounds = StageRounds(family, self.trainer, self.compute, score=score, chunk=chunk)
+        self.gains = isinstance(self.rounds, StageRounds) and score in ("rate", "decrease")
         self.provides: frozenset[str] = frozenset(self.rounds.signals)
         self.granularities: frozenset[Granularity] = self.rounds.granularities
 

@@ -71,11 +71,17 @@ class Compute:
 
     def state_dict(self) -> State:
         """Return the counters; a copy."""
-        return {"counts": dict(self.counts), "carry": self._carry}
+        return {"counts": dict(self.counts), "carry": self._carry, "budget": self.budget}
 
     def load_state_dict(self, state: State) -> None:
-        """Continue from `state_dict`."""
-        check_names("compute", ("counts", "carry"), state)
+        """Continue from `state_dict`.
+
+        Raises:
+            ValueError: if it is of another budget, which learning rates and the last test have followed.
+        """
+        check_names("compute", ("counts", "carry", "budget"), state)
+        if state["budget"] != self.budget:
+            raise ValueError(f"budget: expected {state['budget']} as in the run to resume, got {self.budget}")
         check_names("compute: counts", list(self.counts), state["counts"])
         self.counts = {name: float(value) for name, value in state["counts"].items()}
         self._carry = float(state["carry"])
