@@ -114,9 +114,9 @@ def check_fit(family: Family, teacher: Teacher[Any], student: Student) -> None:
         )
     if teacher.differences and getattr(student, "gains", False):
         raise ValueError(
-            f"run: {type(teacher).__name__} takes differences of scores, and {type(student).__name__}'s scores"
-            " are differences already: expected a student whose score is a level (score='level'), or a bandit "
-            "with reward='score'"
+            f"run: {type(teacher).__name__} takes differences of scores, and {type(student).__name__}'s "
+            "scores are differences already: expected a student whose score is a level (score='level'), or "
+            "a bandit with reward='score'"
         )
     if isinstance(teacher, Weigher) and not isinstance(student, TakesWeights):
         raise ValueError(
