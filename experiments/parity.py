@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from _tables import cell, difference
 from rich.console import Console
 from rich.table import Table
 
@@ -71,18 +72,6 @@ def show(runs: list[Run], console: Console) -> None:
         pairs = [(values[label][n], values["single"][n]) for n in names]
         table.add_row(f"{label} - single", "", *(difference(*pair) for pair in pairs))
     console.print(table)
-
-
-def cell(estimate: stats.Estimate) -> str:
-    """Return an estimate with its interval, where there is one."""
-    interval = f" [{estimate.low:.2f}, {estimate.high:.2f}]" if np.isfinite(estimate.low) else ""
-    return f"{estimate.value:.2f}{interval}"
-
-
-def difference(treated: np.ndarray, baseline: np.ndarray) -> str:
-    """Return the difference of two interquartile means with its interval, and Welch's p if there is one."""
-    p = stats.welch(treated, baseline)
-    return cell(stats.estimate_difference([treated], [baseline])) + (f", p {p:.2g}" if np.isfinite(p) else "")
 
 
 def main() -> int:

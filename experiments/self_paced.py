@@ -1,8 +1,8 @@
 """Self-paced learning and SuperLoss on 40 % wrong labels, beside uniform and loss-proportional sampling.
 
-"self-paced" starts with the easiest 40 % of the examples and ends with 60 %; "self-paced-down" starts with all
-of them: it drops what is still hard. With --clean the labels are right: an anchor where no method should gain,
-and where leaving out the hardest 40 % may harm.
+"self-paced" starts with the easiest 40 % of the examples and ends with 60 %; "self-paced-down" starts with
+all of them and drops what is still hard. With --clean the labels are right: an anchor where no method should
+gain, and where leaving out the hardest 40 % may harm.
 
     python experiments/self_paced.py [--clean] [--quick] [--seeds 0 1 2 3 4] [--budget 3e12]
 """

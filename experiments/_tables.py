@@ -1,0 +1,17 @@
+"""Cells of tables: estimates over seeds with their intervals."""
+
+import numpy as np
+
+from teacherstudent.comparing import stats
+
+
+def cell(estimate: stats.Estimate) -> str:
+    """Return an estimate with its interval, where there is one."""
+    interval = f" [{estimate.low:.2f}, {estimate.high:.2f}]" if np.isfinite(estimate.low) else ""
+    return f"{estimate.value:.2f}{interval}"
+
+
+def difference(treated: np.ndarray, baseline: np.ndarray) -> str:
+    """Return the difference of two interquartile means with its interval, and Welch's p if there is one."""
+    p = stats.welch(treated, baseline)
+    return cell(stats.estimate_difference([treated], [baseline])) + (f", p {p:.2g}" if np.isfinite(p) else "")
