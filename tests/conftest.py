@@ -74,8 +74,8 @@ def write_synthetic(
     """Write a run whose percentage of mastered test tasks rises linearly from 0 to ``final``.
 
     ``tests`` tests at equal distances from cost 0 to the budget; ``until`` is the share of them that is made.
-    ``ledger`` gives further entries of the ledger at each test, by the share of the tests. With ``tested`` the
-    last test is on the test split, with this percentage, and those before are on validation.
+    ``ledger`` gives further entries of the ledger at each test, by the share of the tests. With ``tested``
+    the last test is on the test split, with this percentage, and those before are on validation.
     """
     manifest = manifest_of(space, **entries)
     rng = np.random.default_rng(manifest["seed"] if isinstance(manifest["seed"], int) else 0)

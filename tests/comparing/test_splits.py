@@ -11,6 +11,7 @@ from teacherstudent.comparing import figures, maps, report
 from teacherstudent.comparing.compare import analyse, compare
 from teacherstudent.comparing.drawing import styles
 from teacherstudent.recording.runs import Run, find_runs
+from teacherstudent.recording.tables import encode, read_table
 
 
 @pytest.fixture
@@ -36,9 +37,20 @@ def test_a_curve_knows_the_split_of_each_test(write, write_run):
     assert without.course().spent.tolist() == without.spent.tolist()
 
 
-def test_tests_of_one_split_only_are_all_there(write):
-    curve = Run.load(write("a", 80.0, 30.0, tests=1, budget=0.0)).curve()
-    assert curve.course().spent.tolist() == curve.spent.tolist()
+def on_test_alone(folder):
+    """Rewrite a run's tests as if all had been on the test split."""
+    path = folder / "tests.parquet"
+    table = read_table(path)
+    table["test"] = np.ones_like(table["test"])
+    path.write_bytes(encode(table))
+
+
+def test_tests_of_one_split_only_are_all_there(write, tmp_path):
+    folder = write("a", 80.0, 30.0)
+    on_test_alone(folder)
+    assert Run.load(folder).curve().course().spent.tolist() == [0.0, 250.0, 500.0, 750.0, 1000.0]
+    (setting,) = analyse(find_runs([tmp_path / "r"])).settings
+    assert (setting.split, setting.overlap, setting.end) == (False, True, 1000.0)
 
 
 def test_teachers_are_ranked_by_the_test_split_with_equal_budgets(write, tmp_path):
@@ -115,10 +127,11 @@ def test_stopped_runs_alone_are_ranked_on_validation(write, tmp_path):
 
 def test_a_run_of_one_split_shares_no_table_with_another(write, tmp_path):
     write("a", 80.0, 20.0)
-    write("b", 80.0, 30.0, tests=1, budget=0.0)
     (setting,) = analyse(find_runs([tmp_path / "r"])).settings
-    assert setting.split
-    assert not setting.overlap
+    assert (setting.split, setting.overlap) == (True, True)
+    on_test_alone(write("b", 80.0, 30.0))
+    (setting,) = analyse(find_runs([tmp_path / "r"])).settings
+    assert (setting.split, setting.overlap) == (True, False)
 
 
 def test_results_of_the_same_seeds_are_paired(write, tmp_path):
