@@ -1,6 +1,7 @@
 """Learning-rate laws (REX: Chen et al. 2021) and PS-KD (Kim et al. 2021) at equal compute.
 
-The student's own rate is constant, so that a law is all that makes it fall; "plain" is the constant law.
+The student's own rate is constant, so that a law is all that makes it fall; "plain" is a constant rate. So
+"ps-kd" is to be read against "plain", and "ps-kd-cosine" against "cosine".
 
     python experiments/schedules.py [--quick] [--seeds 0 1 2 3 4] [--budget 3e13]
 """

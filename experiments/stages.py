@@ -1,9 +1,9 @@
 """Ways to train in stages on one test set: plain, schedules, bandits over listed stages, ALP-GMM on knobs.
 
-"plain" has the whole budget, the others, "plain-equal" among them, 65 % of it. Only size is a knob. The
-probe is dear beside such budgets: a bandit makes some thirteen choices, of which the last five are forced to
-be the full size; ALP-GMM, in smaller chunks, some thirty. "random-sizes" draws under the bandits' rules
-without learning.
+"plain" has the whole budget; the others have 65 % of it and are compared with "plain-equal", which does too.
+Only size is a knob. The probe is dear beside such budgets: a bandit makes some thirteen choices, of which the
+last five are forced to be the full size; ALP-GMM, in smaller chunks, some thirty. "random-sizes" draws under
+the bandits' rules without learning.
 
     python experiments/stages.py [--quick] [--vit] [--seeds 0 1 2 3 4] [--budget 9e12]
 """
@@ -51,7 +51,7 @@ SETTINGS: dict[str, Any] = images(
     student=FIXED | {"machine": {"precision": "bfloat16", "channels_last": True}},
     quick={"teachers": teachers(DIGITS, 5, 3e8)},
 ) | {"budget": 9e12, "test_every": 2.925e12}
-STUDY = Study(name="stages", teachers=teachers(FASHION, 6, 2e11), **SETTINGS)
+STUDY = Study(name="stages", teachers=teachers(FASHION, 6, 2e11), baseline="plain-equal", **SETTINGS)
 FOR_VIT = ("plain", "plain-equal", "efficient-train", "efficient-train-pp", "progress-thompson")
 VIT = replace(
     STUDY,

@@ -61,7 +61,12 @@ class Study:
         student_options: keywords of the student.
         seeds: one run for each teacher and seed.
         test_every: cost between tests; None for a twentieth of the study's budget.
+        baseline: the label of the teacher that others are compared with; empty for the comparison's usual
+            choice, which also stands in where the baseline is not run.
         quick: fields that ``--quick`` replaces, to finish within a minute.
+
+    Raises:
+        ValueError: if the baseline is none of the teachers.
     """
 
     name: str
@@ -73,7 +78,12 @@ class Study:
     student_options: Mapping[str, Any] = field(default_factory=dict)
     seeds: Sequence[int] = (0, 1)
     test_every: float | None = None
+    baseline: str = ""
     quick: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.baseline and self.baseline not in self.teachers:
+            raise ValueError(f"baseline: expected one of {list(self.teachers)}, got {self.baseline!r}")
 
     def experiments(self) -> list[Experiment]:
         """Return a run for each seed and teacher, seeds outermost so that early results compare teachers."""
@@ -134,22 +144,27 @@ class Study:
             if unknown:
                 parser.error(f"--teachers: expected some of {list(settings['teachers'])}, got {unknown}")
             settings["teachers"] = {label: settings["teachers"][label] for label in given.teachers}
+            settings["baseline"] = self.baseline if self.baseline in given.teachers else ""
         study = Study(**settings)
         out = given.out / (self.name + ("-quick" if given.quick else ""))
         how = {"jobs": given.jobs, "threads": given.threads, "resume": given.resume}
-        return run_and_compare(study.experiments(), out, **how)
+        return run_and_compare(study.experiments(), out, baseline=study.baseline, **how)
 
 
 def run_and_compare(
     experiments: Sequence[Experiment],
     out: Path,
     *,
+    baseline: str = "",
     jobs: int | None = None,
     threads: int | None = None,
     resume: bool = False,
     console: Console | None = None,
 ) -> int:
     """Run experiments in parallel, print how each ended, the comparison and where the figures are.
+
+    The baseline is a label; if it is empty, or none of its runs finished, the comparison makes its usual
+    choice.
 
     Returns:
         0 if every run finished, else 1.
@@ -168,7 +183,9 @@ def run_and_compare(
     finished = [r.folder for r in results if r.status == "finished"]
     if finished:
         begun = [r.folder for r in results if r.status != "not started"]
-        show_comparison(begun, out / "comparison", console)
+        told = {experiment.name for experiment, folder in runs if folder in finished}
+        options = {"baseline": baseline} if baseline in told else {}
+        show_comparison(begun, out / "comparison", console, **options)
     return 0 if len(finished) == len(results) else 1
 
 

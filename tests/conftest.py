@@ -44,11 +44,17 @@ def outcomes_of(rng: np.random.Generator, n: int, space: Any = SPACE, first: int
     )
 
 
-def evaluation(percent: float, space: Any = SPACE) -> Outcomes:
-    """Return 100 test episodes of which ``percent`` score 1 and the others 0."""
+def evaluation(percent: float, space: Any = SPACE, **signals: float) -> Outcomes:
+    """Return 100 test episodes of which ``percent`` score 1 and the others 0, and all have the signals."""
     tasks = spaces.sample(space, np.random.default_rng(5), 100)
     score = (np.arange(100) < round(percent)).astype(float)
-    return Outcomes(ids=np.full(100, -1), tasks=tasks, score=score, cost=np.full(100, 10.0))
+    return Outcomes(
+        ids=np.full(100, -1),
+        tasks=tasks,
+        score=score,
+        cost=np.full(100, 10.0),
+        signals={name: np.full(100, value) for name, value in signals.items()},
+    )
 
 
 def write_synthetic(
@@ -62,12 +68,14 @@ def write_synthetic(
     snapshot: Callable[[float], dict[str, Any]] = lambda share: {},
     space: Any = SPACE,
     ledger: Callable[[float], dict[str, float]] = lambda share: {},
+    tested: float | None = None,
     **entries: Any,
 ) -> Path:
     """Write a run whose percentage of mastered test tasks rises linearly from 0 to ``final``.
 
     ``tests`` tests at equal distances from cost 0 to the budget; ``until`` is the share of them that is made.
-    ``ledger`` gives further entries of the ledger at each test, by the share of the tests.
+    ``ledger`` gives further entries of the ledger at each test, by the share of the tests. With ``tested``
+    the last test is on the test split, with this percentage, and those before are on validation.
     """
     manifest = manifest_of(space, **entries)
     rng = np.random.default_rng(manifest["seed"] if isinstance(manifest["seed"], int) else 0)
@@ -80,7 +88,11 @@ def write_synthetic(
         costs |= ledger(float(share))
         if j:
             recorder.episodes(outcomes_of(rng, 200, space, 200 * j), spent=spent)
-        recorder.tests(evaluation(final * share, space), spent=spent, ledger=costs)
+        found = evaluation(final * share, space)
+        if tested is not None:
+            over = share == 1.0
+            found = evaluation(tested if over else final * share, space, test=float(over))
+        recorder.tests(found, spent=spent, ledger=costs)
         recorder.teacher(
             spent=spent, metrics={"mean_alp": float(share)}, snapshot=snapshot(share), ledger=costs
         )

@@ -90,6 +90,17 @@ def test_some_of_the_teachers_can_be_chosen(tmp_path, capsys):
     assert "expected some of ['fixed', 'paper'], got ['riac']" in capsys.readouterr().err
 
 
+def test_a_study_names_its_baseline(tmp_path, capsys):
+    study = replace(STUDY, baseline="paper")
+    assert study.main(["--quick", "--out", str(tmp_path), "--jobs", "1"]) == 0
+    assert "minus paper" in capsys.readouterr().out
+    others = ["--quick", "--teachers", "fixed", "--out", str(tmp_path / "fixed"), "--jobs", "1"]
+    assert study.main(others) == 0  # without the baseline there is nothing to compare with
+    assert "minus" not in capsys.readouterr().out
+    with pytest.raises(ValueError, match=r"baseline: expected one of \['fixed', 'paper'\], got 'riac'"):
+        replace(STUDY, baseline="riac")
+
+
 @pytest.mark.parametrize("share", [0, -1, float("nan"), float("inf")])
 def test_an_entry_has_a_share_above_zero(share):
     with pytest.raises(ValueError, match="budget_share: expected a number above 0"):

@@ -100,14 +100,15 @@ def draw_curves(setting: Setting, groups: Sequence[Group], style: Mapping[str, S
     """Draw percent mastered and mean test score against cost, a line for each teacher.
 
     Where the cost is computed and not counted (FLOPs), the score is drawn against seconds too. Lines end at
-    the common cost; where runs have different budgets, and against seconds, each ends where its runs do.
+    the common cost; where runs have different budgets or end on the test split, and against seconds, each
+    ends where its runs do, without their tests on the test split.
     """
     shown = _curve_panels(setting, groups)
     figure = new_figure(len(shown), 1, width=5.4, height=4.4)
     panels = figure.subplots(1, len(shown), squeeze=False)[0]
     names = {
         "mastered": f"test tasks mastered (%)\n{setting.score_name} > {setting.mastered or 0:g}",
-        "score": f"mean test {setting.score_name}",
+        "score": f"mean {'validation' if setting.split else 'test'} {setting.score_name}",
     }
     for axes, (measure, quantity) in zip(panels, shown, strict=True):
         for group in groups:

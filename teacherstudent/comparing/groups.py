@@ -25,6 +25,7 @@ class Group:
         teacher: the teacher's label: its name, with the options in which it differs from its namesakes.
         runs: the runs, by seed.
         curves: their tests, in the same order.
+        courses: the same without tests on the test split, where there are others (`Curve.course`).
         grid: ``(points,)`` the setting's grid of cost, or of another quantity.
         score: ``(seeds, points)`` mean test score on that grid, interpolated linearly.
         mastered: ``(seeds, points)`` percent of test tasks mastered; NaN if the family has no such line.
@@ -33,6 +34,7 @@ class Group:
     teacher: str
     runs: tuple[Run, ...]
     curves: tuple[Curve, ...]
+    courses: tuple[Curve, ...]
     grid: FloatArray
     score: FloatArray
     mastered: FloatArray
@@ -41,19 +43,15 @@ class Group:
         """Return ``score`` or ``mastered``, by name."""
         return self.mastered if name == "mastered" else self.score
 
-    def last(self, name: str) -> FloatArray:
-        """Return ``score`` or ``mastered`` in the last test of each run ``(seeds,)``."""
-        return np.array([_values(curve, name)[-1] for curve in self.curves])
-
     def lines(self, name: str, quantity: Quantity) -> tuple[FloatArray, FloatArray]:
         """Return ``score`` or ``mastered`` over any quantity, as far as all runs of this teacher go.
 
         Returns:
             The grid ``(points,)`` and the values ``(seeds, points)``.
         """
-        places = [quantity.of(curve) for curve in self.curves]
+        places = [quantity.of(curve) for curve in self.courses]
         grid = _grid(max(float(x[0]) for x in places), min(float(x[-1]) for x in places))
-        return grid, _on(grid, places, [_values(curve, name) for curve in self.curves])
+        return grid, _on(grid, places, [_values(curve, name) for curve in self.courses])
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,20 +90,32 @@ class Setting:
         return sorted({float(run.manifest["budget"]) for group in self.groups for run in group.runs})
 
     @property
+    def split(self) -> bool:
+        """Whether runs end with a test on the test split, and were tested on validation before."""
+        curves = [curve for group in self.groups for curve in group.curves]
+        return any(bool(curve.on_test[-1]) for curve in curves) and not all(c.on_test.all() for c in curves)
+
+    @property
     def own_ends(self) -> bool:
-        """Whether results are those of each run's end: budgets differ, or the runs share no stretch."""
-        return len(self.budgets) > 1 or (self.quantity.name != SPENT and not self.overlap)
+        """Whether results are those of each run's end.
+
+        They are if budgets differ, if the end is on a split of its own, or if the runs share no stretch.
+        """
+        return len(self.budgets) > 1 or self.split or (self.quantity.name != SPENT and not self.overlap)
 
     @property
     def end(self) -> float:
-        """The largest cost (or other quantity) at which all runs were tested."""
+        """The largest cost (or other quantity) at which all runs were tested, on one split."""
         return float(self.groups[0].grid[-1])
 
     @property
     def overlap(self) -> bool:
-        """Whether there are results at an equal amount of the quantity."""
-        ends = {float(self.quantity.of(curve)[-1]) for group in self.groups for curve in group.curves}
-        return len(self.groups[0].grid) > 1 or len(ends) == 1
+        """Whether there are results at an equal amount of the quantity, all on one split."""
+        courses = [curve for group in self.groups for curve in group.courses]
+        if len({bool(curve.on_test[-1]) for curve in courses}) > 1:
+            return False
+        ends = {float(self.quantity.of(curve)[-1]) for curve in courses}
+        return len(self.groups[0].grid) > 1 or (len(ends) == 1 and not self.split)
 
     @property
     def spent(self) -> float:
@@ -113,15 +123,34 @@ class Setting:
         ends = [float(curve.spent[-1]) for group in self.groups for curve in group.curves]
         return max(ends) if self.own_ends else min(ends)
 
+    def ended(self, group: Group) -> list[int]:
+        """Return the indices of a group's runs whose last test counts: it is on the split of the others'."""
+        return [i for i, curve in enumerate(group.curves) if curve.on_test[-1] or not self.split]
+
+    def last(self, group: Group, name: str) -> FloatArray:
+        """Return ``score`` or ``mastered`` in the last test of each run that `ended`: ``(seeds,)``."""
+        return np.array([_values(group.curves[i], name)[-1] for i in self.ended(group)])
+
+    def paired(self, group: Group, other: Group) -> bool:
+        """Return whether the results of two groups are of the same seeds, in the same order."""
+        seeds = [
+            [
+                text_of(each.runs[i].seed)
+                for i in (self.ended(each) if self.own_ends else range(len(each.runs)))
+            ]
+            for each in (group, other)
+        ]
+        return seeds[0] == seeds[1]
+
     def results(self, group: Group, name: str | None = None) -> FloatArray:
-        """Return a group's results ``(seeds,)``: at the common cost, or each run's last test.
+        """Return a group's results ``(seeds,)``: at the common cost, or of the last tests.
 
         Args:
             group: one of this setting's.
             name: ``"score"`` or ``"mastered"``; by default the measure by which teachers are ranked.
         """
         name = name or self.metric
-        return group.last(name) if self.own_ends else group.measure(name)[:, -1]
+        return self.last(group, name) if self.own_ends else group.measure(name)[:, -1]
 
 
 def _values(curve: Curve, name: str) -> FloatArray:
@@ -153,7 +182,7 @@ def _known_from(run: Run, curve: Curve, quantity: Quantity) -> float:
 def make_setting(
     label: str, runs: Sequence[Run], teachers: Sequence[str], curves: Sequence[Curve], x: str = SPENT
 ) -> Setting:
-    """Put the curves of runs that belong together on one grid.
+    """Put the curves of runs that belong together on one grid, without their tests on the test split.
 
     The grid goes from the cost at which all runs have been tested once to the largest at which all have been.
 
@@ -169,19 +198,21 @@ def make_setting(
     """
     manifest = runs[0].manifest
     quantity = Quantity(x, manifest["cost_unit"])
-    places = [quantity.of(curve) for curve in curves]
+    courses = [curve.course() for curve in curves]
+    places = [quantity.of(curve) for curve in courses]
     rows = range(len(runs))
-    start = max(_known_from(runs[i], curves[i], quantity) for i in rows)
+    start = max(_known_from(runs[i], courses[i], quantity) for i in rows)
     grid = _grid(start, min(float(x[-1]) for x in places))
     groups = []
     for teacher, members in sorted(group_by(rows, lambda i: teachers[i]).items()):
         members = sorted(members, key=lambda i: _seed_order(runs[i].seed))
-        own = tuple(curves[i] for i in members)
+        own = tuple(courses[i] for i in members)
         at = [places[i] for i in members]
         groups.append(
             Group(
                 teacher,
                 tuple(runs[i] for i in members),
+                tuple(curves[i] for i in members),
                 own,
                 grid,
                 _on(grid, at, [curve.score for curve in own]),

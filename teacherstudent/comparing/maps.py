@@ -284,7 +284,7 @@ def draw_tests(setting: Setting, groups: Sequence[Group], dims: tuple[int, int] 
     Raises:
         ValueError: if runs that are said to share a test set have different numbers of test tasks.
     """
-    finals = {group.teacher: _final_tests(group, setting) for group in groups}
+    finals = {group.teacher: _final_tests(group, setting) for group in groups if setting.ended(group)}
     plane = Plane.of(groups[0].runs[0].manifest["space"], dims)
     if all(len(tasks) == 1 for tasks, _ in finals.values()):
         return {}
@@ -297,7 +297,7 @@ def _final_tests(group: Group, setting: Setting) -> tuple[Array, FloatArray]:
     """Return the test tasks, and their score ``(seeds, tasks)`` in the test nearest to the common cost."""
     tasks: Array = np.zeros((0, 1))
     scores = []
-    for run, curve in zip(group.runs, group.curves, strict=True):
+    for run, curve in ((group.runs[i], group.curves[i]) for i in setting.ended(group)):
         table = run.tests(_columns(run))
         nearest = np.argmin(np.abs(curve.spent - setting.spent))
         chosen = curve.spent[-1 if setting.own_ends else nearest]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from teacherstudent.comparing import stats
 from teacherstudent.comparing.groups import Setting
+from teacherstudent.comparing.quantities import SPENT
 from teacherstudent.comparing.results import POOLED, Row
 from teacherstudent.recording.runs import Run
 
@@ -27,9 +28,9 @@ def setting_notes(setting: Setting, runs: Sequence[Run]) -> list[str]:
     if len(setting.budgets) > 1:
         listed = ", ".join(f"{budget:,.0f}" for budget in setting.budgets)
         notes.append(f"{setting.label}: budgets differ ({listed}). {OWN_ENDS}")
-    elif setting.own_ends:
+    elif not setting.overlap and quantity.name != SPENT:
         notes.append(f"{setting.label}: the runs have no stretch of {quantity.word} in common. {OWN_ENDS}")
-    notes += _charges(setting)
+    notes += [*_splits(setting), *_charges(setting)]
     sessions = [session for run in runs for session in run.manifest.get("sessions", [])]
     versions = {
         (session["versions"]["teacherstudent"], str((session["git"]["package"] or {}).get("commit")))
@@ -42,6 +43,22 @@ def setting_notes(setting: Setting, runs: Sequence[Run]) -> list[str]:
     }
     if len(machines) > 1:
         notes.append(f"{setting.label}: the runs come from {len(machines)} machines; seconds do not compare.")
+    return notes
+
+
+def _splits(setting: Setting) -> list[str]:
+    """Return which results are on which split where runs end on the test split, and who did not."""
+    if not setting.split:
+        return []
+    notes = [
+        f"{setting.label}: curves and results before the end are on the validation split, the last test of "
+        "each run on the test split. Teachers are ranked, and compared with the baseline, by the last test; "
+        "who caught up is told on validation, by the baseline's last result there."
+    ]
+    short = {group.teacher: len(group.runs) - len(setting.ended(group)) for group in setting.groups}
+    listed = ", ".join(f"{count} of {teacher}" for teacher, count in short.items() if count)
+    if listed:
+        notes.append(f"{setting.label}: runs that never reached the test split are not ranked: {listed}.")
     return notes
 
 
@@ -74,11 +91,9 @@ def caveats(rows: Sequence[Row], settings: Sequence[Setting]) -> list[str]:
             f"With fewer than {stats.TRUSTED} seeds, marked ?, the interval is not to be trusted: it is too "
             "narrow."
         )
-    if any(row.difference is not None for row in rows):
-        notes.append(
-            "p is of Welch's t-test on the means over seeds, two-sided, not corrected for the number of "
-            "teachers."
-        )
+    differences = [row.difference for row in rows if row.difference is not None]
+    if differences:
+        notes.append(_tested(differences))
         notes.append(
             "Caught up: seeds whose tests reached the baseline's final value, and the median over all seeds "
             f"of the {settings[0].quantity.word} at which they first did."
@@ -89,3 +104,16 @@ def caveats(rows: Sequence[Row], settings: Sequence[Setting]) -> list[str]:
             "bootstrap resamples within each setting. A setting with more seeds weighs more."
         )
     return notes
+
+
+def _tested(differences: Sequence[stats.Difference]) -> str:
+    """Return which test p is of, and how the differences' intervals resample seeds."""
+    paired = "the paired t-test over seeds, and a difference's interval resamples both sides' seeds together"
+    welch = "Welch's t-test on the means over seeds"
+    if all(each.paired for each in differences):
+        said = f"p is of {paired}"
+    elif any(each.paired for each in differences):
+        said = f"Where a teacher has the baseline's seeds, p is of {paired}; elsewhere p is of {welch}"
+    else:
+        said = f"p is of {welch}"
+    return f"{said}; two-sided, not corrected for the number of teachers."

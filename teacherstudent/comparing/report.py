@@ -102,9 +102,9 @@ def _table(title: str, left: Sequence[str], right: Sequence[str]) -> Table:
     return table
 
 
-def _measures(setting: Setting) -> list[str]:
+def _measures(setting: Setting, split: str = "test") -> list[str]:
     """Return what the results are called, the one by which teachers are ranked first."""
-    score = f"test {setting.score_name}"
+    score = f"{split} {setting.score_name}"
     return [score] if setting.metric == "score" else ["% mastered", score]
 
 
@@ -118,7 +118,10 @@ def _results(setting: Setting, rows: Sequence[Row]) -> Table:
     """Return the table of results at the common cost."""
     quantity = setting.quantity
     title = f"{setting.label}: at {_number(setting.end)} {quantity.unit}"
-    table = _table(title, ["teacher"], ["seeds", *_measures(setting), f"averaged over {quantity.word}"])
+    measures = _measures(setting, "validation" if setting.split else "test")
+    if setting.split:
+        title += ", validation split"
+    table = _table(title, ["teacher"], ["seeds", *measures, f"averaged over {quantity.word}"])
     for row in rows:
         cells = [*_estimates(setting, row), Text(_estimate(row.area))]
         table.add_row(Text(row.teacher), str(row.seeds), *cells)
@@ -129,14 +132,18 @@ def _finals(setting: Setting, rows: Sequence[Row]) -> Table:
     """Return the table of the last tests, with what the runs had cost by then."""
     parts = [name for name in PARTS if any(row.ledger.get(f"cost/{name}") for row in rows)]
     names = ["seeds", *_measures(setting), setting.cost_unit, *(parts if len(parts) > 1 else []), "seconds"]
-    table = _table(f"{setting.label}: last test of each run", ["teacher"], names)
+    title = f"{setting.label}: last test of each run"
+    table = _table(title + (", test split" if setting.split else ""), ["teacher"], names)
     for row in rows:
         assert row.final is not None
+        if row.final.score.seeds == 0:
+            continue
         costs = [row.final.spent]
         if len(parts) > 1:
             costs += [row.ledger.get(f"cost/{name}", 0.0) for name in parts]
         numbers = map(_number, (*costs, row.final.seconds))
-        table.add_row(Text(row.teacher), str(row.seeds), *_estimates(setting, row.final), *numbers)
+        seeds = str(row.final.score.seeds)
+        table.add_row(Text(row.teacher), seeds, *_estimates(setting, row.final), *numbers)
     return table
 
 
@@ -269,7 +276,8 @@ def _flat(row: Row) -> dict[str, Any]:
         flat[name] = None if estimate is None else estimate.value
         flat[f"{name}_low"] = None if estimate is None else estimate.low
         flat[f"{name}_high"] = None if estimate is None else estimate.high
-    flat |= {"p": row.p, "reached": row.reached, "reached_at": row.reached_at}
+    flat |= {"p": row.p, "paired": None if row.difference is None else row.difference.paired}
+    flat |= {"reached": row.reached, "reached_at": row.reached_at}
     flat |= {name: None if row.final is None else getattr(row.final, name) for name in ("spent", "seconds")}
     return flat | {f"ledger_{name}": value for name, value in row.ledger.items()}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from teacherstudent.comparing.groups import Setting
-from teacherstudent.comparing.stats import Estimate
+from teacherstudent.comparing.stats import Difference, Estimate
 
 POOLED = "all"
 
@@ -16,6 +16,8 @@ POOLED = "all"
 @dataclass(frozen=True)
 class Final:
     """Results of a teacher's last tests, whatever the runs have cost by then.
+
+    Where runs end on the test split, those that did not get there are left out.
 
     Attributes:
         mastered: percent of test tasks mastered.
@@ -43,9 +45,9 @@ class Row:
         area: the ranking measure (mastered, or else score) averaged over cost; NaN in pooled rows.
         final: the results of the runs' last tests; None in pooled rows.
         difference: the ranking measure minus the baseline's, at the common cost or, where `Setting.own_ends`,
-            of the last tests; None for the baseline or without one.
-        p: Welch's t-test of that difference; NaN if there is none.
-        reached: how many seeds reached the baseline's result; None without a baseline.
+            of the last tests, with its test; None for the baseline or without one.
+        reached: how many seeds reached the baseline's result, or where runs end on the test split, its last
+            result on validation; None without a baseline.
         reached_at: median over all seeds of the cost at which they first did; infinite if half did not.
         ledger: costs, counts and seconds at the end, averaged over seeds.
     """
@@ -57,11 +59,15 @@ class Row:
     score: Estimate
     area: Estimate
     final: Final | None = None
-    difference: Estimate | None = None
-    p: float = float("nan")
+    difference: Difference | None = None
     reached: int | None = None
     reached_at: float = float("nan")
     ledger: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def p(self) -> float:
+        """The p-value of the difference; NaN if there is none."""
+        return float("nan") if self.difference is None else self.difference.p
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from teacherstudent.comparing import stats
 from teacherstudent.comparing.groups import Group, Setting
 from teacherstudent.comparing.quantities import SECONDS, Quantity
 from teacherstudent.comparing.results import POOLED, Final, Row
-from teacherstudent.comparing.stats import Estimate
+from teacherstudent.comparing.stats import Difference, Estimate
 from teacherstudent.recording.runs import Curve
 from teacherstudent.types import FloatArray
 
@@ -36,23 +36,24 @@ def make_rows(
             mastered=stats.estimate([group.mastered[:, -1]]),
             score=stats.estimate([group.score[:, -1]]),
             area=stats.estimate([stats.area(group.grid, measure)]),
-            final=_final(group),
+            final=_final(group, setting),
             ledger=_mean_ledger([ledgers[run.folder] for run in group.runs]),
         )
-        if reference is not None:
+        if reference is not None and len(setting.results(reference)):
             row = _against(row, group, reference, setting)
         rows.append(row)
     return sorted(rows, key=lambda row: _rank(_ranked(row, setting)))
 
 
-def _final(group: Group) -> Final:
+def _final(group: Group, setting: Setting) -> Final:
     seconds = Quantity(SECONDS, "")
-    known = all(seconds.known(curve) for curve in group.curves)
+    curves = [group.curves[i] for i in setting.ended(group)]
+    known = bool(curves) and all(seconds.known(curve) for curve in curves)
     return Final(
-        mastered=stats.estimate([group.last("mastered")]),
-        score=stats.estimate([group.last("score")]),
-        spent=float(np.mean([curve.spent[-1] for curve in group.curves])),
-        seconds=float(np.mean([seconds.of(curve)[-1] for curve in group.curves])) if known else np.nan,
+        mastered=stats.estimate([setting.last(group, "mastered")]),
+        score=stats.estimate([setting.last(group, "score")]),
+        spent=float(np.mean([curve.spent[-1] for curve in curves])) if curves else np.nan,
+        seconds=float(np.mean([seconds.of(curve)[-1] for curve in curves])) if known else np.nan,
     )
 
 
@@ -68,18 +69,26 @@ def _rank(estimate: Estimate) -> float:
 
 def _against(row: Row, group: Group, reference: Group, setting: Setting) -> Row:
     """Add to a row how its group does against the reference."""
-    final = setting.results(reference)
-    threshold = float(stats.iqm(final))
-    costs = np.array([stats.first_reached(*_tests(curve, setting), threshold) for curve in group.curves])
+    tests = [_tests(reference.courses[i], setting)[1] for i in setting.ended(reference)]
+    threshold = float(stats.iqm(np.array([values[-1] for values in tests])))
+    costs = np.array([stats.first_reached(*_tests(curve, setting), threshold) for curve in group.courses])
     row = replace(row, reached=int(np.isfinite(costs).sum()), reached_at=_median(costs))
     if group is reference:
         return row
-    own = setting.results(group)
-    return replace(row, difference=stats.estimate_difference([own], [final]), p=stats.welch(own, final))
+    own, other = setting.results(group), setting.results(reference)
+    paired = setting.paired(group, reference)
+    p = stats.paired_t(own, other) if paired else stats.welch(own, other)
+    return replace(row, difference=_difference([own], [other], paired, p))
+
+
+def _difference(
+    own: Sequence[FloatArray], other: Sequence[FloatArray], paired: bool, p: float = float("nan")
+) -> Difference:
+    return Difference(**vars(stats.estimate_difference(own, other, paired=paired)), paired=paired, p=p)
 
 
 def _tests(curve: Curve, setting: Setting) -> tuple[FloatArray, FloatArray]:
-    """Return where a run was tested and its results; the last of them is the one in the table."""
+    """Return where a run was tested, on one split, and its results up to where they are compared."""
     places = setting.quantity.of(curve)
     values = curve.score if setting.metric == "score" else curve.mastered
     if setting.own_ends:
@@ -105,17 +114,22 @@ def pooled_rows(settings: Sequence[Setting], baseline: str | None) -> list[Row]:
     if len(settings) < 2 or any(setting.mastered is None for setting in settings):
         return []
     nothing = Estimate(float("nan"), float("nan"), float("nan"), 0)
-    strata = {}
+    found, strata = {}, {}
     for teacher in dict.fromkeys(group.teacher for group in settings[0].groups):
-        found = [_find(setting, teacher) for setting in settings]
-        pairs = [(s, group) for s, group in zip(settings, found, strict=True) if group is not None]
-        if len(pairs) == len(settings):
-            strata[teacher] = [setting.results(group) for setting, group in pairs]
+        groups = [_find(setting, teacher) for setting in settings]
+        pairs = [(s, group) for s, group in zip(settings, groups, strict=True) if group is not None]
+        values = [setting.results(group) for setting, group in pairs]
+        if len(pairs) == len(settings) and all(map(len, values)):
+            found[teacher], strata[teacher] = pairs, values
     if len(strata) < 2:
         return []
     rows = []
     for teacher, values in strata.items():
-        compared = baseline in strata and teacher != baseline
+        difference = None
+        if baseline in strata and teacher != baseline:
+            both = zip(found[teacher], found[baseline], strict=True)
+            paired = all(setting.paired(group, other) for (setting, group), (_, other) in both)
+            difference = _difference(values, strata[baseline], paired)
         rows.append(
             Row(
                 setting=POOLED,
@@ -124,7 +138,7 @@ def pooled_rows(settings: Sequence[Setting], baseline: str | None) -> list[Row]:
                 mastered=stats.estimate(values),
                 score=nothing,
                 area=nothing,
-                difference=stats.estimate_difference(values, strata[str(baseline)]) if compared else None,
+                difference=difference,
             )
         )
     return sorted(rows, key=lambda row: _rank(row.mastered))

@@ -149,14 +149,21 @@ def _listed(setting: Setting, groups: Sequence[Group]) -> Figure:
 
 
 def _stage_names(setting: Setting, first: int, count: int) -> list[str]:
-    """Return what the stages are called: their knobs, if the family's options list them."""
-    listed = setting.groups[0].runs[0].manifest["family"]["options"].get("stages")
-    if not isinstance(listed, Sequence) or len(listed) != count:
+    """Return what the stages are called: their knobs, if all teachers have the same list of them."""
+    lists = [_listed_stages(group.runs[0]) for group in setting.groups]
+    listed = lists[0]
+    if not isinstance(listed, Sequence) or len(listed) != count or any(other != listed for other in lists):
         return [f"stage {first + arm}" for arm in range(count)]
     return [
         f"{first + arm}: " + (", ".join(f"{knob} {value:g}" for knob, value in stage.items()) or "neutral")
         for arm, stage in enumerate(listed)
     ]
+
+
+def _listed_stages(run: Run) -> Any:
+    """Return the option ``stages`` of a run's family: the teacher's own if it brings one along."""
+    manifest = run.manifest
+    return {**manifest["family"]["options"], **manifest["teacher"].get("family_options", {})}.get("stages")
 
 
 __all__ = ["are_stages", "arm_shares", "draw_stages", "stages_of"]

@@ -41,6 +41,19 @@ class Estimate:
     seeds: int
 
 
+@dataclass(frozen=True)
+class Difference(Estimate):
+    """A difference of two interquartile means over seeds.
+
+    Attributes:
+        paired: whether both sides have the same seeds, and were resampled together.
+        p: of the paired t-test then, of Welch's otherwise; NaN if there is none.
+    """
+
+    paired: bool = False
+    p: float = float("nan")
+
+
 def iqm(values: Array, axis: int = 0) -> Array:
     """Return the mean of the middle half along ``axis``: ``int(n / 4)`` values are cut off at either end."""
     return np.asarray(scipy.stats.trim_mean(values, 0.25, axis=axis))
@@ -107,19 +120,33 @@ def estimate(strata: Sequence[FloatArray], *, seed: int = 0) -> Estimate:
 
 
 def estimate_difference(
-    treated: Sequence[FloatArray], baseline: Sequence[FloatArray], *, seed: int = 0
+    treated: Sequence[FloatArray], baseline: Sequence[FloatArray], *, paired: bool = False, seed: int = 0
 ) -> Estimate:
-    """Return the difference of two interquartile means; all strata of both are resampled, each on its own.
+    """Return the difference of two interquartile means; seeds are resampled within each stratum.
 
     Args:
         treated: one array ``(seeds,)`` for each family.
         baseline: as many arrays.
+        paired: whether both sides have the same seeds in the same order: they are resampled together then,
+            and each on its own otherwise.
         seed: of the resampling.
+
+    Raises:
+        ValueError: if sides that are paired have different numbers of seeds.
     """
+    if paired and [len(values) for values in treated] != [len(values) for values in baseline]:
+        raise ValueError(
+            f"paired: expected equally many seeds on both sides, got {[len(v) for v in treated]} and "
+            f"{[len(v) for v in baseline]}"
+        )
     count = len(treated)
 
     def difference(*strata: Array, axis: int = -1) -> Array:
         return _pooled_iqm(*strata[:count], axis=axis) - _pooled_iqm(*strata[count:], axis=axis)
+
+    def of_rows(*rows: Array, axis: int = -1) -> Array:
+        drawn = zip(strata, (*rows, *rows), strict=True)
+        return difference(*(values[which.astype(np.intp)] for values, which in drawn), axis=axis)
 
     strata = [np.asarray(values, np.float64) for values in (*treated, *baseline)]
     seeds = min(sum(map(len, treated)), sum(map(len, baseline)))
@@ -128,7 +155,10 @@ def estimate_difference(
     value = float(difference(*strata))
     if min(map(len, strata)) < 2:
         return Estimate(value, np.nan, np.nan, seeds)
-    low, high = _interval(strata, difference, seed)
+    if paired:
+        low, high = _interval([np.arange(len(values), dtype=np.float64) for values in treated], of_rows, seed)
+    else:
+        low, high = _interval(strata, difference, seed)
     return Estimate(value, float(low), float(high), seeds)
 
 
@@ -139,6 +169,17 @@ def welch(treated: FloatArray, baseline: FloatArray) -> float:
     with warnings.catch_warnings():  # SciPy warns where one side has no spread, which is harmless here
         warnings.simplefilter("ignore", RuntimeWarning)
         return float(scipy.stats.ttest_ind(treated, baseline, equal_var=False).pvalue)
+
+
+def paired_t(treated: FloatArray, baseline: FloatArray) -> float:
+    """Return the two-sided p-value of the paired t-test of the same seeds.
+
+    It is NaN with fewer than two seeds, or if all differences are equal up to rounding.
+    """
+    differences = np.asarray(treated) - np.asarray(baseline)
+    if len(differences) < 2 or np.ptp(differences) <= 1e-12 * np.abs([treated, baseline]).max():
+        return float("nan")
+    return float(scipy.stats.ttest_rel(treated, baseline).pvalue)
 
 
 def area(spent: FloatArray, curves: FloatArray) -> FloatArray:

@@ -15,7 +15,7 @@ from teacherstudent.recording.logs import TEACHER_FILE, read_episodes, read_line
 from teacherstudent.recording.recorder import FORMAT, MANIFEST, check_manifest
 from teacherstudent.recording.status import STATUS
 from teacherstudent.recording.tables import Table, tasks_of
-from teacherstudent.types import Array, FloatArray
+from teacherstudent.types import Array, BoolArray, FloatArray
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,29 @@ class Curve:
         spent: ``(k,)`` the cost at which it was made, ascending.
         score: ``(k,)`` the mean return over the test tasks.
         mastered: ``(k,)`` percent of the test tasks mastered; NaN if the family has no such line.
+        test: ``(k,)`` the mean of the signal ``test``: 1 on the test split, 0 on validation or without it.
         ledger: name -> ``(k,)`` the ledger's entry at that moment: ``cost/train``, ``seconds/total``...
     """
 
     spent: FloatArray
     score: FloatArray
     mastered: FloatArray
+    test: FloatArray
     ledger: Mapping[str, FloatArray] = field(default_factory=dict)
+
+    @property
+    def on_test(self) -> BoolArray:
+        """Which tests ``(k,)`` were made on the test split."""
+        found: BoolArray = self.test > 0.5
+        return found
+
+    def course(self) -> Curve:
+        """Return the tests without those on the test split; all of them if there are no others."""
+        rows = ~self.on_test
+        if not rows.any():
+            return self
+        ledger = {name: values[rows] for name, values in self.ledger.items()}
+        return Curve(self.spent[rows], self.score[rows], self.mastered[rows], self.test[rows], ledger)
 
 
 @dataclass(frozen=True)
@@ -158,19 +174,22 @@ class Run:
         """Return the mean over test tasks for each test (raises as `tests`)."""
         table = self.tests()
         if not table:
-            return Curve(np.zeros(0), np.zeros(0), np.zeros(0))
+            return Curve(*np.zeros((4, 0)))
         _, first, which = np.unique(table["index"], return_index=True, return_inverse=True)
         rows = np.bincount(which)
         score = np.bincount(which, table["score"]) / rows
         mastered = np.full(len(rows), np.nan)
         if "mastered" in table:
             mastered = 100.0 * np.bincount(which, table["mastered"].astype(np.float64)) / rows
+        test = np.zeros(len(rows))
+        if "test" in table:
+            test = np.bincount(which, table["test"].astype(np.float64)) / rows
         ledger = {
             name.removeprefix("ledger_"): values[first]
             for name, values in table.items()
             if name.startswith("ledger_")
         }
-        return Curve(table["spent"][first], score, mastered, ledger)
+        return Curve(table["spent"][first], score, mastered, test, ledger)
 
 
 def _array(value: Any) -> Any:

@@ -23,12 +23,11 @@ def write(tmp_path, synthetic, monkeypatch):
     def write_stages(name, space, tasks, ends, seed=0, learn=True, **entries):
         manifest = synthetic.manifest(
             space,
-            teacher={"name": name, "options": {}},
             seed=seed,
             cost_unit="FLOPs",
             mastered=None,
             score_name="accuracy",
-            **entries,
+            **{"teacher": {"name": name, "options": {}}} | entries,
         )
         recorder = Recorder(tmp_path / "r" / f"{name}-{seed}", manifest=manifest, tensorboard=False)
         recorder.tests(
@@ -105,6 +104,17 @@ def test_stages_are_named_by_their_knobs(write, tmp_path):
         stages.draw_stages(setting, setting.groups, style)["stages"].axes[0].get_legend_handles_labels()
     )
     assert labels == ["0: bandwidth 4", "1: neutral"]
+
+
+def test_the_stages_that_a_teacher_brings_along_give_the_names(write, tmp_path):
+    brought = {"name": "a", "options": {}, "family_options": {"stages": [{"bandwidth": 4}, {"bandwidth": 8}]}}
+    write("a", Discrete(2), [0, 1], [500, 1000], teacher=brought)
+    setting, _ = setting_of(tmp_path)
+    assert stages._stage_names(setting, 0, 2) == ["0: bandwidth 4", "1: bandwidth 8"]
+    other = brought | {"name": "b", "family_options": {"stages": [{"bandwidth": 5}, {"bandwidth": 8}]}}
+    write("b", Discrete(2), [0, 1], [500, 1000], teacher=other)
+    setting, _ = setting_of(tmp_path)
+    assert stages._stage_names(setting, 0, 2) == ["stage 0", "stage 1"]  # one key cannot name both
 
 
 def test_examples_and_environments_have_no_stages(write, write_run, tmp_path):

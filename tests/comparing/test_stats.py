@@ -87,6 +87,30 @@ def test_welch_by_hand():
     assert math.isnan(stats.welch(np.ones(5), np.zeros(5)))
 
 
+def test_paired_t_by_hand():
+    differences = np.array([1.0, 2.0, 6.0])  # mean 3, variance 7, 2 degrees of freedom
+    t = 3 / math.sqrt(7 / 3)
+    p = 1 - t / math.sqrt(t**2 + 2)
+    base = np.array([10.0, 70.0, 30.0])
+    assert stats.paired_t(base + differences, base) == pytest.approx(p)
+    assert math.isnan(stats.paired_t(base[:1], base[:1] + 1))
+    assert math.isnan(stats.paired_t(base + 0.1, base))  # equal up to rounding
+
+
+def test_paired_seeds_are_resampled_together():
+    shifted = stats.estimate_difference([FIVE + 1.0], [FIVE], paired=True)
+    assert (shifted.low, shifted.value, shifted.high) == (1.0, 1.0, 1.0)
+    # three seeds: all 27 resamples of the differences 0, 0, 3, whose mean is 0 in 8 and 3 in 1 of 27
+    few = stats.estimate_difference(
+        [np.array([10.0, 50.0, 93.0])], [np.array([10.0, 50.0, 90.0])], paired=True
+    )
+    assert (few.low, few.value, few.high) == (0.0, 1.0, 3.0)
+    both = stats.estimate_difference([FIVE + 1.0, FIVE[:3] + 1], [FIVE, FIVE[:3]], paired=True)
+    assert (both.low, both.high, both.seeds) == (1.0, 1.0, 8)
+    with pytest.raises(ValueError, match=r"paired: expected equally many seeds on both sides, got \[5\] and"):
+        stats.estimate_difference([FIVE], [FIVE[:3]], paired=True)
+
+
 def test_curves_are_estimated_point_by_point():
     curves = np.stack([FIVE, FIVE + 1.0, np.full(5, 7.0)], axis=1)
     middle, low, high = stats.estimate_curves(curves)
