@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from teacherstudent.rl.torch_state import PrivateGenerators
 from teacherstudent.types import Seed, State, check_names, seed_sequence
 from teacherstudent.vision.checks import Touched, check_sizes, read_scores
-from teacherstudent.vision.depths import layer_multipliers
+from teacherstudent.vision.depths import LayerRates
 from teacherstudent.vision.family import ImageFamily
 from teacherstudent.vision.flops import Flops, count
 from teacherstudent.vision.inputs import Inputs, moments
@@ -85,6 +85,7 @@ class Trainer:
         if machine.compile and self.smoothing is not None:
             raise ValueError("classifier: expected compile=False with smoothing, which changes the network")
         self.learner = Learner(network, training, machine, device, self.depths)
+        self._rates = LayerRates(self.learner.layers, training.lr_law)
         self.sampler = IndexSampler(len(data.train), seed=streams[1], device=device)
         self.table = ExampleTable(len(data.train), classes=knobs.table_classes(data.classes), device=device)
         self._remembers = not {"data_fraction", "self_distillation"}.isdisjoint(family.reach)
@@ -211,10 +212,7 @@ class Trainer:
         return losses * torch.as_tensor(weights, dtype=losses.dtype, device=losses.device)
 
     def _multipliers(self, setting: Setting) -> Any:
-        if self.depths is None:
-            return None
-        start = self._reach["lr_spread"][1]
-        return layer_multipliers(self.learner.layers, setting["lr_spread"], self.training.lr_law, start)
+        return None if self.depths is None else self._rates.at(setting["lr_spread"])
 
     def measure(
         self, split: str, rows: Tensor | None = None, *, averaged: bool = True
@@ -281,6 +279,7 @@ class Trainer:
             "sampler": self.sampler.state_dict(),
             "table": self.table.state_dict(),
             "generators": self._generators.state_dict(),
+            "rates": self._rates.state_dict(),
             "sigma": 0.0 if self.smoothing is None else self.smoothing.sigma,
         }
 
@@ -290,10 +289,11 @@ class Trainer:
         Raises:
             ValueError: if the state is incomplete or of another network.
         """
-        check_names("trainer", ("learner", "sampler", "table", "generators", "sigma"), state)
+        check_names("trainer", ("learner", "sampler", "table", "generators", "rates", "sigma"), state)
         self.learner.load_state_dict(state["learner"])
         self.sampler.load_state_dict(state["sampler"])
         self.table.load_state_dict(state["table"])
         self._generators.load_state_dict(state["generators"])
+        self._rates.load_state_dict(state["rates"])
         if self.smoothing is not None:
             self.smoothing.sigma = float(state["sigma"])

@@ -239,6 +239,22 @@ def test_rates_of_layers_and_of_stages():
     assert ratio == pytest.approx(expected, rel=1e-2)
 
 
+def test_a_staircase_in_a_wider_space_starts_with_its_teacher():
+    family = DigitsStages(knobs={"lr_spread": [0, 4]})
+    training = {"optimizer": "sgd", "momentum": 0, "weight_decay": 0, "lr_law": "staircase"}
+    learner = student(family, chunk=1.0, training=training)
+    used = []
+    for round_, spread in enumerate((2.0, 1.5, 1.0)):
+        if round_ == 2:
+            state, learner = learner.state_dict(), student(family, seed=1, chunk=1.0, training=training)
+            learner.load_state_dict(state)
+        learner.train(rows([[spread]], first=round_))
+        groups = learner.trainer.learner._optimizer.param_groups
+        rates = {group["depth"]: group["lr"] for group in groups}
+        used.append(rates[2] / rates[1])
+    assert used == pytest.approx([0.01, 0.01, 0.1])
+
+
 def test_other_knobs_change_what_is_learnt():
     plain = one_step(stage(bandwidth=6))
     for knobs in ({"bandwidth": 4}, {"resize": 6}, {"smoothing": 1}, {"batch_size": 16}):
