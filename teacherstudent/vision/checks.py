@@ -107,14 +107,23 @@ def check_sizes(
     return taken
 
 
-def check_finite(losses: Tensor, steps: IntArray, setting: Setting, rate: float) -> None:
-    """Raise FloatingPointError if a loss is not finite; the message names step, knobs and learning rate."""
+def check_finite(losses: Tensor, steps: IntArray, setting: Setting, rate: float, split: str = "") -> None:
+    """Raise FloatingPointError if a loss is not finite; the message names step, knobs and learning rate.
+
+    Args:
+        losses: ``(n,)``.
+        steps: ``(n,)`` the gradient step, from 0, in which each was found or after which it was measured.
+        setting: the knobs of the step.
+        rate: its learning rate.
+        split: where the losses were measured; empty for losses of the steps themselves.
+    """
     bad = torch.nonzero(~torch.isfinite(losses))
     if len(bad):
         first = int(bad[0])
+        where = f"on the {split} split after" if split else "in"
         raise FloatingPointError(
-            f"classifier: expected a finite loss, got {float(losses[first])} in step {steps[first]} of the "
-            f"stage with {describe(setting)} at learning rate {rate:g}"
+            f"classifier: expected a finite loss, got {float(losses[first])} {where} step {steps[first]} of "
+            f"the stage with {describe(setting)} at learning rate {rate:g}"
         )
 
 

@@ -14,12 +14,12 @@ from torch import Tensor, nn
 
 from teacherstudent.rl.torch_state import PrivateGenerators
 from teacherstudent.types import Seed, State, check_names, seed_sequence
-from teacherstudent.vision.checks import Touched, check_sizes, read_scores
+from teacherstudent.vision.checks import Touched, check_finite, check_sizes, read_scores
 from teacherstudent.vision.depths import LayerRates
 from teacherstudent.vision.family import ImageFamily
 from teacherstudent.vision.flops import Flops, count
 from teacherstudent.vision.inputs import Inputs, moments
-from teacherstudent.vision.knobs import SIZES, Setting, pixels
+from teacherstudent.vision.knobs import SIZES, Setting, complete, pixels
 from teacherstudent.vision.learner import Learner, seeded
 from teacherstudent.vision.losses import Reduction, example_losses, mean
 from teacherstudent.vision.options import Machine, Training
@@ -92,6 +92,7 @@ class Trainer:
         self._own_scores = read_scores(training.scores, len(data.train))
         self._generators = PrivateGenerators(streams[2])
         self._flops: dict[tuple[int, bool], Flops] = {}
+        self._setting: Setting = complete({})  # of the last step
         self.reduction: Reduction = mean
         self.weigher: Weigher | None = None
         self._warm_up()
@@ -174,6 +175,7 @@ class Trainer:
             The examples' losses before the step and whether they were classified as labelled, ``(n,)`` each.
         """
         self._smooth(setting)
+        self._setting = setting
         train = self.inputs["train"]
         labels = train.labels[indices]
         alpha = setting["self_distillation"]
@@ -223,6 +225,9 @@ class Trainer:
             split: a name of ``inputs``.
             rows: of the split; all if None.
             averaged: use averaged weights, if there are any, and renewed statistics; else the network as is.
+
+        Raises:
+            FloatingPointError: if a loss is not finite; the message names the last step and its stage.
         """
         given = self.inputs[split]
         chosen = torch.arange(len(given), device=self._device) if rows is None else rows
@@ -232,7 +237,9 @@ class Trainer:
                 logits = self.learner.logits(given.batch(part), averaged=averaged)
                 losses.append(example_losses(logits, given.labels[part]))
                 correct.append(logits.argmax(1) == given.labels[part])
-        return torch.cat(losses), torch.cat(correct)
+        whole, last = torch.cat(losses), self.learner.steps - 1
+        check_finite(whole, np.full(len(whole), last), self._setting, self.learner.rate, split)
+        return whole, torch.cat(correct)
 
     def measure_cost(self, examples: int) -> float:
         """Return the operations of `measure` with averaged weights on so many examples."""
@@ -280,6 +287,7 @@ class Trainer:
             "table": self.table.state_dict(),
             "generators": self._generators.state_dict(),
             "rates": self._rates.state_dict(),
+            "setting": dict(self._setting),
             "sigma": 0.0 if self.smoothing is None else self.smoothing.sigma,
         }
 
@@ -289,11 +297,14 @@ class Trainer:
         Raises:
             ValueError: if the state is incomplete or of another network.
         """
-        check_names("trainer", ("learner", "sampler", "table", "generators", "rates", "sigma"), state)
+        check_names(
+            "trainer", ("learner", "sampler", "table", "generators", "rates", "setting", "sigma"), state
+        )
         self.learner.load_state_dict(state["learner"])
         self.sampler.load_state_dict(state["sampler"])
         self.table.load_state_dict(state["table"])
         self._generators.load_state_dict(state["generators"])
         self._rates.load_state_dict(state["rates"])
+        self._setting = complete(state["setting"])
         if self.smoothing is not None:
             self.smoothing.sigma = float(state["sigma"])

@@ -520,6 +520,23 @@ def test_a_loss_that_is_not_finite_names_stage_and_step(tmp_path):
     student().load_state_dict(load(tmp_path / "good.npz"))
 
 
+@pytest.mark.parametrize("score", ["rate", "train"])
+def test_weights_that_the_last_step_has_broken_are_noticed(score):
+    training = {"lr": 1e30, "optimizer": "sgd", "momentum": 0}
+    learner = student(chunk=1.0, training=training, score=score)  # a step a chunk, whose loss is finite
+    where = r"got .* on the {} split after step 0 of the stage with bandwidth=4 at learning rate 1e\+30"
+    if score == "rate":
+        with pytest.raises(FloatingPointError, match=where.format("probe")):
+            learner.train(rows([[4.0]]))
+    else:
+        assert np.isfinite(learner.train(rows([[4.0]])).score).all()
+    again = student(chunk=1.0, training=training, score=score)
+    again.load_state_dict(learner.state_dict())
+    for broken in (learner, again):
+        with pytest.raises(FloatingPointError, match=where.format("validation")):
+            broken.evaluate(STAGES.test_tasks(), seed=0)
+
+
 def test_a_run_that_diverges_keeps_its_last_good_checkpoint(tmp_path):
     family = DigitsStages()
     learner = student(family, chunk=1e7, budget=1e9, training={"lr": 1e30, "optimizer": "sgd"})
