@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from teacherstudent.rl.torch_state import PrivateGenerators
 from teacherstudent.types import Seed, State, check_names, seed_sequence
-from teacherstudent.vision.checks import Touched, check_finite, check_sizes, read_scores
+from teacherstudent.vision.checks import Touched, check_finite, check_sizes, check_stages, read_scores
 from teacherstudent.vision.depths import LayerRates
 from teacherstudent.vision.family import ImageFamily
 from teacherstudent.vision.flops import Flops, count
@@ -52,8 +52,9 @@ class Trainer:
         weigher: weighs examples by their losses; None for equal weights.
 
     Raises:
-        ValueError: if a knob of the family would touch nothing in this network or these data, the network
-            does not take the images, or an option is out of range.
+        ValueError: if a knob of the family would touch nothing in this network or these data, listed stages
+            of different sizes are one size for it, the network does not take the images, or an option is out
+            of range.
         FileNotFoundError: if data files are not there.
     """
 
@@ -80,6 +81,7 @@ class Trainer:
         if layout:
             network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._sizes = check_sizes(network, self.inputs["train"], family.reach, data.classes)
+        check_stages(family, self._sizes[-1], self.size)
         knobs = Touched(network, self.inputs["train"], family.reach, training)
         self.depths, self.smoothing, self._augment = knobs.depths, knobs.smoothing, knobs.augment
         if machine.compile and self.smoothing is not None:

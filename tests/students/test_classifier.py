@@ -332,6 +332,13 @@ def test_a_knob_that_touches_nothing_is_an_error(knobs, backbone, message):
         student(family, backbone=backbone)
 
 
+def test_listed_stages_that_are_one_size_for_the_network_are_named():
+    family = DigitsStages(stages=[{"bandwidth": 4}, {"bandwidth": 5.5}, {"bandwidth": 6}, {}])
+    with pytest.raises(ValueError, match=r"stages 1 and 2: .*got 5\.5 and 6, which both become 6 pixels"):
+        student(family)
+    student(DigitsStages(stages=[{"resize": 4}, {"resize": 4, "lr_scale": 2}, {"resize": 8}, {}]))
+
+
 def test_images_that_are_not_square(tmp_path):
     for name in ("train", "test"):
         pixels = np.random.default_rng(0).integers(0, 256, (300, 8, 6)).astype(np.uint8)
