@@ -34,10 +34,11 @@ class MasteryTeacher(Teacher[Discrete]):
 
     Rows of an ask go round the tasks at hand. A task's level is the mean of its last ``lookback`` scores.
     Whenever outcomes of tasks at hand are told, they are assessed: passed if the newest task's level and the
-    mean of all levels are above ``mastered``. After ``patience`` passes in a row the next task joins, and
-    with a full window the oldest one leaves. Nothing passes before every task at hand has ``lookback``
-    scores. The paper's rule has ``lookback`` and ``patience`` 1, for an accuracy above 0.98, assessed after
-    each epoch; scores as noisy as an episode's return need more of both.
+    mean of all levels are above ``mastered``. Rows of one task that are told together are one score, their
+    mean: a student that learns all rows of a round at once measures a task once. After ``patience`` passes in
+    a row the next task joins, and with a full window the oldest one leaves. Nothing passes before every task
+    at hand has ``lookback`` scores. The paper's rule has ``lookback`` and ``patience`` 1, for an accuracy
+    above 0.98, assessed after each epoch; scores as noisy as an episode's return need more of both.
 
     A task keeps its scores when it stops being the newest. After the last task nothing moves any more.
 
@@ -90,7 +91,8 @@ class MasteryTeacher(Teacher[Discrete]):
 
     def _tell(self, outcomes: Outcomes) -> None:
         task = outcomes.tasks.astype(np.int64) - int(self.space.start)
-        push(self._scores, task, outcomes.score)
+        told, row = np.unique(task, return_inverse=True)
+        push(self._scores, told, np.bincount(row, outcomes.score) / np.bincount(row))
         hand = self._at_hand()
         if not np.isin(task, hand).any():
             return

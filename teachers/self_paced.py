@@ -36,7 +36,7 @@ class SelfPaced(Teacher[Discrete]):
     - ``by="selection"``: in turns, all examples are measured without training, and those that count are
       trained on once, in random order. Hard weights choose the examples below the age; soft ones draw as many
       as the weights amount to, without replacement and in proportion to them. Measuring costs a third of
-      training, and is charged.
+      training, and is charged. At a share of 1 all examples are trained on and none is measured.
     - ``by="weights"``: every example once a pass, in random order, and the student weighs each loss in its
       batch. Nothing is measured: the age comes from the losses at which examples were last trained on.
 
@@ -106,13 +106,21 @@ class SelfPaced(Teacher[Discrete]):
         return self._age(self._losses[~np.isnan(self._losses)], progress)
 
     def _age(self, losses: FloatArray, progress: float) -> float:
-        start, end = self._span
-        now = start + (end - start) * min(1.0, progress / self._grow)
+        now = self._now(progress)
         if self._absolute:
             return now
         if now >= 1 or losses.size == 0:
             return np.inf
         return max(float(np.quantile(losses, now)), 1e-12)
+
+    def _now(self, progress: float) -> float:
+        """Return the share of examples below the age, or the age itself where it is given."""
+        start, end = self._span
+        return start + (end - start) * min(1.0, progress / self._grow)
+
+    def _all(self, progress: float) -> bool:
+        """Return whether every example counts fully, whatever its loss."""
+        return not self._absolute and self._now(progress) >= 1
 
     def _weights(self, losses: FloatArray, age: float) -> FloatArray:
         """Return the weights ``(n,)`` of known losses."""
@@ -135,7 +143,8 @@ class SelfPaced(Teacher[Discrete]):
         left = len(ids)
         while left > 0:
             if self._order.size == 0:
-                if tasks and self._measuring:  # their losses are still to come: measure others again
+                if tasks and self._measuring and not self._all(progress):
+                    # their losses are still to come: measure others again
                     part = self.rng.integers(0, len(self._losses), left)
                     tasks, learn, left = [*tasks, part], [*learn, np.zeros(left, np.bool_)], 0
                     continue
@@ -151,8 +160,8 @@ class SelfPaced(Teacher[Discrete]):
     def _next(self, progress: float) -> None:
         """Begin to measure, or to train."""
         n = len(self._losses)
-        if self.by == "weights":
-            self._order = self.rng.permutation(n)
+        if self.by == "weights" or self._all(progress):
+            self._measuring, self._order = False, self.rng.permutation(n)
             return
         self._measuring = not self._measuring
         self._order = self.rng.permutation(n) if self._measuring else self._selected(progress)

@@ -190,6 +190,7 @@ class ClassifierStudent:
 
         Raises:
             ValueError: if a task lies outside the space or is no class.
+            FloatingPointError: if a loss is not finite; the message names the last stage and step.
         """
         tasks = spaces.check_tasks(self.family.space, tasks, "classifier.evaluate")
         final = self.compute.over

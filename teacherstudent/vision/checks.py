@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
+from gymnasium.spaces import Discrete
 from torch import Tensor, nn
 
 from teacherstudent.types import FloatArray, IntArray
 from teacherstudent.vision import backbones
 from teacherstudent.vision.augmentation import LEVELS, RandomAugmentation
 from teacherstudent.vision.depths import parameter_depths
+from teacherstudent.vision.family import ImageFamily, StageFamily
 from teacherstudent.vision.inputs import Inputs
-from teacherstudent.vision.knobs import SIZES, Setting, describe
+from teacherstudent.vision.knobs import SIZES, Setting, describe, pixels
 from teacherstudent.vision.options import Training
 from teacherstudent.vision.smoothing import IDENTITY_BELOW, Smoothing
 
@@ -107,14 +109,49 @@ def check_sizes(
     return taken
 
 
-def check_finite(losses: Tensor, steps: IntArray, setting: Setting, rate: float) -> None:
-    """Raise FloatingPointError if a loss is not finite; the message names step, knobs and learning rate."""
+def check_stages(family: ImageFamily, full: int, size: Callable[[Setting], int]) -> None:
+    """Check that listed stages of different sizes have different sizes for the network too.
+
+    Args:
+        family: with or without listed stages.
+        full: the images' side.
+        size: from a setting to the nearest size that the network takes.
+
+    Raises:
+        ValueError: if they have not; the message names two stages.
+    """
+    if not (isinstance(family, StageFamily) and isinstance(family.space, Discrete)):
+        return
+    seen: dict[int, tuple[int, float]] = {}
+    for stage in range(int(family.space.n)):
+        setting = family.setting(stage)
+        asked = min(pixels(setting[name], full) for name in SIZES)
+        found = size(setting)
+        other, same = seen.setdefault(found, (stage, asked))
+        if asked != same:
+            raise ValueError(
+                f"stages {other} and {stage}: expected sizes that differ for the network too, got {same:g} "
+                f"and {asked:g}, which both become {found} pixels"
+            )
+
+
+def check_finite(losses: Tensor, steps: IntArray, setting: Setting, rate: float, split: str = "") -> None:
+    """Raise FloatingPointError if a loss is not finite; the message names step, knobs and learning rate.
+
+    Args:
+        losses: ``(n,)``.
+        steps: ``(n,)`` the gradient step, from 0, in which each was found or after which it was measured.
+        setting: the knobs of the step.
+        rate: its learning rate.
+        split: where the losses were measured; empty for losses of the steps themselves.
+    """
     bad = torch.nonzero(~torch.isfinite(losses))
     if len(bad):
         first = int(bad[0])
+        where = f"on the {split} split after" if split else "in"
         raise FloatingPointError(
-            f"classifier: expected a finite loss, got {float(losses[first])} in step {steps[first]} of the "
-            f"stage with {describe(setting)} at learning rate {rate:g}"
+            f"classifier: expected a finite loss, got {float(losses[first])} {where} step {steps[first]} of "
+            f"the stage with {describe(setting)} at learning rate {rate:g}"
         )
 
 

@@ -23,6 +23,8 @@ _IDX: dict[int, np.dtype[Any]] = {
     0x0D: np.dtype(">f4"),
     0x0E: np.dtype(">f8"),
 }
+_SHOWN = 5
+"""Missing classes that a message names."""
 _PARTS = {"train": "train", "test": "t10k"}
 
 
@@ -185,11 +187,14 @@ def read_digits() -> tuple[Images, Images]:
     return whole.select(order[300:]), whole.select(order[:300])
 
 
-def split(train: Images, test: Images, *, probe: int, validation: int, classes: int | None = None) -> Splits:
+def split(train: Images, test: Images, *, probe: int, validation: int) -> Splits:
     """Take a probe and a validation split out of the training images, by a fixed seed.
 
+    The classes are the numbers from 0 to the training images' highest label.
+
     Raises:
-        ValueError: if nothing is left to train on, or as `Splits`.
+        ValueError: if nothing is left to train on, a class occurs nowhere in the training images, or as
+            `Splits`.
     """
     rest = len(train) - probe - validation
     if probe < 1 or validation < 1 or rest < 1:
@@ -204,8 +209,24 @@ def split(train: Images, test: Images, *, probe: int, validation: int, classes: 
         probe=train.select(parts[0]),
         validation=train.select(parts[1]),
         test=test,
-        classes=classes if classes is not None else int(train.labels.max()) + 1,
+        classes=_count_classes(train.labels),
     )
+
+
+def _count_classes(labels: IntArray) -> int:
+    """Return the number of classes; raise ValueError unless every one of them occurs."""
+    there = np.unique(labels)
+    count = int(there[-1]) + 1
+    missing = count - len(there)
+    if missing:
+        shown = np.setdiff1d(np.arange(min(count, len(there) + _SHOWN)), there)[:_SHOWN].tolist()
+        raise ValueError(
+            f"train: labels: expected every class from 0 to the highest label {count - 1}, got none of "
+            f"{missing} of these {count} classes: {', '.join(map(str, shown))}"
+            + ", ..."
+            * (missing > len(shown))
+        )
+    return count
 
 
 def add_label_noise(images: Images, share: float, classes: int, seed: int) -> Images:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from teacherstudent.types import FloatArray
+from teacherstudent.types import FloatArray, State, check_names
 
 _ELEMENTWISE = ("AddBackward", "CatBackward", "MulBackward", "SubBackward", "DivBackward", "StackBackward")
 """Operations that join a parameter to the data without being a layer: position embeddings, class tokens."""
@@ -126,3 +126,31 @@ def layer_multipliers(layers: int, spread: float, law: str = "geometric", start:
         raise ValueError(f"lr_spread: expected at most the {start:g} decades of the start, got {spread}")
     risen = np.floor(start - spread + 1e-9)
     return np.asarray(np.minimum(1.0, 10.0 ** (risen - start * share)))
+
+
+class LayerRates:
+    """Multipliers of the layers' learning rates over a run; a staircase starts at the spread asked for first.
+
+    The staircase counts from the largest spread so far: it starts anew where a teacher goes above its start.
+
+    Args:
+        layers: their number, at least 1.
+        law: as in `layer_multipliers`.
+    """
+
+    def __init__(self, layers: int, law: str) -> None:
+        self._layers, self._law, self._start = layers, law, 0.0
+
+    def at(self, spread: float) -> FloatArray:
+        """Return the multipliers ``(layers,)`` at a spread in decades, from the input to the head."""
+        self._start = max(self._start, spread)
+        return layer_multipliers(self._layers, spread, self._law, self._start)
+
+    def state_dict(self) -> State:
+        """Return where the staircase has started."""
+        return {"start": self._start}
+
+    def load_state_dict(self, state: State) -> None:
+        """Continue from `state_dict`."""
+        check_names("layer rates", ("start",), state)
+        self._start = float(state["start"])

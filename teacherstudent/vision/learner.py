@@ -33,6 +33,7 @@ class Learner:
         network: the network that learns.
         average: its averaged weights, or None.
         layers: how many depths there are.
+        steps: how many gradient steps were taken.
         rate: of the last step.
     """
 
@@ -54,7 +55,7 @@ class Learner:
         self._call: Callable[[Tensor], Tensor] = network
         if machine.compile:
             self._call = cast("Callable[[Tensor], Tensor]", torch.compile(network, dynamic=False))
-        self._steps, self.rate = 0, 0.0
+        self.steps, self.rate = 0, 0.0
 
     def arithmetic(self) -> AbstractContextManager[Any]:
         """Return the context in which the network is called."""
@@ -84,14 +85,14 @@ class Learner:
             nn.utils.clip_grad_norm_(self.network.parameters(), self._training.clip)
         self._scaler.step(self._optimizer)
         self._scaler.update()
-        self._steps += 1
+        self.steps += 1
         if self.average is not None:
             self._follow(self.average)
         return logits.detach()
 
     @torch.no_grad()
     def _follow(self, average: nn.Module) -> None:
-        decay = min(self._training.ema, (1 + self._steps) / (10 + self._steps))
+        decay = min(self._training.ema, (1 + self.steps) / (10 + self.steps))
         own = [p.detach() for p in self.network.parameters()]
         torch._foreach_lerp_(list(average.parameters()), own, 1 - decay)
         for mean, buffer in zip(average.buffers(), self.network.buffers(), strict=True):
@@ -161,7 +162,7 @@ class Learner:
             "average": None if self.average is None else module_state(self.average),
             "optimizer": optimizer_state(self._optimizer),
             "scaler": dict(self._scaler.state_dict()),
-            "steps": self._steps,
+            "steps": self.steps,
             "rate": self.rate,
         }
 
@@ -179,7 +180,7 @@ class Learner:
             load_module(self.average, state["average"], "average")
         load_optimizer(self._optimizer, state["optimizer"])
         self._scaler.load_state_dict(state["scaler"])
-        self._steps, self.rate = int(state["steps"]), float(state["rate"])
+        self.steps, self.rate = int(state["steps"]), float(state["rate"])
 
 
 def _groups(network: nn.Module, decay: float, depths: Mapping[str, int] | None) -> list[dict[str, Any]]:

@@ -14,12 +14,12 @@ from torch import Tensor, nn
 
 from teacherstudent.rl.torch_state import PrivateGenerators
 from teacherstudent.types import Seed, State, check_names, seed_sequence
-from teacherstudent.vision.checks import Touched, check_sizes, read_scores
-from teacherstudent.vision.depths import layer_multipliers
+from teacherstudent.vision.checks import Touched, check_finite, check_sizes, check_stages, read_scores
+from teacherstudent.vision.depths import LayerRates
 from teacherstudent.vision.family import ImageFamily
 from teacherstudent.vision.flops import Flops, count
 from teacherstudent.vision.inputs import Inputs, moments
-from teacherstudent.vision.knobs import SIZES, Setting, pixels
+from teacherstudent.vision.knobs import SIZES, Setting, complete, pixels
 from teacherstudent.vision.learner import Learner, seeded
 from teacherstudent.vision.losses import Reduction, example_losses, mean
 from teacherstudent.vision.options import Machine, Training
@@ -52,8 +52,9 @@ class Trainer:
         weigher: weighs examples by their losses; None for equal weights.
 
     Raises:
-        ValueError: if a knob of the family would touch nothing in this network or these data, the network
-            does not take the images, or an option is out of range.
+        ValueError: if a knob of the family would touch nothing in this network or these data, listed stages
+            of different sizes are one size for it, the network does not take the images, or an option is out
+            of range.
         FileNotFoundError: if data files are not there.
     """
 
@@ -80,17 +81,20 @@ class Trainer:
         if layout:
             network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._sizes = check_sizes(network, self.inputs["train"], family.reach, data.classes)
+        check_stages(family, self._sizes[-1], self.size)
         knobs = Touched(network, self.inputs["train"], family.reach, training)
         self.depths, self.smoothing, self._augment = knobs.depths, knobs.smoothing, knobs.augment
         if machine.compile and self.smoothing is not None:
             raise ValueError("classifier: expected compile=False with smoothing, which changes the network")
         self.learner = Learner(network, training, machine, device, self.depths)
+        self._rates = LayerRates(self.learner.layers, training.lr_law)
         self.sampler = IndexSampler(len(data.train), seed=streams[1], device=device)
         self.table = ExampleTable(len(data.train), classes=knobs.table_classes(data.classes), device=device)
         self._remembers = not {"data_fraction", "self_distillation"}.isdisjoint(family.reach)
         self._own_scores = read_scores(training.scores, len(data.train))
         self._generators = PrivateGenerators(streams[2])
         self._flops: dict[tuple[int, bool], Flops] = {}
+        self._setting: Setting = complete({})  # of the last step
         self.reduction: Reduction = mean
         self.weigher: Weigher | None = None
         self._warm_up()
@@ -173,6 +177,7 @@ class Trainer:
             The examples' losses before the step and whether they were classified as labelled, ``(n,)`` each.
         """
         self._smooth(setting)
+        self._setting = setting
         train = self.inputs["train"]
         labels = train.labels[indices]
         alpha = setting["self_distillation"]
@@ -211,10 +216,7 @@ class Trainer:
         return losses * torch.as_tensor(weights, dtype=losses.dtype, device=losses.device)
 
     def _multipliers(self, setting: Setting) -> Any:
-        if self.depths is None:
-            return None
-        start = self._reach["lr_spread"][1]
-        return layer_multipliers(self.learner.layers, setting["lr_spread"], self.training.lr_law, start)
+        return None if self.depths is None else self._rates.at(setting["lr_spread"])
 
     def measure(
         self, split: str, rows: Tensor | None = None, *, averaged: bool = True
@@ -225,6 +227,9 @@ class Trainer:
             split: a name of ``inputs``.
             rows: of the split; all if None.
             averaged: use averaged weights, if there are any, and renewed statistics; else the network as is.
+
+        Raises:
+            FloatingPointError: if a loss is not finite; the message names the last step and its stage.
         """
         given = self.inputs[split]
         chosen = torch.arange(len(given), device=self._device) if rows is None else rows
@@ -234,7 +239,9 @@ class Trainer:
                 logits = self.learner.logits(given.batch(part), averaged=averaged)
                 losses.append(example_losses(logits, given.labels[part]))
                 correct.append(logits.argmax(1) == given.labels[part])
-        return torch.cat(losses), torch.cat(correct)
+        whole, last = torch.cat(losses), self.learner.steps - 1
+        check_finite(whole, np.full(len(whole), last), self._setting, self.learner.rate, split)
+        return whole, torch.cat(correct)
 
     def measure_cost(self, examples: int) -> float:
         """Return the operations of `measure` with averaged weights on so many examples."""
@@ -281,6 +288,8 @@ class Trainer:
             "sampler": self.sampler.state_dict(),
             "table": self.table.state_dict(),
             "generators": self._generators.state_dict(),
+            "rates": self._rates.state_dict(),
+            "setting": dict(self._setting),
             "sigma": 0.0 if self.smoothing is None else self.smoothing.sigma,
         }
 
@@ -290,10 +299,14 @@ class Trainer:
         Raises:
             ValueError: if the state is incomplete or of another network.
         """
-        check_names("trainer", ("learner", "sampler", "table", "generators", "sigma"), state)
+        check_names(
+            "trainer", ("learner", "sampler", "table", "generators", "rates", "setting", "sigma"), state
+        )
         self.learner.load_state_dict(state["learner"])
         self.sampler.load_state_dict(state["sampler"])
         self.table.load_state_dict(state["table"])
         self._generators.load_state_dict(state["generators"])
+        self._rates.load_state_dict(state["rates"])
+        self._setting = complete(state["setting"])
         if self.smoothing is not None:
             self.smoothing.sigma = float(state["sigma"])

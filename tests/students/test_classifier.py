@@ -239,6 +239,22 @@ def test_rates_of_layers_and_of_stages():
     assert ratio == pytest.approx(expected, rel=1e-2)
 
 
+def test_a_staircase_in_a_wider_space_starts_with_its_teacher():
+    family = DigitsStages(knobs={"lr_spread": [0, 4]})
+    training = {"optimizer": "sgd", "momentum": 0, "weight_decay": 0, "lr_law": "staircase"}
+    learner = student(family, chunk=1.0, training=training)
+    used = []
+    for round_, spread in enumerate((2.0, 1.5, 1.0)):
+        if round_ == 2:
+            state, learner = learner.state_dict(), student(family, seed=1, chunk=1.0, training=training)
+            learner.load_state_dict(state)
+        learner.train(rows([[spread]], first=round_))
+        groups = learner.trainer.learner._optimizer.param_groups
+        rates = {group["depth"]: group["lr"] for group in groups}
+        used.append(rates[2] / rates[1])
+    assert used == pytest.approx([0.01, 0.01, 0.1])
+
+
 def test_other_knobs_change_what_is_learnt():
     plain = one_step(stage(bandwidth=6))
     for knobs in ({"bandwidth": 4}, {"resize": 6}, {"smoothing": 1}, {"batch_size": 16}):
@@ -314,6 +330,13 @@ def test_a_knob_that_touches_nothing_is_an_error(knobs, backbone, message):
         family.reach = {"data_fraction": (1.0, 1.0)}
     with pytest.raises(ValueError, match=message):
         student(family, backbone=backbone)
+
+
+def test_listed_stages_that_are_one_size_for_the_network_are_named():
+    family = DigitsStages(stages=[{"bandwidth": 4}, {"bandwidth": 5.5}, {"bandwidth": 6}, {}])
+    with pytest.raises(ValueError, match=r"stages 1 and 2: .*got 5\.5 and 6, which both become 6 pixels"):
+        student(family)
+    student(DigitsStages(stages=[{"resize": 4}, {"resize": 4, "lr_scale": 2}, {"resize": 8}, {}]))
 
 
 def test_images_that_are_not_square(tmp_path):
@@ -502,6 +525,23 @@ def test_a_loss_that_is_not_finite_names_stage_and_step(tmp_path):
     ):
         learner.train(rows([[4.0]] * 5))
     student().load_state_dict(load(tmp_path / "good.npz"))
+
+
+@pytest.mark.parametrize("score", ["rate", "train"])
+def test_weights_that_the_last_step_has_broken_are_noticed(score):
+    training = {"lr": 1e30, "optimizer": "sgd", "momentum": 0}
+    learner = student(chunk=1.0, training=training, score=score)  # a step a chunk, whose loss is finite
+    where = r"got .* on the {} split after step 0 of the stage with bandwidth=4 at learning rate 1e\+30"
+    if score == "rate":
+        with pytest.raises(FloatingPointError, match=where.format("probe")):
+            learner.train(rows([[4.0]]))
+    else:
+        assert np.isfinite(learner.train(rows([[4.0]])).score).all()
+    again = student(chunk=1.0, training=training, score=score)
+    again.load_state_dict(learner.state_dict())
+    for broken in (learner, again):
+        with pytest.raises(FloatingPointError, match=where.format("validation")):
+            broken.evaluate(STAGES.test_tasks(), seed=0)
 
 
 def test_a_run_that_diverges_keeps_its_last_good_checkpoint(tmp_path):

@@ -89,6 +89,20 @@ def test_self_paced_measures_again_when_the_selection_is_used_up():
     assert sorted(mixed.tasks[:5].tolist()) == [3, 4, 5, 6, 7]
 
 
+def test_self_paced_measures_nothing_when_all_examples_count():
+    teacher, losses = make("self-paced", share=(0.5, 1.0), grow=0.5), np.arange(20.0)
+    tell(teacher, teacher.ask(8, progress=0.4), losses)
+    passed = teacher.ask(52, progress=0.5)  # the measurement under way ends, then whole passes
+    assert passed.learn.tolist() == [False] * 12 + [True] * 40
+    for rows in (passed.tasks[12:32], passed.tasks[32:]):
+        assert sorted(rows.tolist()) == list(range(3, 23))
+    falling = make("self-paced", share=(1.0, 0.6), grow=1.0)
+    first = falling.ask(20, progress=0.0)
+    assert first.learn.all()
+    tell(falling, first, losses)
+    assert not falling.ask(20, progress=0.1).learn.any()
+
+
 def test_self_paced_draws_as_many_as_soft_weights_amount_to():
     teacher = make("self-paced", 1000, law="linear", ages=(1.0, 1.0))
     losses = np.linspace(0, 2, 1000)

@@ -87,6 +87,14 @@ def test_lookback_takes_the_mean_of_as_many_scores():
         assert teacher.metrics()["newest"] == newest
 
 
+def test_a_task_counts_once_whenever_outcomes_are_told():
+    teacher = make(mastered=0.5, lookback=2)
+    for scores, newest in (([1.0] * 5, 2), ([0.0, -0.4], 2), ([0.9, 1.7], 3)):  # means 1, -0.2, 1.3
+        teacher.tell(outcomes(np.full(len(scores), -1), [2] * len(scores), scores))
+        assert teacher.metrics()["newest"] == newest
+    np.testing.assert_allclose(teacher.snapshot()["value"][0], 0.55)
+
+
 def test_patience_counts_passes_in_a_row():
     teacher = make(patience=2)
     for score, newest in ((1.0, 2), (0.9, 2), (1.0, 2), (1.0, 3)):

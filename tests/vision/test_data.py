@@ -97,6 +97,21 @@ def test_labels_out_of_range_are_named(folder):
         _ = FashionStages(path=folder, probe=10, validation=10).data
 
 
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        (4, r"from 0 to the highest label 4, got none of 1 of these 5 classes: 3$"),
+        (255, r"got none of 252 of these 256 classes: 3, 4, 5, 6, 7, \.\.\.$"),
+    ],
+)
+def test_a_class_without_images_is_named(folder, label, message):
+    labels = (np.arange(90) % 3).astype(np.uint8)
+    labels[0] = label
+    (folder / "train-labels-idx1-ubyte").write_bytes(idx(labels))
+    with pytest.raises(ValueError, match=message):
+        _ = FashionStages(path=folder, probe=10, validation=10).data
+
+
 def test_splits_do_not_overlap():
     train, test = data.read_digits()
     marked = Images(np.arange(len(train) * 4, dtype=np.uint8).reshape(-1, 1, 2, 2), np.arange(len(train)))

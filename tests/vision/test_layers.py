@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from teacherstudent.vision import backbones
-from teacherstudent.vision.depths import layer_multipliers, parameter_depths
+from teacherstudent.vision.depths import LayerRates, layer_multipliers, parameter_depths
 from teacherstudent.vision.flops import count
 from teacherstudent.vision.smoothing import Smoothing, gaussian_kernel
 
@@ -78,6 +78,19 @@ def test_staircase_rises_by_whole_decades():
     rows = [layer_multipliers(4, spread, "staircase", 3.0) for spread in (3.0, 2.5, 2.0, 1.0, 0.0)]
     expected = [[1, 0.1, 0.01, 0.001]] * 2 + [[1, 1, 0.1, 0.01], [1, 1, 1, 0.1], [1, 1, 1, 1]]
     assert np.allclose(rows, expected)
+
+
+def test_a_staircase_starts_at_the_spread_that_is_asked_for():
+    rates = LayerRates(5, "staircase")
+    assert rates.at(0.0).tolist() == [1] * 5
+    expected = [[1, 10**-0.5, 0.1, 10**-1.5, 0.01]] * 2 + [[1, 1, 1, 10**-0.5, 0.1], [1] * 5]
+    assert np.allclose([rates.at(spread) for spread in (2.0, 1.5, 1.0, 0.0)], expected)
+    again = LayerRates(5, "staircase")
+    again.load_state_dict(rates.state_dict())
+    assert np.allclose(again.at(1.0), expected[2])
+    assert np.allclose(again.at(4.0), 10.0 ** -np.arange(5))  # higher than the start: it starts anew
+    with pytest.raises(ValueError, match=r"layer rates: expected \['start'\]"):
+        again.load_state_dict({})
 
 
 @pytest.mark.parametrize(
