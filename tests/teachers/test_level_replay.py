@@ -363,23 +363,25 @@ def test_children_of_the_replayed_levels_beside_them():
 def test_sfl_measures_then_trains():
     teacher = make("sfl", refresh=2, candidates=6, attempts=2, keep=2, rho=0.5)
     tasks = []
-    for success in ([1.0, 0.0, 0.5, 1.0], [0.0, 1.0, 0.0, 0.0], [1.0, 0.0, 1.0, 1.0]):
+    # rows are candidates 0 to 5 and again 0 to 5
+    rounds = (
+        ([1 / 3, 0.0, 0.0, 1.0], [3.0, 1, 1, 1]),
+        ([1.0, 0.0, 1.0, 0.0], [3.0, 0, 1, 1]),
+        ([1.0, 1.0, 1.0, 1.0], [3.0, 1, 1, 1]),
+    )
+    for success, episodes in rounds:
         assignment = teacher.ask(4)
         assert not assignment.learn.any()
         tasks.append(assignment.tasks)
-        # rows are candidates 0 to 5 and again 0 to 5; the first of them has 3 episodes
-        teacher.tell(played(assignment, episodes=[3.0, 1, 1, 1], success=success))
+        teacher.tell(played(assignment, episodes=episodes, success=success))
     tasks = np.concatenate(tasks)
     assert np.array_equal(tasks[:6], tasks[6:])
     training = teacher.ask(4)
-    # the first row of each ask, of 3 episodes, is candidate 0, 4 and 2
-    episodes = np.array([3 + 1, 1 + 1, 1 + 3, 1 + 1, 3 + 1, 1 + 1])
-    solved = np.array([3 * 1.0 + 0, 0 + 0, 0.5 + 3 * 1.0, 1 + 0, 0 + 1, 1 + 1])
-    p = solved / episodes
+    # candidate 2: 1 failure and 3 successes are one rollout each; 5: its first rollout completed nothing
+    p = np.array([(1 / 3 + 1) / 2, 0, (0 + 1) / 2, (1 + 1) / 2, (1 + 1) / 2, 1])
     best = np.argsort(-p * (1 - p), kind="stable")[:2]
-    assert best.tolist() == [3, 0]
-    assert p[3] == 0.5
-    np.testing.assert_allclose(teacher.buffer.scores, [0.25, 0.1875])
+    assert best.tolist() == [2, 0]
+    np.testing.assert_allclose(teacher.buffer.scores, [0.25, 2 / 9])
     assert np.array_equal(teacher.buffer.levels, tasks[best])
     assert training.learn.all()
     columns = teacher.columns(played(training, success=0.0))
