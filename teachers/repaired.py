@@ -61,7 +61,7 @@ class REPAIRED(Teacher[gym.Space[Any]]):
     Args:
         space: a box, or levels with a method ``builder``.
         seed: an integer of at least 0 or a ``SeedSequence``.
-        score: as of `PLR`.
+        score: as of `PLR`; each student's own, so that replays of different levels by the two count too.
         replay: probability of a replay.
         min_fill: share of the protagonist's buffer that must be in use before.
         buffer: options of both `LevelBuffer`.

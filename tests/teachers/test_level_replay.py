@@ -155,10 +155,16 @@ def test_needs_depend_on_the_score():
     assert make("plr", score="value_l1").needs == {"episodes", "value_l1"}
     assert make("plr", score="max_mc").needs == {"episodes", "max_return", "mean_value"}
     assert make("plr", score="learnability").needs == {"episodes", "success"}
-    for name in ("positive_value_loss", "td_error", "regret"):
+    for name in ("positive_value_loss", "td_error"):
         assert make("accel", score=name).needs == {"episodes", name}
     with pytest.raises(ValueError, match=r"level score: expected one of \[.*\], got 'entropy'"):
         make("plr", score="entropy")
+
+
+@pytest.mark.parametrize("name", [*REPLAYING, "repaired"])
+def test_the_regret_of_a_pair_is_no_score_of_replayed_levels(name):
+    with pytest.raises(ValueError, match=r"which a student has alone, got 'regret', which is 0 unless"):
+        make(name, Parameters(height=(0, 1)), score="regret")
 
 
 def tell_levels(teacher, numbers, **signals):
@@ -435,14 +441,14 @@ def toy(teacher, rounds, rng):
         p = success_rate(assignment.tasks)
         best = (assignment.tasks[:, 0] < SOLVABLE).astype(float)
         solved = rng.binomial(20, p) / 20
-        teacher.tell(played(assignment, score=solved, episodes=20.0, success=solved, regret=best - solved))
+        teacher.tell(played(assignment, score=solved, episodes=20.0, success=solved, value_l1=best - solved))
         learnt.append(assignment.tasks[assignment.learn, 0])
     return np.concatenate(learnt[-rounds // 4 :])
 
 
-def test_regret_finds_the_hardest_levels_that_can_be_solved():
+def test_a_score_that_is_the_regret_finds_the_hardest_levels_that_can_be_solved():
     options = {"capacity": 64, "temperature": 0.3, "staleness": 0.1}
-    teacher = make("robust-plr", Difficulty(), score="regret", buffer=options)
+    teacher = make("robust-plr", Difficulty(), score="value_l1", buffer=options)
     levels = toy(teacher, 200, np.random.default_rng(0))
     assert (levels < SOLVABLE).mean() > 0.97  # of those generated it is half
     assert np.median(levels) > 0.95 * SOLVABLE
@@ -463,7 +469,7 @@ def test_editing_moves_the_frontier_beyond_what_is_generated():
         def draw(self, rng, n):
             return rng.integers(0, 20, (n, 1), dtype=np.int32)
 
-    options = {"score": "regret", "min_fill": 0.1, "buffer": {"capacity": 64, "temperature": 0.3}}
+    options = {"score": "value_l1", "min_fill": 0.1, "buffer": {"capacity": 64, "temperature": 0.3}}
     accel, plain = make("accel", Easy(), edits=5, **options), make("robust-plr", Easy(), **options)
     rng = np.random.default_rng(0)
     assert np.median(toy(accel, 300, rng)) > 0.8 * SOLVABLE
