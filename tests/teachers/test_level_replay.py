@@ -312,7 +312,8 @@ def test_boxes_are_edited_by_steps_and_discrete_tasks_are_not():
     with pytest.raises(TypeError, match="expected a space of type Box or Levels"):
         make("accel", Discrete(5))
     for name in ("plr", "robust-plr", "parallel-plr"):
-        teacher = make(name, Discrete(50, start=3))
+        teacher = make(name, Discrete(50, start=3), buffer={"capacity": 4000})
+        assert teacher.buffer.capacity == 50
         kinds = [cycle(teacher)[1] for _ in range(30)]
         assert 1 in np.concatenate(kinds)
 
