@@ -181,6 +181,15 @@ def tell_levels(teacher, numbers, **signals):
     )
 
 
+def test_the_highest_return_is_kept_under_every_score():
+    teacher = make("plr", score="value_l1")
+    signals = {"episodes": np.ones(2), "value_l1": [1.0, 2.0]}
+    tell_levels(teacher, [5, 6], **signals, max_return=[3.0, -7.0])
+    assert teacher.buffer.returns.tolist() == [3.0, -7.0]
+    tell_levels(teacher, [5, 6], **signals)  # of a student that does not report it: the mean return, here 0
+    assert teacher.buffer.returns.tolist() == [3.0, 0.0]
+
+
 def test_max_mc_by_hand():
     teacher = make("plr", score="max_mc")
     one = np.ones(2)
