@@ -514,6 +514,17 @@ def test_snapshot_by_hand():
     assert (numbers[0], numbers[-1]) == (599.0, 0.0)
 
 
+def test_the_share_of_rows_without_a_completed_episode():
+    teacher, baseline = make("plr"), make("domain-randomization")
+    for episodes in ([0.0, 1, 2, 0], [0.0, 0, 3, 0]):
+        for each in (teacher, baseline):
+            each.tell(played(each.ask(4), episodes=episodes, value_l1=1.0))
+    assert teacher.metrics()["unfinished_share"] == baseline.metrics()["unfinished_share"] == 5 / 8
+    resumed = make("plr")
+    resumed.load_state_dict(teacher.state_dict())
+    assert resumed.metrics()["unfinished_share"] == 5 / 8
+
+
 def test_bad_options():
     for name, options, message in (
         ("plr", {"replay": 1.5}, r"replay: expected a number in \[0, 1\], got 1.5"),
@@ -541,8 +552,9 @@ class RolloutStudent:
     provides = frozenset({"episodes", "value_l1"})
     granularities = frozenset({"rollout"})
 
-    def __init__(self):
-        self.costs = {"train": 0.0, "measure": 0.0}
+    def __init__(self, episodes=1.0):
+        self.costs = {"train": 0.0, "measure": 0.0, "updates": 0.0}
+        self.episodes = episodes
 
     def wants(self):
         return 9
@@ -550,7 +562,8 @@ class RolloutStudent:
     def train(self, assignment):
         for name, rows in (("train", assignment.learn), ("measure", ~assignment.learn)):
             self.costs[name] += 10.0 * rows.sum()
-        outcomes = played(assignment, value_l1=assignment.tasks[:, 0])
+        self.costs["updates"] += assignment.learn.any()
+        outcomes = played(assignment, value_l1=assignment.tasks[:, 0], episodes=self.episodes)
         return Outcomes(
             ids=outcomes.ids,
             tasks=outcomes.tasks,
@@ -607,6 +620,24 @@ def test_a_run_logs_the_lineage_and_charges_edits_apart(tmp_path):
     again = Run.load(tmp_path / "parts").episodes()
     for name in ("kind", "parent", "id"):
         assert np.array_equal(again[name], table[name])
+
+
+@pytest.mark.parametrize("episodes", [0.0, 1.0])
+def test_a_run_without_an_update_says_so(tmp_path, caplog, episodes):
+    family = envs.make("cartpole-parameters")
+    buffer = {"capacity": 30, "semantics": "jaxued"}
+    teacher = teachers.make("robust-plr", family.space, seed=0, score="value_l1", buffer=buffer)
+    ledger = run(family, teacher, RolloutStudent(episodes), tmp_path, Plan(budget=1800.0, test_every=1800.0))
+    note = Run.load(tmp_path).status()["note"]
+    if episodes:
+        assert ledger.updates > 0
+        assert note is None
+        assert not caplog.records
+    else:
+        assert ledger.updates == 0
+        assert teacher.metrics()["unfinished_share"] == 1
+        assert note.startswith("the student made no update")
+        assert note in caplog.text
 
 
 def test_the_ledger_moves_edits_from_measure_to_mutate():
