@@ -306,7 +306,7 @@ class _Loop:
         ledger.absorb_teacher(self.teacher.spent())
         if "kind" in columns:
             ledger.edited(float(outcomes.cost[~learn & (columns["kind"] == EDITED)].sum()))
-        ledger.episodes += len(outcomes)
+        ledger.episodes += int(np.sum(outcomes.signals.get("episodes", len(outcomes))))
         with ledger.timed("record"):
             self.recorder.episodes(outcomes, spent=ledger.spent, learn=learn, columns=columns)
         self._idle_rounds = 0 if ledger.spent > before else self._idle_rounds + 1

@@ -622,7 +622,7 @@ def test_a_run_logs_the_lineage_and_charges_edits_apart(tmp_path):
         assert np.array_equal(again[name], table[name])
 
 
-@pytest.mark.parametrize("episodes", [0.0, 1.0])
+@pytest.mark.parametrize("episodes", [0.0, 2.0])
 def test_a_run_without_an_update_says_so(tmp_path, caplog, episodes):
     family = envs.make("cartpole-parameters")
     buffer = {"capacity": 30, "semantics": "jaxued"}
@@ -631,10 +631,11 @@ def test_a_run_without_an_update_says_so(tmp_path, caplog, episodes):
     note = Run.load(tmp_path).status()["note"]
     if episodes:
         assert ledger.updates > 0
+        assert ledger.episodes == 2 * 180, "two in each row, a row is 10 steps"
         assert note is None
         assert not caplog.records
     else:
-        assert ledger.updates == 0
+        assert ledger.updates == ledger.episodes == 0
         assert teacher.metrics()["unfinished_share"] == 1
         assert note.startswith("the student made no update")
         assert note in caplog.text
