@@ -219,9 +219,14 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         self._pending.close(ids)
 
     def columns(self, outcomes: Outcomes) -> dict[str, Array]:
-        """Return ``kind`` (0 new, 1 replay, 2 edit) and ``parent`` (a level's key, 0 for none) of rows."""
+        """Return of rows ``kind`` (0 new, 1 replay, 2 edit), ``key``, the level's, and ``parent``.
+
+        The parent is the key of the level that this one was edited from, 0 for none; lineages are followed
+        from parent to key. Where no edit changed anything, a child is its parent, and both keys are equal.
+        """
         kind, parent = self._pending.look(outcomes.ids)[:2]
-        return {"kind": kind.astype(np.int8), "parent": parent}
+        keys = np.array(level_spaces.keys(self.space, outcomes.tasks), np.int64)
+        return {"kind": kind.astype(np.int8), "key": keys, "parent": parent}
 
     def metrics(self) -> dict[str, float]:
         """Return the shares of rows by kind, and of the buffer fill, mean score, age and effective size.

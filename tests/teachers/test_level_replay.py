@@ -247,6 +247,7 @@ def test_accel_edits_what_it_has_replayed():
     assert columns["kind"].dtype == np.int8
     assert columns["kind"].tolist() == [2] * 8
     assert columns["parent"].tolist() == SPACE.key(replayed.tasks).tolist()
+    assert columns["key"].tolist() == (columns["parent"] + 1000).tolist()
     teacher.tell(outcomes)
     slots = teacher.buffer.find(SPACE.key(children.tasks))
     assert np.array_equal(teacher.buffer.parents[slots], SPACE.key(replayed.tasks))
@@ -274,6 +275,18 @@ def test_accel_starts_from_simple_levels():
         assert (teachers.make(name, space, seed=0, start="all").ask(8).tasks != 0).any()
         with pytest.raises(ValueError, match=r"start: expected one of .*, got 'none'"):
             teachers.make(name, space, seed=0, start="none")
+
+
+def test_a_child_that_no_edit_changed_has_its_parents_key():
+    teacher = make("accel", replay=1.0, edits=1)
+    levels = np.arange(99_990, 100_000)  # edits stop at the last one
+    tell_levels(teacher, levels, episodes=np.ones(10), value_l1=levels - 99_000)
+    replayed, _ = cycle(teacher)
+    children = teacher.ask(8)
+    columns = teacher.columns(played(children))
+    same = (replayed.tasks == children.tasks)[:, 0]
+    assert 0 < same.sum() < 8
+    assert np.array_equal(columns["key"] == columns["parent"], same)
 
 
 def test_which_parents_are_edited():
@@ -618,7 +631,9 @@ def test_a_run_logs_the_lineage_and_charges_edits_apart(tmp_path):
     resumed = start("parts", resume=True)
     assert resumed.costs == ledger.costs
     again = Run.load(tmp_path / "parts").episodes()
-    for name in ("kind", "parent", "id"):
+    parents = table["parent"][table["parent"] != 0]
+    assert np.isin(parents, table["key"]).all()
+    for name in ("kind", "key", "parent", "id"):
         assert np.array_equal(again[name], table[name])
 
 
