@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -67,7 +67,18 @@ class MazeLevels(Levels):
         self.edits = edits
 
     def __repr__(self) -> str:
-        return f"MazeLevels({self.shape}, size={self.size}, {self.generator!r}, n_walls={self.n_walls})"
+        return f"MazeLevels({', '.join(f'{name}={value!r}' for name, value in self.options().items())})"
+
+    def options(self) -> dict[str, Any]:
+        """Return the arguments that the space was made with."""
+        return {
+            "extent": self._extent,
+            "size": int(self.size),
+            "generator": self.generator,
+            "n_walls": int(self.n_walls),
+            "solvable": self.solvable,
+            "edits": self.edits,
+        }
 
     def draw(self, rng: np.random.Generator, n: int) -> Array:
         """Return ``(n, extent, extent)`` random levels.

@@ -11,7 +11,7 @@ built (edits draw among both, so that the distribution is the same).
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
@@ -94,7 +94,11 @@ class TerrainLevels(spaces.Levels):
         self.low, self.high = bounds.T.copy()
 
     def __repr__(self) -> str:
-        return f"TerrainLevels({', '.join(self.names)})"
+        return f"TerrainLevels({self.start!r}, parameters={self.parameters})"
+
+    def options(self) -> dict[str, Any]:
+        """Return the arguments that the space was made with."""
+        return {"start": self.start, "parameters": int(self.parameters)}
 
     def draw(self, rng: np.random.Generator, n: int) -> Array:
         """Return ``(n, 9)`` levels, parameters uniform in the ranges of the start.

@@ -33,8 +33,8 @@ class PLR(LevelTeacher):
     Args:
         space: any box, discrete or level space.
         seed: an integer of at least 0 or a ``SeedSequence``.
-        score: ``"max_mc"``, ``"value_l1"``, ``"positive_value_loss"``, ``"td_error"``, ``"learnability"`` or
-            ``"regret"``; see `fitting.level_scores`. It decides which signals the student must provide.
+        score: ``"max_mc"``, ``"value_l1"``, ``"positive_value_loss"``, ``"td_error"`` or ``"learnability"``;
+            see `fitting.level_scores`. It decides which signals the student must provide.
         replay: probability of a replay.
         min_fill: share of the buffer that must be in use before.
         schedule: ``"fixed"``, or ``"proportionate"``: at most the share in use.

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import gymnasium as gym
 import numpy as np
 
+from teacherstudent.fitting import level_spaces
 from teacherstudent.fitting.adversary import Adversary, signal
 from teacherstudent.fitting.adversary_ppo import AdversaryOptions
 from teacherstudent.fitting.level_buffer import LevelBuffer
@@ -61,7 +62,7 @@ class REPAIRED(Teacher[gym.Space[Any]]):
     Args:
         space: a box, or levels with a method ``builder``.
         seed: an integer of at least 0 or a ``SeedSequence``.
-        score: as of `PLR`.
+        score: as of `PLR`; each student's own, so that replays of different levels by the two count too.
         replay: probability of a replay.
         min_fill: share of the protagonist's buffer that must be in use before.
         buffer: options of both `LevelBuffer`.
@@ -144,9 +145,10 @@ class REPAIRED(Teacher[gym.Space[Any]]):
         self._adversary.drop(ids)
 
     def columns(self, outcomes: Outcomes) -> dict[str, Array]:
-        """Return ``kind`` (0 new, 1 replay) and ``parent`` (always 0) of rows."""
+        """Return ``kind`` (0 new, 1 replay), ``key`` (the level's) and ``parent`` (always 0) of rows."""
         kind = sum(pending.look(outcomes.ids)[0] for pending in self._pending)
-        return {"kind": np.asarray(kind, np.int8), "parent": np.zeros(len(outcomes), np.int64)}
+        keys = np.array(level_spaces.keys(self.space, outcomes.tasks), np.int64)
+        return {"kind": np.asarray(kind, np.int8), "key": keys, "parent": np.zeros_like(keys)}
 
     def spent(self) -> dict[str, float]:
         """Return the adversary's steps: ``adversary``."""

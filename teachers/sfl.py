@@ -22,7 +22,7 @@ class SFL(LevelTeacher):
     Rutherford, Beukman, Willi, Lacerda, Hawes and Foerster 2024, "No regrets: investigating and improving
     regret approximations for curriculum discovery", https://arxiv.org/abs/2408.15099, algorithms 1 and 2.
     Every ``refresh`` asks, ``candidates`` random levels are measured; the learnability of a level is
-    p (1 - p), p the share of its episodes that succeeded. The ``keep`` levels of the highest are the set.
+    p (1 - p), p how often it is solved. The ``keep`` levels of the highest are the set.
     Until the next refresh a share ``rho`` of the levels trained on is drawn from it uniformly, with
     replacement; the others are new.
 
@@ -31,8 +31,10 @@ class SFL(LevelTeacher):
     cost more than training.
 
     Deviations: a student's rollout may complete one episode only, which says nothing of p (1 - p), so every
-    candidate is measured in ``attempts`` rollouts, and p is over all their episodes; candidates without a
-    completed episode are left out. The defaults make as many rollouts as in JaxNav, on a fifth of the levels.
+    candidate is measured in ``attempts`` rollouts. Each of them that completed an episode counts the same: p
+    is the mean of their shares of successes. (Episodes are not pooled: a rollout of fixed length holds one
+    long failure or many short successes.) Candidates without a completed episode are left out. The defaults
+    make as many rollouts as in JaxNav, on a fifth of the levels.
     If an ask ends the measuring in its middle, its other rows are for training.
 
     Args:
@@ -135,7 +137,7 @@ class _Trial:
     def __init__(self, attempts: int) -> None:
         self._attempts = int(attempts)
         self._tasks: Array = np.zeros(0)
-        self._tally = np.zeros((2, 0))  # episodes, successes
+        self._tally = np.zeros((2, 0))  # rollouts with a completed episode, sum of their shares of successes
         self._first = 0  # number of this trial's first row
         self._handed = 0
         self.trained = 0  # rows handed out for training, in all
@@ -156,11 +158,12 @@ class _Trial:
         return self._tasks[rows % len(self._tasks)], self._first + rows
 
     def count(self, numbers: IntArray, episodes: Array, success: Array) -> None:
-        """Count the episodes of this trial's rows."""
+        """Count this trial's rows, each the same however many episodes it completed."""
         own = (numbers >= self._first) & (numbers < self._first + self._handed)
         which = (numbers[own] - self._first) % max(1, len(self._tasks))
-        np.add.at(self._tally[0], which, episodes[own])
-        np.add.at(self._tally[1], which, episodes[own] * success[own])
+        completed = episodes[own] > 0
+        np.add.at(self._tally[0], which, completed)
+        np.add.at(self._tally[1], which, np.where(completed, success[own], 0.0))
 
     def result(self) -> tuple[Array, FloatArray]:
         """Return the candidates of which an episode was completed, and their learnability."""

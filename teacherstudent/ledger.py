@@ -26,7 +26,7 @@ class Ledger:
             adversary that builds tasks are no environment's.
         seconds: cumulative seconds by purpose, keys `SECONDS`; ``environment`` is part of ``student``.
         updates: gradient updates.
-        episodes: finished tasks.
+        episodes: finished tasks; for rows bound for whole rollouts, the episodes completed in them.
         dropped: tasks under way that a resume had to give up.
     """
 

@@ -17,7 +17,7 @@ from teacherstudent.checkpoint import Checkpoints
 from teacherstudent.family import Family
 from teacherstudent.ledger import Ledger
 from teacherstudent.progress import Progress
-from teacherstudent.recording.recorder import START, Recorder
+from teacherstudent.recording.recorder import NOT_TRAINED, START, Recorder
 from teacherstudent.student import Binds, Student, TakesWeights
 from teacherstudent.teacher import EDITED, Teacher
 from teacherstudent.types import Assignment, BoolArray, Outcomes, State, check_names
@@ -288,6 +288,8 @@ class _Loop:
                 progress.update(spent)
         if self.ledger.spent < self.plan.budget:
             raise _InterruptedError
+        if self.student.spent().get("updates") == 0:
+            self.recorder.note(NOT_TRAINED)
 
     def _round(self) -> None:
         """Ask for what the student can use, let it train, tell the teacher what has finished."""
@@ -304,7 +306,7 @@ class _Loop:
         ledger.absorb_teacher(self.teacher.spent())
         if "kind" in columns:
             ledger.edited(float(outcomes.cost[~learn & (columns["kind"] == EDITED)].sum()))
-        ledger.episodes += len(outcomes)
+        ledger.episodes += int(np.sum(outcomes.signals.get("episodes", len(outcomes))))
         with ledger.timed("record"):
             self.recorder.episodes(outcomes, spent=ledger.spent, learn=learn, columns=columns)
         self._idle_rounds = 0 if ledger.spent > before else self._idle_rounds + 1

@@ -58,7 +58,7 @@ class Levels(gym.Space[Array]):
     """Base of level spaces: tasks that can be edited and compared, such as mazes.
 
     A level is one array of fixed shape and dtype. Subclasses write `draw`, `mutate`, `key`, `contains_each`,
-    and may write `draw_simple` and `features`.
+    and may write `draw_simple`, `features` and `options`.
     """
 
     def __init__(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
@@ -87,6 +87,10 @@ class Levels(gym.Space[Array]):
     def features(self, tasks: Array) -> dict[str, FloatArray]:
         """Return what to log about levels, ``(n,)`` each: walls, shortest path; empty if nothing."""
         del tasks
+        return {}
+
+    def options(self) -> dict[str, Any]:
+        """Return, as plain data, what tells the space from others of its class: its generator, sizes."""
         return {}
 
     def sample(self, mask: Any | None = None, probability: Any | None = None) -> Array:
@@ -239,6 +243,8 @@ def describe(space: gym.Space[Any]) -> dict[str, Any]:
         kind |= {"n": int(space.n), "start": int(space.start)}
     else:
         kind |= {"shape": list(space.shape or ()), "dtype": str(space.dtype)}
+        if isinstance(space, Levels):
+            kind["options"] = space.options()
     return kind
 
 

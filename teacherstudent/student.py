@@ -83,6 +83,9 @@ class Binds(Protocol):
     the number of slots, every slot starts a new episode of its task when the rollout starts, an episode that
     ends starts the same task again, and `Student.train` returns exactly one outcome for each row, in order,
     measured rows (``learn`` False) too. What the outcomes hold says `teacherstudent.rl.rollout_scores`.
+
+    A rollout must have at least as many steps as an episode may last: in a shorter one a row may complete no
+    episode, and teachers of level design score and keep few of such levels, or none.
     """
 
     def bind(self, granularity: Granularity) -> None:

@@ -6,15 +6,21 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Dict, MultiBinary
 
-from teacherstudent import spaces
+from teacherstudent import plain, spaces
+from teacherstudent.envs.maze_levels import MazeLevels
+from teacherstudent.envs.walker_terrain import TerrainLevels
 from teacherstudent.spaces import Box, Discrete, Levels, Parameters
 
 
 class Even(Levels):
     """Levels of three digits with an even sum."""
 
-    def __init__(self):
+    def __init__(self, top=9):
         super().__init__((3,), np.int8)
+        self.top = top
+
+    def options(self):
+        return {"top": self.top}
 
     def draw(self, rng, n):
         levels = rng.integers(0, 10, (n, 3), dtype=np.int8)
@@ -185,9 +191,22 @@ def test_descriptions_tell_spaces_apart():
             Discrete(3),
             Discrete(3, start=1),
             Even(),
+            Even(top=5),
+            MazeLevels(),
+            MazeLevels(size=9),
+            MazeLevels(n_walls=25),
+            MazeLevels(generator="uniform-count"),
+            MazeLevels(solvable=True),
+            MazeLevels(edits="dcd"),
+            TerrainLevels(),
+            TerrainLevels(start="easy"),
+            TerrainLevels(parameters=5),
         )
     ]
     assert all(a != b for i, a in enumerate(described) for b in described[:i])
+    assert [each["options"] for each in described[8:10]] == [{"top": 9}, {"top": 5}]
+    assert plain.to_plain(described) == described
+    assert spaces.describe(MazeLevels()) == spaces.describe(MazeLevels(n_walls=60))
     assert spaces.describe(NAMED) == spaces.describe(Parameters(height=(0, 3), spacing=(-2, 6)))
 
 

@@ -49,7 +49,7 @@ class LevelBuffer:
 
     Args:
         space: what levels are of.
-        capacity: most levels kept.
+        capacity: most levels kept; of a discrete space at most all, so that `fill` can reach 1.
         priority: P_S: ``"rank"``; ``"proportional"`` to scores above 0, to which 0.001 is added if
             ``staleness`` is 0; ``"topk"``, a softmax of the ``top_k`` highest scores.
         temperature: above 0, ``inf`` for a uniform P_S; not used by ``"topk"``.
@@ -93,6 +93,8 @@ class LevelBuffer:
             raise ValueError(f"level buffer: staleness: expected a weight in [0, 1], got {staleness}")
         if not 0 < blend <= 1:
             raise ValueError(f"level buffer: blend: expected a weight in (0, 1], got {blend}")
+        if isinstance(space, spaces.Discrete):
+            capacity = min(capacity, int(space.n))
         self.space = space
         self.semantics: Semantics = semantics
         self._rule = kernels.Rule(

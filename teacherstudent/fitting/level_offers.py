@@ -48,10 +48,13 @@ def offer(
 def scored(
     buffer: LevelBuffer, score: Score, outcomes: Outcomes, keys: IntArray
 ) -> tuple[FloatArray, FloatArray, BoolArray]:
-    """Return each row's score, its highest return (-inf without an episode), and whether it counts."""
+    """Return each row's score, its highest return (-inf without an episode), and whether it counts.
+
+    The highest return is the mean one where the student reports no ``max_return``.
+    """
     signals, dcd = outcomes.signals, buffer.semantics == "dcd"
     finished = np.asarray(signals[EPISODES] > 0)
-    highest = signals["max_return"] if "max_return" in score.signals else outcomes.score
+    highest = signals.get("max_return", outcomes.score)
     if highest.shape != finished.shape:
         raise ValueError(f"signal 'max_return': expected shape {finished.shape}, got {highest.shape}")
     reached = np.where(finished, highest, -np.inf)

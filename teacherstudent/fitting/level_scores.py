@@ -10,9 +10,7 @@ import numpy as np
 
 from teacherstudent.types import Array, FloatArray
 
-ScoreName: TypeAlias = Literal[
-    "value_l1", "positive_value_loss", "max_mc", "td_error", "learnability", "regret"
-]
+ScoreName: TypeAlias = Literal["value_l1", "positive_value_loss", "max_mc", "td_error", "learnability"]
 
 EPISODES = "episodes"
 """The signal that says how many episodes a rollout completed."""
@@ -46,7 +44,6 @@ SCORES: dict[str, Score] = {
     "value_l1": _signal("value_l1"),
     "positive_value_loss": _signal("positive_value_loss"),
     "td_error": _signal("td_error"),
-    "regret": _signal("regret"),
     "learnability": Score(
         frozenset({"success"}), lambda signals, best: signals["success"] * (1.0 - signals["success"])
     ),
@@ -56,16 +53,24 @@ SCORES: dict[str, Score] = {
 }
 """``value_l1``: mean absolute advantage (PLR). ``positive_value_loss``: mean positive part of the advantage
 (ACCEL). ``td_error``: mean absolute one-step error. ``max_mc``: highest return ever on the level less the
-mean value (REPAIRED). ``learnability``: p (1 - p) with p the share of successes (SFL). ``regret``: as the
-student measures it against an antagonist."""
+mean value (REPAIRED). ``learnability``: p (1 - p) with p the share of successes (SFL).
+
+Each is of one row alone. The signal ``regret`` is none of them: it compares two students on one level, and is
+0 where their rows hold different ones, as they do under every teacher that replays."""
 
 
 def score_of(name: str) -> Score:
     """Return the score of a name.
 
     Raises:
-        ValueError: if there is none.
+        ValueError: if there is none; if it is the regret of a pair of students.
     """
+    if name == "regret":
+        raise ValueError(
+            f"level score: expected one of {sorted(SCORES)}, which a student has alone, got 'regret', which "
+            "is 0 unless protagonist and antagonist play the same levels: only the teachers 'paired' and "
+            "'repaired' see to that, and give it to their adversary"
+        )
     if name not in SCORES:
         raise ValueError(f"level score: expected one of {sorted(SCORES)}, got {name!r}")
     return SCORES[name]

@@ -136,6 +136,7 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         self._pending = Pending()
         self._replayed = Replayed(space.shape or (), np.dtype(space.dtype))
         self._asked = np.zeros(3, np.int64)  # rows by kind
+        self._told = np.zeros(2, np.int64)  # rows told of, those of them without a completed episode
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         parts = self._parts(len(ids))
@@ -201,6 +202,8 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         )
 
     def _tell(self, outcomes: Outcomes) -> None:
+        if EPISODES in outcomes.signals:
+            self._told += len(outcomes), np.count_nonzero(outcomes.signals[EPISODES] == 0)
         if self._score is not None:
             self._learn(outcomes, self._score, self._pending.look(outcomes.ids))
         self._pending.close(outcomes.ids)
@@ -216,14 +219,24 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         self._pending.close(ids)
 
     def columns(self, outcomes: Outcomes) -> dict[str, Array]:
-        """Return ``kind`` (0 new, 1 replay, 2 edit) and ``parent`` (a level's key, 0 for none) of rows."""
+        """Return of rows ``kind`` (0 new, 1 replay, 2 edit), ``key``, the level's, and ``parent``.
+
+        The parent is the key of the level that this one was edited from, 0 for none; lineages are followed
+        from parent to key. Where no edit changed anything, a child is its parent, and both keys are equal.
+        """
         kind, parent = self._pending.look(outcomes.ids)[:2]
-        return {"kind": kind.astype(np.int8), "parent": parent}
+        keys = np.array(level_spaces.keys(self.space, outcomes.tasks), np.int64)
+        return {"kind": kind.astype(np.int8), "key": keys, "parent": parent}
 
     def metrics(self) -> dict[str, float]:
-        """Return the shares of rows by kind, and of the buffer fill, mean score, age and effective size."""
+        """Return the shares of rows by kind, and of the buffer fill, mean score, age and effective size.
+
+        ``unfinished_share`` is the share of rows told of in which no episode was completed: near 1, hardly
+        anything is scored, and the student's rollouts are shorter than its episodes.
+        """
         shares = self._asked / max(1, self._asked.sum())
         metrics = dict(zip(("new_share", "replay_share", "edit_share"), shares.tolist(), strict=True))
+        metrics["unfinished_share"] = float(self._told[1] / max(1, self._told[0]))
         if self._score is not None:
             some = len(self.buffer) > 0
             metrics |= {
@@ -245,11 +258,14 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
             "pending": self._pending.state(),
             "replayed": self._replayed.state(),
             "asked": self._asked.copy(),
+            "told": self._told.copy(),
         }
 
     def _load(self, state: State) -> None:
-        check_names("level teacher: state", ("buffer", "pending", "replayed", "asked"), state)
+        state = {"told": np.zeros(2), **state}  # not there in runs that began before it was counted
+        check_names("level teacher: state", ("buffer", "pending", "replayed", "asked", "told"), state)
         self.buffer.load_state_dict(state["buffer"])
         self._pending.load(state["pending"])
         self._replayed.load(state["replayed"])
         self._asked = np.array(state["asked"], np.int64)
+        self._told = np.array(state["told"], np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,6 +44,14 @@ START: State = {
     "ledger": {},
 }
 """The state of a run of which nothing is recorded: resumes a run that ended before its first checkpoint."""
+
+NOT_TRAINED = (
+    "the student made no update: the teacher asked for measuring only, as one of level design does while its "
+    "buffer is empty, for want of completed episodes say (its metric unfinished_share; n_steps of a rollout)"
+)
+"""The note on a run that ended without a gradient update."""
+
+_LOG = logging.getLogger(__name__)
 
 Ending: TypeAlias = Literal["finished", "failed", "interrupted"]
 
@@ -205,6 +214,11 @@ class Recorder:
         )
         self._status.seen(spent, seconds, ledger)
 
+    def note(self, text: str) -> None:
+        """Log a warning, and put it in ``status.json`` (``note``) when that is written next."""
+        _LOG.warning("%s: %s", self.folder, text)
+        self._status.note(text)
+
     def state_dict(self) -> State:
         """Write whatever is gathered, and return the logs' positions, to which a resumed run goes back."""
         self._episodes.flush()
@@ -300,4 +314,4 @@ def _begin(folder: Path, asked: dict[str, Any], spent: float, *, fresh: bool) ->
     return manifest
 
 
-__all__ = ["FORMAT", "MANIFEST", "START", "STATUS", "Recorder", "check_manifest"]
+__all__ = ["FORMAT", "MANIFEST", "NOT_TRAINED", "START", "STATUS", "Recorder", "check_manifest"]

@@ -61,6 +61,7 @@ class Status:
             "ledger": dict(state["ledger"]),
             "started": manifest["sessions"][0]["started"],
             "error": None,
+            "note": None,
             "process": os.getpid(),
             "host": socket.gethostname(),
         }
@@ -80,6 +81,10 @@ class Status:
         """Note a test's summary."""
         self._fields["test"] = dict(test)
         self.seen(spent, seconds, ledger)
+
+    def note(self, text: str) -> None:
+        """Say something about the run that whoever reads its results should know."""
+        self._fields["note"] = text
 
     def end(self, status: str, error: BaseException | None, seconds: float) -> None:
         """Write how the run ended, with the traceback of what ended it."""

@@ -57,7 +57,8 @@ class RslRlStudent:
     update, its normalisation of advantages nor the running normalisation of observations and rewards sees
     them; the number of minibatches stays, so that they get smaller. If no row is learnt from there is no
     update. Nothing is under way between two rounds, and a saved student goes on exactly whatever its
-    environments are. A falling learning rate follows trained and measured steps alike.
+    environments are. A falling learning rate follows trained and measured steps alike. ``n_steps`` must then
+    be at least the most steps of an episode, or rows complete none (`teacherstudent.student.Binds`).
 
     Reference: Schulman et al., Proximal Policy Optimization Algorithms, 2017,
     https://arxiv.org/abs/1707.06347, as implemented in https://github.com/leggedrobotics/rsl_rl (5.5).

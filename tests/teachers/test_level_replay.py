@@ -155,10 +155,16 @@ def test_needs_depend_on_the_score():
     assert make("plr", score="value_l1").needs == {"episodes", "value_l1"}
     assert make("plr", score="max_mc").needs == {"episodes", "max_return", "mean_value"}
     assert make("plr", score="learnability").needs == {"episodes", "success"}
-    for name in ("positive_value_loss", "td_error", "regret"):
+    for name in ("positive_value_loss", "td_error"):
         assert make("accel", score=name).needs == {"episodes", name}
     with pytest.raises(ValueError, match=r"level score: expected one of \[.*\], got 'entropy'"):
         make("plr", score="entropy")
+
+
+@pytest.mark.parametrize("name", [*REPLAYING, "repaired"])
+def test_the_regret_of_a_pair_is_no_score_of_replayed_levels(name):
+    with pytest.raises(ValueError, match=r"which a student has alone, got 'regret', which is 0 unless"):
+        make(name, Parameters(height=(0, 1)), score="regret")
 
 
 def tell_levels(teacher, numbers, **signals):
@@ -173,6 +179,15 @@ def tell_levels(teacher, numbers, **signals):
             signals={name: np.asarray(v, float) for name, v in signals.items()},
         )
     )
+
+
+def test_the_highest_return_is_kept_under_every_score():
+    teacher = make("plr", score="value_l1")
+    signals = {"episodes": np.ones(2), "value_l1": [1.0, 2.0]}
+    tell_levels(teacher, [5, 6], **signals, max_return=[3.0, -7.0])
+    assert teacher.buffer.returns.tolist() == [3.0, -7.0]
+    tell_levels(teacher, [5, 6], **signals)  # of a student that does not report it: the mean return, here 0
+    assert teacher.buffer.returns.tolist() == [3.0, 0.0]
 
 
 def test_max_mc_by_hand():
@@ -232,6 +247,7 @@ def test_accel_edits_what_it_has_replayed():
     assert columns["kind"].dtype == np.int8
     assert columns["kind"].tolist() == [2] * 8
     assert columns["parent"].tolist() == SPACE.key(replayed.tasks).tolist()
+    assert columns["key"].tolist() == (columns["parent"] + 1000).tolist()
     teacher.tell(outcomes)
     slots = teacher.buffer.find(SPACE.key(children.tasks))
     assert np.array_equal(teacher.buffer.parents[slots], SPACE.key(replayed.tasks))
@@ -259,6 +275,18 @@ def test_accel_starts_from_simple_levels():
         assert (teachers.make(name, space, seed=0, start="all").ask(8).tasks != 0).any()
         with pytest.raises(ValueError, match=r"start: expected one of .*, got 'none'"):
             teachers.make(name, space, seed=0, start="none")
+
+
+def test_a_child_that_no_edit_changed_has_its_parents_key():
+    teacher = make("accel", replay=1.0, edits=1)
+    levels = np.arange(99_990, 100_000)  # edits stop at the last one
+    tell_levels(teacher, levels, episodes=np.ones(10), value_l1=levels - 99_000)
+    replayed, _ = cycle(teacher)
+    children = teacher.ask(8)
+    columns = teacher.columns(played(children))
+    same = (replayed.tasks == children.tasks)[:, 0]
+    assert 0 < same.sum() < 8
+    assert np.array_equal(columns["key"] == columns["parent"], same)
 
 
 def test_which_parents_are_edited():
@@ -306,7 +334,8 @@ def test_boxes_are_edited_by_steps_and_discrete_tasks_are_not():
     with pytest.raises(TypeError, match="expected a space of type Box or Levels"):
         make("accel", Discrete(5))
     for name in ("plr", "robust-plr", "parallel-plr"):
-        teacher = make(name, Discrete(50, start=3))
+        teacher = make(name, Discrete(50, start=3), buffer={"capacity": 4000})
+        assert teacher.buffer.capacity == 50
         kinds = [cycle(teacher)[1] for _ in range(30)]
         assert 1 in np.concatenate(kinds)
 
@@ -363,23 +392,25 @@ def test_children_of_the_replayed_levels_beside_them():
 def test_sfl_measures_then_trains():
     teacher = make("sfl", refresh=2, candidates=6, attempts=2, keep=2, rho=0.5)
     tasks = []
-    for success in ([1.0, 0.0, 0.5, 1.0], [0.0, 1.0, 0.0, 0.0], [1.0, 0.0, 1.0, 1.0]):
+    # rows are candidates 0 to 5 and again 0 to 5
+    rounds = (
+        ([1 / 3, 0.0, 0.0, 1.0], [3.0, 1, 1, 1]),
+        ([1.0, 0.0, 1.0, 0.0], [3.0, 0, 1, 1]),
+        ([1.0, 1.0, 1.0, 1.0], [3.0, 1, 1, 1]),
+    )
+    for success, episodes in rounds:
         assignment = teacher.ask(4)
         assert not assignment.learn.any()
         tasks.append(assignment.tasks)
-        # rows are candidates 0 to 5 and again 0 to 5; the first of them has 3 episodes
-        teacher.tell(played(assignment, episodes=[3.0, 1, 1, 1], success=success))
+        teacher.tell(played(assignment, episodes=episodes, success=success))
     tasks = np.concatenate(tasks)
     assert np.array_equal(tasks[:6], tasks[6:])
     training = teacher.ask(4)
-    # the first row of each ask, of 3 episodes, is candidate 0, 4 and 2
-    episodes = np.array([3 + 1, 1 + 1, 1 + 3, 1 + 1, 3 + 1, 1 + 1])
-    solved = np.array([3 * 1.0 + 0, 0 + 0, 0.5 + 3 * 1.0, 1 + 0, 0 + 1, 1 + 1])
-    p = solved / episodes
+    # candidate 2: 1 failure and 3 successes are one rollout each; 5: its first rollout completed nothing
+    p = np.array([(1 / 3 + 1) / 2, 0, (0 + 1) / 2, (1 + 1) / 2, (1 + 1) / 2, 1])
     best = np.argsort(-p * (1 - p), kind="stable")[:2]
-    assert best.tolist() == [3, 0]
-    assert p[3] == 0.5
-    np.testing.assert_allclose(teacher.buffer.scores, [0.25, 0.1875])
+    assert best.tolist() == [2, 0]
+    np.testing.assert_allclose(teacher.buffer.scores, [0.25, 2 / 9])
     assert np.array_equal(teacher.buffer.levels, tasks[best])
     assert training.learn.all()
     columns = teacher.columns(played(training, success=0.0))
@@ -433,14 +464,14 @@ def toy(teacher, rounds, rng):
         p = success_rate(assignment.tasks)
         best = (assignment.tasks[:, 0] < SOLVABLE).astype(float)
         solved = rng.binomial(20, p) / 20
-        teacher.tell(played(assignment, score=solved, episodes=20.0, success=solved, regret=best - solved))
+        teacher.tell(played(assignment, score=solved, episodes=20.0, success=solved, value_l1=best - solved))
         learnt.append(assignment.tasks[assignment.learn, 0])
     return np.concatenate(learnt[-rounds // 4 :])
 
 
-def test_regret_finds_the_hardest_levels_that_can_be_solved():
+def test_a_score_that_is_the_regret_finds_the_hardest_levels_that_can_be_solved():
     options = {"capacity": 64, "temperature": 0.3, "staleness": 0.1}
-    teacher = make("robust-plr", Difficulty(), score="regret", buffer=options)
+    teacher = make("robust-plr", Difficulty(), score="value_l1", buffer=options)
     levels = toy(teacher, 200, np.random.default_rng(0))
     assert (levels < SOLVABLE).mean() > 0.97  # of those generated it is half
     assert np.median(levels) > 0.95 * SOLVABLE
@@ -461,7 +492,7 @@ def test_editing_moves_the_frontier_beyond_what_is_generated():
         def draw(self, rng, n):
             return rng.integers(0, 20, (n, 1), dtype=np.int32)
 
-    options = {"score": "regret", "min_fill": 0.1, "buffer": {"capacity": 64, "temperature": 0.3}}
+    options = {"score": "value_l1", "min_fill": 0.1, "buffer": {"capacity": 64, "temperature": 0.3}}
     accel, plain = make("accel", Easy(), edits=5, **options), make("robust-plr", Easy(), **options)
     rng = np.random.default_rng(0)
     assert np.median(toy(accel, 300, rng)) > 0.8 * SOLVABLE
@@ -496,6 +527,17 @@ def test_snapshot_by_hand():
     assert (numbers[0], numbers[-1]) == (599.0, 0.0)
 
 
+def test_the_share_of_rows_without_a_completed_episode():
+    teacher, baseline = make("plr"), make("domain-randomization")
+    for episodes in ([0.0, 1, 2, 0], [0.0, 0, 3, 0]):
+        for each in (teacher, baseline):
+            each.tell(played(each.ask(4), episodes=episodes, value_l1=1.0))
+    assert teacher.metrics()["unfinished_share"] == baseline.metrics()["unfinished_share"] == 5 / 8
+    resumed = make("plr")
+    resumed.load_state_dict(teacher.state_dict())
+    assert resumed.metrics()["unfinished_share"] == 5 / 8
+
+
 def test_bad_options():
     for name, options, message in (
         ("plr", {"replay": 1.5}, r"replay: expected a number in \[0, 1\], got 1.5"),
@@ -523,8 +565,9 @@ class RolloutStudent:
     provides = frozenset({"episodes", "value_l1"})
     granularities = frozenset({"rollout"})
 
-    def __init__(self):
-        self.costs = {"train": 0.0, "measure": 0.0}
+    def __init__(self, episodes=1.0):
+        self.costs = {"train": 0.0, "measure": 0.0, "updates": 0.0}
+        self.episodes = episodes
 
     def wants(self):
         return 9
@@ -532,7 +575,8 @@ class RolloutStudent:
     def train(self, assignment):
         for name, rows in (("train", assignment.learn), ("measure", ~assignment.learn)):
             self.costs[name] += 10.0 * rows.sum()
-        outcomes = played(assignment, value_l1=assignment.tasks[:, 0])
+        self.costs["updates"] += assignment.learn.any()
+        outcomes = played(assignment, value_l1=assignment.tasks[:, 0], episodes=self.episodes)
         return Outcomes(
             ids=outcomes.ids,
             tasks=outcomes.tasks,
@@ -587,8 +631,29 @@ def test_a_run_logs_the_lineage_and_charges_edits_apart(tmp_path):
     resumed = start("parts", resume=True)
     assert resumed.costs == ledger.costs
     again = Run.load(tmp_path / "parts").episodes()
-    for name in ("kind", "parent", "id"):
+    parents = table["parent"][table["parent"] != 0]
+    assert np.isin(parents, table["key"]).all()
+    for name in ("kind", "key", "parent", "id"):
         assert np.array_equal(again[name], table[name])
+
+
+@pytest.mark.parametrize("episodes", [0.0, 2.0])
+def test_a_run_without_an_update_says_so(tmp_path, caplog, episodes):
+    family = envs.make("cartpole-parameters")
+    buffer = {"capacity": 30, "semantics": "jaxued"}
+    teacher = teachers.make("robust-plr", family.space, seed=0, score="value_l1", buffer=buffer)
+    ledger = run(family, teacher, RolloutStudent(episodes), tmp_path, Plan(budget=1800.0, test_every=1800.0))
+    note = Run.load(tmp_path).status()["note"]
+    if episodes:
+        assert ledger.updates > 0
+        assert ledger.episodes == 2 * 180, "two in each row, a row is 10 steps"
+        assert note is None
+        assert not caplog.records
+    else:
+        assert ledger.updates == ledger.episodes == 0
+        assert teacher.metrics()["unfinished_share"] == 1
+        assert note.startswith("the student made no update")
+        assert note in caplog.text
 
 
 def test_the_ledger_moves_edits_from_measure_to_mutate():

@@ -157,6 +157,8 @@ class TestREPAIRED:
         assert not np.array_equal(late.tasks[:4], late.tasks[4:])
         outcomes = simulated(teacher, late, score=5.0)
         assert (teacher.columns(outcomes)["kind"] == 1).all()
+        keys = teacher.columns(outcomes)["key"]
+        assert np.array_equal(np.isin(keys, teacher.buffers[1].keys), np.full(8, True))
         teacher.tell(outcomes)
         assert teacher.metrics()["adversary_updates"] == 1
         assert teacher.metrics()["replay_share"] == 0.5
@@ -172,6 +174,30 @@ class TestREPAIRED:
             self.generate(teacher)
         assert teacher.metrics()["replay_share"] == 0
         assert teacher.metrics()["adversary_updates"] == 3
+
+
+def test_replays_of_different_levels_overwrite_no_score_with_their_regret_of_0():
+    family = envs.make("cartpole-parameters")
+    sb3 = {"n_envs": 4, "options": {"n_steps": 64, "batch_size": 64, "n_epochs": 1}}
+    student = students.make("antagonist", family, seed=1, student_options=sb3)
+    buffer = {"capacity": 4, "temperature": 1.0}
+    teacher = teachers.make("repaired", family.space, seed=0, adversary=FAST, buffer=buffer, replay=1.0)
+    teacher.tell(student.train(teacher.ask(8)))
+    replayed = teacher.ask(8)
+    different = (replayed.tasks[:4] != replayed.tasks[4:]).any(axis=1)
+    assert different.any()
+    best = [buffer.returns.copy() for buffer in teacher.buffers]
+    outcomes = student.train(replayed)
+    assert (outcomes.signals["regret"][np.tile(different, 2)] == 0).all()
+    teacher.tell(outcomes)
+    for buffer, returns, part in zip(teacher.buffers, best, (slice(0, 4), slice(4, 8)), strict=True):
+        mine = outcomes.select(part)
+        slots = (buffer.levels[:, None] == mine.tasks).all(axis=2).argmax(axis=0)
+        scores = np.maximum(returns[slots], mine.signals["max_return"]) - mine.signals["mean_value"]
+        for slot in np.unique(slots[different]):
+            assert buffer.scores[slot] == pytest.approx(scores[slots == slot].mean())
+            assert buffer.scores[slot] > 1
+    student.close()
 
 
 HALVES = ((slice(0, 4), 1.0), (slice(4, 8), 2.0))
