@@ -133,7 +133,8 @@ def chain_of(key: IntArray, parent: IntArray) -> IntArray:
 def _some(chain: Chain) -> IntArray:
     """Return which levels of a chain are drawn."""
     length = len(chain.tasks)
-    return np.linspace(0, length - 1, min(length, SHOWN)).round().astype(np.int64)
+    some: IntArray = np.linspace(0, length - 1, min(length, SHOWN)).round().astype(np.int64)
+    return some
 
 
 def _caption(chain: Chain, k: int) -> str:
