@@ -1,40 +1,76 @@
-"""Pictures of level design: success on named test tasks, and on the worst share of all test tasks."""
+"""Pictures of level design: success on named test tasks and on the worst share of levels, and the levels."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from teacherstudent.comparing import stats
+from teacherstudent.comparing.buffers import draw_buffer, draw_line
 from teacherstudent.comparing.drawing import Style, band_note, head, legend_label, new_figure, tidy
 from teacherstudent.comparing.groups import Group, Setting
+from teacherstudent.comparing.lineage import draw_lineage
 from teacherstudent.recording.runs import Run
-from teacherstudent.types import FloatArray, IntArray
+from teacherstudent.types import Array, FloatArray, IntArray
 
 FEWEST = 20
-"""With fewer test tasks a share of the worst ones says little."""
+"""With fewer test levels a share of the worst ones says little."""
+
+
+RANDOM = re.compile(r"random\d+")
+"""Names of test tasks that were drawn; they stand for a distribution, others for themselves."""
 
 
 def draw_levels(setting: Setting, groups: Sequence[Group], style: Mapping[str, Style]) -> dict[str, Figure]:
-    """Draw success on named test tasks and on the worst share of tasks, by the figure's name.
+    """Draw what there is to see of level design, by the figure's name.
 
-    Success is that a task is mastered in a run's last test. Nothing is drawn for families without such a
-    line; names need a family that gives them (`Family.test_names`), shares at least `FEWEST` test tasks.
+    ``solved``: success on test tasks that have names of their own (`Family.test_names`); ``worst``: on the
+    worst share of at least `FEWEST` levels, of the drawn ones (``random<i>``) alone if there are any.
+    Success is that a task is mastered in a run's last test; families without such a line have neither.
+    ``buffer`` and ``lineage``: `draw_buffer` and `draw_lineage`.
     """
+    return {
+        **_success(setting, groups, style),
+        **draw_buffer(setting, groups, style),
+        **draw_lineage(setting, groups),
+    }
+
+
+def _success(setting: Setting, groups: Sequence[Group], style: Mapping[str, Style]) -> dict[str, Figure]:
     if setting.mastered is None:
         return {}
     found = {}
-    names = groups[0].runs[0].manifest.get("test_names")
-    if names:
+    first = groups[0].runs[0]
+    names = first.manifest.get("test_names")
+    level = levels_of(first)
+    drawn = np.array([RANDOM.fullmatch(name) is not None for name in names or [""] * len(level)])
+    if names and not drawn.all():
         found["solved"] = _solved(setting, groups, style, names)
-    tests = {group.teacher: [evaluations(run) for run in group.runs] for group in groups}
-    if all(len(runs[0][-1]) >= FEWEST for runs in tests.values()):
-        found["worst"] = _worst(setting, groups, style, tests)
+    rows = np.flatnonzero(drawn) if drawn.any() else np.arange(len(level))
+    if len(np.unique(level[rows])) >= FEWEST:
+        found["worst"] = _worst(setting, groups, style, level, rows)
     return found
+
+
+def levels_of(run: Run) -> IntArray:
+    """Return ``(tasks,)``: which level each test task is, in the order of first appearance.
+
+    Test tasks that are equal and have equal names are repeats of one level.
+    """
+    space = run.manifest["space"]
+    columns = [f"task_{name}" for name in space["names"]] if "names" in space else ["task"]
+    table = run.tests([*columns, "task_index"])
+    rows = np.flatnonzero(table["index"] == table["index"].max())
+    rows = rows[np.argsort(table["task_index"][rows])]
+    tasks = run.tasks(table)[rows]
+    names = run.manifest.get("test_names") or [""] * len(rows)
+    order: dict[tuple[str, bytes], int] = {}
+    keys = [(name, task.tobytes()) for name, task in zip(names, tasks, strict=True)]
+    return np.array([order.setdefault(key, len(order)) for key in keys])
 
 
 def evaluations(run: Run) -> list[FloatArray]:
@@ -48,26 +84,26 @@ def evaluations(run: Run) -> list[FloatArray]:
     return found
 
 
-def solved_rates(run: Run, names: Sequence[str], mastered: float) -> FloatArray:
-    """Return percent solved in the last test for each different name, in the order of first appearance."""
-    order = {name: k for k, name in enumerate(dict.fromkeys(names))}
-    which = np.array([order[name] for name in names])
-    solved = evaluations(run)[-1] > mastered
-    found: FloatArray = 100.0 * np.bincount(which, solved) / np.bincount(which)
-    return found
+def solved_rates(run: Run, names: Sequence[str], mastered: float) -> tuple[list[str], FloatArray]:
+    """Return the different names, but of drawn tasks, and the percent solved of each in the last test."""
+    own = np.array([RANDOM.fullmatch(name) is None for name in names])
+    order = {name: k for k, name in enumerate(dict.fromkeys(np.array(names)[own].tolist()))}
+    which = np.array([order[name] for name, kept in zip(names, own, strict=True) if kept])
+    solved = evaluations(run)[-1][own] > mastered
+    return list(order), 100.0 * np.bincount(which, solved) / np.bincount(which)
 
 
 def _solved(
     setting: Setting, groups: Sequence[Group], style: Mapping[str, Style], names: Sequence[str]
 ) -> Figure:
     """Draw a bar for each teacher and name, with the interval over seeds."""
-    unique = list(dict.fromkeys(names))
     assert setting.mastered is not None
+    unique, _ = solved_rates(groups[0].runs[0], names, setting.mastered)
     figure = new_figure(1, 1, width=max(6.0, 0.5 + 0.25 * len(unique) * (len(groups) + 1)), height=4.0)
     axes: Axes = figure.subplots()
     width = 0.8 / len(groups)
     for i, group in enumerate(groups):
-        rates = np.stack([solved_rates(run, names, setting.mastered) for run in group.runs])
+        rates = np.stack([solved_rates(run, names, setting.mastered)[1] for run in group.runs])
         middle, low, high = stats.estimate_curves(rates)
         at = np.arange(len(unique)) + (i - (len(groups) - 1) / 2) * width
         axes.bar(at, middle, width, color=style[group.teacher]["color"], label=legend_label(group))
@@ -81,50 +117,87 @@ def _solved(
     return figure
 
 
-def worst_success(tests: Sequence[FloatArray], mastered: float) -> tuple[FloatArray, FloatArray]:
-    """Return how much of the worst tasks is mastered: the conditional value at risk of success.
+def two_evaluations(
+    tests: Sequence[FloatArray], level: IntArray, mastered: float
+) -> tuple[FloatArray, FloatArray]:
+    """Return two evaluations of every level: one to rank by, the other to read success in.
 
-    Tasks are ranked by their score in the first of the tests and success is read in the last, so that a task
-    that failed by chance is not counted as hard for that; with a single test it is.
+    Where every level was tested at least twice in the last test, they are the first half of its repeats and
+    the second: the same policy twice, so that a level that failed by chance is not counted as hard for that.
+    Else they are the last test but one and the last, or the same test twice if there is only one.
 
     Args:
-        tests: scores ``(tasks,)``.
+        tests: the last two tests or the only one, scores ``(tasks,)``.
+        level: ``(tasks,)`` which level each task is; every number from 0 on.
         mastered: a task is mastered above this score.
 
     Returns:
-        ``(tasks,)`` percent of tasks, and percent mastered among so many of the lowest rank.
+        ``(levels,)`` mean score in the one, and share mastered in the other.
     """
-    order: IntArray = np.argsort(tests[0], kind="stable")
-    solved = (tests[-1] > mastered)[order]
+    last, repeats = tests[-1], np.bincount(level)
+    order = np.argsort(level, kind="stable")
+    place = np.empty(len(level), np.int64)
+    place[order] = np.arange(len(level)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
+    if repeats.min() >= 2:
+        first = place < repeats[level] // 2
+        return _means(last[first], level[first]), _means(last[~first] > mastered, level[~first])
+    return _means(tests[0], level), _means(last > mastered, level)
+
+
+def _means(values: Array, level: IntArray) -> FloatArray:
+    found: FloatArray = np.bincount(level, values) / np.bincount(level)
+    return found
+
+
+def worst_success(ranks: FloatArray, success: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return how much of the worst levels is mastered: the conditional value at risk of success.
+
+    Args:
+        ranks: ``(levels,)``, the lowest is the worst.
+        success: ``(levels,)`` share mastered, of another evaluation.
+
+    Returns:
+        ``(levels,)`` percent of levels, and percent mastered among so many of the lowest rank.
+    """
+    order: IntArray = np.argsort(ranks, kind="stable")
     count = np.arange(1, len(order) + 1)
-    return 100.0 * count / len(order), 100.0 * np.cumsum(solved) / count
+    return 100.0 * count / len(order), 100.0 * np.cumsum(success[order]) / count
+
+
+def _ranking(tests: Sequence[Sequence[FloatArray]], level: IntArray) -> tuple[str, str]:
+    """Return what title and note say about how levels are ranked."""
+    if np.bincount(level).min() >= 2:
+        return "", "Ranked by the first half of each level's repeats in the last test, read in the second."
+    if any(len(run) == 1 for run in tests):
+        note = "Ranked and read in the same test where a run has one: the worst look worse than they are."
+        return ", ranked and read in one test", note
+    note = "Ranked in the last test but one of each run, by an earlier policy, read in the last."
+    return ", one repeat each", note
 
 
 def _worst(
-    setting: Setting,
-    groups: Sequence[Group],
-    style: Mapping[str, Style],
-    tests: Mapping[str, Sequence[Any]],
+    setting: Setting, groups: Sequence[Group], style: Mapping[str, Style], level: IntArray, rows: IntArray
 ) -> Figure:
-    """Draw success on the worst share of tasks against that share."""
-    assert setting.mastered is not None
+    """Draw success on the worst share of the levels in some rows against that share."""
+    mastered = setting.mastered
+    assert mastered is not None
     figure = new_figure(1, 1, width=6.4, height=4.4)
     axes: Axes = figure.subplots()
+    _, level = np.unique(level[rows], return_inverse=True)
+    tests = {
+        group.teacher: [[test[rows] for test in evaluations(run)] for run in group.runs] for group in groups
+    }
     for group in groups:
-        found = [worst_success(run, setting.mastered) for run in tests[group.teacher]]
-        middle, low, high = stats.estimate_curves(np.stack([success for _, success in found]))
-        share = found[0][0]
-        axes.plot(share, middle, linewidth=1.8, label=legend_label(group), **style[group.teacher])
-        if np.isfinite(low).all():
-            axes.fill_between(share, low, high, color=style[group.teacher]["color"], alpha=0.18, linewidth=0)
-    tidy(axes, x="worst share of the test tasks (%)", y="mastered among them (%)")
+        found = [worst_success(*two_evaluations(run, level, mastered)) for run in tests[group.teacher]]
+        curves = np.stack([success for _, success in found])
+        draw_line(axes, found[0][0], curves, style[group.teacher], legend_label(group))
+    tidy(axes, x="worst share of the test levels (%)", y="mastered among them (%)")
     axes.set_xlim(0.0, 100.0)
     axes.set_ylim(bottom=0.0)
-    ranked = "Tasks are ranked in the last test but one of each run and read in the last."
-    if any(len(run) == 1 for runs in tests.values() for run in runs):
-        ranked = "Ranked and read in the same test where a run has one: the worst look worse than they are."
-    head(figure, [axes], f"{setting.label}: the worst test tasks", f"{ranked}\n{band_note(groups)}")
+    how, note = _ranking([run for runs in tests.values() for run in runs], level)
+    title = f"{setting.label}: the worst of {level.max() + 1} test levels{how}"
+    head(figure, [axes], title, f"{note}\n{band_note(groups)}")
     return figure
 
 
-__all__ = ["draw_levels", "evaluations", "solved_rates", "worst_success"]
+__all__ = ["draw_levels", "evaluations", "levels_of", "solved_rates", "two_evaluations", "worst_success"]
