@@ -123,7 +123,7 @@ def chain_of(key: IntArray, parent: IntArray) -> IntArray:
     place = np.minimum(np.searchsorted(keys, late), len(keys) - 1)
     place = place[keys[place] == late]
     if not len(place):
-        return place
+        return np.asarray(place, np.int64)
     found = [int(place[np.argmax(depth[place])])]
     while up[found[-1]] >= 0:
         found.append(int(up[found[-1]]))

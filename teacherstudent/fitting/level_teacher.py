@@ -203,7 +203,8 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
 
     def _tell(self, outcomes: Outcomes) -> None:
         if EPISODES in outcomes.signals:
-            self._told += len(outcomes), np.count_nonzero(outcomes.signals[EPISODES] == 0)
+            unfinished = np.count_nonzero(outcomes.signals[EPISODES] == 0)
+            self._told += np.array([len(outcomes), unfinished])
         if self._score is not None:
             self._learn(outcomes, self._score, self._pending.look(outcomes.ids))
         self._pending.close(outcomes.ids)
