@@ -18,7 +18,7 @@ from teacherstudent.family import Family
 from teacherstudent.ledger import Ledger
 from teacherstudent.progress import Progress
 from teacherstudent.recording.recorder import NOT_TRAINED, START, Recorder
-from teacherstudent.student import Binds, Student, TakesWeights
+from teacherstudent.student import Binds, Reports, Student, TakesWeights
 from teacherstudent.teacher import EDITED, Teacher
 from teacherstudent.types import Assignment, BoolArray, Outcomes, State, check_names
 from teacherstudent.vision.weigher import Weigher
@@ -176,11 +176,10 @@ def run(
     if state is not None:
         _check_plan(state, plan)
     recorded = (START if state is None else state["recorder"]) if resume else None
-    recorder = Recorder(
-        Path(folder),
-        manifest={**describe_run(family, teacher, student, plan), **(manifest or {})},
-        resume=recorded,
-    )
+    described = describe_run(family, teacher, student, plan)
+    for name, value in described.get("student_report", {}).items():
+        _LOG.info("%s: %s: %s", type(student).__name__, name, value)
+    recorder = Recorder(Path(folder), manifest={**described, **(manifest or {})}, resume=recorded)
     loop = _Loop(family, teacher, student, plan, recorder, checkpoints)
     with _recorded(recorder):
         if state is not None:
@@ -190,7 +189,11 @@ def run(
 
 
 def describe_run(family: Family, teacher: Teacher[Any], student: Student, plan: Plan) -> dict[str, Any]:
-    """Return what every manifest says about a run, whoever started it; seed -1 stands for "not told"."""
+    """Return what every manifest says about a run, whoever started it; seed -1 stands for "not told".
+
+    ``student_report`` is there where the student gives one (`teacherstudent.student.Reports`).
+    """
+    report = {"student_report": student.report()} if isinstance(student, Reports) else {}
     return {
         "family": {"name": type(family).__name__},
         "teacher": {"name": type(teacher).__name__},
@@ -203,6 +206,7 @@ def describe_run(family: Family, teacher: Teacher[Any], student: Student, plan: 
         "score_name": family.score_name,
         "test_names": family.test_names,
         **dataclasses.asdict(plan),
+        **report,
     }
 
 

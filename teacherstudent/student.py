@@ -76,6 +76,14 @@ class TakesWeights(Protocol):
 
 
 @runtime_checkable
+class Reports(Protocol):
+    """A student that can say what it has found in its network and what the family's knobs touch."""
+
+    def report(self) -> Mapping[str, Any]:
+        """Return it as plain data; the same at the start of a run and where it resumes."""
+
+
+@runtime_checkable
 class Binds(Protocol):
     """A student that can play tasks in more than one way; before any call it plays them episode by episode.
 

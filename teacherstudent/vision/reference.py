@@ -25,11 +25,13 @@ class Reference:
         losses: ``(n,)`` its loss on every training example of the family.
         cost: what it cost to train it and to measure them, in the family's unit.
         accuracy: share of the training examples that it classifies as labelled.
+        validation: the same of the validation split, whose labels are right; not part of the cost.
     """
 
     losses: FloatArray
     cost: float
     accuracy: float
+    validation: float
 
 
 def reference_losses(
@@ -74,5 +76,7 @@ def reference_losses(
     found, correct = model.trainer.measure("validation")
     losses = found.double().cpu().numpy()
     cost = float(model.spent()["train"]) + float(model.trainer.measure_cost(len(losses)))
+    _, held_out_correct = model.trainer.measure("test")  # the family's validation split
     model.close()
-    return Reference(losses, cost, float(correct.double().mean()))
+    accuracies = [float(hits.double().mean()) for hits in (correct, held_out_correct)]
+    return Reference(losses, cost, *accuracies)

@@ -204,6 +204,26 @@ def test_the_report_says_what_is_touched():
     assert not {"layers", "smoothed"} & student().report().keys()
 
 
+def test_a_run_says_at_its_start_what_is_touched(tmp_path, caplog):
+    knobs = {"bandwidth": [4, 8], "lr_spread": [0, 2]}
+    experiment = Experiment(
+        teacher="lerac",
+        family="digits-stages",
+        family_options={"knobs": knobs},
+        student="classifier",
+        student_options={"backbone": TINY, "score": "train"},
+        plan=Plan(budget=2e7, test_every=1e7),
+    )
+    with caplog.at_level("INFO", "teacherstudent.loop"):
+        experiment.run(tmp_path)
+    expected = student(DigitsStages(knobs=knobs)).report()
+    assert Run.load(tmp_path).manifest["student_report"] == expected
+    layers = [["convolution.weight", "convolution.bias"], ["head.weight", "head.bias"]]
+    assert expected["layers"] == layers
+    assert f"ClassifierStudent: layers: {layers}" in caplog.messages
+    assert any(message.startswith("ClassifierStudent: flops: {'4': ") for message in caplog.messages)
+
+
 def test_the_last_chunk_ends_with_the_budget():
     learner = student(budget=2e8, training={"batch_size": 16})
     rounds = 0

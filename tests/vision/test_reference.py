@@ -1,8 +1,13 @@
+import os
+import runpy
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from teacherstudent.envs.image_examples import DigitsExamples
 from teacherstudent.envs.image_stages import DigitsStages
+from teacherstudent.plain import read_json
 from teacherstudent.vision.reference import reference_losses
 
 OPTIONS = {
@@ -22,6 +27,7 @@ def test_a_reference_learns_from_the_probe_and_sees_wrong_labels():
     assert 0.35 < wrong.mean() < 0.45
     assert found.losses[wrong].mean() > 3 * found.losses[~wrong].mean()
     assert found.accuracy == pytest.approx((1 - wrong.mean()) * 0.85, abs=0.12)
+    assert found.validation == pytest.approx(0.85, abs=0.1)
     assert 3e9 < found.cost < 4e9
     assert len(family.data.train) == family.space.n == 997  # the family is as before
     again = reference_losses(family, seed=0, budget=3e9, student_options=OPTIONS)
@@ -31,3 +37,25 @@ def test_a_reference_learns_from_the_probe_and_sees_wrong_labels():
 def test_stages_have_no_reference():
     with pytest.raises(TypeError, match="expected a family of examples, got DigitsStages"):
         reference_losses(DigitsStages(), seed=0, budget=1e8)
+
+
+def test_the_experiment_keeps_its_reference_until_its_settings_change(tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "experiments"))
+    script = runpy.run_path(str(Path(__file__).parents[2] / "experiments" / "jest.py"))
+    make, budgets = script["make_reference"], script["REFERENCE"]
+    budgets[True] = 1e8
+    path, cost = make("jest", tmp_path, quick=True)
+    about = read_json(Path(path).with_suffix(".json"))
+    assert (about["settings"]["budget"], about["settings"]["seed"]) == (1e8, 0)
+    assert f"accuracy {about['validation']:.1%} on the validation split" in capsys.readouterr().out
+    os.utime(path, (0, 0))
+    assert make("jest", tmp_path, quick=True) == (path, cost)
+    assert Path(path).stat().st_mtime == 0
+    budgets[True] = 3e8
+    again, more = make("jest", tmp_path, quick=True)
+    assert (again, Path(path).stat().st_mtime > 0) == (path, True)
+    assert more == pytest.approx(cost + 2e8, rel=0.5)
+    clean, _ = make("jest-clean", tmp_path, quick=True)
+    assert clean != path
+    study = script["make_study"]("jest-clean", clean, cost)
+    assert (study.name, study.family_options["label_noise"]) == ("jest-clean", 0.0)
