@@ -5,7 +5,7 @@ from typing import Any
 from teacherstudent import Entry
 
 
-def teachers(capacity: int, candidates: int, refresh: int) -> dict[str, Entry]:
+def teachers(capacity: int, candidates: int, refresh: int, keep: int) -> dict[str, Entry]:
     """Return the teachers; the published buffers of 4 000 levels would not fill in runs of this length."""
     buffer = {"buffer": {"capacity": capacity}}
     return {
@@ -13,12 +13,12 @@ def teachers(capacity: int, candidates: int, refresh: int) -> dict[str, Entry]:
         "plr": Entry(options=buffer),
         "robust-plr": Entry(options=buffer),
         "accel": Entry(options=buffer | {"score": "max_mc"}),
-        "sfl": Entry(options={"refresh": refresh, "candidates": candidates, "attempts": 3, "keep": 64}),
+        "sfl": Entry(options={"refresh": refresh, "candidates": candidates, "attempts": 4, "keep": keep}),
     }
 
 
-TEACHERS = teachers(capacity=1000, candidates=160, refresh=30)
-QUICK = teachers(capacity=64, candidates=64, refresh=4)
+TEACHERS = teachers(capacity=1000, candidates=160, refresh=30, keep=24)
+QUICK = teachers(capacity=64, candidates=64, refresh=4, keep=8)
 
 
 SMALL: dict[str, Any] = {

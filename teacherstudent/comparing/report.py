@@ -27,8 +27,8 @@ WIDTH = 110
 SIDE_BY_SIDE = 5
 """Teachers in one table of the ledger, so that their numbers fit."""
 
-PARTS = ("before", "train", "measure", "mutate", "antagonist")
-"""Purposes of cost that count against the budget."""
+PARTS = ("before", "train", "measure", "mutate", "antagonist", "adversary")
+"""Purposes of cost that differ between teachers; all but ``adversary`` count against the budget."""
 
 
 def compare_and_draw(

@@ -203,8 +203,7 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
 
     def _tell(self, outcomes: Outcomes) -> None:
         if EPISODES in outcomes.signals:
-            unfinished = np.count_nonzero(outcomes.signals[EPISODES] == 0)
-            self._told += np.array([len(outcomes), unfinished])
+            self._told += [len(outcomes), int((outcomes.signals[EPISODES] == 0).sum())]
         if self._score is not None:
             self._learn(outcomes, self._score, self._pending.look(outcomes.ids))
         self._pending.close(outcomes.ids)
@@ -263,7 +262,6 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         }
 
     def _load(self, state: State) -> None:
-        state = {"told": np.zeros(2), **state}  # not there in runs that began before it was counted
         check_names("level teacher: state", ("buffer", "pending", "replayed", "asked", "told"), state)
         self.buffer.load_state_dict(state["buffer"])
         self._pending.load(state["pending"])

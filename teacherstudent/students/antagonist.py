@@ -159,7 +159,7 @@ class AntagonistStudent:
         return dataclasses.replace(both, signals={**both.signals, **added})
 
     def evaluate(self, tasks: Array, *, seed: int) -> Outcomes:
-        """Play each task once with the greedy policy of the protagonist, or of the one that is tested."""
+        """Play each task as the family tests policies, with the protagonist's or the one's that is tested."""
         return self._tested.evaluate(tasks, seed=seed)
 
     def spent(self) -> Mapping[str, float]:

@@ -102,6 +102,16 @@ def test_runs_of_different_budgets_are_judged_at_their_own_ends(write_run, tmp_p
     assert any("budgets differ (1,000, 2,000). Teachers are ranked" in note for note in comparison.notes)
 
 
+def test_an_adversary_s_steps_stand_among_the_costs(write_run, tmp_path):
+    write_run("r/plain", teacher=teacher("plain"), budget=2000.0)
+    write_run("r/paired", teacher=teacher("paired"), ledger=lambda share: {"cost/adversary": 321.0 * share})
+    text = report.to_text(compare([tmp_path / "r"]))
+    lines = text[text.index("tracks: last test of each run") :].splitlines()
+    assert "adversary" in lines[2]
+    (paired,) = (line for line in lines[3:7] if "paired" in line)
+    assert "321" in paired
+
+
 def test_equal_budgets_leave_the_table_as_it_is(two_teachers):
     assert "last test" not in report.to_text(compare([two_teachers]))
 

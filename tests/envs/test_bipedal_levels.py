@@ -182,7 +182,7 @@ def test_what_is_no_level(column, value):
     bad = LEVEL.copy()
     bad[column] = value
     assert space.contains_each(np.stack([LEVEL, bad])).tolist() == [True, False]
-    with pytest.raises(ValueError, match=r"row 1: expected a task in TerrainLevels\('full', parameters=8\), got"):
+    with pytest.raises(ValueError, match=r"row 1: expected a task in TerrainLevels\('full', param"):
         spaces.check_tasks(space, np.stack([LEVEL, bad]), "tasks")
 
 
