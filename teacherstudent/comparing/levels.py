@@ -152,6 +152,8 @@ def _means(values: Array, level: IntArray) -> FloatArray:
 def worst_success(ranks: FloatArray, success: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return how much of the worst levels is mastered: the conditional value at risk of success.
 
+    Levels of equal rank (all that failed, say) come in any order: each counts as their mean.
+
     Args:
         ranks: ``(levels,)``, the lowest is the worst.
         success: ``(levels,)`` share mastered, of another evaluation.
@@ -159,9 +161,10 @@ def worst_success(ranks: FloatArray, success: FloatArray) -> tuple[FloatArray, F
     Returns:
         ``(levels,)`` percent of levels, and percent mastered among so many of the lowest rank.
     """
-    order: IntArray = np.argsort(ranks, kind="stable")
-    count = np.arange(1, len(order) + 1)
-    return 100.0 * count / len(order), 100.0 * np.cumsum(success[order]) / count
+    _, tied = np.unique(ranks, return_inverse=True)
+    expected = _means(success, tied)[np.sort(tied)]
+    count = np.arange(1, len(ranks) + 1)
+    return 100.0 * count / len(ranks), 100.0 * np.cumsum(expected) / count
 
 
 def _ranking(tests: Sequence[Sequence[FloatArray]], level: IntArray) -> tuple[str, str]:

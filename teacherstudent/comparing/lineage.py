@@ -72,7 +72,7 @@ def draw_lineage(setting: Setting, groups: Sequence[Group]) -> dict[str, Figure]
     ]
     if any(len(chain.tasks) > SHOWN for chain in chains.values()):
         notes.append(f"{SHOWN} of the chain are drawn, evenly spread.")
-    changed = "Outlined: cells that" if pictures else "Grey: numbers that"
+    changed = "Colours are codes of cells. Outlined: cells that" if pictures else "Grey: numbers that"
     notes.append(f"{changed} differ from the level drawn before.")
     figure.suptitle(f"{setting.label}: an edited level and its parents, oldest first", fontsize="medium")
     note = textwrap.fill(" ".join(notes), int(14 * figure.get_figwidth()))
@@ -123,7 +123,7 @@ def chain_of(key: IntArray, parent: IntArray) -> IntArray:
     place = np.minimum(np.searchsorted(keys, late), len(keys) - 1)
     place = place[keys[place] == late]
     if not len(place):
-        return np.asarray(place, np.int64)
+        return np.zeros(0, np.int64)
     found = [int(place[np.argmax(depth[place])])]
     while up[found[-1]] >= 0:
         found.append(int(up[found[-1]]))

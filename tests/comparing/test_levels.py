@@ -52,6 +52,13 @@ def test_success_on_the_worst_levels_by_hand():
     np.testing.assert_allclose(worst, [0, 50, 100 / 3, 50])
 
 
+def test_levels_of_equal_rank_have_no_order():
+    ranks, success = np.array([0.0, 0.0, 0.5, 0.0]), np.array([1.0, 0.0, 1.0, 0.5])
+    for order in ([0, 1, 2, 3], [3, 2, 1, 0]):
+        worst = levels.worst_success(ranks[order], success[order])[1]
+        np.testing.assert_allclose(worst, [50, 50, 50, 62.5])
+
+
 def test_two_evaluations_by_hand():
     before, last = np.array([0.9, 0.1, 0.3, 0.7, 0.5]), np.array([0.2, 1.0, 0.8, 0.0, 0.6])
     level = np.array([0, 1, 0, 1, 1])  # level 0: rows 0 | 2, level 1: rows 1 | 3, 4
