@@ -133,14 +133,8 @@ class Setting:
 
     def paired(self, group: Group, other: Group) -> bool:
         """Return whether the results of two groups are of the same seeds, in the same order."""
-        seeds = [
-            [
-                text_of(each.runs[i].seed)
-                for i in (self.ended(each) if self.own_ends else range(len(each.runs)))
-            ]
-            for each in (group, other)
-        ]
-        return seeds[0] == seeds[1]
+        own, its = ([text_of(each.runs[i].seed) for i in self.ended(each)] for each in (group, other))
+        return own == its
 
     def results(self, group: Group, name: str | None = None) -> FloatArray:
         """Return a group's results ``(seeds,)``: at the common cost, or of the last tests.

@@ -251,6 +251,7 @@ def to_dict(comparison: Comparison) -> dict[str, Any]:
                 "x": setting.quantity.name,
                 "end": setting.end,
                 "own_ends": setting.own_ends,
+                "split": setting.split,
                 "runs": {group.teacher: [str(run.folder) for run in group.runs] for group in setting.groups},
             }
             for setting in comparison.settings
