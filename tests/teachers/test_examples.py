@@ -328,7 +328,6 @@ def experiment(label, budget=1e9):
             "backbone_options": {"widths": (4, 8)},
             "training": {"batch_size": 64, "renorm": 64},
             "machine": {"device": "cpu"},
-            "budget": 1e9,
         },
         plan=Plan(budget=budget, test_every=5e8),
     )
