@@ -48,8 +48,8 @@ def mazes(*names: str) -> dict[str, Any]:
         "quick": {
             "family_options": {"actions": 3, "suite": ["jaxued-8", "random-solvable-20"]},
             "teachers": {name: QUICK[name] for name in names or QUICK},
-            "budget": 100_000,
-            "test_every": 50_000,
+            "budget": 66_000,
+            "test_every": 33_000,
             "seeds": (0,),
         },
     }
