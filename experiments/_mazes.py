@@ -6,13 +6,17 @@ from teacherstudent import Entry
 
 
 def teachers(capacity: int, candidates: int, refresh: int, keep: int) -> dict[str, Entry]:
-    """Return the teachers; the published buffers of 4 000 levels would not fill in runs of this length."""
+    """Return the teachers; the published buffers of 4 000 levels would not fill in runs of this length.
+
+    ACCEL starts from mazes of the whole distribution, as jaxued does, and, as "accel-empty", from empty ones.
+    """
     buffer = {"buffer": {"capacity": capacity}}
     return {
         "domain-randomization": Entry(),
         "plr": Entry(options=buffer),
         "robust-plr": Entry(options=buffer),
-        "accel": Entry(options=buffer | {"score": "max_mc"}),
+        "accel": Entry(options=buffer | {"score": "max_mc", "start": "all"}),
+        "accel-empty": Entry("accel", options=buffer | {"score": "max_mc"}),
         "sfl": Entry(options={"refresh": refresh, "candidates": candidates, "attempts": 4, "keep": keep}),
     }
 
@@ -42,7 +46,7 @@ def mazes(*names: str) -> dict[str, Any]:
         "family_options": {"actions": 3, "suite": ["jaxued-8", "random-solvable-200"], "repeats": 2},
         "student_options": SMALL,
         "teachers": {name: TEACHERS[name] for name in names or TEACHERS},
-        "budget": 1_500_000,
+        "budget": 3_000_000,
         "test_every": 750_000,
         "seeds": (0, 1, 2, 3, 4),
         "quick": {

@@ -1,6 +1,6 @@
 """Domain randomisation on mazes: new levels in every rollout, the baseline of level design.
 
-python experiments/domain_randomization.py [--quick] [--seeds 0 1 2 3 4] [--budget 1.5e6]
+python experiments/domain_randomization.py [--quick] [--seeds 0 1 2 3 4] [--budget 3e6]
 """
 
 import sys

@@ -1,10 +1,10 @@
-"""Five teachers of level design on mazes at equal cost, tested on eight named mazes and 200 random ones.
+"""Teachers of level design on mazes at equal cost, tested on eight named mazes and 200 random ones.
 
 After the comparison the last policy of every run is played again: every maze twenty times, in two evaluations
 of ten. The worst share of the random mazes is found in the one and its success read in the other, so that bad
 luck does not count as a bad maze (the protocol of Rutherford et al. 2024).
 
-python experiments/mazes.py [--quick] [--seeds 0 1 2 3 4] [--budget 1.5e6]
+python experiments/mazes.py [--quick] [--seeds 0 1 2 3 4] [--budget 3e6]
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Prioritized level replay (Jiang et al. 2021) on mazes, beside domain randomisation.
 
-python experiments/plr.py [--quick] [--seeds 0 1 2 3 4] [--budget 1.5e6]
+python experiments/plr.py [--quick] [--seeds 0 1 2 3 4] [--budget 3e6]
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Robust PLR, which never trains on new levels (Jiang et al. 2021), beside PLR and domain randomisation.
 
-python experiments/robust_plr.py [--quick] [--seeds 0 1 2 3 4] [--budget 1.5e6]
+python experiments/robust_plr.py [--quick] [--seeds 0 1 2 3 4] [--budget 3e6]
 """
 
 import sys

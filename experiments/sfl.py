@@ -1,6 +1,6 @@
 """Sampling for learnability (Rutherford et al. 2024) on mazes, beside domain randomisation.
 
-python experiments/sfl.py [--quick] [--seeds 0 1 2 3 4] [--budget 1.5e6]
+python experiments/sfl.py [--quick] [--seeds 0 1 2 3 4] [--budget 3e6]
 """
 
 import sys

@@ -52,7 +52,6 @@ SETTINGS: dict[str, Any] = images(
     quick={"teachers": teachers(DIGITS, 5, 3e8)},
 ) | {"budget": 9e12, "test_every": 2.925e12}
 STUDY = Study(name="stages", teachers=teachers(FASHION, 6, 2e11), baseline="plain-equal", **SETTINGS)
-FOR_VIT = ("plain", "plain-equal", "efficient-train", "efficient-train-pp", "progress-thompson")
 VIT = replace(
     STUDY,
     name="stages-vit",
@@ -64,11 +63,6 @@ VIT = replace(
     },
     budget=5.4e12,
     test_every=1.755e12,
-    teachers={
-        k: v
-        for k, v in STUDY.teachers.items()
-        if k not in ("random-sizes", "exp3s", "tscl-online", "alp-gmm")
-    },
 )
 
 if __name__ == "__main__":
