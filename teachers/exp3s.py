@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from bisect import insort
-from typing import Any, ClassVar
 
-import gymnasium as gym
 import numpy as np
 
-from teacherstudent.fitting.arms import Arms, Moves, Reward, Rules
-from teacherstudent.fitting.policies import draw, explore, softmax
+from teacherstudent.fitting.arms import Moves, Reward, Rules
+from teacherstudent.fitting.bandit import Bandit
+from teacherstudent.fitting.policies import explore, softmax
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Discrete
-from teacherstudent.teacher import Teacher
 from teacherstudent.types import (
-    UNASKED,
-    Array,
-    Assignment,
     FloatArray,
-    IntArray,
     Outcomes,
     Seed,
     State,
@@ -30,7 +24,7 @@ HISTORY = 1000
 
 
 @TEACHERS.register("exp3s")
-class Exp3S(Teacher[Discrete]):
+class Exp3S(Bandit):
     """Draws arms by exponential weights that follow a changing best arm (Exp3.S, Graves et al. 2017).
 
     Graves, Bellemare, Menick, Munos and Kavukcuoglu 2017, "Automated curriculum learning for neural
@@ -71,8 +65,6 @@ class Exp3S(Teacher[Discrete]):
         ValueError: if an option is out of range.
     """
 
-    accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Discrete,)
-
     def __init__(
         self,
         space: Discrete,
@@ -87,37 +79,28 @@ class Exp3S(Teacher[Discrete]):
         alpha: float | None = None,
         quantiles: tuple[float, float] | None = (0.2, 0.8),
     ) -> None:
-        super().__init__(space, seed=seed)
-        self.differences = reward != "score"
-        self._arms = Arms(space, Rules(reward=reward, per_cost=per_cost, moves=moves, final=final), "exp3s")
+        rules = Rules(reward=reward, per_cost=per_cost, moves=moves, final=final)
+        super().__init__(space, seed=seed, rules=rules, who="exp3s")
         _check_options(self._arms.k, epsilon, eta, alpha, quantiles)
         self.epsilon, self.eta, self.alpha, self.quantiles = epsilon, eta, alpha, quantiles
         self._weights = np.zeros(self._arms.k)  # logarithms
         self._updates = 0
         self._history: list[float] = []  # ascending
-        self._asked: dict[int, float] = {}  # outstanding id: the probability of its arm
 
     def _probabilities(self, progress: float) -> FloatArray:
         allowed = self._arms.allowed(progress)
         return explore(softmax(self._weights, allowed), self.epsilon, allowed)
 
-    def _ask(self, ids: IntArray, progress: float) -> Assignment:
-        probabilities = self._probabilities(progress)
-        arms = draw(self.rng, probabilities, len(ids))
-        self._asked |= zip(ids.tolist(), probabilities[arms].tolist(), strict=True)
-        return self._arms.hand(ids, arms, progress)
-
-    def _drop(self, ids: IntArray) -> None:
-        for i in ids.tolist():
-            del self._asked[i]
+    def _values(self) -> FloatArray:
+        """Return ``(k,)`` the log-weights, less the greatest."""
+        return np.asarray(self._weights - self._weights.max())
 
     def _tell(self, outcomes: Outcomes) -> None:
         told = self._arms.take(outcomes)
-        for i, arm, gain in zip(outcomes.ids.tolist(), told.arm.tolist(), told.gain.tolist(), strict=True):
-            probability = None if i == UNASKED else self._asked.pop(i)
-            if np.isnan(gain):
-                continue
-            if probability is None:
+        rows = np.flatnonzero(~np.isnan(told.gain))
+        columns = (told.arm[rows].tolist(), told.gain[rows].tolist(), told.propensity[rows].tolist())
+        for arm, gain, probability in zip(*columns, strict=True):
+            if np.isnan(probability):  # not asked for
                 every = np.ones(self._arms.k, np.bool_)
                 probability = explore(softmax(self._weights, every), self.epsilon, every)[arm]
             reward = gain if self.quantiles is None else rescale(gain, self._history, self.quantiles)
@@ -145,30 +128,20 @@ class Exp3S(Teacher[Discrete]):
             found |= {"reward_low": low, "reward_high": high}
         return found
 
-    def snapshot(self) -> dict[str, Array]:
-        """Return `Arms.snapshot`; the value is the log-weight, less the greatest."""
-        probabilities = self._probabilities(self._arms.progress)
-        return self._arms.snapshot(probabilities, self._weights - self._weights.max())
-
     def _state(self) -> State:
         return {
             "arms": self._arms.state(),
             "weights": self._weights.copy(),
             "updates": self._updates,
             "history": np.array(self._history),
-            "asked": np.array(list(self._asked), np.int64),
-            "asked_probability": np.array(list(self._asked.values())),
         }
 
     def _load(self, state: State) -> None:
-        names = ("arms", "weights", "updates", "history", "asked", "asked_probability")
-        check_names("exp3s: state", names, state)
+        check_names("exp3s: state", ("arms", "weights", "updates", "history"), state)
         self._arms.load(state["arms"])
         self._weights = np.array(state["weights"], np.float64)
         self._updates = int(state["updates"])
         self._history = np.asarray(state["history"], np.float64).tolist()
-        ids, probabilities = (np.asarray(state[name]).tolist() for name in names[-2:])
-        self._asked = dict(zip(ids, probabilities, strict=True))
 
 
 def exp3s_update(weights: FloatArray, arm: int, estimate: float, eta: float, alpha: float) -> FloatArray:

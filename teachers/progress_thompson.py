@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
-import gymnasium as gym
 import numpy as np
 
-from teacherstudent.fitting.arms import Arms, Moves, Reward, Rules
-from teacherstudent.fitting.policies import frequencies, winners
+from teacherstudent.fitting.arms import Moves, Reward, Rules
+from teacherstudent.fitting.bandit import Bandit
+from teacherstudent.fitting.policies import simulated, winners
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Discrete
-from teacherstudent.teacher import Teacher
 from teacherstudent.types import (
     Array,
     Assignment,
@@ -22,17 +19,14 @@ from teacherstudent.types import (
     Seed,
     State,
     check_names,
-    generator,
 )
 
-DRAWS = 4096
-"""Draws behind the probabilities that are reported; from a generator of their own."""
 MEMORY = 100
 """Pairs of successive rewards that the estimate of their noise looks back on."""
 
 
 @TEACHERS.register("progress-thompson")
-class ProgressThompson(Teacher[Discrete]):
+class ProgressThompson(Bandit):
     """Tracks each arm's progress per cost with a Kalman filter and plays the best of a posterior draw.
 
     This project's own, for few decisions with noisy rewards: training stages whose reward is the gain on a
@@ -74,8 +68,6 @@ class ProgressThompson(Teacher[Discrete]):
         ValueError: if an option is out of range; from `tell`, if a ``score_se`` is negative or not finite.
     """
 
-    accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Discrete,)
-
     def __init__(
         self,
         space: Discrete,
@@ -88,10 +80,8 @@ class ProgressThompson(Teacher[Discrete]):
         drift: float = 0.01,
         common: float = 0.9,
     ) -> None:
-        super().__init__(space, seed=seed)
-        self.differences = reward != "score"
         rules = Rules(reward=reward, per_cost=per_cost, moves=moves, final=final)
-        self._arms = Arms(space, rules, "progress-thompson")
+        super().__init__(space, seed=seed, rules=rules, who="progress-thompson")
         self.drift, self.common = drift, common
         if not (np.isfinite(drift) and drift >= 0):
             raise ValueError(f"progress-thompson: drift: expected a variance of at least 0, got {drift}")
@@ -112,7 +102,7 @@ class ProgressThompson(Teacher[Discrete]):
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         arms = self._winners(self.rng, len(ids), self._arms.allowed(progress))
-        return self._arms.hand(ids, arms, progress)
+        return self._arms.hand(ids, arms, progress, self._probabilities(progress)[arms])
 
     def _tell(self, outcomes: Outcomes) -> None:
         error = _standard_error(outcomes) if self._arms.rules.reward == "score" else None
@@ -130,24 +120,21 @@ class ProgressThompson(Teacher[Discrete]):
             else:
                 self._mean, self._covariance = kalman(self._mean, self._covariance, arm, gain, variance)
 
-    def _probabilities(self) -> FloatArray:
-        """Return ``(k,)``, to about 0.01."""
-        allowed = self._arms.allowed(self._arms.progress)
-        return frequencies(self._winners(generator(0), DRAWS, allowed), self._arms.k)
+    def _probabilities(self, progress: float) -> FloatArray:
+        """Return ``(k,)``, an estimate (see `simulated`)."""
+        return simulated(self._winners, self._arms.allowed(progress))
+
+    def _values(self) -> FloatArray:
+        """Return ``(k,)`` the posterior's mean."""
+        return self._mean
 
     def metrics(self) -> dict[str, float]:
-        """Return where the probabilities lie (see `Arms.metrics`), greatest mean, and the noise."""
-        found = self._arms.metrics(self._probabilities())
-        if not np.isnan(self._mean).all():
-            found["value_max"] = float(np.nanmax(self._mean))
-        return found | {"noise": float(np.sqrt(self._noise.variance))}
+        """Return the metrics of every `Bandit`, and the noise."""
+        return super().metrics() | {"noise": float(np.sqrt(self._noise.variance))}
 
     def snapshot(self) -> dict[str, Array]:
-        """Return `Arms.snapshot`, and ``deviation (k,)``; NaN where there is no reward yet.
-
-        The value is the posterior's mean; the probabilities are true to about 0.01.
-        """
-        found = self._arms.snapshot(self._probabilities(), self._mean)
+        """Return the snapshot of every `Bandit`, and ``deviation (k,)``; NaN where there is no reward yet."""
+        found = super().snapshot()
         deviation = np.sqrt(np.maximum(self._covariance.diagonal(), 0.0))
         return found | {"deviation": np.where(np.isnan(self._mean), np.nan, deviation)}
 

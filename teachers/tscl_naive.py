@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
-import gymnasium as gym
 import numpy as np
 
-from teacherstudent.fitting.arms import Arms, Moves, Reward, Rules, slopes
+from teacherstudent.fitting.arms import Moves, Reward, Rules, slopes
+from teacherstudent.fitting.bandit import Bandit
 from teacherstudent.fitting.policies import Policy, check_policy, choose, draw
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Discrete
-from teacherstudent.teacher import Teacher
-from teacherstudent.types import Array, Assignment, FloatArray, IntArray, Outcomes, Seed, State, check_names
+from teacherstudent.types import Assignment, FloatArray, IntArray, Outcomes, Seed, State, check_names
 
 POLICIES = {"epsilon": 0.1, "boltzmann": 4e-4}
 
 
 @TEACHERS.register("tscl-naive")
-class TSCLNaive(Teacher[Discrete]):
+class TSCLNaive(Bandit):
     """Trains an arm for a block and keeps a running mean of its slopes over blocks (TSCL, naive algorithm).
 
     Matiisen, Oliver, Cohen and Schulman 2017, "Teacher-student curriculum learning",
@@ -53,8 +50,6 @@ class TSCLNaive(Teacher[Discrete]):
         ValueError: if an option is out of range.
     """
 
-    accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Discrete,)
-
     def __init__(
         self,
         space: Discrete,
@@ -69,10 +64,8 @@ class TSCLNaive(Teacher[Discrete]):
         window: int = 10,
         policy: Policy | str = "epsilon",
     ) -> None:
-        super().__init__(space, seed=seed)
-        self.differences = reward != "score"
         rules = Rules(reward=reward, per_cost=per_cost, moves=moves, final=final, score_range=score_range)
-        self._arms = Arms(space, rules, "tscl-naive")
+        super().__init__(space, seed=seed, rules=rules, who="tscl-naive")
         if not 0 < rate <= 1:
             raise ValueError(f"tscl-naive: rate: expected a step in (0, 1], got {rate}")
         if window < 2:
@@ -86,18 +79,24 @@ class TSCLNaive(Teacher[Discrete]):
     def _probabilities(self, progress: float) -> FloatArray:
         return choose(self.policy, self._arms.appeal(self._value), self._arms.allowed(progress))
 
+    def _values(self) -> FloatArray:
+        return self._value
+
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         n, present = len(ids), self._arms.position
         rest = min(self._rest, n) if self._arms.allowed(progress)[present] else 0
         blocks = -((rest - n) // self.window)
         arms = np.repeat(present, rest)
+        propensity = np.ones(n)  # within a block the arm is certain
         if blocks:
-            drawn = draw(self.rng, self._probabilities(progress), blocks)
+            probabilities = self._probabilities(progress)
+            drawn = draw(self.rng, probabilities, blocks)
             arms = np.concatenate([arms, np.repeat(drawn, self.window)[: n - rest]])
+            propensity[rest :: self.window] = probabilities[drawn]
             self._rest = rest + blocks * self.window - n
         else:
             self._rest -= n
-        return self._arms.hand(ids, arms, progress)
+        return self._arms.hand(ids, arms, progress, propensity)
 
     def _tell(self, outcomes: Outcomes) -> None:
         told = self._arms.take(outcomes)
@@ -112,15 +111,6 @@ class TSCLNaive(Teacher[Discrete]):
                 self._value[arm] += self.rate * (slope - self._value[arm])
             left[rows] = False
         self._points = points[left]
-
-    def metrics(self) -> dict[str, float]:
-        """Return where the next block's probabilities lie (see `Arms.metrics`) and the greatest value."""
-        probabilities = self._probabilities(self._arms.progress)
-        return self._arms.metrics(probabilities) | {"value_max": float(self._value.max())}
-
-    def snapshot(self) -> dict[str, Array]:
-        """Return `Arms.snapshot`; the value is Q, the probabilities are those of the next block."""
-        return self._arms.snapshot(self._probabilities(self._arms.progress), self._value)
 
     def _state(self) -> State:
         return {

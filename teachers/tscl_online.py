@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
-import gymnasium as gym
 import numpy as np
 
-from teacherstudent.fitting.arms import Arms, Moves, Reward, Rules
-from teacherstudent.fitting.policies import Policy, check_policy, choose, draw
+from teacherstudent.fitting.arms import Moves, Reward, Rules
+from teacherstudent.fitting.bandit import Bandit
+from teacherstudent.fitting.policies import Policy, check_policy, choose
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Discrete
-from teacherstudent.teacher import Teacher
-from teacherstudent.types import Array, Assignment, FloatArray, IntArray, Outcomes, Seed, State, check_names
+from teacherstudent.types import FloatArray, Outcomes, Seed, State, check_names
 
 POLICIES = {"epsilon": 0.1, "boltzmann": 4e-4}
 
 
 @TEACHERS.register("tscl-online")
-class TSCLOnline(Teacher[Discrete]):
+class TSCLOnline(Bandit):
     """Keeps a running mean of each arm's score changes and prefers the greatest (TSCL, online algorithm).
 
     Matiisen, Oliver, Cohen and Schulman 2017, "Teacher-student curriculum learning",
@@ -50,8 +47,6 @@ class TSCLOnline(Teacher[Discrete]):
         ValueError: if an option is out of range.
     """
 
-    accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Discrete,)
-
     def __init__(
         self,
         space: Discrete,
@@ -65,10 +60,8 @@ class TSCLOnline(Teacher[Discrete]):
         rate: float = 0.1,
         policy: Policy | str = "epsilon",
     ) -> None:
-        super().__init__(space, seed=seed)
-        self.differences = reward != "score"
         rules = Rules(reward=reward, per_cost=per_cost, moves=moves, final=final, score_range=score_range)
-        self._arms = Arms(space, rules, "tscl-online")
+        super().__init__(space, seed=seed, rules=rules, who="tscl-online")
         if not 0 < rate <= 1:
             raise ValueError(f"tscl-online: rate: expected a step in (0, 1], got {rate}")
         self.rate, self.policy = rate, check_policy("tscl-online", policy, POLICIES)
@@ -77,24 +70,14 @@ class TSCLOnline(Teacher[Discrete]):
     def _probabilities(self, progress: float) -> FloatArray:
         return choose(self.policy, self._arms.appeal(self._value), self._arms.allowed(progress))
 
-    def _ask(self, ids: IntArray, progress: float) -> Assignment:
-        arms = draw(self.rng, self._probabilities(progress), len(ids))
-        return self._arms.hand(ids, arms, progress)
+    def _values(self) -> FloatArray:
+        return self._value
 
     def _tell(self, outcomes: Outcomes) -> None:
         told = self._arms.take(outcomes)
         rows = np.flatnonzero(~np.isnan(told.gain))
         for arm, gain in zip(told.arm[rows].tolist(), told.gain[rows].tolist(), strict=True):
             self._value[arm] += self.rate * (gain - self._value[arm])
-
-    def metrics(self) -> dict[str, float]:
-        """Return where the probabilities lie (see `Arms.metrics`) and the greatest value."""
-        probabilities = self._probabilities(self._arms.progress)
-        return self._arms.metrics(probabilities) | {"value_max": float(self._value.max())}
-
-    def snapshot(self) -> dict[str, Array]:
-        """Return `Arms.snapshot`; the value is Q."""
-        return self._arms.snapshot(self._probabilities(self._arms.progress), self._value)
 
     def _state(self) -> State:
         return {"arms": self._arms.state(), "value": self._value.copy()}

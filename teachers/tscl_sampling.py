@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
-import gymnasium as gym
 import numpy as np
 
-from teacherstudent.fitting.arms import Arms, Moves, Reward, Rules, push
-from teacherstudent.fitting.policies import Policy, check_policy, choose, draw, explore, frequencies, winners
+from teacherstudent.fitting.arms import Moves, Reward, Rules, push
+from teacherstudent.fitting.bandit import Bandit
+from teacherstudent.fitting.policies import Policy, check_policy, choose, draw, explore, simulated, winners
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Discrete
-from teacherstudent.teacher import Teacher
 from teacherstudent.types import (
-    Array,
     Assignment,
     BoolArray,
     FloatArray,
@@ -22,16 +18,13 @@ from teacherstudent.types import (
     Seed,
     State,
     check_names,
-    generator,
 )
 
 POLICIES = {"thompson": 0.1, "epsilon": 0.1, "boltzmann": 4e-4}
-DRAWS = 4096
-"""Draws behind the probabilities that are reported; from a generator of their own."""
 
 
 @TEACHERS.register("tscl-sampling")
-class TSCLSampling(Teacher[Discrete]):
+class TSCLSampling(Bandit):
     """Draws one of the last score changes of every arm and takes the greatest (TSCL, sampling algorithm).
 
     Matiisen, Oliver, Cohen and Schulman 2017, "Teacher-student curriculum learning",
@@ -64,8 +57,6 @@ class TSCLSampling(Teacher[Discrete]):
         ValueError: if an option is out of range.
     """
 
-    accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Discrete,)
-
     def __init__(
         self,
         space: Discrete,
@@ -79,16 +70,14 @@ class TSCLSampling(Teacher[Discrete]):
         window: int = 10,
         policy: Policy | str = "thompson",
     ) -> None:
-        super().__init__(space, seed=seed)
-        self.differences = reward != "score"
         rules = Rules(reward=reward, per_cost=per_cost, moves=moves, final=final, score_range=score_range)
-        self._arms = Arms(space, rules, "tscl-sampling")
+        super().__init__(space, seed=seed, rules=rules, who="tscl-sampling")
         if window < 1:
             raise ValueError(f"tscl-sampling: window: expected at least 1 change, got {window}")
         self.policy = check_policy("tscl-sampling", policy, POLICIES)
         self._changes = np.full((self._arms.k, window), np.nan)
 
-    def _mean(self) -> FloatArray:
+    def _values(self) -> FloatArray:
         """Return ``(k,)`` the mean of the changes, 1 where there is none."""
         there = ~np.isnan(self._changes)
         total, count = np.where(there, self._changes, 0.0).sum(axis=1), there.sum(axis=1)
@@ -103,36 +92,25 @@ class TSCLSampling(Teacher[Discrete]):
         return winners(rng, self._arms.appeal(drawn), allowed)
 
     def _probabilities(self, progress: float) -> FloatArray:
-        """Return ``(k,)``; of the Thompson policy, to about 0.01."""
+        """Return ``(k,)``; of the Thompson policy, an estimate (see `simulated`)."""
         allowed = self._arms.allowed(progress)
         if self.policy[0] != "thompson":
-            return choose(self.policy, self._arms.appeal(self._mean()), allowed)
-        won = frequencies(self._winners(generator(0), DRAWS, allowed), self._arms.k)
-        return explore(won, self.policy[1], allowed)
+            return choose(self.policy, self._arms.appeal(self._values()), allowed)
+        return explore(simulated(self._winners, allowed), self.policy[1], allowed)
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
+        if self.policy[0] != "thompson":
+            return super()._ask(ids, progress)
         n, allowed = len(ids), self._arms.allowed(progress)
-        if self.policy[0] == "thompson":
-            arms = self._winners(self.rng, n, allowed)
-            anywhere = self.rng.random(n) < self.policy[1]
-            arms[anywhere] = draw(self.rng, allowed / allowed.sum(), int(anywhere.sum()))
-        else:
-            arms = draw(self.rng, self._probabilities(progress), n)
-        return self._arms.hand(ids, arms, progress)
+        arms = self._winners(self.rng, n, allowed)
+        anywhere = self.rng.random(n) < self.policy[1]
+        arms[anywhere] = draw(self.rng, allowed / allowed.sum(), int(anywhere.sum()))
+        return self._arms.hand(ids, arms, progress, self._probabilities(progress)[arms])
 
     def _tell(self, outcomes: Outcomes) -> None:
         told = self._arms.take(outcomes)
         rows = ~np.isnan(told.gain)
         push(self._changes, told.arm[rows], told.gain[rows])
-
-    def metrics(self) -> dict[str, float]:
-        """Return where the probabilities lie (see `Arms.metrics`) and the greatest mean change."""
-        probabilities = self._probabilities(self._arms.progress)
-        return self._arms.metrics(probabilities) | {"value_max": float(self._mean().max())}
-
-    def snapshot(self) -> dict[str, Array]:
-        """Return `Arms.snapshot`; the value is the mean change, the probabilities are true to about 0.01."""
-        return self._arms.snapshot(self._probabilities(self._arms.progress), self._mean())
 
     def _state(self) -> State:
         return {"arms": self._arms.state(), "changes": self._changes.copy()}

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
-import gymnasium as gym
 import numpy as np
 
-from teacherstudent.fitting.arms import Arms, Moves, Reward, Rules, push, slopes
-from teacherstudent.fitting.policies import Policy, check_policy, choose, draw
+from teacherstudent.fitting.arms import Moves, Reward, Rules, push, slopes
+from teacherstudent.fitting.bandit import Bandit
+from teacherstudent.fitting.policies import Policy, check_policy, choose
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Discrete
-from teacherstudent.teacher import Teacher
-from teacherstudent.types import Array, Assignment, FloatArray, IntArray, Outcomes, Seed, State, check_names
+from teacherstudent.types import FloatArray, Outcomes, Seed, State, check_names
 
 POLICIES = {"epsilon": 0.1, "boltzmann": 4e-4}
 
 
 @TEACHERS.register("tscl-window")
-class TSCLWindow(Teacher[Discrete]):
+class TSCLWindow(Bandit):
     """Prefers the arm with the steepest slope over its last scores (TSCL, window algorithm).
 
     Matiisen, Oliver, Cohen and Schulman 2017, "Teacher-student curriculum learning",
@@ -52,8 +49,6 @@ class TSCLWindow(Teacher[Discrete]):
         ValueError: if an option is out of range.
     """
 
-    accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Discrete,)
-
     def __init__(
         self,
         space: Discrete,
@@ -67,39 +62,24 @@ class TSCLWindow(Teacher[Discrete]):
         window: int = 10,
         policy: Policy | str = "epsilon",
     ) -> None:
-        super().__init__(space, seed=seed)
-        self.differences = reward != "score"
         rules = Rules(reward=reward, per_cost=per_cost, moves=moves, final=final, score_range=score_range)
-        self._arms = Arms(space, rules, "tscl-window")
+        super().__init__(space, seed=seed, rules=rules, who="tscl-window")
         if window < 2:
             raise ValueError(f"tscl-window: window: expected at least 2 scores, got {window}")
         self.policy = check_policy("tscl-window", policy, POLICIES)
         self._times, self._curves = np.full((2, self._arms.k, window), np.nan)
 
     def _probabilities(self, progress: float) -> FloatArray:
-        value = slopes(self._times, self._curves)
-        return choose(self.policy, self._arms.appeal(value), self._arms.allowed(progress))
+        return choose(self.policy, self._arms.appeal(self._values()), self._arms.allowed(progress))
 
-    def _ask(self, ids: IntArray, progress: float) -> Assignment:
-        arms = draw(self.rng, self._probabilities(progress), len(ids))
-        return self._arms.hand(ids, arms, progress)
+    def _values(self) -> FloatArray:
+        return slopes(self._times, self._curves)
 
     def _tell(self, outcomes: Outcomes) -> None:
         told = self._arms.take(outcomes)
         rows = ~np.isnan(told.curve)
         push(self._times, told.arm[rows], told.time[rows])
         push(self._curves, told.arm[rows], told.curve[rows])
-
-    def metrics(self) -> dict[str, float]:
-        """Return where the probabilities lie (see `Arms.metrics`) and the greatest slope."""
-        probabilities = self._probabilities(self._arms.progress)
-        value = slopes(self._times, self._curves)
-        return self._arms.metrics(probabilities) | {"value_max": float(value.max())}
-
-    def snapshot(self) -> dict[str, Array]:
-        """Return `Arms.snapshot`; the value is the slope."""
-        value = slopes(self._times, self._curves)
-        return self._arms.snapshot(self._probabilities(self._arms.progress), value)
 
     def _state(self) -> State:
         return {"arms": self._arms.state(), "times": self._times.copy(), "curves": self._curves.copy()}

@@ -77,12 +77,14 @@ class Told:
         time: ``(n,)`` where the row stands on the arm's learning curve: outcomes or, per cost, cost so far;
             of all arms for ``reward="progress"``, else of the arm alone.
         curve: ``(n,)`` the learning curve there: the score, or the sum of the arm's own gains; NaN if none.
+        propensity: ``(n,)`` the arm's probability when it was handed out; NaN if it was not asked for.
     """
 
     arm: IntArray
     gain: FloatArray
     time: FloatArray
     curve: FloatArray
+    propensity: FloatArray
 
 
 class Arms:
@@ -116,6 +118,7 @@ class Arms:
         self._clock = np.zeros(self.k)  # outcomes or cost of each arm
         self._total = 0.0  # of all
         self._sum = np.zeros(self.k)  # of the arm's own gains
+        self._asked: dict[int, float] = {}  # outstanding id: the probability of its arm
 
     def allowed(self, progress: float) -> BoolArray:
         """Return ``(k,)`` bool: which arms may be handed out now."""
@@ -126,10 +129,23 @@ class Arms:
             return np.ones(self.k, np.bool_)
         return np.asarray(np.abs(np.arange(self.k) - self.position) <= 1)
 
-    def hand(self, ids: IntArray, arms: IntArray, progress: float) -> Assignment:
-        """Return arms as an assignment; the last one is the new position."""
+    def hand(self, ids: IntArray, arms: IntArray, progress: float, propensity: FloatArray) -> Assignment:
+        """Return arms ``(n,)``, drawn with these probabilities, as an assignment.
+
+        The last one is the new position.
+        """
         self.position, self.progress = int(arms[-1]), progress
+        self._asked |= zip(ids.tolist(), propensity.tolist(), strict=True)
         return Assignment(ids=ids, tasks=(arms + self._space.start).astype(self._space.dtype))
+
+    def propensity(self, ids: IntArray) -> FloatArray:
+        """Return ``(n,)`` the probabilities of outstanding arms when they were handed out; NaN for others."""
+        return np.array([self._asked.get(i, np.nan) for i in ids.tolist()], np.float64)
+
+    def drop(self, ids: IntArray) -> None:
+        """Forget the probabilities of arms."""
+        for i in ids.tolist():
+            self._asked.pop(i, None)
 
     def appeal(self, values: FloatArray) -> FloatArray:
         """Return what policies compare: ``|values|`` for ``reward="progress"``, else the values.
@@ -142,6 +158,8 @@ class Arms:
     def take(self, outcomes: Outcomes) -> Told:
         """Return what the outcomes are worth, and remember them."""
         rules = self.rules
+        propensity = self.propensity(outcomes.ids)
+        self.drop(outcomes.ids)
         arm = outcomes.tasks.astype(np.int64) - int(self._space.start)
         groups = [(a, np.flatnonzero(arm == a)) for a in np.unique(arm).tolist()]
         level = self._scaled(outcomes.score)
@@ -154,8 +172,9 @@ class Arms:
         total = np.cumsum(np.concatenate([[self._total], cost]))
         self._total = float(total[-1])
         if rules.reward == "progress":
-            return Told(arm, gain, total[1:], level.copy())
-        return Told(arm, gain, *self._own(groups, np.where(np.isnan(gain), np.nan, change), cost))
+            return Told(arm, gain, total[1:], level.copy(), propensity)
+        time, curve = self._own(groups, np.where(np.isnan(gain), np.nan, change), cost)
+        return Told(arm, gain, time, curve, propensity)
 
     def _scaled(self, scores: FloatArray) -> FloatArray:
         if self.rules.score_range is None:
@@ -217,6 +236,8 @@ class Arms:
             "clock": self._clock.copy(),
             "total": self._total,
             "sum": self._sum.copy(),
+            "asked": np.array(list(self._asked), np.int64),
+            "propensity": np.array(list(self._asked.values()), np.float64),
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
@@ -225,7 +246,7 @@ class Arms:
         Raises:
             ValueError: if it is incomplete.
         """
-        names = ("position", "progress", "told", "last", "clock", "total", "sum")
+        names = ("position", "progress", "told", "last", "clock", "total", "sum", "asked", "propensity")
         check_names(f"{self._who}: arms", names, state)
         self.position, self.progress = int(state["position"]), float(state["progress"])
         self.told = np.array(state["told"], np.int64)
@@ -233,6 +254,8 @@ class Arms:
             np.array(state[x], np.float64) for x in ("last", "clock", "sum")
         )
         self._total = float(state["total"])
+        ids, probabilities = (np.asarray(state[name]).tolist() for name in ("asked", "propensity"))
+        self._asked = dict(zip(ids, probabilities, strict=True))
 
 
 def push(fifo: FloatArray, arms: IntArray, values: FloatArray) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 import numpy as np
 
-from teacherstudent.types import BoolArray, FloatArray, IntArray
+from teacherstudent.types import BoolArray, FloatArray, IntArray, generator
+
+DRAWS = 1024
+"""Draws behind a simulated probability."""
 
 Policy: TypeAlias = tuple[str, float]
 """``("epsilon", share of uniform draws)`` or ``("boltzmann", temperature)``, and what a teacher adds."""
@@ -71,6 +74,14 @@ def winners(rng: np.random.Generator, values: FloatArray, allowed: BoolArray) ->
     return np.asarray(np.where(best, rng.random(masked.shape), -1.0).argmax(axis=1))
 
 
-def frequencies(arms: IntArray, k: int) -> FloatArray:
-    """Return ``(k,)`` the share of each arm."""
-    return np.bincount(arms, minlength=k) / len(arms)
+def simulated(
+    draw_arms: Callable[[np.random.Generator, int, BoolArray], IntArray], allowed: BoolArray
+) -> FloatArray:
+    """Return ``(k,)`` how often each arm is drawn, in 1 024 draws from a generator of their own.
+
+    The standard error is at most 0.016. An allowed arm that none of the draws has counts as half a draw, so
+    that what is divided by its probability stays finite.
+    """
+    count = np.bincount(draw_arms(generator(0), DRAWS, allowed), minlength=len(allowed))
+    share = np.where(allowed, np.maximum(count, 0.5), 0.0)
+    return np.asarray(share / share.sum())

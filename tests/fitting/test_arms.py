@@ -85,9 +85,9 @@ def test_a_batch_equals_its_rows(reward, per_cost):
 def test_advance_allows_neighbours_and_starts_at_the_first_arm():
     arms = make(5, moves="advance")
     assert arms.allowed(0.0).tolist() == [True, True, False, False, False]
-    arms.hand(np.array([7, 8]), np.array([1, 2]), 0.0)
+    arms.hand(np.array([7, 8]), np.array([1, 2]), 0.0, np.ones(2))
     assert arms.allowed(0.0).tolist() == [False, True, True, True, False]
-    arms.hand(np.array([9]), np.array([4]), 0.0)
+    arms.hand(np.array([9]), np.array([4]), 0.0, np.ones(1))
     assert arms.allowed(0.0).tolist() == [False, False, False, True, True]
     assert make(5).allowed(0.0).all()
 
@@ -103,7 +103,7 @@ def test_the_final_arm_is_forced_for_the_final_share():
 
 
 def test_tasks_carry_the_start_and_dtype_of_the_space():
-    asked = make(3, start=-4).hand(np.array([0, 1]), np.array([2, 0]), 0.5)
+    asked = make(3, start=-4).hand(np.array([0, 1]), np.array([2, 0]), 0.5, np.ones(2))
     assert asked.tasks.tolist() == [-2, -4]
     assert asked.tasks.dtype == Discrete(3).dtype
 
@@ -178,7 +178,32 @@ def test_draws_follow_the_probabilities_and_never_take_an_arm_of_none():
     arms = policies.draw(np.random.default_rng(0), p, 20_000)
     assert set(arms.tolist()) == {1, 3}
     assert np.mean(arms == 1) == pytest.approx(0.2, abs=4 * np.sqrt(0.16 / 20_000))
-    same(policies.frequencies(np.array([1, 3, 3, 3]), 5), [0, 0.25, 0, 0.75, 0])
+
+
+def test_simulated_probabilities_are_shares_with_a_floor_for_allowed_arms():
+    def draws(rng, n, allowed):
+        return np.where(rng.random(n) < 0.3, 0, 2)
+
+    share = policies.simulated(draws, np.array([True, True, True, False]))
+    assert share.sum() == pytest.approx(1)
+    assert share[0] == pytest.approx(0.3, abs=0.07)
+    assert 0 < share[1] < 0.001
+    assert share[3] == 0
+
+
+def test_propensities_are_kept_until_they_are_told_or_dropped():
+    arms = make()
+    arms.hand(np.array([4, 5, 6]), np.array([0, 1, 0]), 0.0, np.array([0.2, 0.3, 0.5]))
+    same(arms.propensity(np.array([6, -1, 4])), [0.5, NAN, 0.2])
+    told = arms.take(
+        Outcomes(ids=np.array([5, -1]), tasks=np.array([1, 1]), score=np.ones(2), cost=np.ones(2))
+    )
+    same(told.propensity, [0.3, NAN])
+    arms.drop(np.array([4]))
+    assert arms.state()["asked"].tolist() == [6]
+    other = make()
+    other.load(arms.state())
+    same(other.propensity(np.array([4, 5, 6])), [NAN, NAN, 0.5])
 
 
 def test_winners_share_ties():

@@ -75,6 +75,36 @@ def test_a_batch_told_at_once_equals_its_rows(name, reward):
 
 
 @every
+@pytest.mark.parametrize("moves", ["free", "advance"])
+def test_propensities_weigh_rows_as_off_policy_evaluation_needs_them(name, moves):
+    rng = np.random.default_rng(3)
+    teacher = make(name, 4, reward="score", moves=moves, **QUICK.get(name, {}))
+    teach(teacher, np.array([0.0, 1.0, 1.2, 0.4]), 40, rng)
+    while name == "tscl-naive" and teacher.state_dict()["algorithm"]["rest"]:  # to the end of a block
+        teacher.ask()
+    allowed = teacher.snapshot()["probabilities"] > 0
+    asked = teacher.ask(40_000)
+    told = Outcomes(ids=asked.ids, tasks=asked.tasks, score=np.zeros(40_000), cost=np.ones(40_000))
+    propensity = teacher.columns(told)["propensity"]
+    if name == "tscl-naive":
+        assert (propensity.reshape(-1, 4)[:, 1:] == 1).all()
+        propensity, arms = propensity[::4], asked.tasks[::4]
+    else:
+        arms = asked.tasks
+    for arm in np.flatnonzero(allowed):
+        weights = np.where(arms == arm, 1 / propensity, 0.0)  # of mean 1
+        slack = 0.25 if name in ("tscl-sampling", "progress-thompson") else 0.0  # estimated propensities
+        played = np.mean(arms == arm)
+        if played > 0.02:
+            assert weights.mean() == pytest.approx(1, abs=slack + 5 * weights.std() / np.sqrt(len(arms)))
+        else:
+            assert propensity[arms == arm].max(initial=0) < 0.05
+    strangers = told.select(slice(0, 2))
+    strangers.ids[:] = -1
+    assert np.isnan(teacher.columns(strangers)["propensity"]).all()
+
+
+@every
 def test_identical_arms_have_no_order(name):
     shares = []
     for seed in range(60):

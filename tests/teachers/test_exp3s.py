@@ -133,7 +133,7 @@ def test_dropped_tasks_are_forgotten():
     teacher = Exp3S(Discrete(3), seed=0)
     asked = teacher.ask(4)
     teacher.drop(asked.ids[1:3])
-    assert state(teacher)["asked"].tolist() == [0, 3]
+    assert state(teacher)["arms"]["asked"].tolist() == [0, 3]
 
 
 def test_quantiles_equal_numpys():

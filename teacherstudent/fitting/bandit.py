@@ -1,0 +1,72 @@
+"""The teacher that all bandits over discrete tasks are: it hands out arms and logs how probable each was."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+
+from teacherstudent.fitting.arms import Arms, Rules
+from teacherstudent.fitting.policies import draw
+from teacherstudent.spaces import Discrete
+from teacherstudent.teacher import Teacher
+from teacherstudent.types import Array, Assignment, FloatArray, IntArray, Outcomes, Seed
+
+
+class Bandit(Teacher[Discrete]):
+    """Plays arms. An author writes `_probabilities`, `_values`, `_tell`, `_state` and `_load`.
+
+    The episodes file has a column ``propensity``: the probability that the row's arm had when it was handed
+    out, given all that was told before. It is what off-policy evaluation weighs rows with; NaN for a row that
+    the bandit did not ask for.
+
+    Args:
+        space: the arms.
+        seed: an integer of at least 0 or a ``SeedSequence``.
+        rules: the options that bandits have in common.
+        who: the teacher's registered name, for messages.
+
+    Raises:
+        TypeError: if the space is not discrete, or the seed is no integer.
+        ValueError: if an option is out of range.
+    """
+
+    accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Discrete,)
+
+    def __init__(self, space: Discrete, *, seed: Seed, rules: Rules, who: str) -> None:
+        super().__init__(space, seed=seed)
+        self.differences = rules.reward != "score"
+        self._arms = Arms(space, rules, who)
+
+    @abstractmethod
+    def _probabilities(self, progress: float) -> FloatArray:
+        """Return ``(k,)`` how probable each arm is in the next draw."""
+
+    @abstractmethod
+    def _values(self) -> FloatArray:
+        """Return ``(k,)`` what each arm is held to be worth; NaN where nothing is known."""
+
+    def _ask(self, ids: IntArray, progress: float) -> Assignment:
+        probabilities = self._probabilities(progress)
+        arms = draw(self.rng, probabilities, len(ids))
+        return self._arms.hand(ids, arms, progress, probabilities[arms])
+
+    def _drop(self, ids: IntArray) -> None:
+        self._arms.drop(ids)
+
+    def columns(self, outcomes: Outcomes) -> Mapping[str, Array]:
+        """Return ``propensity (n,)``, the probability of each row's arm when it was handed out."""
+        return {"propensity": self._arms.propensity(outcomes.ids)}
+
+    def metrics(self) -> dict[str, float]:
+        """Return where the probabilities lie (see `Arms.metrics`) and the greatest value."""
+        values = self._values()
+        found = self._arms.metrics(self._probabilities(self._arms.progress))
+        return found if np.isnan(values).all() else found | {"value_max": float(np.nanmax(values))}
+
+    def snapshot(self) -> dict[str, Array]:
+        """Return `Arms.snapshot`: each arm's task, next probability, value and outcomes told; ``(k,)``."""
+        return self._arms.snapshot(self._probabilities(self._arms.progress), self._values())
