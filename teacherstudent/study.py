@@ -128,7 +128,7 @@ class Study:
             metavar="LABEL",
             help=f"some of {', '.join(self.teachers)} (default: all)",
         )
-        parser.add_argument("--budget", type=float, help="cost of each run")
+        parser.add_argument("--budget", type=float, help="cost of each run; as many tests as without it")
         parser.add_argument("--jobs", type=int, help="runs at a time (default: the number of cores)")
         parser.add_argument(
             "--threads",
@@ -138,7 +138,12 @@ class Study:
         parser.add_argument("--resume", action="store_true", help="continue what was stopped")
         given = parser.parse_args(argv)
         settings = self.__dict__ | (dict(self.quick) if given.quick else {})
-        settings |= {k: v for k, v in (("seeds", given.seeds), ("budget", given.budget)) if v is not None}
+        if given.seeds is not None:
+            settings["seeds"] = given.seeds
+        if given.budget is not None:
+            every = settings["test_every"]
+            scaled = None if every is None else every * given.budget / settings["budget"]
+            settings |= {"budget": given.budget, "test_every": scaled}
         if given.teachers is not None:
             unknown = sorted(set(given.teachers) - set(settings["teachers"]))
             if unknown:

@@ -2,11 +2,13 @@ import runpy
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from teacherstudent import Entry, Study
 from teacherstudent.comparing.compare import compare
 from teacherstudent.experiment import Experiment
+from teacherstudent.recording.logs import read_tests
 from teacherstudent.recording.runs import Run
 
 STUDY = Study(
@@ -50,6 +52,13 @@ def test_seeds_and_budget_from_the_command_line(tmp_path):
     assert sorted(p.name for p in tmp_path.glob("grid/toy-grid/*/*")) == ["seed-4", "seed-4"]
     with pytest.raises(SystemExit):
         STUDY.main(["--bugdet", "3"])
+
+
+def test_another_budget_has_as_many_tests(tmp_path):
+    study = replace(STUDY, student_options={"batch": 5}, test_every=50)
+    assert study.main(["--seeds", "4", "--budget", "20", "--teachers", "fixed", "--out", str(tmp_path)]) == 0
+    (folder,) = tmp_path.glob("grid/toy-grid/*/*")
+    assert np.unique(read_tests(folder)["spent"]).tolist() == [0, 5, 10, 15, 20]
 
 
 ENTRIES = Study(

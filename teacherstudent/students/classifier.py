@@ -255,8 +255,8 @@ class ClassifierStudent:
         self.compute.load_state_dict(state["compute"])
         self.rounds.train_loss = float(state["train_loss"])
         probed = state["probed"]
-        device = self.trainer.inputs["probe"].images.device
-        self.rounds.probed = None if probed is None else torch.from_numpy(np.array(probed)).to(device)
+        there = None if probed is None else torch.from_numpy(np.array(probed)).to(self.trainer.device)
+        self.rounds.probed = there
 
     def close(self) -> None:
         """Nothing to free."""

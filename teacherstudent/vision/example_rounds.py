@@ -60,7 +60,7 @@ class ExampleRounds:
     def train(self, tasks: Array, learn: Array) -> tuple[FloatArray, FloatArray, dict[str, Array]]:
         """Measure examples, then train on the others; return scores, costs and signals ``(n,)``."""
         trainer, compute, setting = self._trainer, self._compute, self._setting
-        indices = torch.from_numpy(tasks).to(trainer.inputs["train"].images.device)
+        indices = torch.from_numpy(tasks).to(trainer.device)
         losses, correct = np.zeros(len(tasks)), np.zeros(len(tasks))
         measured = np.flatnonzero(~learn)
         costs = np.where(learn, trainer.cost(setting), trainer.forward_cost())

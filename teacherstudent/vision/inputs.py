@@ -1,4 +1,4 @@
-"""Images on the device, and how a batch of them becomes the network's input."""
+"""Images on the device or beside it, and how a batch of them becomes the network's input."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from teacherstudent.vision.resampling import low_frequency_crop, resize
 
 
 class Inputs:
-    """A split on the device as bytes; batches are drawn by index and made floating point there.
+    """A split as bytes; batches are drawn by index, and made floating point on the device.
 
     Order: to [0, 1], augmentation, normalisation, then the crop or the resize.
 
@@ -22,7 +22,9 @@ class Inputs:
         split: the images.
         mean: ``(channels,)`` of the training split, in [0, 1].
         std: as ``mean``.
-        device: where everything lies.
+        device: where batches are wanted.
+        place: where the images lie; the device if it is None. From elsewhere a batch is copied as bytes, and
+            indices that lie on a GPU wait for it.
         channels_last: memory layout of the batches.
     """
 
@@ -33,9 +35,11 @@ class Inputs:
         mean: FloatArray,
         std: FloatArray,
         device: torch.device,
+        place: torch.device | None = None,
         channels_last: bool = False,
     ) -> None:
-        self.images = torch.from_numpy(split.images).to(device)
+        self.images = torch.from_numpy(split.images).to(device if place is None else place)
+        self._device = device
         self.labels = torch.from_numpy(split.labels).to(device)
         self._scale = torch.as_tensor(1 / (255 * std), dtype=torch.float32, device=device).view(1, -1, 1, 1)
         self._shift = torch.as_tensor(-mean / std, dtype=torch.float32, device=device).view(1, -1, 1, 1)
@@ -56,7 +60,9 @@ class Inputs:
         magnitude: float = 0.0,
     ) -> Tensor:
         """Return normalised images, ``(n, channels, size, size)`` float32; without a size at their own."""
-        images = self.images[rows].float()
+        if isinstance(rows, Tensor):
+            rows = rows.to(self.images.device)
+        images = self.images[rows].to(self._device).float()
         if augment is not None and magnitude > 0:
             images = augment(images * (1 / 255), magnitude)
             images = (images - self._mean) / self._std

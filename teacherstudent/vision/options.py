@@ -111,6 +111,8 @@ class Machine:
 
     Attributes:
         device: ``"auto"`` is the GPU where there is one.
+        data: where the images lie: ``"device"``; ``"host"``, from where every batch is copied; or ``"auto"``,
+            the device unless they would take more than half of its free memory.
         precision: ``"float32"``; ``"bfloat16"`` or ``"float16"`` by autocast, the latter with scaled losses.
         channels_last: memory layout of convolutional networks.
         compile: ``torch.compile`` the network; every size that the family can ask for is compiled before
@@ -122,12 +124,14 @@ class Machine:
     """
 
     device: str = "auto"
+    data: str = "auto"
     precision: str = "float32"
     channels_last: bool = False
     compile: bool = False
     probe_batch: int = 512
 
     def __post_init__(self) -> None:
+        _one_of("data", self.data, ("auto", "device", "host"))
         _one_of("precision", self.precision, ("float32", "bfloat16", "float16"))
         _inside("probe_batch", self.probe_batch >= 1, "at least 1", self.probe_batch)
 
@@ -145,6 +149,16 @@ class Machine:
         except (RuntimeError, AssertionError) as error:
             raise ValueError(f"device: expected one that is there, got {self.device!r}: {error}") from error
         return found
+
+    def place(self, size: int) -> torch.device:
+        """Return where images of ``size`` bytes in all are to lie.
+
+        Raises:
+            ValueError: if there is no such device.
+        """
+        device = self.resolve()
+        fits = device.type != "cuda" or size <= torch.cuda.mem_get_info(device)[0] / 2
+        return device if self.data == "device" or (self.data == "auto" and fits) else torch.device("cpu")
 
 
 def parse(kind: type[T], what: str, given: Mapping[str, Any] | T | None) -> T:

@@ -43,7 +43,8 @@ class Trainer:
         machine: device and arithmetic.
 
     Attributes:
-        inputs: the splits on the device, by name.
+        device: of the network.
+        inputs: the splits, by name.
         learner: network and optimiser.
         sampler: draws batches.
         depths: the depth of each parameter, by name, where lr_spread is among the knobs; else None.
@@ -68,14 +69,16 @@ class Trainer:
         machine: Machine,
     ) -> None:
         streams = [int(s.generate_state(1)[0]) for s in seed_sequence(seed).spawn(3)]
-        self._device = device = machine.resolve()
+        self.device = device = machine.resolve()
         self.training, self.machine, self._reach = training, machine, family.reach
         data = family.data
         mean_, std = moments(data.train)
         layout = machine.channels_last
+        splits = {name: getattr(data, name) for name in ("train", "probe", "validation", "test")}
+        place = machine.place(sum(split.images.nbytes for split in splits.values()))
         self.inputs = {
-            name: Inputs(getattr(data, name), mean=mean_, std=std, device=device, channels_last=layout)
-            for name in ("train", "probe", "validation", "test")
+            name: Inputs(split, mean=mean_, std=std, device=device, place=place, channels_last=layout)
+            for name, split in splits.items()
         }
         network = seeded(make, streams[0]).to(device)
         if layout:
@@ -100,7 +103,7 @@ class Trainer:
         self._warm_up()
 
     def _warm_up(self) -> None:
-        rows = torch.arange(min(self.training.batch_size, len(self.inputs["train"])), device=self._device)
+        rows = torch.arange(min(self.training.batch_size, len(self.inputs["train"])), device=self.device)
         self.learner.warm_up([self.inputs["train"].batch(rows, size=s) for s in reversed(self.sizes())])
 
     def sizes(self) -> list[int]:
@@ -131,7 +134,7 @@ class Trainer:
             shape = self.inputs["train"].images.shape[1:]
             square = shape[1] == shape[2]
             height, width = (size, size) if square else (shape[1], shape[2])
-            self._flops[key] = count(self.learner.network, (shape[0], height, width), self._device)
+            self._flops[key] = count(self.learner.network, (shape[0], height, width), self.device)
         return self._flops[key]
 
     def cost(self, setting: Setting) -> float:
@@ -232,7 +235,7 @@ class Trainer:
             FloatingPointError: if a loss is not finite; the message names the last step and its stage.
         """
         given = self.inputs[split]
-        chosen = torch.arange(len(given), device=self._device) if rows is None else rows
+        chosen = torch.arange(len(given), device=self.device) if rows is None else rows
         losses, correct = [], []
         with self._renormalised() if averaged else contextlib.nullcontext():
             for part in torch.split(chosen, self.machine.probe_batch):
@@ -254,7 +257,7 @@ class Trainer:
         train, count = self.inputs["train"], self._renorm()
         if count == 0:
             return contextlib.nullcontext()
-        rows = torch.linspace(0, len(train) - 1, count, device=self._device, dtype=torch.float64).long()
+        rows = torch.linspace(0, len(train) - 1, count, device=self.device, dtype=torch.float64).long()
         batches = (train.batch(part) for part in torch.split(rows, self.machine.probe_batch))
         return self.learner.renormalised(batches)
 
@@ -267,7 +270,7 @@ class Trainer:
         """
         found: dict[str, Any] = {
             "parameters": sum(p.numel() for p in self.learner.network.parameters()),
-            "device": str(self._device),
+            "device": str(self.device),
             "flops": {str(size): self.flops(size, smoothed=self._smoothed).train for size in self.sizes()},
         }
         if self.depths is not None:

@@ -465,6 +465,18 @@ def test_on_a_gpu(precision):
     learner.train(rows(np.arange(128), np.arange(128) % 2 == 0))
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_images_beside_the_gpu_teach_what_images_on_it_do():
+    found = []
+    for data in ("device", "host"):
+        learner = student(EXAMPLES, machine={"device": "cuda", "data": data})
+        assert learner.trainer.inputs["train"].images.is_cuda == (data == "device")
+        learner.train(rows(np.arange(128), np.arange(128) % 2 == 0))
+        found.append(learner.evaluate(learner.family.test_tasks()[:1], seed=0).score)
+    assert np.allclose(*found, atol=0.02)
+
+
 # Examples
 
 
