@@ -9,7 +9,8 @@ from gymnasium.spaces import Dict as DictSpace
 from stable_baselines3 import PPO
 
 from teacherstudent import envs
-from teacherstudent.loop import Plan, check_fit, run
+from teacherstudent.loop import check_fit, run
+from teacherstudent.plan import Plan
 from teacherstudent.recording.runs import Run
 from teacherstudent.rl.gymnasium_family import family_from_gymnasium
 from teacherstudent.rl.task_vec_env import TaskVecEnv
