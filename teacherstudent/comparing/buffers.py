@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from teacherstudent.comparing import stats
-from teacherstudent.comparing.drawing import Style, band_note, cost_axis, head, legend_label, new_figure, tidy
+from teacherstudent.comparing.drawing import (
+    Style,
+    align,
+    band_note,
+    cost_axis,
+    draw_line,
+    head,
+    legend_label,
+    new_figure,
+    tidy,
+)
 from teacherstudent.comparing.groups import Group, Setting
 from teacherstudent.recording.runs import Run
 from teacherstudent.types import FloatArray
@@ -50,7 +58,7 @@ def draw_buffer(setting: Setting, groups: Sequence[Group], style: Mapping[str, S
         for group in shown:
             curves = [run[name] for run in held[group.teacher] if name in run]
             if curves:
-                draw_line(axes, *_align(curves), style[group.teacher], legend_label(group))
+                draw_line(axes, *align(curves), style[group.teacher], legend_label(group))
         tidy(axes, title=name)
         cost_axis(axes, f"cost ({setting.cost_unit})", 0.0, float(axes.dataLim.x1))
     for axes in panels[len(names) :]:
@@ -96,19 +104,4 @@ def feature_means(features: Mapping[str, FloatArray]) -> dict[str, float]:
     return found
 
 
-def draw_line(axes: Axes, x: FloatArray, curves: FloatArray, style: Style, label: str) -> None:
-    """Draw the interquartile mean over seeds of ``(seeds, points)``, with its interval as a band."""
-    middle, low, high = stats.estimate_curves(curves)
-    axes.plot(x, middle, linewidth=1.8, marker="o" if len(x) == 1 else None, label=label, **style)
-    if np.isfinite(low).all():
-        axes.fill_between(x, low, high, color=style["color"], alpha=0.18, linewidth=0)
-
-
-def _align(curves: Sequence[tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray]:
-    """Put curves on one grid of cost, as far as all of them go."""
-    start, end = max(float(x[0]) for x, _ in curves), min(float(x[-1]) for x, _ in curves)
-    grid = np.linspace(start, end, 101) if start < end else np.array([max(start, end)])
-    return grid, np.stack([np.interp(grid, x, y) for x, y in curves])
-
-
-__all__ = ["draw_buffer", "draw_line", "feature_means", "series_of"]
+__all__ = ["draw_buffer", "feature_means", "series_of"]

@@ -1,4 +1,4 @@
-"""How figures look: colours, axes, files. No pyplot, so nothing global changes."""
+"""How figures look: colours, axes, lines, files. No pyplot, so nothing global changes."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from teacherstudent.comparing import stats
 from teacherstudent.comparing.groups import Group, Setting
 from teacherstudent.comparing.stats import TRUSTED
 from teacherstudent.plain import naming, short
+from teacherstudent.types import FloatArray
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C564B", "#332288")
 """Told apart by the colour-blind (after Okabe and Ito)."""
@@ -65,6 +68,30 @@ def cost_axis(axes: Axes, label: str, low: float, high: float) -> None:
     axes.set_xlabel(label)
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
+
+
+def draw_line(axes: Axes, x: FloatArray, curves: FloatArray, style: Style, label: str) -> None:
+    """Draw the interquartile mean over seeds of ``(seeds, points)``, with its interval as a band."""
+    middle, low, high = stats.estimate_curves(curves)
+    axes.plot(x, middle, linewidth=1.8, marker="o" if len(x) == 1 else None, label=label, **style)
+    if np.isfinite(low).all():
+        draw_band(axes, x, low, high, style)
+
+
+def draw_band(axes: Axes, x: FloatArray, low: FloatArray, high: FloatArray, style: Style) -> None:
+    """Fill what lies between two curves with a light shade of a line's colour."""
+    axes.fill_between(x, low, high, color=style["color"], alpha=0.18, linewidth=0)
+
+
+def align(curves: Sequence[tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray]:
+    """Return curves of costs and values on one grid of cost, as far as all of them go.
+
+    Returns:
+        The grid ``(points,)``, and the values ``(curves, points)``; one point where no cost is common to all.
+    """
+    start, end = max(float(x[0]) for x, _ in curves), min(float(x[-1]) for x, _ in curves)
+    grid = np.linspace(start, end, 101) if start < end else np.array([max(start, end)])
+    return grid, np.stack([np.interp(grid, x, y) for x, y in curves])
 
 
 def legend_label(group: Group) -> str:

@@ -7,13 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from matplotlib.axes import Axes
 
-from teacherstudent.comparing import levels, maps, stages, stats
+from teacherstudent.comparing import levels, maps, stages
 from teacherstudent.comparing.drawing import (
     Style,
+    align,
     band_note,
     cost_axis,
+    draw_line,
     head,
     legend_label,
     new_figure,
@@ -116,7 +117,7 @@ def draw_curves(setting: Setting, groups: Sequence[Group], style: Mapping[str, S
                 grid, values = group.grid, group.measure(measure)
             else:
                 grid, values = group.lines(measure, quantity)
-            _line(axes, grid, values, style[group.teacher], legend_label(group))
+            draw_line(axes, grid, values, style[group.teacher], legend_label(group))
         tidy(axes, y=names[measure])
         cost_axis(axes, quantity.label, axes.dataLim.x0, axes.dataLim.x1)
         if measure == "mastered":
@@ -137,15 +138,6 @@ def _curve_panels(setting: Setting, groups: Sequence[Group]) -> list[tuple[str, 
     return shown
 
 
-def _line(axes: Axes, spent: FloatArray, curves: FloatArray, style: Style, label: str) -> None:
-    """Draw the interquartile mean over seeds, with its interval as a band."""
-    middle, low, high = stats.estimate_curves(curves)
-    marker = "o" if len(spent) == 1 else None
-    axes.plot(spent, middle, linewidth=1.8, marker=marker, label=label, **style)
-    if np.isfinite(low).all():
-        axes.fill_between(spent, low, high, color=style["color"], alpha=0.18, linewidth=0)
-
-
 def draw_learning(setting: Setting, groups: Sequence[Group], style: Mapping[str, Style]) -> maps.Figure:
     """Draw the mean training score and every metric that a teacher reports, against cost."""
     training = f"mean training {'return' if setting.score_name == 'return' else 'score'}"
@@ -160,8 +152,7 @@ def draw_learning(setting: Setting, groups: Sequence[Group], style: Mapping[str,
         for group in groups:
             curves = [found[name] for found in series[group.teacher] if name in found]
             if curves:
-                grid, values = _align(curves)
-                _line(axes, grid, values, style[group.teacher], legend_label(group))
+                draw_line(axes, *align(curves), style[group.teacher], legend_label(group))
         tidy(axes, title=name)
         cost_axis(axes, f"cost ({setting.cost_unit})", 0.0, float(axes.dataLim.x1))
     for axes in panels[len(shown) :]:
@@ -202,11 +193,3 @@ def _metric_names(series: Mapping[str, Sequence[Mapping[str, object]]], training
         return name != training, not progress, -sum(name in own for own in teachers), name
 
     return sorted(names, key=order)
-
-
-def _align(curves: Sequence[tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray]:
-    """Put curves on one grid of cost, as far as all of them go."""
-    start = max(float(spent[0]) for spent, _ in curves)
-    end = min(float(spent[-1]) for spent, _ in curves)
-    grid = np.linspace(start, end, 101) if start < end else np.array([max(start, end)])
-    return grid, np.stack([np.interp(grid, spent, values) for spent, values in curves])

@@ -10,7 +10,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from teacherstudent.comparing.drawing import COLOURS, Style, head, legend_label, new_figure, tidy
+from teacherstudent.comparing.drawing import COLOURS, Style, draw_band, head, legend_label, new_figure, tidy
 from teacherstudent.comparing.groups import Group, Setting
 from teacherstudent.comparing.quantities import FLOPS
 from teacherstudent.recording.runs import Run
@@ -101,9 +101,7 @@ def _knobs(setting: Setting, groups: Sequence[Group], style: Mapping[str, Style]
 def _line(axes: Axes, middle: FloatArray, spread: FloatArray, style: Style) -> None:
     axes.plot(SHARES, middle, **style)
     if spread.any():
-        axes.fill_between(
-            SHARES, middle - spread, middle + spread, color=style["color"], alpha=0.18, linewidth=0
-        )
+        draw_band(axes, SHARES, middle - spread, middle + spread, style)
 
 
 def _share_axis(axes: Axes) -> None:
