@@ -7,17 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from teacherstudent.comparing.drawing import (
-    Style,
-    align,
-    band_note,
-    cost_axis,
-    draw_line,
-    head,
-    legend_label,
-    new_figure,
-    tidy,
-)
+from teacherstudent.comparing.drawing import Style, band_note, draw_series, head, new_grid
 from teacherstudent.comparing.groups import Group, Setting
 from teacherstudent.recording.runs import Run
 from teacherstudent.types import FloatArray
@@ -50,23 +40,12 @@ def draw_buffer(setting: Setting, groups: Sequence[Group], style: Mapping[str, S
         return {}
     names = list(dict.fromkeys(name for group in shown for run in held[group.teacher] for name in run))
     names.sort(key=lambda name: [*TITLES.values(), name].index(name))
-    columns = min(COLUMNS, len(names))
-    rows = -(-len(names) // columns)
-    figure = new_figure(columns, rows, width=3.8, height=2.8)
-    panels = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes, name in zip(panels, names, strict=False):
-        for group in shown:
-            curves = [run[name] for run in held[group.teacher] if name in run]
-            if curves:
-                draw_line(axes, *align(curves), style[group.teacher], legend_label(group))
-        tidy(axes, title=name)
-        cost_axis(axes, f"cost ({setting.cost_unit})", 0.0, float(axes.dataLim.x1))
-    for axes in panels[len(names) :]:
-        axes.remove()
+    figure, panels = new_grid(len(names), COLUMNS, width=3.8, height=2.8)
+    draw_series(panels, names, held, shown, style, setting.cost_unit)
     note = band_note(shown)
     if set(names) - set(TITLES.values()):
         note += " Features: means over at most 256 levels, spread evenly over the ranks of the scores."
-    head(figure, list(panels[: len(names)]), f"{setting.label}: the levels in the teachers' buffers", note)
+    head(figure, panels, f"{setting.label}: the levels in the teachers' buffers", note)
     return {"buffer": figure}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,22 @@ def new_figure(columns: int, rows: int, *, width: float = 5.0, height: float = 3
     return Figure(figsize=(width * columns, height * rows), layout="constrained", facecolor="white")
 
 
+def new_grid(
+    count: int, columns: int, *, width: float, height: float, shared: bool = False
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure of ``count`` panels in rows of at most ``columns``, and the panels.
+
+    ``width`` and ``height`` are a panel's, in inches; ``shared``: the panels have the same axes.
+    """
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    figure = new_figure(columns, rows, width=width, height=height)
+    panels = figure.subplots(rows, columns, squeeze=False, sharex=shared, sharey=shared).ravel()
+    for axes in panels[count:]:
+        axes.remove()
+    return figure, list(panels[:count])
+
+
 def tidy(axes: Axes, *, x: str = "", y: str = "", title: str = "") -> None:
     """Set labels and remove what does not inform."""
     axes.set_xlabel(x)
@@ -92,6 +108,33 @@ def align(curves: Sequence[tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, 
     start, end = max(float(x[0]) for x, _ in curves), min(float(x[-1]) for x, _ in curves)
     grid = np.linspace(start, end, 101) if start < end else np.array([max(start, end)])
     return grid, np.stack([np.interp(grid, x, y) for x, y in curves])
+
+
+def draw_series(
+    panels: Sequence[Axes],
+    names: Sequence[str],
+    series: Mapping[str, Sequence[Mapping[str, tuple[FloatArray, FloatArray]]]],
+    groups: Sequence[Group],
+    style: Mapping[str, Style],
+    unit: str,
+) -> None:
+    """Draw a panel for each name: a line for each teacher that has such a series.
+
+    Args:
+        panels: one for each name.
+        names: of series.
+        series: by teacher, for each of its runs: costs and values by name.
+        groups: the teachers that are drawn.
+        style: of each teacher's line.
+        unit: of cost.
+    """
+    for axes, name in zip(panels, names, strict=True):
+        for group in groups:
+            curves = [found[name] for found in series[group.teacher] if name in found]
+            if curves:
+                draw_line(axes, *align(curves), style[group.teacher], legend_label(group))
+        tidy(axes, title=name)
+        cost_axis(axes, f"cost ({unit})", 0.0, float(axes.dataLim.x1))
 
 
 def legend_label(group: Group) -> str:

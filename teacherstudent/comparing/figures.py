@@ -11,13 +11,13 @@ import numpy as np
 from teacherstudent.comparing import levels, maps, stages
 from teacherstudent.comparing.drawing import (
     Style,
-    align,
     band_note,
     cost_axis,
     draw_line,
+    draw_series,
     head,
     legend_label,
-    new_figure,
+    new_grid,
     save,
     slug,
     styles,
@@ -105,8 +105,7 @@ def draw_curves(setting: Setting, groups: Sequence[Group], style: Mapping[str, S
     ends where its runs do, without their tests on the test split.
     """
     shown = _curve_panels(setting, groups)
-    figure = new_figure(len(shown), 1, width=5.4, height=4.4)
-    panels = figure.subplots(1, len(shown), squeeze=False)[0]
+    figure, panels = new_grid(len(shown), len(shown), width=5.4, height=4.4)
     names = {
         "mastered": f"test tasks mastered (%)\n{setting.score_name} > {setting.mastered or 0:g}",
         "score": f"mean {'validation' if setting.split else 'test'} {setting.score_name}",
@@ -123,7 +122,7 @@ def draw_curves(setting: Setting, groups: Sequence[Group], style: Mapping[str, S
         if measure == "mastered":
             top = axes.dataLim.y1
             axes.set_ylim(0.0, min(100.0, max(5.0, 1.08 * top)) if np.isfinite(top) else 100.0)
-    head(figure, list(panels), f"{setting.label}, test set {setting.test_set}", band_note(groups))
+    head(figure, panels, f"{setting.label}, test set {setting.test_set}", band_note(groups))
     return figure
 
 
@@ -144,24 +143,13 @@ def draw_learning(setting: Setting, groups: Sequence[Group], style: Mapping[str,
     series = {group.teacher: [_series(run, training) for run in group.runs] for group in groups}
     names = _metric_names(series, training)
     shown = names[:PANELS]
-    columns = min(3, len(shown))
-    rows = -(-len(shown) // columns)
-    figure = new_figure(columns, rows, width=4.6, height=3.0)
-    panels = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes, name in zip(panels, shown, strict=False):
-        for group in groups:
-            curves = [found[name] for found in series[group.teacher] if name in found]
-            if curves:
-                draw_line(axes, *align(curves), style[group.teacher], legend_label(group))
-        tidy(axes, title=name)
-        cost_axis(axes, f"cost ({setting.cost_unit})", 0.0, float(axes.dataLim.x1))
-    for axes in panels[len(shown) :]:
-        axes.remove()
+    figure, panels = new_grid(len(shown), 3, width=4.6, height=3.0)
+    draw_series(panels, shown, series, groups, style, setting.cost_unit)
     note = band_note(groups)
     if len(names) > len(shown):
         note += f" Not drawn: {', '.join(names[PANELS:])}."
     title = f"{setting.label}: {training.removeprefix('mean ')} and the teachers' own metrics"
-    head(figure, list(panels[: len(shown)]), title, note)
+    head(figure, panels, title, note)
     return figure
 
 
