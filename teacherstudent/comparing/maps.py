@@ -315,14 +315,16 @@ def _test_map(setting: Setting, finals: Mapping[str, tuple[Array, FloatArray]], 
         edge = np.full(len(mean), 0.3)
         if setting.mastered is not None:
             edge = np.where((score > setting.mastered).mean(axis=0) > 0.5, 1.6, 0.3)
+        x, y = tasks[:, plane.dims].T
         axes.scatter(
-            *tasks[:, plane.dims].T,
+            x,
+            y,
             c=mean,
             cmap=COLOURS,
             norm=colours,
             s=55,
             edgecolors="black",
-            linewidths=edge,
+            linewidths=edge.tolist(),
         )
         plane.frame(axes)
         tidy(axes, x=plane.names[0], y=plane.names[1], title=teacher)
