@@ -17,7 +17,7 @@ import torch
 from _timing import INSIDE, measure, shares
 
 from teacherstudent.experiment import Experiment
-from teacherstudent.loop import Plan
+from teacherstudent.plan import Plan
 
 PPO = {"n_steps": 128, "batch_size": 512, "n_epochs": 10}
 CASES: list[dict[str, Any]] = [

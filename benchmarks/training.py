@@ -17,7 +17,7 @@ import torch
 from _timing import describe_machine, measure, shares
 
 from teacherstudent.experiment import Experiment
-from teacherstudent.loop import Plan
+from teacherstudent.plan import Plan
 
 
 def main() -> None:

@@ -45,9 +45,7 @@ class ACCEL(LevelTeacher):
     Args:
         space: a level space or a box.
         seed: an integer of at least 0 or a ``SeedSequence``.
-        score: as of `PLR`.
-        replay: probability of a replay.
-        min_fill: share of the buffer that must be in use before.
+        score, replay, min_fill: as of `PLR`.
         buffer: options of `LevelBuffer`; its temperature is 0.3 if it is not given.
         edits: edits between a parent and its child.
         parents: ``"batch"``, ``"easy"`` or ``"hard"``.

@@ -9,7 +9,7 @@ import numpy as np
 from teacherstudent.fitting.paths import OpenLoop, check_number, check_shares, size_knob, stage_at
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Parameters
-from teacherstudent.types import FloatArray, Seed
+from teacherstudent.types import Seed
 
 SCHEDULES: Mapping[str, tuple[float, ...]] = {
     "resnet": (96 / 224,) * 2 + (160 / 224,) * 4 + (1.0,) * 4,
@@ -27,8 +27,8 @@ class EfficientTrainPP(OpenLoop):
     training", TPAMI, https://arxiv.org/abs/2405.08768: ten stages of equal *compute*, of two to four
     different sizes, with RandAugment's magnitude i of 10 in stage i = 0..9.
 
-    A stage whose images are s times as wide sees ``1 / s ** 2`` times as many examples; see `passes`. The
-    learning rate follows the share of compute spent, which is what the student's schedule does.
+    A stage whose images are s times as wide sees ``1 / s ** 2`` times as many examples. The learning rate
+    follows the share of compute spent, which is what the student's schedule does.
 
     Deviations from the paper:
 
@@ -81,14 +81,3 @@ class EfficientTrainPP(OpenLoop):
         if self._strongest is not None:
             found["magnitude"] = self._strongest * stage / max(1, k - 1)
         return found
-
-
-def passes(sizes: Sequence[float], epochs: float) -> FloatArray:
-    """Return the passes over the data of each stage, ``(k,)``, at the compute of ``epochs`` full ones.
-
-    Args:
-        sizes: shares of the full size.
-        epochs: passes at full size that the whole budget pays for.
-    """
-    shares = check_shares("passes", "sizes", sizes)
-    return np.asarray(epochs / len(shares) / shares**2)

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import gymnasium as gym
-import numpy as np
-
-from teacherstudent.fitting.adversary import Adversary, signal
-from teacherstudent.fitting.adversary_ppo import AdversaryOptions
+from teacherstudent.fitting.adversary import signal
+from teacherstudent.fitting.adversary_teacher import AdversaryTeacher
 from teacherstudent.registry import TEACHERS
-from teacherstudent.spaces import Box, Levels
-from teacherstudent.teacher import Teacher
-from teacherstudent.types import Assignment, Granularity, IntArray, Outcomes, Seed, State, check_names
+from teacherstudent.types import FloatArray, Outcomes
 
 
 @TEACHERS.register("minimax")
-class Minimax(Teacher[gym.Space[Any]]):
+class Minimax(AdversaryTeacher):
     """Builds tasks by a learned adversary whose reward is minus the student's best return on a task.
 
     The baseline of Dennis et al. 2020, "Emergent complexity and zero-shot transfer via unsupervised
@@ -45,42 +39,7 @@ class Minimax(Teacher[gym.Space[Any]]):
         ValueError: if an option is out of range, or the space is empty or unbounded.
     """
 
-    accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Box, Levels)
     needs: ClassVar[frozenset[str]] = frozenset({"max_return"})
-    granularity: ClassVar[Granularity] = "rollout"
 
-    def __init__(
-        self,
-        space: gym.Space[Any],
-        *,
-        seed: Seed,
-        adversary: AdversaryOptions | Mapping[str, Any] | None = None,
-        builder: Mapping[str, Any] | None = None,
-        device: str = "cpu",
-    ) -> None:
-        super().__init__(space, seed=seed)
-        self._adversary = Adversary(space, self.rng, options=adversary, builder=builder, device=device)
-
-    def _ask(self, ids: IntArray, progress: float) -> Assignment:
-        return Assignment(ids=ids, tasks=self._adversary.build(ids, np.arange(len(ids))))
-
-    def _tell(self, outcomes: Outcomes) -> None:
-        self._adversary.tell(outcomes.ids, -signal(outcomes, "max_return"))
-
-    def _drop(self, ids: IntArray) -> None:
-        self._adversary.drop(ids)
-
-    def spent(self) -> dict[str, float]:
-        """Return the adversary's steps: ``adversary``."""
-        return self._adversary.spent()
-
-    def metrics(self) -> dict[str, float]:
-        """Return tasks built, steps, updates, and of the last update mean reward, losses and entropy."""
-        return self._adversary.metrics()
-
-    def _state(self) -> State:
-        return {"adversary": self._adversary.state_dict()}
-
-    def _load(self, state: State) -> None:
-        check_names("minimax: state", ("adversary",), state)
-        self._adversary.load_state_dict(state["adversary"])
+    def _reward(self, outcomes: Outcomes) -> FloatArray:
+        return -signal(outcomes, "max_return")

@@ -34,12 +34,8 @@ class ParallelACCEL(LevelTeacher):
     Args:
         space: a level space or a box.
         seed: an integer of at least 0 or a ``SeedSequence``.
-        score: as of `PLR`.
-        min_fill: share of the buffer that must be in use before levels are replayed.
-        buffer: options of `LevelBuffer`; temperature 0.3 and staleness 0.5 if they are not given.
-        edits: edits between a parent and its child.
-        start: as of `ACCEL`; minimax starts from empty mazes.
-        step: an edit in a box, as of `ACCEL`.
+        score, min_fill, buffer: as of `ParallelPLR`.
+        edits, start, step: as of `ACCEL`; minimax starts from empty mazes.
 
     Raises:
         TypeError: if the space is of another kind, the seed no integer, or an option of a mapping unknown.

@@ -9,8 +9,9 @@ import gymnasium as gym
 import numpy as np
 
 from teacherstudent.fitting import level_spaces
-from teacherstudent.fitting.adversary import Adversary, signal
+from teacherstudent.fitting.adversary import signal
 from teacherstudent.fitting.adversary_ppo import AdversaryOptions
+from teacherstudent.fitting.adversary_teacher import AdversaryTeacher, first_half
 from teacherstudent.fitting.level_buffer import LevelBuffer
 from teacherstudent.fitting.level_offers import offer
 from teacherstudent.fitting.level_picture import picture
@@ -18,12 +19,10 @@ from teacherstudent.fitting.level_rows import NEW, REPLAY, Pending, Rows
 from teacherstudent.fitting.level_scores import ScoreName, score_of
 from teacherstudent.fitting.level_teacher import Cycle
 from teacherstudent.registry import TEACHERS
-from teacherstudent.spaces import Box, Levels
-from teacherstudent.teacher import Teacher
 from teacherstudent.types import (
     Array,
     Assignment,
-    Granularity,
+    FloatArray,
     IntArray,
     Outcomes,
     Seed,
@@ -35,7 +34,7 @@ _BUFFER = {"temperature": 0.1, "staleness": 0.3, "capacity": 4000}
 
 
 @TEACHERS.register("repaired")
-class REPAIRED(Teacher[gym.Space[Any]]):
+class REPAIRED(AdversaryTeacher):
     """Measures an adversary's levels, keeps them for protagonist and antagonist apart, trains on replays.
 
     Jiang, Dennis, Parker-Holder, Foerster, Grefenstette and Rocktäschel 2021, "Replay-guided adversarial
@@ -75,9 +74,8 @@ class REPAIRED(Teacher[gym.Space[Any]]):
         ValueError: if an option is out of range, or the space is empty or unbounded.
     """
 
-    accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Box, Levels)
     needs: ClassVar[frozenset[str]] = frozenset({"regret"})
-    granularity: ClassVar[Granularity] = "rollout"
+    paired: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -92,25 +90,24 @@ class REPAIRED(Teacher[gym.Space[Any]]):
         builder: Mapping[str, Any] | None = None,
         device: str = "cpu",
     ) -> None:
-        super().__init__(space, seed=seed)
+        super().__init__(space, seed=seed, adversary=adversary, builder=builder, device=device)
         self._score = score_of(score)
         self.needs = self._score.needs | {"regret"}  # type: ignore[misc]  # here the options say
         self._cycle = Cycle(replay=replay, min_fill=min_fill, train_new=False)
         self.buffers = tuple(LevelBuffer(space, **_BUFFER | dict(buffer or {})) for _ in range(2))
         self._pending = tuple(Pending() for _ in range(2))
-        self._adversary = Adversary(space, self.rng, options=adversary, builder=builder, device=device)
         self._asked = np.zeros(2, np.int64)  # rows by kind
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         n = len(ids)
-        first = (n + 1) // 2
+        first = first_half(n)
         probability = self._cycle.probability(self.buffers[0]) if len(self.buffers[1]) else 0.0
         if probability > 0 and self.rng.random() < probability:
             halves = [
                 self._replayed(buffer, k) for buffer, k in zip(self.buffers, (first, n - first), strict=True)
             ]
         else:
-            tasks = self._adversary.build(ids, np.arange(n) % first)
+            tasks = super()._ask(ids, progress).tasks
             halves = [
                 Rows(tasks=half, kind=NEW, learn=False, numbers=buffer.meet(len(half)))
                 for buffer, half in zip(self.buffers, (tasks[:first], tasks[first:]), strict=True)
@@ -130,29 +127,28 @@ class REPAIRED(Teacher[gym.Space[Any]]):
         slots = buffer.sample(self.rng, n)
         return Rows(tasks=buffer.levels[slots], kind=REPLAY, learn=True)
 
+    def _reward(self, outcomes: Outcomes) -> FloatArray:
+        return signal(outcomes, "regret")
+
     def _tell(self, outcomes: Outcomes) -> None:
-        regret = signal(outcomes, "regret")
+        reward = self._reward(outcomes)
         for buffer, pending in zip(self.buffers, self._pending, strict=True):
             own = outcomes.select(pending.holds(outcomes.ids))
             if len(own):
                 offer(buffer, self._score, own, pending.look(own.ids))
                 pending.close(own.ids)
-        self._adversary.tell(outcomes.ids, regret)
+        self._adversary.tell(outcomes.ids, reward)
 
     def _drop(self, ids: IntArray) -> None:
         for pending in self._pending:
             pending.close(ids)
-        self._adversary.drop(ids)
+        super()._drop(ids)
 
     def columns(self, outcomes: Outcomes) -> dict[str, Array]:
         """Return ``kind`` (0 new, 1 replay), ``key`` (the level's) and ``parent`` (always 0) of rows."""
         kind = sum(pending.look(outcomes.ids)[0] for pending in self._pending)
         keys = np.array(level_spaces.keys(self.space, outcomes.tasks), np.int64)
         return {"kind": np.asarray(kind, np.int8), "key": keys, "parent": np.zeros_like(keys)}
-
-    def spent(self) -> dict[str, float]:
-        """Return the adversary's steps: ``adversary``."""
-        return self._adversary.spent()
 
     def metrics(self) -> dict[str, float]:
         """Return the share of replays, what the buffers hold, and the adversary's numbers as of `PAIRED`."""
@@ -163,7 +159,7 @@ class REPAIRED(Teacher[gym.Space[Any]]):
                 f"{who}_score": float(buffer.scores.mean()) if len(buffer) else 0.0,
                 f"{who}_effective_size": buffer.effective_size(),
             }
-        return found | self._adversary.metrics()
+        return found | super().metrics()
 
     def snapshot(self) -> dict[str, Any]:
         """Return a picture of the protagonist's buffer (`level_picture`)."""
@@ -173,7 +169,7 @@ class REPAIRED(Teacher[gym.Space[Any]]):
         return {
             "buffers": [buffer.state_dict() for buffer in self.buffers],
             "pending": [pending.state() for pending in self._pending],
-            "adversary": self._adversary.state_dict(),
+            **super()._state(),
             "asked": self._asked.copy(),
         }
 
@@ -183,5 +179,5 @@ class REPAIRED(Teacher[gym.Space[Any]]):
             buffer.load_state_dict(kept)
         for pending, kept in zip(self._pending, state["pending"], strict=True):
             pending.load(kept)
-        self._adversary.load_state_dict(state["adversary"])
+        super()._load({"adversary": state["adversary"]})
         self._asked = np.array(state["asked"], np.int64)

@@ -28,10 +28,7 @@ class RobustPLR(LevelTeacher):
     Args:
         space: any box, discrete or level space.
         seed: an integer of at least 0 or a ``SeedSequence``.
-        score: as of `PLR`.
-        replay: probability of a replay.
-        min_fill: share of the buffer that must be in use before.
-        schedule: ``"fixed"``, or ``"proportionate"``: at most the share in use.
+        score, replay, min_fill, schedule: as of `PLR`.
         buffer: options of `LevelBuffer`.
 
     Raises:

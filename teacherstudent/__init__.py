@@ -16,7 +16,8 @@ from teacherstudent.types import Assignment, Outcomes
 if TYPE_CHECKING:
     from teacherstudent.experiment import Experiment
     from teacherstudent.fitting.level_buffer import LevelBuffer
-    from teacherstudent.loop import Plan, run
+    from teacherstudent.loop import run
+    from teacherstudent.plan import Plan
     from teacherstudent.rl.adapters import TeacherCallback, TeacherEnv, TeacherVecEnv
     from teacherstudent.study import Entry, Study
 
@@ -26,7 +27,7 @@ __version__ = "0.1.0"
 _LAZY = {
     "Experiment": "teacherstudent.experiment",
     "LevelBuffer": "teacherstudent.fitting.level_buffer",
-    "Plan": "teacherstudent.loop",
+    "Plan": "teacherstudent.plan",
     "run": "teacherstudent.loop",
     "Entry": "teacherstudent.study",
     "Study": "teacherstudent.study",

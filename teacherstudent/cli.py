@@ -112,7 +112,7 @@ def _list(given: argparse.Namespace, console: Console) -> int:
 
 def _run(given: argparse.Namespace, console: Console) -> int:
     from teacherstudent.experiment import Experiment
-    from teacherstudent.loop import Plan
+    from teacherstudent.plan import Plan
     from teacherstudent.study import run_and_compare
 
     plan = Plan(budget=given.budget, test_every=given.test_every, checkpoint_every=given.checkpoint_every)

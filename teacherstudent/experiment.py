@@ -14,7 +14,8 @@ import numpy as np
 from teacherstudent import spaces
 from teacherstudent.family import Family
 from teacherstudent.ledger import Ledger
-from teacherstudent.loop import Plan, check_fit, run
+from teacherstudent.loop import check_fit, run
+from teacherstudent.plan import Plan
 from teacherstudent.progress import Progress
 from teacherstudent.recording.runs import Run
 from teacherstudent.registry import FAMILIES, STUDENTS, TEACHERS, Registry

@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from teacherstudent import spaces
 from teacherstudent.checkpoint import Checkpoints
 from teacherstudent.family import Family
 from teacherstudent.ledger import Ledger
+from teacherstudent.plan import Plan
 from teacherstudent.progress import Progress
 from teacherstudent.recording.recorder import NOT_TRAINED, START, Recorder
 from teacherstudent.student import Binds, Reports, Student, TakesWeights
@@ -25,59 +25,6 @@ from teacherstudent.vision.weigher import Weigher
 
 _LOG = logging.getLogger(__name__)
 _IDLE_LIMIT = 1000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """How long a run lasts and how often it is tested and saved, in units of cost.
-
-    Attributes:
-        budget: the run ends after the first round in which what was spent reaches it. Costs of training,
-            measuring, mutating and of an antagonist count, evaluation on the test set does not.
-        charged: cost that was spent beforehand, on a reference model say. It is part of the budget: the run
-            starts at this cost. The progress that teachers are told runs from 0 to 1 over the rest.
-        test_every: the test set is played at the start, after every such stretch, and at the end; None for a
-            twentieth of the budget.
-        checkpoint_every: as ``test_every``, for checkpoints; None for the same as ``test_every``, 0 for none.
-        record_every: as ``test_every``, for the teacher's and the student's metrics and the teacher's
-            snapshot; None for a hundredth of the budget.
-        test_seed: starts the test episodes; the same for all runs that are compared.
-        keep: how many checkpoints are kept.
-
-    Raises:
-        ValueError: if a number is not finite; if the budget, ``test_every`` or ``record_every`` is not above
-            0; if ``checkpoint_every`` or ``test_seed`` is below 0; if ``charged`` is not in [0, budget).
-    """
-
-    budget: float
-    charged: float = 0.0
-    test_every: float | None = None
-    checkpoint_every: float | None = None
-    record_every: float | None = None
-    test_seed: int = 0
-    keep: int = 2
-
-    def __post_init__(self) -> None:
-        for name in ("budget", "test_every", "record_every"):
-            value = getattr(self, name)
-            if not (value is None and name != "budget") and not 0 < value < np.inf:
-                raise ValueError(f"{name}: expected a finite cost above 0, got {value}")
-        if not 0 <= self.charged < self.budget:
-            raise ValueError(
-                f"charged: expected a cost in [0, {self.budget:g}), below the budget, got {self.charged}"
-            )
-        every = self.checkpoint_every
-        if every is not None and not 0 <= every < np.inf:
-            raise ValueError(f"checkpoint_every: expected a finite cost of at least 0, got {every}")
-        if self.test_seed < 0:
-            raise ValueError(f"test_seed: expected an integer of at least 0, got {self.test_seed}")
-        if self.keep < 1:
-            raise ValueError(f"keep: expected at least 1 checkpoint, got {self.keep}")
-
-    @property
-    def own(self) -> float:
-        """What the run itself may spend: the budget without what it is charged with beforehand."""
-        return self.budget - self.charged
 
 
 def check_fit(family: Family, teacher: Teacher[Any], student: Student) -> None:
@@ -257,14 +204,7 @@ class _Loop:
         self.recorder, self.checkpoints = recorder, checkpoints
         self.ledger = Ledger(plan.charged)
         self._test_tasks = family.test_tasks()
-        every = plan.test_every or plan.budget / 20
-        save = every if plan.checkpoint_every is None else plan.checkpoint_every
-        self._due = {
-            "test": _Interval(every),
-            "record": _Interval(plan.record_every or plan.budget / 100),
-            "checkpoint": _Interval(save or np.inf),
-        }
-        self._saves = save > 0
+        self._due = plan.intervals()
         self._measuring = np.zeros(0, np.int64)  # ids under way that are not trained on
         self._idle_rounds = 0
 
@@ -355,7 +295,7 @@ class _Loop:
             )
 
     def _checkpoint(self) -> None:
-        if not self._saves:
+        if self.plan.checkpoint_every == 0:
             return
         with self.ledger.timed("checkpoint"):
             self.checkpoints.save(
@@ -386,17 +326,3 @@ class _Loop:
         self.ledger.dropped += len(lost)
         self._measuring = np.setdiff1d(state["measuring"], lost)
         _LOG.info("resumed at cost %g; %d episodes in flight dropped", self.ledger.spent, len(lost))
-
-
-class _Interval:
-    """Says whether a multiple of ``every`` has been passed since it was last asked."""
-
-    def __init__(self, every: float) -> None:
-        self._every = every
-        self.next = 0.0
-
-    def elapsed(self, spent: float) -> bool:
-        if spent < self.next:
-            return False
-        self.next = np.inf if np.isinf(self._every) else float((spent // self._every + 1) * self._every)
-        return True

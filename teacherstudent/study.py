@@ -13,8 +13,8 @@ from typing import Any
 from rich.console import Console
 
 from teacherstudent.experiment import Experiment
-from teacherstudent.loop import Plan
 from teacherstudent.parallel import Result, run_all
+from teacherstudent.plan import Plan
 from teacherstudent.progress import RunsProgress
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from teacherstudent.cli import main
 from teacherstudent.experiment import Experiment
-from teacherstudent.loop import Plan
+from teacherstudent.plan import Plan
 from teacherstudent.recording.runs import Run
 from teacherstudent.registry import FAMILIES, STUDENTS, TEACHERS
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from teacherstudent.experiment import Experiment
-from teacherstudent.loop import Plan
+from teacherstudent.plan import Plan
 
 PLAN = Plan(budget=400, test_every=100, checkpoint_every=50)
 

@@ -11,7 +11,8 @@ import pytest
 from teacherstudent import envs, plain, students, teachers
 from teacherstudent.checkpoint import CheckpointError, Checkpoints
 from teacherstudent.files import WriteError
-from teacherstudent.loop import Plan, check_fit, run
+from teacherstudent.loop import check_fit, run
+from teacherstudent.plan import Plan
 from teacherstudent.recording.runs import Run
 from teacherstudent.spaces import Parameters
 from teacherstudent.students.competence import CompetenceStudent
@@ -129,28 +130,6 @@ def test_killed_at_any_moment_it_resumes_to_the_same_end(tmp_path):
         Run.load(folder).tests()
     run(*make(seed=99), folder, PLAN, resume=True)
     assert_same_logs(logs(folder), logs(tmp_path / "whole"))
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"budget": 0},
-        {"budget": -1},
-        {"budget": np.nan},
-        {"budget": np.inf},
-        {"charged": -1},
-        {"charged": 10},
-        {"charged": np.nan},
-        {"test_every": 0},
-        {"record_every": -1},
-        {"checkpoint_every": -1},
-        {"test_seed": -1},
-        {"keep": 0},
-    ],
-)
-def test_bad_plans(options):
-    with pytest.raises(ValueError, match=next(iter(options))):
-        Plan(**{"budget": 10, **options})
 
 
 class NeedsValue(UniformTeacher):

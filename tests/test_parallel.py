@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from teacherstudent.experiment import Experiment
-from teacherstudent.loop import Plan
 from teacherstudent.parallel import cores, run_all
+from teacherstudent.plan import Plan
 from teacherstudent.recording.runs import Run
 
 BREAKING = '''

@@ -24,7 +24,7 @@ FIRST = {
     "registry": {"types", "spaces", "teacher", "student", "family"},
 }
 """The project's modules that the first layers may import, even indirectly."""
-LATER = ("loop", "recording", "comparing", "experiment", "cli", "__main__", "testing")
+LATER = ("loop", "plan", "recording", "comparing", "experiment", "cli", "__main__", "testing")
 """Modules that teachers, families and students may not import, even indirectly."""
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from teacherstudent.comparing import stats
-from teacherstudent.comparing.drawing import Style, band_note, cost_axis, head, legend_label, new_figure, tidy
+from teacherstudent.comparing.drawing import Style, band_note, draw_series, head, new_grid
 from teacherstudent.comparing.groups import Group, Setting
 from teacherstudent.recording.runs import Run
 from teacherstudent.types import FloatArray
@@ -42,23 +40,12 @@ def draw_buffer(setting: Setting, groups: Sequence[Group], style: Mapping[str, S
         return {}
     names = list(dict.fromkeys(name for group in shown for run in held[group.teacher] for name in run))
     names.sort(key=lambda name: [*TITLES.values(), name].index(name))
-    columns = min(COLUMNS, len(names))
-    rows = -(-len(names) // columns)
-    figure = new_figure(columns, rows, width=3.8, height=2.8)
-    panels = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes, name in zip(panels, names, strict=False):
-        for group in shown:
-            curves = [run[name] for run in held[group.teacher] if name in run]
-            if curves:
-                draw_line(axes, *_align(curves), style[group.teacher], legend_label(group))
-        tidy(axes, title=name)
-        cost_axis(axes, f"cost ({setting.cost_unit})", 0.0, float(axes.dataLim.x1))
-    for axes in panels[len(names) :]:
-        axes.remove()
+    figure, panels = new_grid(len(names), COLUMNS, width=3.8, height=2.8)
+    draw_series(panels, names, held, shown, style, setting.cost_unit)
     note = band_note(shown)
     if set(names) - set(TITLES.values()):
         note += " Features: means over at most 256 levels, spread evenly over the ranks of the scores."
-    head(figure, list(panels[: len(names)]), f"{setting.label}: the levels in the teachers' buffers", note)
+    head(figure, panels, f"{setting.label}: the levels in the teachers' buffers", note)
     return {"buffer": figure}
 
 
@@ -96,19 +83,4 @@ def feature_means(features: Mapping[str, FloatArray]) -> dict[str, float]:
     return found
 
 
-def draw_line(axes: Axes, x: FloatArray, curves: FloatArray, style: Style, label: str) -> None:
-    """Draw the interquartile mean over seeds of ``(seeds, points)``, with its interval as a band."""
-    middle, low, high = stats.estimate_curves(curves)
-    axes.plot(x, middle, linewidth=1.8, marker="o" if len(x) == 1 else None, label=label, **style)
-    if np.isfinite(low).all():
-        axes.fill_between(x, low, high, color=style["color"], alpha=0.18, linewidth=0)
-
-
-def _align(curves: Sequence[tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray]:
-    """Put curves on one grid of cost, as far as all of them go."""
-    start, end = max(float(x[0]) for x, _ in curves), min(float(x[-1]) for x, _ in curves)
-    grid = np.linspace(start, end, 101) if start < end else np.array([max(start, end)])
-    return grid, np.stack([np.interp(grid, x, y) for x, y in curves])
-
-
-__all__ = ["draw_buffer", "draw_line", "feature_means", "series_of"]
+__all__ = ["draw_buffer", "feature_means", "series_of"]

@@ -1,21 +1,24 @@
-"""How figures look: colours, axes, files. No pyplot, so nothing global changes."""
+"""How figures look: colours, axes, lines, files. No pyplot, so nothing global changes."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from teacherstudent.comparing import stats
 from teacherstudent.comparing.groups import Group, Setting
 from teacherstudent.comparing.stats import TRUSTED
 from teacherstudent.plain import naming, short
+from teacherstudent.types import FloatArray
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C564B", "#332288")
 """Told apart by the colour-blind (after Okabe and Ito)."""
@@ -47,6 +50,22 @@ def new_figure(columns: int, rows: int, *, width: float = 5.0, height: float = 3
     return Figure(figsize=(width * columns, height * rows), layout="constrained", facecolor="white")
 
 
+def new_grid(
+    count: int, columns: int, *, width: float, height: float, shared: bool = False
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure of ``count`` panels in rows of at most ``columns``, and the panels.
+
+    ``width`` and ``height`` are a panel's, in inches; ``shared``: the panels have the same axes.
+    """
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    figure = new_figure(columns, rows, width=width, height=height)
+    panels = figure.subplots(rows, columns, squeeze=False, sharex=shared, sharey=shared).ravel()
+    for axes in panels[count:]:
+        axes.remove()
+    return figure, list(panels[:count])
+
+
 def tidy(axes: Axes, *, x: str = "", y: str = "", title: str = "") -> None:
     """Set labels and remove what does not inform."""
     axes.set_xlabel(x)
@@ -65,6 +84,57 @@ def cost_axis(axes: Axes, label: str, low: float, high: float) -> None:
     axes.set_xlabel(label)
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
+
+
+def draw_line(axes: Axes, x: FloatArray, curves: FloatArray, style: Style, label: str) -> None:
+    """Draw the interquartile mean over seeds of ``(seeds, points)``, with its interval as a band."""
+    middle, low, high = stats.estimate_curves(curves)
+    axes.plot(x, middle, linewidth=1.8, marker="o" if len(x) == 1 else None, label=label, **style)
+    if np.isfinite(low).all():
+        draw_band(axes, x, low, high, style)
+
+
+def draw_band(axes: Axes, x: FloatArray, low: FloatArray, high: FloatArray, style: Style) -> None:
+    """Fill what lies between two curves with a light shade of a line's colour."""
+    axes.fill_between(x, low, high, color=style["color"], alpha=0.18, linewidth=0)
+
+
+def align(curves: Sequence[tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray]:
+    """Return curves of costs and values on one grid of cost, as far as all of them go.
+
+    Returns:
+        The grid ``(points,)``, and the values ``(curves, points)``; one point where no cost is common to all.
+    """
+    start, end = max(float(x[0]) for x, _ in curves), min(float(x[-1]) for x, _ in curves)
+    grid = np.linspace(start, end, 101) if start < end else np.array([max(start, end)])
+    return grid, np.stack([np.interp(grid, x, y) for x, y in curves])
+
+
+def draw_series(
+    panels: Sequence[Axes],
+    names: Sequence[str],
+    series: Mapping[str, Sequence[Mapping[str, tuple[FloatArray, FloatArray]]]],
+    groups: Sequence[Group],
+    style: Mapping[str, Style],
+    unit: str,
+) -> None:
+    """Draw a panel for each name: a line for each teacher that has such a series.
+
+    Args:
+        panels: one for each name.
+        names: of series.
+        series: by teacher, for each of its runs: costs and values by name.
+        groups: the teachers that are drawn.
+        style: of each teacher's line.
+        unit: of cost.
+    """
+    for axes, name in zip(panels, names, strict=True):
+        for group in groups:
+            curves = [found[name] for found in series[group.teacher] if name in found]
+            if curves:
+                draw_line(axes, *align(curves), style[group.teacher], legend_label(group))
+        tidy(axes, title=name)
+        cost_axis(axes, f"cost ({unit})", 0.0, float(axes.dataLim.x1))
 
 
 def legend_label(group: Group) -> str:

@@ -7,16 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from matplotlib.axes import Axes
 
-from teacherstudent.comparing import levels, maps, stages, stats
+from teacherstudent.comparing import levels, maps, stages
 from teacherstudent.comparing.drawing import (
     Style,
     band_note,
     cost_axis,
+    draw_line,
+    draw_series,
     head,
     legend_label,
-    new_figure,
+    new_grid,
     save,
     slug,
     styles,
@@ -104,8 +105,7 @@ def draw_curves(setting: Setting, groups: Sequence[Group], style: Mapping[str, S
     ends where its runs do, without their tests on the test split.
     """
     shown = _curve_panels(setting, groups)
-    figure = new_figure(len(shown), 1, width=5.4, height=4.4)
-    panels = figure.subplots(1, len(shown), squeeze=False)[0]
+    figure, panels = new_grid(len(shown), len(shown), width=5.4, height=4.4)
     names = {
         "mastered": f"test tasks mastered (%)\n{setting.score_name} > {setting.mastered or 0:g}",
         "score": f"mean {'validation' if setting.split else 'test'} {setting.score_name}",
@@ -116,13 +116,13 @@ def draw_curves(setting: Setting, groups: Sequence[Group], style: Mapping[str, S
                 grid, values = group.grid, group.measure(measure)
             else:
                 grid, values = group.lines(measure, quantity)
-            _line(axes, grid, values, style[group.teacher], legend_label(group))
+            draw_line(axes, grid, values, style[group.teacher], legend_label(group))
         tidy(axes, y=names[measure])
         cost_axis(axes, quantity.label, axes.dataLim.x0, axes.dataLim.x1)
         if measure == "mastered":
             top = axes.dataLim.y1
             axes.set_ylim(0.0, min(100.0, max(5.0, 1.08 * top)) if np.isfinite(top) else 100.0)
-    head(figure, list(panels), f"{setting.label}, test set {setting.test_set}", band_note(groups))
+    head(figure, panels, f"{setting.label}, test set {setting.test_set}", band_note(groups))
     return figure
 
 
@@ -137,40 +137,19 @@ def _curve_panels(setting: Setting, groups: Sequence[Group]) -> list[tuple[str, 
     return shown
 
 
-def _line(axes: Axes, spent: FloatArray, curves: FloatArray, style: Style, label: str) -> None:
-    """Draw the interquartile mean over seeds, with its interval as a band."""
-    middle, low, high = stats.estimate_curves(curves)
-    marker = "o" if len(spent) == 1 else None
-    axes.plot(spent, middle, linewidth=1.8, marker=marker, label=label, **style)
-    if np.isfinite(low).all():
-        axes.fill_between(spent, low, high, color=style["color"], alpha=0.18, linewidth=0)
-
-
 def draw_learning(setting: Setting, groups: Sequence[Group], style: Mapping[str, Style]) -> maps.Figure:
     """Draw the mean training score and every metric that a teacher reports, against cost."""
     training = f"mean training {'return' if setting.score_name == 'return' else 'score'}"
     series = {group.teacher: [_series(run, training) for run in group.runs] for group in groups}
     names = _metric_names(series, training)
     shown = names[:PANELS]
-    columns = min(3, len(shown))
-    rows = -(-len(shown) // columns)
-    figure = new_figure(columns, rows, width=4.6, height=3.0)
-    panels = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes, name in zip(panels, shown, strict=False):
-        for group in groups:
-            curves = [found[name] for found in series[group.teacher] if name in found]
-            if curves:
-                grid, values = _align(curves)
-                _line(axes, grid, values, style[group.teacher], legend_label(group))
-        tidy(axes, title=name)
-        cost_axis(axes, f"cost ({setting.cost_unit})", 0.0, float(axes.dataLim.x1))
-    for axes in panels[len(shown) :]:
-        axes.remove()
+    figure, panels = new_grid(len(shown), 3, width=4.6, height=3.0)
+    draw_series(panels, shown, series, groups, style, setting.cost_unit)
     note = band_note(groups)
     if len(names) > len(shown):
         note += f" Not drawn: {', '.join(names[PANELS:])}."
     title = f"{setting.label}: {training.removeprefix('mean ')} and the teachers' own metrics"
-    head(figure, list(panels[: len(shown)]), title, note)
+    head(figure, panels, title, note)
     return figure
 
 
@@ -202,11 +181,3 @@ def _metric_names(series: Mapping[str, Sequence[Mapping[str, object]]], training
         return name != training, not progress, -sum(name in own for own in teachers), name
 
     return sorted(names, key=order)
-
-
-def _align(curves: Sequence[tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray]:
-    """Put curves on one grid of cost, as far as all of them go."""
-    start = max(float(spent[0]) for spent, _ in curves)
-    end = min(float(spent[-1]) for spent, _ in curves)
-    grid = np.linspace(start, end, 101) if start < end else np.array([max(start, end)])
-    return grid, np.stack([np.interp(grid, spent, values) for spent, values in curves])

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from teacherstudent.comparing import stats
-from teacherstudent.comparing.buffers import draw_buffer, draw_line
-from teacherstudent.comparing.drawing import Style, band_note, head, legend_label, new_figure, tidy
+from teacherstudent.comparing.buffers import draw_buffer
+from teacherstudent.comparing.drawing import Style, band_note, draw_line, head, legend_label, new_figure, tidy
 from teacherstudent.comparing.groups import Group, Setting
 from teacherstudent.comparing.lineage import draw_lineage
 from teacherstudent.recording.runs import Run

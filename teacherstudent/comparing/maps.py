@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse, Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from teacherstudent.comparing.drawing import COLOURS, colour_bar, cost_axis, new_figure, slug, tidy
+from teacherstudent.comparing.drawing import COLOURS, colour_bar, cost_axis, new_figure, new_grid, slug, tidy
 from teacherstudent.comparing.groups import Group, Setting
 from teacherstudent.comparing.stages import are_stages
 from teacherstudent.plain import short
@@ -254,14 +254,11 @@ def _marginals(run: Run) -> list[Marginal]:
 
 def _sampling_over_cost(setting: Setting, panels: Sequence[tuple[str, Marginal]], title: str) -> Figure:
     """Draw the distribution of each marginal over cost, relative to uniform sampling."""
-    columns = min(4, len(panels))
-    rows = -(-len(panels) // columns)
-    figure = new_figure(columns, rows, width=3.6, height=2.6)
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    figure, grid = new_grid(len(panels), 4, width=3.6, height=2.6)
     batches = min(len(np.unique(marginal.spent)) for _, marginal in panels)
     edges = np.linspace(0.0, setting.spent, max(1, min(COST_BINS, batches // 2)) + 1)
     colours = Normalize(0.0, 3.0)
-    for axes, (name, marginal) in zip(grid, panels, strict=False):
+    for axes, (name, marginal) in zip(grid, panels, strict=True):
         counts, _, _ = np.histogram2d(marginal.spent, marginal.values, bins=(edges, marginal.bins))
         total = counts.sum(axis=1, keepdims=True)
         share = np.divide(counts, total, out=np.full_like(counts, np.nan), where=total > 0)
@@ -271,9 +268,7 @@ def _sampling_over_cost(setting: Setting, panels: Sequence[tuple[str, Marginal]]
         if marginal.name == "task":
             axes.yaxis.set_major_locator(MaxNLocator(8, integer=True))
         cost_axis(axes, f"cost ({setting.cost_unit})", 0.0, setting.spent)
-    for axes in grid[len(panels) :]:
-        axes.remove()
-    colour_bar(figure, list(grid[: len(panels)]), colours, "times as often as uniform", "max")
+    colour_bar(figure, grid, colours, "times as often as uniform", "max")
     figure.suptitle(title, fontsize="medium")
     return figure
 
@@ -313,31 +308,28 @@ def _final_tests(group: Group, setting: Setting) -> tuple[Array, FloatArray]:
 
 
 def _test_map(setting: Setting, finals: Mapping[str, tuple[Array, FloatArray]], plane: Plane) -> Figure:
-    columns = min(4, len(finals))
-    rows = -(-len(finals) // columns)
-    figure = new_figure(columns, rows, width=3.3, height=3.2)
-    panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
+    figure, panels = new_grid(len(finals), 4, width=3.3, height=3.2, shared=True)
     colours = _scale(np.concatenate([score.mean(axis=0) for _, score in finals.values()]))
-    for axes, (teacher, (tasks, score)) in zip(panels, finals.items(), strict=False):
+    for axes, (teacher, (tasks, score)) in zip(panels, finals.items(), strict=True):
         mean = score.mean(axis=0)
         edge = np.full(len(mean), 0.3)
         if setting.mastered is not None:
             edge = np.where((score > setting.mastered).mean(axis=0) > 0.5, 1.6, 0.3)
+        x, y = tasks[:, plane.dims].T
         axes.scatter(
-            *tasks[:, plane.dims].T,
+            x,
+            y,
             c=mean,
             cmap=COLOURS,
             norm=colours,
             s=55,
             edgecolors="black",
-            linewidths=edge,
+            linewidths=edge.tolist(),
         )
         plane.frame(axes)
         tidy(axes, x=plane.names[0], y=plane.names[1], title=teacher)
         axes.label_outer()
-    for axes in panels[len(finals) :]:
-        axes.remove()
-    colour_bar(figure, list(panels[: len(finals)]), colours, f"mean test {setting.score_name}", "both")
+    colour_bar(figure, panels, colours, f"mean test {setting.score_name}", "both")
     note = "" if setting.mastered is None else "; thick rim: mastered by most seeds"
     figure.suptitle(
         f"{setting.label}: {setting.score_name} of each test task, mean over seeds{note}", fontsize="medium"

@@ -10,7 +10,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from teacherstudent.comparing.drawing import COLOURS, Style, head, legend_label, new_figure, tidy
+from teacherstudent.comparing.drawing import COLOURS, Style, draw_band, head, legend_label, new_grid, tidy
 from teacherstudent.comparing.groups import Group, Setting
 from teacherstudent.comparing.quantities import FLOPS
 from teacherstudent.recording.runs import Run
@@ -74,36 +74,28 @@ def _knobs(setting: Setting, groups: Sequence[Group], style: Mapping[str, Style]
     """Draw a panel for each knob: mean over seeds, and a standard deviation on either side."""
     space = _space(setting)
     names = space["names"]
-    columns = min(3, len(names))
-    rows = -(-len(names) // columns)
-    figure = new_figure(columns, rows, width=4.8, height=3.2)
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    figure, grid = new_grid(len(names), 3, width=4.8, height=3.2)
     for i, group in enumerate(groups):
         values = np.stack([stages_of(run) for run in group.runs])  # (seeds, points, knobs)
         middle, spread = values.mean(axis=0), values.std(axis=0)
         width = 1.4 + 2.6 * (1.0 - (i + 1) / len(groups))  # lines below others stay visible
         own = style[group.teacher] | {"linewidth": width, "label": legend_label(group)}
-        for k, axes in enumerate(grid[: len(names)]):
+        for k, axes in enumerate(grid):
             _line(axes, middle[:, k], spread[:, k], own)
     for k, axes in enumerate(grid):
-        if k >= len(names):
-            axes.remove()
-            continue
         tidy(axes, y=names[k])
         _share_axis(axes)
         margin = 0.03 * (space["high"][k] - space["low"][k])
         axes.set_ylim(space["low"][k] - margin, space["high"][k] + margin)
     note = "Lines: mean over seeds. Bands: one standard deviation over seeds."
-    head(figure, list(grid[: len(names)]), f"{setting.label}: stages over the compute", note)
+    head(figure, grid, f"{setting.label}: stages over the compute", note)
     return figure
 
 
 def _line(axes: Axes, middle: FloatArray, spread: FloatArray, style: Style) -> None:
     axes.plot(SHARES, middle, **style)
     if spread.any():
-        axes.fill_between(
-            SHARES, middle - spread, middle + spread, color=style["color"], alpha=0.18, linewidth=0
-        )
+        draw_band(axes, SHARES, middle - spread, middle + spread, style)
 
 
 def _share_axis(axes: Axes) -> None:
@@ -124,14 +116,11 @@ def _listed(setting: Setting, groups: Sequence[Group]) -> Figure:
     """Draw a panel for each teacher: the shares of the stages, stacked, the first one below."""
     space = _space(setting)
     first, count = space["start"], space["n"]
-    columns = min(4, len(groups))
-    rows = -(-len(groups) // columns)
-    figure = new_figure(columns, rows, width=3.2, height=2.5)
-    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
+    figure, grid = new_grid(len(groups), 4, width=3.2, height=2.5, shared=True)
     colours = colormaps[COLOURS](np.linspace(0.05, 0.95, count))
     names = _stage_names(setting, first, count)
     edges = np.linspace(0.0, 1.0, BINS + 1)
-    for axes, group in zip(grid, groups, strict=False):
+    for axes, group in zip(grid, groups, strict=True):
         top = np.zeros(BINS)
         for arm, share in enumerate(arm_shares(group, first, count).T):
             bottom, top = top, top + share
@@ -141,10 +130,8 @@ def _listed(setting: Setting, groups: Sequence[Group]) -> Figure:
         axes.set_ylim(0.0, 1.0)
         _share_axis(axes)
         axes.label_outer()
-    for axes in grid[len(groups) :]:
-        axes.remove()
     note = "Share of the compute that each stage had, mean over seeds."
-    head(figure, list(grid[: len(groups)]), f"{setting.label}: stages over the compute", note)
+    head(figure, grid, f"{setting.label}: stages over the compute", note)
     return figure
 
 

@@ -16,6 +16,8 @@ def draw_by_score(log_scores: Tensor, count: int, generator: torch.Generator) ->
 
     The highest ``count`` of log-score + Gumbel noise: the same distribution as sequential draws without
     replacement (Kool et al. 2019, https://arxiv.org/abs/1903.06059), without a loop.
+    `teacherstudent.fitting.examples.draw_without_replacement` is the same from numpy's generator, for
+    teachers, which work without torch.
 
     Args:
         log_scores: ``(n,)`` on the CPU.

@@ -5,7 +5,7 @@ import pytest
 
 from teacherstudent import envs, students
 from teacherstudent.experiment import Experiment
-from teacherstudent.loop import Plan
+from teacherstudent.plan import Plan
 from teacherstudent.students import antagonist
 from teacherstudent.students.antagonist import AntagonistStudent
 from teacherstudent.testing.students import check_student

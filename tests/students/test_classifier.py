@@ -12,7 +12,8 @@ from teacherstudent.envs.image_examples import DigitsExamples
 from teacherstudent.envs.image_stages import DigitsStages, FashionStages
 from teacherstudent.envs.toy_grid import ToyGrid
 from teacherstudent.experiment import Experiment
-from teacherstudent.loop import Plan, run
+from teacherstudent.loop import run
+from teacherstudent.plan import Plan
 from teacherstudent.recording.runs import Run
 from teacherstudent.students.classifier import ClassifierStudent
 from teacherstudent.testing.students import check_student

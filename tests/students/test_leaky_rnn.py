@@ -9,7 +9,7 @@ from teacherstudent.checkpoint import load, save
 from teacherstudent.envs.parity import Parity
 from teacherstudent.envs.toy_grid import ToyGrid
 from teacherstudent.experiment import Experiment
-from teacherstudent.loop import Plan
+from teacherstudent.plan import Plan
 from teacherstudent.recording.runs import Run
 from teacherstudent.students.leaky_rnn import LeakyRNNStudent
 from teacherstudent.testing.students import check_student

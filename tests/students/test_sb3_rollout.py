@@ -3,73 +3,34 @@
 import numpy as np
 import pytest
 import torch
-from gymnasium import Env
 from gymnasium.spaces import Box
 from gymnasium.spaces import Dict as DictSpace
 from stable_baselines3 import PPO
 
-from teacherstudent import envs
-from teacherstudent.loop import Plan, check_fit, run
+from reaching import Steps, assign, steps
+from teacherstudent.loop import check_fit, run
+from teacherstudent.plan import Plan
 from teacherstudent.recording.runs import Run
-from teacherstudent.rl.gymnasium_family import family_from_gymnasium
 from teacherstudent.rl.task_vec_env import TaskVecEnv
 from teacherstudent.rl.torch_state import PrivateGenerators
 from teacherstudent.spaces import Parameters, sample
 from teacherstudent.students.sb3 import SB3Student
 from teacherstudent.teacher import Teacher
+from teacherstudent.testing.sessions import difference
 from teacherstudent.testing.students import check_student
 from teacherstudent.types import Assignment, seed_sequence
 
 OPTIONS = {"n_steps": 32, "batch_size": 32, "n_epochs": 2}
 
 
-class Steps(Env):
-    """Pays the action's distance to a goal, with a draw at the start; no snapshots."""
-
-    observation_space = Box(-10, 10, (2,), np.float32)
-    action_space = Box(-1, 1, (1,), np.float32)
-    task_space = Parameters(goal=(-1, 1))
-    length, noise = 8, 0.0
-
-    def reset(self, *, seed=None, options=None):
-        super().reset(seed=seed)
-        self.task, self.t = np.asarray(options["task"]), 0
-        self.shift = self.noise * self.np_random.normal()
-        return self._obs(), {"task": self.task}
-
-    def _obs(self):
-        return np.array([self.t / 8 + self.shift, self.task[0]], np.float32)
-
-    def step(self, action):
-        self.t += 1
-        reward = -abs(float(action[0]) - self.task[0]) + self.shift
-        return self._obs(), reward, False, self.t >= self.length, {}
-
-
 class Noisy(Steps):
     length, noise = 11, 0.3
-
-
-@pytest.fixture(scope="module")
-def cartpole():
-    return envs.make("cartpole-parameters")
-
-
-def steps(kind=Noisy):
-    return family_from_gymnasium(kind, test_tasks=8)
 
 
 def bound(family, *, seed=0, n_envs=4, **options):
     student = SB3Student(family, seed=seed, n_envs=n_envs, **{"options": OPTIONS, **options})
     student.bind("rollout")
     return student
-
-
-def assign(student, family, *, first=0, learn=True):
-    n = student.wants()
-    tasks = family.test_tasks()[np.arange(first, first + n) % len(family.test_tasks())]
-    learn = np.broadcast_to(np.asarray(learn, bool), n)
-    return Assignment(ids=np.arange(first, first + n), tasks=tasks, learn=learn)
 
 
 def weights(student):
@@ -80,19 +41,6 @@ def assert_equal(mine, theirs):
     assert mine.keys() == theirs.keys()
     for name in mine:
         assert torch.equal(mine[name], theirs[name]), name
-
-
-def flat(state):
-    if isinstance(state, dict):
-        return {f"{k}/{name}": v for k, part in state.items() for name, v in flat(part).items()}
-    return {"": np.array(state, dtype=object) if state is None else np.asarray(state)}
-
-
-def assert_same_state(mine, theirs):
-    mine, theirs = flat(mine), flat(theirs)
-    assert mine.keys() == theirs.keys()
-    for name in mine:
-        np.testing.assert_array_equal(mine[name], theirs[name], err_msg=name)
 
 
 @pytest.mark.parametrize("normalize", [False, True])
@@ -112,7 +60,7 @@ def test_contract(cartpole, normalize):
     ],
 )
 def test_contract_without_snapshots_is_exact_when_bound(options):
-    family = steps()
+    family = steps(Noisy)
 
     def make(seed):
         return SB3Student(family, seed=seed, n_envs=3, **options)
@@ -122,7 +70,7 @@ def test_contract_without_snapshots_is_exact_when_bound(options):
 
 def test_one_level_for_ever_is_plain_ppo_bit_for_bit():
     """Episodes whose length divides the rollout's, and no randomness in them: nothing is cut or drawn."""
-    family = steps(Steps)
+    family = steps()
     level = np.array([[0.4]])
     student = bound(family, seed=5)
     for k in range(3):
@@ -140,7 +88,7 @@ def test_one_level_for_ever_is_plain_ppo_bit_for_bit():
 
 @pytest.mark.parametrize("normalize", [False, True])
 def test_measuring_leaves_everything_as_it_is(normalize):
-    family = steps()
+    family = steps(Noisy)
     student = bound(family, normalize=normalize)
     student.train(assign(student, family))
     before = student.state_dict()["algorithm"]
@@ -153,7 +101,7 @@ def test_measuring_leaves_everything_as_it_is(normalize):
             for name in ("returns", "old_obs", "old_reward"):
                 del state["normalize"][name]
         assert before["normalize"]["ret"]["count"] > 100
-    assert_same_state(after, before)
+    assert difference(after, before) is None
     assert student.spent()["measure"] == spent["measure"] + 128 == outcomes.cost.sum()
     assert student.spent()["train"] == spent["train"] == 128
     assert student.spent()["updates"] == spent["updates"]
@@ -161,7 +109,7 @@ def test_measuring_leaves_everything_as_it_is(normalize):
 
 
 def test_rows_that_are_measured_play_as_those_that_are_learnt():
-    family = steps()
+    family = steps(Noisy)
     one, two = bound(family), bound(family)
     learnt = one.train(assign(one, family))
     measured = two.train(assign(two, family, learn=[True, False, True, False]))
@@ -172,7 +120,7 @@ def test_rows_that_are_measured_play_as_those_that_are_learnt():
 
 @pytest.mark.parametrize("algorithm", ["PPO", "A2C"])
 def test_the_update_sees_the_learnt_columns_only(algorithm, monkeypatch):
-    family = steps()
+    family = steps(Noisy)
     learn = np.array([True, False, True, False])
     options = {"algorithm": algorithm, "options": OPTIONS if algorithm == "PPO" else {"n_steps": 16}}
     honest, spoilt, whole = (bound(family, **options) for _ in range(3))
@@ -219,7 +167,7 @@ def test_normalisation_follows_the_learnt_rows(cartpole):
 
 
 def test_rewards_that_are_normalised_leave_scores_and_mean_values_in_their_units():
-    family = steps()
+    family = steps(Noisy)
     student = bound(family, normalize=True)
     found = student.train(assign(student, family))
     assert (found.score < 0).all()
@@ -356,7 +304,7 @@ class Half(Teacher[Parameters]):
 
 
 def trio(normalize=True):
-    family = steps()
+    family = steps(Noisy)
     student = SB3Student(family, seed=0, n_envs=4, normalize=normalize, options=OPTIONS)
     return family, Half(family.space, seed=0), student
 
@@ -375,7 +323,7 @@ def test_recurrent_contract(cartpole):
 
 
 def test_recurrent_updates_see_the_learnt_columns_only(monkeypatch):
-    family, learn = steps(), np.array([True, False, True, False])
+    family, learn = steps(Noisy), np.array([True, False, True, False])
     honest, spoilt = (bound(family, **RECURRENT) for _ in range(2))
     honest.train(assign(honest, family, learn=learn))
     collect = type(spoilt.model).collect_rollouts

@@ -12,7 +12,8 @@ from gymnasium.spaces import Box
 
 from teacherstudent import plain, students, teachers
 from teacherstudent.experiment import Experiment
-from teacherstudent.loop import Plan, run
+from teacherstudent.loop import run
+from teacherstudent.plan import Plan
 from teacherstudent.recording.runs import Run
 from teacherstudent.rl.gymnasium_family import family_from_gymnasium
 from teacherstudent.spaces import Parameters

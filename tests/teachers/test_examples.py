@@ -6,7 +6,8 @@ import pytest
 from teacherstudent import teachers
 from teacherstudent.experiment import Experiment
 from teacherstudent.fitting.pacing import self_paced_weights
-from teacherstudent.loop import Plan, check_fit
+from teacherstudent.loop import check_fit
+from teacherstudent.plan import Plan
 from teacherstudent.recording.runs import Run
 from teacherstudent.spaces import Discrete
 from teacherstudent.students.competence import CompetenceStudent

@@ -6,7 +6,8 @@ import pytest
 from teacherstudent import envs, teachers
 from teacherstudent.fitting.level_rows import Replayed
 from teacherstudent.ledger import Ledger
-from teacherstudent.loop import Plan, run
+from teacherstudent.loop import run
+from teacherstudent.plan import Plan
 from teacherstudent.recording.runs import Run
 from teacherstudent.spaces import Discrete, Levels, Parameters
 from teacherstudent.testing import check_teacher

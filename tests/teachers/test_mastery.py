@@ -5,7 +5,7 @@ import pytest
 
 from teacherstudent import teachers
 from teacherstudent.experiment import Experiment
-from teacherstudent.loop import Plan
+from teacherstudent.plan import Plan
 from teacherstudent.recording.runs import Run
 from teacherstudent.spaces import Discrete
 from teacherstudent.types import Outcomes
