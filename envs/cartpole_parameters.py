@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
-import numpy as np
 from gymnasium.envs.classic_control.cartpole import CartPoleEnv
 from gymnasium.vector import VectorEnv
 from gymnasium.wrappers import TimeLimit
@@ -16,6 +15,7 @@ from teacherstudent.envs.cartpole_physics import CARTPOLE_V1
 from teacherstudent.envs.cartpole_slots import CartPoleSlots
 from teacherstudent.family import RLFamily
 from teacherstudent.registry import FAMILIES
+from teacherstudent.rl.one_slot_env import OneSlotEnv
 from teacherstudent.rl.process_slots import SnapshotProcessSlots
 from teacherstudent.rl.task_slots import check_slots
 from teacherstudent.types import Array, generator
@@ -47,10 +47,11 @@ def task_space(ranges: Mapping[str, tuple[float, float]]) -> spaces.Parameters:
     return space
 
 
-class CartPoleParametersEnv(gym.Env[Array, np.int64]):
+class CartPoleParametersEnv(OneSlotEnv[CartPoleSlots]):
     """One cart-pole that takes its physics by ``reset(options={"task": task})``; no cap on steps of its own.
 
-    Agrees with a slot of the family's vector environment step for step, starts included.
+    Agrees with a slot of the family's vector environment step for step, starts included. Action 0 pushes the
+    cart left, 1 right.
 
     Args:
         ranges: what varies, and how far; see `CartPoleParameters`.
@@ -66,38 +67,9 @@ class CartPoleParametersEnv(gym.Env[Array, np.int64]):
         observe_task: bool = True,
         render_mode: str | None = None,
     ) -> None:
-        self.task_space = task_space(ranges)
-        self._slot = CartPoleSlots(1, space=self.task_space, observe_task=observe_task)
-        self.observation_space = self._slot.single_observation_space
-        self.action_space = self._slot.single_action_space
-        self.render_mode = render_mode
-        self._seeded = False
+        slot = CartPoleSlots(1, space=task_space(ranges), observe_task=observe_task)
+        super().__init__(slot, render_mode=render_mode)
         self._picture: Any = CartPoleEnv(render_mode=render_mode)
-        self.task: Array | None = None
-
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Array, dict[str, Any]]:
-        """Start an episode on ``options["task"]``, or on a task drawn uniformly if there is none."""
-        super().reset(seed=seed)
-        if seed is None and not self._seeded:
-            seed = int(self.np_random.integers(2**63))
-        self._seeded = True
-        task = (options or {}).get("task")
-        observations, infos = self._slot.reset(
-            seed=[seed], options=None if task is None else {"task": np.asarray(task)[None]}
-        )
-        self.task = infos["task"][0]
-        if self.render_mode == "human":
-            self.render()
-        return observations[0], {"task": self.task}
-
-    def step(self, action: Any) -> tuple[Array, float, bool, bool, dict[str, Any]]:
-        """Push the cart left (0) or right (1)."""
-        observations, rewards, terminated, truncated, _ = self._slot.step(np.array([action]))
-        if self.render_mode == "human":
-            self.render()
-        return observations[0], float(rewards[0]), bool(terminated[0]), bool(truncated[0]), {}
 
     def render(self) -> Any:
         """Return or show a frame, drawn by gymnasium's CartPole-v1."""

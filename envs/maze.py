@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -41,10 +41,8 @@ class Maze(RLFamily):
         test_actions: sampled, as in dcd and jaxued.
 
     Args:
-        generator: how walls are drawn, from `teacherstudent.envs.maze_generators.GENERATORS`.
-        n_walls: draws of walls: 60 (minimax, SFL) or 25 (jaxued, PAIRED).
-        solvable: whether only solvable levels are drawn.
-        edits: how levels are edited, from `teacherstudent.envs.maze_edits.EDITS`.
+        levels: options of `MazeLevels`: ``generator``, ``n_walls`` (60 draws as in minimax and SFL, the
+            default, or 25 as in jaxued and PAIRED), ``solvable``, ``edits``.
         suite: the test mazes: "jaxued-8", "dcd-7", "accel-12" (which makes levels arrays of 19 x 19),
             "random-solvable" (10 000 of them; "random-solvable-500" has 500), or a list of these and names of
             `teacherstudent.envs.maze_layouts.MAZES`.
@@ -56,6 +54,7 @@ class Maze(RLFamily):
 
     Raises:
         ValueError: if an option is not one of these, or a number is out of range.
+        TypeError: if there is no such option of levels, or it is not free (``extent``, ``size``).
     """
 
     test_actions = "sampled"
@@ -63,10 +62,7 @@ class Maze(RLFamily):
     def __init__(
         self,
         *,
-        generator: str = "walls-with-replacement",
-        n_walls: int = 60,
-        solvable: bool = False,
-        edits: str = "flip-or-move-goal",
+        levels: Mapping[str, Any] | None = None,
         suite: str | Sequence[str] = "jaxued-8",
         test_steps: int | None = None,
         repeats: int = 1,
@@ -75,14 +71,8 @@ class Maze(RLFamily):
     ) -> None:
         observation_space(observation), action_space(actions)
         self._suite = make_suite(suite, steps=test_steps, repeats=repeats)
-        self.space: MazeLevels = MazeLevels(
-            extent=self._suite.levels.shape[1],
-            size=SIZE,
-            generator=generator,
-            n_walls=n_walls,
-            solvable=solvable,
-            edits=edits,
-        )
+        extent = self._suite.levels.shape[1]
+        self.space: MazeLevels = MazeLevels(extent=extent, size=SIZE, **(levels or {}))
         self.test_set = self._suite.name
         self.test_names = self._suite.names
         self.mastered = 0.0

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, NamedTuple
+from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,9 +13,8 @@ from teacherstudent.envs.maze_codes import is_valid
 from teacherstudent.envs.maze_kernels import PIXELS, POSE, SHARES, act, lay, limit_of, see, side_of, stand
 from teacherstudent.envs.maze_levels import MazeLevels
 from teacherstudent.envs.maze_slots import NO_LIMITS, Limits, action_space, observation_space
-from teacherstudent.rl.task_slots import check_slots
-from teacherstudent.simulation.cuda import CudaCompiler, Launcher, check_device, cuda, shared
-from teacherstudent.types import State, check_names
+from teacherstudent.rl.cuda_slots import CudaSlots, Kernels, compile_kernels
+from teacherstudent.simulation.cuda import cuda, shared
 
 _NAN, _ONE = np.float32(np.nan), np.float32(1)
 
@@ -67,22 +65,13 @@ def _lay(grids: Any, tasks: Any) -> None:
         lay(tasks[e], grids[e])
 
 
-class _Kernels(NamedTuple):
-    step: Any
-    start: Any
-    lay: Any
-
-
 @functools.cache
-def _kernels() -> _Kernels:
+def _kernels() -> Kernels:
     """Return the kernels; they are compiled when they are first launched."""
-    compiler = CudaCompiler()
-    return _Kernels(
-        *(compiler.kernel(source, f"{source.__name__}_maze", {}) for source in (_step, _start, _lay))
-    )
+    return compile_kernels(Kernels(_step, _start, _lay), "maze", {})
 
 
-class CudaMazes:
+class CudaMazes(CudaSlots):
     """``n`` mazes on a GPU, as `teacherstudent.rl.tensor_envs.TensorEnvs`; nothing waits for the device.
 
     Equal to `teacherstudent.envs.maze_slots.MazeSlots` with flat observations, from the same source; rewards
@@ -104,6 +93,8 @@ class CudaMazes:
         ValueError: if a number is out of range, or the device is of another type.
     """
 
+    what = "maze"
+
     def __init__(
         self,
         n: int,
@@ -113,27 +104,22 @@ class CudaMazes:
         actions: int = 7,
         limits: Limits = NO_LIMITS,
     ) -> None:
-        check_slots(n, 1)
-        self.num_envs = n
-        self.device = check_device(device)
+        super().__init__(
+            n, device=device, observations=observation_space("flat"), actions=action_space(actions)
+        )
         self.task_space = space
-        self.single_observation_space: gym.Space[Any] = observation_space("flat")
-        self.single_action_space: gym.Space[Any] = action_space(actions)
-        self._launch = Launcher(n, self.device)
+        self._kernels = _kernels()
         self._now = {
             "task": self._zeros(torch.uint8, n, *(space.shape or ())),
             "pose": self._zeros(torch.int32, n, POSE),
             "observation": self._zeros(torch.float32, n, PIXELS + 4),
-            "done": ~self._zeros(torch.bool, n),
+            "done": ~self._zeros(torch.bool),
         }
         self._given = {
-            "mask": self._zeros(torch.bool, n),
+            "mask": self._zeros(torch.bool),
             "task": torch.zeros_like(self._now["task"]),
-            "action": self._zeros(torch.int64, n),
+            "actions": self._zeros(torch.int64),
         }
-        self._results = (
-            self._zeros(torch.float32, n), self._zeros(torch.bool, n), self._zeros(torch.bool, n)
-        )  # fmt: skip
         self._arguments = self._share(actions, limits)
 
     def start(self, mask: Tensor, tasks: Tensor, seeds: Tensor) -> Tensor:
@@ -149,11 +135,9 @@ class CudaMazes:
                 f"{mask.dtype}, {tasks.dtype}, {seeds.dtype}"
             )
         self._check("seed", seeds, self._given["mask"].shape)
-        for name, values in (("mask", mask), ("task", tasks)):
-            self._check(name, values, self._given[name].shape)
-            self._given[name].copy_(values)
-        self._launch(_kernels().start, *self._arguments["start"])
-        return self._now["observation"]
+        self._put("mask", mask)
+        self._put("task", tasks)
+        return self._started()
 
     def step(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Step every slot; see `TensorEnvs.step`.
@@ -162,52 +146,16 @@ class CudaMazes:
             ValueError: if actions are of another shape or on another device.
             TypeError: if they are not integers.
         """
-        self._check("actions", actions, self._given["action"].shape)
         if actions.is_floating_point() or actions.dtype == torch.bool:
             raise TypeError(f"actions: expected whole numbers, got {actions.dtype}")
-        self._given["action"].copy_(actions)
-        self._launch(_kernels().step, *self._arguments["step"])
-        return self._now["observation"], *self._results
-
-    def close(self) -> None:
-        """Nothing to free: the tensors go with the object."""
-
-    def get_state(self) -> State:
-        """Return the whole state as plain data; a copy."""
-        return {name: values.cpu().numpy().copy() for name, values in self._now.items()}
-
-    def set_state(self, state: State) -> None:
-        """Continue exactly from `get_state` of an environment made with the same arguments.
-
-        Raises:
-            ValueError: if the state is incomplete or of other slots.
-        """
-        check_names("maze state", list(self._now), state)
-        for name, own in self._now.items():
-            if np.shape(state[name]) != tuple(own.shape):
-                raise ValueError(
-                    f"state: {name}: expected shape {tuple(own.shape)}, got {np.shape(state[name])}"
-                )
-        for name, own in self._now.items():
-            own.copy_(torch.from_numpy(np.array(state[name])))
-        self._launch(_kernels().lay, *self._arguments["lay"])
-
-    def _check(self, name: str, values: Tensor, shape: torch.Size) -> None:
-        if values.shape != shape or values.device != self.device:
-            raise ValueError(
-                f"{name}: expected shape {tuple(shape)} on {self.device}, got {tuple(values.shape)} on "
-                f"{values.device}"
-            )
-
-    def _zeros(self, dtype: torch.dtype, *shape: int) -> Tensor:
-        return torch.zeros(*shape, dtype=dtype, device=self.device)
+        self._put("actions", actions)
+        return self._stepped()
 
     def _share(self, actions: int, limits: Limits) -> dict[str, tuple[Any, ...]]:
-        """Return the kernels' arguments: all arrays are made once, and shared with torch."""
+        """Return the kernels' arguments."""
         side = side_of(self._now["task"].shape[1])
         grids = shared(self._zeros(torch.uint8, self.num_envs, side**2))
-        now = {name: shared(values) for name, values in self._now.items()}
-        given = {name: shared(values) for name, values in self._given.items()}
+        now, given, results = self._shared()
         # an array without elements has no address: a key that no level has
         keys, steps = np.append(limits.keys, np.iinfo(np.int64).max), np.append(limits.steps, limits.other)
         looks, keys, steps = (
@@ -215,9 +163,9 @@ class CudaMazes:
         )
         slots = grids, now["pose"], now["done"]
         caps = keys, steps, int(limits.other)
-        results = now["observation"], *map(shared, self._results)
+        seen = now["observation"]
         return {
-            "step": (actions, side, looks, *slots, given["action"], *results),
-            "start": (side, looks, *caps, *slots, given["mask"], given["task"], now["task"], results[0]),
+            "step": (actions, side, looks, *slots, given["actions"], seen, *results),
+            "start": (side, looks, *caps, *slots, given["mask"], given["task"], now["task"], seen),
             "lay": (grids, now["task"]),
         }

@@ -9,8 +9,6 @@ import numba
 import numpy as np
 import numpy.typing as npt
 from gymnasium.spaces import Box, Dict, Discrete
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
 
 from teacherstudent.envs.maze_codes import MAX_STEPS, keys_of
 from teacherstudent.envs.maze_kernels import (
@@ -31,17 +29,10 @@ from teacherstudent.envs.maze_kernels import (
 )
 from teacherstudent.envs.maze_levels import MazeLevels
 from teacherstudent.envs.maze_picture import draw_agents
-from teacherstudent.rl.task_slots import (
-    UNSEEDED,
-    SlotSeeds,
-    Step,
-    check_live,
-    check_slots,
-    slot_mask,
-    slot_seeds,
-    slot_tasks,
-)
-from teacherstudent.types import Array, IntArray, State, check_names
+from teacherstudent.rl.batch_slots import BatchSlots
+from teacherstudent.rl.task_slots import Step, check_live
+from teacherstudent.simulation.kernels import thread_count
+from teacherstudent.types import Array, IntArray
 
 _SLOTS_PER_CHUNK = 512
 _ONE: Final = np.float32(1)
@@ -71,7 +62,7 @@ def limits_of(levels: Array, steps: IntArray, other: int = MAX_STEPS) -> Limits:
 NO_LIMITS: Final = Limits(np.empty(0, np.int64), np.empty(0, np.int64), MAX_STEPS)
 
 
-class MazeSlots(VectorEnv[Any, Any, Any]):
+class MazeSlots(BatchSlots):
     """``n`` mazes with autoreset disabled; minigrid's view and actions, dcd's and jaxued's reward.
 
     The agent sees 5 x 5 cells: it stands in the middle of the last row and looks towards the first. Three
@@ -101,6 +92,10 @@ class MazeSlots(VectorEnv[Any, Any, Any]):
         ValueError: if an option is not one of these, or a number is out of range.
     """
 
+    what = "maze"
+    task_space: MazeLevels
+    single_action_space: Discrete
+
     def __init__(
         self,
         n: int,
@@ -111,49 +106,18 @@ class MazeSlots(VectorEnv[Any, Any, Any]):
         limits: Limits = NO_LIMITS,
         threads: int | None = None,
     ) -> None:
-        check_slots(n, 1)
-        available = int(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]  # set at run time
-        if threads is not None and not 1 <= threads <= available:
-            raise ValueError(f"threads: expected 1 to {available}, got {threads}")
-        self.num_envs = n
-        self.task_space = space
-        self.single_observation_space = observation_space(observation)
-        self.single_action_space: Discrete = action_space(actions)
-        self.observation_space = batch_space(self.single_observation_space, n)
-        self.action_space = batch_space(self.single_action_space, n)
-        self.metadata = {"autoreset_mode": AutoresetMode.DISABLED, "render_modes": ["rgb_array"]}
+        super().__init__(
+            n,
+            space=space,
+            observations=observation_space(observation),
+            actions=action_space(actions),
+            render_modes=("rgb_array",),
+        )
         self._limits = limits
-        self._threads = available if threads is None else threads
+        self._threads = thread_count(threads)
         self._parts = ("observation",) if observation == "flat" else ("image", "direction")
-        self._now = self._empty()
+        self._now |= {"pose": np.zeros((n, POSE), np.int32)} | self._nothing_seen()
         self._grids = np.zeros((n, side_of(self._now["task"].shape[1]) ** 2), np.uint8)
-
-    def reset(
-        self, *, seed: SlotSeeds = None, options: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]:
-        """Start an episode in every slot of the mask (all without one), each on its own level.
-
-        Without ``options["task"]`` every slot draws its own level, by its seed.
-        """
-        options = options or {}
-        seeds = slot_seeds(seed, self.num_envs)
-        mask = slot_mask(options, self.num_envs)
-        tasks = slot_tasks(self.task_space, options, mask)
-        now, slots = self._now, np.flatnonzero(mask)
-        now["episode"][slots] += 1
-        given = mask & (seeds != UNSEEDED)
-        now["seed"][given] = seeds[given]
-        now["episode"][given] = 0
-        if tasks is None:
-            now["task"][slots] = self.task_space.draw_by_seeds(now["seed"][slots], now["episode"][slots])
-        else:
-            now["task"][slots] = tasks[slots]
-        now["done"][slots] = False
-        now |= {name: now[name].copy() for name in self._parts}
-        started = np.zeros(now["task"].shape, np.uint8)
-        started[slots] = now["task"][slots]
-        start_some(slots, now["task"], *self._limits, self._grids, now["pose"], *self._view())
-        return self._observations(), {"task": started, "_task": mask.copy()}
 
     def step(self, actions: npt.ArrayLike) -> Step:
         """Step every slot; every slot must have an episode in flight.
@@ -182,29 +146,24 @@ class MazeSlots(VectorEnv[Any, Any, Any]):
         now["done"] = terminated | truncated
         return self._observations(), rewards, terminated, truncated, {"is_success": terminated.copy()}
 
-    def get_state(self) -> State:
-        """Return the whole state as plain data; a copy."""
-        return {name: values.copy() for name, values in self._now.items()}
-
-    def set_state(self, state: State) -> None:
-        """Continue exactly from `get_state` of an environment made with the same arguments.
-
-        Raises:
-            ValueError: if the state is incomplete or of other slots.
-        """
-        check_names("maze state", list(self._now), state)
-        for name, values in self._now.items():
-            if np.shape(state[name]) != values.shape:
-                raise ValueError(f"state: {name}: expected shape {values.shape}, got {np.shape(state[name])}")
-        self._now = {name: np.array(state[name], v.dtype) for name, v in self._now.items()}
-        lay_all(self._now["task"], self._grids)
-
     def render(self) -> tuple[Array, ...]:
         """Return one frame for each slot, ``(height, width, 3)`` uint8."""
         levels, pose = self._now["task"], self._now["pose"]
         rows, columns = np.divmod(pose[:, PLACE], side_of(levels.shape[1]))
         agents = np.stack([rows - MARGIN, columns - MARGIN, pose[:, HEADING]], axis=1)
         return tuple(draw_agents(levels, agents))
+
+    def _start(self, slots: IntArray) -> Any:
+        self._now |= {name: self._now[name].copy() for name in self._parts}
+        now = self._now
+        start_some(slots, now["task"], *self._limits, self._grids, now["pose"], *self._view())
+        return self._observations()
+
+    def _draw(self, slots: IntArray) -> Array:
+        return self.task_space.draw_by_seeds(self._now["seed"][slots], self._now["episode"][slots])
+
+    def _restore(self) -> None:
+        lay_all(self._now["task"], self._grids)
 
     def _exist(self, actions: Array) -> bool:
         return bool(actions.min() >= 0 and actions.max() < self.single_action_space.n)
@@ -223,22 +182,15 @@ class MazeSlots(VectorEnv[Any, Any, Any]):
         image = self._now["image"].reshape(-1, VIEW, VIEW, 3)
         return {"image": image, "direction": self._now["direction"]}
 
-    def _empty(self) -> dict[str, Array]:
-        """Return the state of slots before their first episode; the seeds are fresh entropy."""
+    def _nothing_seen(self) -> dict[str, Array]:
+        """Return the observations before the first episode."""
         n = self.num_envs
         seen: dict[str, Array] = {
             "observation": np.zeros((n, PIXELS + 4), np.float32),
             "image": np.zeros((n, PIXELS), np.uint8),
             "direction": np.zeros((n, 4), np.float32),
         }
-        now: dict[str, Array] = {
-            "task": np.zeros((n, *(self.task_space.shape or ())), np.uint8),
-            "pose": np.zeros((n, POSE), np.int32),
-            "seed": np.random.default_rng().integers(2**63, size=n),
-            "episode": np.full(n, -1, np.int64),
-            "done": np.ones(n, np.bool_),
-        }
-        return now | {name: seen[name] for name in self._parts}
+        return {name: seen[name] for name in self._parts}
 
 
 def observation_space(observation: str) -> gym.Space[Any]:

@@ -8,9 +8,8 @@ walker are constants of the compiled code: every embodiment has kernels of its o
 from __future__ import annotations
 
 import functools
-from typing import Any, NamedTuple
+from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import torch
 from gymnasium.spaces import Box
@@ -33,10 +32,9 @@ from teacherstudent.envs.walker_slots import SOLVERS, check_solver
 from teacherstudent.envs.walker_terrain import TaskSpace
 from teacherstudent.envs.walker_track import observation_space
 from teacherstudent.envs.walker_tracks import GIVEN, empty_tracks, lay_track
-from teacherstudent.rl.task_slots import check_slots
-from teacherstudent.simulation.cuda import CudaCompiler, Launcher, check_device, cuda, shared
+from teacherstudent.rl.cuda_slots import CudaSlots, Kernels, compile_kernels
+from teacherstudent.simulation.cuda import cuda, shared
 from teacherstudent.simulation.draws import stream_of
-from teacherstudent.types import State, check_names
 
 # constants of the kernels; here the default walker's, `_kernels` puts another walker's in their place
 _RIG = rig_of(embodiment("default"))
@@ -137,14 +135,8 @@ def _lay(
     lay_track(kind, tasks[e], stream_of(seeds[e], 0), tracks, e, points)
 
 
-class _Kernels(NamedTuple):
-    step: Any
-    start: Any
-    lay: Any
-
-
 @functools.cache
-def _kernels(walker: str) -> _Kernels:
+def _kernels(walker: str) -> Kernels:
     """Return the kernels of a walker; they are compiled when they are first launched."""
     rig = rig_of(embodiment(walker))
     parts = len(rig.parents)
@@ -158,16 +150,10 @@ def _kernels(walker: str) -> _Kernels:
         "_INTS": rows.ints,
         "_WORK": work_rows(parts),
     }
-    compiler = CudaCompiler()
-    return _Kernels(
-        *(
-            compiler.kernel(source, f"{source.__name__}_{walker}", constants)
-            for source in (_step, _start, _lay)
-        )
-    )
+    return compile_kernels(Kernels(_step, _start, _lay), walker, constants)
 
 
-class CudaWalkers:
+class CudaWalkers(CudaSlots):
     """``n`` walkers on a GPU, as `teacherstudent.rl.tensor_envs.TensorEnvs`; nothing waits for the device.
 
     Physics, tracks, rewards and ends are those of `teacherstudent.envs.walker_slots.WalkerSlots`, from the
@@ -178,7 +164,7 @@ class CudaWalkers:
     What cannot be checked without waiting shows as not a number: the observation of a task outside the space,
     the reward of an action that is not finite, or of a step of a slot that has no episode in flight.
 
-    Implements `teacherstudent.family.Snapshot`; states are exact.
+    Implements `teacherstudent.family.Snapshot`; states are exact. Tracks are laid again from task and seed.
 
     Args:
         n: number of slots.
@@ -194,6 +180,8 @@ class CudaWalkers:
             another type.
     """
 
+    what = "walker"
+
     def __init__(
         self,
         n: int,
@@ -205,25 +193,22 @@ class CudaWalkers:
         solver: str = "default",
         max_steps: int | None = None,
     ) -> None:
-        check_slots(n, 1)
         check_solver(solver)
         if kind == GIVEN:
             raise ValueError("kind: expected tracks that are laid from tasks, got GIVEN")
-        self.num_envs = n
-        self.device = check_device(device)
         parts = len(rig_of(embodiment(walker)).parents)
+        super().__init__(
+            n,
+            device=device,
+            observations=observation_space(embodiment(walker).legs),
+            actions=Box(-1.0, 1.0, (parts,), np.float32),
+        )
         self.task_space = space
-        self.single_observation_space: gym.Space[Any] = observation_space(embodiment(walker).legs)
-        self.single_action_space: gym.Space[Any] = Box(-1.0, 1.0, (parts,), np.float32)
         self._kernels = _kernels(walker)
-        self._launch = Launcher(n, self.device)
-        limit = np.iinfo(np.int32).max if max_steps is None else max_steps
-        self._numbers = (*SOLVERS[solver], int(limit)), (*SOLVERS[solver], kind), kind
         self._now = self._empty(parts, len(space.names))
         self._given = self._inputs(parts, space)
-        self._results = self._zeros(torch.float32), self._zeros(torch.bool), self._zeros(torch.bool)
-        self._tracks = tuple(torch.from_numpy(part).to(self.device) for part in empty_tracks(n, kind))
-        self._views = self._share()
+        limit = np.iinfo(np.int32).max if max_steps is None else max_steps
+        self._arguments = self._share(SOLVERS[solver], kind, int(limit))
 
     def start(self, mask: Tensor, tasks: Tensor, seeds: Tensor) -> Tensor:
         """Start an episode in every slot of the mask; see `TensorEnvs.start`.
@@ -232,16 +217,13 @@ class CudaWalkers:
             ValueError: if a tensor is of another shape or on another device.
             TypeError: if the mask is not boolean, or seeds are not integers.
         """
-        given = self._given
         if mask.dtype != torch.bool or seeds.is_floating_point():
             raise TypeError(
                 f"start: expected a boolean mask and whole seeds, got {mask.dtype}, {seeds.dtype}"
             )
         for name, values in (("mask", mask), ("task", tasks), ("seed", seeds)):
-            self._check(name, values, given[name].shape)
-            given[name].copy_(values)
-        self._launch(self._kernels.start, *self._views["start"])
-        return self._now["observation"]
+            self._put(name, values)
+        return self._started()
 
     def step(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Step every slot; see `TensorEnvs.step`.
@@ -249,43 +231,8 @@ class CudaWalkers:
         Raises:
             ValueError: if actions are of another shape or on another device.
         """
-        self._check("actions", actions, self._given["action"].shape)
-        self._given["action"].copy_(actions)
-        self._launch(self._kernels.step, *self._views["step"])
-        return self._now["observation"], *self._results
-
-    def close(self) -> None:
-        """Nothing to free: the tensors go with the object."""
-
-    def get_state(self) -> State:
-        """Return the whole state as plain data; a copy. Tracks are laid again from task and seed."""
-        return {name: values.cpu().numpy().copy() for name, values in self._now.items()}
-
-    def set_state(self, state: State) -> None:
-        """Continue exactly from `get_state` of an environment made with the same arguments.
-
-        Raises:
-            ValueError: if the state is incomplete or of other slots.
-        """
-        check_names("walker state", list(self._now), state)
-        for name, own in self._now.items():
-            if np.shape(state[name]) != tuple(own.shape):
-                raise ValueError(
-                    f"state: {name}: expected shape {tuple(own.shape)}, got {np.shape(state[name])}"
-                )
-        for name, own in self._now.items():
-            own.copy_(torch.from_numpy(np.array(state[name])))
-        self._launch(self._kernels.lay, *self._views["lay"])
-
-    def _check(self, name: str, values: Tensor, shape: torch.Size) -> None:
-        if values.shape != shape or values.device != self.device:
-            raise ValueError(
-                f"{name}: expected shape {tuple(shape)} on {self.device}, got {tuple(values.shape)} on "
-                f"{values.device}"
-            )
-
-    def _zeros(self, dtype: torch.dtype, *shape: int) -> Tensor:
-        return torch.zeros(*(shape or (self.num_envs,)), dtype=dtype, device=self.device)
+        self._put("actions", actions)
+        return self._stepped()
 
     def _empty(self, parts: int, dimensions: int) -> dict[str, Tensor]:
         """Return the state of slots before their first episode."""
@@ -304,7 +251,7 @@ class CudaWalkers:
         """Return where arguments are put, and the bounds of the tasks."""
         n = self.num_envs
         return {
-            "action": self._zeros(torch.float32, n, parts),
+            "actions": self._zeros(torch.float32, n, parts),
             "mask": self._zeros(torch.bool),
             "task": self._zeros(torch.float32, n, len(space.names)),
             "seed": self._zeros(torch.int64),
@@ -312,17 +259,18 @@ class CudaWalkers:
             "high": torch.from_numpy(space.high.astype(np.float32)).to(self.device),
         }
 
-    def _share(self) -> dict[str, tuple[Any, ...]]:
-        """Return the kernels' arguments: all arrays are made once, and shared with torch."""
-        now = {name: shared(values) for name, values in self._now.items()}
-        given = {name: shared(values) for name, values in self._given.items()}
-        tracks, results = tuple(map(shared, self._tracks)), tuple(map(shared, self._results))
-        stepping, starting, kind = self._numbers
+    def _share(self, solver: Solver, kind: int, limit: int) -> dict[str, tuple[Any, ...]]:
+        """Return the kernels' arguments."""
+        now, given, results = self._shared()
+        tracks = tuple(
+            shared(torch.from_numpy(part).to(self.device)) for part in empty_tracks(self.num_envs, kind)
+        )
         walkers = now["floats"], now["ints"], now["done"]
         episodes = now["task"], now["seed"], now["started"]
         asked = tuple(given[name] for name in ("mask", "task", "seed", "low", "high"))
+        seen = now["observation"]
         return {
-            "step": (*stepping, *tracks, *walkers, given["action"], now["observation"], *results),
-            "start": (*starting, *tracks, *walkers, *asked, *episodes, now["observation"]),
+            "step": (*solver, limit, *tracks, *walkers, given["actions"], seen, *results),
+            "start": (*solver, kind, *tracks, *walkers, *asked, *episodes, seen),
             "lay": (kind, *tracks, *episodes),
         }

@@ -9,8 +9,6 @@ import numba
 import numpy as np
 import numpy.typing as npt
 from gymnasium.spaces import Box
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
 
 from teacherstudent import spaces
 from teacherstudent.envs.walker_body import embodiment
@@ -21,19 +19,11 @@ from teacherstudent.envs.walker_rig import BODY_ROWS, rig_of, rows_of
 from teacherstudent.envs.walker_terrain import TaskSpace, TerrainLevels
 from teacherstudent.envs.walker_track import observation_space
 from teacherstudent.envs.walker_tracks import GIVEN, empty_tracks, give_track
-from teacherstudent.rl.task_slots import (
-    UNSEEDED,
-    SlotSeeds,
-    Step,
-    check_live,
-    check_slots,
-    slot_mask,
-    slot_seeds,
-    slot_tasks,
-)
-from teacherstudent.simulation.counters import uniform_array
+from teacherstudent.rl.batch_slots import BatchSlots
+from teacherstudent.rl.task_slots import Step, check_live
+from teacherstudent.simulation.kernels import thread_count
 from teacherstudent.simulation.lanes import WIDTH
-from teacherstudent.types import Array, State, check_names
+from teacherstudent.types import Array, IntArray
 
 SOLVERS: Final[Mapping[str, Solver]] = {
     "default": Solver(180, 60, np.float32(1e-3)),
@@ -47,7 +37,7 @@ _CHUNKS_PER_THREAD = 4
 _TASK_DRAW = 1 << 20  # draws below belong to the track
 
 
-class WalkerSlots(VectorEnv[Any, Any, Any]):
+class WalkerSlots(BatchSlots):
     """``n`` walkers on tracks of their own, autoreset disabled: reward, observation and end of gymnasium's.
 
     The rigid-body solver is Box2D's (hull and legs, motors and limits, contacts with friction and warm
@@ -56,7 +46,7 @@ class WalkerSlots(VectorEnv[Any, Any, Any]):
     of episodes since it was seeded: equal seeds, tasks and actions give equal episodes in any slot of any
     batch. The terrain of a level comes from the level's own seed.
 
-    Implements `teacherstudent.family.Snapshot`; states are exact.
+    Implements `teacherstudent.family.Snapshot`; states are exact. Tracks are laid again from task and seed.
 
     Args:
         n: number of slots.
@@ -71,6 +61,9 @@ class WalkerSlots(VectorEnv[Any, Any, Any]):
         ValueError: if there is no such walker or solver, or a number is out of range.
     """
 
+    what = "walker"
+    task_space: TaskSpace
+
     def __init__(
         self,
         n: int,
@@ -82,54 +75,22 @@ class WalkerSlots(VectorEnv[Any, Any, Any]):
         max_steps: int | None = None,
         threads: int | None = None,
     ) -> None:
-        check_slots(n, 1)
         check_solver(solver)
-        available = int(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]  # set at run time
-        if threads is not None and not 1 <= threads <= available:
-            raise ValueError(f"threads: expected 1 to {available}, got {threads}")
-        self.num_envs = n
-        self.task_space = space
-        self.walker = walker
         self._rig = rig_of(embodiment(walker))
+        super().__init__(
+            n,
+            space=space,
+            observations=observation_space(embodiment(walker).legs),
+            actions=Box(-1.0, 1.0, (len(self._rig.parents),), np.float32),
+            render_modes=("rgb_array",),
+        )
+        self.walker = walker
         self._layout = kind, rows_of(len(self._rig.parents)), SOLVERS[solver]
         self._limit = np.iinfo(np.int32).max if max_steps is None else max_steps
-        self._threads = available if threads is None else threads
-        self.single_observation_space = observation_space(embodiment(walker).legs)
-        self.single_action_space = Box(-1.0, 1.0, (len(self._rig.parents),), np.float32)
-        self.observation_space = batch_space(self.single_observation_space, n)
-        self.action_space = batch_space(self.single_action_space, n)
-        self.metadata = {"autoreset_mode": AutoresetMode.DISABLED, "render_modes": ["rgb_array"]}
+        self._threads = thread_count(threads)
         self._tracks = empty_tracks(n, kind)
-        self._now = self._empty()
+        self._now |= self._unmoved()
         self._picture: WalkerPicture | None = None
-
-    def reset(
-        self, *, seed: SlotSeeds = None, options: dict[str, Any] | None = None
-    ) -> tuple[Array, dict[str, Any]]:
-        """Start an episode in every slot of the mask (all without one), each on its own task.
-
-        Without ``options["task"]`` every slot draws its own task uniformly.
-        """
-        options = options or {}
-        seeds = slot_seeds(seed, self.num_envs)
-        mask = slot_mask(options, self.num_envs)
-        tasks = slot_tasks(self.task_space, options, mask)
-        now, slots = self._now, np.flatnonzero(mask)
-        now["episode"][slots] += 1
-        given = mask & (seeds != UNSEEDED)
-        now["seed"][given] = seeds[given]
-        now["episode"][given] = 0
-        now["task"][slots] = self._draw(slots) if tasks is None else tasks[slots]
-        now["done"][slots] = False
-        observations = now["observation"] = now["observation"].copy()
-        kind, rows, solver = self._layout
-        work = work_rows(len(self._rig.parents))
-        self._limit_threads()
-        start_some(
-            self._rig, rows, solver, kind, self._tracks, now["floats"], now["ints"], work, slots,
-            now["task"].astype(np.float32), now["seed"], now["episode"], observations,
-        )  # fmt: skip
-        return observations, {"task": np.where(mask[:, None], now["task"], 0.0), "_task": mask.copy()}
 
     def step(self, actions: npt.ArrayLike) -> Step:
         """Step every slot; every slot must have an episode in flight.
@@ -156,33 +117,6 @@ class WalkerSlots(VectorEnv[Any, Any, Any]):
         )  # fmt: skip
         now["done"] = terminated | truncated
         return observations, rewards, terminated, truncated, {}
-
-    def get_state(self) -> State:
-        """Return the whole state as plain data; a copy. Tracks are laid again from task and seed."""
-        kind = self._layout[0]
-        tracks = self._tracks._asdict() if kind == GIVEN else {}
-        return {name: values.copy() for name, values in (self._now | tracks).items()}
-
-    def set_state(self, state: State) -> None:
-        """Continue exactly from `get_state` of an environment made with the same arguments.
-
-        Raises:
-            ValueError: if the state is incomplete or of other slots.
-        """
-        kind = self._layout[0]
-        tracks = self._tracks._asdict() if kind == GIVEN else {}
-        own = self._now | tracks
-        check_names("walker state", list(own), state)
-        for name, values in own.items():
-            if np.shape(state[name]) != values.shape:
-                raise ValueError(f"state: {name}: expected shape {values.shape}, got {np.shape(state[name])}")
-        # the present one has been given away
-        self._now["observation"] = own["observation"] = np.empty_like(own["observation"])
-        for name, values in own.items():
-            values[...] = state[name]
-        slots = np.flatnonzero(self._now["episode"] >= 0)
-        task, seed, episode = (self._now[name] for name in ("task", "seed", "episode"))
-        lay_some(kind, self._tracks, slots, task.astype(np.float32), seed, episode)
 
     def set_track(self, slot: int, corners: Array, obstacles: list[Array]) -> None:
         """Give a slot of kind `GIVEN` a track of its own, for its next episodes.
@@ -239,26 +173,39 @@ class WalkerSlots(VectorEnv[Any, Any, Any]):
     def _limit_threads(self) -> None:
         numba.set_num_threads(self._threads)
 
-    def _draw(self, slots: Array) -> Array:
-        """Return tasks drawn by the slots' seeds and episodes."""
-        draws = _TASK_DRAW + np.arange(len(self.task_space.names))
-        seeds, episodes = self._now["seed"][slots, None].astype(np.uint64), self._now["episode"][slots, None]
-        unit = uniform_array(seeds, episodes, draws[None, :])
+    def _start(self, slots: IntArray) -> Array:
+        now = self._now
+        observations = now["observation"] = now["observation"].copy()
+        kind, rows, solver = self._layout
+        work = work_rows(len(self._rig.parents))
+        self._limit_threads()
+        start_some(
+            self._rig, rows, solver, kind, self._tracks, now["floats"], now["ints"], work, slots,
+            now["task"].astype(np.float32), now["seed"], now["episode"], observations,
+        )  # fmt: skip
+        return observations
+
+    def _draw(self, slots: IntArray) -> Array:
+        unit = self._uniform(slots, _TASK_DRAW + np.arange(len(self.task_space.names)))
         if isinstance(self.task_space, TerrainLevels):
             return self.task_space.from_unit(unit)
         return spaces.from_unit(self.task_space, unit)
 
-    def _empty(self) -> dict[str, Array]:
-        """Return the state of slots before their first episode; the seeds are fresh entropy."""
+    def _restore(self) -> None:
+        slots = np.flatnonzero(self._now["episode"] >= 0)
+        task, seed, episode = (self._now[name] for name in ("task", "seed", "episode"))
+        lay_some(self._layout[0], self._tracks, slots, task.astype(np.float32), seed, episode)
+
+    def _further(self) -> dict[str, Array]:
+        return self._tracks._asdict() if self._layout[0] == GIVEN else {}
+
+    def _unmoved(self) -> dict[str, Array]:
+        """Return the walkers and what they see before their first episode."""
         n, groups, rows = self.num_envs, -(-self.num_envs // WIDTH), self._layout[1]
         return {
             "floats": np.zeros((groups, rows.floats, WIDTH), np.float32),
             "ints": np.zeros((groups, rows.ints, WIDTH), np.int32),
             "observation": np.zeros((n, *(self.single_observation_space.shape or ())), np.float32),
-            "task": np.zeros((n, len(self.task_space.names))),
-            "seed": np.random.default_rng().integers(2**63, size=n),
-            "episode": np.full(n, -1, np.int64),
-            "done": np.ones(n, np.bool_),
         }
 
 

@@ -76,3 +76,15 @@ def sources_stamp() -> tuple[tuple[str, int, int], ...]:
 def source_of(function: Any) -> FunctionType | None:
     """Return the plain Python function from which a `kernel` was compiled; None for anything else."""
     return _sources.get(id(function))
+
+
+def thread_count(threads: int | None) -> int:
+    """Return over how many threads parallel kernels are to run: all that Numba has, if None.
+
+    Raises:
+        ValueError: if Numba does not have so many.
+    """
+    available = int(_config.NUMBA_NUM_THREADS)
+    if threads is not None and not 1 <= threads <= available:
+        raise ValueError(f"threads: expected 1 to {available}, got {threads}")
+    return available if threads is None else threads

@@ -1,17 +1,15 @@
 """The mazes' CUDA kernels in Numba's simulator, as plain Python: `test_maze_cuda` runs this file apart.
 
 They are integer arithmetic but for the reward: they must agree with the CPU's to the last bit. Every run is
-written to ``MAZE_RUNS``, for a comparison with the compiled kernels.
+kept for a comparison with the compiled kernels.
 """
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from cuda_simulator import runs_folder
 
 from teacherstudent.envs.maze import Maze
 from teacherstudent.envs.maze_codes import GOAL
@@ -71,7 +69,7 @@ def test_agrees_with_the_cpu_to_the_last_bit():
     assert {(0, True), (1, False), (3, False)} <= ends
     names = ("observations", "rewards", "terminated", "truncated", "started")
     columns = dict(zip(names, (np.stack(values) for values in zip(*everything, strict=True)), strict=True))
-    np.savez(Path(os.environ["MAZE_RUNS"]) / "run.npz", levels=levels(), actions=actions, **columns)
+    np.savez(runs_folder() / "run.npz", levels=levels(), actions=actions, **columns)
 
 
 def test_a_state_continues_exactly():

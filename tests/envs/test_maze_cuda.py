@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from cuda_simulator import cuda_modules, needs_numba_cuda, simulate
 
 from teacherstudent.envs.maze import Maze
 from teacherstudent.envs.maze_levels import MazeLevels
@@ -18,21 +15,10 @@ from teacherstudent.envs.maze_slots import MazeSlots, limits_of
 
 SIMULATED = Path(__file__).with_name("maze_cuda_simulated.py")
 
-needs_numba_cuda = pytest.mark.skipif(
-    importlib.util.find_spec("numba_cuda") is None, reason="needs numba-cuda: its simulator runs the kernels"
-)
-
 
 @pytest.fixture(scope="module", name="runs")
 def _runs(tmp_path_factory):
-    """Run the simulator's tests in a process of their own: it is chosen before numba is imported."""
-    folder = tmp_path_factory.mktemp("runs")
-    switches = {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1", "MAZE_RUNS": str(folder)}
-    command = [sys.executable, "-m", "pytest", "-q", "-n0", "-W", "ignore::RuntimeWarning", str(SIMULATED)]
-    done = subprocess.run(
-        command, env=os.environ | switches, capture_output=True, text=True, cwd=Path(__file__).parents[2]
-    )
-    return done, folder
+    return simulate(SIMULATED, tmp_path_factory.mktemp("runs"))
 
 
 @needs_numba_cuda
@@ -65,12 +51,8 @@ def test_only_cuda_devices():
 
 
 def test_nothing_imports_numba_cuda_before_it_is_needed():
-    code = (
-        "import sys; from teacherstudent.envs.maze import Maze; Maze().make_vec(1); "
-        "print([name for name in sys.modules if name.startswith('numba.cuda')])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    code = "from teacherstudent.envs.maze import Maze; Maze().make_vec(1)"
+    assert cuda_modules(code) == []
 
 
 @pytest.mark.gpu

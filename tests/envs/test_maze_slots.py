@@ -240,6 +240,13 @@ def test_random_levels_can_be_solved_as_planned():
     assert returns.tolist() == (1 - 0.9 * steps / 250).tolist()
 
 
+def test_options_of_levels_are_those_of_the_space():
+    levels = {"generator": "uniform-count", "n_walls": 25, "solvable": True, "edits": "dcd"}
+    family = Maze(levels=levels, suite="accel-12")
+    assert family.space.options() == levels | {"extent": 19, "size": 13}
+    assert Maze().space.options() == MazeLevels().options()
+
+
 def test_caps():
     """A training level has 250 steps; a test maze its own number, in any batch."""
     family = envs.make("maze", suite="dcd-7", test_steps=None)
@@ -366,11 +373,14 @@ def test_bad_input():
         {"observation": "x"},
         {"actions": 2},
         {"suite": "x"},
-        {"n_walls": 200},
+        {"levels": {"n_walls": 200}},
         {"test_steps": 0},
     ):
         with pytest.raises(ValueError, match="expected"):
             Maze(**options)
+    for name in ("extent", "size", "walls"):
+        with pytest.raises(TypeError, match=name):
+            Maze(levels={name: 13})
     with pytest.raises(ValueError, match="render_mode"):
         envs.make("maze").make_env(render_mode="human")
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from cuda_simulator import cuda_modules, needs_numba_cuda, simulate
 
 from teacherstudent import spaces
 from teacherstudent.envs.stump_tracks import stump_tracks
@@ -20,21 +19,10 @@ SIMULATED = Path(__file__).with_name("walker_cuda_simulated.py")
 TOLERANCE = 2e-4
 """Of observations after 14 steps: compiled code fuses products and sums, plain Python does not."""
 
-needs_numba_cuda = pytest.mark.skipif(
-    importlib.util.find_spec("numba_cuda") is None, reason="needs numba-cuda: its simulator runs the kernels"
-)
-
 
 @pytest.fixture(scope="module", name="runs")
 def _runs(tmp_path_factory):
-    """Run the simulator's tests in a process of their own: it is chosen before numba is imported."""
-    folder = tmp_path_factory.mktemp("runs")
-    switches = {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1", "WALKER_RUNS": str(folder)}
-    command = [sys.executable, "-m", "pytest", "-q", "-n0", "-W", "ignore::RuntimeWarning", str(SIMULATED)]
-    done = subprocess.run(
-        command, env=os.environ | switches, capture_output=True, text=True, cwd=Path(__file__).parents[2]
-    )
-    return done, folder
+    return simulate(SIMULATED, tmp_path_factory.mktemp("runs"))
 
 
 @needs_numba_cuda
@@ -74,7 +62,7 @@ def test_box2d_stays_on_the_cpu():
 
 
 def test_numba_cuda_is_asked_for(monkeypatch):
-    for name in ("simulation.cuda", "envs.walker_cuda"):
+    for name in ("simulation.cuda", "rl.cuda_slots", "envs.walker_cuda"):
         monkeypatch.delitem(sys.modules, f"teacherstudent.{name}", raising=False)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match="numba-cuda is missing"):
@@ -82,9 +70,5 @@ def test_numba_cuda_is_asked_for(monkeypatch):
 
 
 def test_nothing_imports_numba_cuda_before_it_is_needed():
-    code = (
-        "import sys; from teacherstudent.envs.stump_tracks import stump_tracks; stump_tracks().make_vec(1); "
-        "print([name for name in sys.modules if name.startswith('numba.cuda')])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    code = "from teacherstudent.envs.stump_tracks import stump_tracks; stump_tracks().make_vec(1)"
+    assert cuda_modules(code) == []

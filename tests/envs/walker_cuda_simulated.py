@@ -1,18 +1,16 @@
 """The walkers' CUDA kernels in Numba's simulator, as plain Python: `test_walker_cuda` runs this file apart.
 
 What the simulator computes has no fused products, like the CPU's kernels in plain Python: both must agree to
-the last bit, though one steps a walker at a time and the other whole NumPy rows. Every run is written to
-``WALKER_RUNS``, for a comparison with the compiled kernels.
+the last bit, though one steps a walker at a time and the other whole NumPy rows. Every run is kept for a
+comparison with the compiled kernels.
 """
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from cuda_simulator import runs_folder
 from numba.cuda.simulator.kernelapi import FakeCUDALocal
 
 from teacherstudent import spaces
@@ -82,7 +80,7 @@ def test_agrees_with_the_cpu_to_the_last_bit(name):
     assert (gpu.get_state()["ints"] != 0).sum() > 4  # some contacts
     observations, rewards, *_ = (np.stack(values) for values in zip(*everything, strict=True))
     np.savez(
-        Path(os.environ["WALKER_RUNS"]) / f"{name}.npz", kind=kind, walker=walker, solver=solver, tasks=tasks,
+        runs_folder() / f"{name}.npz", kind=kind, walker=walker, solver=solver, tasks=tasks,
         seeds=seeds, actions=actions, restart=RESTART, observations=observations, rewards=rewards,
     )  # fmt: skip
 

@@ -1,5 +1,6 @@
 import numba
 import numpy as np
+import pytest
 
 from teacherstudent.simulation import kernels
 from teacherstudent.simulation.counters import uniform_array
@@ -24,6 +25,14 @@ def test_every_source_counts_in_the_stamp():
 def test_compiled_code_is_stamped_with_all_sources():
     cache = mix._cache._cache_file
     assert cache._source_stamp == kernels.sources_stamp()
+
+
+def test_threads_are_those_that_numba_has():
+    available = numba.config.NUMBA_NUM_THREADS
+    assert [kernels.thread_count(threads) for threads in (None, 1, available)] == [available, 1, available]
+    for threads in (0, available + 1):
+        with pytest.raises(ValueError, match=f"threads: expected 1 to {available}, got {threads}"):
+            kernels.thread_count(threads)
 
 
 @numba.njit
