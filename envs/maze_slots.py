@@ -34,7 +34,8 @@ from teacherstudent.rl.task_slots import Step, check_live
 from teacherstudent.simulation.kernels import thread_count
 from teacherstudent.types import Array, IntArray
 
-_SLOTS_PER_CHUNK = 512
+_SLOTS_PER_CHUNK = 2048
+"""Waking a thread takes as long as stepping about so many slots."""
 _ONE: Final = np.float32(1)
 
 
