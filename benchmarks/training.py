@@ -4,9 +4,8 @@
     python benchmarks/training.py --family maze --student rsl-rl sb3 --lstm 256 --device auto
 
 One run of the given budget, as ``teacherstudent run`` does it, after a round that is not counted, for each of
-the students. On levels (mazes) slots are bound for rollouts, which must hold an episode: by default the
-teacher is then PLR and a rollout has 256 steps, otherwise ALP-GMM and 32. With ``--lstm`` both students'
-policies are recurrent, actor and critic apart. Every run
+the students. On levels (mazes) slots are bound for rollouts, which must hold an episode: there the teacher is
+PLR and a rollout has 256 steps, elsewhere ALP-GMM and 32. With ``--lstm`` policies are recurrent. Every run
 tests and saves 20 times and records 100 times, whatever its budget: the shares of these fall with longer runs
 (``--tests`` sets how often this one tests and saves). The shares sum to 100 %.
 """
@@ -33,10 +32,12 @@ def main() -> None:
     levels = isinstance(FAMILIES.make(given.family).space, Levels)
     given.teacher = given.teacher or ("plr" if levels else "alp-gmm")
     given.n_steps = given.n_steps or (256 if levels else 32)
+    given.batch = given.batch or (32_768 if levels else 4096)
     if given.quick:
-        given.n_envs, given.batch, given.epochs, given.tests = 64, 256, 2, 1
+        given.n_envs, given.epochs, given.tests = (16 if levels else 64), 2, 1
         given.n_steps = 256 if levels else 16
-        given.budget = (2 if levels else 4) * 64 * given.n_steps
+        given.batch = given.n_envs * given.n_steps // 4
+        given.budget = 4 * given.n_envs * given.n_steps
     torch.set_num_threads(given.threads)
     print(f"{describe_machine()}; torch threads: {given.threads}")
     for student in given.student:
@@ -127,14 +128,14 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--tests", type=int, default=20, help="how often the run tests and saves")
     parser.add_argument("--n-envs", type=int, default=1024)
     parser.add_argument("--n-steps", type=int, help="32, or 256 where tasks are levels")
-    parser.add_argument("--batch", type=int, default=4096)
+    parser.add_argument("--batch", type=int, help="4096, or 32768 where tasks are levels")
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--net", type=int, nargs="+", default=[64, 64], help="hidden layers; tanh")
     parser.add_argument("--lstm", type=int, default=0, help="units of a recurrent layer; 0 for none")
     parser.add_argument("--processes", type=int, default=1, help="processes of the environments")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of torch")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--quick", action="store_true", help="four rounds of 64 slots: does it run?")
+    parser.add_argument("--quick", action="store_true", help="four rounds of few slots: does it run?")
     return parser.parse_args()
 
 
