@@ -20,8 +20,9 @@ def hidden_of(network: Any) -> Hidden:
 
 
 def as_torch(hidden: Hidden) -> Hidden | Tensor | None:
-    """Return a hidden state as torch's recurrent modules take it."""
-    return hidden if len(hidden) > 1 else hidden[0] if hidden else None
+    """Return a hidden state as torch's recurrent modules take it; cuDNN wants it contiguous."""
+    parts = tuple(part.contiguous() for part in hidden)
+    return parts if len(parts) > 1 else parts[0] if parts else None
 
 
 def recall(network: Any, hidden: Hidden) -> None:

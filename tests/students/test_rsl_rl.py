@@ -196,9 +196,10 @@ def test_a_rollout_runs_on_a_device_without_data(monkeypatch, recurrent):
 
 
 @pytest.mark.gpu
-def test_nothing_waits_for_a_gpu_within_a_rollout(monkeypatch):
+@pytest.mark.parametrize("policy", [{}, RECURRENT])
+def test_nothing_waits_for_a_gpu_within_a_rollout(monkeypatch, policy):
     family = LineFamily()
-    student = RslRlStudent(family, seed=0, **(SMALL | {"device": "cuda"}))
+    student = RslRlStudent(family, seed=0, **(SMALL | {"device": "cuda", "policy": policy}))
     student.train(assign(student, family))
     act, check = student.ppo.act, TensorRollout._check
 
