@@ -25,6 +25,7 @@ PARTS: dict[str, dict[str, str]] = {
         "stable_baselines3.common.buffers:RolloutBuffer.add": "buffer",
         "stable_baselines3.common.buffers:RolloutBuffer.compute_returns_and_advantage": "buffer",
         "teacherstudent.rl.rollout_signals:RolloutSignals.update": "signals",
+        "teacherstudent.rl.sb3_rollout:BoundRollouts._scores": "signals",
         "teacherstudent.rl.task_vec_env:TaskVecEnv.reset": "slots",
         "teacherstudent.rl.task_vec_env:TaskVecEnv.step_wait": "slots",
         "teacherstudent.rl.task_queue:TaskQueue.put": "slots",
@@ -32,15 +33,24 @@ PARTS: dict[str, dict[str, str]] = {
     "rsl-rl": {
         "teacherstudent.rl.rsl_rl_ppo:RslRlPPO.update": "update",
         "teacherstudent.rl.rsl_rl_ppo:RslRlPPO.act": "policy",
+        "teacherstudent.rl.rsl_rl_ppo:RslRlPPO.ended": "policy",
         "teacherstudent.rl.rsl_rl_ppo:RslRlPPO.finish": "buffer",
         "teacherstudent.rl.episode_log:EpisodeLog.close": "signals",
         "teacherstudent.rl.tensor_rollout:TensorRollout.collect": "slots",
+        "teacherstudent.rl.tensor_bound:BoundTensorRollout.collect": "slots",
         "teacherstudent.rl.tensor_queue:TensorQueue.put": "slots",
     },
 }
 """What is timed inside a student, and under which label. ``slots``, less the environments' own seconds, is
 what stands between the algorithm and the environments: task queue, autoreset, episode rows. rsl-rl normalises
 rewards and computes advantages in ``buffer``, observations in ``policy`` and ``update``."""
+
+RECURRENT: dict[str, str] = {
+    "sb3_contrib:RecurrentPPO.train": "update",
+    "sb3_contrib.common.recurrent.policies:RecurrentActorCriticPolicy.forward": "policy",
+    "sb3_contrib.common.recurrent.policies:RecurrentActorCriticPolicy.predict_values": "policy",
+}
+"""The same inside recurrent policies of sb3, which are in a package of their own."""
 
 INSIDE = {
     "policy": "policy: actions and values of the rollout",
@@ -126,7 +136,8 @@ def measure(
 ) -> tuple[Ledger, dict[str, float]]:
     """Run an experiment in a temporary folder and return its ledger and the seconds inside the student."""
     with Stopwatch(settle) as watch, tempfile.TemporaryDirectory() as folder:
-        for target, label in PARTS[experiment.student].items():
+        recurrent = "sb3_contrib" in str(experiment.student_options.get("algorithm"))
+        for target, label in (PARTS[experiment.student] | (RECURRENT if recurrent else {})).items():
             watch.time(target, label)
         family, teacher, student = experiment.build()
         try:

@@ -1,8 +1,11 @@
 """Steps a second of a whole run, learning and teaching included, and where the time goes.
 
     python benchmarks/training.py [--family stump-tracks] [--student sb3] [--quick]
+    python benchmarks/training.py --family maze --student rsl-rl sb3 --lstm 256 --device auto
 
-One run of the given budget, as ``teacherstudent run`` does it, after a round that is not counted. Every run
+One run of the given budget, as ``teacherstudent run`` does it, after a round that is not counted, for each of
+the students. On levels (mazes) slots are bound for rollouts, which must hold an episode: there the teacher is
+PLR and a rollout has 256 steps, elsewhere ALP-GMM and 32. With ``--lstm`` policies are recurrent. Every run
 tests and saves 20 times and records 100 times, whatever its budget: the shares of these fall with longer runs
 (``--tests`` sets how often this one tests and saves). The shares sum to 100 %.
 """
@@ -18,24 +21,40 @@ from _timing import describe_machine, measure, shares
 
 from teacherstudent.experiment import Experiment
 from teacherstudent.plan import Plan
+from teacherstudent.registry import FAMILIES
+from teacherstudent.spaces import Levels
+from teacherstudent.student import Binds
 
 
 def main() -> None:
-    """Run once and print the table."""
+    """Run each student once and print its table."""
     given = _parse()
+    levels = isinstance(FAMILIES.make(given.family).space, Levels)
+    given.teacher = given.teacher or ("plr" if levels else "alp-gmm")
+    given.n_steps = given.n_steps or (256 if levels else 32)
+    given.batch = given.batch or (32_768 if levels else 4096)
     if given.quick:
-        given.n_envs, given.n_steps, given.batch, given.epochs = 64, 16, 256, 2
-        given.budget, given.tests = 4 * 64 * 16, 1
+        given.n_envs, given.epochs, given.tests = (16 if levels else 64), 2, 1
+        given.n_steps = 256 if levels else 16
+        given.batch = given.n_envs * given.n_steps // 4
+        given.budget = 4 * given.n_envs * given.n_steps
     torch.set_num_threads(given.threads)
-    experiment = _experiment(given)
+    print(f"{describe_machine()}; torch threads: {given.threads}")
+    for student in given.student:
+        _show(given, student, levels)
+
+
+def _show(given: argparse.Namespace, student: str, levels: bool) -> None:
+    """Run a student and print where its time went."""
+    experiment = _experiment(given, student, levels)
     _warm_up(experiment)
     ledger, inside = measure(experiment, _settle(given.device))
     rows = shares(ledger, inside)
     whole = sum(rows.values())
-    print(f"{describe_machine()}; torch threads: {given.threads}")
+    memory = f" after {given.lstm} LSTM units" if given.lstm else ""
     print(
-        f"{given.family}, {given.teacher}, {given.student}: {given.n_envs} slots x {given.n_steps} steps, "
-        f"{given.epochs} epochs in batches of {given.batch}, network {given.net}"
+        f"{given.family}, {given.teacher}, {student}: {given.n_envs} slots x {given.n_steps} steps, "
+        f"{given.epochs} epochs in batches of {given.batch}, network {given.net}{memory}"
     )
     print(f"{'part':<44}{'seconds':>9}{'share %':>9}{'us/step':>9}")
     for name, seconds in [*rows.items(), ("all", whole)]:
@@ -51,6 +70,8 @@ def _warm_up(experiment: Experiment) -> None:
     """Train one round, so that compiling and first allocations are not counted."""
     _, teacher, student = experiment.build()
     try:
+        if isinstance(student, Binds):
+            student.bind(teacher.granularity)
         teacher.tell(student.train(teacher.ask(student.wants())))
     finally:
         student.close()
@@ -61,27 +82,33 @@ def _settle(device: str) -> Callable[[], object] | None:
     return torch.cuda.synchronize if on_gpu else None
 
 
-def _experiment(given: argparse.Namespace) -> Experiment:
+def _experiment(given: argparse.Namespace, student: str, levels: bool) -> Experiment:
     every = given.budget / given.tests
     return Experiment(
         teacher=given.teacher,
         family=given.family,
-        student=given.student,
+        student=student,
         plan=Plan(budget=given.budget, test_every=every, checkpoint_every=every),
-        student_options=OPTIONS[given.student](given),
+        student_options={"normalize": not levels} | OPTIONS[student](given),
     )
 
 
 def _sb3(given: argparse.Namespace) -> dict[str, Any]:
     options = {"n_steps": given.n_steps, "batch_size": given.batch, "n_epochs": given.epochs}
-    networks = {"policy_kwargs": {"net_arch": given.net}}
-    return _slots(given) | {"normalize": True, "options": options | networks}
+    networks: dict[str, Any] = {"net_arch": given.net}
+    algorithm = {}
+    if given.lstm:
+        algorithm = {"algorithm": "sb3_contrib:RecurrentPPO"}
+        networks |= {"lstm_hidden_size": given.lstm}
+    return _slots(given) | algorithm | {"options": options | {"policy_kwargs": networks}}
 
 
 def _rsl_rl(given: argparse.Namespace) -> dict[str, Any]:
     batches = max(1, given.n_envs * given.n_steps // given.batch)
     options = {"num_learning_epochs": given.epochs, "num_mini_batches": batches}
     networks = {"hidden_dims": given.net, "activation": "tanh"}
+    if given.lstm:
+        networks |= {"class_name": "RNNModel", "rnn_hidden_dim": given.lstm}
     return _slots(given) | {"n_steps": given.n_steps, "options": options, "policy": networks}
 
 
@@ -95,19 +122,20 @@ OPTIONS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {"sb3": _sb
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--family", default="stump-tracks")
-    parser.add_argument("--student", default="sb3", choices=sorted(OPTIONS))
-    parser.add_argument("--teacher", default="alp-gmm")
+    parser.add_argument("--student", nargs="+", default=["sb3"], choices=sorted(OPTIONS))
+    parser.add_argument("--teacher", default="", help="alp-gmm, or plr where tasks are levels")
     parser.add_argument("--budget", type=float, default=2_000_000, help="environment steps")
     parser.add_argument("--tests", type=int, default=20, help="how often the run tests and saves")
     parser.add_argument("--n-envs", type=int, default=1024)
-    parser.add_argument("--n-steps", type=int, default=32)
-    parser.add_argument("--batch", type=int, default=4096)
+    parser.add_argument("--n-steps", type=int, help="32, or 256 where tasks are levels")
+    parser.add_argument("--batch", type=int, help="4096, or 32768 where tasks are levels")
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--net", type=int, nargs="+", default=[64, 64], help="hidden layers; tanh")
+    parser.add_argument("--lstm", type=int, default=0, help="units of a recurrent layer; 0 for none")
     parser.add_argument("--processes", type=int, default=1, help="processes of the environments")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of torch")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--quick", action="store_true", help="four rounds of 64 slots: does it run?")
+    parser.add_argument("--quick", action="store_true", help="four rounds of few slots: does it run?")
     return parser.parse_args()
 
 

@@ -1,8 +1,21 @@
-"""Settings that the experiments on mazes share: a small network, and teachers in proportion to its budget."""
+"""What the experiments on mazes share: settings for a small network, and playing last policies again."""
 
-from typing import Any
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
 
-from teacherstudent import Entry
+import numpy as np
+
+from teacherstudent import Entry, Study
+from teacherstudent.checkpoint import Checkpoints
+from teacherstudent.comparing.compare import find_runs
+from teacherstudent.experiment import Experiment
+from teacherstudent.recording.runs import Run
+from teacherstudent.registry import FAMILIES
+from teacherstudent.types import FloatArray
+
+Found = TypeVar("Found")
 
 
 def teachers(capacity: int, candidates: int, refresh: int, keep: int) -> dict[str, Entry]:
@@ -57,3 +70,56 @@ def mazes(*names: str) -> dict[str, Any]:
             "seeds": (0,),
         },
     }
+
+
+def run_and_look(
+    study: Study, look: Callable[[Run, bool], Found]
+) -> tuple[int, Path, dict[str, list[Found]]]:
+    """Run a study as the command line says, then look at each finished run.
+
+    Args:
+        study: what is run.
+        look: is given a run, and whether ``--quick`` was said.
+
+    Returns:
+        The exit code, the study's folder, and what was found, by teacher.
+    """
+    code = study.main()
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--out", type=Path, default=Path("runs"))
+    parser.add_argument("--quick", action="store_true")
+    given, _ = parser.parse_known_args()
+    folder = given.out / (study.name + ("-quick" if given.quick else ""))
+    results: dict[str, list[Found]] = {}
+    for run in find_runs([folder]):
+        if run.status()["status"] == "finished":
+            results.setdefault(run.teacher_name, []).append(look(run, given.quick))
+    return code, folder, results
+
+
+def success(
+    run: Run, seeds: Sequence[int], *, attempts: int = 1, repeats: int = 1
+) -> tuple[list[str], FloatArray]:
+    """Play the test mazes with a run's last policy.
+
+    Args:
+        run: whose policy.
+        seeds: one for each evaluation.
+        attempts: how often each test row is played in an evaluation.
+        repeats: how many test rows each maze has; a maze that is drawn at random is another one in each.
+
+    Returns:
+        The rows' names, and their success ``(evaluations, rows)``.
+    """
+    experiment = Experiment.from_folder(run.folder)
+    _, teacher, student = experiment.build()
+    state = Checkpoints(run.folder / "checkpoints").latest()
+    if state is None:
+        raise FileNotFoundError(f"{run.folder}: expected a checkpoint, got none")
+    student.bind(teacher.granularity)
+    student.load_state_dict(state["student"])
+    family = FAMILIES.make("maze", **{**experiment.family_options, "repeats": repeats})
+    tasks = np.repeat(family.test_tasks(), attempts, axis=0)
+    found = [student.evaluate(tasks, seed=seed).signals["success"] for seed in seeds]
+    student.close()
+    return list(family.test_names), np.array(found).reshape(len(seeds), -1, attempts).mean(axis=2)

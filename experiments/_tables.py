@@ -1,4 +1,4 @@
-"""Cells of tables: estimates over seeds with their intervals."""
+"""Cells of tables: estimates over seeds with their intervals, or means with their spread."""
 
 import numpy as np
 
@@ -9,6 +9,11 @@ def cell(estimate: stats.Estimate) -> str:
     """Return an estimate with its interval, where there is one."""
     interval = f" [{estimate.low:.2f}, {estimate.high:.2f}]" if np.isfinite(estimate.low) else ""
     return f"{estimate.value:.2f}{interval}"
+
+
+def spread(values: np.ndarray) -> str:
+    """Return the mean and, of several values, their sample standard deviation."""
+    return f"{values.mean():.2f}" + (f" ± {values.std(ddof=1):.2f}" if len(values) > 1 else "")
 
 
 def difference(treated: np.ndarray, baseline: np.ndarray) -> str:

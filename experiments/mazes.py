@@ -7,23 +7,17 @@ luck does not count as a bad maze (the protocol of Rutherford et al. 2024).
 python experiments/mazes.py [--quick] [--seeds 0 1 2 3 4] [--budget 3e6]
 """
 
-import argparse
 import sys
-from pathlib import Path
 
 import numpy as np
-from _mazes import mazes
+from _mazes import mazes, run_and_look, success
 from _tables import cell, difference
 from rich.console import Console
 from rich.table import Table
 
 from teacherstudent import Study
-from teacherstudent.checkpoint import Checkpoints
 from teacherstudent.comparing import stats
-from teacherstudent.comparing.compare import find_runs
-from teacherstudent.experiment import Experiment
 from teacherstudent.recording.runs import Run
-from teacherstudent.registry import FAMILIES
 from teacherstudent.types import FloatArray
 
 STUDY = Study(name="mazes", **mazes())
@@ -32,20 +26,9 @@ SHARES = (0.05, 0.1, 0.2)
 RANDOM = "random"
 
 
-def success(run: Run, attempts: int) -> tuple[list[str], FloatArray]:
-    """Return the test mazes' names and the success of a run's last policy ``(evaluations, mazes)``."""
-    experiment = Experiment.from_folder(run.folder)
-    _, teacher, student = experiment.build()
-    state = Checkpoints(run.folder / "checkpoints").latest()
-    if state is None:
-        raise FileNotFoundError(f"{run.folder}: expected a checkpoint, got none")
-    student.bind(teacher.granularity)
-    student.load_state_dict(state["student"])
-    family = FAMILIES.make("maze", **{**experiment.family_options, "repeats": 1})
-    tasks = np.repeat(family.test_tasks(), attempts, axis=0)
-    found = [student.evaluate(tasks, seed=seed).signals["success"] for seed in SEEDS]
-    student.close()
-    return list(family.test_names), np.array(found).reshape(len(SEEDS), -1, attempts).mean(axis=2)
+def look(run: Run, quick: bool) -> dict[str, float]:
+    """Return percent solved by a run's last policy; see `summarise`."""
+    return summarise(*success(run, SEEDS, attempts=2 if quick else ATTEMPTS))
 
 
 def summarise(names: list[str], rates: FloatArray) -> dict[str, float]:
@@ -80,17 +63,7 @@ def show(results: dict[str, list[dict[str, float]]], console: Console) -> None:
 
 def main() -> int:
     """Run the study, then play its last policies."""
-    code = STUDY.main()
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--out", type=Path, default=Path("runs"))
-    parser.add_argument("--quick", action="store_true")
-    given, _ = parser.parse_known_args()
-    folder = given.out / (STUDY.name + ("-quick" if given.quick else ""))
-    results: dict[str, list[dict[str, float]]] = {}
-    for run in find_runs([folder]):
-        if run.status()["status"] == "finished":
-            found = summarise(*success(run, 2 if given.quick else ATTEMPTS))
-            results.setdefault(run.teacher_name, []).append(found)
+    code, folder, results = run_and_look(STUDY, look)
     if results:
         show(results, Console(width=150))
         with (folder / "comparison" / "solved.txt").open("w", encoding="utf-8") as file:

@@ -15,6 +15,10 @@ POLICY: Mapping[str, Any] = {
     "std_range": (1e-6, 1e6),
     "learn_std": True,
     "state_dependent_std": False,
+    "class_name": "MLPModel",
+    "rnn_type": "lstm",
+    "rnn_hidden_dim": 256,
+    "rnn_num_layers": 1,
 }
 """Settings of the networks and their defaults: rsl_rl's own."""
 _OWN = ("self", "actor", "critic", "storage", "device")
@@ -33,13 +37,19 @@ def check_library() -> None:
         ) from error
 
 
-def check_options(options: Mapping[str, Any], policy: Mapping[str, Any], rows: int) -> None:
+def is_recurrent(policy: Mapping[str, Any]) -> bool:
+    """Return whether these settings ask for recurrent networks."""
+    return bool(policy.get("class_name") == "RNNModel")
+
+
+def check_options(options: Mapping[str, Any], policy: Mapping[str, Any], *, slots: int, steps: int) -> None:
     """Check the arguments of PPO and the settings of the networks, by name and where rsl_rl would be silent.
 
     Args:
         options: of ``rsl_rl.algorithms.PPO``.
         policy: of the networks.
-        rows: steps of all slots in a rollout.
+        slots: how many there are.
+        steps: of a rollout, in each of them.
 
     Raises:
         TypeError: for something that is no mapping, or a name that is not known.
@@ -57,8 +67,24 @@ def check_options(options: Mapping[str, Any], policy: Mapping[str, Any], rows: i
                 raise TypeError(f"rsl-rl: {what}: expected names of {known}, got {name!r}")
     if options.get("schedule", "adaptive") not in ("adaptive", "fixed"):
         raise ValueError(f"rsl-rl: schedule: expected 'adaptive' or 'fixed', got {options['schedule']!r}")
-    for name, most in (("num_mini_batches", rows), ("num_learning_epochs", 2**31)):
-        value = options.get(name, 1)
+    _check_networks(policy)
+    batches = slots if is_recurrent(policy) else slots * steps  # a recurrent network's are whole slots
+    _check_integers(options, {"num_mini_batches": batches, "num_learning_epochs": 2**31})
+
+
+def _check_networks(policy: Mapping[str, Any]) -> None:
+    for name, known in (("class_name", ("MLPModel", "RNNModel")), ("rnn_type", ("lstm", "gru"))):
+        if policy.get(name, POLICY[name]) not in known:
+            raise ValueError(f"rsl-rl: policy: {name}: expected one of {list(known)}, got {policy[name]!r}")
+    unused = [name for name in policy if name.startswith("rnn_")]
+    if unused and not is_recurrent(policy):
+        raise ValueError(f"rsl-rl: policy: expected class_name='RNNModel' beside {unused}")
+    _check_integers(policy, {"rnn_hidden_dim": 2**31, "rnn_num_layers": 2**31})
+
+
+def _check_integers(given: Mapping[str, Any], most_of: Mapping[str, int]) -> None:
+    for name, most in most_of.items():
+        value = given.get(name, 1)
         if not (isinstance(value, int) and 1 <= value <= most):
             raise ValueError(f"rsl-rl: {name}: expected an integer from 1 to {most}, got {value!r}")
 

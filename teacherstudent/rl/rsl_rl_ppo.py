@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +11,8 @@ import gymnasium as gym
 import torch
 from torch import Tensor
 
-from teacherstudent.rl.rsl_rl_options import POLICY
+from teacherstudent.rl.memory import Hidden, forget, hidden_of, recall
+from teacherstudent.rl.rsl_rl_options import POLICY, is_recurrent
 from teacherstudent.rl.tensor_envs import TensorEnvs
 from teacherstudent.rl.torch_state import load_module, load_optimizer, module_state, optimizer_state
 from teacherstudent.types import State
@@ -33,10 +33,14 @@ class RslRlPPO:
       module for this runs on over episode ends and waits for the device at every step.
     - Actions are sampled without waiting for the device, and may be discrete:
       `teacherstudent.rl.rsl_rl_distributions`.
+    - Recurrent networks forget when an episode starts, train on packed episodes instead of padded ones, and
+      on minibatches of whole slots that are drawn for each update: `teacherstudent.rl.rsl_rl_recurrent`. An
+      update on fewer slots than minibatches has a minibatch for each slot.
     - Non-finite losses raise.
 
     Attributes:
         alg: ``rsl_rl.algorithms.PPO``.
+        recurrent: whether actor and critic have a hidden state.
         observations: ``(steps, n, d)``: the storage's table, filled by the rollout.
 
     Args:
@@ -60,14 +64,16 @@ class RslRlPPO:
     ) -> None:
         from rsl_rl.algorithms import PPO
         from rsl_rl.modules import EmpiricalNormalization
-        from rsl_rl.storage import RolloutStorage
         from tensordict import TensorDict
 
+        from teacherstudent.rl.rsl_rl_recurrent import EpisodeStorage  # needs rsl_rl
+
+        self.recurrent = is_recurrent(policy)
         n, device = envs.num_envs, envs.device
         obs = TensorDict({"obs": torch.zeros(n, _size(envs.single_observation_space))}, [n]).to(device)
         self._actions = _Actions(envs.single_action_space, device)
         actor, critic = _models(obs, self._actions, policy, observations)
-        storage = RolloutStorage("rl", n, steps, obs, [self._actions.columns], str(device))
+        storage = EpisodeStorage("rl", n, steps, obs, [self._actions.columns], str(device))
         self.alg = PPO(actor, critic, storage, device=str(device), **options)
         self.alg.train_mode()
         self.observations: Tensor = storage.observations["obs"]
@@ -77,6 +83,7 @@ class RslRlPPO:
         storage.distribution_params = tuple(torch.zeros(steps, *shape, device=device) for shape in shapes)
         self._moments = EmpiricalNormalization(1).to(device) if rewards else None
         self._discounted = torch.zeros(n, device=device)
+        self.restart()
 
     @property
     def values(self) -> Tensor:
@@ -94,27 +101,51 @@ class RslRlPPO:
         """Gamma x lambda."""
         return float(self.alg.gamma * self.alg.lam)
 
-    @property
-    def updates_per_round(self) -> int:
-        """Optimiser steps of one `update`."""
-        return int(self.alg.num_learning_epochs * self.alg.num_mini_batches)
+    def minibatches(self, slots: int) -> int:
+        """Return how many minibatches `update` makes of so many slots."""
+        return min(self.alg.num_mini_batches, slots) if self.recurrent else int(self.alg.num_mini_batches)
 
     def act(self, t: int) -> Tensor:
         """Sample actions for ``observations[t]``, write step ``t``, and return what the environments take."""
-        storage, actor = self.alg.storage, self.alg.actor
+        storage, actor, critic = self.alg.storage, self.alg.actor, self.alg.critic
+        if t == 0:
+            storage.first = (hidden_of(actor), hidden_of(critic))
         obs = {"obs": self.observations[t]}
         actions = actor(obs, stochastic_output=True)
         storage.actions[t] = actions
         storage.actions_log_prob[t, :, 0] = actor.get_output_log_prob(actions)
         for table, values in zip(storage.distribution_params, actor.output_distribution_params, strict=True):
             table[t] = values
-        storage.values[t] = self.alg.critic(obs)
+        storage.values[t] = critic(obs)
         return self._actions.bounded(actions)
 
-    def policy(self, obs: Tensor, *, greedy: bool) -> Tensor:
-        """Return what the environments take for observations ``(n, d)``; nothing is written."""
-        with torch.no_grad():
-            return self._actions.bounded(self.alg.actor({"obs": obs}, stochastic_output=not greedy))
+    def ended(self, done: Tensor) -> None:
+        """Forget the episodes that the last step has ended, ``(n,)`` bool."""
+        for network in (self.alg.actor, self.alg.critic):
+            recall(network, forget(hidden_of(network), done))
+
+    def player(self, *, greedy: bool) -> Callable[[Tensor, Tensor], Tensor]:
+        """Return the policy with a hidden state of its own; nothing is written.
+
+        It takes observations ``(n, d)`` and whose are the first of an episode, ``(n,)`` bool, and returns
+        what the environments take.
+        """
+        actor = self.alg.actor
+        own: Hidden = ()
+
+        def act(obs: Tensor, first: Tensor) -> Tensor:
+            nonlocal own
+            before = hidden_of(actor)
+            recall(actor, forget(own, first))
+            try:
+                with torch.no_grad():
+                    actions = actor({"obs": obs}, stochastic_output=not greedy)
+                own = hidden_of(actor)
+            finally:
+                recall(actor, before)
+            return self._actions.bounded(actions)
+
+        return act
 
     def finish(
         self,
@@ -141,10 +172,10 @@ class RslRlPPO:
             ``(steps, n)``.
         """
         storage = self.alg.storage
-        rewards = self._scaled(rewards.float(), done, learn)
-        rewards[cut] += self.alg.gamma * self.alg.critic({"obs": last[cut]})[:, 0]
-        storage.rewards[..., 0] = rewards
         storage.dones[..., 0] = done
+        storage.rewards[..., 0] = self._scaled(rewards.float(), done, learn)
+        times, slots, values = self._values_of_cut(last, cut)
+        storage.rewards[times, slots, 0] += self.alg.gamma * values
         self.alg.compute_returns({"obs": obs})
         advantages: Tensor = storage.returns - storage.values
         if learn is not None and len(learn) and not self.alg.normalize_advantage_per_mini_batch:
@@ -164,11 +195,13 @@ class RslRlPPO:
         """
         whole = self.alg.storage
         if learn is not None:
-            self.alg.storage = _columns(whole, learn)
+            self.alg.storage = whole.columns(learn)
+        batches = self.alg.num_mini_batches
+        self.alg.num_mini_batches = self.minibatches(self.alg.storage.num_envs)
         try:
             means = self.alg.update()
         finally:
-            self.alg.storage = whole
+            self.alg.storage, self.alg.num_mini_batches = whole, batches
         losses = {f"loss/{name}": float(value) for name, value in means.items()}
         if not all(map(math.isfinite, losses.values())):
             raise FloatingPointError(f"rsl-rl: expected finite losses, got {losses}; lower the learning rate")
@@ -181,8 +214,30 @@ class RslRlPPO:
             group["lr"] = rate
 
     def restart(self) -> None:
-        """Forget the discounted rewards of episodes under way."""
+        """Forget episodes under way: hidden states and discounted rewards."""
         self._discounted.zero_()
+        self.alg.actor.reset()
+        self.alg.critic.reset()
+
+    def _values_of_cut(self, last: Tensor, cut: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return time, slot and V of the last observation of each episode cut by the time limit.
+
+        The hidden states there were not kept: they are computed again, for the slots with such an episode.
+        """
+        storage, critic = self.alg.storage, self.alg.critic
+        times, slots = cut.nonzero(as_tuple=True)
+        if not self.recurrent:
+            return times, slots, critic({"obs": last[times, slots]})[:, 0]
+        if not len(slots):
+            return times, slots, last.new_zeros(0)
+        packed = storage.pack(cut.any(0).nonzero()[:, 0])
+        hidden = critic.hidden_after(storage.rows(packed.steps), packed.sizes, packed.start(storage.first[1]))
+        chosen = cut.flatten()[packed.last]
+        steps, now = packed.last[chosen], hidden_of(critic)
+        recall(critic, tuple(part[:, chosen] for part in hidden))
+        values = critic({"obs": last.flatten(0, 1)[steps]})[:, 0]
+        recall(critic, now)
+        return steps // storage.num_envs, packed.slots[chosen], values
 
     def _scaled(self, rewards: Tensor, done: Tensor, learn: Tensor | None = None) -> Tensor:
         if self._moments is None:
@@ -199,6 +254,7 @@ class RslRlPPO:
 
     def state_dict(self) -> State:
         """Return networks, normalisers, optimiser and learning rate as plain data."""
+        hidden = {name: [part.cpu().numpy().copy() for part in hidden_of(n)] for name, n in self._networks()}
         return {
             "actor": module_state(self.alg.actor),
             "critic": module_state(self.alg.critic),
@@ -206,7 +262,10 @@ class RslRlPPO:
             "learning_rate": float(self.alg.learning_rate),
             "reward_moments": None if self._moments is None else module_state(self._moments),
             "discounted": self._discounted.cpu().numpy().copy(),
-        }
+        } | ({"hidden": hidden} if self.recurrent else {})
+
+    def _networks(self) -> Iterator[tuple[str, Any]]:
+        yield from (("actor", self.alg.actor), ("critic", self.alg.critic))
 
     def load_state_dict(self, state: State) -> None:
         """Continue from `state_dict`."""
@@ -217,6 +276,10 @@ class RslRlPPO:
         if self._moments is not None:
             load_module(self._moments, state["reward_moments"], "reward_moments")
         self._discounted.copy_(torch.from_numpy(state["discounted"]))
+        if self.recurrent:
+            for name, network in self._networks():
+                parts = (torch.from_numpy(part.copy()) for part in state["hidden"][name])
+                recall(network, tuple(part.to(self._discounted.device) for part in parts))
 
 
 class _Actions:
@@ -241,16 +304,6 @@ class _Actions:
         return actions.view(-1, *self._shape).to(self._low.dtype).clamp(self._low, self._high)
 
 
-def _columns(storage: Any, slots: Tensor) -> Any:
-    """Return a copy of a filled storage that holds the given slots alone."""
-    part = copy.copy(storage)
-    part.num_envs = len(slots)
-    for name in ("observations", "actions", "values", "returns", "advantages", "actions_log_prob"):
-        setattr(part, name, getattr(storage, name)[:, slots])
-    part.distribution_params = tuple(table[:, slots] for table in storage.distribution_params)
-    return part
-
-
 def _size(space: gym.Space[Any]) -> int:
     return math.prod(space.shape or ())
 
@@ -259,11 +312,16 @@ def _models(obs: Any, actions: _Actions, policy: Mapping[str, Any], normalize: b
     """Return actor and critic of rsl_rl on the device of ``obs``."""
     from rsl_rl.models import MLPModel
 
+    from teacherstudent.rl.rsl_rl_recurrent import PackedRNNModel  # needs rsl_rl
+
     setting = {**POLICY, **policy}
     groups = {"actor": ["obs"], "critic": ["obs"]}
-    shared = {"activation": setting["activation"], "obs_normalization": normalize}
+    kind, shared = MLPModel, {"activation": setting["activation"], "obs_normalization": normalize}
+    if is_recurrent(policy):
+        kind = PackedRNNModel
+        shared |= {name: setting[name] for name in ("rnn_type", "rnn_hidden_dim", "rnn_num_layers")}
     critic_dims = setting["critic_hidden_dims"] or setting["hidden_dims"]
-    actor = MLPModel(
+    actor = kind(
         obs,
         groups,
         "actor",
@@ -272,7 +330,7 @@ def _models(obs: Any, actions: _Actions, policy: Mapping[str, Any], normalize: b
         distribution_cfg=_distribution(setting, discrete=actions.discrete),
         **shared,
     )
-    critic = MLPModel(obs, groups, "critic", 1, hidden_dims=list(critic_dims), **shared)
+    critic = kind(obs, groups, "critic", 1, hidden_dims=list(critic_dims), **shared)
     return actor.to(obs.device), critic.to(obs.device)
 
 

@@ -19,7 +19,7 @@ _LOOK_EVERY = 16
 
 def play_tensors(
     envs: TensorEnvs,
-    act: Callable[[Tensor], Tensor],
+    act: Callable[[Tensor, Tensor], Tensor],
     tasks: Array,
     seeds: IntArray,
     *,
@@ -32,7 +32,8 @@ def play_tensors(
 
     Args:
         envs: the slots.
-        act: gives actions for observations ``(slots, d)``.
+        act: gives actions for observations ``(slots, d)``; its second argument, ``(slots,)`` bool, says which
+            are the first of an episode.
         tasks: ``(n, *space.shape)``, n at least 1.
         seeds: ``(n,)`` int64: one environment seed for each task.
         mastered: the return above which an episode is a success, unless the environment says so itself.
@@ -52,9 +53,10 @@ def play_tensors(
     left, looks = torch.full((), n, device=device), 1 if device.type == "cpu" else _LOOK_EVERY
     one = torch.ones(slots, dtype=torch.float64, device=device)
     teller = envs if isinstance(envs, TellsSuccess) else None
-    obs = envs.start(torch.ones(slots, dtype=torch.bool, device=device), table[playing], numbers[playing])
+    done = torch.ones(slots, dtype=torch.bool, device=device)
+    obs = envs.start(done, table[playing], numbers[playing])
     for step in range(1, 2**62):
-        obs, rewards, terminated, truncated = envs.step(act(obs))
+        obs, rewards, terminated, truncated = envs.step(act(obs, done))
         done = terminated | truncated
         sums.index_add_(1, playing, torch.stack([rewards.double(), one]))
         slot_of[playing] = all_slots

@@ -78,6 +78,7 @@ class TensorSteps:
                 done = log.record(t, rewards, terminated, truncated, tasks.rows)
                 if teller is not None:
                     log.told[t] = teller.success
+                ppo.ended(done)
                 obs = self._start(tasks, done)
             self._obs = obs
             self._check(ppo, tasks)

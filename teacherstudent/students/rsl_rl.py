@@ -60,6 +60,10 @@ class RslRlStudent:
     environments are. A falling learning rate follows trained and measured steps alike. ``n_steps`` must then
     be at least the most steps of an episode, or rows complete none (`teacherstudent.student.Binds`).
 
+    Recurrent networks forget when an episode starts, and at the start of every rollout for which slots are
+    bound; tests and measured tasks have hidden states of their own. Their minibatches are whole slots, so
+    that an update makes one for each slot if it learns from fewer slots than ``num_mini_batches``.
+
     Reference: Schulman et al., Proximal Policy Optimization Algorithms, 2017,
     https://arxiv.org/abs/1707.06347, as implemented in https://github.com/leggedrobotics/rsl_rl (5.5).
     `teacherstudent.rl.rsl_rl_ppo.RslRlPPO` lists every difference from the library's own runner.
@@ -80,7 +84,10 @@ class RslRlStudent:
             ``entropy_coef``, ``gamma``, ``lam``, ``clip_param``... With the fixed schedule ``learning_rate``
             may be ``"linear:3e-4"``, which falls to 0 over the budget.
         policy: settings of the networks: ``hidden_dims``, ``critic_hidden_dims``, ``activation``,
-            ``init_std``, ``std_type``, ``std_range``, ``learn_std``, ``state_dependent_std``.
+            ``init_std``, ``std_type``, ``std_range``, ``learn_std``, ``state_dependent_std``; and, as rsl_rl
+            calls them, ``class_name``: ``"MLPModel"``, or ``"RNNModel"`` for actor and critic with recurrent
+            layers each before those of ``hidden_dims``: ``rnn_type`` (``"lstm"``, ``"gru"``),
+            ``rnn_hidden_dim`` (256), ``rnn_num_layers`` (1).
 
     Raises:
         ImportError: if rsl-rl-lib is not installed.
@@ -116,7 +123,7 @@ class RslRlStudent:
         if normalize not in _NORMALIZE:
             raise ValueError(f"rsl-rl: normalize: expected one of {list(_NORMALIZE)}, got {normalize!r}")
         options, policy = {} if options is None else options, {} if policy is None else policy
-        check_options(options, policy, n_envs * n_steps)
+        check_options(options, policy, slots=n_envs, steps=n_steps)
         numbers, self._rate = learning_rate(options, budget)
         self._device = _device(device)
         model_seed, queue_seed = seed_sequence(seed).spawn(2)
@@ -154,7 +161,7 @@ class RslRlStudent:
             return
         if self._bound is not None or self._counts["train"] + self._counts["measure"] > 0:
             raise ValueError(f"rsl-rl: expected to be bound before training, got {granularity!r} afterwards")
-        steps, batches = len(self.ppo.observations), self.ppo.alg.num_mini_batches
+        steps, batches = len(self.ppo.observations), self.ppo.minibatches(1)
         if steps < 2 * batches:
             raise ValueError(
                 f"rsl-rl: bound for rollouts, of which one slot may be all that is learnt from: expected "
@@ -218,8 +225,9 @@ class RslRlStudent:
         """Train on the rollout just collected."""
         if self._rate is not None:
             self.ppo.set_learning_rate(self._rate(spent))
+        learnt = self._n_envs if slots is None else len(slots)
         self._log = self.ppo.update(slots)
-        self._counts["updates"] += self.ppo.updates_per_round
+        self._counts["updates"] += self.ppo.alg.num_learning_epochs * self.ppo.minibatches(learnt)
 
     def evaluate(self, tasks: Array, *, seed: int) -> Outcomes:
         """Play each task once as the family tests policies; the same seed gives the same episodes."""
@@ -301,7 +309,7 @@ class RslRlStudent:
             self._test_envs[slots] = make_tensor_envs(self._family, slots, self._device, processes=processes)
         return play_tensors(
             self._test_envs[slots],
-            lambda obs: self.ppo.policy(obs, greedy=greedy),
+            self.ppo.player(greedy=greedy),
             tasks,
             seeds,
             mastered=self._family.mastered,

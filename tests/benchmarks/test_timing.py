@@ -94,13 +94,14 @@ def test_a_method_that_is_not_there_is_an_error(timing):
         watch.time(target("nothing"), "a")
 
 
+@pytest.mark.parametrize("family", ["cartpole-parameters", "maze --lstm 8"])
 @pytest.mark.parametrize("student", ["sb3", "rsl-rl"])
-def test_every_run_of_a_student_adds_up(timing, student, monkeypatch, capsys):
+def test_every_run_of_a_student_adds_up(timing, student, family, monkeypatch, capsys):
     if student == "rsl-rl":
         pytest.importorskip("rsl_rl")
     training = importlib.import_module("training")
     monkeypatch.setattr(
-        "sys.argv", ["training.py", "--quick", "--family", "cartpole-parameters", "--student", student]
+        "sys.argv", ["training.py", "--quick", "--student", student, "--family", *family.split()]
     )
     training.main()
     lines = capsys.readouterr().out.splitlines()

@@ -126,8 +126,10 @@ def test_a_step_is_written_where_the_update_reads_it():
     expected = torch.distributions.Normal(mean[1], std[1]).log_prob(storage.actions[1])
     assert torch.allclose(storage.actions_log_prob[1], expected)
     assert torch.equal(storage.values[1], ppo.alg.critic({"obs": obs}))
-    assert torch.equal(ppo.policy(obs, greedy=True), mean[1].clamp(-1, 1))
-    assert not torch.equal(ppo.policy(obs, greedy=False), mean[1].clamp(-1, 1))
+    assert torch.equal(ppo.player(greedy=True)(obs, torch.ones(5, dtype=torch.bool)), mean[1].clamp(-1, 1))
+    assert not torch.equal(
+        ppo.player(greedy=False)(obs, torch.ones(5, dtype=torch.bool)), mean[1].clamp(-1, 1)
+    )
 
 
 def test_discrete_actions_count_from_the_start_of_their_space():
@@ -136,7 +138,7 @@ def test_discrete_actions_count_from_the_start_of_their_space():
     assert taken.dtype == torch.int64
     assert set(taken.tolist()) == {-1, 0, 1}
     assert ppo.alg.storage.actions.shape == (3, 400, 1)
-    greedy = ppo.policy(ppo.observations[0], greedy=True)
+    greedy = ppo.player(greedy=True)(ppo.observations[0], torch.ones(400, dtype=torch.bool))
     logits = ppo.alg.storage.distribution_params[0][0]
     assert torch.equal(greedy, logits.argmax(-1) - 1)
 

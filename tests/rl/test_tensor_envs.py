@@ -134,14 +134,18 @@ def test_play_equals_that_of_the_host(cartpole, n):
         cartpole.make_vec(4), lambda obs, first: (obs[:, 2] > 0).astype(int), tasks, seeds, mastered=20.0
     )
     slots = make_tensor_envs(cartpole, 4, CPU)
-    found = play_tensors(slots, lambda obs: (obs[:, 2] > 0).long(), tasks, seeds, mastered=20.0)
+    found = play_tensors(slots, lambda obs, first: (obs[:, 2] > 0).long(), tasks, seeds, mastered=20.0)
     assert found.ids.tolist() == [-1] * n
     assert found.score.tolist() == expected.score.tolist()
     assert found.cost.tolist() == expected.cost.tolist()
     assert found.signals["success"].tolist() == expected.signals["success"].tolist()
     assert len({*found.cost.tolist()}) > 1 or n == 1
     again = play_tensors(
-        make_tensor_envs(cartpole, 2, CPU), lambda obs: (obs[:, 2] > 0).long(), tasks, seeds, mastered=None
+        make_tensor_envs(cartpole, 2, CPU),
+        lambda obs, first: (obs[:, 2] > 0).long(),
+        tasks,
+        seeds,
+        mastered=None,
     )
     assert again.score.tolist() == found.score.tolist()
     assert set(again.signals) == {"length"}
@@ -152,7 +156,7 @@ def test_play_prefers_the_environment_s_word_on_success():
     word = [np.random.default_rng(int(seed)).random() > 0.5 for seed in seeds]
     found = play_tensors(
         make_tensor_envs(grid(), 2, CPU),
-        lambda obs: torch.ones(2, dtype=torch.int64),
+        lambda obs, first: torch.ones(2, dtype=torch.int64),
         np.array([[1.0], [2.0], [3.0], [4.0], [5.0], [1.0]]),
         seeds,
         mastered=1.5,
@@ -175,7 +179,7 @@ def test_play_names_slot_and_task_of_a_reward_that_is_not_finite(cartpole):
     with pytest.raises(EpisodeError, match="expected finite rewards, got nan") as caught:
         play_tensors(
             slots,
-            lambda obs: torch.zeros(2, dtype=torch.int64),
+            lambda obs, first: torch.zeros(2, dtype=torch.int64),
             cartpole.test_tasks()[:2],
             np.zeros(2, int),
             mastered=None,

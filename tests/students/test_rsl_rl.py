@@ -26,6 +26,8 @@ from teacherstudent.types import Assignment
 
 SMALL = {"n_envs": 6, "n_steps": 12, "device": "cpu", "policy": {"hidden_dims": [16, 16]}}
 
+RECURRENT = {"class_name": "RNNModel"}
+
 
 @pytest.fixture(autouse=True)
 def _skip_without_gpu(request):
@@ -147,7 +149,7 @@ class NoWaits(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-@pytest.mark.parametrize("policy", [{}, {"state_dependent_std": True}])
+@pytest.mark.parametrize("policy", [{}, {"state_dependent_std": True}, {"class_name": "RNNModel"}])
 def test_nothing_waits_for_the_device_within_a_rollout(line, monkeypatch, policy):
     student = RslRlStudent(line, seed=0, **(SMALL | {"policy": SMALL["policy"] | policy}))
     watch, act, watched = NoWaits(), student.ppo.act, []
@@ -171,10 +173,11 @@ def test_nothing_waits_for_the_device_within_a_rollout(line, monkeypatch, policy
     assert watched == list(range(12))
 
 
-def test_a_rollout_runs_on_a_device_without_data(monkeypatch):
+@pytest.mark.parametrize("recurrent", [{}, {"class_name": "RNNModel", "rnn_hidden_dim": 4}])
+def test_a_rollout_runs_on_a_device_without_data(monkeypatch, recurrent):
     device, family = torch.device("meta"), LineFamily()  # reading a number there, or mixing devices, raises
     slots = family.make_tensors(6, device)
-    options = {"policy": {"hidden_dims": [8]}, "observations": True, "rewards": True}
+    options = {"policy": {"hidden_dims": [8], **recurrent}, "observations": True, "rewards": True}
     ppo = RslRlPPO(slots, 4, options={}, **options)
     queue = TensorQueue(6, seed=0, device=device)
     queue.put(Assignment(ids=np.arange(9), tasks=np.zeros((9, 1))))
@@ -188,13 +191,15 @@ def test_a_rollout_runs_on_a_device_without_data(monkeypatch):
         rollout.collect(ppo)
     with pytest.raises((RuntimeError, NotImplementedError)):
         bool(rollout._log.done.any())
-    assert ppo.policy(ppo.observations[0], greedy=True).device == device
+    first = torch.ones(6, dtype=torch.bool, device=device)
+    assert ppo.player(greedy=True)(ppo.observations[0], first).device == device
 
 
 @pytest.mark.gpu
-def test_nothing_waits_for_a_gpu_within_a_rollout(monkeypatch):
+@pytest.mark.parametrize("policy", [{}, RECURRENT])
+def test_nothing_waits_for_a_gpu_within_a_rollout(monkeypatch, policy):
     family = LineFamily()
-    student = RslRlStudent(family, seed=0, **(SMALL | {"device": "cuda"}))
+    student = RslRlStudent(family, seed=0, **(SMALL | {"device": "cuda", "policy": policy}))
     student.train(assign(student, family))
     act, check = student.ppo.act, TensorRollout._check
 
@@ -450,6 +455,15 @@ def test_an_update_that_diverges_is_an_error(line):
         ({"policy": {"layers": 3}}, TypeError, r"policy: expected names of \['hidden_dims'.*got 'layers'"),
         ({"policy": {"activation": "sine"}}, ValueError, "sine"),
         ({"policy": {"std_type": "cubic"}}, ValueError, "cubic"),
+        ({"policy": {"class_name": "CNNModel"}}, ValueError, r"'RNNModel'\], got 'CNNModel'"),
+        ({"policy": {"rnn_type": "gru"}}, ValueError, r"class_name='RNNModel' beside \['rnn_type'\]"),
+        ({"policy": RECURRENT | {"rnn_type": "rnn"}}, ValueError, r"\['lstm', 'gru'\], got 'rnn'"),
+        ({"policy": RECURRENT | {"rnn_num_layers": 0}}, ValueError, "rnn_num_layers: .*from 1 .*got 0"),
+        (
+            {"policy": RECURRENT, "options": {"num_mini_batches": 7}},
+            ValueError,
+            "num_mini_batches: expected an integer from 1 to 6, got 7",
+        ),
     ],
 )
 def test_bad_arguments(options, error, words):

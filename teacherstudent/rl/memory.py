@@ -1,0 +1,90 @@
+"""Hidden states of rsl_rl's networks, and the episodes of a rollout packed for recurrent ones."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+Hidden = tuple[Tensor, ...]
+"""Parts ``(layers, n, size)``: one of a GRU, two of an LSTM; none stands for zeros, or for no memory."""
+
+
+def hidden_of(network: Any) -> Hidden:
+    """Return a network's hidden state; it is never written to, so nobody need copy it."""
+    hidden = network.get_hidden_state()
+    if hidden is None:
+        return ()
+    return hidden if isinstance(hidden, tuple) else (hidden,)
+
+
+def as_torch(hidden: Hidden) -> Hidden | Tensor | None:
+    """Return a hidden state as torch's recurrent modules take it; cuDNN wants it contiguous."""
+    parts = tuple(part.contiguous() for part in hidden)
+    return parts if len(parts) > 1 else parts[0] if parts else None
+
+
+def recall(network: Any, hidden: Hidden) -> None:
+    """Set a network's hidden state."""
+    network.reset(hidden_state=as_torch(hidden))
+
+
+def forget(hidden: Hidden, where: Tensor) -> Hidden:
+    """Return the hidden state with zeros where the mask ``(n,)`` is set; does not wait for the device."""
+    return tuple(part.masked_fill(where[:, None], 0.0) for part in hidden)
+
+
+class Packed(NamedTuple):
+    """Pieces of episodes in the order of torch's ``PackedSequence``: no step of padding.
+
+    A piece ends with its episode or with the rollout. A step's number is ``time * n + slot``.
+
+    Attributes:
+        steps: ``(k,)``: numbers of the steps: all first ones of a piece, then all second ones...; the
+            longest piece comes first.
+        sizes: on the host: how many pieces have a first step, a second one...
+        slots: ``(pieces,)``: where each is played.
+        late: ``(pieces,)`` bool: it began within the rollout, not before it or with it.
+        last: ``(pieces,)``: the number of its last step.
+    """
+
+    steps: Tensor
+    sizes: Tensor
+    slots: Tensor
+    late: Tensor
+    last: Tensor
+
+    def start(self, first: Hidden) -> Hidden:
+        """Return each piece's hidden state at its start, given that of all slots at the rollout's start."""
+        return forget(tuple(part[:, self.slots] for part in first), self.late)
+
+
+def pack(done: Tensor, slots: Tensor) -> Packed:
+    """Pack some slots of a rollout.
+
+    Args:
+        done: ``(steps, n)`` bool: the step ended an episode.
+        slots: ``(k,)`` int64: which; at least one.
+    """
+    steps, n = done.shape
+    done = done[:, slots]
+    time = torch.arange(steps, device=done.device)[:, None]
+    begins = torch.zeros_like(done)
+    begins[1:] = done[:-1]
+    start = torch.where(begins, time, 0).cummax(0).values
+    offset = time - start
+    ends = done.clone()
+    ends[-1] = True
+    last, column = ends.nonzero(as_tuple=True)
+    order = torch.argsort(offset[last, column], descending=True, stable=True)
+    last, column = last[order], column[order]
+    began = start[last, column]
+    rank = torch.zeros_like(offset)
+    rank[began, column] = torch.arange(len(order), device=done.device)
+    sizes = torch.bincount(offset.flatten())
+    place = (sizes.cumsum(0) - sizes)[offset] + rank.gather(0, start)
+    packed = torch.empty(place.numel(), dtype=torch.int64, device=done.device)
+    packed[place.flatten()] = (time * n + slots).flatten()
+    chosen = slots[column]
+    return Packed(packed, sizes.cpu(), chosen, began > 0, last * n + chosen)
