@@ -206,7 +206,7 @@ def test_an_episode_cut_by_the_time_limit_is_bootstrapped_with_the_memory_there(
             expected.append(ppo.alg.critic({"obs": last[t, slot][None]}).item())
         ppo.alg.critic.reset(hidden_state=before)
         np.testing.assert_allclose(found["values"], expected, atol=1e-5)
-        assert cut.sum() == len(expected) > 6
+        assert cut.sum() == len(expected) > 4
         assert cut[found["times"], found["slots"]].all()
         return tuple(found.values())
 
@@ -307,7 +307,7 @@ def test_a_state_of_a_student_without_memory_is_refused(cartpole):
 def test_mazes_on_the_host():
     from teacherstudent import envs
 
-    maze = envs.make("maze", n_walls=25, generator="uniform-count", actions=3)
+    maze = envs.make("maze", levels={"n_walls": 25, "generator": "uniform-count"}, actions=3)
     student = bound(maze, n_envs=3, n_steps=8, normalize=False)
     slots = make_tensor_envs(maze, 3, torch.device("cpu"))
     assert isinstance(slots.single_action_space, Discrete)
