@@ -80,7 +80,7 @@ class Trainer:
         self._kind, self._smallest, self._settings = kind, smallest, settings
         self._device = Machine(device=device).resolve()
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(weights.generate_state(1)[0]))
+            torch.default_generator.manual_seed(int(weights.generate_state(1)[0]))
             self.network = LeakyNetwork(settings.units, readouts).to(self._device)
         self._rng = generator(lengths)
         self._bits = torch.Generator(self._device).manual_seed(int(bits.generate_state(1)[0]))

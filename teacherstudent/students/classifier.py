@@ -50,7 +50,8 @@ class ClassifierStudent:
     their decrease is 0, their level minus the loss, their ``train_loss`` NaN.
 
     **Examples** (fashion-examples): the tasks of a round are trained on in batches, in the order given; the
-    score is minus an example's loss before the step. Signals: ``loss``, ``correct``, and ``reference_loss``
+    score is minus an example's loss before the step (with ``label_smoothing`` where it is trained on, without
+    where it is measured). Signals: ``loss``, ``correct``, and ``reference_loss``
     where ``training`` names a file of another network's losses (`example_losses` returns them). Rows with
     ``learn`` False are put through the network in evaluation mode and never trained on.
 

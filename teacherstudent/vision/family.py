@@ -229,6 +229,8 @@ def _ranges(where: str, knobs: Mapping[str, Sequence[float]]) -> dict[str, list[
         values[name] = [check_value(where, name, value) for value in pair]
         if name in SIZES and values[name][0] == 0:
             raise ValueError(f"{where}: {name}: expected a smallest size above 0, got {list(pair)}")
+        if name == "batch_size" and values[name][0] < 1:
+            raise ValueError(f"{where}: {name}: expected a smallest batch of at least 1, got {list(pair)}")
     return values
 
 

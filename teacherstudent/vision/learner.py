@@ -28,6 +28,7 @@ class Learner:
         machine: precision and compilation.
         device: of the network.
         depths: the depth of each parameter from 1 on, by name; None gives all the same.
+        any_length: whether batches are of any length, so that nothing is compiled for a single one.
 
     Attributes:
         network: the network that learns.
@@ -44,6 +45,8 @@ class Learner:
         machine: Machine,
         device: torch.device,
         depths: Mapping[str, int] | None = None,
+        *,
+        any_length: bool = False,
     ) -> None:
         self.network, self._training, self._device = network, training, device
         self.average = copy.deepcopy(network).requires_grad_(False) if training.ema else None
@@ -54,7 +57,8 @@ class Learner:
         self._scaler = torch.amp.GradScaler(device.type, enabled=half)
         self._call: Callable[[Tensor], Tensor] = network
         if machine.compile:
-            self._call = cast("Callable[[Tensor], Tensor]", torch.compile(network, dynamic=False))
+            dynamic = None if any_length else False
+            self._call = cast("Callable[[Tensor], Tensor]", torch.compile(network, dynamic=dynamic))
         self.steps, self.rate = 0, 0.0
 
     def arithmetic(self) -> AbstractContextManager[Any]:
@@ -99,13 +103,18 @@ class Learner:
             mean.copy_(buffer)
 
     def warm_up(self, batches: list[Tensor]) -> None:
-        """Compile forward and backward pass for each shape; parameters, statistics and gradients stay."""
+        """Compile forward and backward pass for each shape; parameters, statistics and gradients stay.
+
+        What is called with other shapes later is compiled then, or runs as it is where torch has compiled
+        as often as it does by itself.
+        """
         if self._call is self.network:
             return
         saved = {name: value.detach().clone() for name, value in self.network.named_buffers()}
-        for images in batches:
-            with self.arithmetic():
-                self._call(images).float().sum().backward()  # type: ignore[no-untyped-call]
+        with compiling_up_to(len(batches)):
+            for images in batches:
+                with self.arithmetic():
+                    self._call(images).float().sum().backward()  # type: ignore[no-untyped-call]
         self._optimizer.zero_grad(set_to_none=True)
         with torch.no_grad():
             for name, value in self.network.named_buffers():
@@ -135,10 +144,11 @@ class Learner:
         Statistics of small images are wrong for large ones; this is what they would be.
         """
         network = self.network if self.average is None else self.average
-        norms = self.norms
+        norms = self.norms  # they alone are to see a batch: dropout would make the statistics random
         saved = [(m.momentum, {k: v.clone() for k, v in m.named_buffers()}) for m in norms]
-        network.train()
+        network.eval()
         for norm in norms:
+            norm.train()
             norm.reset_running_stats()
             norm.momentum = None  # the plain mean over batches
         try:
@@ -201,5 +211,13 @@ def _groups(network: nn.Module, decay: float, depths: Mapping[str, int] | None) 
 def seeded(make: Callable[[], nn.Module], seed: int) -> nn.Module:
     """Return a network whose initial weights depend on ``seed`` alone; torch's generator stays as it was."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(np.uint32(seed)))
+        torch.default_generator.manual_seed(int(np.uint32(seed)))  # a GPU's generators have no part in it
         return make()
+
+
+def compiling_up_to(shapes: int) -> AbstractContextManager[Any]:
+    """Return the context in which a network is compiled for so many shapes; torch stops after eight."""
+    config: Any = torch._dynamo.config
+    name = "recompile_limit" if hasattr(config, "recompile_limit") else "cache_size_limit"
+    found: AbstractContextManager[Any] = config.patch(**{name: max(getattr(config, name), shapes + 1)})
+    return found

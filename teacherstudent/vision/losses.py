@@ -7,10 +7,17 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import torch.nn.functional as functional
-from torch import Tensor
+from torch import Tensor, nn
+
+from teacherstudent.rl.torch_state import load_module, module_state
+from teacherstudent.types import State
 
 Reduction: TypeAlias = Callable[[Tensor, Tensor], Tensor]
-"""Turns the losses ``(n,)`` of examples, with their indices ``(n,)``, into a scalar; may have a state."""
+"""Turns the losses ``(n,)`` of examples, with their indices ``(n,)``, into a scalar.
+
+It may learn: what ``state_dict`` returns, if it has one, is part of the checkpoints; of a ``torch.nn.Module``
+parameters and buffers are, of anything else it must be plain data.
+"""
 
 
 def mean(losses: Tensor, indices: Tensor) -> Tensor:
@@ -38,6 +45,23 @@ def reduction(loss: str | Reduction) -> Reduction:
             f"loss: expected 'mean', an importable 'module:function' or a callable, got {loss!r}: {error}"
         ) from error
     return found
+
+
+def loss_state(loss: Reduction) -> State | None:
+    """Return a loss's state as plain data; None if it has none."""
+    if isinstance(loss, nn.Module):
+        return module_state(loss)
+    return dict(loss.state_dict()) if hasattr(loss, "state_dict") else None
+
+
+def load_loss(loss: Reduction, state: State | None) -> None:
+    """Take over what `loss_state` returned (raises ValueError for a state of another loss)."""
+    if (state is None) != (loss_state(loss) is None):
+        raise ValueError(f"loss: expected the state of {loss!r}, got {'none' if state is None else state}")
+    if isinstance(loss, nn.Module):
+        load_module(loss, state or {}, "loss")
+    elif state is not None:
+        loss.load_state_dict(state)  # type: ignore[attr-defined]  # as it has the other half
 
 
 def example_losses(logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:

@@ -115,8 +115,9 @@ class Machine:
             the device unless they would take more than half of its free memory.
         precision: ``"float32"``; ``"bfloat16"`` or ``"float16"`` by autocast, the latter with scaled losses.
         channels_last: memory layout of convolutional networks.
-        compile: ``torch.compile`` the network; every size that the family can ask for is compiled before
-            training starts, the largest first, so that a change of stage costs nothing.
+        compile: ``torch.compile`` the network; every shape of input that the family can ask for is compiled
+            before training starts, the largest first, so that a change of stage costs nothing. Not with
+            ``smoothing``, nor with a range of ``batch_size``; listed stages may each have their own.
         probe_batch: examples at a time in probes and tests.
 
     Raises:

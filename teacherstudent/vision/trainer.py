@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -13,20 +12,19 @@ import torch
 from torch import Tensor, nn
 
 from teacherstudent.rl.torch_state import PrivateGenerators
+from teacherstudent.spaces import Discrete
 from teacherstudent.types import Seed, State, check_names, seed_sequence
 from teacherstudent.vision.checks import Touched, check_finite, check_sizes, check_stages, read_scores
 from teacherstudent.vision.depths import LayerRates
-from teacherstudent.vision.family import ImageFamily
+from teacherstudent.vision.family import ExampleFamily, ImageFamily, StageFamily
 from teacherstudent.vision.flops import Flops, count
 from teacherstudent.vision.inputs import Inputs, moments
 from teacherstudent.vision.knobs import SIZES, Setting, complete, pixels
 from teacherstudent.vision.learner import Learner, seeded
-from teacherstudent.vision.losses import Reduction, example_losses, mean
+from teacherstudent.vision.losses import Reduction, example_losses, load_loss, loss_state, mean
 from teacherstudent.vision.options import Machine, Training
 from teacherstudent.vision.sampling import ExampleTable, IndexSampler
 from teacherstudent.vision.weigher import Weigher
-
-_LOG = logging.getLogger(__name__)
 
 SCORE_FLOOR = 1e-3
 """Losses below count as this where examples are drawn by 1 / loss."""
@@ -89,7 +87,8 @@ class Trainer:
         self.depths, self.smoothing, self._augment = knobs.depths, knobs.smoothing, knobs.augment
         if machine.compile and self.smoothing is not None:
             raise ValueError("classifier: expected compile=False with smoothing, which changes the network")
-        self.learner = Learner(network, training, machine, device, self.depths)
+        single = isinstance(family, ExampleFamily)
+        self.learner = Learner(network, training, machine, device, self.depths, any_length=single)
         self._rates = LayerRates(self.learner.layers, training.lr_law)
         self.sampler = IndexSampler(len(data.train), seed=streams[1], device=device)
         self.table = ExampleTable(len(data.train), classes=knobs.table_classes(data.classes), device=device)
@@ -100,11 +99,24 @@ class Trainer:
         self._setting: Setting = complete({})  # of the last step
         self.reduction: Reduction = mean
         self.weigher: Weigher | None = None
-        self._warm_up()
+        if machine.compile:
+            self.learner.warm_up([self._blank(*shape) for shape in self._shapes(family)])
 
-    def _warm_up(self) -> None:
-        rows = torch.arange(min(self.training.batch_size, len(self.inputs["train"])), device=self.device)
-        self.learner.warm_up([self.inputs["train"].batch(rows, size=s) for s in reversed(self.sizes())])
+    def _shapes(self, family: ImageFamily) -> list[tuple[int, int]]:
+        """Return side and length of every batch that the family's stages can ask for, the largest first."""
+        if isinstance(family, StageFamily) and isinstance(family.space, Discrete):
+            settings = [family.setting(number) for number in range(int(family.space.n))]
+            found = {(self.size(own), self.batch_size(own)) for own in settings}
+        elif "batch_size" in self._reach:
+            raise ValueError("classifier: expected compile=False with a range of batch_size: all are shapes")
+        else:
+            found = {(size, self.training.batch_size) for size in self.sizes()}
+        return sorted(found, reverse=True)
+
+    def _blank(self, size: int, length: int) -> Tensor:
+        """Return a batch of the first images, again and again."""
+        train = self.inputs["train"]
+        return train.batch(torch.arange(length, device=self.device) % len(train), size=size)
 
     def sizes(self) -> list[int]:
         """Return the sides of input that the family's knobs can ask for, ascending."""
@@ -211,6 +223,8 @@ class Trainer:
         if self.weigher is None:
             return losses
         numbers = losses.detach().double().cpu().numpy()
+        step = np.full(len(losses), self.learner.steps)
+        check_finite(losses.detach(), step, self._setting, self.learner.rate)  # no weigher's fault
         weights = np.asarray(self.weigher.weigh(numbers, indices.cpu().numpy(), progress=progress))
         if weights.shape != numbers.shape or not (np.isfinite(weights).all() and (weights >= 0).all()):
             raise ValueError(
@@ -264,13 +278,14 @@ class Trainer:
     def report(self) -> dict[str, Any]:
         """Return what there is and what the knobs touch, as plain data.
 
-        ``parameters``: their number; ``device``; ``flops``: size -> operations of training on an image;
-        ``layers``: the parameters of each depth, in order, where lr_spread is among the knobs; ``smoothed``:
-        how many convolutions are blurred, where smoothing is.
+        ``parameters``: their number; ``device``; ``data``: where the images lie; ``flops``: size ->
+        operations of training on an image; ``layers``: the parameters of each depth, in order, where
+        lr_spread is among the knobs; ``smoothed``: how many convolutions are blurred, where smoothing is.
         """
         found: dict[str, Any] = {
             "parameters": sum(p.numel() for p in self.learner.network.parameters()),
             "device": str(self.device),
+            "data": str(self.inputs["train"].images.device),
             "flops": {str(size): self.flops(size, smoothed=self._smoothed).train for size in self.sizes()},
         }
         if self.depths is not None:
@@ -292,6 +307,7 @@ class Trainer:
             "table": self.table.state_dict(),
             "generators": self._generators.state_dict(),
             "rates": self._rates.state_dict(),
+            "loss": loss_state(self.reduction),
             "setting": dict(self._setting),
             "sigma": 0.0 if self.smoothing is None else self.smoothing.sigma,
         }
@@ -302,14 +318,14 @@ class Trainer:
         Raises:
             ValueError: if the state is incomplete or of another network.
         """
-        check_names(
-            "trainer", ("learner", "sampler", "table", "generators", "rates", "setting", "sigma"), state
-        )
+        names = ("learner", "sampler", "table", "generators", "rates", "loss", "setting", "sigma")
+        check_names("trainer", names, state)
         self.learner.load_state_dict(state["learner"])
         self.sampler.load_state_dict(state["sampler"])
         self.table.load_state_dict(state["table"])
         self._generators.load_state_dict(state["generators"])
         self._rates.load_state_dict(state["rates"])
+        load_loss(self.reduction, state["loss"])
         self._setting = complete(state["setting"])
         if self.smoothing is not None:
             self.smoothing.sigma = float(state["sigma"])
