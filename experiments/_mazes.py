@@ -1,21 +1,16 @@
 """What the experiments on mazes share: settings for a small network, and playing last policies again."""
 
-import argparse
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from teacherstudent import Entry, Study
+from teacherstudent import Entry
 from teacherstudent.checkpoint import Checkpoints
-from teacherstudent.comparing.compare import find_runs
 from teacherstudent.experiment import Experiment
 from teacherstudent.recording.runs import Run
-from teacherstudent.registry import FAMILIES
 from teacherstudent.types import FloatArray
-
-Found = TypeVar("Found")
 
 
 def teachers(capacity: int, candidates: int, refresh: int, keep: int) -> dict[str, Entry]:
@@ -72,31 +67,6 @@ def mazes(*names: str) -> dict[str, Any]:
     }
 
 
-def run_and_look(
-    study: Study, look: Callable[[Run, bool], Found]
-) -> tuple[int, Path, dict[str, list[Found]]]:
-    """Run a study as the command line says, then look at each finished run.
-
-    Args:
-        study: what is run.
-        look: is given a run, and whether ``--quick`` was said.
-
-    Returns:
-        The exit code, the study's folder, and what was found, by teacher.
-    """
-    code = study.main()
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--out", type=Path, default=Path("runs"))
-    parser.add_argument("--quick", action="store_true")
-    given, _ = parser.parse_known_args()
-    folder = given.out / (study.name + ("-quick" if given.quick else ""))
-    results: dict[str, list[Found]] = {}
-    for run in find_runs([folder]):
-        if run.status()["status"] == "finished":
-            results.setdefault(run.teacher_name, []).append(look(run, given.quick))
-    return code, folder, results
-
-
 def success(
     run: Run, seeds: Sequence[int], *, attempts: int = 1, repeats: int = 1
 ) -> tuple[list[str], FloatArray]:
@@ -111,14 +81,15 @@ def success(
     Returns:
         The rows' names, and their success ``(evaluations, rows)``.
     """
-    experiment = Experiment.from_folder(run.folder)
-    _, teacher, student = experiment.build()
+    given = Experiment.from_folder(run.folder)
+    options = {**given.family_options, "repeats": repeats}
+    experiment = replace(given, family_options=options)  # the student is to know all caps on steps
+    family, teacher, student = experiment.build()
     state = Checkpoints(run.folder / "checkpoints").latest()
     if state is None:
         raise FileNotFoundError(f"{run.folder}: expected a checkpoint, got none")
     student.bind(teacher.granularity)
     student.load_state_dict(state["student"])
-    family = FAMILIES.make("maze", **{**experiment.family_options, "repeats": repeats})
     tasks = np.repeat(family.test_tasks(), attempts, axis=0)
     found = [student.evaluate(tasks, seed=seed).signals["success"] for seed in seeds]
     student.close()

@@ -10,13 +10,14 @@ python experiments/mazes.py [--quick] [--seeds 0 1 2 3 4] [--budget 3e6]
 import sys
 
 import numpy as np
-from _mazes import mazes, run_and_look, success
-from _tables import cell, difference
+from _mazes import mazes, success
+from _results import BySeed, cell, column, difference, run_and_look
 from rich.console import Console
 from rich.table import Table
 
 from teacherstudent import Study
 from teacherstudent.comparing import stats
+from teacherstudent.comparing.levels import worst_success
 from teacherstudent.recording.runs import Run
 from teacherstudent.types import FloatArray
 
@@ -35,28 +36,23 @@ def summarise(names: list[str], rates: FloatArray) -> dict[str, float]:
     """Return percent solved: named mazes, each of them, random ones, the worst shares of these."""
     drawn = np.array([name.startswith(RANDOM) for name in names])
     mean = 100 * rates.mean(axis=0)
-    first, second = rates[:, drawn]
-    order = np.argsort(first, kind="stable")
-    worst = {
-        f"worst {share:.0%} of random": 100 * second[order[: max(1, int(share * len(order)))]].mean()
-        for share in SHARES
-    }
+    _, worst = worst_success(*rates[:, drawn])
+    shares = {f"worst {s:.0%} of random": float(worst[max(1, int(s * len(worst))) - 1]) for s in SHARES}
     named = {name: value for name, value, other in zip(names, mean, drawn, strict=True) if not other}
-    return {"named": float(mean[~drawn].mean()), "random": float(mean[drawn].mean())} | worst | named
+    return {"named": float(mean[~drawn].mean()), "random": float(mean[drawn].mean())} | shares | named
 
 
-def show(results: dict[str, list[dict[str, float]]], console: Console) -> None:
+def show(results: dict[str, BySeed], console: Console) -> None:
     """Print percent solved for each teacher, and differences to domain randomisation."""
-    values = {t: {n: np.array([r[n] for r in rows]) for n in rows[0]} for t, rows in results.items()}
-    names = list(next(iter(values.values())))
-    table = Table("% solved", *values, title="last policies, actions sampled")
+    names = list(next(iter(next(iter(results.values())).values())))
+    table = Table("% solved", *results, title="last policies, actions sampled")
     for name in names:
-        table.add_row(name, *(cell(stats.estimate([own[name]])) for own in values.values()))
-    base = values.get("domain-randomization")
-    if base is not None and len(values) > 1:
+        table.add_row(name, *(cell(stats.estimate([column(own, name)])) for own in results.values()))
+    base = results.get("domain-randomization")
+    if base is not None and len(results) > 1:
         table.add_section()
         for name in names[: 2 + len(SHARES)]:
-            cells = ("" if own is base else difference(own[name], base[name]) for own in values.values())
+            cells = ("" if own is base else difference(own, base, name) for own in results.values())
             table.add_row(f"{name}, minus domain-randomization", *cells)
     console.print(table)
 
@@ -66,7 +62,7 @@ def main() -> int:
     code, folder, results = run_and_look(STUDY, look)
     if results:
         show(results, Console(width=150))
-        with (folder / "comparison" / "solved.txt").open("w", encoding="utf-8") as file:
+        with (folder / "solved.txt").open("w", encoding="utf-8") as file:
             show(results, Console(file=file, width=150))
     return code
 

@@ -21,8 +21,8 @@ import sys
 from typing import Any, NamedTuple
 
 import numpy as np
-from _mazes import run_and_look, success
-from _tables import spread
+from _mazes import success
+from _results import run_and_look, spread
 from rich.console import Console
 from rich.table import Table
 
@@ -130,11 +130,12 @@ def look(run: Run, quick: bool) -> Result:
     return Result(solved | {"mean": float(rates.mean())}, status["spent"], status["seconds"])
 
 
-def show(results: dict[str, list[Result]], console: Console) -> None:
+def show(results: dict[str, dict[int, Result]], console: Console) -> None:
     """Print solved rates beside the published ones, and steps a second of each run."""
     table = Table("", *MAZES, title="solved rate, mean and standard deviation over seeds")
     for teacher, runs in results.items():
-        table.add_row(teacher, *(spread(np.array([run.solved[name] for run in runs])) for name in MAZES))
+        solved = [run.solved for run in runs.values()]
+        table.add_row(teacher, *(spread(np.array([rates[name] for rates in solved])) for name in MAZES))
         if teacher in PUBLISHED:
             cells = (f"{mean:.2f} ± {deviation:.2f}" for mean, deviation in PUBLISHED[teacher])
             table.add_row("published", *cells, style="dim")
@@ -143,7 +144,7 @@ def show(results: dict[str, list[Result]], console: Console) -> None:
         "run", "steps", "seconds", "steps a second", title="end to end: learning, tests, checkpoints"
     )
     for teacher, runs in results.items():
-        for number, run in enumerate(runs):
+        for number, run in runs.items():
             rate = run.steps / run.seconds
             speed.add_row(f"{teacher} {number}", f"{run.steps:,.0f}", f"{run.seconds:,.0f}", f"{rate:,.0f}")
     console.print(speed)
@@ -154,7 +155,7 @@ def main() -> int:
     code, folder, results = run_and_look(STUDY, look)
     if results:
         show(results, Console(width=150))
-        with (folder / "comparison" / "solved.txt").open("w", encoding="utf-8") as file:
+        with (folder / "solved.txt").open("w", encoding="utf-8") as file:
             show(results, Console(file=file, width=150))
     return code
 

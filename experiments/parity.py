@@ -6,18 +6,14 @@ comes a table of the largest N that was ever mastered in training, and of what i
     python experiments/parity.py [--quick] [--seeds 0 1 2 3 4] [--budget 1.5e11]
 """
 
-import argparse
 import sys
-from pathlib import Path
 
-import numpy as np
-from _tables import cell, difference
+from _results import cell, column, difference, run_and_look
 from rich.console import Console
 from rich.table import Table
 
 from teacherstudent import Entry, Study
 from teacherstudent.comparing import stats
-from teacherstudent.comparing.compare import find_runs
 from teacherstudent.recording.runs import Run
 
 CURRICULA = {
@@ -56,36 +52,29 @@ def memory(run: Run, until: float) -> dict[str, float]:
     }
 
 
-def show(runs: list[Run], console: Console) -> None:
+def show(runs: dict[str, dict[int, Run]], console: Console) -> None:
     """Print interquartile means over seeds at the largest cost that all runs reached, and differences."""
-    until = min(float(run.tests()["spent"].max()) for run in runs)
-    values: dict[str, dict[str, np.ndarray]] = {}
-    for label in CURRICULA:
-        found = [memory(run, until) for run in runs if run.teacher_name == label]
-        if found:
-            values[label] = {name: np.array([own[name] for own in found]) for name in found[0]}
-    names = list(next(iter(values.values())))
+    until = min(float(run.tests()["spent"].max()) for own in runs.values() for run in own.values())
+    found = {
+        label: {seed: memory(run, until) for seed, run in runs[label].items()}
+        for label in CURRICULA
+        if label in runs
+    }
+    names = list(next(iter(next(iter(found.values())).values())))
     table = Table("curriculum", "seeds", *names, title=f"at {until:.3g} FLOPs; differences to single")
-    for label, own in values.items():
-        table.add_row(label, str(len(own[names[0]])), *(cell(stats.estimate([own[n]])) for n in names))
-    for label in [k for k in values if k != "single" and "single" in values]:
-        pairs = [(values[label][n], values["single"][n]) for n in names]
-        table.add_row(f"{label} - single", "", *(difference(*pair) for pair in pairs))
+    for label, own in found.items():
+        table.add_row(label, str(len(own)), *(cell(stats.estimate([column(own, n)])) for n in names))
+    for label in [k for k in found if k != "single" and "single" in found]:
+        table.add_row(f"{label} - single", "", *(difference(found[label], found["single"], n) for n in names))
     console.print(table)
 
 
 def main() -> int:
     """Run the study, then look into its runs."""
-    code = STUDY.main()
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--out", type=Path, default=Path("runs"))
-    parser.add_argument("--quick", action="store_true")
-    given, _ = parser.parse_known_args()
-    folder = given.out / (STUDY.name + ("-quick" if given.quick else ""))
-    runs = [run for run in find_runs([folder]) if run.status()["status"] == "finished"]
+    code, folder, runs = run_and_look(STUDY, lambda run, _: run)
     if runs:
         show(runs, Console(width=120))
-        with (folder / "comparison" / "memory.txt").open("w", encoding="utf-8") as file:
+        with (folder / "memory.txt").open("w", encoding="utf-8") as file:
             show(runs, Console(file=file, width=120))
     return code
 

@@ -17,7 +17,7 @@ from teacherstudent.family import Family
 from teacherstudent.ledger import Ledger
 from teacherstudent.plan import Plan
 from teacherstudent.progress import Progress
-from teacherstudent.recording.recorder import NOT_TRAINED, START, Recorder
+from teacherstudent.recording.recorder import NOT_TRAINED, START, UNFINISHED, Recorder
 from teacherstudent.student import Binds, Reports, Student, TakesWeights
 from teacherstudent.teacher import EDITED, Teacher
 from teacherstudent.types import Assignment, BoolArray, Outcomes, State, check_names
@@ -25,6 +25,8 @@ from teacherstudent.vision.weigher import Weigher
 
 _LOG = logging.getLogger(__name__)
 _IDLE_LIMIT = 1000
+_MANY_ROLLOUTS = 256
+"""After so many it is clear whether they are long enough."""
 
 
 def check_fit(family: Family, teacher: Teacher[Any], student: Student) -> None:
@@ -207,6 +209,7 @@ class _Loop:
         self._due = plan.intervals()
         self._measuring = np.zeros(0, np.int64)  # ids under way that are not trained on
         self._idle_rounds = 0
+        self._rollouts = np.zeros(2, np.int64)  # since this process began, and those without an episode
 
     def go(self, progress: Progress | None, stop: Callable[[], bool]) -> None:
         """Run rounds until the budget is spent, or ``stop`` says so."""
@@ -251,11 +254,21 @@ class _Loop:
         if "kind" in columns:
             ledger.edited(float(outcomes.cost[~learn & (columns["kind"] == EDITED)].sum()))
         ledger.episodes += int(np.sum(outcomes.signals.get("episodes", len(outcomes))))
+        self._look_at_rollouts(outcomes)
         with ledger.timed("record"):
             self.recorder.episodes(outcomes, spent=ledger.spent, learn=learn, columns=columns)
         self._idle_rounds = 0 if ledger.spent > before else self._idle_rounds + 1
         if self._idle_rounds >= _IDLE_LIMIT:
             raise RuntimeError(f"{type(self.student).__name__}: spent nothing in {_IDLE_LIMIT} rounds")
+
+    def _look_at_rollouts(self, outcomes: Outcomes) -> None:
+        """Note once that rollouts are too short, when most of many are."""
+        if "episodes" not in outcomes.signals or self._rollouts[0] >= _MANY_ROLLOUTS:
+            return
+        self._rollouts += len(outcomes), int((outcomes.signals["episodes"] == 0).sum())
+        count, without = self._rollouts.tolist()
+        if count >= _MANY_ROLLOUTS and 2 * without > count:
+            self.recorder.note(UNFINISHED.format(share=without / count))
 
     def _ask(self) -> Assignment:
         wanted = self.student.wants()

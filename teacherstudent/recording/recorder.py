@@ -51,6 +51,12 @@ NOT_TRAINED = (
 )
 """The note on a run that ended without a gradient update."""
 
+UNFINISHED = (
+    "in {share:.0%} of the rollouts no episode was completed, so that the teacher learns little of them: "
+    "rollouts are to be at least as long as episodes (n_steps of the student)"
+)
+"""The note on a run whose rollouts are shorter than its episodes."""
+
 _LOG = logging.getLogger(__name__)
 
 Ending: TypeAlias = Literal["finished", "failed", "interrupted"]

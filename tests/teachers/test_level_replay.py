@@ -657,6 +657,15 @@ def test_a_run_without_an_update_says_so(tmp_path, caplog, episodes):
         assert note in caplog.text
 
 
+def test_a_run_whose_rollouts_are_too_short_says_so(tmp_path, caplog):
+    family = envs.make("cartpole-parameters")
+    teacher = teachers.make("domain-randomization", family.space, seed=0)
+    run(family, teacher, RolloutStudent(0.0), tmp_path, Plan(budget=6000.0, test_every=3000.0))
+    note = Run.load(tmp_path).status()["note"]
+    assert note.startswith("in 100% of the rollouts no episode was completed")
+    assert [record.message.count(note) for record in caplog.records] == [1]
+
+
 def test_the_ledger_moves_edits_from_measure_to_mutate():
     ledger = Ledger()
     ledger.absorb({"train": 10, "measure": 30})
