@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything that only a GPU can show, one log a part: benchmarks/gpu.sh OUT [--quick]
-# Needs the extra dev. A part that fails or takes too long does not stop the others; the exit
-# code is how many did. About 25 minutes; --quick runs the small version of each part, on the CPU if there is no GPU.
+# Needs the extra dev. A part that fails or takes too long does not stop the others; the exit code is how many did.
+# --quick runs the small version of each part, on the CPU if there is no GPU.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 out=${1:?"expected a folder for the logs"} quick=${2:-}
