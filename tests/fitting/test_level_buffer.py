@@ -56,6 +56,35 @@ def test_proportional_weights():
     np.testing.assert_allclose(none.probabilities(), [0.5 * 0.5 + 0.5 * 0.25, 0.5 * 0.5 + 0.5 * 0.75])
 
 
+@pytest.mark.parametrize(
+    ("scores", "temperature", "expected"),
+    [
+        # (300 / 300, 1 / 300, 250 / 300, 1 / 300) ** 125: 300 ** 125 is above every float
+        ([300.0, 1.0, 250.0, 1.0], 0.008, [1.0, 0.0, (5 / 6) ** 125, 0.0]),
+        # (1, 1 / 2, 1 / 10, 0) ** 100: 1e-4 ** 100 is below every float
+        ([1e-4, 5e-5, 1e-5, 0.0], 0.01, [1.0, 0.5**100, 0.1**100, 0.0]),
+    ],
+)
+def test_proportional_weights_at_low_temperatures(scores, temperature, expected):
+    options = {"priority": "proportional", "temperature": temperature, "staleness": 1e-9}
+    got = aged(scores, [0, 0, 0, 1], **options).probabilities()
+    np.testing.assert_allclose(got[:3], expected[:3], rtol=1e-8, atol=1e-290)
+    assert (got >= 0).all()
+
+
+@pytest.mark.parametrize("highest", [1e-4, 300.0])
+def test_proportional_weights_follow_the_highest_score_of_a_batch(highest):
+    rng = np.random.default_rng(0)
+    options = {"priority": "proportional", "temperature": 0.01, "staleness": 0.3, "capacity": 6}
+    together, alone = make(**options), make(**options)
+    levels, scores = rng.integers(1, 40, 200), highest * rng.random(200) ** np.linspace(9, 0.1, 200)
+    met = [buffer.meet(200) for buffer in (together, alone)]
+    slots = together.insert(levels, scores, met=met[0])
+    assert len(np.unique(slots)) > 4
+    for i in range(200):  # weights are counted anew for each
+        assert alone.insert(levels[[i]], scores[[i]], met=met[1][[i]]) == slots[i]
+
+
 def test_top_k_weights():
     buffer = make([1.0, 3.0, 2.0, 0.0], priority="topk", top_k=2)
     e = np.exp([3.0, 2.0])
