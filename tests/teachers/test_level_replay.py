@@ -205,6 +205,20 @@ def test_max_mc_by_hand():
     assert floored.buffer.scores.tolist() == [1.5, 4.0]
 
 
+@pytest.mark.parametrize(("semantics", "expected"), [("dcd", 0.7), ("jaxued", 0.5)])
+@pytest.mark.parametrize("order", [[0, 1, 2], [1, 0, 2]])
+def test_max_mc_of_a_level_that_is_played_twice_at_once(semantics, expected, order):
+    """All rows are scored by 0.9; in jaxued by 0.7, which was kept, or their own, and the last one counts."""
+    teacher = make("plr", score="max_mc", replay=1.0, min_fill=0.0, buffer=SMALL | {"semantics": semantics})
+    tell_levels(teacher, [5], episodes=[1.0], max_return=[0.7], mean_value=[0.0])
+    replayed = teacher.ask(3)
+    assert replayed.tasks.ravel().tolist() == [5, 5, 5]
+    signals = {"max_return": np.array([0.9, 0.0, -1.0])[order], "mean_value": 0.2}
+    teacher.tell(played(replayed, **signals))
+    assert teacher.buffer.scores[0] == pytest.approx(expected)
+    assert teacher.buffer.returns.tolist() == [0.9]
+
+
 def test_learnability_by_hand():
     teacher = make("plr", score="learnability")
     tell_levels(teacher, [1, 2, 3], episodes=[4.0, 4, 4], success=[0.25, 0.5, 1.0])
