@@ -16,7 +16,6 @@ from teacherstudent.envs.maze_levels import MazeLevels
 from teacherstudent.envs.maze_solver import plan, shortest_paths
 from teacherstudent.envs.maze_suites import SUITES, make_suite
 
-SMALL_MAZES = [name for name in MAZES if name not in ("PerfectMazeLarge", "PerfectMazeXL")]
 AHEAD = [(0, 1), (1, 0), (0, -1), (-1, 0)]
 WALLS = {
     "SixteenRooms": 46, "SixteenRooms2": 53, "Labyrinth": 72, "LabyrinthFlipped": 72, "Labyrinth2": 72,
@@ -37,6 +36,7 @@ def rng():
 def search(level, turning):
     """Return the least number of steps or cells, by a search over tuples; None if there is no way."""
     (row, column), (goal,) = np.argwhere((level >= AGENT) & (level < OUTSIDE))[0], np.argwhere(level == GOAL)
+    open_cells = {(r, c) for r, c in np.argwhere(~np.isin(level, (WALL, OUTSIDE, OPAQUE))).tolist()}
     waiting = deque([((int(row), int(column), int(level[row, column]) - AGENT), 0)])
     seen = {waiting[0][0]}
     while waiting:
@@ -49,9 +49,8 @@ def search(level, turning):
             following += [(row, column, (heading + turn) % 4) for turn in (1, -1)]
         for state in following:
             r, c, _ = state
-            inside = 0 <= r < level.shape[0] and 0 <= c < level.shape[1]
             state = state if turning else (r, c, 0)
-            if inside and level[r, c] not in (WALL, OUTSIDE, OPAQUE) and state not in seen:
+            if (r, c) in open_cells and state not in seen:
                 seen.add(state)
                 waiting.append((state, steps + 1))
     return None
@@ -64,7 +63,7 @@ def assert_solved(levels):
         assert found.tolist() == [-1 if steps is None else steps for steps in expected]
 
 
-@pytest.mark.parametrize("name", SMALL_MAZES)
+@pytest.mark.parametrize("name", MAZES)
 def test_shortest_ways_through_named_mazes(name):
     assert_solved(np.stack([MAZES[name].make(rng())]))
 
