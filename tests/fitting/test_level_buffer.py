@@ -285,7 +285,8 @@ CASES = [
 @pytest.mark.parametrize(("priority", "rho", "evict", "semantics"), CASES)
 def test_a_batch_is_its_rows_one_after_the_other(priority, rho, evict, semantics):
     rng = np.random.default_rng(3)
-    options = {"priority": priority, "staleness": rho, "evict": evict, "semantics": semantics, "top_k": 3}
+    options = {"priority": priority, "staleness": rho, "evict": evict, "semantics": semantics}
+    options |= {"top_k": 3} if priority == "topk" else {}
     fast = make(capacity=12, temperature=0.7, **options)
     slow = Slow(12, priority, 0.7, rho, evict, semantics, 3)
     for _ in range(40):
@@ -515,6 +516,8 @@ def test_edits_of_boxes():
         {"temperature": np.nan},
         {"staleness": 1.1},
         {"top_k": 0},
+        {"top_k": 5},
+        {"top_k": 1, "priority": "proportional"},
         {"evict": "oldest"},
         {"semantics": "minimax"},
         {"blend": 0.0},

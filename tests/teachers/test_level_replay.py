@@ -346,6 +346,8 @@ def test_boxes_are_edited_by_steps_and_discrete_tasks_are_not():
     assert kinds.tolist() == [2] * 8
     assert ((moved > 0).sum(axis=1) == 1).all()
     assert (moved <= [0.5, 0.05]).all()
+    with pytest.raises(ValueError, match="step: expected a size above 0"):
+        make("accel", space, step={"size": -1.0})
     with pytest.raises(TypeError, match="expected a space of type Box or Levels"):
         make("accel", Discrete(5))
     for name in ("plr", "robust-plr", "parallel-plr"):
@@ -561,7 +563,10 @@ def test_bad_options():
         ("plr", {"buffer": {"capacity": 0}}, "capacity: expected"),
         ("accel", {"edits": 0}, "edits: expected a whole number above 0, got 0"),
         ("accel", {"parents": "all"}, "parents: expected one of"),
-        ("accel", {"step": {"size": -1.0}}, "step: expected a size"),
+        ("accel", {"step": {"size": 0.2}}, r"step: expected none for levels, .* got {'size': 0.2}"),
+        ("parallel-accel", {"step": {"size": 0.2}}, "step: expected none for levels"),
+        ("sfl", {"keep": 11, "candidates": 10}, "sfl: keep: expected at most candidates = 10, got 11"),
+        ("sfl", {"candidates": 99}, "sfl: keep: expected at most candidates = 99, got 100"),
         ("sfl", {"keep": 0}, "keep: expected a whole number above 0, got 0"),
         ("sfl", {"rho": 1.1}, r"sfl: rho: expected a share in \[0, 1\], got 1.1"),
     ):
