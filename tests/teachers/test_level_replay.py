@@ -318,7 +318,9 @@ def test_which_parents_are_edited():
 
     assert take(8, "easy") == ([2, 2, 4, 4, 0, 0, 5, 5], 0)
     assert take(8, "hard") == ([1, 1, 3, 3, 5, 5, 0, 0], 0)
-    assert take(5, "easy") == ([2, 2, 4, 4, 0], 0)
+    assert take(5, "easy") == ([2, 2, 4, 0, 5], 0)
+    assert take(6, "hard") == ([1, 1, 3, 3, 5, 0], 0)
+    assert take(2, "easy") == ([2, 4], 0)
     assert take(6, "batch") == ([0, 1, 2, 3, 4, 5], 0)
     assert take(4, "batch") == ([0, 1, 2, 3], 2)
     assert take(8, "batch") == ([0, 1, 2, 3, 4, 5, 0, 1], 0)
