@@ -339,14 +339,16 @@ class LevelBuffer:
         """Continue from `state_dict` of a buffer of the same space and options.
 
         Raises:
-            ValueError: if an entry is missing, or there are more levels than the capacity.
+            ValueError: if an entry is missing, or there are more levels than the capacity or any of another
+                space.
         """
         check_names("level buffer: state", ("levels", *self._columns._fields, "clock", "seen"), state)
-        size = len(state["levels"])
+        levels = spaces.check_tasks(self.space, state["levels"], "level buffer: state")
+        size = len(levels)
         if size > self.capacity:
             raise ValueError(f"level buffer: state: expected at most {self.capacity} levels, got {size}")
         self._size, self._ranks = size, None
-        self._levels[:size] = state["levels"]
+        self._levels[:size] = levels
         for name, column in self._columns._asdict().items():
             column[:size] = state[name]
         self._clock, self._seen = int(state["clock"]), int(state["seen"])

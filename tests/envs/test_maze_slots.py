@@ -383,6 +383,10 @@ def test_bad_input():
     for name in ("extent", "size", "walls"):
         with pytest.raises(TypeError, match=name):
             Maze(levels={name: 13})
+    with pytest.raises(TypeError, match=r"maze: levels: expected options .*, got \['extent'\], which"):
+        Maze(levels={"extent": 19, "n_walls": 3})
+    with pytest.raises(TypeError, match=r"maze: levels: expected a mapping .*, got \[1\]"):
+        Maze(levels=[1])
     with pytest.raises(ValueError, match="render_mode"):
         envs.make("maze").make_env(render_mode="human")
 

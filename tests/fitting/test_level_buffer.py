@@ -546,6 +546,21 @@ def test_bad_calls():
         buffer.load_state_dict(state)
 
 
+def test_states_of_other_spaces():
+    pair, many = LevelBuffer(Box(0.0, 1.0, (2,)), capacity=4), LevelBuffer(Discrete(50), capacity=4)
+    few, three = LevelBuffer(Discrete(5), capacity=4), LevelBuffer(Box(0.0, 1.0, (3,)), capacity=4)
+    for buffer, levels in ((pair, np.eye(2)), (many, [4, 40])):
+        buffer.insert(levels, [1.0, 2.0])
+    for buffer, other, message in (
+        (three, pair, r"expected tasks of shape \(n, 3\), got \(2, 2\)"),
+        (few, pair, r"expected tasks of shape \(n, \), got \(2, 2\)"),
+        (few, many, r"row 1: expected a task in Discrete\(5\), got 40"),
+    ):
+        with pytest.raises(ValueError, match=f"level buffer: state: {message}"):
+            buffer.load_state_dict(other.state_dict())
+        assert len(buffer) == 0
+
+
 @pytest.mark.parametrize("semantics", ["dcd", "jaxued"])
 def test_state_round_trip(semantics):
     rng = np.random.default_rng(0)
