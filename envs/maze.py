@@ -72,7 +72,7 @@ class Maze(RLFamily):
         observation_space(observation), action_space(actions)
         self._suite = make_suite(suite, steps=test_steps, repeats=repeats)
         extent = self._suite.levels.shape[1]
-        self.space: MazeLevels = MazeLevels(extent=extent, size=SIZE, **(levels or {}))
+        self.space: MazeLevels = MazeLevels(extent=extent, size=SIZE, **_free(levels))
         self.test_set = self._suite.name
         self.test_names = self._suite.names
         self.mastered = 0.0
@@ -120,3 +120,15 @@ class Maze(RLFamily):
     def _part(self, n: int, *, first_slot: int) -> MazeSlots:
         del first_slot
         return MazeSlots(n, threads=1, **self._slots)
+
+
+def _free(levels: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the options of levels; raise TypeError if they are no mapping, or one of them is not free."""
+    if levels is not None and not isinstance(levels, Mapping):
+        raise TypeError(f"maze: levels: expected a mapping of options of MazeLevels, got {levels!r}")
+    taken = sorted({"extent", "size"} & set(levels or {}))
+    if taken:
+        raise TypeError(
+            f"maze: levels: expected options of drawn levels, got {taken}, which suite and family set"
+        )
+    return dict(levels or {})

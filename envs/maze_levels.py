@@ -39,7 +39,7 @@ class MazeLevels(Levels):
             then a lost goal or agent is put on a free cell.
 
     Raises:
-        ValueError: if a number is out of range or there is no such generator or rule.
+        ValueError: if a number is not whole or out of range, or there is no such generator or rule.
     """
 
     def __init__(
@@ -52,6 +52,9 @@ class MazeLevels(Levels):
         solvable: bool = False,
         edits: str = "flip-or-move-goal",
     ) -> None:
+        for name, number in (("extent", extent), ("size", size), ("n_walls", n_walls)):
+            if not isinstance(number, int | np.integer):
+                raise ValueError(f"{name}: expected a whole number, got {number!r}")
         if not 2 <= size <= extent:
             raise ValueError(f"size: expected 2 to extent = {extent}, got {size}")
         if not 0 <= n_walls <= size**2 - 2:

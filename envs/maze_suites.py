@@ -62,10 +62,13 @@ def make_suite(suite: str | Sequence[str], *, steps: int | None = None, repeats:
             FourRooms, corridors, perfect mazes) are drawn anew for each; the others are the same.
 
     Raises:
-        ValueError: if there is no such suite or maze, or a number is below 1.
+        ValueError: if there is no such suite or maze, or a number is not whole or below 1.
     """
-    if repeats < 1 or (steps is not None and steps < 1):
-        raise ValueError(f"suite: expected repeats and steps of at least 1, got {repeats} and {steps}")
+    for count in (repeats, 1 if steps is None else steps):
+        if not isinstance(count, int | np.integer) or count < 1:
+            raise ValueError(
+                f"suite: expected repeats and steps, whole numbers of at least 1, got {repeats} and {steps}"
+            )
     parts = [suite] if isinstance(suite, str) else list(suite)
     if not parts:
         raise ValueError(f"suite: expected one of {[*SUITES, RANDOM]} or a list of mazes, got {suite!r}")

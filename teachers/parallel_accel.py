@@ -9,7 +9,7 @@ import gymnasium as gym
 
 from teacherstudent.fitting.level_rows import Editor
 from teacherstudent.fitting.level_scores import ScoreName
-from teacherstudent.fitting.level_spaces import Step
+from teacherstudent.fitting.level_spaces import step_of
 from teacherstudent.fitting.level_teacher import Cycle, LevelTeacher, Start, is_simple
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Box, Levels
@@ -39,7 +39,7 @@ class ParallelACCEL(LevelTeacher):
 
     Raises:
         TypeError: if the space is of another kind, the seed no integer, or an option of a mapping unknown.
-        ValueError: if the space is empty or unbounded, or an option is out of range.
+        ValueError: if the space is empty or unbounded, an option out of range, or ``step`` given for levels.
     """
 
     accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Box, Levels)
@@ -62,5 +62,5 @@ class ParallelACCEL(LevelTeacher):
             cycle=Cycle(min_fill=min_fill, train_new=False, parallel=True, simple=is_simple(start)),
             score=score,
             buffer={"temperature": 0.3, "staleness": 0.5} | dict(buffer or {}),
-            editor=Editor(edits=edits, step=Step(**(step or {}))),
+            editor=Editor(edits=edits, step=step_of(space, step)),
         )

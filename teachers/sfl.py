@@ -43,7 +43,7 @@ class SFL(LevelTeacher):
         refresh: asks for training between two refreshes.
         candidates: levels measured at a refresh.
         attempts: rollouts on each.
-        keep: size of the set.
+        keep: size of the set, at most ``candidates``.
         rho: share of the rows trained on that comes from the set.
 
     Raises:
@@ -72,6 +72,8 @@ class SFL(LevelTeacher):
         ):
             if not isinstance(value, int | np.integer) or value < 1:
                 raise ValueError(f"sfl: {name}: expected a whole number above 0, got {value!r}")
+        if keep > candidates:
+            raise ValueError(f"sfl: keep: expected at most candidates = {candidates}, got {keep}")
         if not 0 <= rho <= 1:
             raise ValueError(f"sfl: rho: expected a share in [0, 1], got {rho}")
         super().__init__(

@@ -46,7 +46,7 @@ class AdversaryOptions:
         hidden: units of policy's and value's hidden layers; empty for (32,) after an image and (64, 64) else.
 
     Raises:
-        ValueError: if a number is out of range.
+        ValueError: if a number is out of range, or not whole where it counts.
     """
 
     lr: float = 1e-4
@@ -71,14 +71,19 @@ class AdversaryOptions:
         for name in _SHARES:
             self._check(name, 0 <= getattr(self, name) <= 1, "a number in [0, 1]")
         for name in _COUNTS:
-            self._check(name, getattr(self, name) >= 1, "at least 1")
-        for name in ("value", "entropy", "noise"):
+            self._check(name, _whole(getattr(self, name), 1), "a whole number of at least 1")
+        for name in ("value", "entropy"):
             self._check(name, 0 <= getattr(self, name) < np.inf, "at least 0")
-        self._check("hidden", all(units >= 1 for units in self.hidden), "units of at least 1")
+        self._check("noise", _whole(self.noise, 0), "a whole number of at least 0")
+        self._check("hidden", all(_whole(units, 1) for units in self.hidden), "whole numbers of at least 1")
 
     def _check(self, name: str, fine: bool, expected: str) -> None:
         if not fine:
             raise ValueError(f"adversary: {name}: expected {expected}, got {getattr(self, name)}")
+
+
+def _whole(number: object, least: int) -> bool:
+    return isinstance(number, int | np.integer) and bool(number >= least)
 
 
 class Steps(NamedTuple):

@@ -54,7 +54,7 @@ class LevelBuffer:
             ``staleness`` is 0; ``"topk"``, a softmax of the ``top_k`` highest scores.
         temperature: above 0, ``inf`` for a uniform P_S; not used by ``"topk"``.
         staleness: weight of P_C, in [0, 1].
-        top_k: at least 1.
+        top_k: at least 1; only of ``"topk"``, 1 if None.
         evict: who gives way: ``"replay"``, the level of the lowest probability, or ``"score"``, that of the
             lowest score; of equals the one in the first slot.
         semantics: see above.
@@ -72,7 +72,7 @@ class LevelBuffer:
         priority: Priority = "rank",
         temperature: float = 0.1,
         staleness: float = 0.3,
-        top_k: int = 1,
+        top_k: int | None = None,
         evict: Evict = "replay",
         semantics: Semantics = "dcd",
         blend: float = 1.0,
@@ -84,9 +84,11 @@ class LevelBuffer:
         ):
             if value not in known:
                 raise ValueError(f"level buffer: {name}: expected one of {known}, got {value!r}")
-        for name, count in (("capacity", capacity), ("top_k", top_k)):
+        for name, count in (("capacity", capacity), ("top_k", 1 if top_k is None else top_k)):
             if not isinstance(count, int | np.integer) or count < 1:
                 raise ValueError(f"level buffer: {name}: expected a whole number above 0, got {count!r}")
+        if top_k is not None and priority != "topk":
+            raise ValueError(f"level buffer: top_k: expected none with priority {priority!r}, got {top_k}")
         if not temperature > 0:
             raise ValueError(f"level buffer: temperature: expected a number above 0, got {temperature}")
         if not 0 <= staleness <= 1:
@@ -102,7 +104,7 @@ class LevelBuffer:
             exponent=1.0 / float(temperature),
             epsilon=0.0 if staleness > 0 else 1e-3,
             staleness=float(staleness),
-            top_k=int(top_k),
+            top_k=int(top_k or 1),
             jaxued=semantics == "jaxued",
             by_score=evict == "score",
             blend=float(blend),
@@ -337,14 +339,16 @@ class LevelBuffer:
         """Continue from `state_dict` of a buffer of the same space and options.
 
         Raises:
-            ValueError: if an entry is missing, or there are more levels than the capacity.
+            ValueError: if an entry is missing, or there are more levels than the capacity or any of another
+                space.
         """
         check_names("level buffer: state", ("levels", *self._columns._fields, "clock", "seen"), state)
-        size = len(state["levels"])
+        levels = spaces.check_tasks(self.space, state["levels"], "level buffer: state")
+        size = len(levels)
         if size > self.capacity:
             raise ValueError(f"level buffer: state: expected at most {self.capacity} levels, got {size}")
         self._size, self._ranks = size, None
-        self._levels[:size] = state["levels"]
+        self._levels[:size] = levels
         for name, column in self._columns._asdict().items():
             column[:size] = state[name]
         self._clock, self._seen = int(state["clock"]), int(state["seen"])

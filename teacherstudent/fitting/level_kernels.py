@@ -65,8 +65,9 @@ def priorities(
         for i in range(size):
             out[i] = table[ranks[i] - 1]
     elif rule.mode == PROPORTIONAL:
+        top = scores[:size].max()
         for i in range(size):
-            out[i] = _proportional(scores[i], rule)
+            out[i] = _proportional(scores[i], top, rule)
     else:
         best = scores[:size].max()
         for i in range(size):
@@ -74,8 +75,12 @@ def priorities(
 
 
 @compiled
-def _proportional(score: float, rule: Rule) -> float:
-    weight: float = (max(score, 0.0) + rule.epsilon) ** rule.exponent
+def _proportional(score: float, top: float, rule: Rule) -> float:
+    """Return the weight of a score, as a share of the highest's: no power of it is out of a float's range."""
+    highest = max(top, 0.0) + rule.epsilon
+    if highest == 0.0:
+        return 0.0
+    weight: float = ((max(score, 0.0) + rule.epsilon) / highest) ** rule.exponent
     return weight
 
 
@@ -135,7 +140,14 @@ def _move(
     """Bring ranks and priorities up to date after one score has changed from ``old`` (NaN: it is new)."""
     new = scores[slot]
     if rule.mode == PROPORTIONAL:
-        prior[slot] = _proportional(new, rule)
+        others = -np.inf
+        for i in range(size):
+            if i != slot:
+                others = max(others, scores[i])
+        if old > others or new > others:  # the highest score, of which all weights are shares, is another
+            priorities(prior, scores, ranks, table, size, rule)
+        else:
+            prior[slot] = _proportional(new, others, rule)
         return
     rank = 1
     for i in range(size):

@@ -50,7 +50,9 @@ def scored(
 ) -> tuple[FloatArray, FloatArray, BoolArray]:
     """Return each row's score, its highest return (-inf without an episode), and whether it counts.
 
-    The highest return is the mean one where the student reports no ``max_return``.
+    The highest return is the mean one where the student reports no ``max_return``. Scores are of the level's
+    highest return ever: under dcd's semantics that of all its rows here as well, as dcd's rows raise it one
+    after the other; jaxued's rows know what was kept before and their own.
     """
     signals, dcd = outcomes.signals, buffer.semantics == "dcd"
     finished = np.asarray(signals[EPISODES] > 0)
@@ -59,9 +61,17 @@ def scored(
         raise ValueError(f"signal 'max_return': expected shape {finished.shape}, got {highest.shape}")
     reached = np.where(finished, highest, -np.inf)
     slots = buffer.find(keys)
-    best = reached.copy()
+    best = _highest(keys, reached) if dcd else reached.copy()
     known = slots >= 0
     best[known] = np.maximum(best[known], buffer.returns[slots[known]])
     scores = evaluate(score, signals, best if dcd else np.maximum(best, 0.0))
     late = (scores > 0) if dcd and not score.grounded else np.zeros(len(keys), np.bool_)
     return scores, reached, finished | late
+
+
+def _highest(keys: IntArray, reached: FloatArray) -> FloatArray:
+    """Return for each row the highest return of the rows of its key."""
+    levels, rows = np.unique(keys, return_inverse=True)
+    highest = np.full(len(levels), -np.inf)
+    np.maximum.at(highest, rows, reached)
+    return highest[rows]

@@ -97,7 +97,8 @@ class Editor:
     Attributes:
         edits: small edits between a parent and its child.
         parents: ``"batch"``: every replayed level has one child. ``"easy"``: the four of the highest return
-            less score; ``"hard"``: the four of the lowest; their children share the rows evenly.
+            less score; ``"hard"``: the four of the lowest; their children share the rows evenly, the first
+            ones having one more where the rows do not divide.
         step: an edit of a task in a box.
 
     Raises:
@@ -143,7 +144,7 @@ class Replayed:
             rows, left = np.arange(n) % len(self), np.arange(n, len(self))
         else:
             order = np.argsort(-self._merit if parents == "easy" else self._merit, kind="stable")[:FEW]
-            rows, left = np.repeat(order, -(-n // len(order)))[:n], np.arange(0)
+            rows, left = order[np.sort(np.arange(n) % len(order))], np.arange(0)
         taken = self._tasks[rows], self._origin[0, rows], self._origin[1, rows]
         self._keep(left)
         return taken

@@ -22,7 +22,7 @@ class Score:
 
     Attributes:
         signals: what it is made of, beside `EPISODES`.
-        compute: from the signals and the highest return ever on each level ``(n,)``.
+        compute: from the signals and the highest return ever on each level ``(n,)``; see `level_offers`.
         grounded: it means nothing before an episode is complete.
     """
 

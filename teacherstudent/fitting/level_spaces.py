@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -73,6 +74,18 @@ class Step:
         if self.law == "gaussian":
             return self.size * rng.standard_normal(n)
         return rng.uniform(-self.size, self.size, n)
+
+
+def step_of(space: gym.Space[Any], options: Mapping[str, Any] | None) -> Step:
+    """Return a box's `Step` by its options.
+
+    Raises:
+        TypeError: if there is no such option.
+        ValueError: if there are options although the space edits its levels itself; as of `Step`.
+    """
+    if options and isinstance(space, Levels):
+        raise ValueError(f"step: expected none for levels, which their space edits, got {dict(options)}")
+    return Step(**(options or {}))
 
 
 def mutated(

@@ -94,7 +94,8 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
 
     A row without a completed episode is not scored under ``semantics="jaxued"``; under ``"dcd"`` it gets the
     score over its steps so far if that is above 0, but for scores that need a return. Under ``"jaxued"`` the
-    highest return of ``max_mc`` is at least 0; under ``"dcd"`` it may be negative.
+    highest return of ``max_mc`` is at least 0; under ``"dcd"`` it may be negative, and counts for all rows of
+    its level that are told at once.
 
     Attributes:
         buffer: the levels kept.

@@ -21,6 +21,7 @@ from teacherstudent.types import (
     Outcomes,
     Seed,
     State,
+    check_names,
     seed_sequence,
 )
 
@@ -182,7 +183,12 @@ class AntagonistStudent:
         return {role: getattr(self, role).state_dict() for role in _ROLES}
 
     def load_state_dict(self, state: State) -> None:
-        """Continue from `state_dict`, exactly."""
+        """Continue from `state_dict`, exactly.
+
+        Raises:
+            ValueError: if the state is of another student.
+        """
+        check_names("antagonist: state", _ROLES, state)
         for role in _ROLES:
             getattr(self, role).load_state_dict(state[role])
 

@@ -16,7 +16,6 @@ from teacherstudent.envs.maze_levels import MazeLevels
 from teacherstudent.envs.maze_solver import plan, shortest_paths
 from teacherstudent.envs.maze_suites import SUITES, make_suite
 
-SMALL_MAZES = [name for name in MAZES if name not in ("PerfectMazeLarge", "PerfectMazeXL")]
 AHEAD = [(0, 1), (1, 0), (0, -1), (-1, 0)]
 WALLS = {
     "SixteenRooms": 46, "SixteenRooms2": 53, "Labyrinth": 72, "LabyrinthFlipped": 72, "Labyrinth2": 72,
@@ -37,6 +36,7 @@ def rng():
 def search(level, turning):
     """Return the least number of steps or cells, by a search over tuples; None if there is no way."""
     (row, column), (goal,) = np.argwhere((level >= AGENT) & (level < OUTSIDE))[0], np.argwhere(level == GOAL)
+    open_cells = {(r, c) for r, c in np.argwhere(~np.isin(level, (WALL, OUTSIDE, OPAQUE))).tolist()}
     waiting = deque([((int(row), int(column), int(level[row, column]) - AGENT), 0)])
     seen = {waiting[0][0]}
     while waiting:
@@ -49,9 +49,8 @@ def search(level, turning):
             following += [(row, column, (heading + turn) % 4) for turn in (1, -1)]
         for state in following:
             r, c, _ = state
-            inside = 0 <= r < level.shape[0] and 0 <= c < level.shape[1]
             state = state if turning else (r, c, 0)
-            if inside and level[r, c] not in (WALL, OUTSIDE, OPAQUE) and state not in seen:
+            if (r, c) in open_cells and state not in seen:
                 seen.add(state)
                 waiting.append((state, steps + 1))
     return None
@@ -64,7 +63,7 @@ def assert_solved(levels):
         assert found.tolist() == [-1 if steps is None else steps for steps in expected]
 
 
-@pytest.mark.parametrize("name", SMALL_MAZES)
+@pytest.mark.parametrize("name", MAZES)
 def test_shortest_ways_through_named_mazes(name):
     assert_solved(np.stack([MAZES[name].make(rng())]))
 
@@ -264,6 +263,9 @@ def test_which_levels_are_valid():
         ({"size": 1}, "size: expected 2"),
         ({"n_walls": 168}, "n_walls: expected 0 to 167, all cells but two, got 168"),
         ({"n_walls": -1}, "n_walls"),
+        ({"n_walls": 25.5}, "n_walls: expected a whole number, got 25.5"),
+        ({"size": 9.0}, "size: expected a whole number, got 9.0"),
+        ({"extent": 15.0}, "extent: expected a whole number, got 15.0"),
         ({"generator": "holes"}, "generator: expected one of .*'empty'.* got 'holes'"),
         ({"edits": "none"}, "edits: expected one of .*'dcd'.* got 'none'"),
     ],
@@ -374,8 +376,13 @@ def test_bad_suites():
     for suite in ("jaxued-9", "random-solvable-0", ["Maze0"], []):
         with pytest.raises(ValueError, match="suite: expected"):
             make_suite(suite)
-    with pytest.raises(ValueError, match="at least 1, got 0 and None"):
-        make_suite("jaxued-8", repeats=0)
+    for options, got in (
+        ({"repeats": 0}, "0 and None"),
+        ({"repeats": 2.5}, "2.5 and None"),
+        ({"steps": 99.5}, "1 and 99.5"),
+    ):
+        with pytest.raises(ValueError, match=f"whole numbers of at least 1, got {got}"):
+            make_suite("jaxued-8", **options)
 
 
 def test_simple_levels_have_no_walls():

@@ -207,20 +207,22 @@ def test_a_view_by_hand():
 
 @pytest.mark.parametrize("own_caps", [True, False])
 def test_plans_earn_what_the_formula_says(own_caps):
-    names = [name for name in MAZES if name not in ("PerfectMazeLarge", "PerfectMazeXL")]
+    names, too_long = list(MAZES), []
     suite = make_suite(names, steps=None if own_caps else 250)
     family = Maze(suite=names, test_steps=None if own_caps else 250)
     assert family.test_names == tuple(names)
     vec = family.make_vec(1)
-    for level, steps in zip(family.test_tasks(), suite.steps, strict=True):
+    for name, level, steps in zip(names, family.test_tasks(), suite.steps, strict=True):
         actions = plan(level)
+        too_long += [name] * int(len(actions) > steps)
         vec.reset(options={"task": level[None]})
-        for k, action in enumerate(actions, 1):
+        for k, action in enumerate(actions[:steps], 1):
             _, rewards, terminated, truncated, _ = vec.step(np.array([action]))
             assert (rewards[0], terminated[0]) == (
                 (1 - 0.9 * k / steps, True) if k == len(actions) else (0, False)
             )
-            assert not truncated[0]
+            assert truncated[0] == (k == steps < len(actions))
+    assert too_long == ([] if own_caps else ["PerfectMazeXL"])
 
 
 def test_random_levels_can_be_solved_as_planned():
@@ -381,6 +383,10 @@ def test_bad_input():
     for name in ("extent", "size", "walls"):
         with pytest.raises(TypeError, match=name):
             Maze(levels={name: 13})
+    with pytest.raises(TypeError, match=r"maze: levels: expected options .*, got \['extent'\], which"):
+        Maze(levels={"extent": 19, "n_walls": 3})
+    with pytest.raises(TypeError, match=r"maze: levels: expected a mapping .*, got \[1\]"):
+        Maze(levels=[1])
     with pytest.raises(ValueError, match="render_mode"):
         envs.make("maze").make_env(render_mode="human")
 

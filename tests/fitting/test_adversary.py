@@ -204,10 +204,15 @@ def test_images_and_vectors_are_seen_and_the_world_generator_is_left_alone():
         ({"lr": 0.0}, "adversary: lr: expected a number above 0, got 0.0"),
         ({"clip": -0.1}, "clip: expected a number above 0"),
         ({"gamma": 1.5}, r"gamma: expected a number in \[0, 1\], got 1.5"),
-        ({"epochs": 0}, "epochs: expected at least 1, got 0"),
+        ({"epochs": 0}, "epochs: expected a whole number of at least 1, got 0"),
+        ({"epochs": 1.5}, "epochs: expected a whole number of at least 1, got 1.5"),
+        ({"minibatches": 2.0}, "minibatches: expected a whole number"),
+        ({"channels": 7.5}, "channels: expected a whole number"),
         ({"entropy": -1}, "entropy: expected at least 0"),
-        ({"noise": -1}, "noise: expected at least 0"),
-        ({"hidden": (8, 0)}, "hidden: expected units of at least 1"),
+        ({"noise": -1}, "noise: expected a whole number of at least 0"),
+        ({"noise": 2.5}, "noise: expected a whole number of at least 0, got 2.5"),
+        ({"hidden": (8, 0)}, "hidden: expected whole numbers of at least 1"),
+        ({"hidden": (8.5,)}, r"hidden: expected whole numbers of at least 1, got \(8.5,\)"),
     ],
 )
 def test_options_out_of_range_are_refused(options, message):

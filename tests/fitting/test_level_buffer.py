@@ -56,6 +56,35 @@ def test_proportional_weights():
     np.testing.assert_allclose(none.probabilities(), [0.5 * 0.5 + 0.5 * 0.25, 0.5 * 0.5 + 0.5 * 0.75])
 
 
+@pytest.mark.parametrize(
+    ("scores", "temperature", "expected"),
+    [
+        # (300 / 300, 1 / 300, 250 / 300, 1 / 300) ** 125: 300 ** 125 is above every float
+        ([300.0, 1.0, 250.0, 1.0], 0.008, [1.0, 0.0, (5 / 6) ** 125, 0.0]),
+        # (1, 1 / 2, 1 / 10, 0) ** 100: 1e-4 ** 100 is below every float
+        ([1e-4, 5e-5, 1e-5, 0.0], 0.01, [1.0, 0.5**100, 0.1**100, 0.0]),
+    ],
+)
+def test_proportional_weights_at_low_temperatures(scores, temperature, expected):
+    options = {"priority": "proportional", "temperature": temperature, "staleness": 1e-9}
+    got = aged(scores, [0, 0, 0, 1], **options).probabilities()
+    np.testing.assert_allclose(got[:3], expected[:3], rtol=1e-8, atol=1e-290)
+    assert (got >= 0).all()
+
+
+@pytest.mark.parametrize("highest", [1e-4, 300.0])
+def test_proportional_weights_follow_the_highest_score_of_a_batch(highest):
+    rng = np.random.default_rng(0)
+    options = {"priority": "proportional", "temperature": 0.01, "staleness": 0.3, "capacity": 6}
+    together, alone = make(**options), make(**options)
+    levels, scores = rng.integers(1, 40, 200), highest * rng.random(200) ** np.linspace(9, 0.1, 200)
+    met = [buffer.meet(200) for buffer in (together, alone)]
+    slots = together.insert(levels, scores, met=met[0])
+    assert len(np.unique(slots)) > 4
+    for i in range(200):  # weights are counted anew for each
+        assert alone.insert(levels[[i]], scores[[i]], met=met[1][[i]]) == slots[i]
+
+
 def test_top_k_weights():
     buffer = make([1.0, 3.0, 2.0, 0.0], priority="topk", top_k=2)
     e = np.exp([3.0, 2.0])
@@ -256,7 +285,8 @@ CASES = [
 @pytest.mark.parametrize(("priority", "rho", "evict", "semantics"), CASES)
 def test_a_batch_is_its_rows_one_after_the_other(priority, rho, evict, semantics):
     rng = np.random.default_rng(3)
-    options = {"priority": priority, "staleness": rho, "evict": evict, "semantics": semantics, "top_k": 3}
+    options = {"priority": priority, "staleness": rho, "evict": evict, "semantics": semantics}
+    options |= {"top_k": 3} if priority == "topk" else {}
     fast = make(capacity=12, temperature=0.7, **options)
     slow = Slow(12, priority, 0.7, rho, evict, semantics, 3)
     for _ in range(40):
@@ -486,6 +516,8 @@ def test_edits_of_boxes():
         {"temperature": np.nan},
         {"staleness": 1.1},
         {"top_k": 0},
+        {"top_k": 5},
+        {"top_k": 1, "priority": "proportional"},
         {"evict": "oldest"},
         {"semantics": "minimax"},
         {"blend": 0.0},
@@ -512,6 +544,21 @@ def test_bad_calls():
     state = make([1.0, 2.0, 3.0, 4.0]).state_dict()
     with pytest.raises(ValueError, match="at most 3 levels, got 4"):
         buffer.load_state_dict(state)
+
+
+def test_states_of_other_spaces():
+    pair, many = LevelBuffer(Box(0.0, 1.0, (2,)), capacity=4), LevelBuffer(Discrete(50), capacity=4)
+    few, three = LevelBuffer(Discrete(5), capacity=4), LevelBuffer(Box(0.0, 1.0, (3,)), capacity=4)
+    for buffer, levels in ((pair, np.eye(2)), (many, [4, 40])):
+        buffer.insert(levels, [1.0, 2.0])
+    for buffer, other, message in (
+        (three, pair, r"expected tasks of shape \(n, 3\), got \(2, 2\)"),
+        (few, pair, r"expected tasks of shape \(n, \), got \(2, 2\)"),
+        (few, many, r"row 1: expected a task in Discrete\(5\), got 40"),
+    ):
+        with pytest.raises(ValueError, match=f"level buffer: state: {message}"):
+            buffer.load_state_dict(other.state_dict())
+        assert len(buffer) == 0
 
 
 @pytest.mark.parametrize("semantics", ["dcd", "jaxued"])

@@ -141,6 +141,12 @@ def test_bad_arguments(cartpole):
     assert "antagonist" in students.names()
 
 
+def test_the_state_of_another_student_is_refused(cartpole):
+    student = make(cartpole)
+    with pytest.raises(ValueError, match=r"antagonist: state: expected \['antagonist', 'protag.*; missing"):
+        student.load_state_dict(student.protagonist.state_dict())
+
+
 def test_a_teacher_of_episodes_is_refused_before_the_first_step():
     experiment = Experiment(
         teacher="random",

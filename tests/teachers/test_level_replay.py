@@ -205,6 +205,20 @@ def test_max_mc_by_hand():
     assert floored.buffer.scores.tolist() == [1.5, 4.0]
 
 
+@pytest.mark.parametrize(("semantics", "expected"), [("dcd", 0.7), ("jaxued", 0.5)])
+@pytest.mark.parametrize("order", [[0, 1, 2], [1, 0, 2]])
+def test_max_mc_of_a_level_that_is_played_twice_at_once(semantics, expected, order):
+    """All rows are scored by 0.9; in jaxued by 0.7, which was kept, or their own, and the last one counts."""
+    teacher = make("plr", score="max_mc", replay=1.0, min_fill=0.0, buffer=SMALL | {"semantics": semantics})
+    tell_levels(teacher, [5], episodes=[1.0], max_return=[0.7], mean_value=[0.0])
+    replayed = teacher.ask(3)
+    assert replayed.tasks.ravel().tolist() == [5, 5, 5]
+    signals = {"max_return": np.array([0.9, 0.0, -1.0])[order], "mean_value": 0.2}
+    teacher.tell(played(replayed, **signals))
+    assert teacher.buffer.scores[0] == pytest.approx(expected)
+    assert teacher.buffer.returns.tolist() == [0.9]
+
+
 def test_learnability_by_hand():
     teacher = make("plr", score="learnability")
     tell_levels(teacher, [1, 2, 3], episodes=[4.0, 4, 4], success=[0.25, 0.5, 1.0])
@@ -304,7 +318,9 @@ def test_which_parents_are_edited():
 
     assert take(8, "easy") == ([2, 2, 4, 4, 0, 0, 5, 5], 0)
     assert take(8, "hard") == ([1, 1, 3, 3, 5, 5, 0, 0], 0)
-    assert take(5, "easy") == ([2, 2, 4, 4, 0], 0)
+    assert take(5, "easy") == ([2, 2, 4, 0, 5], 0)
+    assert take(6, "hard") == ([1, 1, 3, 3, 5, 0], 0)
+    assert take(2, "easy") == ([2, 4], 0)
     assert take(6, "batch") == ([0, 1, 2, 3, 4, 5], 0)
     assert take(4, "batch") == ([0, 1, 2, 3], 2)
     assert take(8, "batch") == ([0, 1, 2, 3, 4, 5, 0, 1], 0)
@@ -332,6 +348,8 @@ def test_boxes_are_edited_by_steps_and_discrete_tasks_are_not():
     assert kinds.tolist() == [2] * 8
     assert ((moved > 0).sum(axis=1) == 1).all()
     assert (moved <= [0.5, 0.05]).all()
+    with pytest.raises(ValueError, match="step: expected a size above 0"):
+        make("accel", space, step={"size": -1.0})
     with pytest.raises(TypeError, match="expected a space of type Box or Levels"):
         make("accel", Discrete(5))
     for name in ("plr", "robust-plr", "parallel-plr"):
@@ -547,7 +565,10 @@ def test_bad_options():
         ("plr", {"buffer": {"capacity": 0}}, "capacity: expected"),
         ("accel", {"edits": 0}, "edits: expected a whole number above 0, got 0"),
         ("accel", {"parents": "all"}, "parents: expected one of"),
-        ("accel", {"step": {"size": -1.0}}, "step: expected a size"),
+        ("accel", {"step": {"size": 0.2}}, r"step: expected none for levels, .* got {'size': 0.2}"),
+        ("parallel-accel", {"step": {"size": 0.2}}, "step: expected none for levels"),
+        ("sfl", {"keep": 11, "candidates": 10}, "sfl: keep: expected at most candidates = 10, got 11"),
+        ("sfl", {"candidates": 99}, "sfl: keep: expected at most candidates = 99, got 100"),
         ("sfl", {"keep": 0}, "keep: expected a whole number above 0, got 0"),
         ("sfl", {"rho": 1.1}, r"sfl: rho: expected a share in \[0, 1\], got 1.1"),
     ):

@@ -193,7 +193,8 @@ def test_replays_of_different_levels_overwrite_no_score_with_their_regret_of_0()
     for buffer, returns, part in zip(teacher.buffers, best, (slice(0, 4), slice(4, 8)), strict=True):
         mine = outcomes.select(part)
         slots = (buffer.levels[:, None] == mine.tasks).all(axis=2).argmax(axis=0)
-        scores = np.maximum(returns[slots], mine.signals["max_return"]) - mine.signals["mean_value"]
+        np.maximum.at(returns, slots, mine.signals["max_return"])  # of all rows of a level
+        scores = returns[slots] - mine.signals["mean_value"]
         for slot in np.unique(slots[different]):
             assert buffer.scores[slot] == pytest.approx(scores[slots == slot].mean())
             assert buffer.scores[slot] > 1
