@@ -40,16 +40,16 @@ class ClassifierStudent:
 
     **Stages** (families such as fashion-stages): a task is trained at its knobs for one chunk of compute, so
     a stage of small images takes more steps; what is left of a step is carried over. Then the loss is
-    measured on the probe split: always the same examples, at full size, without augmentation, with averaged
-    weights if there are any. The score is the decrease of the mean probe loss since the last measurement:
-    ``"decrease"`` as it is, ``"rate"`` times chunk / cost, ``"level"`` minus the loss itself. ``"train"`` is
-    for teachers that need no score, fixed schedules say: minus the mean training loss, and nothing is
-    measured or charged. A stage's cost is that of its steps and, where ``training.scores`` is ``"rescore"``,
-    of its scoring passes, which its chunk pays for too; probes are charged beside it. Signals:
-    ``train_loss``, the mean over the chunk; ``seconds`` of training; ``steps``; ``size``, the side of the
-    network's input; with a probe ``probe_loss`` and ``score_se``, the score's standard error, paired over the
-    probe's examples. Rows with ``learn`` False are measured on the probe: their decrease is 0, their level
-    minus the loss, their ``train_loss`` NaN.
+    measured on the probe split: always the same examples, at full size, without augmentation, with the test
+    task's blur, with averaged weights if there are any. The score is the decrease of the mean probe loss
+    since the last measurement: ``"decrease"`` as it is, ``"rate"`` times chunk / cost, ``"level"`` minus the
+    loss itself. ``"train"`` is for teachers that need no score, fixed schedules say: minus the mean training
+    loss, and nothing is measured or charged. A stage's cost is that of its steps and, where
+    ``training.scores`` is ``"rescore"``, of its scoring passes, which its chunk pays for too; probes are
+    charged beside it. Signals: ``train_loss``, the mean over the chunk; ``seconds`` of training; ``steps``;
+    ``size``, the side of the network's input; with a probe ``probe_loss`` and ``score_se``, the score's
+    standard error, paired over the probe's examples. Rows with ``learn`` False are measured on the probe:
+    their decrease is 0, their level minus the loss, their ``train_loss`` NaN.
 
     **Examples** (fashion-examples): the tasks of a round are trained on in batches, in the order given; the
     score is minus an example's loss before the step. Signals: ``loss``, ``correct``, and ``reference_loss``

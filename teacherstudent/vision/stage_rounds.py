@@ -51,6 +51,7 @@ class StageRounds:
         self, family: ImageFamily, trainer: Trainer, compute: Compute, *, score: str, chunk: float | None
     ) -> None:
         self._family, self._trainer, self._compute, self._score = family, trainer, compute, score
+        self._target = family.setting(family.test_tasks()[-1])  # the condition of the probe
         self.chunk = chunk or self._standard_chunk()
         if trainer.training.reference:
             raise ValueError("classifier: reference: touches nothing: expected a family of examples")
@@ -67,7 +68,8 @@ class StageRounds:
         return min(max(budget / CHUNKS, probes), budget / FEWEST)
 
     def _probe_cost(self) -> float:
-        return self._trainer.measure_cost(len(self._trainer.inputs["probe"]))
+        with self._trainer.at(self._target):
+            return self._trainer.measure_cost(len(self._trainer.inputs["probe"]))
 
     def wants(self) -> int:
         """Return 1."""
@@ -130,7 +132,8 @@ class StageRounds:
         """Return the probe's losses with the present weights, and what measuring them has cost now."""
         cost = 0.0
         if self.probed is None:
-            self.probed, _ = self._trainer.measure("probe")
+            with self._trainer.at(self._target):
+                self.probed, _ = self._trainer.measure("probe")
             cost = self._probe_cost()
             self._compute.measure(cost)
         return self.probed.double().cpu().numpy(), cost

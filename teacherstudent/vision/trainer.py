@@ -154,6 +154,10 @@ class Trainer:
         if self.smoothing is not None:
             self.smoothing.sigma = setting["smoothing"]
 
+    def at(self, setting: Setting) -> AbstractContextManager[None]:
+        """Return the context in which measurements, and their costs, see the blur of a setting."""
+        return contextlib.nullcontext() if self.smoothing is None else self.smoothing.at(setting["smoothing"])
+
     def scoring_cost(self, setting: Setting) -> float:
         """Return the operations of the scoring pass that is due before the next batch; 0 if none is."""
         if self.training.scores != "rescore" or not self._begins(setting):

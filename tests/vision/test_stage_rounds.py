@@ -1,4 +1,4 @@
-"""Chunks of equal compute with scoring passes, and the budget's end."""
+"""Chunks of equal compute with scoring passes, the budget's end, and the probe's condition."""
 
 import numpy as np
 import pytest
@@ -100,3 +100,47 @@ def test_no_chunk_is_begun_whose_probe_the_budget_cannot_pay(rest):
         learner.train(one([8.0]))
     spent = learner.spent()
     assert 0 <= spent["train"] + spent["measure"] - budget < step
+
+
+# The probe's condition
+
+
+BLURRED = {"batch_size": 64, "optimizer": "sgd", "lr": 1e-30, "weight_decay": 0, "renorm": 100}
+"""Training that changes next to nothing, so that only the blur can."""
+
+
+@pytest.mark.parametrize(
+    ("family", "tasks", "target"),
+    [
+        (DigitsStages(knobs={"smoothing": [0, 1]}), [[1.0], [0.0], [0.7]], 0.0),
+        (DigitsStages(knobs={"smoothing": [0.5, 1]}), [[1.0], [0.5], [0.7]], 0.5),
+        (DigitsStages(stages=[{}, {"smoothing": 1}, {"smoothing": 0.6}]), [0, 1, 2], 0.6),
+    ],
+)
+def test_switching_the_blur_is_no_progress(family, tasks, target):
+    learner = student(family, chunk=1.0, score="decrease", training=BLURRED)
+    smoothing = learner.trainer.smoothing
+    for number, task in enumerate(tasks):
+        found = learner.train(one(task, number))
+        assert abs(found.score[0]) < 1e-6
+        sigma = family.setting(np.array(task))["smoothing"]
+        assert smoothing.sigma == sigma  # tests see the blur of the last stage, as the paper has it
+        smoothing.sigma = target
+        expected = learner.trainer.measure("probe")[0].double().mean()
+        smoothing.sigma = sigma
+        assert found.signals["probe_loss"][0] == pytest.approx(float(expected), abs=1e-7)
+
+
+def test_tests_keep_the_blur_and_the_probe_is_charged_without_it():
+    family = DigitsStages(knobs={"smoothing": [0, 1]})
+    learner = student(family, chunk=1.0, score="decrease", training=BLURRED)
+    learner.train(one([1.0]))
+    trainer = learner.trainer
+    plain, blurred = (trainer.flops(8, smoothed=s).forward for s in (False, True))
+    assert blurred > plain
+    assert learner.spent()["measure"] == 2 * (200 + 100) * plain
+    found = learner.evaluate(family.test_tasks(), seed=0)
+    assert found.cost[0] == (300 + 100) * blurred
+    assert found.signals["loss"][0] == float(trainer.measure("validation")[0].double().mean())
+    trainer.smoothing.sigma = 0.0
+    assert found.signals["loss"][0] != float(trainer.measure("validation")[0].double().mean())
