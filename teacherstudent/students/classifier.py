@@ -88,8 +88,8 @@ class ClassifierStudent:
 
     Raises:
         TypeError: if the family has no images or an option is unknown.
-        ValueError: if an option is out of range, a knob would touch nothing, or the network does not take the
-            images.
+        ValueError: if an option is out of range, a knob would touch nothing, the network does not take the
+            images, or the validation or test split lacks a class that is tested.
         FileNotFoundError: if the family's files are not there.
     """
 
@@ -120,6 +120,8 @@ class ClassifierStudent:
                 raise ValueError(f"classifier: {name}: expected FLOPs above 0, got {value}")
         self.family = family
         data = family.data
+        if isinstance(family, ExampleFamily):
+            _check_classes(family)
 
         def make() -> torch.nn.Module:
             channels, side = data.train.images.shape[1], data.train.images.shape[-1]
@@ -262,6 +264,17 @@ class ClassifierStudent:
 
     def close(self) -> None:
         """Nothing to free."""
+
+
+def _check_classes(family: ExampleFamily) -> None:
+    """Raise ValueError unless the held-out splits have images of every class that is tested."""
+    for name in ("validation", "test"):
+        missing = np.setdiff1d(family.test_tasks(), getattr(family.data, name).labels)
+        if missing.size:
+            raise ValueError(
+                f"classifier: {name} split: expected images of every class that is tested, got none of class "
+                f"{missing[0]}"
+            )
 
 
 __all__ = ["ClassifierStudent"]
