@@ -37,7 +37,8 @@ class Rules:
             and the same probe.
         per_cost: divide by the outcome's cost (not if the score is a rate already). An outcome of cost 0
             trained nothing: it is no reward.
-        moves: ``"free"``, or ``"advance"``: stay, one arm on or one back, from the first arm on.
+        moves: ``"free"``, or ``"advance"``: stay, one arm on or one back, from the first arm on; counted from
+            the last arm of the ask before, so that consecutive rows within an ask may be two arms apart.
         final: an arm (-1 is the last) and the share of the budget at its end when no other is played.
         score_range: maps to (0, 1). Levels are mapped linearly with saturation; with ``reward="score"`` the
             score is divided by the range's width, so that no progress stays 0.
