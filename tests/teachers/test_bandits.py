@@ -222,3 +222,7 @@ def test_reinforcement_learning_with_discrete_tasks_is_taught_and_recorded(name,
     assert last["probabilities"].shape == last["value"].shape == (4,)
     assert last["probabilities"].sum() == pytest.approx(1)
     assert last["told"].sum() >= 1_000 / 10 - 4
+    episodes = Run.load(tmp_path / "run").episodes()
+    asked = episodes["propensity"][episodes["id"] >= 0]
+    assert len(asked) > 0
+    assert ((asked > 0) & (asked <= 1)).all()
