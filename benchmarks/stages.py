@@ -70,7 +70,11 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--backbones", nargs="+", default=list(BACKBONES), help="names")
     parser.add_argument("--full", type=int, default=28, help="side of the images")
     parser.add_argument(
-        "--sizes", type=int, nargs="+", default=[16, 20, 24, 28], help="ascending, the last full"
+        "--sizes",
+        type=int,
+        nargs="+",
+        default=[16, 20, 24, 28],
+        help="two at least, ascending, the last full",
     )
     parser.add_argument("--channels", type=int, default=1)
     parser.add_argument("--batch", type=int, default=64)
@@ -81,6 +85,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=1.0, help="for each figure")
     parser.add_argument("--quick", action="store_true", help="two backbones, a tenth of a second each")
     given = parser.parse_args()
+    if len(set(given.sizes)) < 2:
+        parser.error(f"--sizes: expected at least two different sizes, got {' '.join(map(str, given.sizes))}")
     if given.quick:
         given.backbones, given.seconds = ["cnn", "resnet"], 0.1
     return given

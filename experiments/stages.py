@@ -52,6 +52,7 @@ SETTINGS: dict[str, Any] = images(
     quick={"teachers": teachers(DIGITS, 5, 3e8)},
 ) | {"budget": 9e12, "test_every": 2.925e12}
 STUDY = Study(name="stages", teachers=teachers(FASHION, 6, 2e11), baseline="plain-equal", **SETTINGS)
+TINY_VIT = {"backbone": "vit", "backbone_options": {"patch": 2, "width": 32, "depth": 2, "heads": 2}}
 VIT = replace(
     STUDY,
     name="stages-vit",
@@ -63,6 +64,7 @@ VIT = replace(
     },
     budget=5.4e12,
     test_every=1.755e12,
+    quick=STUDY.quick | {"student_options": STUDY.quick["student_options"] | TINY_VIT},
 )
 
 if __name__ == "__main__":

@@ -13,7 +13,17 @@ from teacherstudent.fitting.examples import Passes, joint_selection
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Discrete
 from teacherstudent.teacher import Teacher
-from teacherstudent.types import Array, Assignment, FloatArray, IntArray, Outcomes, Seed, State, check_names
+from teacherstudent.types import (
+    Array,
+    Assignment,
+    FloatArray,
+    IntArray,
+    Outcomes,
+    Seed,
+    State,
+    check_names,
+    check_whole,
+)
 
 Score = Literal["learnability", "easy-reference", "hard"]
 Select = Literal["softmax", "top"]
@@ -78,8 +88,7 @@ class JEST(Teacher[Discrete]):
                 raise ValueError(f"jest: {what}: expected one of {known}, got {value!r}")
         if not 0 <= filter < 1:
             raise ValueError(f"jest: filter: expected a share in [0, 1), got {filter}")
-        if chunks < 1:
-            raise ValueError(f"jest: chunks: expected at least 1, got {chunks}")
+        check_whole("jest: chunks", chunks)
         if not 0 < temperature < np.inf:
             raise ValueError(f"jest: temperature: expected a number above 0, got {temperature}")
         n = int(space.n)

@@ -20,6 +20,7 @@ from teacherstudent.types import (
     Seed,
     State,
     check_names,
+    check_whole,
 )
 
 
@@ -73,8 +74,8 @@ class MasteryTeacher(Teacher[Discrete]):
                 f"mastery: mastered: expected a score above which a task is mastered, got {mastered}"
             )
         for name, value in (("window", window), ("lookback", lookback), ("patience", patience)):
-            if value is not None and value < 1:
-                raise ValueError(f"mastery: {name}: expected at least 1, got {value}")
+            if not (name == "window" and value is None):
+                check_whole(f"mastery: {name}", value)
         self.mastered, self.patience = mastered, patience
         self.window = int(space.n) if window is None else window
         self._newest, self._turn, self._passes = 0, 0, 0

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from teacherstudent.fitting.paths import EDGE, OpenLoop, check_number
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Parameters
-from teacherstudent.types import Seed
+from teacherstudent.types import Seed, check_whole
 
 
 @TEACHERS.register("ps-kd")
@@ -45,7 +45,7 @@ class ProgressiveSelfDistillation(OpenLoop):
     ) -> None:
         who = "ps-kd"
         self._alpha = check_number(who, "alpha", alpha, 0, 1, open_low=True)
-        self._epochs = None if epochs is None else int(check_number(who, "epochs", epochs, 1, 1e9))
+        self._epochs = None if epochs is None else check_whole(f"{who}: epochs", epochs)
         lowest = 0.0 if self._epochs is None else self._alpha / self._epochs
         drives = {"self_distillation": (lowest, self._alpha)}
         super().__init__(space, seed=seed, who=who, drives=drives, values=values)

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from teacherstudent.fitting.paths import EDGE, OpenLoop, check_number
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Parameters
-from teacherstudent.types import Seed
+from teacherstudent.types import Seed, check_whole
 
 Law = Literal["rex", "linear", "cosine", "constant"]
 
@@ -57,7 +57,7 @@ class LearningRateProfile(OpenLoop):
             raise ValueError(f"{who}: law: expected one of {get_args(Law)}, got {law!r}")
         self._law: Law = law
         self._scale = check_number(who, "scale", scale, 0, 1e6, open_low=True)
-        self._readings = None if readings is None else int(check_number(who, "readings", readings, 1, 1e9))
+        self._readings = None if readings is None else check_whole(f"{who}: readings", readings)
         super().__init__(space, seed=seed, who=who, drives={"lr_scale": (scale, scale)}, values=values)
         self._lowest = float(space.low[space.names.index("lr_scale")])
 

@@ -21,6 +21,8 @@ from teacherstudent.types import (
     Seed,
     State,
     check_names,
+    check_pair,
+    is_number,
 )
 
 By = Literal["selection", "weights"]
@@ -85,13 +87,12 @@ class SelfPaced(Teacher[Discrete]):
         for what, value, known in (("law", law, get_args(Law)), ("by", by, get_args(By))):
             if value not in known:
                 raise ValueError(f"self-paced: {what}: expected one of {known}, got {value!r}")
-        if len(share) != 2 or not all(0 < value <= 1 for value in share):
+        pair = check_pair("self-paced: share", "two shares in (0, 1]", share)
+        if not all(is_number(value) and 0 < value <= 1 for value in pair):
             raise ValueError(f"self-paced: share: expected two shares in (0, 1], got {share}")
         if not 0 < grow <= 1:
             raise ValueError(f"self-paced: grow: expected a share in (0, 1], got {grow}")
-        if ages is not None and len(ages) != 2:
-            raise ValueError(f"self-paced: ages: expected two losses, got {ages}")
-        for age in ages or (0.5,):
+        for age in (0.5,) if ages is None else check_pair("self-paced: ages", "two losses", ages):
             self_paced_weights(np.zeros(1), age, law, power)
         self.law: Law = law
         self.by: By = by

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from teacherstudent.fitting.paths import EDGE, OpenLoop, check_number
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Parameters
-from teacherstudent.types import Seed
+from teacherstudent.types import Seed, check_whole
 
 
 @TEACHERS.register("smoothing")
@@ -48,7 +48,7 @@ class CurriculumBySmoothing(OpenLoop):
         who = "smoothing"
         self._sigma = check_number(who, "sigma", sigma, 0, 10, open_low=True)
         self._factor = check_number(who, "factor", factor, 0, 1, open_low=True)
-        self._intervals = int(check_number(who, "intervals", intervals, 1, 1e6))
+        self._intervals = check_whole(f"{who}: intervals", intervals)
         drives = {"smoothing": (self._at(self._intervals - 1), self._sigma)}
         super().__init__(space, seed=seed, who=who, drives=drives, values=values)
 

@@ -9,7 +9,16 @@ from teacherstudent.fitting.bandit import Bandit
 from teacherstudent.fitting.policies import Policy, check_policy, choose, draw
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Discrete
-from teacherstudent.types import Assignment, FloatArray, IntArray, Outcomes, Seed, State, check_names
+from teacherstudent.types import (
+    Assignment,
+    FloatArray,
+    IntArray,
+    Outcomes,
+    Seed,
+    State,
+    check_names,
+    check_whole,
+)
 
 POLICIES = {"epsilon": 0.1, "boltzmann": 4e-4}
 
@@ -68,9 +77,7 @@ class TSCLNaive(Bandit):
         super().__init__(space, seed=seed, rules=rules, who="tscl-naive")
         if not 0 < rate <= 1:
             raise ValueError(f"tscl-naive: rate: expected a step in (0, 1], got {rate}")
-        if window < 2:
-            raise ValueError(f"tscl-naive: window: expected at least 2 outcomes, got {window}")
-        self.rate, self.window = rate, window
+        self.rate, self.window = rate, check_whole("tscl-naive: window", window, 2)
         self.policy = check_policy("tscl-naive", policy, POLICIES)
         self._value = np.zeros(self._arms.k)
         self._rest = 0  # how often the present arm is still handed out

@@ -18,6 +18,7 @@ from teacherstudent.types import (
     Seed,
     State,
     check_names,
+    check_whole,
 )
 
 POLICIES = {"thompson": 0.1, "epsilon": 0.1, "boltzmann": 4e-4}
@@ -72,10 +73,8 @@ class TSCLSampling(Bandit):
     ) -> None:
         rules = Rules(reward=reward, per_cost=per_cost, moves=moves, final=final, score_range=score_range)
         super().__init__(space, seed=seed, rules=rules, who="tscl-sampling")
-        if window < 1:
-            raise ValueError(f"tscl-sampling: window: expected at least 1 change, got {window}")
         self.policy = check_policy("tscl-sampling", policy, POLICIES)
-        self._changes = np.full((self._arms.k, window), np.nan)
+        self._changes = np.full((self._arms.k, check_whole("tscl-sampling: window", window)), np.nan)
 
     def _values(self) -> FloatArray:
         """Return ``(k,)`` the mean of the changes, 1 where there is none."""

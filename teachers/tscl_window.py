@@ -9,7 +9,7 @@ from teacherstudent.fitting.bandit import Bandit
 from teacherstudent.fitting.policies import Policy, check_policy, choose
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Discrete
-from teacherstudent.types import FloatArray, Outcomes, Seed, State, check_names
+from teacherstudent.types import FloatArray, Outcomes, Seed, State, check_names, check_whole
 
 POLICIES = {"epsilon": 0.1, "boltzmann": 4e-4}
 
@@ -64,10 +64,9 @@ class TSCLWindow(Bandit):
     ) -> None:
         rules = Rules(reward=reward, per_cost=per_cost, moves=moves, final=final, score_range=score_range)
         super().__init__(space, seed=seed, rules=rules, who="tscl-window")
-        if window < 2:
-            raise ValueError(f"tscl-window: window: expected at least 2 scores, got {window}")
         self.policy = check_policy("tscl-window", policy, POLICIES)
-        self._times, self._curves = np.full((2, self._arms.k, window), np.nan)
+        shape = (2, self._arms.k, check_whole("tscl-window: window", window, 2))
+        self._times, self._curves = np.full(shape, np.nan)
 
     def _probabilities(self, progress: float) -> FloatArray:
         return choose(self.policy, self._arms.appeal(self._values()), self._arms.allowed(progress))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -169,3 +170,23 @@ def check_names(what: str, expected: Sequence[str], got: Iterable[str]) -> None:
         raise ValueError(
             f"{what}: expected {sorted(expected)}; missing {sorted(missing)}, unknown {sorted(extra)}"
         )
+
+
+def check_whole(what: str, value: Any, least: int = 1) -> int:
+    """Return ``value``; raise ValueError unless it is a whole number of at least ``least``."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+        raise ValueError(f"{what}: expected a whole number of at least {least}, got {value!r}")
+    return int(value)
+
+
+def check_pair(what: str, expected: str, value: Any) -> tuple[Any, Any]:
+    """Return the two parts of ``value``; raise ValueError, saying what was expected, unless it has two."""
+    parts = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else ()
+    if len(parts) != 2:
+        raise ValueError(f"{what}: expected {expected}, got {value!r}")
+    return parts[0], parts[1]
+
+
+def is_number(value: Any) -> bool:
+    """Return whether ``value`` is a real number, which True and False are not."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)

@@ -116,17 +116,21 @@ def test_an_entry_has_a_share_above_zero(share):
         Entry(budget_share=share)
 
 
-@pytest.fixture(params=["schedules", "efficient_train", "stages"])
+@pytest.fixture(params=["schedules", "efficient_train", "stages", "stages VIT"])
 def quick_study(request, monkeypatch):
     """The quick version of an experiment's study."""
+    file, _, name = request.param.partition(" ")
     monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "experiments"))
-    study = runpy.run_path(str(Path(__file__).parents[1] / "experiments" / f"{request.param}.py"))["STUDY"]
+    path = Path(__file__).parents[1] / "experiments" / f"{file}.py"
+    study = runpy.run_path(str(path))[name or "STUDY"]
     return replace(study, **study.quick)
 
 
 def test_experiments_fit_their_families(quick_study):
     for experiment in quick_study.experiments():
         experiment.check()
+        if "vit" in quick_study.name:
+            assert experiment.student_options["backbone"] == "vit"
 
 
 def test_teachers_that_need_a_score_pay_for_it(tmp_path, monkeypatch):

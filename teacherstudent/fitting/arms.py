@@ -18,6 +18,8 @@ from teacherstudent.types import (
     Outcomes,
     State,
     check_names,
+    check_pair,
+    is_number,
 )
 
 Reward: TypeAlias = Literal["score", "progress", "shared"]
@@ -35,7 +37,8 @@ class Rules:
             and the same probe.
         per_cost: divide by the outcome's cost (not if the score is a rate already). An outcome of cost 0
             trained nothing: it is no reward.
-        moves: ``"free"``, or ``"advance"``: stay, one arm on or one back, from the first arm on.
+        moves: ``"free"``, or ``"advance"``: stay, one arm on or one back, from the first arm on; counted from
+            the last arm of the ask before, so that consecutive rows within an ask may be two arms apart.
         final: an arm (-1 is the last) and the share of the budget at its end when no other is played.
         score_range: maps to (0, 1). Levels are mapped linearly with saturation; with ``reward="score"`` the
             score is divided by the range's width, so that no progress stays 0.
@@ -54,17 +57,21 @@ class Rules:
         if self.moves not in get_args(Moves):
             raise ValueError(f"{who}: moves: expected one of {get_args(Moves)}, got {self.moves!r}")
         if self.score_range is not None:
-            low, high = self.score_range
+            low, high = check_pair(f"{who}: score_range", "finite low < high", self.score_range)
+            if not (is_number(low) and is_number(high)):
+                raise ValueError(f"{who}: score_range: expected finite low < high, got {self.score_range!r}")
             if not (np.isfinite(low) and np.isfinite(high) and low < high):
                 raise ValueError(f"{who}: score_range: expected finite low < high, got {self.score_range}")
         if self.final is None:
             return
-        if len(self.final) != 2 or int(self.final[0]) != self.final[0]:
-            raise ValueError(f"{who}: final: expected an arm and a share of the budget, got {self.final}")
-        if not -arms <= self.final[0] < arms:
-            raise ValueError(f"{who}: final: expected an arm from {-arms} to {arms - 1}, got {self.final[0]}")
-        if not 0 <= self.final[1] <= 1:
-            raise ValueError(f"{who}: final: expected a share in [0, 1], got {self.final[1]}")
+        expected = "an arm and a share of the budget"
+        arm, share = check_pair(f"{who}: final", expected, self.final)
+        if not (is_number(arm) and arm % 1 == 0 and is_number(share)):
+            raise ValueError(f"{who}: final: expected {expected}, got {self.final!r}")
+        if not -arms <= arm < arms:
+            raise ValueError(f"{who}: final: expected an arm from {-arms} to {arms - 1}, got {arm}")
+        if not 0 <= share <= 1:
+            raise ValueError(f"{who}: final: expected a share in [0, 1], got {share}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

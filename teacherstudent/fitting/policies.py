@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from teacherstudent.types import BoolArray, FloatArray, IntArray, generator
+from teacherstudent.types import BoolArray, FloatArray, IntArray, check_pair, generator, is_number
 
 DRAWS = 1024
 """Draws behind a simulated probability."""
@@ -41,14 +41,17 @@ def check_policy(who: str, policy: Policy | str, defaults: Mapping[str, float]) 
     Raises:
         ValueError: if the name is unknown or the number out of range.
     """
-    name, number = (policy, None) if isinstance(policy, str) else policy
+    what, expected = f"{who}: policy", "a name, or a name and a number"
+    name, number = (policy, None) if isinstance(policy, str) else check_pair(what, expected, policy)
     if name not in defaults:
-        raise ValueError(f"{who}: policy: expected one of {sorted(defaults)}, got {policy!r}")
+        raise ValueError(f"{what}: expected one of {sorted(defaults)}, got {policy!r}")
+    if not (number is None or is_number(number)):
+        raise ValueError(f"{what}: expected {expected}, got {policy!r}")
     number = defaults[name] if number is None else float(number)
     if name == "boltzmann" and not (np.isfinite(number) and number > 0):
-        raise ValueError(f"{who}: policy: expected a temperature above 0, got {number}")
+        raise ValueError(f"{what}: expected a temperature above 0, got {number}")
     if name != "boltzmann" and not 0 <= number <= 1:
-        raise ValueError(f"{who}: policy: expected a share in [0, 1], got {number}")
+        raise ValueError(f"{what}: expected a share in [0, 1], got {number}")
     return name, number
 
 

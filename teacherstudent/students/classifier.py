@@ -40,11 +40,13 @@ class ClassifierStudent:
 
     **Stages** (families such as fashion-stages): a task is trained at its knobs for one chunk of compute, so
     a stage of small images takes more steps; what is left of a step is carried over. Then the loss is
-    measured on the probe split: always the same examples, at full size, without augmentation, with averaged
-    weights if there are any. The score is the decrease of the mean probe loss since the last measurement:
-    ``"decrease"`` as it is, ``"rate"`` times chunk / cost, ``"level"`` minus the loss itself. ``"train"`` is
-    for teachers that need no score, fixed schedules say: minus the mean training loss, and nothing is
-    measured or charged. Signals: ``train_loss``, the mean over the chunk; ``seconds`` of training; ``steps``;
+    measured on the probe split: always the same examples, at full size, without augmentation, with the test
+    task's blur, with averaged weights if there are any. The score is the decrease of the mean probe loss
+    since the last measurement: ``"decrease"`` as it is, ``"rate"`` times chunk / cost, ``"level"`` minus the
+    loss itself. ``"train"`` is for teachers that need no score, fixed schedules say: minus the mean training
+    loss, and nothing is measured or charged. A stage's cost is that of its steps and, where
+    ``training.scores`` is ``"rescore"``, of its scoring passes, which its chunk pays for too; probes are
+    charged beside it. Signals: ``train_loss``, the mean over the chunk; ``seconds`` of training; ``steps``;
     ``size``, the side of the network's input; with a probe ``probe_loss`` and ``score_se``, the score's
     standard error, paired over the probe's examples. Rows with ``learn`` False are measured on the probe:
     their decrease is 0, their level minus the loss, their ``train_loss`` NaN.
@@ -87,8 +89,8 @@ class ClassifierStudent:
 
     Raises:
         TypeError: if the family has no images or an option is unknown.
-        ValueError: if an option is out of range, a knob would touch nothing, or the network does not take the
-            images.
+        ValueError: if an option is out of range, a knob would touch nothing, the network does not take the
+            images, or the validation or test split lacks a class that is tested.
         FileNotFoundError: if the family's files are not there.
     """
 
@@ -119,6 +121,8 @@ class ClassifierStudent:
                 raise ValueError(f"classifier: {name}: expected FLOPs above 0, got {value}")
         self.family = family
         data = family.data
+        if isinstance(family, ExampleFamily):
+            _check_classes(family)
 
         def make() -> torch.nn.Module:
             channels, side = data.train.images.shape[1], data.train.images.shape[-1]
@@ -261,6 +265,17 @@ class ClassifierStudent:
 
     def close(self) -> None:
         """Nothing to free."""
+
+
+def _check_classes(family: ExampleFamily) -> None:
+    """Raise ValueError unless the held-out splits have images of every class that is tested."""
+    for name in ("validation", "test"):
+        missing = np.setdiff1d(family.test_tasks(), getattr(family.data, name).labels)
+        if missing.size:
+            raise ValueError(
+                f"classifier: {name} split: expected images of every class that is tested, got none of class "
+                f"{missing[0]}"
+            )
 
 
 __all__ = ["ClassifierStudent"]

@@ -8,6 +8,40 @@ from teacherstudent.types import State, check_names
 from teacherstudent.vision.options import Training
 
 
+class Chunk:
+    """What a chunk may spend on steps and on the scoring passes that they need.
+
+    Args:
+        allowed: its FLOPs.
+        left: of the budget, less what is measured after the chunk; infinite without one.
+        after: FLOPs that are measured after it.
+
+    Attributes:
+        allowed: as given.
+        used: FLOPs of its steps and scoring passes so far.
+    """
+
+    def __init__(self, allowed: float, left: float, after: float) -> None:
+        self.allowed, self.used = allowed, 0.0
+        self._left, self._after = left, after
+
+    def pays(self, scoring: float) -> bool:
+        """Return whether the budget pays for a scoring pass and something after it."""
+        return self.used + scoring < self._left
+
+    def takes(self, step: float, scoring: float) -> bool:
+        """Return whether another step, and the scoring pass before it, are part of the chunk.
+
+        The first one always is. Beyond what is allowed they are if the budget's rest pays for no further
+        chunk, that is for a step and what is measured after it; so the budget is overspent by less than a
+        step.
+        """
+        if self.used == 0:
+            return True
+        rest = self._left - self.used
+        return rest > 0 and (self.used + step + scoring <= self.allowed or rest <= step + self._after)
+
+
 class Compute:
     """Counts FLOPs of training and measuring, and gradient steps, against a budget.
 
@@ -51,23 +85,19 @@ class Compute:
         """Return the learning rate at the share of the budget that is spent; constant without a budget."""
         return training.lr if self.budget is None else training.rate(self.progress)
 
-    def steps(self, chunk: float, step: float, after: float) -> int:
-        """Return how many steps the next chunk takes, at least 1; the last one ends with the budget.
+    def begin(self, chunk: float, after: float) -> Chunk:
+        """Return the next chunk.
 
         Args:
-            chunk: FLOPs of a chunk; what it leaves of a step is carried over to the next.
-            step: FLOPs of a step.
-            after: FLOPs that are measured after the chunk.
+            chunk: its FLOPs, to which those that the last one has left are added.
+            after: FLOPs that are measured after it.
         """
-        allowed = chunk + self._carry
-        if self.budget is not None:
-            left = self.budget - self.spent - after
-            if left <= allowed:
-                self._carry = 0.0
-                return max(1, int(np.ceil(left / step)))
-        count = max(1, int(allowed // step))
-        self._carry = max(0.0, allowed - count * step)
-        return count
+        left = np.inf if self.budget is None else self.budget - self.spent - after
+        return Chunk(chunk + self._carry, left, after)
+
+    def end(self, chunk: Chunk) -> None:
+        """Carry what a chunk has left over to the next one."""
+        self._carry = max(0.0, chunk.allowed - chunk.used)
 
     def state_dict(self) -> State:
         """Return the counters; a copy."""

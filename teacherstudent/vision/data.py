@@ -168,7 +168,10 @@ def _find(folder: Path, name: str, packed: Path) -> Path:
 
 def _read_npz(path: Path) -> tuple[Array, Array]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            raise ValueError("it holds a single array")
+        with loaded as file:
             images, labels = file["images"], file["labels"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataFileError(f"{path}: expected an npz file with images and labels: {error}") from error

@@ -118,7 +118,7 @@ class StageFamily(ImageFamily):
     Raises:
         ValueError: if a knob is unknown, out of its bounds, both free and fixed, or both sizes are used; if a
             size's range goes from shares to pixels.
-        TypeError: if a value is no number or a range no pair.
+        TypeError: if a value is no number, a range no pair or a stage no mapping.
     """
 
     def __init__(
@@ -136,12 +136,7 @@ class StageFamily(ImageFamily):
         if stages is not None:
             if knobs is not None:
                 raise ValueError(f"{where}: expected knobs or stages, got both")
-            if len(stages) == 0:
-                raise ValueError(f"{where}: expected at least one stage, got none")
-            self._listed = [
-                {k: check_value(f"{where}: stage {i}", k, v) for k, v in stage.items()}
-                for i, stage in enumerate(stages)
-            ]
+            self._listed = _stages(where, stages)
             names = {name for stage in self._listed for name in stage}
             self.space = Discrete(len(stages))
             values = {n: [stage.get(n, KNOBS[n].neutral) for stage in self._listed] for n in sorted(names)}
@@ -219,6 +214,20 @@ class ExampleFamily(ImageFamily):
     def test_tasks(self) -> Array:
         """Return the numbers of the classes."""
         return np.arange(self.classes, dtype=np.int64)
+
+
+def _stages(where: str, stages: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
+    if not isinstance(stages, Sequence):
+        raise TypeError(f"{where}: stages: expected a list of mappings from knobs to values, got {stages!r}")
+    if len(stages) == 0:
+        raise ValueError(f"{where}: expected at least one stage, got none")
+    for i, stage in enumerate(stages):
+        if not isinstance(stage, Mapping):
+            raise TypeError(f"{where}: stage {i}: expected a mapping from knobs to values, got {stage!r}")
+    return [
+        {k: check_value(f"{where}: stage {i}", k, v) for k, v in stage.items()}
+        for i, stage in enumerate(stages)
+    ]
 
 
 def _ranges(where: str, knobs: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:

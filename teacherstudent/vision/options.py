@@ -37,7 +37,8 @@ class Training:
         lr_law: how lr_spread is spread: ``"geometric"`` or ``"staircase"``.
         scores: what data_fraction draws by: ``"latest"``, 1 / the loss at which an example was last trained
             on, which costs nothing; ``"rescore"``, 1 / its loss now, measured before every pass at full size
-            and charged; or the path of an npy file with a positive score for each example.
+            and charged, unless the rest of the budget cannot pay for that; or the path of an npy file with a
+            positive score for each example.
         reference: path of an npy file with another network's loss on each training example, for teachers that
             compare (families of examples only); empty for none.
 

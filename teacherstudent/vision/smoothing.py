@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -80,6 +82,15 @@ class Smoothing:
     def active(self) -> bool:
         """Whether anything is computed at the present sigma."""
         return self.sigma >= IDENTITY_BELOW
+
+    @contextlib.contextmanager
+    def at(self, sigma: float) -> Iterator[None]:
+        """Blur by ``sigma`` pixels within a block; the standard deviation before it is put back."""
+        before, self.sigma = self.sigma, sigma
+        try:
+            yield
+        finally:
+            self.sigma = before
 
     def _blur(self, module: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
         if not self.active:

@@ -51,6 +51,7 @@ class StageRounds:
         self, family: ImageFamily, trainer: Trainer, compute: Compute, *, score: str, chunk: float | None
     ) -> None:
         self._family, self._trainer, self._compute, self._score = family, trainer, compute, score
+        self._target = family.setting(family.test_tasks()[-1])  # the condition of the probe
         self.chunk = chunk or self._standard_chunk()
         if trainer.training.reference:
             raise ValueError("classifier: reference: touches nothing: expected a family of examples")
@@ -67,7 +68,8 @@ class StageRounds:
         return min(max(budget / CHUNKS, probes), budget / FEWEST)
 
     def _probe_cost(self) -> float:
-        return self._trainer.measure_cost(len(self._trainer.inputs["probe"]))
+        with self._trainer.at(self._target):
+            return self._trainer.measure_cost(len(self._trainer.inputs["probe"]))
 
     def wants(self) -> int:
         """Return 1."""
@@ -100,28 +102,38 @@ class StageRounds:
         return [scale * float(gain.mean()), cost, *signals, float(after.mean()), scale * _error(gain)]
 
     def steps(self, setting: Setting) -> tuple[Tensor, float]:
-        """Take as many steps as a chunk pays for; return their mean losses and what they cost."""
+        """Take as many steps as a chunk pays for; return their mean losses and what they cost.
+
+        Scoring passes are part of the chunk. One that the rest of the budget cannot pay is left out.
+        """
         trainer, compute = self._trainer, self._compute
+        chunk = compute.begin(self.chunk, 0.0 if self._score == "train" else self._probe_cost())
         step_cost = trainer.batch_size(setting) * trainer.cost(setting)
-        count = compute.steps(self.chunk, step_cost, 0.0 if self._score == "train" else self._probe_cost())
-        losses = []
-        for _ in range(count):
-            indices, scoring = trainer.draw(setting)
+        losses: list[Tensor] = []
+        while True:
+            due = trainer.scoring_cost(setting)
+            rescore = chunk.pays(due)
+            if not chunk.takes(step_cost, due if rescore else 0.0):
+                break
+            indices, scoring = trainer.draw(setting, rescore=rescore)
+            chunk.used += scoring + step_cost
             compute.measure(scoring)
             compute.train(step_cost)
             rate = compute.rate(trainer.training)
             found, _ = trainer.step(indices, setting, rate=rate, progress=compute.progress)
             losses.append(found.mean())
+        compute.end(chunk)
         whole = torch.stack(losses).double().cpu()
-        first = int(compute.counts["updates"]) - count
-        check_finite(whole, first + np.arange(count), setting, trainer.learner.rate)
-        return whole, count * step_cost
+        first = int(compute.counts["updates"]) - len(whole)
+        check_finite(whole, first + np.arange(len(whole)), setting, trainer.learner.rate)
+        return whole, chunk.used
 
     def _probe(self) -> tuple[FloatArray, float]:
         """Return the probe's losses with the present weights, and what measuring them has cost now."""
         cost = 0.0
         if self.probed is None:
-            self.probed, _ = self._trainer.measure("probe")
+            with self._trainer.at(self._target):
+                self.probed, _ = self._trainer.measure("probe")
             cost = self._probe_cost()
             self._compute.measure(cost)
         return self.probed.double().cpu().numpy(), cost

@@ -166,16 +166,35 @@ class Trainer:
         if self.smoothing is not None:
             self.smoothing.sigma = setting["smoothing"]
 
-    def draw(self, setting: Setting) -> tuple[Tensor, float]:
-        """Return the next batch's indices and what drawing them cost: a scoring pass, where one is due."""
-        batch, fraction = self.batch_size(setting), setting["data_fraction"]
-        scores, cost = self._own_scores, 0.0
-        if fraction < 1 and self.sampler.ends(batch, fraction) and scores is None:
-            if self.training.scores == "rescore":
+    def at(self, setting: Setting) -> AbstractContextManager[None]:
+        """Return the context in which measurements, and their costs, see the blur of a setting."""
+        return contextlib.nullcontext() if self.smoothing is None else self.smoothing.at(setting["smoothing"])
+
+    def scoring_cost(self, setting: Setting) -> float:
+        """Return the operations of the scoring pass that is due before the next batch; 0 if none is."""
+        if self.training.scores != "rescore" or not self._begins(setting):
+            return 0.0
+        self._smooth(setting)
+        return len(self.inputs["train"]) * self.forward_cost()
+
+    def _begins(self, setting: Setting) -> bool:
+        """Return whether the next batch begins a pass over a part of the examples."""
+        fraction = setting["data_fraction"]
+        return fraction < 1 and self.sampler.ends(self.batch_size(setting), fraction)
+
+    def draw(self, setting: Setting, *, rescore: bool = True) -> tuple[Tensor, float]:
+        """Return the next batch's indices and what drawing them cost: a scoring pass, where one is due.
+
+        Args:
+            setting: the knobs.
+            rescore: whether a pass that is due is made; else examples are drawn by their last losses.
+        """
+        scores, cost = self._own_scores, self.scoring_cost(setting) if rescore else 0.0
+        if scores is None and self._begins(setting):
+            if cost > 0:
                 self.table.losses = self.measure("train", averaged=False)[0]
-                cost = len(self.inputs["train"]) * self.forward_cost()
             scores = self.table.log_scores(SCORE_FLOOR)
-        return self.sampler.next(batch, fraction, scores), cost
+        return self.sampler.next(self.batch_size(setting), setting["data_fraction"], scores), cost
 
     def step(
         self, indices: Tensor, setting: Setting, *, rate: float, progress: float = 0.0

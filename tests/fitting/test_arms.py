@@ -126,6 +126,10 @@ def test_only_progress_is_taken_absolute():
         ({"final": (-4, 0.1)}, "final: expected an arm from -3 to 2, got -4"),
         ({"final": (0.5, 0.1)}, "final: expected an arm and a share"),
         ({"final": (0, 0.1, 1)}, "final: expected an arm and a share"),
+        ({"final": 0.4}, r"who: final: expected an arm and a share of the budget, got 0\.4"),
+        ({"final": ("a", 0.4)}, "final: expected an arm and a share"),
+        ({"final": (0, None)}, "final: expected an arm and a share"),
+        ({"score_range": 3.0}, r"who: score_range: expected finite low < high, got 3\.0"),
         ({"final": (0, 1.1)}, r"who: final: expected a share in \[0, 1\], got 1.1"),
     ],
 )
@@ -221,6 +225,9 @@ def test_winners_share_ties():
         ("greedy", r"who: policy: expected one of \['boltzmann', 'epsilon'\], got 'greedy'"),
         (("epsilon", 1.5), r"who: policy: expected a share in \[0, 1\], got 1.5"),
         (("epsilon", NAN), "expected a share"),
+        (("epsilon",), r"who: policy: expected a name, or a name and a number, got \('epsilon',\)"),
+        (("epsilon", "much"), "who: policy: expected a name, or a name and a number"),
+        (0.5, "who: policy: expected a name, or a name and a number"),
         (("boltzmann", 0.0), "who: policy: expected a temperature above 0, got 0.0"),
     ],
 )

@@ -1,5 +1,7 @@
 """The student of training stages and examples: contract, compute, knobs, costs, tests, bad input."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -526,6 +528,17 @@ def test_classes_are_tested():
     assert np.allclose(found.score, expected)
     with pytest.raises(ValueError, match="a class that is tested, got 10"):
         learner.evaluate(np.array([10]), seed=0)
+
+
+@pytest.mark.parametrize(("split", "lacking"), [("validation", 3), ("test", 7)])
+def test_a_split_without_a_class_that_is_tested_is_named_at_once(split, lacking):
+    family = DigitsExamples()
+    data = family.data
+    part = getattr(data, split)
+    kept = part.select(np.flatnonzero(part.labels != lacking))
+    family._splits = dataclasses.replace(data, **{split: kept})
+    with pytest.raises(ValueError, match=f"{split} split: expected images of every .* of class {lacking}$"):
+        student(family)
 
 
 # A student that learns

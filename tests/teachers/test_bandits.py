@@ -145,6 +145,16 @@ def test_advance_moves_one_arm_at_a_time_and_reaches_the_end(name):
     assert p.sum() == pytest.approx(1)
 
 
+def test_advance_holds_from_ask_to_ask():
+    teacher = make("exp3s", 5, 0, moves="advance", eta=1e-9, **GAIN)
+    position = 0
+    for _ in range(30):
+        arms = teacher.ask(40).tasks
+        assert np.abs(arms - position).max() == 1
+        assert np.abs(np.diff(arms)).max() == (2 if 0 < position < 4 else 1)
+        position = arms[-1]
+
+
 @every
 def test_the_final_arm_is_forced(name):
     teacher = make(name, 5, 0, final=(-2, 0.4), **GAIN)
@@ -212,3 +222,7 @@ def test_reinforcement_learning_with_discrete_tasks_is_taught_and_recorded(name,
     assert last["probabilities"].shape == last["value"].shape == (4,)
     assert last["probabilities"].sum() == pytest.approx(1)
     assert last["told"].sum() >= 1_000 / 10 - 4
+    episodes = Run.load(tmp_path / "run").episodes()
+    asked = episodes["propensity"][episodes["id"] >= 0]
+    assert len(asked) > 0
+    assert ((asked > 0) & (asked <= 1)).all()

@@ -165,9 +165,11 @@ def test_a_run_climbs(window, tmp_path):
     [
         ({"mastered": None}, "mastered: expected a score"),
         ({"mastered": np.nan}, "mastered: expected a score"),
-        ({"window": 0}, "window: expected at least 1, got 0"),
-        ({"lookback": 0}, "lookback: expected at least 1"),
-        ({"patience": 0}, "patience: expected at least 1"),
+        ({"window": 0}, "window: expected a whole number of at least 1, got 0"),
+        ({"window": 1.5}, r"window: expected a whole number of at least 1, got 1\.5"),
+        ({"lookback": 0}, "lookback: expected a whole number of at least 1"),
+        ({"lookback": None}, "lookback: expected a whole number of at least 1, got None"),
+        ({"patience": 0}, "patience: expected a whole number of at least 1"),
     ],
 )
 def test_bad_options(options, message):

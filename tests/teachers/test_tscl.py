@@ -156,9 +156,13 @@ def test_bad_options_are_refused(kind, options, message):
         (TSCLOnline, {"rate": 0.0}, r"tscl-online: rate: expected a step in \(0, 1\], got 0.0"),
         (TSCLOnline, {"policy": "thompson"}, "tscl-online: policy"),
         (TSCLNaive, {"rate": 1.1}, "tscl-naive: rate"),
-        (TSCLNaive, {"window": 1}, "tscl-naive: window: expected at least 2 outcomes, got 1"),
-        (TSCLWindow, {"window": 1}, "tscl-window: window: expected at least 2 scores, got 1"),
-        (TSCLSampling, {"window": 0}, "tscl-sampling: window: expected at least 1 change, got 0"),
+        (TSCLNaive, {"window": 1}, "tscl-naive: window: expected a whole number of at least 2, got 1"),
+        (TSCLWindow, {"window": 1}, "tscl-window: window: expected a whole number of at least 2, got 1"),
+        (TSCLSampling, {"window": 0}, "tscl-sampling: window: expected a whole number of at least 1, got 0"),
+        (TSCLNaive, {"window": 2.5}, r"window: expected a whole number of at least 2, got 2\.5"),
+        (TSCLWindow, {"window": 2.5}, r"window: expected a whole number of at least 2, got 2\.5"),
+        (TSCLSampling, {"window": True}, "window: expected a whole number of at least 1, got True"),
+        (TSCLWindow, {"policy": ("epsilon",)}, "policy: expected a name, or a name and a number, got"),
     ],
 )
 def test_own_bad_options_are_refused(kind, options, message):

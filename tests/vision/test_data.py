@@ -74,6 +74,10 @@ def test_npz_files(tmp_path):
     (tmp_path / "test.npz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataFileError, match="npz file with images and labels"):
         data.read_folder(tmp_path)
+    with (tmp_path / "test.npz").open("wb") as file:
+        np.save(file, test.images)
+    with pytest.raises(DataFileError, match=r"test\.npz: expected an npz .* holds a single array"):
+        data.read_folder(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -191,6 +195,8 @@ def test_settings_of_points_and_of_listed_stages():
         ({"knobs": {"lr_scale": [1, 2]}, "fixed": {"lr_scale": 1}}, ValueError, "free or fixed"),
         ({"knobs": {"lr_scale": [1, 2]}, "stages": [{}]}, ValueError, "knobs or stages, got both"),
         ({"stages": []}, ValueError, "at least one stage"),
+        ({"stages": 3}, TypeError, "stages: expected a list of mappings from knobs to values, got 3"),
+        ({"stages": ["a"]}, TypeError, "stage 0: expected a mapping from knobs to values, got 'a'"),
         ({"fixed": {"magnitude": "much"}}, TypeError, "expected a number, got 'much'"),
         ({"knobs": {}}, ValueError, "at least one"),
     ],
