@@ -14,7 +14,7 @@ from teacherstudent.envs.maze_generators import GENERATORS, build, numbers_for
 from teacherstudent.envs.maze_solver import shortest_paths
 from teacherstudent.simulation.counters import uniform_array
 from teacherstudent.spaces import Levels
-from teacherstudent.types import Array, BoolArray, FloatArray, IntArray
+from teacherstudent.types import Array, BoolArray, FloatArray, IntArray, check_whole
 
 _ATTEMPTS: Final = 1000
 
@@ -53,8 +53,7 @@ class MazeLevels(Levels):
         edits: str = "flip-or-move-goal",
     ) -> None:
         for name, number in (("extent", extent), ("size", size), ("n_walls", n_walls)):
-            if not isinstance(number, int | np.integer):
-                raise ValueError(f"{name}: expected a whole number, got {number!r}")
+            check_whole(name, number, 0)
         if not 2 <= size <= extent:
             raise ValueError(f"size: expected 2 to extent = {extent}, got {size}")
         if not 0 <= n_walls <= size**2 - 2:

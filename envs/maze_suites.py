@@ -11,7 +11,7 @@ import numpy as np
 from teacherstudent.envs.maze_codes import MAX_STEPS, SIZE, padded
 from teacherstudent.envs.maze_layouts import MAZES
 from teacherstudent.envs.maze_levels import MazeLevels
-from teacherstudent.types import Array, IntArray, generator
+from teacherstudent.types import Array, IntArray, check_whole, generator
 
 SUITES: Mapping[str, tuple[str, ...]] = {
     "dcd-7": (
@@ -64,11 +64,9 @@ def make_suite(suite: str | Sequence[str], *, steps: int | None = None, repeats:
     Raises:
         ValueError: if there is no such suite or maze, or a number is not whole or below 1.
     """
-    for count in (repeats, 1 if steps is None else steps):
-        if not isinstance(count, int | np.integer) or count < 1:
-            raise ValueError(
-                f"suite: expected repeats and steps, whole numbers of at least 1, got {repeats} and {steps}"
-            )
+    check_whole("suite: repeats", repeats)
+    if steps is not None:
+        check_whole("suite: steps", steps)
     parts = [suite] if isinstance(suite, str) else list(suite)
     if not parts:
         raise ValueError(f"suite: expected one of {[*SUITES, RANDOM]} or a list of mazes, got {suite!r}")

@@ -12,7 +12,7 @@ from teacherstudent.fitting.level_rows import NEW, Rows
 from teacherstudent.fitting.level_scores import Score
 from teacherstudent.fitting.level_teacher import Cycle, LevelTeacher
 from teacherstudent.registry import TEACHERS
-from teacherstudent.types import Array, FloatArray, IntArray, Outcomes, Seed, State, check_names
+from teacherstudent.types import Array, FloatArray, IntArray, Outcomes, Seed, State, check_names, check_whole
 
 
 @TEACHERS.register("sfl")
@@ -70,8 +70,7 @@ class SFL(LevelTeacher):
             ("attempts", attempts),
             ("keep", keep),
         ):
-            if not isinstance(value, int | np.integer) or value < 1:
-                raise ValueError(f"sfl: {name}: expected a whole number above 0, got {value!r}")
+            check_whole(f"sfl: {name}", value)
         if keep > candidates:
             raise ValueError(f"sfl: keep: expected at most candidates = {candidates}, got {keep}")
         if not 0 <= rho <= 1:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from teacherstudent.builder import Builder
 from teacherstudent.fitting.adversary_network import AdversaryNetwork
 from teacherstudent.fitting.modules import load_module, load_optimizer, module_state, optimizer_state
-from teacherstudent.types import Array, FloatArray, State, check_names
+from teacherstudent.types import Array, FloatArray, State, check_names, check_whole
 
 _ABOVE_ZERO = ("lr", "clip", "max_grad_norm")
 _SHARES = ("gamma", "lam")
@@ -71,19 +71,16 @@ class AdversaryOptions:
         for name in _SHARES:
             self._check(name, 0 <= getattr(self, name) <= 1, "a number in [0, 1]")
         for name in _COUNTS:
-            self._check(name, _whole(getattr(self, name), 1), "a whole number of at least 1")
+            check_whole(f"adversary: {name}", getattr(self, name))
         for name in ("value", "entropy"):
             self._check(name, 0 <= getattr(self, name) < np.inf, "at least 0")
-        self._check("noise", _whole(self.noise, 0), "a whole number of at least 0")
-        self._check("hidden", all(_whole(units, 1) for units in self.hidden), "whole numbers of at least 1")
+        check_whole("adversary: noise", self.noise, 0)
+        for units in self.hidden:
+            check_whole("adversary: hidden", units)
 
     def _check(self, name: str, fine: bool, expected: str) -> None:
         if not fine:
             raise ValueError(f"adversary: {name}: expected {expected}, got {getattr(self, name)}")
-
-
-def _whole(number: object, least: int) -> bool:
-    return isinstance(number, int | np.integer) and bool(number >= least)
 
 
 class Steps(NamedTuple):

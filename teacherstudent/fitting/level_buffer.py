@@ -11,7 +11,7 @@ import numpy.typing as npt
 from teacherstudent import spaces
 from teacherstudent.fitting import level_kernels as kernels
 from teacherstudent.fitting import level_spaces
-from teacherstudent.types import Array, BoolArray, FloatArray, IntArray, State, check_names
+from teacherstudent.types import Array, BoolArray, FloatArray, IntArray, State, check_names, check_whole
 
 Priority: TypeAlias = Literal["rank", "proportional", "topk"]
 Evict: TypeAlias = Literal["replay", "score"]
@@ -85,8 +85,7 @@ class LevelBuffer:
             if value not in known:
                 raise ValueError(f"level buffer: {name}: expected one of {known}, got {value!r}")
         for name, count in (("capacity", capacity), ("top_k", 1 if top_k is None else top_k)):
-            if not isinstance(count, int | np.integer) or count < 1:
-                raise ValueError(f"level buffer: {name}: expected a whole number above 0, got {count!r}")
+            check_whole(f"level buffer: {name}", count)
         if top_k is not None and priority != "topk":
             raise ValueError(f"level buffer: top_k: expected none with priority {priority!r}, got {top_k}")
         if not temperature > 0:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from teacherstudent.fitting.level_spaces import Step
 from teacherstudent.teacher import EDITED
-from teacherstudent.types import Array, Assignment, FloatArray, IntArray, State, check_names
+from teacherstudent.types import Array, Assignment, FloatArray, IntArray, State, check_names, check_whole
 
 NEW, REPLAY, EDIT = 0, 1, EDITED
 """Kinds of rows: a generated level, one from the buffer, a child of one of these."""
@@ -110,8 +110,7 @@ class Editor:
     step: Step = field(default_factory=Step)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.edits, int | np.integer) or self.edits < 1:
-            raise ValueError(f"edits: expected a whole number above 0, got {self.edits!r}")
+        check_whole("edits", self.edits)
         if self.parents not in get_args(Parents):
             raise ValueError(f"parents: expected one of {get_args(Parents)}, got {self.parents!r}")
 

@@ -263,9 +263,9 @@ def test_which_levels_are_valid():
         ({"size": 1}, "size: expected 2"),
         ({"n_walls": 168}, "n_walls: expected 0 to 167, all cells but two, got 168"),
         ({"n_walls": -1}, "n_walls"),
-        ({"n_walls": 25.5}, "n_walls: expected a whole number, got 25.5"),
-        ({"size": 9.0}, "size: expected a whole number, got 9.0"),
-        ({"extent": 15.0}, "extent: expected a whole number, got 15.0"),
+        ({"n_walls": 25.5}, "n_walls: expected a whole number of at least 0, got 25.5"),
+        ({"size": 9.0}, "size: expected a whole number of at least 0, got 9.0"),
+        ({"extent": 15.0}, "extent: expected a whole number of at least 0, got 15.0"),
         ({"generator": "holes"}, "generator: expected one of .*'empty'.* got 'holes'"),
         ({"edits": "none"}, "edits: expected one of .*'dcd'.* got 'none'"),
     ],
@@ -376,12 +376,9 @@ def test_bad_suites():
     for suite in ("jaxued-9", "random-solvable-0", ["Maze0"], []):
         with pytest.raises(ValueError, match="suite: expected"):
             make_suite(suite)
-    for options, got in (
-        ({"repeats": 0}, "0 and None"),
-        ({"repeats": 2.5}, "2.5 and None"),
-        ({"steps": 99.5}, "1 and 99.5"),
-    ):
-        with pytest.raises(ValueError, match=f"whole numbers of at least 1, got {got}"):
+    for options in ({"repeats": 0}, {"repeats": 2.5}, {"steps": 99.5}):
+        ((name, value),) = options.items()
+        with pytest.raises(ValueError, match=f"{name}: expected a whole number of at least 1, got {value}"):
             make_suite("jaxued-8", **options)
 
 

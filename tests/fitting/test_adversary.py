@@ -211,8 +211,8 @@ def test_images_and_vectors_are_seen_and_the_world_generator_is_left_alone():
         ({"entropy": -1}, "entropy: expected at least 0"),
         ({"noise": -1}, "noise: expected a whole number of at least 0"),
         ({"noise": 2.5}, "noise: expected a whole number of at least 0, got 2.5"),
-        ({"hidden": (8, 0)}, "hidden: expected whole numbers of at least 1"),
-        ({"hidden": (8.5,)}, r"hidden: expected whole numbers of at least 1, got \(8.5,\)"),
+        ({"hidden": (8, 0)}, "hidden: expected a whole number of at least 1, got 0"),
+        ({"hidden": (8.5,)}, "hidden: expected a whole number of at least 1, got 8.5"),
     ],
 )
 def test_options_out_of_range_are_refused(options, message):
