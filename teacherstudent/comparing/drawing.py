@@ -12,6 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextPath
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from teacherstudent.comparing import stats
@@ -28,6 +30,9 @@ DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
 COLOURS = "viridis"
 GRID = "#D9D9D9"
 DPI = 130
+
+_KEY = 0.6
+"""Inches of a line in a legend, with the space about it."""
 
 Style = dict[str, Any]
 
@@ -162,12 +167,15 @@ def head(figure: Figure, panels: Sequence[Axes], title: str, note: str) -> None:
         for axes in panels
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
+    size = FontProperties().get_size_in_points()
+    widths = [TextPath((0, 0), label, size=size).get_extents().width / 72 for label in handles]
+    entry = _KEY + max(widths, default=0.0)
     figure.legend(
         handles.values(),
         handles,
         title=title,
         loc="outside upper center",
-        ncols=min(4, len(handles)) or 1,
+        ncols=max(1, min(4, len(handles), int(figure.get_figwidth() / entry))),
         frameon=False,
     )
     figure.supxlabel(note, fontsize="small", color="#444444")

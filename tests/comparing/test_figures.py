@@ -6,10 +6,11 @@ import sys
 import numpy as np
 import pytest
 from gymnasium.spaces import Discrete
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import Ellipse
 
 from teacherstudent import spaces
-from teacherstudent.comparing import figures, maps
+from teacherstudent.comparing import drawing, figures, maps
 from teacherstudent.comparing.compare import analyse, compare
 from teacherstudent.comparing.drawing import styles
 from teacherstudent.recording.runs import find_runs
@@ -252,3 +253,16 @@ def test_a_single_test_task_has_no_map(write_run, tmp_path, synthetic):
     recorder.close("finished")
     setting, groups, _ = prepared(tmp_path)
     assert maps.draw_tests(setting, groups, None) == {}
+
+
+@pytest.mark.parametrize("letters", [3, 20, 40])
+@pytest.mark.parametrize("panels", [1, 3])
+def test_legends_stay_within_their_figure(letters, panels):
+    figure = drawing.new_figure(panels, 1, width=6.4)
+    axes = figure.subplots(1, panels, squeeze=False)[0]
+    for i in range(6):
+        axes[0].plot([0, 1], [i, i], label=f"{'m' * letters}-{i}")
+    drawing.head(figure, list(axes), "title", "note")
+    FigureCanvasAgg(figure).draw()
+    extent = figure.legends[0].get_window_extent()
+    assert 0 <= extent.x0 < extent.x1 <= figure.bbox.width
