@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from rich.console import Console
 
 from teacherstudent import Study
 from teacherstudent.comparing import stats
@@ -41,6 +42,13 @@ def run_and_look(
         if run.status()["status"] == "finished":
             results.setdefault(run.teacher_name, {})[run.seed] = look(run, given.quick)
     return code, folder / "comparison", results
+
+
+def show_and_write(show: Callable[[Console], None], path: Path, width: int) -> None:
+    """Print tables, and write them to a file, so many letters wide."""
+    show(Console(width=width))
+    with path.open("w", encoding="utf-8") as file:
+        show(Console(file=file, width=width))
 
 
 def column(rows: BySeed, name: str) -> FloatArray:

@@ -8,10 +8,11 @@ python experiments/mazes.py [--quick] [--seeds 0 1 2 3 4] [--budget 3e6]
 """
 
 import sys
+from functools import partial
 
 import numpy as np
 from _mazes import mazes, success
-from _results import BySeed, cell, column, difference, run_and_look
+from _results import BySeed, cell, column, difference, run_and_look, show_and_write
 from rich.console import Console
 from rich.table import Table
 
@@ -61,9 +62,7 @@ def main() -> int:
     """Run the study, then play its last policies."""
     code, folder, results = run_and_look(STUDY, look)
     if results:
-        show(results, Console(width=150))
-        with (folder / "solved.txt").open("w", encoding="utf-8") as file:
-            show(results, Console(file=file, width=150))
+        show_and_write(partial(show, results), folder / "solved.txt", 150)
     return code
 
 

@@ -18,11 +18,12 @@ python experiments/mazes_25_walls.py [--quick] [--seeds 0 1] [--budget 250e6] [-
 """
 
 import sys
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from _mazes import success
-from _results import run_and_look, spread
+from _results import run_and_look, show_and_write, spread
 from rich.console import Console
 from rich.table import Table
 
@@ -154,9 +155,7 @@ def main() -> int:
     """Run the study, then play its last policies."""
     code, folder, results = run_and_look(STUDY, look)
     if results:
-        show(results, Console(width=150))
-        with (folder / "solved.txt").open("w", encoding="utf-8") as file:
-            show(results, Console(file=file, width=150))
+        show_and_write(partial(show, results), folder / "solved.txt", 150)
     return code
 
 

@@ -7,8 +7,9 @@ comes a table of the largest N that was ever mastered in training, and of what i
 """
 
 import sys
+from functools import partial
 
-from _results import cell, column, difference, run_and_look
+from _results import cell, column, difference, run_and_look, show_and_write
 from rich.console import Console
 from rich.table import Table
 
@@ -73,9 +74,7 @@ def main() -> int:
     """Run the study, then look into its runs."""
     code, folder, runs = run_and_look(STUDY, lambda run, _: run)
     if runs:
-        show(runs, Console(width=120))
-        with (folder / "memory.txt").open("w", encoding="utf-8") as file:
-            show(runs, Console(file=file, width=120))
+        show_and_write(partial(show, runs), folder / "memory.txt", 120)
     return code
 
 
