@@ -30,9 +30,7 @@ class Minimax(AdversaryTeacher):
     Args:
         space: a box, or levels with a method ``builder``.
         seed: an integer of at least 0 or a ``SeedSequence``.
-        adversary: its networks and PPO, `AdversaryOptions` or some of them by name.
-        builder: options of the space's builder.
-        device: of the networks.
+        adversary, builder, device: as of `PAIRED`.
 
     Raises:
         TypeError: if nothing can be built in the space, there is no such option, or the seed is no integer.

@@ -65,9 +65,7 @@ class REPAIRED(AdversaryTeacher):
         replay: probability of a replay.
         min_fill: share of the protagonist's buffer that must be in use before.
         buffer: options of both `LevelBuffer`.
-        adversary: networks and PPO, `AdversaryOptions` or some of them by name.
-        builder: options of the space's builder.
-        device: of the networks.
+        adversary, builder, device: as of `PAIRED`.
 
     Raises:
         TypeError: if nothing can be built in the space, there is no such option, or the seed is no integer.
