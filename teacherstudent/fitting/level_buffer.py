@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -10,12 +10,10 @@ import numpy.typing as npt
 
 from teacherstudent import spaces
 from teacherstudent.fitting import level_kernels as kernels
-from teacherstudent.fitting import level_spaces
+from teacherstudent.fitting import level_repeats, level_spaces
+from teacherstudent.fitting.level_rules import Evict, Priority, RowRule, Semantics, Ties, rule_of
+from teacherstudent.fitting.level_tables import check_kept, column, no_ranks, rank_table, ranked, tie_numbers
 from teacherstudent.types import Array, BoolArray, FloatArray, IntArray, State, check_names, check_whole
-
-Priority: TypeAlias = Literal["rank", "proportional", "topk"]
-Evict: TypeAlias = Literal["replay", "score"]
-Semantics: TypeAlias = Literal["dcd", "jaxued"]
 
 
 class LevelBuffer:
@@ -34,31 +32,46 @@ class LevelBuffer:
     ``semantics`` says which of two published implementations is followed where they differ:
 
     - ``"dcd"`` (https://github.com/facebookresearch/dcd, by the authors): a level of the same score is
-      accepted; of equal scores the one in the later slot ranks higher (there: unspecified); a new level is as
-      old as the number of levels first seen after it, and others do not age by it; a level that occurs
-      several times in one `update` gets the mean of its scores; the weight of staleness while all levels are
-      fresh is multiplied by `fill`.
-    - ``"jaxued"`` (https://github.com/DramaCow/jaxued): only a higher score is accepted; the earlier slot
-      ranks higher; a new level is fresh, and every offer ages all others by 1, accepted or not; of several
-      scores in one `update` the last one counts.
+      accepted; a new level is as old as the number of levels first seen after it, and others do not age by
+      it; the weight of staleness while all levels are fresh is multiplied by `fill`.
+    - ``"jaxued"`` (https://github.com/DramaCow/jaxued): only a higher score is accepted; a new level is
+      fresh, and every offer ages all others by 1, accepted or not.
 
-    Both give the same weights to the same scores and ages, but for equal scores and the all-fresh buffer.
-    Deviations: equal keys are equal levels, always (jaxued: on request); weights are normalised (dcd: while
-    drawing only); free slots have no rank (dcd ranks them as levels of score 0, above negative scores); the
-    temperature of staleness is 1; ``"topk"`` is of jaxued, ``"proportional"`` of dcd, with either semantics.
+    Both give the same weights to the same scores and ages, but for the all-fresh buffer.
+
+    **Equal scores** come in no order, under either semantics: levels of equal score share the weights of
+    their ranks (with ``"topk"`` the places that are left for them), so that each is drawn as often as if
+    ties were broken at random before every draw, and any of those that could give way equally well does. In
+    both implementations their slots decide. With low temperatures one level of a buffer of equal scores then
+    has most of the replays, and equal scores are the rule where rewards are sparse: hence the deviation.
+    ``ties="slot"`` is the published rule: in jaxued the earlier slot ranks higher, in dcd the later one
+    (there: unspecified), and of levels that could give way equally well the one in the first slot does.
+
+    **Several rows of one level in one batch** count one after the other, as in both implementations: the last
+    one counts, or with ``blend`` each less than the next. ``rows="mean"`` counts their mean, once: less noise
+    where they are equally good measurements.
+
+    Deviations: equal scores, see above; a row's score is the mean over the episodes completed in it (dcd:
+    that of its last episode, finished or not); equal keys are equal levels, always (jaxued: on request);
+    weights are normalised (dcd: while drawing only); free slots have no rank (dcd ranks them as levels of
+    score 0, above negative scores); the temperature of staleness is 1; ``"topk"`` is of jaxued,
+    ``"proportional"`` and ``blend`` of dcd, with either semantics.
 
     Args:
         space: what levels are of.
-        capacity: most levels kept; of a discrete space at most all, so that `fill` can reach 1.
+        capacity: most levels kept; of a discrete space or a box of whole numbers at most all tasks, so that
+            `fill` can reach 1.
         priority: P_S: ``"rank"``; ``"proportional"`` to scores above 0, to which 0.001 is added if
             ``staleness`` is 0; ``"topk"``, a softmax of the ``top_k`` highest scores.
         temperature: above 0, ``inf`` for a uniform P_S; not used by ``"topk"``.
         staleness: weight of P_C, in [0, 1].
         top_k: at least 1; only of ``"topk"``, 1 if None.
         evict: who gives way: ``"replay"``, the level of the lowest probability, or ``"score"``, that of the
-            lowest score; of equals the one in the first slot.
+            lowest score.
         semantics: see above.
         blend: weight of a known level's new score against its old one, in (0, 1].
+        ties: ``"shared"`` or ``"slot"``, see above.
+        rows: ``"last"`` or ``"mean"``, see above.
 
     Raises:
         ValueError: if an option is out of range.
@@ -76,38 +89,25 @@ class LevelBuffer:
         evict: Evict = "replay",
         semantics: Semantics = "dcd",
         blend: float = 1.0,
+        ties: Ties = "shared",
+        rows: RowRule = "last",
     ) -> None:
-        for name, value, known in (
-            ("priority", priority, get_args(Priority)),
-            ("evict", evict, get_args(Evict)),
-            ("semantics", semantics, get_args(Semantics)),
-        ):
-            if value not in known:
-                raise ValueError(f"level buffer: {name}: expected one of {known}, got {value!r}")
-        for name, count in (("capacity", capacity), ("top_k", 1 if top_k is None else top_k)):
-            check_whole(f"level buffer: {name}", count)
-        if top_k is not None and priority != "topk":
-            raise ValueError(f"level buffer: top_k: expected none with priority {priority!r}, got {top_k}")
-        if not temperature > 0:
-            raise ValueError(f"level buffer: temperature: expected a number above 0, got {temperature}")
-        if not 0 <= staleness <= 1:
-            raise ValueError(f"level buffer: staleness: expected a weight in [0, 1], got {staleness}")
-        if not 0 < blend <= 1:
-            raise ValueError(f"level buffer: blend: expected a weight in (0, 1], got {blend}")
-        if isinstance(space, spaces.Discrete):
-            capacity = min(capacity, int(space.n))
+        check_whole("level buffer: capacity", capacity)
+        self._rule = rule_of(
+            priority=priority,
+            temperature=temperature,
+            staleness=staleness,
+            top_k=top_k,
+            evict=evict,
+            semantics=semantics,
+            blend=blend,
+            ties=ties,
+            rows=rows,
+        )
+        capacity = int(min(capacity, level_spaces.count(space)))
         self.space = space
         self.semantics: Semantics = semantics
-        self._rule = kernels.Rule(
-            mode=get_args(Priority).index(priority),
-            exponent=1.0 / float(temperature),
-            epsilon=0.0 if staleness > 0 else 1e-3,
-            staleness=float(staleness),
-            top_k=int(top_k or 1),
-            jaxued=semantics == "jaxued",
-            by_score=evict == "score",
-            blend=float(blend),
-        )
+        self._means = rows == "mean"
         self._levels = np.zeros((capacity, *(space.shape or ())), space.dtype)
         self._columns = kernels.Columns(
             key=np.zeros(capacity, np.int64),
@@ -117,11 +117,11 @@ class LevelBuffer:
             parent=np.zeros(capacity, np.int64),
             edits=np.zeros(capacity, np.int64),
         )
-        self._table = (1.0 / np.arange(1, capacity + 1)) ** self._rule.exponent  # weight of each rank
+        self._table = rank_table(capacity, self._rule.exponent)
         self._size = 0
         self._clock = 0  # a level's staleness is the clock less its stamp
         self._seen = 0  # levels seen for the first time
-        self._ranks: IntArray | None = None  # by score, from 1; None if they have to be counted anew
+        self._ranks: kernels.Ranks | None = None  # None if they have to be counted anew
 
     def __len__(self) -> int:
         return self._size
@@ -213,23 +213,55 @@ class LevelBuffer:
         """
         levels = spaces.check_tasks(self.space, levels, "level buffer")
         n = len(levels)
-        given = _column("scores", scores, np.float64, n, finite=True)
-        best = np.full(n, -np.inf) if returns is None else _column("returns", returns, np.float64, n)
+        given = column("scores", scores, np.float64, n, finite=True)
+        best = np.full(n, -np.inf) if returns is None else column("returns", returns, np.float64, n)
         origin = {name: np.zeros(n, np.int64) for name in ("parent", "edits")}
         if parents is not None:
-            origin["parent"] = _column("parents", parents, np.int64, n)
+            origin["parent"] = column("parents", parents, np.int64, n)
         if edits is not None:
-            origin["edits"] = _column("edits", edits, np.int64, n)
-        numbers = self.meet(n) if met is None else _column("met", met, np.int64, n)
-        ages = self._seen - numbers
+            origin["edits"] = column("edits", edits, np.int64, n)
+        numbers = self.meet(n) if met is None else column("met", met, np.int64, n)
         keys = np.array(level_spaces.keys(self.space, levels), np.int64)
-        ranks = np.zeros(0, np.int64)
-        if not self._rule.by_score and self._size + n > self.capacity:
+        if not self._means:
+            return self._offer(levels, keys, given, best, numbers, origin)
+        level, first = level_repeats.groups(keys)
+        slots = self._offer(
+            levels[first],
+            keys[first],
+            level_repeats.means(level, given),
+            level_repeats.highest(level, best),
+            numbers[first],
+            {name: values[first] for name, values in origin.items()},
+        )
+        return slots[level]
+
+    def _offer(
+        self,
+        levels: Array,
+        keys: IntArray,
+        scores: FloatArray,
+        best: FloatArray,
+        numbers: IntArray,
+        origin: dict[str, IntArray],
+    ) -> IntArray:
+        """Offer levels one after the other and return the slot of each, -1 where it was refused."""
+        ranks = no_ranks()
+        if not self._rule.by_score and self._size + len(keys) > self.capacity:
             ranks = self._ranked()
         else:
             self._ranks = None
         self._size, self._clock, slots, taken = kernels.offer(
-            self._columns, ranks, self._table, self._size, self._clock, keys, given, best, ages, self._rule
+            self._columns,
+            ranks,
+            self._table,
+            self._size,
+            self._clock,
+            keys,
+            scores,
+            best,
+            self._seen - numbers,
+            tie_numbers(keys, numbers),
+            self._rule,
         )
         to = slots[taken]
         self._levels[to] = levels[taken]  # of several rows in one slot the last one stays
@@ -254,18 +286,18 @@ class LevelBuffer:
             ValueError: if a shape is wrong or a score is not finite.
         """
         n = len(keys)
-        given = _column("scores", scores, np.float64, n, finite=True)
-        best = np.full(n, -np.inf) if returns is None else _column("returns", returns, np.float64, n)
+        given = column("scores", scores, np.float64, n, finite=True)
+        best = np.full(n, -np.inf) if returns is None else column("returns", returns, np.float64, n)
         found = self.find(keys)
         there = found >= 0
-        slots, rows, counts = np.unique(found[there], return_inverse=True, return_counts=True)
-        if self._rule.jaxued:
-            new = np.zeros(len(slots))
-            new[rows] = given[there]
+        level, first = level_repeats.groups(found[there])
+        slots, old = found[there][first], self._columns.score[found[there][first]]
+        if self._means:
+            new = level_repeats.means(level, given[there])
+            blended = (1 - self._rule.blend) * old + self._rule.blend * new
         else:
-            new = np.bincount(rows, weights=given[there], minlength=len(slots)) / counts
-        old = self._columns.score[slots]
-        self._columns.score[slots] = (1 - self._rule.blend) * old + self._rule.blend * new
+            blended = level_repeats.one_after_the_other(level, given[there], old, self._rule.blend)
+        self._columns.score[slots] = blended
         np.maximum.at(self._columns.best, found[there], best[there])
         self._ranks = None
         return there
@@ -315,18 +347,12 @@ class LevelBuffer:
         kernels.priorities(prior, self._columns.score, self._ranked(), self._table, self._size, self._rule)
         return prior if prior.sum() > 0 else np.ones(self._size)
 
-    def _ranked(self) -> IntArray:
-        """Return ``(capacity,)`` ranks by score, from 1; equal scores by slot; 0 where no rank is used."""
+    def _ranked(self) -> kernels.Ranks:
+        """Return where the levels stand by score, `no_ranks` where nobody asks."""
         if self._rule.mode == kernels.PROPORTIONAL:
-            return np.zeros(self.capacity, np.int64)
+            return ranked(np.zeros(0), self.capacity, self._rule)
         if self._ranks is None:
-            scores = self._columns.score[: self._size]
-            if self._rule.jaxued:
-                order = np.argsort(-scores, kind="stable")
-            else:
-                order = np.argsort(scores, kind="stable")[::-1]
-            self._ranks = np.zeros(self.capacity, np.int64)
-            self._ranks[order] = np.arange(1, self._size + 1)
+            self._ranks = ranked(self._columns.score[: self._size], self.capacity, self._rule)
         return self._ranks
 
     def state_dict(self) -> State:
@@ -346,17 +372,13 @@ class LevelBuffer:
         size = len(levels)
         if size > self.capacity:
             raise ValueError(f"level buffer: state: expected at most {self.capacity} levels, got {size}")
+        kept = {
+            name: column(f"state: {name}", state[name], own.dtype.type, size, finite=name == "score")
+            for name, own in self._columns._asdict().items()
+        }
+        check_kept(kept, level_spaces.keys(self.space, levels), int(state["clock"]))
         self._size, self._ranks = size, None
         self._levels[:size] = levels
-        for name, column in self._columns._asdict().items():
-            column[:size] = state[name]
+        for name, own in self._columns._asdict().items():
+            own[:size] = kept[name]
         self._clock, self._seen = int(state["clock"]), int(state["seen"])
-
-
-def _column(name: str, values: npt.ArrayLike, dtype: type, n: int, *, finite: bool = False) -> Array:
-    column: Array = np.array(values, dtype)
-    if column.shape != (n,):
-        raise ValueError(f"level buffer: {name}: expected shape ({n},), got {column.shape}")
-    if finite and not np.isfinite(column).all():
-        raise ValueError(f"level buffer: {name}: expected finite numbers, got {column}")
-    return column

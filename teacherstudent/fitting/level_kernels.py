@@ -21,7 +21,9 @@ class Rule(NamedTuple):
         epsilon: added to scores in proportional mode.
         staleness: weight of staleness in the mixture.
         top_k: number of levels in top-k mode.
-        jaxued: clock, ties and acceptance as in jaxued; otherwise as in dcd.
+        jaxued: clock, acceptance and order of equal scores as in jaxued; otherwise as in dcd.
+        shared: equal scores share the weights of their ranks, and of the levels that could give way equally
+            well any does; otherwise slots decide.
         by_score: the level of the lowest score gives way; otherwise the one of the lowest weight.
         blend: weight of a known level's new score.
     """
@@ -32,8 +34,21 @@ class Rule(NamedTuple):
     staleness: float
     top_k: int
     jaxued: bool
+    shared: bool
     by_score: bool
     blend: float
+
+
+class Ranks(NamedTuple):
+    """Where levels stand by score, ``(capacity,)`` each, empty where nobody asks.
+
+    Attributes:
+        first: 1 plus the number of levels that rank higher.
+        equal: how many levels share this rank and the ones after it, itself among them.
+    """
+
+    first: IntArray
+    equal: IntArray
 
 
 class Columns(NamedTuple):
@@ -49,21 +64,22 @@ class Columns(NamedTuple):
 
 @compiled
 def priorities(
-    out: FloatArray, scores: FloatArray, ranks: IntArray, table: FloatArray, size: int, rule: Rule
+    out: FloatArray, scores: FloatArray, ranks: Ranks, table: FloatArray, size: int, rule: Rule
 ) -> None:
     """Write the unnormalised weights by score of the first ``size`` levels.
 
     Args:
         out: at least ``(size,)``.
         scores: of the levels.
-        ranks: of the levels, from 1; not read in proportional mode.
-        table: the weight of each rank, from 1; read in rank mode.
+        ranks: of the levels; not read in proportional mode.
+        table: ``(2, capacity + 1)`` the weight of each rank, from 1, and the sum of it and all after it; read
+            in rank mode.
         size: levels in the buffer, at least 1.
         rule: see `Rule`.
     """
     if rule.mode == RANK:
         for i in range(size):
-            out[i] = table[ranks[i] - 1]
+            out[i] = _of_rank(ranks.first[i], ranks.equal[i], table)
     elif rule.mode == PROPORTIONAL:
         top = scores[:size].max()
         for i in range(size):
@@ -71,7 +87,17 @@ def priorities(
     else:
         best = scores[:size].max()
         for i in range(size):
-            out[i] = np.exp(scores[i] - best) if ranks[i] <= rule.top_k else 0.0
+            # of the levels that share this rank and the next ones so many find a place among the top k
+            places = min(max(rule.top_k - ranks.first[i] + 1, 0), ranks.equal[i])
+            out[i] = np.exp(scores[i] - best) * places / ranks.equal[i]
+
+
+@compiled
+def _of_rank(first: int, equal: int, table: FloatArray) -> float:
+    """Return the mean weight of ``equal`` ranks, from ``first`` on."""
+    if equal == 1:
+        return float(table[0, first - 1])
+    return float((table[1, first - 1] - table[1, first + equal - 1]) / equal)
 
 
 @compiled
@@ -112,24 +138,43 @@ def _place(there: IntArray, size: int, key: int) -> int:
 
 
 @compiled
-def _least(prior: FloatArray, stamps: IntArray, clock: int, rule: Rule) -> int:
-    """Return the slot of a full buffer with the least weight of `mix`, the first of equals."""
+def _least(
+    prior: FloatArray, stamps: IntArray, scores: FloatArray, clock: int, uniform: float, rule: Rule
+) -> int:
+    """Return the slot of a full buffer that gives way.
+
+    It has the lowest score or the least weight of `mix`. Of equals it is the first, or where they share all,
+    the one at ``uniform`` in [0, 1) of them.
+    """
     size = len(stamps)
-    total, age = prior.sum(), clock * size - stamps.sum()
-    by_score = (1.0 - rule.staleness) / total if total > 0 else 0.0
-    by_age = rule.staleness / age if age > 0 else 0.0
-    slot, least = 0, np.inf
+    by_score, by_age = 1.0, 0.0
+    if not rule.by_score:
+        total, age = prior.sum(), clock * size - stamps.sum()
+        by_score = (1.0 - rule.staleness) / total if total > 0 else 0.0
+        by_age = rule.staleness / age if age > 0 else 0.0
+    of = scores if rule.by_score else prior
+    slot, least, equals = 0, np.inf, 0
     for i in range(size):
-        weight = by_score * prior[i] + by_age * (clock - stamps[i])
+        weight = by_score * of[i] + by_age * (clock - stamps[i])
         if weight < least:
-            slot, least = i, weight
+            slot, least, equals = i, weight, 1
+        elif weight == least:
+            equals += 1
+    if not rule.shared or equals < 2:
+        return slot
+    left = int(uniform * equals)
+    for i in range(slot, size):
+        if by_score * of[i] + by_age * (clock - stamps[i]) == least:
+            if left == 0:
+                return i
+            left -= 1
     return slot
 
 
 @compiled
 def _move(
     scores: FloatArray,
-    ranks: IntArray,
+    ranks: Ranks,
     prior: FloatArray,
     table: FloatArray,
     size: int,
@@ -149,19 +194,22 @@ def _move(
         else:
             prior[slot] = _proportional(new, others, rule)
         return
-    rank = 1
+    first, equal = 1, 1
     for i in range(size):
         other = scores[i]
         if i != slot:
-            wins_ties = (slot < i) == rule.jaxued
+            wins_ties = not rule.shared and (slot < i) == rule.jaxued
             was = old > other or (old == other and wins_ties)
             now = new > other or (new == other and wins_ties)
-            rank += int(not now)
-            if was != now:
-                ranks[i] += int(now) - int(was)
-                prior[i] = table[ranks[i] - 1]
-    ranks[slot] = rank
-    prior[slot] = table[rank - 1]
+            beside_was, beside = rule.shared and old == other, rule.shared and new == other
+            first += int(not now) - int(beside)
+            equal += int(beside)
+            if was != now or beside_was != beside:
+                ranks.first[i] += int(now) - int(was)
+                ranks.equal[i] += int(beside) - int(beside_was)
+                prior[i] = _of_rank(ranks.first[i], ranks.equal[i], table)
+    ranks.first[slot], ranks.equal[slot] = first, equal
+    prior[slot] = _of_rank(first, equal, table)
     if rule.mode == TOPK:
         priorities(prior, scores, ranks, table, size, rule)
 
@@ -169,7 +217,7 @@ def _move(
 @compiled
 def offer(
     columns: Columns,
-    ranks: IntArray,
+    ranks: Ranks,
     table: FloatArray,
     size: int,
     clock: int,
@@ -177,28 +225,29 @@ def offer(
     scores: FloatArray,
     best: FloatArray,
     ages: IntArray,
+    uniforms: FloatArray,
     rule: Rule,
 ) -> tuple[int, int, IntArray, BoolArray]:
     """Offer levels one after the other.
 
     Args:
         columns: of the buffer; changed in place, but for ``parent`` and ``edits``.
-        ranks: ``(capacity,)`` of the levels by score, kept up to date; empty if no level can give way by its
-            weight.
-        table: ``(capacity,)`` the weight of each rank.
+        ranks: of the levels by score, kept up to date; empty if no level can give way by its weight.
+        table: of the weights of ranks, see `priorities`.
         size: levels in the buffer.
         clock: the buffer's clock.
         keys: ``(n,)`` of the levels offered; the following are of the same shape.
         scores: their scores.
         best: their highest returns.
         ages: the staleness that they start with, in dcd's clock.
+        uniforms: numbers in [0, 1) that decide between levels that could give way equally well.
         rule: see `Rule`.
 
     Returns:
         size, clock, the slot of each level (-1: refused), and whether the level was put there (False: it was
         known, or refused).
     """
-    capacity, ranked = len(columns.key), len(ranks) > 0
+    capacity, ranked = len(columns.key), len(ranks.first) > 0
     slots = np.full(len(keys), -1, np.int64)
     taken = np.zeros(len(keys), np.bool_)
     prior = np.zeros(capacity)
@@ -221,8 +270,7 @@ def offer(
             slot = size
             size += 1
         else:
-            by_score = int(columns.score.argmin())
-            slot = by_score if rule.by_score else _least(prior, columns.stamp, clock, rule)
+            slot = _least(prior, columns.stamp, columns.score, clock, uniforms[j], rule)
             old = columns.score[slot]
             if old > scores[j] or (rule.jaxued and old == scores[j]):
                 clock += int(rule.jaxued)

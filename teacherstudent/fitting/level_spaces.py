@@ -33,6 +33,21 @@ def keys(space: gym.Space[Any], tasks: Array) -> IntArray:
     return _mixed(_mixed(words + steps).sum(axis=1, dtype=np.uint64)).view(np.int64)
 
 
+def count(space: gym.Space[Any]) -> float:
+    """Return how many different tasks there are: infinitely many of real numbers, or of levels."""
+    if isinstance(space, Discrete):
+        return int(space.n)
+    if isinstance(space, Box) and is_whole(space):
+        ranges = space.high.astype(np.float64) - space.low.astype(np.float64) + 1
+        return float(np.prod(ranges))
+    return np.inf
+
+
+def is_whole(space: Box) -> bool:
+    """Return whether the coordinates of a box are whole numbers."""
+    return np.dtype(space.dtype).kind in "biu"
+
+
 def _mixed(x: Array) -> Array:
     """Return 64-bit words scrambled, one to one (the finaliser of SplitMix64)."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from teacherstudent import LevelBuffer
 from teacherstudent.fitting import level_spaces
+from teacherstudent.fitting.level_tables import tie_numbers
 from teacherstudent.spaces import Box, Discrete, Parameters
 
 SPACE = Discrete(10**9)
@@ -40,9 +41,59 @@ def test_rank_weights():
 
 
 @pytest.mark.parametrize(("semantics", "expected"), [("dcd", [2, 3, 6]), ("jaxued", [6, 3, 2])])
-def test_equal_scores_rank_by_slot(semantics, expected):
-    buffer = make([1.0, 1.0, 1.0], semantics=semantics)
+def test_equal_scores_rank_by_slot_where_that_is_asked_for(semantics, expected):
+    buffer = make([1.0, 1.0, 1.0], semantics=semantics, ties="slot")
     np.testing.assert_allclose(buffer.probabilities(), np.array(expected) / 11)
+
+
+@pytest.mark.parametrize("semantics", ["dcd", "jaxued"])
+@pytest.mark.parametrize("value", [0.0, 0.25, -1.0])
+@pytest.mark.parametrize("priority", ["rank", "topk", "proportional"])
+def test_levels_of_equal_score_are_equally_likely(semantics, value, priority):
+    options = {"semantics": semantics, "priority": priority, "temperature": 0.1}
+    buffer = make(np.full(1000, value), **options)
+    np.testing.assert_allclose(buffer.probabilities(), 1 / 1000)
+    assert buffer.effective_size() == pytest.approx(1000)
+    drawn = buffer.sample(np.random.default_rng(0), 20_000)
+    assert np.bincount(drawn, minlength=1000).max() < 60  # 20 expected
+    half = make(np.repeat([value, value + 2.0], 500), **options, top_k=500 if priority == "topk" else None)
+    p = half.probabilities()
+    np.testing.assert_allclose(p[:500], p[0], rtol=1e-12)
+    np.testing.assert_allclose(p[500:], p[-1], rtol=1e-12)
+    assert p[-1] > p[0]
+
+
+def test_equal_scores_share_the_weights_of_their_ranks():
+    # ranks 1, 2 to 4, 5: h = 1, three times the mean of 1/2, 1/3 and 1/4, 1/5
+    h = np.array([1.0, 13 / 36, 1 / 5, 13 / 36, 13 / 36])
+    got = make([9.0, 2.0, 1.0, 2.0, 2.0]).probabilities()
+    np.testing.assert_allclose(got, h / h.sum(), rtol=1e-14)
+    # the last weights are 1e-30 of the first, and still precise
+    cold = make([*np.arange(1000.0, 2.0, -1.0), 1.0, 1.0], temperature=0.1).probabilities()
+    assert cold[-1] == cold[-2]
+    assert cold[-1] / cold[0] == pytest.approx((999.0**-10 + 1000.0**-10) / 2, rel=1e-9, abs=0)
+
+
+def test_what_is_shared_is_what_ties_broken_at_random_give():
+    scores, rng = np.array([1.0, 0.0, 1.0, 1.0, 0.0, 2.0]), np.random.default_rng(0)
+    for priority, top_k in (("rank", None), ("topk", 3)):
+        options = {"priority": priority, "top_k": top_k}
+        found = np.zeros(6)
+        for _ in range(4000):
+            nudged = scores + 1e-9 * rng.random(6)
+            found += make(nudged, **options).probabilities() / 4000
+        np.testing.assert_allclose(make(scores, **options).probabilities(), found, atol=0.01)
+
+
+@pytest.mark.parametrize("evict", ["replay", "score"])
+def test_of_levels_that_could_give_way_equally_well_any_does(evict):
+    gone = []
+    for level in range(100, 1300):
+        buffer = make(np.zeros(6), evict=evict, temperature=0.5)
+        gone.append(int(buffer.insert([level], [1.0])[0]))
+    assert np.bincount(gone, minlength=6).min() > 150  # 200 expected
+    other = make([0.0, 0.0, 1.0, 0.0], evict=evict)
+    assert 2 not in [int(other.insert([level], [0.0])[0]) for level in range(100, 150)]
 
 
 def test_proportional_weights():
@@ -118,7 +169,7 @@ def slots(buffer, offers):
 
 
 def test_insertion_trace_of_dcd():
-    buffer = make([2.0, 1.0, 2.0], levels=[10, 11, 12])
+    buffer = make([2.0, 1.0, 2.0], levels=[10, 11, 12], ties="slot")
     # 12 ranks above 10, 11 is the least likely
     assert slots(buffer, [(13, 0.5)]) == [-1]
     assert slots(buffer, [(14, 1.0)]) == [1]  # an equal score is accepted
@@ -130,7 +181,7 @@ def test_insertion_trace_of_dcd():
 
 
 def test_insertion_trace_of_jaxued():
-    buffer = make([2.0, 1.0, 2.0], levels=[10, 11, 12], semantics="jaxued")
+    buffer = make([2.0, 1.0, 2.0], levels=[10, 11, 12], semantics="jaxued", ties="slot")
     assert slots(buffer, [(13, 0.5)]) == [-1]
     assert slots(buffer, [(14, 1.0)]) == [-1]  # an equal score is refused
     assert slots(buffer, [(15, 3.0)]) == [1]
@@ -171,7 +222,7 @@ def test_clock_of_dcd():
 
 def test_the_lowest_score_can_give_way():
     # temperature inf: every level is as likely, so by weight the first slot gives way
-    options = {"temperature": np.inf, "capacity": 3}
+    options = {"temperature": np.inf, "capacity": 3, "ties": "slot"}
     assert slots(make([3.0, 1.0, 2.0], **options), [(9, 4.0)]) == [0]
     assert slots(make([3.0, 1.0, 2.0], **options), [(9, 2.5)]) == [-1]
     assert slots(make([3.0, 1.0, 2.0], evict="score", **options), [(9, 2.5)]) == [1]
@@ -190,13 +241,52 @@ def test_known_levels_blend_and_remember_their_highest_return():
     assert buffer.edits.tolist() == [0, 3]
 
 
-def test_a_level_that_comes_twice_in_an_update():
-    keys = np.array([2, 1, 2])
-    dcd, jaxued = make([0.0, 0.0]), make([0.0, 0.0], semantics="jaxued")
-    for buffer, expected in ((dcd, 4.0), (jaxued, 6.0)):
-        buffer.update(keys, [2.0, 3.0, 6.0], [1.0, 0.0, -1.0])
-        assert buffer.scores.tolist() == [3.0, expected]
-        assert buffer.returns.tolist() == [0.0, 1.0]
+@pytest.mark.parametrize("semantics", ["dcd", "jaxued"])
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, [3.0, 6.0]),  # the last row counts
+        ({"blend": 0.5}, [2.5, 3.875]),  # 2 -> 2.5; 1 -> 1.5 -> 1.75 -> 3.875
+        ({"rows": "mean"}, [3.0, 10 / 3]),
+        ({"rows": "mean", "blend": 0.5}, [2.5, 1 / 2 + 10 / 6]),
+    ],
+)
+def test_a_level_that_comes_several_times_in_an_update(semantics, options, expected):
+    buffer = make([2.0, 1.0], semantics=semantics, **options)
+    buffer.update(np.array([2, 1, 2, 99, 2]), [2.0, 3.0, 2.0, 7.0, 6.0], [1.0, 0.0, -1.0, 9.0, -2.0])
+    np.testing.assert_allclose(buffer.scores, expected, rtol=1e-15)
+    assert buffer.returns.tolist() == [0.0, 1.0]
+
+
+def test_rows_of_one_level_count_as_if_told_one_by_one():
+    rng = np.random.default_rng(0)
+    for blend in (1.0, 0.5, 0.03):
+        together, alone = (make(np.arange(5.0), capacity=5, blend=blend) for _ in range(2))
+        keys, scores = rng.integers(1, 6, 300), 1e3 * rng.standard_normal(300)
+        together.update(keys, scores)
+        for key, score in zip(keys, scores, strict=True):
+            alone.update(np.array([key]), [score])
+        np.testing.assert_allclose(together.scores, alone.scores, rtol=1e-12)
+
+
+def test_several_offers_of_one_level_in_a_batch():
+    options = {"capacity": 3, "levels": [1], "blend": 0.5}
+    last, mean = make([0.0], **options), make([0.0], rows="mean", **options)
+    offers = ([7, 1, 7, 7], [4.0, 2.0, 0.0, 2.0])
+    assert last.insert(*offers, returns=[1, 5, 3, 2]).tolist() == [1, 0, 1, 1]
+    assert mean.insert(*offers, returns=[1, 5, 3, 2]).tolist() == [1, 0, 1, 1]
+    assert last.scores.tolist() == [1.0, 2.0]  # 4 -> 2 -> 2
+    np.testing.assert_allclose(mean.scores, [1.0, 2.0], rtol=1e-15)  # the mean of 4, 0 and 2
+    assert last.returns.tolist() == mean.returns.tolist() == [5.0, 3.0]
+    full = make([1.0, 1.5], rows="mean")
+    assert full.insert([8, 8], [9.0, -9.0]).tolist() == [-1, -1]  # once, by the mean
+
+
+def test_the_capacity_is_at_most_the_number_of_tasks():
+    assert LevelBuffer(Discrete(7), capacity=100).capacity == 7
+    assert LevelBuffer(Box(-2, 1, (2,), np.int8), capacity=100).capacity == 16
+    assert LevelBuffer(Box(0, 255, (9, 9), np.uint8), capacity=100).capacity == 100
+    assert LevelBuffer(Box(0.0, 1.0, (2,)), capacity=100).capacity == 100
 
 
 def test_find_and_read_only_views():
@@ -216,13 +306,13 @@ def test_find_and_read_only_views():
 class Slow:
     """The same buffer, one level after the other, everything counted anew at each step."""
 
-    def __init__(self, capacity, priority, beta, rho, evict, semantics, top_k):
+    def __init__(self, capacity, priority, beta, rho, evict, semantics, top_k, ties):
         self.capacity, self.priority, self.beta, self.rho, self.top_k = capacity, priority, beta, rho, top_k
-        self.evict, self.jaxued = evict, semantics == "jaxued"
+        self.evict, self.jaxued, self.shared = evict, semantics == "jaxued", ties == "shared"
         self.rows = []  # [level, score, age, best]
         self.seen = 0
 
-    def probabilities(self):
+    def priorities(self):
         n, scores = len(self.rows), np.array([row[1] for row in self.rows])
         order = sorted(range(n), key=lambda i: (-scores[i], i if self.jaxued else -i))
         ranks = np.array([order.index(i) + 1 for i in range(n)])
@@ -232,11 +322,20 @@ class Slow:
             h = (np.maximum(scores, 0) + (0 if self.rho > 0 else 1e-3)) ** (1 / self.beta)
         else:
             h = np.where(ranks <= self.top_k, np.exp(scores - scores.max()), 0)
+        return np.array([h[scores == s].mean() for s in scores]) if self.shared else h
+
+    def probabilities(self):
+        n, h = len(self.rows), self.priorities()
         p = h / h.sum() if h.sum() > 0 else np.full(n, 1 / n)
         ages = np.array([row[2] for row in self.rows])
         fresh = 1 / n if self.jaxued else 1 / self.capacity
         p = (1 - self.rho) * p + self.rho * (ages / ages.sum() if ages.sum() else np.full(n, fresh))
         return p
+
+    def worst(self, uniform):
+        of = np.array([row[1] for row in self.rows]) if self.evict == "score" else self.probabilities()
+        equal = np.flatnonzero(np.isclose(of, of.min(), rtol=1e-10, atol=0))
+        return int(equal[int(uniform * len(equal))] if self.shared else equal[0])
 
     def touch(self, i):
         for row in self.rows:
@@ -244,11 +343,12 @@ class Slow:
         self.rows[i][2] = 0
 
     def insert(self, levels, scores, best):
-        first, self.seen = self.seen + 1, self.seen + len(levels)
-        rows = enumerate(zip(levels, scores, best, strict=True))
-        return [self.offer(*row, self.seen - first - j) for j, row in rows]
+        numbers = self.seen + 1 + np.arange(len(levels))
+        self.seen += len(levels)
+        ages, uniforms = self.seen - numbers, tie_numbers(levels, numbers)
+        return [self.offer(*row) for row in zip(levels, scores, best, ages, uniforms, strict=True)]
 
-    def offer(self, level, score, best, age):
+    def offer(self, level, score, best, age, uniform):
         known = [i for i, row in enumerate(self.rows) if row[0] == level]
         if known:
             self.touch(known[0])
@@ -259,8 +359,7 @@ class Slow:
             self.older()
             self.rows.append(new)
             return len(self.rows) - 1
-        worst = min(range(self.capacity), key=lambda i: self.rows[i][1])
-        slot = worst if self.evict == "score" else int(np.argmin(self.probabilities()))
+        slot = self.worst(uniform)
         old = self.rows[slot][1]
         self.older()
         if old < score or (old == score and not self.jaxued):
@@ -274,21 +373,22 @@ class Slow:
 
 
 CASES = [
-    (priority, rho, evict, semantics)
+    (priority, rho, evict, semantics, ties)
     for priority in ("rank", "proportional", "topk")
     for rho in (0.0, 0.3)
     for evict in ("replay", "score")
     for semantics in ("dcd", "jaxued")
+    for ties in ("shared", "slot")
 ]
 
 
-@pytest.mark.parametrize(("priority", "rho", "evict", "semantics"), CASES)
-def test_a_batch_is_its_rows_one_after_the_other(priority, rho, evict, semantics):
+@pytest.mark.parametrize(("priority", "rho", "evict", "semantics", "ties"), CASES)
+def test_a_batch_is_its_rows_one_after_the_other(priority, rho, evict, semantics, ties):
     rng = np.random.default_rng(3)
-    options = {"priority": priority, "staleness": rho, "evict": evict, "semantics": semantics}
+    options = {"priority": priority, "staleness": rho, "evict": evict, "semantics": semantics, "ties": ties}
     options |= {"top_k": 3} if priority == "topk" else {}
     fast = make(capacity=12, temperature=0.7, **options)
-    slow = Slow(12, priority, 0.7, rho, evict, semantics, 3)
+    slow = Slow(12, priority, 0.7, rho, evict, semantics, 3, ties)
     for _ in range(40):
         n = int(rng.integers(1, 9))
         levels = rng.integers(1, 60, n)
@@ -365,7 +465,8 @@ TRACE = """
 
 
 def test_a_trace_of_jaxued():
-    buffer = LevelBuffer(SPACE, capacity=8, temperature=1.0, staleness=0.3, semantics="jaxued")
+    options = {"temperature": 1.0, "staleness": 0.3, "semantics": "jaxued", "ties": "slot"}
+    buffer = LevelBuffer(SPACE, capacity=8, **options)
     for level, score, slot, drawn, updated, new in np.array(TRACE.split(), float).reshape(6, 40).T:
         assert buffer.insert([level], [score]).tolist() == [slot]
         if drawn >= 0:
@@ -428,6 +529,8 @@ OPTIONS = st.fixed_dictionaries(
         "temperature": st.sampled_from([0.1, 0.5, 1.0, 5.0]),
         "staleness": st.sampled_from([0.0, 0.3, 1.0]),
         "semantics": st.sampled_from(["dcd", "jaxued"]),
+        "ties": st.sampled_from(["shared", "slot"]),
+        "rows": st.sampled_from(["last", "mean"]),
         "capacity": st.integers(1, 12),
     }
 )
@@ -453,7 +556,10 @@ def test_properties(offers, options):
         assert (buffer.staleness >= 0).all()
         if options["staleness"] == 0:
             order = np.argsort(buffer.scores)
-            assert (np.diff(p[order]) >= -1e-15).all() or len(np.unique(buffer.scores)) < len(buffer)
+            assert (np.diff(p[order]) >= -1e-15).all() or options["ties"] == "slot"
+        if options["ties"] == "shared" and options["staleness"] == 0:
+            _, level = np.unique(buffer.scores, return_inverse=True)
+            np.testing.assert_allclose(p, np.bincount(level, p)[level] / np.bincount(level)[level])
         before = buffer.state_dict()
         assert (p[buffer.sample(rng, 1)] > 0).all()
         buffer.load_state_dict(before)
@@ -521,6 +627,8 @@ def test_edits_of_boxes():
         {"evict": "oldest"},
         {"semantics": "minimax"},
         {"blend": 0.0},
+        {"ties": "random"},
+        {"rows": "first"},
     ],
 )
 def test_bad_options(options):
@@ -539,11 +647,34 @@ def test_bad_calls():
     ):
         with pytest.raises(ValueError, match=message):
             buffer.insert(levels, scores)
+    for returns in (np.nan, np.inf):
+        with pytest.raises(ValueError, match="returns: expected numbers or minus infinity, got"):
+            buffer.insert([1], [0.0], returns=[returns])
     with pytest.raises(ValueError, match=r"parents: expected shape \(1,\)"):
         buffer.insert([1], [0.0], parents=[1, 2])
     state = make([1.0, 2.0, 3.0, 4.0]).state_dict()
     with pytest.raises(ValueError, match="at most 3 levels, got 4"):
         buffer.load_state_dict(state)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ({"score": np.array([1.0, np.nan])}, "score: expected finite numbers"),
+        ({"score": np.ones(3)}, r"score: expected shape \(2,\), got \(3,\)"),
+        ({"key": np.array([1, 3])}, "key: expected the keys of its levels"),
+        ({"levels": np.array([1, 1]), "key": np.array([1, 1])}, "each once, got others"),
+        ({"stamp": np.array([0, 99])}, "stamp: expected at most the clock, 0, got 99"),
+        ({"best": np.array([np.nan, 0.0])}, "best: expected numbers or minus infinity"),
+    ],
+)
+def test_a_damaged_state_is_refused_and_changes_nothing(damage, message):
+    good, buffer = make([1.0, 2.0]).state_dict(), make([5.0, 7.0, 6.0], levels=[7, 8, 9])
+    before = buffer.state_dict()
+    with pytest.raises(ValueError, match=f"level buffer: state: .*{message}|{message}"):
+        buffer.load_state_dict(good | damage)
+    for name, value in before.items():
+        assert np.array_equal(value, buffer.state_dict()[name]), name
 
 
 def test_states_of_other_spaces():

@@ -1,0 +1,51 @@
+"""Several rows of one level in one batch, as what they are for the level."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from teacherstudent.types import FloatArray, IntArray
+
+
+def groups(keys: IntArray) -> tuple[IntArray, IntArray]:
+    """Return which level each row is of, and the first row of each level.
+
+    Levels are numbered from 0 in the order of their first rows, so that rows in random order stay so.
+    """
+    _, first, level = np.unique(keys, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    number = np.empty(len(order), np.int64)
+    number[order] = np.arange(len(order))
+    return number[level], first[order]
+
+
+def means(level: IntArray, values: FloatArray) -> FloatArray:
+    """Return the mean of each level's rows."""
+    shares = 1.0 / np.bincount(level)[level]
+    return np.asarray(np.bincount(level, values * shares), np.float64)  # no sum of shares is out of range
+
+
+def highest(level: IntArray, values: FloatArray) -> FloatArray:
+    """Return the greatest value of each level's rows."""
+    found = np.full(int(level.max(initial=-1)) + 1, -np.inf)
+    np.maximum.at(found, level, values)
+    return found
+
+
+def one_after_the_other(level: IntArray, values: FloatArray, old: FloatArray, blend: float) -> FloatArray:
+    """Return each level's value after every row of it has moved it by the share ``blend`` towards its own.
+
+    Args:
+        level: ``(n,)`` which level each row is of.
+        values: ``(n,)`` of the rows.
+        old: ``(levels,)`` values before.
+        blend: in (0, 1].
+    """
+    count = np.bincount(level, minlength=len(old))
+    order = np.argsort(level, kind="stable")
+    last = np.cumsum(count) - 1  # place of each level's last row in that order
+    later = np.empty(len(level), np.int64)
+    later[order] = last[level[order]] - np.arange(len(level))
+    # each row after one multiplies what that one has left by 1 - blend
+    moved = np.bincount(level, values * (blend * (1.0 - blend) ** later), minlength=len(old))
+    return np.asarray((1.0 - blend) ** count * old + moved)

@@ -1,0 +1,63 @@
+"""The options of a level buffer, checked."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias, get_args
+
+from teacherstudent.fitting.level_kernels import Rule
+from teacherstudent.types import check_whole
+
+Priority: TypeAlias = Literal["rank", "proportional", "topk"]
+Evict: TypeAlias = Literal["replay", "score"]
+Semantics: TypeAlias = Literal["dcd", "jaxued"]
+Ties: TypeAlias = Literal["shared", "slot"]
+RowRule: TypeAlias = Literal["last", "mean"]
+
+
+def rule_of(
+    *,
+    priority: Priority,
+    temperature: float,
+    staleness: float,
+    top_k: int | None,
+    evict: Evict,
+    semantics: Semantics,
+    blend: float,
+    ties: Ties,
+    rows: RowRule,
+) -> Rule:
+    """Return the options of `teacherstudent.LevelBuffer` as the numbers that its kernels take.
+
+    Raises:
+        ValueError: if an option is out of range.
+    """
+    for name, value, known in (
+        ("priority", priority, get_args(Priority)),
+        ("evict", evict, get_args(Evict)),
+        ("semantics", semantics, get_args(Semantics)),
+        ("ties", ties, get_args(Ties)),
+        ("rows", rows, get_args(RowRule)),
+    ):
+        if value not in known:
+            raise ValueError(f"level buffer: {name}: expected one of {known}, got {value!r}")
+    if top_k is not None:
+        check_whole("level buffer: top_k", top_k)
+        if priority != "topk":
+            raise ValueError(f"level buffer: top_k: expected none with priority {priority!r}, got {top_k}")
+    if not temperature > 0:
+        raise ValueError(f"level buffer: temperature: expected a number above 0, got {temperature}")
+    if not 0 <= staleness <= 1:
+        raise ValueError(f"level buffer: staleness: expected a weight in [0, 1], got {staleness}")
+    if not 0 < blend <= 1:
+        raise ValueError(f"level buffer: blend: expected a weight in (0, 1], got {blend}")
+    return Rule(
+        mode=get_args(Priority).index(priority),
+        exponent=1.0 / float(temperature),
+        epsilon=0.0 if staleness > 0 else 1e-3,
+        staleness=float(staleness),
+        top_k=int(top_k or 1),
+        jaxued=semantics == "jaxued",
+        shared=ties == "shared",
+        by_score=evict == "score",
+        blend=float(blend),
+    )
