@@ -38,9 +38,10 @@ class ACCEL(LevelTeacher):
     name "easy", takes the four lowest: ``parents="hard"``. jaxued and minimax edit all: ``"batch"``, the
     default.
 
-    Deviations: the score stands for dcd's batched value loss in what is easy; with fewer than four levels
-    dcd takes the opposite end, here the direction stays; replayed levels that got no score are not edited;
-    spaces other than levels are edited by ``step``.
+    Deviations: the score stands for dcd's batched value loss in what is easy; a level replayed in several
+    rows is one of the four, by the mean of its rows, and equal ones come in random order (dcd: four rows, by
+    their place); with fewer than four levels dcd takes the opposite end, here the direction stays; replayed
+    levels that got no score are not edited; spaces other than levels are edited by ``step``.
 
     Args:
         space: a level space or a box.

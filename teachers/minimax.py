@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from teacherstudent.fitting.adversary import signal
+from teacherstudent.fitting.adversary import reward_of
 from teacherstudent.fitting.adversary_teacher import AdversaryTeacher
 from teacherstudent.registry import TEACHERS
 from teacherstudent.types import FloatArray, Outcomes
@@ -21,7 +21,9 @@ class Minimax(AdversaryTeacher):
 
     A task is built by an episode of the adversary (`teacherstudent.builder`); the student plays it for one
     rollout; minus the highest return of a completed episode (signal ``max_return``) is the reward of the
-    adversary's last action, and PPO updates it when all tasks of a batch have come back.
+    adversary's last action, and PPO updates it when all tasks of a batch have come back. A row without a
+    completed episode counts with its return so far, which is what students report for it: where rewards come
+    at the end of an episode, as in mazes, that is a return of 0, the same as a failure's.
 
     Deviations from the paper: the adversary has no recurrent state; networks as
     `teacherstudent.fitting.adversary_network.AdversaryNetwork` says; on a box it draws from a squashed
@@ -40,4 +42,4 @@ class Minimax(AdversaryTeacher):
     needs: ClassVar[frozenset[str]] = frozenset({"max_return"})
 
     def _reward(self, outcomes: Outcomes) -> FloatArray:
-        return -signal(outcomes, "max_return")
+        return -reward_of(outcomes, "max_return")

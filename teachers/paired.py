@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from teacherstudent.fitting.adversary import signal
+from teacherstudent.fitting.adversary import reward_of
 from teacherstudent.fitting.adversary_teacher import AdversaryTeacher
 from teacherstudent.registry import TEACHERS
 from teacherstudent.types import FloatArray, Outcomes
@@ -23,6 +23,8 @@ class PAIRED(AdversaryTeacher):
     adversary (`teacherstudent.builder`). The mean regret of a task's rows is the reward of the adversary's
     last action, and PPO updates it when all rows of a batch have come back. Of an odd number of rows the
     first half is the longer one.
+
+    A student without a completed episode in its rollout counts with its return so far in the regret.
 
     Which regret is the student's option: ``paired`` (best return of the antagonist less mean return of the
     protagonist, at least 0; algorithm 1), ``flexible`` (whoever has the better best return on a task is the
@@ -49,4 +51,4 @@ class PAIRED(AdversaryTeacher):
     paired: ClassVar[bool] = True
 
     def _reward(self, outcomes: Outcomes) -> FloatArray:
-        return signal(outcomes, "regret")
+        return reward_of(outcomes, "regret")

@@ -9,11 +9,11 @@ import gymnasium as gym
 import numpy as np
 
 from teacherstudent.fitting import level_spaces
-from teacherstudent.fitting.adversary import signal
+from teacherstudent.fitting.adversary import reward_of
 from teacherstudent.fitting.adversary_ppo import AdversaryOptions
 from teacherstudent.fitting.adversary_teacher import AdversaryTeacher, first_half
 from teacherstudent.fitting.level_buffer import LevelBuffer
-from teacherstudent.fitting.level_offers import offer
+from teacherstudent.fitting.level_offers import offer, scored
 from teacherstudent.fitting.level_picture import picture
 from teacherstudent.fitting.level_rows import NEW, REPLAY, Pending, Rows
 from teacherstudent.fitting.level_scores import ScoreName, score_of
@@ -45,7 +45,8 @@ class REPAIRED(AdversaryTeacher):
     Every ask is one cycle, by one decision for both, that of the protagonist's buffer. A replay draws each
     half from its student's own buffer and is trained on. Otherwise the adversary of `PAIRED` builds levels
     for both halves, which are only measured: each student's scores offer them to its buffer, and their
-    regret is the adversary's reward.
+    regret is the adversary's reward. A row without a completed episode counts with its return so far in the
+    regret; whether it is scored for the buffers depends on ``semantics``, as of `PLR`.
 
     The defaults are those of the paper's mazes: replay 0.95, highest return less value, rank with temperature
     0.1, staleness 0.3, 4 000 levels. On CarRacing: replay 0.5, proportional with temperature 1, staleness
@@ -126,15 +127,17 @@ class REPAIRED(AdversaryTeacher):
         return Rows(tasks=buffer.levels[slots], kind=REPLAY, learn=True)
 
     def _reward(self, outcomes: Outcomes) -> FloatArray:
-        return signal(outcomes, "regret")
+        return reward_of(outcomes, "regret")
 
     def _tell(self, outcomes: Outcomes) -> None:
         reward = self._reward(outcomes)
-        for buffer, pending in zip(self.buffers, self._pending, strict=True):
-            own = outcomes.select(pending.holds(outcomes.ids))
-            if len(own):
-                offer(buffer, self._score, own, pending.look(own.ids))
-                pending.close(own.ids)
+        both = tuple(zip(self.buffers, self._pending, strict=True))
+        parts = [outcomes.select(pending.holds(outcomes.ids)) for pending in self._pending]
+        # all rows are read, and refused if they must be, before anything changes
+        read = [scored(buffer, self._score, own) for buffer, own in zip(self.buffers, parts, strict=True)]
+        for (buffer, pending), rows in zip(both, read, strict=True):
+            offer(buffer, rows, pending.look(rows.outcomes.ids))
+            pending.close(rows.outcomes.ids)
         self._adversary.tell(outcomes.ids, reward)
 
     def _drop(self, ids: IntArray) -> None:

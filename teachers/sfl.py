@@ -8,9 +8,11 @@ import gymnasium as gym
 import numpy as np
 
 from teacherstudent import spaces
+from teacherstudent.fitting import level_repeats, level_spaces
 from teacherstudent.fitting.level_rows import NEW, Rows
 from teacherstudent.fitting.level_scores import Score
 from teacherstudent.fitting.level_teacher import Cycle, LevelTeacher
+from teacherstudent.fitting.signals import share, signal
 from teacherstudent.registry import TEACHERS
 from teacherstudent.types import Array, FloatArray, IntArray, Outcomes, Seed, State, check_names, check_whole
 
@@ -22,7 +24,7 @@ class SFL(LevelTeacher):
     Rutherford, Beukman, Willi, Lacerda, Hawes and Foerster 2024, "No regrets: investigating and improving
     regret approximations for curriculum discovery", https://arxiv.org/abs/2408.15099, algorithms 1 and 2.
     Every ``refresh`` asks, ``candidates`` random levels are measured; the learnability of a level is
-    p (1 - p), p how often it is solved. The ``keep`` levels of the highest are the set.
+    p (1 - p), p how often it is solved. The ``keep`` levels of the highest are the set; of equal ones any.
     Until the next refresh a share ``rho`` of the levels trained on is drawn from it uniformly, with
     replacement; the others are new.
 
@@ -33,15 +35,16 @@ class SFL(LevelTeacher):
     Deviations: a student's rollout may complete one episode only, which says nothing of p (1 - p), so every
     candidate is measured in ``attempts`` rollouts. Each of them that completed an episode counts the same: p
     is the mean of their shares of successes. (Episodes are not pooled: a rollout of fixed length holds one
-    long failure or many short successes.) Candidates without a completed episode are left out. The defaults
-    make as many rollouts as in JaxNav, on a fifth of the levels.
+    long failure or many short successes.) Candidates without a completed episode are left out. Of candidates
+    that are equal, as in small spaces, one is measured. The defaults make as many rollouts as in JaxNav, on a
+    fifth of the levels.
     If an ask ends the measuring in its middle, its other rows are for training.
 
     Args:
         space: any box, discrete or level space.
         seed: an integer of at least 0 or a ``SeedSequence``.
         refresh: asks for training between two refreshes.
-        candidates: levels measured at a refresh.
+        candidates: levels drawn at a refresh, to be measured.
         attempts: rollouts on each.
         keep: size of the set, at most ``candidates``.
         rho: share of the rows trained on that comes from the set.
@@ -91,7 +94,9 @@ class SFL(LevelTeacher):
             self._keep_best()
             self._left = self._refresh
         elif self._left == 0:
-            self._trial.begin(spaces.sample(self.space, self.rng, self._candidates))
+            drawn = spaces.sample(self.space, self.rng, self._candidates)
+            _, first = level_repeats.groups(np.array(level_spaces.keys(self.space, drawn), np.int64))
+            self._trial.begin(drawn[first])
             self._left = -1
         if self._left > 0:
             self._left -= 1
@@ -115,12 +120,12 @@ class SFL(LevelTeacher):
     def _keep_best(self) -> None:
         tasks, learnability = self._trial.result()
         if len(tasks):
-            best = np.argsort(-learnability, kind="stable")[: self.buffer.capacity]
+            best = level_repeats.falling(learnability, self.rng)[: self.buffer.capacity]
             self.buffer.clear()
             self.buffer.insert(tasks[best], learnability[best])
 
     def _learn(self, outcomes: Outcomes, score: Score, table: IntArray) -> None:
-        self._trial.count(table[3], outcomes.signals["episodes"], outcomes.signals["success"])
+        self._trial.count(table[3], signal(outcomes, "episodes"), share(outcomes, "success"))
 
     def _state(self) -> State:
         return {**super()._state(), "trial": self._trial.state(), "left": self._left}
@@ -129,6 +134,8 @@ class SFL(LevelTeacher):
         names = ("trial", "left")
         super()._load({name: value for name, value in state.items() if name not in names})
         self._trial.load(state["trial"])
+        if self._trial.begun:
+            spaces.check_tasks(self.space, state["trial"]["tasks"], "sfl: state")
         self._left = int(state["left"])
 
 
@@ -142,6 +149,11 @@ class _Trial:
         self._first = 0  # number of this trial's first row
         self._handed = 0
         self.trained = 0  # rows handed out for training, in all
+
+    @property
+    def begun(self) -> bool:
+        """Whether there are candidates."""
+        return len(self._tasks) > 0
 
     @property
     def open(self) -> int:
@@ -183,6 +195,12 @@ class _Trial:
 
     def load(self, state: State) -> None:
         check_names("sfl: state", ("tasks", "tally", "first", "handed", "trained"), state)
-        self._tasks, self._tally = np.array(state["tasks"]), np.array(state["tally"], np.float64)
+        tasks, tally = np.array(state["tasks"]), np.array(state["tally"], np.float64)
+        if tally.shape != (2, len(tasks)):
+            raise ValueError(f"sfl: state: expected a tally (2, {len(tasks)}), got {tally.shape}")
+        if not 0 <= state["handed"] <= len(tasks) * self._attempts:
+            most = len(tasks) * self._attempts
+            raise ValueError(f"sfl: state: handed: expected 0 to {most}, got {state['handed']}")
+        self._tasks, self._tally = tasks, tally
         self._first, self._handed = int(state["first"]), int(state["handed"])
         self.trained = int(state["trained"])

@@ -12,21 +12,31 @@ import numpy as np
 
 from teacherstudent.builder import builder_of
 from teacherstudent.fitting.adversary_ppo import AdversaryOptions, AdversaryPPO, Steps
+from teacherstudent.fitting.signals import signal
 from teacherstudent.types import Array, BoolArray, FloatArray, IntArray, Outcomes, State, check_names
 
 WAITING = 64
 """Batches that may wait for rewards; when there are more, the oldest is learnt from as far as it came."""
 
 
-def signal(outcomes: Outcomes, name: str) -> FloatArray:
-    """Return a signal of which every row has one number, ``(n,)`` float64.
+LARGEST = 1e12
+"""The greatest size of a reward: the networks square it, in single precision."""
+
+
+def reward_of(outcomes: Outcomes, name: str) -> FloatArray:
+    """Return a signal as the rewards of an adversary, ``(n,)`` float64.
 
     Raises:
-        ValueError: if it has another shape.
+        ValueError: if it is not one number a row, or larger than `LARGEST`.
     """
-    values = np.asarray(outcomes.signals[name], np.float64)
-    if values.shape != (len(outcomes),):
-        raise ValueError(f"signal {name!r}: expected shape ({len(outcomes)},), got {values.shape}")
+    values = signal(outcomes, name)
+    large = np.abs(values) > LARGEST
+    if large.any():
+        row = int(np.argmax(large))
+        raise ValueError(
+            f"signal {name!r}: row {row}: expected at most {LARGEST:g} in size, as the adversary's reward, "
+            f"got {values[row]:g}: scale the environment's rewards"
+        )
     return values
 
 

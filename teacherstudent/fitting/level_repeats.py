@@ -1,4 +1,4 @@
-"""Several rows of one level in one batch, as what they are for the level."""
+"""Several rows of one level in one batch, and levels of equal value: neither place nor number may decide."""
 
 from __future__ import annotations
 
@@ -49,3 +49,13 @@ def one_after_the_other(level: IntArray, values: FloatArray, old: FloatArray, bl
     # each row after one multiplies what that one has left by 1 - blend
     moved = np.bincount(level, values * (blend * (1.0 - blend) ** later), minlength=len(old))
     return np.asarray((1.0 - blend) ** count * old + moved)
+
+
+def falling(values: FloatArray, rng: np.random.Generator) -> IntArray:
+    """Return the places of values from the highest down, equal ones in random order.
+
+    Nothing is drawn where all are different.
+    """
+    if len(np.unique(values)) == len(values):
+        return np.argsort(-values)
+    return np.lexsort((rng.random(len(values)), -values))

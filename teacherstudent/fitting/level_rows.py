@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 import numpy.typing as npt
 
+from teacherstudent.fitting import level_repeats
 from teacherstudent.fitting.level_spaces import Step
 from teacherstudent.teacher import EDITED
 from teacherstudent.types import Array, Assignment, FloatArray, IntArray, State, check_names, check_whole
@@ -86,8 +87,12 @@ class Pending:
     def load(self, state: State) -> None:
         """Continue from `state`."""
         check_names("pending rows", ("ids", "table"), state)
-        self._ids = np.array(state["ids"], np.int64)
-        self._table = np.array(state["table"], np.int64)
+        ids, table = np.array(state["ids"], np.int64), np.array(state["table"], np.int64)
+        if ids.ndim != 1 or (np.diff(ids) <= 0).any() or table.shape != (4, len(ids)):
+            raise ValueError(
+                f"pending rows: expected ascending ids (n,) and a table (4, n), got {ids} and {table.shape}"
+            )
+        self._ids, self._table = ids, table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,9 +101,9 @@ class Editor:
 
     Attributes:
         edits: small edits between a parent and its child.
-        parents: ``"batch"``: every replayed level has one child. ``"easy"``: the four of the highest return
-            less score; ``"hard"``: the four of the lowest; their children share the rows evenly, the first
-            ones having one more where the rows do not divide.
+        parents: ``"batch"``: every replayed row has one child. ``"easy"``: the four levels of the highest
+            return less score; ``"hard"``: the four of the lowest; their children share the rows evenly, the
+            first ones having one more where the rows do not divide.
         step: an edit of a task in a box.
 
     Raises:
@@ -137,13 +142,19 @@ class Replayed:
         self._origin = np.concatenate([self._origin, [keys, edits]], axis=1)
         self._merit = np.concatenate([self._merit, merit])
 
-    def take(self, n: int, parents: Parents) -> tuple[Array, IntArray, IntArray]:
-        """Remove parents and return a level, key and number of edits for each of ``n`` children."""
+    def take(self, n: int, parents: Parents, rng: np.random.Generator) -> tuple[Array, IntArray, IntArray]:
+        """Remove parents and return a level, key and number of edits for each of ``n`` children.
+
+        Where a few are chosen, a level that was replayed in several rows is one, of their mean merit, and
+        levels of equal merit come in random order.
+        """
         if parents == "batch":
             rows, left = np.arange(n) % len(self), np.arange(n, len(self))
         else:
-            order = np.argsort(-self._merit if parents == "easy" else self._merit, kind="stable")[:FEW]
-            rows, left = order[np.sort(np.arange(n) % len(order))], np.arange(0)
+            level, first = level_repeats.groups(self._origin[0])
+            merit = level_repeats.means(level, self._merit)
+            chosen = first[level_repeats.falling(merit if parents == "easy" else -merit, rng)[:FEW]]
+            rows, left = chosen[np.sort(np.arange(n) % len(chosen))], np.arange(0)
         taken = self._tasks[rows], self._origin[0, rows], self._origin[1, rows]
         self._keep(left)
         return taken
@@ -163,6 +174,10 @@ class Replayed:
     def load(self, state: State) -> None:
         """Continue from `state`."""
         check_names("replayed levels", ("tasks", "origin", "merit"), state)
-        self._tasks = np.array(state["tasks"], self._tasks.dtype)
-        self._origin = np.array(state["origin"], np.int64)
-        self._merit = np.array(state["merit"], np.float64)
+        tasks, merit = np.array(state["tasks"], self._tasks.dtype), np.array(state["merit"], np.float64)
+        origin = np.array(state["origin"], np.int64)
+        shapes = (merit.shape, origin.shape, tasks.shape)
+        n = len(tasks) if tasks.ndim else 0
+        if shapes != ((n,), (2, n), (n, *self._tasks.shape[1:])):
+            raise ValueError(f"replayed levels: expected n merits, (2, n) origins, n tasks, got {shapes}")
+        self._tasks, self._origin, self._merit = tasks, origin, merit

@@ -8,12 +8,16 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from teacherstudent.types import Array, FloatArray
+from teacherstudent.fitting.signals import share, signal
+from teacherstudent.types import Array, FloatArray, Outcomes
 
 ScoreName: TypeAlias = Literal["value_l1", "positive_value_loss", "max_mc", "td_error", "learnability"]
 
 EPISODES = "episodes"
 """The signal that says how many episodes a rollout completed."""
+
+SHARES = frozenset({"success"})
+"""Signals that are shares of episodes."""
 
 
 @dataclass(frozen=True)
@@ -76,13 +80,12 @@ def score_of(name: str) -> Score:
     return SCORES[name]
 
 
-def evaluate(score: Score, signals: Mapping[str, Array], best: FloatArray) -> FloatArray:
+def evaluate(score: Score, outcomes: Outcomes, best: FloatArray) -> FloatArray:
     """Return ``(n,)`` the scores of rows; those of rows that a grounded score cannot judge may be infinite.
 
     Raises:
-        ValueError: if a signal is not one number a row.
+        ValueError: if a signal is not one number a row, or a share of successes not in [0, 1].
     """
-    for name in score.needs:
-        if signals[name].shape != best.shape:
-            raise ValueError(f"signal {name!r}: expected shape {best.shape}, got {signals[name].shape}")
-    return np.asarray(score.compute(signals, best), np.float64)
+    signals = {name: (share if name in SHARES else signal)(outcomes, name) for name in score.signals}
+    with np.errstate(over="ignore"):  # whoever takes the score looks whether it is finite
+        return np.asarray(score.compute(signals, best), np.float64)

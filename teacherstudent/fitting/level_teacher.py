@@ -12,10 +12,11 @@ import numpy as np
 from teacherstudent import spaces
 from teacherstudent.fitting import level_spaces
 from teacherstudent.fitting.level_buffer import LevelBuffer
-from teacherstudent.fitting.level_offers import offer
+from teacherstudent.fitting.level_offers import offer, scored
 from teacherstudent.fitting.level_picture import picture
 from teacherstudent.fitting.level_rows import EDIT, NEW, REPLAY, Editor, Pending, Replayed, Rows
 from teacherstudent.fitting.level_scores import EPISODES, Score, score_of
+from teacherstudent.fitting.signals import signal
 from teacherstudent.spaces import Box, Discrete, Levels
 from teacherstudent.teacher import Teacher
 from teacherstudent.types import (
@@ -150,7 +151,8 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         if self._cycle.parallel:
             return self._side_by_side(n)
         if len(self._replayed) and self._editor is not None:
-            return [self._children(n, self._editor, *self._replayed.take(n, self._editor.parents))]
+            parents = self._replayed.take(n, self._editor.parents, self.rng)
+            return [self._children(n, self._editor, *parents)]
         probability = self._cycle.probability(self.buffer)
         if probability > 0 and self.rng.random() < probability:
             return [self._from_buffer(n)]
@@ -203,18 +205,26 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         )
 
     def _tell(self, outcomes: Outcomes) -> None:
-        if EPISODES in outcomes.signals:
-            self._told += [len(outcomes), int((outcomes.signals[EPISODES] == 0).sum())]
+        unfinished = 0
+        if told := EPISODES in outcomes.signals:
+            unfinished = int((signal(outcomes, EPISODES) == 0).sum())
         if self._score is not None:
             self._learn(outcomes, self._score, self._pending.look(outcomes.ids))
+        if told:
+            self._told += [len(outcomes), unfinished]
         self._pending.close(outcomes.ids)
 
     def _learn(self, outcomes: Outcomes, score: Score, table: IntArray) -> None:
-        """Score the rows; tell the buffer of replayed levels and offer it the others."""
-        keys, scores, old = offer(self.buffer, score, outcomes, table)
+        """Score the rows; tell the buffer of replayed levels and offer it the others.
+
+        Raises:
+            ValueError: if a signal is of a wrong shape or a score is not finite; nothing has changed then.
+        """
+        rows = scored(self.buffer, score, outcomes)
+        old = offer(self.buffer, rows, table)
         if self._editor is not None and not self._cycle.parallel:
-            merit = outcomes.score[old] - np.abs(scores[old])
-            self._replayed.put(outcomes.tasks[old], keys[old], table[2][old], merit)
+            merit = outcomes.score[old] - np.abs(rows.scores[old])
+            self._replayed.put(outcomes.tasks[old], rows.keys[old], table[2][old], merit)
 
     def _drop(self, ids: IntArray) -> None:
         self._pending.close(ids)

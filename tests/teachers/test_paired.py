@@ -126,6 +126,48 @@ def test_noise_makes_tasks_differ_before_anything_is_learnt():
     assert first.std() > 0.2
 
 
+@pytest.mark.parametrize("name", ["minimax", "paired", "repaired"])
+@pytest.mark.parametrize("bad", ["shape", "large", "score"])
+def test_a_refused_tell_leaves_no_trace(name, bad):
+    teacher = teachers.make(name, LINE, seed=0, adversary=FAST)
+    asked = teacher.ask(6)
+    good = simulated(teacher, asked)
+    which = "max_return" if name == "minimax" else "regret"
+    before, wrong = teacher.state_dict(), {}
+    if bad == "shape":
+        wrong = {which: np.ones((6, 2))}
+    elif bad == "large":
+        wrong = {which: np.where(np.arange(6) == 5, -1e200, 0.0)}
+    elif name == "repaired":  # the antagonist's half is the second to be read
+        wrong = {"max_return": np.repeat([0.0, 1e308], 3), "mean_value": np.repeat([0.0, -1e308], 3)}
+    if not wrong:
+        return
+    outcomes = Outcomes(
+        ids=good.ids, tasks=good.tasks, score=good.score, cost=good.cost, signals={**good.signals, **wrong}
+    )
+    with pytest.raises(ValueError, match=f"'{which}'|level score") as refused:
+        teacher.tell(outcomes)
+    assert ("expected at most 1e+12 in size" in str(refused.value)) == (bad == "large")
+    assert difference(before, teacher.state_dict()) is None
+    teacher.tell(good)
+
+
+def test_a_row_without_a_completed_episode_counts_with_its_return_so_far():
+    """As the docstring says: such a row is no different from another to the adversary."""
+    told = []
+    for episodes in (0, 4):
+        teacher = teachers.make("minimax", LINE, seed=0, adversary=FAST)
+        good = simulated(teacher, teacher.ask(8))
+        signals = {**good.signals, "max_return": np.linspace(-1, 1, 8), "episodes": np.full(8, episodes)}
+        teacher.tell(
+            Outcomes(ids=good.ids, tasks=good.tasks, score=good.score, cost=good.cost, signals=signals)
+        )
+        told.append(teacher.metrics()["reward"])
+    assert told == pytest.approx([0.0, 0.0], abs=1e-15)
+    said = " ".join((type(teacher).__doc__ or "").split())
+    assert "A row without a completed episode counts with its return so far" in said
+
+
 class TestREPAIRED:
     def make(self, **options):
         buffer = {"capacity": 8, "temperature": 1.0}
@@ -196,7 +238,7 @@ def test_replays_of_different_levels_overwrite_no_score_with_their_regret_of_0()
         np.maximum.at(returns, slots, mine.signals["max_return"])  # of all rows of a level
         scores = returns[slots] - mine.signals["mean_value"]
         for slot in np.unique(slots[different]):
-            assert buffer.scores[slot] == pytest.approx(scores[slots == slot].mean())
+            assert buffer.scores[slot] == pytest.approx(scores[slots == slot][-1])
             assert buffer.scores[slot] > 1
     student.close()
 
