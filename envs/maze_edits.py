@@ -1,4 +1,4 @@
-"""Small random edits of mazes, by the rules of the reference implementations."""
+"""Small random edits of mazes, by the rules of the reference implementations and one of this package."""
 
 from __future__ import annotations
 
@@ -54,7 +54,10 @@ def _flip_or_move_goal(rng: np.random.Generator, codes: Array, edits: int) -> No
 
 
 def _add_remove_move(rng: np.random.Generator, codes: Array, edits: int) -> None:
-    """Other rule of jaxued: a wall more, a wall less, the agent or the goal elsewhere, a quarter each."""
+    """Rule of this package: a wall more, a wall less, the agent or the goal elsewhere, a quarter each.
+
+    Every edit changes the level if it can; the agent keeps its heading.
+    """
     for _ in range(edits):
         kind = rng.integers(0, 4, len(codes))
         for number, here, there in ((0, FREE, WALL), (1, WALL, FREE)):
@@ -64,6 +67,51 @@ def _add_remove_move(rng: np.random.Generator, codes: Array, edits: int) -> None
             codes[rows, columns] = there
         _move_to_free(rng, codes, np.flatnonzero(kind == 2), agent=True)
         _move_to_free(rng, codes, np.flatnonzero(kind == 3), agent=False)
+
+
+def _jaxued(rng: np.random.Generator, codes: Array, edits: int) -> None:
+    """Rule of jaxued's ``make_level_mutator``: cells are drawn, all different, and for each an action.
+
+    Set a wall, clear the cell, put the agent there with a new heading, or the goal, a quarter each, whatever
+    the cell holds: an edit may have no effect, and needs no free cell. An agent or goal whose cell was drawn
+    and that was not put anywhere since goes to a free cell in the end, the goal first, the agent with a new
+    heading.
+    """
+    n, cells = codes.shape
+    inside = codes != OUTSIDE
+    edits = min(edits, cells)
+    order = np.argsort(np.where(inside, rng.random((n, cells)), np.inf), axis=1)[:, :edits]
+    counts = np.minimum(edits, inside.sum(axis=1))
+    actions = rng.integers(0, 4, (n, edits))
+    headings = rng.integers(0, 4, (n, edits + 1))
+    for j in range(edits):
+        rows = np.flatnonzero(j < counts)
+        columns, action = order[rows, j], actions[rows, j]
+        for number, was in ((2, _is_agent(codes)), (3, codes == GOAL)):
+            moved = rows[action == number]
+            before = np.argmax(was[moved], axis=1)
+            # lost ones stand nowhere, and argmax is 0 for them
+            there = was[moved, before]
+            codes[moved[there], before[there]] = FREE
+        codes[rows, columns] = np.choose(action, (WALL, FREE, AGENT + headings[rows, j], GOAL))
+    _put_back(rng, codes, np.full(n, GOAL), codes == GOAL)
+    _put_back(rng, codes, AGENT + headings[:, edits], _is_agent(codes))
+
+
+def _put_back(rng: np.random.Generator, codes: Array, what: Array, there: BoolArray) -> None:
+    """Put what a level has lost on a free cell, or on a wall where there is none.
+
+    Args:
+        rng: draws the cells.
+        codes: ``(n, cells)``; changed.
+        what: ``(n,)`` codes.
+        there: ``(n, cells)`` where they stand; a row without any has lost it.
+    """
+    gone = np.flatnonzero(~there.any(axis=1))
+    full = ~(codes[gone] == FREE).any(axis=1)
+    where = np.where(full[:, None], _is_wall(codes[gone]), codes[gone] == FREE)
+    _, columns = _choose(rng, where, gone)
+    codes[gone, columns] = what[gone]
 
 
 def _dcd(rng: np.random.Generator, codes: Array, edits: int) -> None:
@@ -77,17 +125,14 @@ def _dcd(rng: np.random.Generator, codes: Array, edits: int) -> None:
         new = np.flatnonzero(content == GOAL)
         codes[new] = np.where(codes[new] == GOAL, FREE, codes[new])
         codes[rows, columns] = content
-    for lost, what in ((codes == GOAL, np.full(n, GOAL)), (_is_agent(codes), heading)):
-        gone = np.flatnonzero(~lost.any(axis=1))
-        full = ~(codes[gone] == FREE).any(axis=1)
-        where = np.where(full[:, None], _is_wall(codes[gone]), codes[gone] == FREE)
-        _, columns = _choose(rng, where, gone)
-        codes[gone, columns] = what[gone]
+    _put_back(rng, codes, np.full(n, GOAL), codes == GOAL)
+    _put_back(rng, codes, heading, _is_agent(codes))
 
 
 EDITS: Mapping[str, Rule] = {
     "flip-or-move-goal": _flip_or_move_goal,
     "add-remove-move": _add_remove_move,
+    "jaxued": _jaxued,
     "dcd": _dcd,
 }
 """By name."""

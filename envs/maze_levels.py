@@ -33,10 +33,14 @@ class MazeLevels(Levels):
             "uniform-count" (0 to ``n_walls`` draws with replacement), "empty".
         n_walls: draws of walls.
         solvable: whether levels without a way to the goal are drawn again. Edits may still cut the way.
-        edits: the rule by which levels are edited. "flip-or-move-goal" (minimax, jaxued): nothing, flip a
-            wall, or move the goal, equally likely. "add-remove-move" (jaxued): add or remove a wall, move
-            agent (its heading stays) or goal. "dcd": cells drawn with replacement become wall, free or goal,
-            then a lost goal or agent is put on a free cell.
+        edits: the rule by which levels are edited. "flip-or-move-goal" (minimax, and jaxued's examples):
+            nothing, flip a wall, or move the goal, equally likely. "jaxued" (jaxued's other rule,
+            ``make_level_mutator``): different cells are drawn, whatever they hold, and at each a wall is set,
+            the cell cleared, or agent (with a new heading) or goal put there, equally likely; then a lost
+            goal or agent is put on a free cell. "dcd": cells drawn with replacement become wall, free or
+            goal, then a lost goal or agent is put on a free cell. "add-remove-move" (of this package): a free
+            cell becomes a wall, a wall a free cell, agent (its heading stays) or goal goes to a free cell,
+            equally likely.
 
     Raises:
         ValueError: if a number is not whole or out of range, or there is no such generator or rule.

@@ -201,9 +201,48 @@ def test_one_edit_by_minimax():
     assert found == pytest.approx(expected, abs=0.02)
 
 
-def test_one_edit_by_jaxued():
+def test_one_edit_that_adds_removes_or_moves():
     expected = {"same": 0, "more": 1 / 4, "less": 1 / 4, "goal": 1 / 4, "agent": 1 / 4}
     assert changes("add-remove-move") == pytest.approx(expected, abs=0.02)
+
+
+def test_one_edit_by_jaxued():
+    """At a cell of 25, 18 of them free and 5 walls: set a wall, clear, put the agent or the goal there.
+
+    A goal or agent whose cell was cleared goes to one of 19 free cells, its own among them; a new heading is
+    the old one in 1 of 4.
+    """
+    sets, clears = {"same": 5, "more": 20, "goal": 1, "agent": 1}, {"same": 18 + 1 / 19 + 1 / 76, "less": 5}
+    clears |= {"goal": 18 / 19, "agent": 75 / 76}
+    agents = {"same": 1 / 4, "less": 5, "goal": 1, "agent": 24 + 3 / 4}
+    goals = {"same": 1, "less": 5, "goal": 24, "agent": 1}
+    actions = (sets, clears, agents, goals)
+    expected = {name: sum(a.get(name, 0) for a in actions) / 100 for name in (*sets, "less")}
+    assert changes("jaxued", n=40_000) == pytest.approx(expected, abs=0.01)
+
+
+def test_jaxued_moves_the_agent_anywhere_with_a_new_heading():
+    space = MazeLevels(edits="jaxued", n_walls=60)
+    level = space.draw(rng(), 1)
+    children = space.mutate(rng(), np.repeat(level, 20_000, axis=0)).reshape(20_000, -1)
+    where = np.argmax((children >= AGENT) & (children < OUTSIDE), axis=1)
+    before = int(np.argmax((level >= AGENT) & (level < OUTSIDE)))
+    moved = where != before
+    assert moved.mean() == pytest.approx(1 / 4, abs=0.02)
+    headings = children[moved, where[moved]] - AGENT
+    np.testing.assert_allclose(np.bincount(headings) / moved.sum(), 1 / 4, atol=0.03)
+    onto = level.ravel()[where[moved]] == WALL
+    assert onto.mean() == pytest.approx((level == WALL).mean(), abs=0.03)
+
+
+def test_jaxued_draws_different_cells():
+    walls = np.full((1, 5, 5), WALL, np.uint8)
+    walls[0, 0, :2] = GOAL, AGENT
+    space = MazeLevels(extent=5, size=5, n_walls=3, edits="jaxued")
+    # of 25 different cells each keeps or becomes a wall with probability 1 / 4; 0.52 if some came twice
+    for edits in (25, 99):
+        edited = space.mutate(rng(), np.repeat(walls, 4000, axis=0), edits)
+        assert (edited == WALL).mean() == pytest.approx(1 / 4, abs=0.01)
 
 
 def test_one_edit_by_dcd():
