@@ -67,6 +67,8 @@ def features(space: gym.Space[Any], tasks: Array) -> dict[str, FloatArray]:
 class Step:
     """A small edit of a task in a box: one coordinate, drawn uniformly, moves and is clipped.
 
+    A whole number moves by 1 at least: in a small range every move would be rounded to none.
+
     Attributes:
         law: ``"gaussian"`` or ``"uniform"``.
         size: standard deviation, or greatest distance, as a share of the coordinate's range.
@@ -123,8 +125,36 @@ def mutated(
     if not isinstance(space, Box):
         raise TypeError(f"edits: expected a space of type Levels or Box, got {space!r}")
     step = step or Step()
+    if is_whole(space):
+        return _moved_whole(space, rng, tasks, edits, step)
     unit, rows = spaces.to_unit(space, tasks), np.arange(len(tasks))
+    touched = np.zeros(unit.shape, np.bool_)
     for _ in range(edits):
         which = rng.integers(unit.shape[1], size=len(tasks))
         unit[rows, which] = np.clip(unit[rows, which] + step.moves(rng, len(tasks)), 0, 1)
-    return spaces.from_unit(space, unit)
+        touched[rows, which] = True
+    # the way to the unit cube and back is not exact: what no edit has touched stays as it was, bit for bit
+    return np.where(touched.reshape(tasks.shape), spaces.from_unit(space, unit), tasks)
+
+
+def _moved_whole(space: Box, rng: np.random.Generator, tasks: Array, edits: int, step: Step) -> Array:
+    """Return tasks of whole numbers, each after so many edits; every edit goes at least to the next number.
+
+    Numbers are kept as distances from the lowest, in 64 bits without a sign, of which no type is wider.
+    """
+    low, high = space.low.reshape(-1), space.high.reshape(-1)
+    flat = tasks.reshape(len(tasks), -1)
+    # differences of signed numbers wrap around to the right distance
+    up = flat.astype(np.uint64) - low.astype(np.uint64)
+    span = high.astype(np.uint64) - low.astype(np.uint64)
+    rows = np.arange(len(tasks))
+    for _ in range(edits):
+        which = rng.integers(len(span), size=len(tasks))
+        move = step.moves(rng, len(tasks))
+        room = np.where(move > 0, span[which] - up[rows, which], up[rows, which])
+        far = np.maximum(1.0, np.rint(np.abs(move) * span[which].astype(np.float64)))
+        # compared before it is converted: what is too far for 64 bits is beyond the room anyway
+        beyond = far >= room.astype(np.float64)
+        by = np.where(beyond, room, np.where(beyond, 0.0, far).astype(np.uint64))
+        up[rows, which] = np.where(move > 0, up[rows, which] + by, up[rows, which] - by)
+    return (up + low.astype(np.uint64)).astype(space.dtype).reshape(tasks.shape)
