@@ -126,13 +126,17 @@ def two_evaluations(
     the second: the same policy twice, so that a level that failed by chance is not counted as hard for that.
     Else they are the last test but one and the last, or the same test twice if there is only one.
 
+    Both are of success, not of scores, which need not mean the same from level to level: the worst levels are
+    those that are mastered least often (the conditional value at risk of success of Rutherford et al. 2024,
+    https://arxiv.org/abs/2408.15099).
+
     Args:
         tests: the last two tests or the only one, scores ``(tasks,)``.
         level: ``(tasks,)`` which level each task is; every number from 0 on.
         mastered: a task is mastered above this score.
 
     Returns:
-        ``(levels,)`` mean score in the one, and share mastered in the other.
+        ``(levels,)`` share mastered in the one, and in the other.
     """
     last, repeats = tests[-1], np.bincount(level)
     order = np.argsort(level, kind="stable")
@@ -140,8 +144,8 @@ def two_evaluations(
     place[order] = np.arange(len(level)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
     if repeats.min() >= 2:
         first = place < repeats[level] // 2
-        return _means(last[first], level[first]), _means(last[~first] > mastered, level[~first])
-    return _means(tests[0], level), _means(last > mastered, level)
+        return _means(last[first] > mastered, level[first]), _means(last[~first] > mastered, level[~first])
+    return _means(tests[0] > mastered, level), _means(last > mastered, level)
 
 
 def _means(values: Array, level: IntArray) -> FloatArray:
@@ -170,11 +174,14 @@ def worst_success(ranks: FloatArray, success: FloatArray) -> tuple[FloatArray, F
 def _ranking(tests: Sequence[Sequence[FloatArray]], level: IntArray) -> tuple[str, str]:
     """Return what title and note say about how levels are ranked."""
     if np.bincount(level).min() >= 2:
-        return "", "Ranked by the first half of each level's repeats in the last test, read in the second."
+        return (
+            "",
+            "Ranked by success in the first half of each level's repeats, last test; read in the second.",
+        )
     if any(len(run) == 1 for run in tests):
         note = "Ranked and read in the same test where a run has one: the worst look worse than they are."
         return ", ranked and read in one test", note
-    note = "Ranked in the last test but one of each run, by an earlier policy, read in the last."
+    note = "Ranked by success in the last test but one of each run, by an earlier policy; read in the last."
     return ", one repeat each", note
 
 

@@ -63,14 +63,26 @@ def test_two_evaluations_by_hand():
     before, last = np.array([0.9, 0.1, 0.3, 0.7, 0.5]), np.array([0.2, 1.0, 0.8, 0.0, 0.6])
     level = np.array([0, 1, 0, 1, 1])  # level 0: rows 0 | 2, level 1: rows 1 | 3, 4
     ranks, success = levels.two_evaluations([before, last], level, mastered=0.5)
-    np.testing.assert_allclose(ranks, [0.2, 1.0])
+    np.testing.assert_allclose(ranks, [0.0, 1.0])
     np.testing.assert_allclose(success, [1.0, 0.5])
     level = np.array([0, 0, 1, 2, 1])  # level 2 has one row: the tests are the two evaluations
     ranks, success = levels.two_evaluations([before, last], level, mastered=0.5)
-    np.testing.assert_allclose(ranks, [0.5, 0.4, 0.7])
+    np.testing.assert_allclose(ranks, [0.5, 0.0, 1.0])
     np.testing.assert_allclose(success, [0.5, 1.0, 0.0])
     ranks, _ = levels.two_evaluations([last], level, mastered=0.5)
-    np.testing.assert_allclose(ranks, [0.6, 0.7, 0.0])
+    np.testing.assert_allclose(ranks, [0.5, 1.0, 0.0])
+
+
+@pytest.mark.parametrize("repeats", [4, 1])
+def test_levels_are_ranked_by_how_often_they_are_mastered_and_not_by_their_scores(repeats):
+    # the first level is always mastered with low scores, the second half of the time with high ones
+    level = np.repeat([0, 1], 4)
+    scores = np.array([0.6, 0.6, 0.6, 0.6, 5.0, 0.0, 5.0, 0.0])
+    tests = [scores]
+    if repeats == 1:  # of three levels one has no second repeat: each test is one evaluation
+        level, tests = np.append(level, 2), [np.append(scores, 0.0), np.append(scores, 0.0)]
+    ranks, _ = levels.two_evaluations(tests, level, mastered=0.5)
+    assert ranks[1] < ranks[0]
 
 
 def test_repeats_are_two_evaluations_of_one_policy(drawn):
@@ -82,7 +94,7 @@ def test_repeats_are_two_evaluations_of_one_policy(drawn):
     second = last.reshape(200, 4)[:, 2:] > 0.5
     assert success[-1] == pytest.approx(100.0 * second.mean())
     assert abs(success[99] - success[-1]) < 10.0  # ranked by the rows that are read it would be far below
-    assert "first half of each level's repeats" in axes.figure.get_supxlabel()
+    assert "by success in the first half of each level's repeats" in axes.figure.get_supxlabel()
 
 
 def test_one_repeat_is_ranked_in_the_test_before(drawn):
@@ -90,7 +102,7 @@ def test_one_repeat_is_ranked_in_the_test_before(drawn):
     tests = [rng.random(200), rng.random(200)]
     figure = drawn(tests)["worst"]
     success = figure.axes[0].lines[0].get_ydata()
-    assert success[-1] == 100.0 * (tests[1] > 0.5).mean()
+    assert success[-1] == pytest.approx(100.0 * (tests[1] > 0.5).mean())
     assert abs(success[99] - success[-1]) < 10.0
     assert "the last test but one" in figure.get_supxlabel()
     assert "one repeat each" in figure.legends[0].get_title().get_text()
