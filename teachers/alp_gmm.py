@@ -13,7 +13,7 @@ from teacherstudent.fitting.neighbors import BufferedTrees, NearestOlder
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Box
 from teacherstudent.teacher import Teacher
-from teacherstudent.types import Assignment, FloatArray, IntArray, Outcomes, Seed, State, check_names
+from teacherstudent.types import Assignment, FloatArray, IntArray, Outcomes, Seed, State, Wait, check_names
 
 
 @TEACHERS.register("alp-gmm")
@@ -134,6 +134,10 @@ class ALPGMM(Teacher[Box]):
         else:
             alp = mixture.means[:, -1]
             self._draws.use(mixture, alp if self.options.paper else np.maximum(alp, 0))
+
+    def first_action(self) -> Wait | None:
+        """Return how many outcomes the first fit waits for; until then tasks are uniform."""
+        return Wait(self._window.size, "fitting", f"a smaller fit_rate, here {self._window.size}")
 
     def metrics(self) -> dict[str, float]:
         """Return the outcomes told, and the mean ALP and the components of the last fit."""

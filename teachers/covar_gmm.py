@@ -12,7 +12,7 @@ from teacherstudent.fitting.mixture_tasks import Draws, Gaussian, Options, Windo
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Box
 from teacherstudent.teacher import Teacher
-from teacherstudent.types import Assignment, FloatArray, IntArray, Outcomes, Seed, State, check_names
+from teacherstudent.types import Assignment, FloatArray, IntArray, Outcomes, Seed, State, Wait, check_names
 
 
 @TEACHERS.register("covar-gmm")
@@ -107,6 +107,10 @@ class CovarGMM(Teacher[Box]):
         """Return what the components of a mixture over (task, time, score) are worth, ``(k,)``."""
         rise = mixture.covariances[:, -2, -1]
         return np.abs(rise) if self.absolute else np.maximum(rise, 0)
+
+    def first_action(self) -> Wait | None:
+        """Return how many outcomes the first fit waits for; until then tasks are uniform."""
+        return Wait(self._window.size, "fitting", f"a smaller fit_rate, here {self._window.size}")
 
     def metrics(self) -> dict[str, float]:
         """Return the outcomes told, and the components of the last fit with their greatest utility."""

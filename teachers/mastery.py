@@ -19,6 +19,7 @@ from teacherstudent.types import (
     Outcomes,
     Seed,
     State,
+    Wait,
     check_names,
     check_whole,
 )
@@ -80,6 +81,13 @@ class MasteryTeacher(Teacher[Discrete]):
         self.window = int(space.n) if window is None else window
         self._newest, self._turn, self._passes = 0, 0, 0
         self._scores = np.full((int(space.n), lookback), np.nan)  # newest last
+
+    def first_action(self) -> Wait | None:
+        """Return how many outcomes the first step to another task waits for."""
+        if self.space.n == 1:
+            return None
+        rows = self._scores.shape[1] + self.patience - 1
+        return Wait(rows, "the second task", "a smaller lookback or patience")
 
     def _at_hand(self) -> IntArray:
         return np.arange(max(0, self._newest - self.window + 1), self._newest + 1)

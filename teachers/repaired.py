@@ -27,6 +27,7 @@ from teacherstudent.types import (
     Outcomes,
     Seed,
     State,
+    Wait,
     check_names,
 )
 
@@ -144,6 +145,10 @@ class REPAIRED(AdversaryTeacher):
         for pending in self._pending:
             pending.close(ids)
         super()._drop(ids)
+
+    def first_action(self) -> Wait | None:
+        """Return what replay waits for: half of the rows fill the protagonist's buffer."""
+        return self._cycle.wait(self.buffers[0], rows=2)
 
     def columns(self, outcomes: Outcomes) -> dict[str, Array]:
         """Return ``kind`` (0 new, 1 replay), ``key`` (the level's) and ``parent`` (always 0) of rows."""

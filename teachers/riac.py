@@ -12,7 +12,7 @@ from teacherstudent.fitting.regions import RegionTree, Rules
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Box
 from teacherstudent.teacher import Teacher
-from teacherstudent.types import Array, Assignment, FloatArray, IntArray, Outcomes, Seed, State
+from teacherstudent.types import Array, Assignment, FloatArray, IntArray, Outcomes, Seed, State, Wait
 
 MUTATE, ANYWHERE = 0.1, 0.2
 """Shares of mode 3 (near a region's worst task) and mode 2 (uniform); the rest is mode 1."""
@@ -99,6 +99,7 @@ class RIAC(Teacher[Box]):
         low, high = ends if self.paper else (np.zeros_like(ends[0]), np.ones_like(ends[0]))
         rules = Rules(region_size, window, split_attempts, min_share * (high - low), discard, self.paper)
         self._tree = RegionTree(low, high, rules)
+        self._region_size = region_size
         self._cumulative: FloatArray | None = None  # of the ALP of the regions sampled; None if out of date
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
@@ -144,6 +145,10 @@ class RIAC(Teacher[Box]):
         points = tasks if self.paper else spaces.to_unit(self.space, tasks)
         self._tree.insert(points.astype(np.float32), scores, self.rng)
         self._cumulative = None
+
+    def first_action(self) -> Wait | None:
+        """Return how many outcomes the first split waits for; until then there is one region."""
+        return Wait(self._region_size, "splitting", f"a smaller region_size, here {self._region_size}")
 
     def metrics(self) -> dict[str, float]:
         """Return the number of leaves, and the mean and largest ALP of the regions sampled."""

@@ -14,7 +14,17 @@ from teacherstudent.fitting.level_scores import Score
 from teacherstudent.fitting.level_teacher import Cycle, LevelTeacher
 from teacherstudent.fitting.signals import share, signal
 from teacherstudent.registry import TEACHERS
-from teacherstudent.types import Array, FloatArray, IntArray, Outcomes, Seed, State, check_names, check_whole
+from teacherstudent.types import (
+    Array,
+    FloatArray,
+    IntArray,
+    Outcomes,
+    Seed,
+    State,
+    Wait,
+    check_names,
+    check_whole,
+)
 
 
 @TEACHERS.register("sfl")
@@ -89,6 +99,11 @@ class SFL(LevelTeacher):
         self._trial = _Trial(attempts)
         self._left = 0  # asks for training until the next refresh; -1 while candidates are measured
 
+    def first_action(self) -> Wait | None:
+        """Return how many rows the first refresh takes, in which nothing is trained on."""
+        levels = int(min(self._candidates, level_spaces.count(self.space)))
+        return Wait(levels * self._trial.attempts, "training", "fewer candidates or attempts")
+
     def _parts(self, n: int) -> list[Rows]:
         if self._left < 0 and self._trial.open == 0:
             self._keep_best()
@@ -143,7 +158,7 @@ class _Trial:
     """Candidates, and how often they were solved; every one is handed out several times."""
 
     def __init__(self, attempts: int) -> None:
-        self._attempts = int(attempts)
+        self.attempts = int(attempts)
         self._tasks: Array = np.zeros(0)
         self._tally = np.zeros((2, 0))  # rollouts with a completed episode, sum of their shares of successes
         self._first = 0  # number of this trial's first row
@@ -158,7 +173,7 @@ class _Trial:
     @property
     def open(self) -> int:
         """Rows that have not been handed out."""
-        return len(self._tasks) * self._attempts - self._handed
+        return len(self._tasks) * self.attempts - self._handed
 
     def begin(self, tasks: Array) -> None:
         self._first += self._handed
@@ -198,8 +213,8 @@ class _Trial:
         tasks, tally = np.array(state["tasks"]), np.array(state["tally"], np.float64)
         if tally.shape != (2, len(tasks)):
             raise ValueError(f"sfl: state: expected a tally (2, {len(tasks)}), got {tally.shape}")
-        if not 0 <= state["handed"] <= len(tasks) * self._attempts:
-            most = len(tasks) * self._attempts
+        if not 0 <= state["handed"] <= len(tasks) * self.attempts:
+            most = len(tasks) * self.attempts
             raise ValueError(f"sfl: state: handed: expected 0 to {most}, got {state['handed']}")
         self._tasks, self._tally = tasks, tally
         self._first, self._handed = int(state["first"]), int(state["handed"])

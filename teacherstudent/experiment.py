@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from teacherstudent import spaces
 from teacherstudent.family import Family
 from teacherstudent.ledger import Ledger
 from teacherstudent.loop import check_fit, run
+from teacherstudent.outset import too_short
 from teacherstudent.plan import Plan
 from teacherstudent.progress import Progress
 from teacherstudent.recording.runs import Run
@@ -22,6 +24,8 @@ from teacherstudent.registry import FAMILIES, STUDENTS, TEACHERS, Registry
 from teacherstudent.student import Student
 from teacherstudent.teacher import Teacher
 from teacherstudent.types import seed_sequence
+
+_LOG = logging.getLogger(__name__)
 
 FROM_FAMILY = ("score_range", "mastered", "difficulty_step")
 """Constructor parameters of teachers that are taken from the family where the options don't give them."""
@@ -83,10 +87,15 @@ class Experiment:
         return family, teacher, student
 
     def check(self) -> None:
-        """Raise what `build` and the first moment of `run` would raise, before anything is started."""
+        """Raise what `build` and the first moment of `run` would raise, before anything is started.
+
+        Log a warning if the budget ends before the teacher acts on what it is told.
+        """
         family, teacher, student = self.build()
         try:
             check_fit(family, teacher, student)
+            if text := too_short(teacher, student, self.plan.own):
+                _LOG.warning("%s: %s", self.name, text)
         finally:
             student.close()
 

@@ -15,6 +15,7 @@ from teacherstudent import spaces
 from teacherstudent.checkpoint import Checkpoints
 from teacherstudent.family import Family
 from teacherstudent.ledger import Ledger
+from teacherstudent.outset import Outset
 from teacherstudent.plan import Plan
 from teacherstudent.progress import Progress
 from teacherstudent.recording.recorder import NOT_TRAINED, START, UNFINISHED, Recorder
@@ -209,12 +210,14 @@ class _Loop:
         self._due = plan.intervals()
         self._measuring = np.zeros(0, np.int64)  # ids under way that are not trained on
         self._idle_rounds = 0
+        self._outset = Outset(teacher, student, plan.own, recorder.note)
         self._rollouts = np.zeros(2, np.int64)  # since this process began, and those without an episode
 
     def go(self, progress: Progress | None, stop: Callable[[], bool]) -> None:
         """Run rounds until the budget is spent, or ``stop`` says so."""
         stopped = False
         start = self.plan.charged
+        self._outset.begin()
         if self.ledger.spent == start and self._due["test"].elapsed(start):
             with self.ledger.timed("total"):
                 self._test(progress)
@@ -255,6 +258,7 @@ class _Loop:
             ledger.edited(float(outcomes.cost[~learn & (columns["kind"] == EDITED)].sum()))
         ledger.episodes += int(np.sum(outcomes.signals.get("episodes", len(outcomes))))
         self._look_at_rollouts(outcomes)
+        self._outset.round(len(outcomes), ledger.spent - before)
         with ledger.timed("record"):
             self.recorder.episodes(outcomes, spent=ledger.spent, learn=learn, columns=columns)
         self._idle_rounds = 0 if ledger.spent > before else self._idle_rounds + 1

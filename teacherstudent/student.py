@@ -15,8 +15,9 @@ COUNTERS = ("train", "measure", "mutate", "antagonist", "updates", "environment_
 class Student(Protocol):
     """A model and its optimiser, trained on tasks of one family.
 
-    A student may have two more attributes that `run` looks at: ``budget``, where learning depends on it,
-    which must be the run's; and ``gains``, True if its scores are progress already and no levels.
+    A student may have three more attributes that `run` looks at: ``budget``, where learning depends on it,
+    which must be the run's; ``gains``, True if its scores are progress already and no levels; and
+    ``row_cost``, what each outcome costs where that is known before, else None.
 
     Attributes:
         provides: the signals that every row of its outcomes carries.

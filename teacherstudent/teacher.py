@@ -19,6 +19,7 @@ from teacherstudent.types import (
     Outcomes,
     Seed,
     State,
+    Wait,
     check_names,
     generator,
 )
@@ -182,6 +183,13 @@ class Teacher(ABC, Generic[S]):
     def metrics(self) -> dict[str, float]:
         """Return named numbers for the log."""
         return {}
+
+    def first_action(self) -> Wait | None:
+        """Return what the teacher waits for before it acts on what it is told; None if for nothing.
+
+        A run warns where its budget ends before.
+        """
+        return None
 
     def spent(self) -> Mapping[str, float]:
         """Return what the teacher itself spent so far: ``adversary``, steps of building tasks."""

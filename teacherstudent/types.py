@@ -5,7 +5,7 @@ from __future__ import annotations
 import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -140,6 +140,20 @@ class Outcomes:
             cost=np.concatenate([p.cost for p in parts]),
             signals={name: np.concatenate([p.signals[name] for p in parts]) for name in names},
         )
+
+
+class Wait(NamedTuple):
+    """What a teacher waits for before it acts on what it is told.
+
+    Attributes:
+        rows: outcomes that it must be told of before, about or at least.
+        what: what begins then, as the subject of a sentence: ``"replay"``.
+        remedy: options that let it begin earlier.
+    """
+
+    rows: int
+    what: str
+    remedy: str
 
 
 def generator(seed: Seed) -> np.random.Generator:

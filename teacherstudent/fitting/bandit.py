@@ -13,7 +13,7 @@ from teacherstudent.fitting.arms import Arms, Rules
 from teacherstudent.fitting.policies import draw
 from teacherstudent.spaces import Discrete
 from teacherstudent.teacher import Teacher
-from teacherstudent.types import Array, Assignment, FloatArray, IntArray, Outcomes, Seed
+from teacherstudent.types import Array, Assignment, FloatArray, IntArray, Outcomes, Seed, Wait
 
 
 class Bandit(Teacher[Discrete]):
@@ -48,6 +48,10 @@ class Bandit(Teacher[Discrete]):
     @abstractmethod
     def _values(self) -> FloatArray:
         """Return ``(k,)`` what each arm is held to be worth; NaN where nothing is known."""
+
+    def first_action(self) -> Wait | None:
+        """Return how many outcomes it takes until every arm can have been played."""
+        return Wait(self._arms.k, "choosing among all arms, each played once,", "fewer arms")
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         probabilities = self._probabilities(progress)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 import gymnasium as gym
@@ -27,6 +28,7 @@ from teacherstudent.types import (
     Outcomes,
     Seed,
     State,
+    Wait,
     check_names,
 )
 
@@ -80,6 +82,19 @@ class Cycle:
         if not self.warm(buffer):
             return 0.0
         return self.replay if self.schedule == "fixed" else min(self.replay, buffer.fill)
+
+    def wait(self, buffer: LevelBuffer, rows: int = 1) -> Wait | None:
+        """Return what replay waits for, where a level comes of ``rows`` rows; None if there is none."""
+        if self.replay == 0 and not self.parallel:
+            return None
+        levels = max(1, ceil(self.min_fill * buffer.capacity))
+        if levels > 1 and (levels - 1) / buffer.capacity >= self.min_fill:  # the product was rounded up
+            levels -= 1
+        what = "replay" if self.train_new else "replay, without which nothing is trained on,"
+        remedy = (
+            f"a smaller buffer={{'capacity': ...}}, here {buffer.capacity}, or min_fill, {self.min_fill:g}"
+        )
+        return Wait(levels * rows, what, remedy)
 
     def warm(self, buffer: LevelBuffer) -> bool:
         """Return whether there is enough in the buffer."""
@@ -228,6 +243,10 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
 
     def _drop(self, ids: IntArray) -> None:
         self._pending.close(ids)
+
+    def first_action(self) -> Wait | None:
+        """Return how many levels the buffer must hold before the first replay; None without replay."""
+        return self._cycle.wait(self.buffer) if self._score is not None else None
 
     def columns(self, outcomes: Outcomes) -> dict[str, Array]:
         """Return of rows ``kind`` (0 new, 1 replay, 2 edit), ``key``, the level's, and ``parent``.

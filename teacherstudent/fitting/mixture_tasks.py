@@ -156,6 +156,11 @@ class Window:
         self.told = 0
         self._tasks, self._scores = np.empty((size, d)), np.empty(size)
 
+    @property
+    def size(self) -> int:
+        """Rows of a full window."""
+        return len(self._scores)
+
     def fill(self, tasks: Array, scores: FloatArray) -> Iterator[tuple[FloatArray, FloatArray]]:
         """Take in rows; yield tasks and scores, as views, whenever the window is full."""
         size, start = len(self._scores), 0

@@ -83,8 +83,9 @@ class Status:
         self.seen(spent, seconds, ledger)
 
     def note(self, text: str) -> None:
-        """Say something about the run that whoever reads its results should know."""
-        self._fields["note"] = text
+        """Say something about the run that whoever reads its results should know, beside what was said."""
+        before = self._fields["note"]
+        self._fields["note"] = text if before is None else f"{before}; {text}"
 
     def end(self, status: str, error: BaseException | None, seconds: float) -> None:
         """Write how the run ended, with the traceback of what ended it."""

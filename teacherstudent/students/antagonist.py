@@ -137,6 +137,12 @@ class AntagonistStudent:
         """Return the number of slots of both."""
         return self.protagonist.wants() + self.antagonist.wants()
 
+    @property
+    def row_cost(self) -> float | None:
+        """What each outcome costs: both play rollouts of one length."""
+        cost: float | None = getattr(self.protagonist, "row_cost", None)
+        return cost
+
     def train(self, assignment: Assignment) -> Outcomes:
         """Run one rollout and one update of each, on its half of the rows.
 

@@ -182,6 +182,11 @@ class RslRlStudent:
         """
         return self._rollout.queue.wants() if self._bound is None else self._n_envs
 
+    @property
+    def row_cost(self) -> float | None:
+        """What each outcome costs where it is bound for rollouts, else None."""
+        return None if self._bound is None else float(len(self.ppo.observations))
+
     def train(self, assignment: Assignment) -> Outcomes:
         """Run one rollout and one update; rows with ``learn`` False are played before it.
 

@@ -169,6 +169,11 @@ class SB3Student:
         """Return how many tasks keep the queue ahead of the episodes that the next round should finish."""
         return self._queue.wants() if self._bound is None else self._n_envs
 
+    @property
+    def row_cost(self) -> float | None:
+        """What each outcome costs where it is bound for rollouts, else None."""
+        return None if self._bound is None else float(len(self._bound.envs.rewards))
+
     def train(self, assignment: Assignment) -> Outcomes:
         """Run one collect and train round of the algorithm; rows with ``learn`` False are played before it.
 
