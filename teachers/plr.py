@@ -27,8 +27,9 @@ class PLR(LevelTeacher):
     4 000 levels, half of them before the first replay.
 
     Deviations: a level is bound for one rollout, episodes that end in it repeat the level (dcd takes another
-    level from the buffer); ``schedule`` is ``"fixed"``, dcd's default is ``"proportionate"``. What depends on
-    ``semantics`` is listed at `LevelBuffer` and `LevelTeacher`.
+    level from the buffer); ``schedule`` is ``"fixed"``, dcd's default is ``"proportionate"``; levels of equal
+    score are replayed equally often (`LevelBuffer`, ``ties``). What depends on ``semantics`` is listed at
+    `LevelBuffer` and `LevelTeacher`.
 
     Args:
         space: any box, discrete or level space.

@@ -34,7 +34,8 @@ class Teacher(ABC, Generic[S]):
     """Chooses tasks and learns from their outcomes.
 
     An author writes ``__init__`` (its keywords are the whole configuration), `_ask`, `_tell`, `_state` and
-    `_load`, and may write `columns`, `spent`, `metrics` and `snapshot`. Users call `ask` and `tell`.
+    `_load`, and may write `columns`, `first_action`, `spent`, `metrics` and `snapshot`. Users call `ask` and
+    `tell`.
 
     Many tasks may be outstanding; outcomes may come late, out of order, in any batch, or never.
 

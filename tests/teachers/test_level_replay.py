@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from teacherstudent import envs, teachers
+from teacherstudent.fitting.level_offers import scored
 from teacherstudent.fitting.level_rows import Replayed
+from teacherstudent.fitting.level_scores import score_of
 from teacherstudent.ledger import Ledger
 from teacherstudent.loop import run
 from teacherstudent.plan import Plan
@@ -251,7 +253,7 @@ ALL_SIGNALS = (
 
 
 BAD = {
-    "shape": (lambda good: np.stack([good, good], axis=1), r"expected shape \(6,\), got \(6, 2\)"),
+    "shape": (lambda good: np.stack([good, good], axis=1), r"expected .*6.*got .*\(6, 2\)"),
     "nan": (lambda good: np.where(np.arange(6) == 4, np.nan, good), "row 4.*expected a finite"),
 }
 
@@ -304,9 +306,12 @@ def test_scores_that_are_not_finite_are_refused_whole():
     teacher = make("plr", score="max_mc", replay=1.0, min_fill=0.0)
     tell_levels(teacher, [5], episodes=[1.0], max_return=[0.0], mean_value=[0.0])
     asked, before = teacher.ask(2), teacher.state_dict()
-    with pytest.raises(ValueError, match=r"level score: row 1: expected a finite .*'max_return'.*, got inf"):
-        teacher.tell(played(asked, max_return=[1.0, 1e308], mean_value=[0.5, -1e308]))
+    huge = played(asked, max_return=[1.0, 1e308], mean_value=[0.5, -1e308])
+    with pytest.raises(ValueError, match=r"row 1.*expected a .*max_return"):
+        teacher.tell(huge)
     assert difference(before, teacher.state_dict()) is None
+    with pytest.raises(ValueError, match=r"level score: row 1: expected a finite .*'max_return'.*, got inf"):
+        scored(teacher.buffer, score_of("max_mc"), huge)
     with pytest.raises(ValueError, match=r"signal 'success': row 0: expected a share in \[0, 1\], got 60.0"):
         tell_levels(make("plr", score="learnability"), [1], episodes=[5.0], success=[60.0])
     sfl = make("sfl", candidates=20, keep=5)
@@ -576,6 +581,33 @@ def test_sfl_with_odd_asks_and_outcomes_that_do_not_come():
     assert sum(learnt) / 7 == pytest.approx(120 * (3 + 4 / 7) / 5, rel=0.05)
     shares = teacher.metrics()
     assert shares["replay_share"] == pytest.approx(0.25 * sum(learnt) / 840, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("name", "where", "damage", "message"),
+    [
+        ("accel", "pending", {"ids": np.array([3, 1])}, "pending rows: expected ascending ids"),
+        ("accel", "pending", {"table": np.zeros((3, 8), int)}, "pending rows: expected ascending ids"),
+        ("accel", "replayed", {"merit": np.zeros(3)}, "replayed levels: expected n merits"),
+        ("accel", "replayed", {"origin": np.zeros((2, 2), int)}, "replayed levels: expected n merits"),
+        ("sfl", "trial", {"tally": np.zeros((2, 3))}, r"sfl: state: expected a tally \(2, 20\)"),
+        ("sfl", "trial", {"handed": 99}, "sfl: state: handed: expected 0 to 20, got 99"),
+        ("sfl", "trial", {"tasks": np.full(20, -7)}, "sfl: state: row 0: expected a task in"),
+    ],
+)
+def test_damaged_states_are_refused(name, where, damage, message):
+    options = {"replay": 1.0} if name == "accel" else {"candidates": 20, "keep": 5, "attempts": 1}
+    space = Discrete(10**9) if name == "sfl" else SPACE
+    teacher = make(name, space, **options)
+    for _ in range(2):
+        asked = teacher.ask(8)
+        teacher.tell(played(asked, value_l1=1.0, success=0.5))
+    teacher.ask(8)
+    state = teacher.state_dict()
+    algorithm = state["algorithm"]
+    broken = algorithm | {where: algorithm[where] | damage}
+    with pytest.raises(ValueError, match=message):
+        make(name, space, **options).load_state_dict(state | {"algorithm": broken})
 
 
 # The analytic toy: levels of difficulty d, the first 300 can be solved, skill decides how often

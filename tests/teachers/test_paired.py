@@ -137,7 +137,7 @@ def test_a_refused_tell_leaves_no_trace(name, bad):
     if bad == "shape":
         wrong = {which: np.ones((6, 2))}
     elif bad == "large":
-        wrong = {which: np.where(np.arange(6) == 5, -1e200, 0.0)}
+        wrong = {which: np.where(np.arange(6) == 5, -1e50, 0.0)}
     elif name == "repaired":  # the antagonist's half is the second to be read
         wrong = {"max_return": np.repeat([0.0, 1e308], 3), "mean_value": np.repeat([0.0, -1e308], 3)}
     if not wrong:
@@ -145,7 +145,7 @@ def test_a_refused_tell_leaves_no_trace(name, bad):
     outcomes = Outcomes(
         ids=good.ids, tasks=good.tasks, score=good.score, cost=good.cost, signals={**good.signals, **wrong}
     )
-    with pytest.raises(ValueError, match=f"'{which}'|level score") as refused:
+    with pytest.raises(ValueError, match=f"'{which}'|level score|'max_return'") as refused:
         teacher.tell(outcomes)
     assert ("expected at most 1e+12 in size" in str(refused.value)) == (bad == "large")
     assert difference(before, teacher.state_dict()) is None
