@@ -30,7 +30,8 @@ def too_short(teacher: Teacher[Any], student: Student, budget: float) -> str | N
     wait, cost = teacher.first_action(), row_cost(student)
     if wait is None or cost is None or budget / cost > wait.rows:
         return None
-    return _text(teacher, wait, f"the budget of {budget:g} holds {budget / cost:.0f} of {cost:g} each", cost)
+    told = f"the budget of {budget:g} holds {budget / cost:.0f} of {cost:g} each: it never will"
+    return _text(teacher, wait, told, cost)
 
 
 class Outset:
@@ -71,7 +72,8 @@ class Outset:
         if likely <= self._wait.rows:
             about = self._rows * self._budget / self._cost
             told = (
-                f"the budget of {self._budget:g} holds about {about:.0f}, by the first {self._rows} of them"
+                f"the budget of {self._budget:g} holds about {about:.0f}, by the first {self._rows} of them: "
+                "at this rate it never will"
             )
             self._say(_text(self._teacher, self._wait, told, self._cost / max(1, self._rows)))
         self._wait = None
@@ -79,6 +81,6 @@ class Outset:
 
 def _text(teacher: Teacher[Any], wait: Wait, told: str, cost: float) -> str:
     return (
-        f"{type(teacher).__name__}: {wait.what} begins after {wait.rows} outcomes at least, and {told}: it "
-        f"never will. Expected a budget above {wait.rows * cost:.3g}, or {wait.remedy}"
+        f"{type(teacher).__name__}: {wait.what} begins after {wait.rows} outcomes at least, and {told}. "
+        f"Expected a budget above {wait.rows * cost:.3g}, or {wait.remedy}"
     )
