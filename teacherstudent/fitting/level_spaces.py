@@ -39,7 +39,8 @@ def count(space: gym.Space[Any]) -> float:
         return int(space.n)
     if isinstance(space, Box) and is_whole(space):
         ranges = space.high.astype(np.float64) - space.low.astype(np.float64) + 1
-        return float(np.prod(ranges))
+        with np.errstate(over="ignore"):  # more than any float are infinitely many
+            return float(np.prod(ranges))
     return np.inf
 
 

@@ -287,6 +287,8 @@ def test_the_capacity_is_at_most_the_number_of_tasks():
     assert LevelBuffer(Box(-2, 1, (2,), np.int8), capacity=100).capacity == 16
     assert LevelBuffer(Box(0, 255, (9, 9), np.uint8), capacity=100).capacity == 100
     assert LevelBuffer(Box(0.0, 1.0, (2,)), capacity=100).capacity == 100
+    with np.errstate(all="raise"):  # 256 ** 900 images
+        assert LevelBuffer(Box(0, 255, (30, 30), np.uint8), capacity=100).capacity == 100
 
 
 def test_find_and_read_only_views():
