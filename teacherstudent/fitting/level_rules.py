@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, TypeAlias, get_args
 
 from teacherstudent.fitting.level_kernels import Rule
-from teacherstudent.types import check_whole
+from teacherstudent.types import check_whole, is_number
 
 Priority: TypeAlias = Literal["rank", "proportional", "topk"]
 Evict: TypeAlias = Literal["replay", "score"]
@@ -38,18 +38,18 @@ def rule_of(
         ("ties", ties, get_args(Ties)),
         ("rows", rows, get_args(RowRule)),
     ):
-        if value not in known:
+        if not (isinstance(value, str) and value in known):
             raise ValueError(f"level buffer: {name}: expected one of {known}, got {value!r}")
     if top_k is not None:
         check_whole("level buffer: top_k", top_k)
         if priority != "topk":
             raise ValueError(f"level buffer: top_k: expected none with priority {priority!r}, got {top_k}")
-    if not temperature > 0:
-        raise ValueError(f"level buffer: temperature: expected a number above 0, got {temperature}")
-    if not 0 <= staleness <= 1:
-        raise ValueError(f"level buffer: staleness: expected a weight in [0, 1], got {staleness}")
-    if not 0 < blend <= 1:
-        raise ValueError(f"level buffer: blend: expected a weight in (0, 1], got {blend}")
+    if not (is_number(temperature) and temperature > 0):
+        raise ValueError(f"level buffer: temperature: expected a number above 0, got {temperature!r}")
+    if not (is_number(staleness) and 0 <= staleness <= 1):
+        raise ValueError(f"level buffer: staleness: expected a weight in [0, 1], got {staleness!r}")
+    if not (is_number(blend) and 0 < blend <= 1):
+        raise ValueError(f"level buffer: blend: expected a weight in (0, 1], got {blend!r}")
     return Rule(
         mode=get_args(Priority).index(priority),
         exponent=1.0 / float(temperature),

@@ -675,6 +675,10 @@ def test_what_no_edit_has_touched_stays_bit_for_bit():
         {"semantics": "minimax"},
         {"blend": 0.0},
         {"ties": "random"},
+        {"ties": ["shared"]},
+        {"temperature": "cold"},
+        {"staleness": None},
+        {"blend": [0.5]},
         {"rows": "first"},
     ],
 )
