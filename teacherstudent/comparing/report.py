@@ -34,7 +34,7 @@ PARTS = ("before", "train", "measure", "mutate", "antagonist", "adversary")
 def write(comparison: Comparison, out: Path) -> None:
     """Write ``comparison.txt``, ``.csv``, ``.json`` and ``seeds.csv`` into a folder (raises OSError).
 
-    ``seeds.csv`` holds the results of every seed: what is needed to make every interval again.
+    ``seeds.csv`` holds the results of every seed: what the intervals of results and differences are made of.
     """
     out.mkdir(parents=True, exist_ok=True)
     plain.write_file(out / "seeds.csv", to_seeds(comparison).encode())

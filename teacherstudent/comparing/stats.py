@@ -99,8 +99,11 @@ def _percentiles(samples: Sequence[FloatArray], statistic: object, seed: int) ->
     """Return the percentile bootstrap interval; seeds are resampled within each sample, along axis 0."""
     grid = int(np.prod(samples[0].shape[1:]))
     seeds = sum(len(sample) for sample in samples)
-    with warnings.catch_warnings():  # equal numbers in all seeds: the interval is a point, as it should be
+    with warnings.catch_warnings():
+        # equal numbers in all seeds: the interval is a point, as it should be
         warnings.simplefilter("ignore", scipy.stats.DegenerateDataWarning)
+        # SciPy computes a standard error besides, of huge numbers an infinite one; it is not used
+        warnings.filterwarnings("ignore", "overflow", RuntimeWarning)
         found = scipy.stats.bootstrap(
             samples,
             statistic,
@@ -122,14 +125,16 @@ def _margin(parts: Sequence[FloatArray]) -> FloatArray:
         parts: independent samples ``(seeds, ...)`` whose means are added; degrees of freedom are Welch's and
             Satterthwaite's, which are ``seeds - 1`` for a single sample.
     """
-    variances = np.stack([np.var(part, axis=0, ddof=1) / len(part) for part in parts])
+    size = np.stack([np.abs(part).max(axis=0) for part in parts]).max(axis=0)
+    size = np.where(size > 0.0, size, 1.0)  # squares of huge numbers overflow
+    variances = np.stack([np.var(part / size, axis=0, ddof=1) / len(part) for part in parts])
     freedom = np.array([len(part) - 1.0 for part in parts]).reshape(-1, *[1] * (variances.ndim - 1))
     total = variances.sum(axis=0)
     shares = variances / np.where(total > 0.0, total, 1.0)
     # without any spread the degrees of freedom are 0 / 0, and the margin is 0 whatever they are
     degrees = 1.0 / np.maximum((shares**2 / freedom).sum(axis=0), np.finfo(float).tiny)
     quantile = scipy.stats.t.ppf((1.0 + CONFIDENCE) / 2.0, degrees)
-    margin: FloatArray = np.where(total > 0.0, quantile * np.sqrt(total), 0.0)
+    margin: FloatArray = np.where(total > 0.0, quantile * np.sqrt(total) * size, 0.0)
     return margin
 
 
@@ -289,9 +294,10 @@ def welch(treated: FloatArray, baseline: FloatArray) -> float:
     """Return the two-sided p-value of Welch's t-test; NaN with fewer than two seeds or no spread at all."""
     if min(len(treated), len(baseline)) < 2 or (np.ptp(treated) == 0.0 and np.ptp(baseline) == 0.0):
         return float("nan")
+    size = max(np.abs(treated).max(), np.abs(baseline).max())  # squares of huge numbers overflow
     with warnings.catch_warnings():  # SciPy warns where one side has no spread, which is harmless here
         warnings.simplefilter("ignore", RuntimeWarning)
-        return float(scipy.stats.ttest_ind(treated, baseline, equal_var=False).pvalue)
+        return float(scipy.stats.ttest_ind(treated / size, baseline / size, equal_var=False).pvalue)
 
 
 def paired_t(treated: FloatArray, baseline: FloatArray) -> float:
@@ -299,10 +305,13 @@ def paired_t(treated: FloatArray, baseline: FloatArray) -> float:
 
     It is NaN with fewer than two seeds, or if all differences are equal up to rounding.
     """
-    differences = np.asarray(treated) - np.asarray(baseline)
-    if len(differences) < 2 or np.ptp(differences) <= 1e-12 * np.abs([treated, baseline]).max():
+    if len(treated) < 2:
         return float("nan")
-    return float(scipy.stats.ttest_rel(treated, baseline).pvalue)
+    size = np.abs([treated, baseline]).max() or 1.0  # squares of huge numbers overflow
+    differences = np.asarray(treated) / size - np.asarray(baseline) / size
+    if np.ptp(differences) <= 1e-12:
+        return float("nan")
+    return float(scipy.stats.ttest_1samp(differences, 0.0).pvalue)
 
 
 def area(spent: FloatArray, curves: FloatArray) -> FloatArray:

@@ -182,6 +182,17 @@ def test_means_instead_of_interquartile_means():
     assert found.low == pytest.approx(38.0 - t_margin(FIVE, 5))
 
 
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_tiny_and_huge_results_are_estimated_like_others(scale):
+    other = np.array([12.0, 18.0, 37.0, 40.0, 60.0])
+    for paired in (False, True):
+        usual = stats.estimate_difference([FIVE], [other], paired=paired)
+        found = stats.estimate_difference([scale * FIVE], [scale * other], paired=paired)
+        assert (found.low / scale, found.high / scale) == pytest.approx((usual.low, usual.high))
+    assert stats.welch(scale * FIVE, scale * other) == pytest.approx(stats.welch(FIVE, other))
+    assert stats.paired_t(scale * FIVE, scale * other) == pytest.approx(stats.paired_t(FIVE, other))
+
+
 def test_holm_by_hand():
     p = np.array([0.04, np.nan, 0.01, 0.03, 0.5])
     np.testing.assert_allclose(stats.holm(p), [0.09, np.nan, 0.04, 0.09, 0.5])
