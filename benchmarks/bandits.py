@@ -4,7 +4,7 @@ Planted learners (`_planted.py`), 100 and 1 000 decisions, 20 seeds; every bandi
 (``reward="score"``). Prints
 
 1. the regret: gain lost against the best policy, as a share of what uniform draws lose (0 is the best
-   policy, 1 is uniform), with 95 % bootstrap intervals over seeds;
+   policy, 1 is uniform), with 95 % intervals over seeds;
 2. identical arms, 40 decisions, 40 times the seeds: the smallest and largest mean share of an arm, and the
    p-value of Hotelling's test that all mean shares are equal;
 3. a useless arm: its share from the 51st decision on, beside the bound that belongs to the bandit.
@@ -27,6 +27,7 @@ from _planted import Annealed, Identical, Learner, Stages, Steady, Switching, Us
 from scipy.stats import f, norm
 
 from teacherstudent import teachers
+from teacherstudent.comparing import stats
 from teacherstudent.spaces import Discrete
 from teacherstudent.types import FloatArray
 
@@ -72,11 +73,10 @@ def play(bandit: str, learner: str, horizon: int, seed: int) -> tuple[float, lis
     return best.best() - gained, (np.bincount(late, minlength=kind.k) / len(late)).tolist()
 
 
-def interval(values: FloatArray) -> tuple[float, float]:
-    """Return the 95 % percentile bootstrap interval of the mean."""
-    drawn = np.random.default_rng(0).choice(values, (2000, len(values))).mean(axis=1)
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return float(low), float(high)
+def interval(values: FloatArray, within: stats.Range | None = None) -> tuple[float, float]:
+    """Return the 95 % interval of the mean over seeds, inside a range that it cannot leave."""
+    found = stats.estimate([values], statistic="mean", within=within)
+    return found.low, found.high
 
 
 def thompson_bound(gap: float, noise: float, drift: float, common: float) -> float:
@@ -155,7 +155,7 @@ def share_tables(results: Results, horizon: int) -> list[dict[str, Any]]:
     print(f"{'':<19}{'share':>7}   {'95 % interval':<18}{'bound':>7}")
     for bandit in BANDITS:
         share = np.array([share[0] for _, share in results[bandit, "useless", horizon]])
-        low, high = interval(share)
+        low, high = interval(share, (0.0, 1.0))
         limit = "-" if bandit == "random" else f"{bound(bandit):.3f}"
         print(f"{bandit:<19}{share.mean():>7.3f}   {f'[{low:.3f}, {high:.3f}]':<18}{limit:>7}")
         rows.append({"bandit": bandit, "learner": "useless", "shares": share.tolist()})

@@ -35,10 +35,6 @@ from teacherstudent.types import generator
 
 MINIGRID = "MiniGrid-FourRooms-v0"
 TABLES = 50
-ELSEWHERE = """Steps a second of other mazes, measured before on another machine with two cores and no GPU:
-  dcd's MultiGrid        7 400, a new random level 5.1 ms more
-  jaxued (JAX, batch)    1.35 to 1.66 million on one core, the same level again;
-                         64 000 to 114 000, a new random level each episode"""
 
 
 @dataclass
@@ -69,7 +65,7 @@ def main() -> None:
                 rates.append(_rate(reference, given.seconds / 2))
             case.rates.append(_rate(step, given.seconds))
         _show(case, rates)
-    print(f"\n{ELSEWHERE}\n")
+    print()
     if given.device == "cpu":
         _levels(given)
 

@@ -5,7 +5,7 @@
 Two policies learn with the same settings (PPO of stable-baselines3, uniform tasks from flat to ``--height``),
 one in each simulator. Each then plays 100 episodes on flat ground and 100 on the published stump test tasks,
 in Box2D and in the compiled simulator at every solver. Shown are mean return and share mastered with 95 %
-bootstrap intervals over episodes, and the difference of the mean return to the same policy's in Box2D. With
+intervals over episodes, and the difference of the mean return to the same policy's in Box2D. With
 ``--policies`` a policy that lies in the folder is not trained again, and a new one is put there.
 """
 
@@ -23,6 +23,7 @@ from _timing import describe_machine
 
 from teacherstudent import envs
 from teacherstudent.checkpoint import load, save
+from teacherstudent.comparing import stats
 from teacherstudent.rl.play import play
 from teacherstudent.students.sb3 import SB3Student
 from teacherstudent.types import Array, Assignment, FloatArray, Outcomes, generator
@@ -41,7 +42,6 @@ PPO: dict[str, Any] = {
     "device": "cpu",
     "options": {"n_steps": 512, "batch_size": 1024, "n_epochs": 10},
 }
-RESAMPLES = 10_000
 Act = Callable[[Any, Any], Array]
 
 
@@ -119,12 +119,12 @@ def _table(simulator: str, act: Act, episodes: int) -> None:
         reference: FloatArray | None = None
         for name, options in PLAYED.items():
             outcomes = _play(options, act, track, episodes)
-            mastered = 100.0 * np.asarray(outcomes.signals["success"], np.float64)
-            line = f"{track:<8}{name:<20}{_show(*_mean(outcomes.score)):>28}{_show(*_mean(mastered)):>26}"
+            mastered = _mean(100.0 * np.asarray(outcomes.signals["success"], np.float64), stats.PERCENT)
+            line = f"{track:<8}{name:<20}{_show(_mean(outcomes.score)):>28}{_show(mastered):>26}"
             if reference is None:
                 reference = outcomes.score
             else:
-                line += f"{_show(*_difference(outcomes.score, reference)):>30}"
+                line += f"{_show(_difference(outcomes.score, reference)):>30}"
             print(line, flush=True)
 
 
@@ -139,25 +139,18 @@ def _play(options: dict[str, Any], act: Act, track: str, episodes: int) -> Outco
         vec.close()
 
 
-def _show(value: float, low: float, high: float) -> str:
-    return f"{value:.1f} [{low:.1f}, {high:.1f}]"
+def _show(found: stats.Estimate) -> str:
+    return f"{found.value:.1f} [{found.low:.1f}, {found.high:.1f}]"
 
 
-def _mean(values: FloatArray) -> tuple[float, float, float]:
-    """Return a mean with the ends of its interval."""
-    low, high = np.quantile(_resampled(values, 0), [0.025, 0.975])
-    return float(values.mean()), float(low), float(high)
+def _mean(values: FloatArray, within: stats.Range | None = None) -> stats.Estimate:
+    """Return a mean with its interval."""
+    return stats.estimate([values], statistic="mean", within=within)
 
 
-def _difference(values: FloatArray, others: FloatArray) -> tuple[float, float, float]:
-    """Return the difference of two means with the ends of its interval; both sides are resampled."""
-    low, high = np.quantile(_resampled(values, 0) - _resampled(others, 1), [0.025, 0.975])
-    return float(values.mean() - others.mean()), float(low), float(high)
-
-
-def _resampled(values: FloatArray, seed: int) -> FloatArray:
-    """Return means of the values drawn again with replacement, ``(resamples,)``."""
-    return np.asarray(generator(seed).choice(values, (RESAMPLES, len(values))).mean(axis=1))
+def _difference(values: FloatArray, others: FloatArray) -> stats.Estimate:
+    """Return the difference of two means with its interval; both sides are resampled."""
+    return stats.estimate_difference([values], [others], statistic="mean")
 
 
 def _parse() -> argparse.Namespace:

@@ -10,13 +10,18 @@ from rich.console import Console
 
 from teacherstudent import Study
 from teacherstudent.comparing import stats
-from teacherstudent.comparing.compare import find_runs
-from teacherstudent.recording.runs import Run
+from teacherstudent.recording.runs import Run, find_runs
 from teacherstudent.types import FloatArray
 
 Found = TypeVar("Found")
 BySeed = dict[int, dict[str, float]]
 """Of one teacher: seed -> name -> value."""
+
+CAPTION = (
+    "Interquartile mean over seeds [95 % interval, docs/statistics.md]; p of the paired t-test on the same "
+    "seeds (else Welch's), not corrected for {} comparisons."
+)
+"""What stands below a table with so many differences."""
 
 
 def run_and_look(

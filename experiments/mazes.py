@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 from _mazes import mazes, success
-from _results import BySeed, cell, column, difference, run_and_look, show_and_write
+from _results import CAPTION, BySeed, cell, column, difference, run_and_look, show_and_write
 from rich.console import Console
 from rich.table import Table
 
@@ -48,13 +48,17 @@ def show(results: dict[str, BySeed], console: Console) -> None:
     names = list(next(iter(next(iter(results.values())).values())))
     table = Table("% solved", *results, title="last policies, actions sampled")
     for name in names:
-        table.add_row(name, *(cell(stats.estimate([column(own, name)])) for own in results.values()))
+        table.add_row(
+            name,
+            *(cell(stats.estimate([column(own, name)], within=stats.PERCENT)) for own in results.values()),
+        )
     base = results.get("domain-randomization")
     if base is not None and len(results) > 1:
         table.add_section()
         for name in names[: 2 + len(SHARES)]:
             cells = ("" if own is base else difference(own, base, name) for own in results.values())
             table.add_row(f"{name}, minus domain-randomization", *cells)
+        table.caption = CAPTION.format((2 + len(SHARES)) * (len(results) - 1))
     console.print(table)
 
 

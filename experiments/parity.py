@@ -9,7 +9,7 @@ comes a table of the largest N that was ever mastered in training, and of what i
 import sys
 from functools import partial
 
-from _results import cell, column, difference, run_and_look, show_and_write
+from _results import CAPTION, cell, column, difference, run_and_look, show_and_write
 from rich.console import Console
 from rich.table import Table
 
@@ -64,9 +64,14 @@ def show(runs: dict[str, dict[int, Run]], console: Console) -> None:
     names = list(next(iter(next(iter(found.values())).values())))
     table = Table("curriculum", "seeds", *names, title=f"at {until:.3g} FLOPs; differences to single")
     for label, own in found.items():
-        table.add_row(label, str(len(own)), *(cell(stats.estimate([column(own, n)])) for n in names))
-    for label in [k for k in found if k != "single" and "single" in found]:
+        within = {name: stats.PERCENT for name in names if name.endswith("%")}
+        cells = (cell(stats.estimate([column(own, n)], within=within.get(n))) for n in names)
+        table.add_row(label, str(len(own)), *cells)
+    others = [label for label in found if label != "single" and "single" in found]
+    for label in others:
         table.add_row(f"{label} - single", "", *(difference(found[label], found["single"], n) for n in names))
+    if others:
+        table.caption = CAPTION.format(len(others) * len(names))
     console.print(table)
 
 

@@ -219,6 +219,6 @@ def run_watched(
 
 def show_comparison(folders: Sequence[Path], out: Path, console: Console, **options: Any) -> None:
     """Print the comparison's table and notes, write its figures, and print where they are."""
-    from teacherstudent.comparing.report import compare_and_draw
+    from teacherstudent.comparing.compare import compare_and_draw
 
     compare_and_draw(folders, out, console=console, **options)

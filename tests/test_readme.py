@@ -26,7 +26,9 @@ def test_a_teacher_costs_at_most_five_lines_in_a_learn_loop():
 
 
 def test_scripts_that_are_named_exist():
-    scripts = set(re.findall(r"python ((?:experiments|benchmarks)/\w+\.py)", README))
+    others = [path for folder in ("docs", "experiments") for path in (ROOT / folder).rglob("*.md")]
+    pages = [README, *(path.read_text() for path in others)]
+    scripts = set(re.findall(r"python ((?:experiments|benchmarks)/[\w/]+\.py)", "\n".join(pages)))
     assert len(scripts) >= 5
     for script in scripts:
         assert (ROOT / script).is_file(), script

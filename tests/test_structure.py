@@ -121,6 +121,10 @@ def test_the_framework_knows_no_algorithm_by_name():
             assert not wrong, f"{module} must not import {wrong}"
 
 
+def test_no_module_imports_itself_by_a_detour():
+    assert not [module for module in MODULES if module in reaches(module)]
+
+
 def test_only_the_entry_point_imports_the_command_line():
     for module in MODULES:
         if module != named("__main__"):

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from teacherstudent.comparing.groups import Setting, make_setting
 from teacherstudent.comparing.labels import Labels, drop_repeated, group_by, label_runs
 from teacherstudent.comparing.notes import caveats, setting_notes
@@ -36,7 +38,8 @@ def compare(
 
     Args:
         paths: run folders, or folders that hold some at any depth.
-        out: the folder for ``comparison.txt``, ``.csv``, ``.json`` and the figures; None writes nothing.
+        out: the folder for ``comparison.txt``, ``.csv``, ``.json``, ``seeds.csv`` and the figures; None is
+            none.
         baseline: the label of the teacher to compare with; the first of `BASELINES` if there is one.
         include_stopped: whether runs that did not finish count; the common cost then ends where the first of
             them was last tested.
@@ -59,6 +62,29 @@ def compare(
     drawn = figures.draw_all(comparison, Path(out), formats=formats, dims=dims)
     comparison = replace(comparison, figures=tuple(drawn))
     report.write(comparison, Path(out))
+    return comparison
+
+
+def compare_and_draw(
+    folders: Sequence[str | Path], out: str | Path, *, console: Console, **options: Any
+) -> Comparison:
+    """Compare runs, write table and figures, print the table and where the figures are.
+
+    Args:
+        folders: as `compare`.
+        out: as `compare`.
+        console: where to print.
+        options: further keywords of `compare`.
+
+    Raises:
+        FileNotFoundError, ValueError: as `compare`.
+    """
+    from teacherstudent.comparing import report
+
+    comparison = compare(folders, out, **options)
+    console.print(report.to_rich(comparison))
+    for path in (Path(out) / "comparison.txt", *comparison.figures):
+        console.print(str(path), markup=False, highlight=False, soft_wrap=True)
     return comparison
 
 
@@ -96,7 +122,7 @@ def analyse(
     ledgers = {folder: state.get("ledger") or {} for folder, state in states.items()}
     rows = [row for setting in settings for row in make_rows(setting, chosen, ledgers)]
     rows += pooled_rows(settings, chosen)
-    notes += caveats(rows, settings)
+    notes += caveats(rows, settings, chosen)
     return Comparison(tuple(settings), tuple(rows), tuple(stopped), tuple(notes), chosen)
 
 

@@ -91,9 +91,20 @@ def cost_axis(axes: Axes, label: str, low: float, high: float) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
 
 
-def draw_line(axes: Axes, x: FloatArray, curves: FloatArray, style: Style, label: str) -> None:
-    """Draw the interquartile mean over seeds of ``(seeds, points)``, with its interval as a band."""
-    middle, low, high = stats.estimate_curves(curves)
+def draw_line(
+    axes: Axes,
+    x: FloatArray,
+    curves: FloatArray,
+    style: Style,
+    label: str,
+    *,
+    within: stats.Range | None = None,
+) -> None:
+    """Draw the interquartile mean over seeds of ``(seeds, points)``, with its interval as a band.
+
+    The band does not leave the range ``within``.
+    """
+    middle, low, high = stats.estimate_curves(curves, within=within)
     axes.plot(x, middle, linewidth=1.8, marker="o" if len(x) == 1 else None, label=label, **style)
     if np.isfinite(low).all():
         draw_band(axes, x, low, high, style)
@@ -143,7 +154,7 @@ def draw_series(
 
 
 def legend_label(group: Group) -> str:
-    """Return a teacher's label with its number of seeds; ``?`` marks an interval not to be trusted."""
+    """Return a teacher's label with its number of seeds; ``?`` marks few (`TRUSTED`)."""
     seeds = len(group.runs)
     mark = " ?" if 1 < seeds < TRUSTED else ""
     return f"{group.teacher} ({seeds} seed{'s' if seeds > 1 else ''}{mark})"
@@ -154,9 +165,9 @@ def band_note(groups: Sequence[Group]) -> str:
     counts = [len(group.runs) for group in groups]
     if max(counts) == 1:
         return "Lines: one seed each, no interval."
-    note = "Lines: interquartile mean over seeds. Bands: 95 % bootstrap interval over seeds"
+    note = "Lines: interquartile mean over seeds. Bands: 95 % interval over seeds, at each point for itself"
     if any(1 < count < TRUSTED for count in counts):
-        note += f"; with fewer than {TRUSTED} seeds (?) not to be trusted"
+        note += f"; with fewer than {TRUSTED} seeds (?) only if results have one hump"
     return note + "."
 
 

@@ -27,6 +27,7 @@ from teacherstudent.comparing.groups import Group, Setting
 from teacherstudent.comparing.labels import group_by, text_of
 from teacherstudent.comparing.quantities import FLOPS, SECONDS, Quantity
 from teacherstudent.comparing.results import Comparison
+from teacherstudent.comparing.stats import PERCENT
 from teacherstudent.recording.runs import Run
 from teacherstudent.types import FloatArray
 
@@ -62,7 +63,7 @@ def draw_all(
     paths: list[Path] = []
     for setting in comparison.settings:
         suffix = f"-{slug(setting.label)}" if len(comparison.settings) > 1 else ""
-        order = [row.teacher for row in comparison.rows if row.setting == setting.label]
+        order = [row.teacher for row in comparison.rows_of(setting)]
         groups = sorted(setting.groups, key=lambda group: order.index(group.teacher))
         figures = {
             "curves": draw_curves(setting, groups, style),
@@ -116,7 +117,8 @@ def draw_curves(setting: Setting, groups: Sequence[Group], style: Mapping[str, S
                 grid, values = group.grid, group.measure(measure)
             else:
                 grid, values = group.lines(measure, quantity)
-            draw_line(axes, grid, values, style[group.teacher], legend_label(group))
+            within = PERCENT if measure == "mastered" else None
+            draw_line(axes, grid, values, style[group.teacher], legend_label(group), within=within)
         tidy(axes, y=names[measure])
         cost_axis(axes, quantity.label, axes.dataLim.x0, axes.dataLim.x1)
         if measure == "mastered":

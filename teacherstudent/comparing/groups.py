@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from teacherstudent.comparing import stats
 from teacherstudent.comparing.labels import group_by, text_of
 from teacherstudent.comparing.quantities import SPENT, Quantity
+from teacherstudent.comparing.stats import Range
 from teacherstudent.recording.runs import Curve, Run
 from teacherstudent.types import FloatArray
 
@@ -65,6 +67,7 @@ class Setting:
         score_name: what the family calls a test score: ``"return"``, ``"accuracy"``.
         quantity: what the runs are compared at.
         groups: one for each teacher, by label.
+        shared: whether there is an amount of the quantity at which every run was tested, or between tests.
     """
 
     label: str
@@ -73,11 +76,17 @@ class Setting:
     score_name: str
     quantity: Quantity
     groups: tuple[Group, ...]
+    shared: bool = True
 
     @property
     def metric(self) -> str:
         """The measure by which teachers are ranked: ``"mastered"``, or ``"score"`` without such a line."""
         return "score" if self.mastered is None else "mastered"
+
+    @property
+    def range(self) -> Range | None:
+        """What the ranking measure cannot leave: 0 to 100 % mastered; None for scores."""
+        return stats.PERCENT if self.metric == "mastered" else None
 
     @property
     def cost_unit(self) -> str:
@@ -101,7 +110,7 @@ class Setting:
 
         They are if budgets differ, if the end is on a split of its own, or if the runs share no stretch.
         """
-        return len(self.budgets) > 1 or self.split or (self.quantity.name != SPENT and not self.overlap)
+        return len(self.budgets) > 1 or self.split or not self.overlap
 
     @property
     def end(self) -> float:
@@ -114,8 +123,13 @@ class Setting:
         courses = [curve for group in self.groups for curve in group.courses]
         if len({bool(curve.on_test[-1]) for curve in courses}) > 1:
             return False
+        if len(self.groups[0].grid) > 1:
+            return True
+        if self.split:
+            return False
+        # one point: where all runs end, or a cost that all had when the first of them stopped
         ends = {float(self.quantity.of(curve)[-1]) for curve in courses}
-        return len(self.groups[0].grid) > 1 or (len(ends) == 1 and not self.split)
+        return len(ends) == 1 or (self.shared and self.quantity.name == SPENT)
 
     @property
     def spent(self) -> float:
@@ -196,7 +210,8 @@ def make_setting(
     places = [quantity.of(curve) for curve in courses]
     rows = range(len(runs))
     start = max(_known_from(runs[i], courses[i], quantity) for i in rows)
-    grid = _grid(start, min(float(x[-1]) for x in places))
+    end = min(float(x[-1]) for x in places)
+    grid = _grid(start, end)
     groups = []
     for teacher, members in sorted(group_by(rows, lambda i: teachers[i]).items()):
         members = sorted(members, key=lambda i: _seed_order(runs[i].seed))
@@ -220,4 +235,5 @@ def make_setting(
         manifest["score_name"],
         quantity,
         tuple(groups),
+        shared=start <= end,
     )

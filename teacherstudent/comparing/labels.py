@@ -65,13 +65,16 @@ def _options(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _teacher_options(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a teacher's options, with those of student and family that it brings along."""
+    """Return a teacher's options, with those of student and family that it brings along, and its name.
+
+    A label is the user's: two teachers of one label are told apart by what they are registered as.
+    """
     brought = {
         f"{role} {key}": value
         for role in ("student", "family")
         for key, value in entry.get(f"{role}_options", {}).items()
     }
-    return _options(entry) | brought
+    return _options(entry) | brought | {"teacher name": entry["name"]}
 
 
 def text_of(value: Any) -> str:

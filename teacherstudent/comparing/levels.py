@@ -104,7 +104,7 @@ def _solved(
     width = 0.8 / len(groups)
     for i, group in enumerate(groups):
         rates = np.stack([solved_rates(run, names, setting.mastered)[1] for run in group.runs])
-        middle, low, high = stats.estimate_curves(rates)
+        middle, low, high = stats.estimate_curves(rates, within=stats.PERCENT)
         at = np.arange(len(unique)) + (i - (len(groups) - 1) / 2) * width
         axes.bar(at, middle, width, color=style[group.teacher]["color"], label=legend_label(group))
         if np.isfinite(low).all():
@@ -200,7 +200,8 @@ def _worst(
     for group in groups:
         found = [worst_success(*two_evaluations(run, level, mastered)) for run in tests[group.teacher]]
         curves = np.stack([success for _, success in found])
-        draw_line(axes, found[0][0], curves, style[group.teacher], legend_label(group))
+        label = legend_label(group)
+        draw_line(axes, found[0][0], curves, style[group.teacher], label, within=stats.PERCENT)
     tidy(axes, x="worst share of the test levels (%)", y="mastered among them (%)")
     axes.set_xlim(0.0, 100.0)
     axes.set_ylim(bottom=0.0)

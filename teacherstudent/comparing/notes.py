@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from teacherstudent.comparing import stats
 from teacherstudent.comparing.groups import Setting
-from teacherstudent.comparing.quantities import SPENT
 from teacherstudent.comparing.results import POOLED, Row
 from teacherstudent.recording.runs import Run
 
@@ -28,9 +29,9 @@ def setting_notes(setting: Setting, runs: Sequence[Run]) -> list[str]:
     if len(setting.budgets) > 1:
         listed = ", ".join(f"{budget:,.0f}" for budget in setting.budgets)
         notes.append(f"{setting.label}: budgets differ ({listed}). {OWN_ENDS}")
-    elif not setting.overlap and quantity.name != SPENT:
+    elif not setting.overlap and not setting.split:
         notes.append(f"{setting.label}: the runs have no stretch of {quantity.word} in common. {OWN_ENDS}")
-    notes += [*_splits(setting), *_charges(setting)]
+    notes += [*_splits(setting), *_charges(setting), *_no_numbers(setting)]
     sessions = [session for run in runs for session in run.manifest.get("sessions", [])]
     versions = {
         (session["versions"]["teacherstudent"], str((session["git"]["package"] or {}).get("commit")))
@@ -78,42 +79,111 @@ def _charges(setting: Setting) -> list[str]:
     ]
 
 
-def caveats(rows: Sequence[Row], settings: Sequence[Setting]) -> list[str]:
-    """Return how the numbers are to be read."""
+def _no_numbers(setting: Setting) -> list[str]:
+    """Return which runs hold tests whose mean score is no finite number."""
+    bad = [
+        f"seed {run.seed} of {group.teacher} ({run.folder})"
+        for group in setting.groups
+        for run, curve in zip(group.runs, group.curves, strict=True)
+        if not np.isfinite(curve.score).all()
+    ]
+    if not bad:
+        return []
+    return [
+        f"{setting.label}: tests hold scores that are no finite numbers: {', '.join(bad)}. Such tasks are "
+        "not mastered, and the means of these teachers' scores are not shown (-)."
+    ]
+
+
+def caveats(rows: Sequence[Row], settings: Sequence[Setting], baseline: str | None) -> list[str]:
+    """Return how the numbers are to be read.
+
+    Args:
+        rows: of all settings, pooled ones too.
+        settings: the settings.
+        baseline: the label of the teacher that others are compared with, or None.
+    """
     notes = [
-        "Values are interquartile means over seeds; brackets are 95 % percentile bootstrap intervals over "
-        "seeds."
+        "Values are interquartile means over seeds; brackets are 95 % intervals over seeds: at either end "
+        "the farther of a t interval (standard deviation over the square root of seeds) and a percentile "
+        "bootstrap interval."
     ]
     if any(row.seeds == 1 for row in rows):
         notes.append("With one seed there is no interval.")
     if any(1 < row.seeds < stats.TRUSTED for row in rows):
         notes.append(
-            f"With fewer than {stats.TRUSTED} seeds, marked ?, the interval is not to be trusted: it is too "
-            "narrow."
+            f"With fewer than {stats.TRUSTED} seeds, marked ?, an interval covers 95 % only of results with "
+            "one hump: less where seeds either solve a task or do not."
         )
-    differences = [row.difference for row in rows if row.difference is not None]
-    if differences:
-        notes.append(_tested(differences))
+    if any(_is_point(row) for row in rows):
         notes.append(
-            "Caught up: seeds whose tests reached the baseline's final value, and the median over all seeds "
-            f"of the {settings[0].quantity.word} at which they first did."
+            "Where all seeds agree, an interval is a point, and there is no p; more seeds may differ."
         )
-    if any(row.setting == POOLED for row in rows):
+    notes += _comparisons(rows, settings, baseline)
+    pooled = [row.teacher for row in rows if row.pooled]
+    if pooled:
         notes.append(
             f"'{POOLED}' pools the seeds of {len(settings)} settings, each at its own end; the "
             "bootstrap resamples within each setting. A setting with more seeds weighs more."
         )
+        every = {group.teacher for setting in settings for group in setting.groups}
+        left = sorted(every - set(pooled))
+        if left:
+            notes.append(f"Not pooled, since not run in every setting: {', '.join(left)}.")
     return notes
 
 
-def _tested(differences: Sequence[stats.Difference]) -> str:
-    """Return which test p is of, and how the differences' intervals resample seeds."""
-    paired = "the paired t-test over seeds, and a difference's interval resamples both sides' seeds together"
-    welch = "Welch's t-test on the means over seeds"
-    if all(each.paired for each in differences):
+def _is_point(row: Row) -> bool:
+    """Return whether a row has an interval without width."""
+    shown = [row.mastered, row.score, *([row.difference] if row.difference else [])]
+    return any(each.low == each.high for each in shown)
+
+
+def _comparisons(rows: Sequence[Row], settings: Sequence[Setting], baseline: str | None) -> list[str]:
+    """Return what is compared with the baseline and how, or why nothing is."""
+    if baseline is None:
+        if all(len(setting.groups) < 2 for setting in settings):
+            return []
+        return ["No teacher is the baseline, so there are no differences; name one (--baseline)."]
+    notes = [
+        f"{setting.label}: {baseline} was not run (or has no result) here, so there are no differences."
+        for setting in settings
+        if all(row.reached is None for row in rows if row.setting == setting.label and not row.pooled)
+    ]
+    differences = [(row, row.difference) for row in rows if row.difference is not None]
+    if differences:
+        notes += _tested(differences)
+        notes.append(
+            "Caught up: seeds whose tests reached the baseline's final value, and the median over all seeds "
+            f"of the {settings[0].quantity.word} at which they first did."
+        )
+    return notes
+
+
+def _tested(differences: Sequence[tuple[Row, stats.Difference]]) -> list[str]:
+    """Return which test p is of, for how many comparisons it is corrected, and how seeds are paired."""
+    paired = "the paired t-test over seeds, and a difference's interval takes both sides' seeds together"
+    welch = "Welch's t-test over seeds"
+    apart = sorted({row.teacher for row, each in differences if not each.paired})
+    if not apart:
         said = f"p is of {paired}"
-    elif any(each.paired for each in differences):
-        said = f"Where a teacher has the baseline's seeds, p is of {paired}; elsewhere p is of {welch}"
+    elif any(each.paired for _, each in differences):
+        said = f"Where a teacher has the baseline's seeds, p is of {paired}; "
+        said += f"else ({', '.join(apart)}) of {welch}"
     else:
         said = f"p is of {welch}"
-    return f"{said}; two-sided, not corrected for the number of teachers."
+    notes = [
+        f"{said}; two-sided. p is about plain means, the interval about interquartile means: near 0.05 the "
+        "two may disagree."
+    ]
+    tests: dict[str, int] = {}
+    for row, each in differences:
+        if np.isfinite(each.p):
+            tests[row.setting] = tests.get(row.setting, 0) + 1
+    if any(count > 1 for count in tests.values()):
+        listed = ", ".join(f"{count} in {name}" for name, count in tests.items())
+        notes.append(
+            f"Comparisons with a p: {listed}. 'p, Holm' is corrected for that by Holm's method, within each "
+            "setting; p itself and the intervals are not."
+        )
+    return notes

@@ -9,16 +9,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
 from teacherstudent import plain
-from teacherstudent.comparing.compare import compare
 from teacherstudent.comparing.groups import Setting
 from teacherstudent.comparing.quantities import FLOPS, SPENT
-from teacherstudent.comparing.results import POOLED, Comparison, Final, Row
+from teacherstudent.comparing.results import Comparison, Final, Row
 from teacherstudent.comparing.stats import TRUSTED, Estimate
 
 WIDTH = 110
@@ -31,30 +31,13 @@ PARTS = ("before", "train", "measure", "mutate", "antagonist", "adversary")
 """Purposes of cost that differ between teachers; all but ``adversary`` count against the budget."""
 
 
-def compare_and_draw(
-    folders: Sequence[str | Path], out: str | Path, *, console: Console, **options: Any
-) -> Comparison:
-    """Compare runs, write table and figures, print the table and where the figures are.
-
-    Args:
-        folders: as `compare`.
-        out: as `compare`.
-        console: where to print.
-        options: further keywords of `compare`.
-
-    Raises:
-        FileNotFoundError, ValueError: as `compare`.
-    """
-    comparison = compare(folders, out, **options)
-    console.print(to_rich(comparison))
-    for path in (Path(out) / "comparison.txt", *comparison.figures):
-        console.print(str(path), markup=False, highlight=False, soft_wrap=True)
-    return comparison
-
-
 def write(comparison: Comparison, out: Path) -> None:
-    """Write ``comparison.txt``, ``.csv`` and ``.json`` into a folder (raises OSError)."""
+    """Write ``comparison.txt``, ``.csv``, ``.json`` and ``seeds.csv`` into a folder (raises OSError).
+
+    ``seeds.csv`` holds the results of every seed: what the intervals of results and differences are made of.
+    """
     out.mkdir(parents=True, exist_ok=True)
+    plain.write_file(out / "seeds.csv", to_seeds(comparison).encode())
     plain.write_file(out / "comparison.txt", to_text(comparison).encode())
     plain.write_file(out / "comparison.csv", to_csv(comparison).encode())
     plain.write_json(out / "comparison.json", to_dict(comparison))
@@ -72,7 +55,7 @@ def to_rich(comparison: Comparison) -> Group:
     """Return the tables and notes for ``rich.print``."""
     parts: list[Table | Text] = []
     for setting in comparison.settings:
-        rows = [row for row in comparison.rows if row.setting == setting.label]
+        rows = comparison.rows_of(setting)
         tables = [_results(setting, rows)] if setting.overlap else []
         if setting.own_ends:
             tables.insert(0, _finals(setting, rows))
@@ -82,7 +65,7 @@ def to_rich(comparison: Comparison) -> Group:
         if any(row.reached is not None for row in rows):
             parts.append(_against(setting, rows, comparison.baseline))
         parts += [_costs(setting, rows[i : i + SIDE_BY_SIDE]) for i in range(0, len(rows), SIDE_BY_SIDE)]
-    pooled = [row for row in comparison.rows if row.setting == POOLED]
+    pooled = [row for row in comparison.rows if row.pooled]
     if pooled:
         parts.append(_pooled(pooled, comparison.baseline))
     if comparison.stopped:
@@ -148,7 +131,10 @@ def _finals(setting: Setting, rows: Sequence[Row]) -> Table:
 
 
 def _against(setting: Setting, rows: Sequence[Row], baseline: str | None) -> Table:
-    names = [f"minus {baseline}", "p", "caught up", f"at median {setting.quantity.word}"]
+    """Return the table of differences; with several p-values, those corrected for it stand beside them."""
+    several = int(np.isfinite([row.p for row in rows]).sum()) > 1
+    names = [f"minus {baseline}", "p", *(["p, Holm"] if several else [])]
+    names += ["caught up", f"at median {setting.quantity.word}"]
     title = f"{setting.label}: {_measures(setting)[0]} compared with {baseline}"
     table = _table(title + (", last tests" if setting.own_ends else ""), ["teacher"], names)
     for row in rows:
@@ -156,6 +142,7 @@ def _against(setting: Setting, rows: Sequence[Row], baseline: str | None) -> Tab
             Text(row.teacher),
             Text(_estimate(row.difference, sign="+") if row.difference else ""),
             _p(row.p),
+            *([_p(row.holm)] if several else []),
             f"{row.reached} of {row.seeds}",
             _number(row.reached_at) if math.isfinite(row.reached_at) else "not by half",
         )
@@ -264,7 +251,8 @@ def to_dict(comparison: Comparison) -> dict[str, Any]:
 
 
 def _flat(row: Row) -> dict[str, Any]:
-    flat: dict[str, Any] = {"setting": row.setting, "teacher": row.teacher, "seeds": row.seeds}
+    flat: dict[str, Any] = {"setting": row.setting, "pooled": row.pooled, "teacher": row.teacher}
+    flat["seeds"] = row.seeds
     estimates: Mapping[str, Estimate | None] = {
         "mastered": row.mastered,
         "return": row.score,
@@ -277,7 +265,11 @@ def _flat(row: Row) -> dict[str, Any]:
         flat[name] = None if estimate is None else estimate.value
         flat[f"{name}_low"] = None if estimate is None else estimate.low
         flat[f"{name}_high"] = None if estimate is None else estimate.high
-    flat |= {"p": row.p, "paired": None if row.difference is None else row.difference.paired}
+    flat |= {
+        "p": row.p,
+        "p_holm": row.holm,
+        "paired": None if row.difference is None else row.difference.paired,
+    }
     flat |= {"reached": row.reached, "reached_at": row.reached_at}
     flat |= {name: None if row.final is None else getattr(row.final, name) for name in ("spent", "seconds")}
     return flat | {f"ledger_{name}": value for name, value in row.ledger.items()}
@@ -285,7 +277,23 @@ def _flat(row: Row) -> dict[str, Any]:
 
 def to_csv(comparison: Comparison) -> str:
     """Return the rows as CSV with a header; what is not a finite number is empty."""
-    rows = to_dict(comparison)["rows"]
+    return _csv(to_dict(comparison)["rows"])
+
+
+def to_seeds(comparison: Comparison) -> str:
+    """Return the results of every run as CSV: at the common cost, and of its last test with what it cost."""
+    rows = []
+    for setting in comparison.settings:
+        for group in setting.groups:
+            for i, (run, curve) in enumerate(zip(group.runs, group.curves, strict=True)):
+                found = {"setting": setting.label, "teacher": group.teacher, "seed": run.seed}
+                found |= {"mastered": group.mastered[i, -1], "score": group.score[i, -1]}
+                found |= {"final_mastered": curve.mastered[-1], "final_score": curve.score[-1]}
+                rows.append(plain.to_plain(found | {"final_spent": curve.spent[-1]}))
+    return _csv(rows)
+
+
+def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
     names = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, names, lineterminator="\n")

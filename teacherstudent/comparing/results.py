@@ -11,6 +11,7 @@ from teacherstudent.comparing.groups import Setting
 from teacherstudent.comparing.stats import Difference, Estimate
 
 POOLED = "all"
+"""What the setting of pooled rows is called."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Row:
             result on validation; None without a baseline.
         reached_at: median over all seeds of the cost at which they first did; infinite if half did not.
         ledger: costs, counts and seconds at the end, averaged over seeds.
+        pooled: whether it is over all settings.
     """
 
     setting: str
@@ -63,11 +65,17 @@ class Row:
     reached: int | None = None
     reached_at: float = float("nan")
     ledger: Mapping[str, float] = field(default_factory=dict)
+    pooled: bool = False
 
     @property
     def p(self) -> float:
         """The p-value of the difference; NaN if there is none."""
         return float("nan") if self.difference is None else self.difference.p
+
+    @property
+    def holm(self) -> float:
+        """The same, corrected by Holm's method for the setting's comparisons; NaN if there is none."""
+        return float("nan") if self.difference is None else self.difference.holm
 
 
 @dataclass(frozen=True)
@@ -103,3 +111,7 @@ class Comparison:
     notes: tuple[str, ...]
     baseline: str | None
     figures: tuple[Path, ...] = ()
+
+    def rows_of(self, setting: Setting) -> list[Row]:
+        """Return the lines of one setting."""
+        return [row for row in self.rows if row.setting == setting.label and not row.pooled]

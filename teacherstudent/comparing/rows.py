@@ -33,16 +33,25 @@ def make_rows(
             setting=setting.label,
             teacher=group.teacher,
             seeds=len(group.runs),
-            mastered=stats.estimate([group.mastered[:, -1]]),
+            mastered=stats.estimate([group.mastered[:, -1]], within=stats.PERCENT),
             score=stats.estimate([group.score[:, -1]]),
-            area=stats.estimate([stats.area(group.grid, measure)]),
+            area=stats.estimate([stats.area(group.grid, measure)], within=setting.range),
             final=_final(group, setting),
             ledger=_mean_ledger([ledgers[run.folder] for run in group.runs]),
         )
         if reference is not None and len(setting.results(reference)):
             row = _against(row, group, reference, setting)
         rows.append(row)
-    return sorted(rows, key=lambda row: _rank(_ranked(row, setting)))
+    return sorted(_correct(rows), key=lambda row: _rank(_ranked(row, setting)))
+
+
+def _correct(rows: Sequence[Row]) -> list[Row]:
+    """Add to the differences of a setting the p-values corrected for how many they are."""
+    corrected = stats.holm(np.array([row.p for row in rows]))
+    return [
+        row if row.difference is None else replace(row, difference=replace(row.difference, holm=float(p)))
+        for row, p in zip(rows, corrected, strict=True)
+    ]
 
 
 def _final(group: Group, setting: Setting) -> Final:
@@ -50,7 +59,7 @@ def _final(group: Group, setting: Setting) -> Final:
     curves = [group.curves[i] for i in setting.ended(group)]
     known = bool(curves) and all(seconds.known(curve) for curve in curves)
     return Final(
-        mastered=stats.estimate([setting.last(group, "mastered")]),
+        mastered=stats.estimate([setting.last(group, "mastered")], within=stats.PERCENT),
         score=stats.estimate([setting.last(group, "score")]),
         spent=float(np.mean([curve.spent[-1] for curve in curves])) if curves else np.nan,
         seconds=float(np.mean([seconds.of(curve)[-1] for curve in curves])) if known else np.nan,
@@ -135,10 +144,11 @@ def pooled_rows(settings: Sequence[Setting], baseline: str | None) -> list[Row]:
                 setting=POOLED,
                 teacher=teacher,
                 seeds=sum(map(len, values)),
-                mastered=stats.estimate(values),
+                mastered=stats.estimate(values, within=stats.PERCENT),
                 score=nothing,
                 area=nothing,
                 difference=difference,
+                pooled=True,
             )
         )
     return sorted(rows, key=lambda row: _rank(row.mastered))

@@ -24,6 +24,7 @@ from teacherstudent.types import (
 
 Reward: TypeAlias = Literal["score", "progress", "shared"]
 Moves: TypeAlias = Literal["free", "advance"]
+Variant: TypeAlias = Literal["fixed", "paper"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,9 @@ class Rules:
         final: an arm (-1 is the last) and the share of the budget at its end when no other is played.
         score_range: maps to (0, 1). Levels are mapped linearly with saturation; with ``reward="score"`` the
             score is divided by the range's width, so that no progress stays 0.
+        variant: ``"paper"``, of ``reward="progress"`` alone, does in two points what the code of TSCL's
+            authors (https://github.com/tambetm/TSCL) does with its defaults: an arm's first score is compared
+            with 0, and values are compared without taking them absolutely, so that a forgotten arm is left.
     """
 
     reward: Reward
@@ -49,11 +53,13 @@ class Rules:
     moves: Moves
     final: tuple[int, float] | None
     score_range: tuple[float, float] | None = None
+    variant: Variant = "fixed"
 
     def check(self, who: str, arms: int) -> None:
         """Raise ValueError for the first option out of range."""
         if self.reward not in get_args(Reward):
             raise ValueError(f"{who}: reward: expected one of {get_args(Reward)}, got {self.reward!r}")
+        self._check_variant(who)
         if self.moves not in get_args(Moves):
             raise ValueError(f"{who}: moves: expected one of {get_args(Moves)}, got {self.moves!r}")
         if self.score_range is not None:
@@ -72,6 +78,12 @@ class Rules:
             raise ValueError(f"{who}: final: expected an arm from {-arms} to {arms - 1}, got {arm}")
         if not 0 <= share <= 1:
             raise ValueError(f"{who}: final: expected a share in [0, 1], got {share}")
+
+    def _check_variant(self, who: str) -> None:
+        if self.variant not in get_args(Variant):
+            raise ValueError(f"{who}: variant: expected one of {get_args(Variant)}, got {self.variant!r}")
+        if self.variant == "paper" and self.reward != "progress":
+            raise ValueError(f"{who}: variant: expected 'fixed' for reward={self.reward!r}, got 'paper'")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,7 +133,8 @@ class Arms:
         self._space, self.rules, self._who = space, rules, who
         self.position, self.progress = 0, 0.0
         self.told: IntArray = np.zeros(self.k, np.int64)
-        self._last = np.full(self.k, np.nan)  # the score that the arm's next one is compared with
+        first = 0.0 if rules.variant == "paper" else np.nan
+        self._last = np.full(self.k, first)  # the score that the arm's next one is compared with
         self._clock = np.zeros(self.k)  # outcomes or cost of each arm
         self._total = 0.0  # of all
         self._sum = np.zeros(self.k)  # of the arm's own gains
@@ -158,9 +171,11 @@ class Arms:
         """Return what policies compare: ``|values|`` for ``reward="progress"``, else the values.
 
         The score of one arm also falls when it is forgotten, which is a reason to return to it; a gain on a
-        probe that all arms share is a harm where it is negative.
+        probe that all arms share is a harm where it is negative. ``variant="paper"`` compares values as they
+        are.
         """
-        return np.abs(values) if self.rules.reward == "progress" else values
+        absolute = self.rules.reward == "progress" and self.rules.variant == "fixed"
+        return np.abs(values) if absolute else values
 
     def take(self, outcomes: Outcomes) -> Told:
         """Return what the outcomes are worth, and remember them."""

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from teacherstudent.comparing import report, stats
-from teacherstudent.comparing.compare import analyse, compare
+from teacherstudent.comparing.compare import analyse, compare, compare_and_draw
 from teacherstudent.recording.runs import find_runs
 from teacherstudent.recording.tables import encode, read_table
 
@@ -36,7 +36,7 @@ def test_known_numbers(two_teachers):
     best, baseline = comparison.rows
     assert (best.teacher, best.seeds, baseline.teacher, baseline.seeds) == ("alp-gmm", 5, "random", 3)
     finals = np.array([10.0, 20.0, 30.0, 40.0, 90.0])
-    assert best.mastered == stats.estimate([finals])
+    assert best.mastered == stats.estimate([finals], within=stats.PERCENT)
     assert best.mastered.value == 30.0
     assert best.score.value == pytest.approx(0.3)
     assert best.area.value == pytest.approx(15.0)  # straight lines from 0
@@ -205,10 +205,10 @@ def test_pooled_rows_stratify_over_families(write_run, tmp_path):
             write_run(f"r/{family}/a{seed}", teacher=scaled, final=offset + 20 + seed, **entries)
             write_run(f"r/{family}/r{seed}", final=offset + 10 + seed, **entries)
     comparison = compare([tmp_path / "r"])
-    best, baseline = (row for row in comparison.rows if row.setting == "all")
+    best, baseline = (row for row in comparison.rows if row.pooled)
     low, high = np.arange(20.0, 25.0), np.arange(80.0, 85.0)
     assert (best.teacher, best.seeds, baseline.teacher) == ("alp-gmm", 10, "random")
-    assert best.mastered == stats.estimate([low, high])
+    assert best.mastered == stats.estimate([low, high], within=stats.PERCENT)
     assert best.mastered.value == 52.0  # of 22, 23, 24, 80, 81, 82
     assert best.mastered.high - best.mastered.low < 5.0
     assert best.difference.value == 10.0
@@ -227,7 +227,7 @@ def test_a_seed_twice_counts_once(write_run, tmp_path):
 
 def test_few_seeds_are_marked(two_teachers, write_run):
     text = report.to_text(compare([two_teachers]))
-    assert "With fewer than 5 seeds, marked ?, the interval is not to be trusted" in text
+    assert "With fewer than 5 seeds, marked ?, an interval covers 95 % only of" in text
     first = {line.split()[0]: line for line in reversed(text.splitlines()) if line.strip()}
     assert "?" in first["random"]
     assert "?" not in first["alp-gmm"]
@@ -290,14 +290,14 @@ def test_files(two_teachers, tmp_path):
     rows = list(csv.DictReader(io.StringIO((out / "comparison.csv").read_text())))
     assert [row["teacher"] for row in rows] == ["alp-gmm", "random"]
     assert float(rows[0]["mastered_low"]) == comparison.rows[0].mastered.low
-    assert rows[1]["p"] == ""
+    assert (rows[1]["p"], rows[1]["p_holm"], rows[0]["p_holm"]) == ("", "", rows[0]["p"])
     assert comparison.figures
     assert all(path.stat().st_size > 0 for path in comparison.figures)
 
 
 def test_the_table_is_printed_with_its_files(two_teachers, tmp_path):
     screen = Console(file=io.StringIO(), width=100)
-    report.compare_and_draw([two_teachers], tmp_path / "out", console=screen)
+    compare_and_draw([two_teachers], tmp_path / "out", console=screen)
     shown = screen.file.getvalue()
     assert "alp-gmm" in shown
     assert "30.0 [" in shown

@@ -19,26 +19,80 @@ def test_interquartile_mean_by_hand():
     assert stats.iqm(eight) == (1 + 2 + 3 + 4) / 4
 
 
-def test_interval_equals_that_of_all_possible_resamples():
+def t_margin(values, n):
+    """Return half the width of the t interval, by hand: the plain standard deviation of ``n`` seeds."""
+    return scipy.stats.t.ppf(0.975, n - 1) * np.std(values, ddof=1) / math.sqrt(n)
+
+
+def test_an_interval_ends_at_the_farther_of_bootstrap_and_t():
     resamples = np.sort(np.array(list(itertools.product(FIVE, repeat=5))), axis=1)
-    exact = np.percentile(resamples[:, 1:4].mean(axis=1), (2.5, 97.5))
+    bootstrap = np.percentile(resamples[:, 1:4].mean(axis=1), (2.5, 97.5))
+    margin = t_margin(FIVE, 5)
+    assert bootstrap[0] > 30.0 - margin
+    assert bootstrap[1] > 30.0 + margin
     found = stats.estimate([FIVE])
     assert (found.value, found.seeds) == (30.0, 5)
-    # Two thousand of the 3 125 possible resamples: each end is one of a few neighbouring values.
-    np.testing.assert_allclose((found.low, found.high), exact, atol=4.0)
+    assert found.low == pytest.approx(30.0 - margin)
+    # Two thousand of the 3 125 possible resamples: the end is one of a few neighbouring values.
+    assert found.high == pytest.approx(bootstrap[1], abs=4.0)
+
+
+def test_of_two_seeds_the_t_interval_is_all_there_is():
+    found = stats.estimate([np.array([1.0, 3.0])])
+    assert (found.low, found.high) == pytest.approx((2 - 12.7062, 2 + 12.7062), abs=1e-3)
+
+
+def test_of_many_seeds_with_two_humps_the_bootstrap_is_wider():
+    values = np.repeat([0.0, 100.0], 10)
+    found = stats.estimate([values])
+    assert found.value == 50.0
+    assert found.high - 50.0 > 1.2 * t_margin(values, 20)
+
+
+def test_an_interval_does_not_leave_the_range_that_is_given():
+    values = np.array([90.0, 100.0, 100.0, 100.0, 100.0])
+    assert stats.estimate([values]).high > 100.0
+    held = stats.estimate([values], within=stats.PERCENT)
+    assert (held.value, held.high) == (100.0, 100.0)
+    assert held.low == stats.estimate([values]).low
+    curves = np.stack([values, 100.0 - values], axis=1)
+    _, low, high = stats.estimate_curves(curves, within=stats.PERCENT)
+    assert (low[1], high[0]) == (0.0, 100.0)
 
 
 def test_interval_is_reproducible_and_depends_on_the_seed():
-    values = np.random.default_rng(0).normal(size=9)
+    values = np.repeat([0.0, 1.0, 30.0], 12) + np.arange(36)  # wide humps: the ends are the bootstrap's
     assert stats.estimate([values], seed=1) == stats.estimate([values], seed=1)
     assert stats.estimate([values], seed=1) != stats.estimate([values], seed=2)
 
 
-def test_interval_covers_the_truth_about_as_often_as_it_says():
+@pytest.mark.parametrize("seeds", [2, 3, 5, 10])
+def test_interval_covers_the_truth_as_often_as_it_says(seeds):
     rng = np.random.default_rng(0)
-    found = [stats.estimate([rng.normal(size=20)]) for _ in range(200)]
-    covered = np.mean([e.low <= 0.0 <= e.high for e in found])
-    assert 0.86 <= covered <= 0.99
+    for draw in (rng.normal, lambda size: rng.lognormal(0.0, 0.5, size)):
+        truth = stats.iqm(draw(size=200_000))
+        _, low, high = stats.estimate_curves(draw(size=(seeds, 1_000)))
+        covered = np.mean((low <= truth) & (truth <= high))
+        assert 0.92 <= covered <= 0.98  # of 1 000; the percentile bootstrap has 0.90 at 5 seeds, 0.75 at 3
+
+
+def test_of_a_hundred_seeds_bootstrap_and_t_agree():
+    values = np.random.default_rng(0).normal(size=100)
+    found = stats.estimate([values])
+    half = (found.high - found.low) / 2
+    assert t_margin(values, 100) <= half <= 1.3 * t_margin(values, 100)
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 10])
+def test_interval_of_a_paired_difference_covers_too(seeds):
+    rng = np.random.default_rng(1)
+    found = []
+    for _ in range(400):
+        base = rng.normal(size=seeds)
+        own = base + 0.5 * rng.normal(size=seeds)
+        found.append(stats.estimate_difference([own], [base], paired=True))
+    covered = np.mean([each.low <= 0.0 <= each.high for each in found])
+    assert 0.91 <= covered <= 0.985  # three standard errors about 0.95
 
 
 def test_strata_are_resampled_apart():
@@ -100,15 +154,51 @@ def test_paired_t_by_hand():
 def test_paired_seeds_are_resampled_together():
     shifted = stats.estimate_difference([FIVE + 1.0], [FIVE], paired=True)
     assert (shifted.low, shifted.value, shifted.high) == (1.0, 1.0, 1.0)
-    # three seeds: all 27 resamples of the differences 0, 0, 3, whose mean is 0 in 8 and 3 in 1 of 27
+    # the margin is that of the paired t-test: of the differences, not of the sides
     few = stats.estimate_difference(
         [np.array([10.0, 50.0, 93.0])], [np.array([10.0, 50.0, 90.0])], paired=True
     )
-    assert (few.low, few.value, few.high) == (0.0, 1.0, 3.0)
+    margin = t_margin([0.0, 0.0, 3.0], 3)
+    assert (few.low, few.value, few.high) == pytest.approx((1.0 - margin, 1.0, 1.0 + margin))
     both = stats.estimate_difference([FIVE + 1.0, FIVE[:3] + 1], [FIVE, FIVE[:3]], paired=True)
     assert (both.low, both.high, both.seeds) == (1.0, 1.0, 8)
     with pytest.raises(ValueError, match=r"paired: expected equally many seeds on both sides, got \[5\] and"):
         stats.estimate_difference([FIVE], [FIVE[:3]], paired=True)
+    with pytest.raises(ValueError, match="expected equally many families on both sides, got 2 and 1"):
+        stats.estimate_difference([FIVE, FIVE], [FIVE])
+
+
+def test_interval_and_welch_s_test_have_the_same_margin_of_means():
+    ours, theirs = FIVE, np.array([5.0, 21.0, 33.0])
+    found = stats.estimate_difference([ours], [theirs], statistic="mean")
+    test = scipy.stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval(0.95)
+    assert found.value == pytest.approx(ours.mean() - theirs.mean())
+    assert (found.low, found.high) == pytest.approx((test.low, test.high))
+
+
+def test_means_instead_of_interquartile_means():
+    found = stats.estimate([FIVE], statistic="mean")
+    assert found.value == 38.0
+    assert found.low == pytest.approx(38.0 - t_margin(FIVE, 5))
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_tiny_and_huge_results_are_estimated_like_others(scale):
+    other = np.array([12.0, 18.0, 37.0, 40.0, 60.0])
+    for paired in (False, True):
+        usual = stats.estimate_difference([FIVE], [other], paired=paired)
+        found = stats.estimate_difference([scale * FIVE], [scale * other], paired=paired)
+        assert (found.low / scale, found.high / scale) == pytest.approx((usual.low, usual.high))
+    assert stats.welch(scale * FIVE, scale * other) == pytest.approx(stats.welch(FIVE, other))
+    assert stats.paired_t(scale * FIVE, scale * other) == pytest.approx(stats.paired_t(FIVE, other))
+
+
+def test_holm_by_hand():
+    p = np.array([0.04, np.nan, 0.01, 0.03, 0.5])
+    np.testing.assert_allclose(stats.holm(p), [0.09, np.nan, 0.04, 0.09, 0.5])
+    np.testing.assert_allclose(stats.holm(np.array([0.9, 0.8])), [1.0, 1.0])
+    assert stats.holm(np.array([0.2])) == [0.2]
+    assert np.isnan(stats.holm(np.array([np.nan]))).all()
 
 
 def test_curves_are_estimated_point_by_point():
