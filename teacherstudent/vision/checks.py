@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from teacherstudent.types import FloatArray, IntArray
 from teacherstudent.vision import backbones
-from teacherstudent.vision.augmentation import LEVELS, RandomAugmentation
+from teacherstudent.vision.augmentation import FAINTEST, RandomAugmentation
 from teacherstudent.vision.depths import parameter_depths
 from teacherstudent.vision.family import ImageFamily, StageFamily
 from teacherstudent.vision.inputs import Inputs
@@ -31,8 +31,8 @@ class Touched:
         n = len(train)
         self.augment = None
         if "magnitude" in reach:
-            if round(reach["magnitude"][1] * LEVELS) == 0:
-                _nothing("magnitude", f"a strength of at least {0.5 / LEVELS:.3g}", reach["magnitude"][1])
+            if reach["magnitude"][1] < FAINTEST:
+                _nothing("magnitude", f"a strength of at least {FAINTEST:.3g}", reach["magnitude"][1])
             self.augment = RandomAugmentation()
             with torch.random.fork_rng(devices=[]):
                 self.augment(torch.zeros_like(train.images[:1], dtype=torch.float32), 1.0)
