@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from teacherstudent.registry import FAMILIES
-from teacherstudent.vision.data import FASHION, Images, read_digits, read_folder
+from teacherstudent.vision.data import Images, fashion_folder, read_digits, read_folder
 from teacherstudent.vision.family import ExampleFamily, Source
 
 
@@ -17,7 +17,8 @@ class FashionExamples(ExampleFamily):
     Data and splits as in the family fashion-stages.
 
     Args:
-        path: the folder; None is where Debian's package dataset-fashion-mnist puts its files.
+        path: the folder; None is ``fashion-mnist`` in the folder that the environment variable
+            ``TEACHERSTUDENT_DATA`` names, or where Debian's package dataset-fashion-mnist puts it.
         probe: examples in the probe split.
         validation: examples in the validation split, for tests before the last.
         train: examples that the training split keeps, evenly drawn; None for all 53 000.
@@ -27,7 +28,7 @@ class FashionExamples(ExampleFamily):
 
     Raises:
         ValueError, TypeError: as `ExampleFamily`; of a given folder, as its files.
-        FileNotFoundError: if the files are not there and the number of examples depends on them: a folder is
+        MissingDataError: if the files are not there and the number of examples depends on them: a folder is
             given, or an imbalance. Else they are looked for when a student is made.
     """
 
@@ -42,7 +43,7 @@ class FashionExamples(ExampleFamily):
         imbalance: float = 1.0,
         fixed: Mapping[str, float] | None = None,
     ) -> None:
-        self._folder = FASHION if path is None else Path(path)
+        self._folder = fashion_folder() if path is None else Path(path)
         self._files: tuple[Images, Images] | None = None
         name, side, n, classes = "fashion", 28, 60_000, 10
         if path is not None or imbalance != 1:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from teacherstudent.registry import FAMILIES
-from teacherstudent.vision.data import FASHION, Images, read_digits, read_folder
+from teacherstudent.vision.data import Images, fashion_folder, read_digits, read_folder
 from teacherstudent.vision.family import Source, StageFamily
 
 
@@ -22,7 +22,8 @@ class FashionStages(StageFamily):
             all of the image's side if neither this nor ``stages`` is given.
         fixed: values of other knobs in all stages.
         stages: listed stages as knob -> value, instead of ``knobs``; tasks are then their numbers.
-        path: the folder; None is where Debian's package dataset-fashion-mnist puts its files.
+        path: the folder; None is ``fashion-mnist`` in the folder that the environment variable
+            ``TEACHERSTUDENT_DATA`` names, or where Debian's package dataset-fashion-mnist puts it.
         probe: examples in the probe split, which teachers see losses of.
         validation: examples in the validation split, for tests before the last.
         label_noise: share of wrong labels in the training split.
@@ -30,7 +31,7 @@ class FashionStages(StageFamily):
 
     Raises:
         ValueError, TypeError: as `StageFamily`; of a given folder, as its files.
-        FileNotFoundError: if a folder is given that lacks the files. Without one, they are looked for when
+        MissingDataError: if a folder is given that lacks the files. Without one, they are looked for when
             a student is made.
     """
 
@@ -46,7 +47,7 @@ class FashionStages(StageFamily):
         label_noise: float = 0.0,
         imbalance: float = 1.0,
     ) -> None:
-        self._folder = FASHION if path is None else Path(path)
+        self._folder = fashion_folder() if path is None else Path(path)
         name, side, examples = "fashion", 28, 60_000
         if path is not None:
             self._files = read_folder(self._folder)

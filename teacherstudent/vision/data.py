@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -13,8 +14,11 @@ import numpy as np
 
 from teacherstudent.types import Array, IntArray, generator
 
-FASHION = Path("/usr/share/datasets/fashion-mnist")
-"""Where Debian's package dataset-fashion-mnist puts its files."""
+DATA = "TEACHERSTUDENT_DATA"
+"""The environment variable that names the folder of data sets; Fashion-MNIST is ``fashion-mnist`` in it."""
+_SYSTEM = "/usr/share/datasets"
+"""Where Debian's and Ubuntu's packages of data sets put them."""
+_FASHION = "fashion-mnist"
 _IDX: dict[int, np.dtype[Any]] = {
     0x08: np.dtype(np.uint8),
     0x09: np.dtype(np.int8),
@@ -30,6 +34,10 @@ _PARTS = {"train": "train", "test": "t10k"}
 
 class DataFileError(ValueError):
     """A data file that is damaged or not of the expected kind."""
+
+
+class MissingDataError(FileNotFoundError):
+    """A data set is not there; the message says how to get it."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +141,11 @@ def read_idx(path: Path) -> Array:
     return np.frombuffer(raw, dtype, offset=start).reshape(shape).astype(dtype.newbyteorder("="))
 
 
+def fashion_folder() -> Path:
+    """Return where Fashion-MNIST is looked for: in ``$TEACHERSTUDENT_DATA``, or where Debian puts it."""
+    return Path(os.environ.get(DATA) or _SYSTEM) / _FASHION
+
+
 def read_folder(folder: Path) -> tuple[Images, Images]:
     """Return the training and the test images of a folder.
 
@@ -140,7 +153,7 @@ def read_folder(folder: Path) -> tuple[Images, Images]:
     ``train.npz`` and ``test.npz`` with the arrays ``images`` ``(n, h, w[, channels])`` and ``labels``.
 
     Raises:
-        FileNotFoundError: if a file is missing; the message names those that are looked for.
+        MissingDataError: if a file is missing; the message names those that are looked for.
         DataFileError: if a file is damaged.
         TypeError, ValueError: as `Images`.
     """
@@ -161,9 +174,13 @@ def _find(folder: Path, name: str, packed: Path) -> Path:
         if path.is_file():
             return path
     hint = ""
-    if folder == FASHION:
-        hint = " Debian and Ubuntu have it: apt-get install dataset-fashion-mnist; or give path='folder'."
-    raise FileNotFoundError(f"{folder}: expected {name}[.gz] or {packed.name}, found neither.{hint}")
+    if folder == fashion_folder():
+        hint = (
+            f" Debian and Ubuntu have it: apt-get install dataset-fashion-mnist. Files that lie elsewhere: "
+            f"{DATA}=FOLDER, which holds {_FASHION}/, or the family's option path=FOLDER. "
+            "The families digits-stages and digits-examples need no file."
+        )
+    raise MissingDataError(f"{folder}: expected {name}[.gz] or {packed.name}, found neither.{hint}")
 
 
 def _read_npz(path: Path) -> tuple[Array, Array]:

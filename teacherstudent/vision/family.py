@@ -56,7 +56,18 @@ class Source:
             raise ValueError(f"train: expected 1 to {left} examples, got {self.train}")
 
     def splits(self, train: Images, test: Images) -> Splits:
-        """Return the four splits, with this source's noise and imbalance in the training split."""
+        """Return the four splits, with this source's noise and imbalance in the training split.
+
+        Raises:
+            ValueError: if there are not as many images as declared, or of another width; as
+                `teacherstudent.vision.data.split`.
+        """
+        there = (len(train), train.images.shape[-1])
+        if there != (self.examples, self.side):
+            raise ValueError(
+                f"{self.name}: expected {self.examples} training images of {self.side} pixels a side, got "
+                f"{there[0]} of {there[1]}"
+            )
         whole = split(train, test, probe=self.probe, validation=self.validation)
         part = whole.train
         if self.train is not None:
@@ -92,9 +103,9 @@ class ImageFamily(Family):
         """The four splits, read when they are first asked for.
 
         Raises:
-            FileNotFoundError: if the files are not there; the message says where they come from.
+            MissingDataError: if the files are not there; the message says where they come from.
             DataFileError: if a file is damaged.
-            ValueError: if the images are not of the declared side.
+            ValueError: as `Source.splits`.
         """
         if self._splits is None:
             self._splits = self.source.splits(*self.read())

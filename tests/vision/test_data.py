@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from teacherstudent.envs.image_examples import DigitsExamples, FashionExamples
 from teacherstudent.envs.image_stages import DigitsStages, FashionStages
 from teacherstudent.spaces import Parameters
 from teacherstudent.vision import data
-from teacherstudent.vision.data import DataFileError, Images, read_digits
+from teacherstudent.vision.data import DataFileError, Images, MissingDataError, read_digits
 from teacherstudent.vision.family import Source
 from teacherstudent.vision.knobs import KNOBS
 
@@ -161,12 +162,27 @@ def test_families_of_a_folder(folder):
     assert (examples.space.n, examples.test_tasks().tolist()) == (60, [0, 1, 2])
 
 
-def test_the_missing_package_is_named(monkeypatch, tmp_path):
-    monkeypatch.setattr(data, "FASHION", tmp_path)
-    monkeypatch.setattr("teacherstudent.envs.image_stages.FASHION", tmp_path)
-    family = FashionStages()  # the data are read when they are needed
-    with pytest.raises(FileNotFoundError, match=r"apt-get install dataset-fashion-mnist; or give path="):
+@pytest.mark.parametrize("kind", [FashionStages, FashionExamples])
+def test_the_missing_package_is_named(kind, monkeypatch, tmp_path):
+    monkeypatch.setenv("TEACHERSTUDENT_DATA", str(tmp_path))
+    family = kind()  # the data are read when they are needed
+    with pytest.raises(MissingDataError, match=r"apt-get install dataset-fashion-mnist\. .*_DATA=FOLDER"):
         _ = family.data
+    with pytest.raises(MissingDataError, match=rf"^{tmp_path}: expected .*found neither\.$"):
+        kind(path=tmp_path)  # whoever names a folder knows where it came from
+
+
+def test_a_folder_of_data_sets_can_be_named(monkeypatch, tmp_path, folder):
+    monkeypatch.setenv("TEACHERSTUDENT_DATA", "")
+    assert data.fashion_folder() == Path("/usr/share/datasets/fashion-mnist")
+    monkeypatch.setenv("TEACHERSTUDENT_DATA", str(tmp_path / "sets"))
+    assert data.fashion_folder() == tmp_path / "sets" / "fashion-mnist"
+    (tmp_path / "sets").mkdir()
+    (tmp_path / "sets" / "fashion-mnist").symlink_to(folder)
+    with pytest.raises(
+        ValueError, match="fashion: expected 60000 training images of 28 pixels a side, got 90 of 12"
+    ):
+        _ = FashionStages().data
 
 
 def test_settings_of_points_and_of_listed_stages():
