@@ -508,7 +508,8 @@ def test_losses_of_a_reference_are_a_signal(tmp_path):
     assert losses.shape == (997,)
     assert reference.spent()["measure"] == 997 * reference.trainer.forward_cost()
     np.save(tmp_path / "losses.npy", losses)
-    learner = student(EXAMPLES, seed=1, training={"reference": str(tmp_path / "losses.npy")})
+    training = {"reference": str(tmp_path / "losses.npy"), "batch_size": 4}
+    learner = student(EXAMPLES, seed=1, training=training)
     assert learner.provides == {"loss", "correct", "reference_loss"}
     found = learner.train(rows([5, 3, 900], [False, True, True]))
     assert np.array_equal(found.signals["reference_loss"], losses[[5, 3, 900]])
