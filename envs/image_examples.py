@@ -32,6 +32,8 @@ class FashionExamples(ExampleFamily):
             given, or an imbalance. Else they are looked for when a student is made.
     """
 
+    other = "fashion-stages"
+
     def __init__(
         self,
         *,
@@ -82,6 +84,8 @@ class DigitsExamples(ExampleFamily):
     Raises:
         ValueError, TypeError: as `ExampleFamily`.
     """
+
+    other = "digits-stages"
 
     def __init__(
         self,

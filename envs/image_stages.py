@@ -35,6 +35,8 @@ class FashionStages(StageFamily):
             a student is made.
     """
 
+    other = "fashion-examples"
+
     def __init__(
         self,
         *,
@@ -89,6 +91,8 @@ class DigitsStages(StageFamily):
     Raises:
         ValueError, TypeError: as `StageFamily`.
     """
+
+    other = "digits-examples"
 
     def __init__(
         self,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from teacherstudent import spaces
-from teacherstudent.family import Family
+from teacherstudent.family import Family, RLFamily
 from teacherstudent.ledger import Ledger
 from teacherstudent.loop import check_fit, run
 from teacherstudent.plan import Plan
@@ -25,6 +26,8 @@ from teacherstudent.types import seed_sequence
 
 FROM_FAMILY = ("score_range", "mastered", "difficulty_step")
 """Constructor parameters of teachers that are taken from the family where the options don't give them."""
+PLAYERS = ("sb3", "rsl-rl", "antagonist")
+"""Students that need environments."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +78,12 @@ class Experiment:
         """
         teacher_seed, student_seed = seed_sequence(self.seed).spawn(2)
         family: Family = _make(FAMILIES, self.family, {**self.family_options, **self.family_overrides})
-        teacher = self._teacher(family, teacher_seed)
+        student_missing = self._missing_student(family)
+        with _advised(lambda: _advice(family, TEACHERS.get(self.teacher)), student_missing):
+            teacher = self._teacher(family, teacher_seed)
+        if student_missing:
+            fits = f"student {self.student!r}: expected a family with environments, got {self.family!r}"
+            raise TypeError(f"{fits}: {student_missing}")
         options = {**self.student_options, **self.student_overrides}
         if _takes(STUDENTS.get(self.student), "budget"):
             options.setdefault("budget", self.plan.own)
@@ -86,9 +94,16 @@ class Experiment:
         """Raise what `build` and the first moment of `run` would raise, before anything is started."""
         family, teacher, student = self.build()
         try:
-            check_fit(family, teacher, student)
+            with _advised(lambda: family.advice(teacher)):
+                check_fit(family, teacher, student)
         finally:
             student.close()
+
+    def _missing_student(self, family: Family) -> str:
+        """Return what names a student for a family without environments, where one that plays is given."""
+        if self.student not in PLAYERS or isinstance(family, RLFamily) or not family.usual_student:
+            return ""
+        return f"its tasks are no environments, add --student {family.usual_student}"
 
     def _teacher(self, family: Family, seed: np.random.SeedSequence) -> Teacher[Any]:
         make = TEACHERS.get(self.teacher)
@@ -177,6 +192,30 @@ class Experiment:
         """Return the run's folder below ``out``: ``family/teacher/seed-0``."""
         family = self.family.rpartition(":")[2]
         return Path(out) / family / self.name.replace("/", "_") / f"seed-{self.seed}"
+
+
+@contextlib.contextmanager
+def _advised(advice: Callable[[], str], more: str = "") -> Iterator[None]:
+    """Add to a TypeError or ValueError of the block what would help.
+
+    Args:
+        advice: called then; it is left out where the message names options already.
+        more: further words.
+    """
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        said = str(error)
+        parts = ["" if "-options" in said else advice(), more]
+        helped = "; ".join([said, *filter(None, parts)])
+        if helped == said:
+            raise
+        raise (TypeError if isinstance(error, TypeError) else ValueError)(helped) from error
+
+
+def _advice(family: Family, teacher: Callable[..., Any]) -> str:
+    """Return what a family says to a teacher's class; nothing to a factory, which says nothing of itself."""
+    return family.advice(teacher) if isinstance(teacher, type) and issubclass(teacher, Teacher) else ""
 
 
 def _takes(make: Callable[..., Any], name: str) -> bool:

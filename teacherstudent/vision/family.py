@@ -14,7 +14,17 @@ from teacherstudent.family import Family
 from teacherstudent.spaces import Parameters
 from teacherstudent.types import Array, generator
 from teacherstudent.vision.data import Images, Splits, add_label_noise, imbalanced, split
-from teacherstudent.vision.knobs import KNOBS, SIZES, Setting, check_value, complete, pixels
+from teacherstudent.vision.knobs import (
+    KNOBS,
+    SIZES,
+    Setting,
+    check_value,
+    complete,
+    pixels,
+    proposal,
+    shown,
+    words,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,10 +95,13 @@ class ImageFamily(Family):
     Attributes:
         source: the data set.
         reach: knob -> (lowest, highest) value over all tasks, for knobs that are not neutral everywhere.
+        other: the registered family of the same data whose tasks are of the other kind, stages or examples.
     """
 
     cost_unit = "FLOPs"
     score_name = "accuracy"
+    usual_student = "classifier"
+    other = ""
     source: Source
     reach: Mapping[str, tuple[float, float]]
 
@@ -169,6 +182,21 @@ class StageFamily(ImageFamily):
         assert isinstance(self.space, Parameters)
         return complete({**self._fixed, **dict(zip(self.space.names, point.tolist(), strict=True))})
 
+    def advice(self, teacher: Any) -> str:
+        """Return which options of this family, or which other family, a teacher of another space needs."""
+        if "loss" in teacher.needs:
+            return f"a teacher that chooses examples takes --family {self.other}"
+        points, lists = (_accepts(teacher, kind) for kind in (Parameters, Discrete))
+        if isinstance(self.space, Parameters) and lists and not points:
+            name, low, high = next(zip(self.space.names, self.space.low, self.space.high, strict=True))
+            stages = words("stages", [{name: shown(value)} for value in (low, high)])
+            return (
+                f"for listed stages add {stages}; a teacher that chooses examples takes --family {self.other}"
+            )
+        if isinstance(self.space, Discrete) and points and not lists:
+            return f"instead of stages add {words('knobs', proposal({}, {}, ['bandwidth']))}"
+        return ""
+
     def test_tasks(self) -> Array:
         """Return one task, the last stage: tests are at full size and without augmentation, whatever it is.
 
@@ -222,9 +250,19 @@ class ExampleFamily(ImageFamily):
         """Return the value of every knob; the same for all examples."""
         return self._setting
 
+    def advice(self, teacher: Any) -> str:
+        """Return which family a teacher of stages takes."""
+        fits = _accepts(teacher, Discrete) and teacher.granularity in ("episode", "step")
+        return "" if fits else f"a teacher of stages takes --family {self.other}"
+
     def test_tasks(self) -> Array:
         """Return the numbers of the classes."""
         return np.arange(self.classes, dtype=np.int64)
+
+
+def _accepts(teacher: Any, kind: type) -> bool:
+    """Return whether a teacher takes spaces of a kind."""
+    return any(issubclass(kind, accepted) for accepted in teacher.accepts)
 
 
 def _stages(where: str, stages: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
