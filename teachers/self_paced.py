@@ -93,6 +93,8 @@ class SelfPaced(Teacher[Discrete]):
         if not 0 < grow <= 1:
             raise ValueError(f"self-paced: grow: expected a share in (0, 1], got {grow}")
         for age in (0.5,) if ages is None else check_pair("self-paced: ages", "two losses", ages):
+            if not (is_number(age) and np.isfinite(age)):
+                raise ValueError(f"self-paced: ages: expected two finite losses, got {ages}")
             self_paced_weights(np.zeros(1), age, law, power)
         self.law: Law = law
         self.by: By = by

@@ -16,6 +16,7 @@ from teacherstudent import spaces
 from teacherstudent.family import Family, RLFamily
 from teacherstudent.ledger import Ledger
 from teacherstudent.loop import check_fit, run
+from teacherstudent.plain import decode_options, encode_options, plain_options
 from teacherstudent.plan import Plan
 from teacherstudent.progress import Progress
 from teacherstudent.recording.runs import Run
@@ -26,6 +27,7 @@ from teacherstudent.types import seed_sequence
 
 FROM_FAMILY = ("score_range", "mastered", "difficulty_step")
 """Constructor parameters of teachers that are taken from the family where the options don't give them."""
+OPTIONS = ("teacher_options", "family_options", "student_options", "student_overrides", "family_overrides")
 PLAYERS = ("sb3", "rsl-rl", "antagonist")
 """Students that need environments."""
 
@@ -33,6 +35,9 @@ PLAYERS = ("sb3", "rsl-rl", "antagonist")
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
     """One run as plain data.
+
+    Options are what a manifest can hold, and are kept as they are read from one: tuples and arrays as lists,
+    NumPy's numbers as Python's, paths as strings. So a run starts with what it is resumed with.
 
     Attributes:
         teacher: a registered name or ``"module:Class"``; so are ``family`` and ``student``.
@@ -50,7 +55,8 @@ class Experiment:
         label: what the teacher is called in folders and tables; its name if empty.
 
     Raises:
-        TypeError: if the seed is no integer.
+        TypeError: if the seed is no integer, or a manifest cannot hold an option: a function or a class, say,
+            which is given by name.
         ValueError: if the seed is below 0.
     """
 
@@ -68,6 +74,8 @@ class Experiment:
 
     def __post_init__(self) -> None:
         seed_sequence(self.seed)
+        for name in OPTIONS:
+            object.__setattr__(self, name, plain_options(dict(getattr(self, name)), name))
 
     def build(self) -> tuple[Family, Teacher[Any], Student]:
         """Make family, teacher and student.
@@ -141,15 +149,20 @@ class Experiment:
         """Return the entries that `from_folder` rebuilds the experiment from."""
         brought: dict[str, Any] = {}
         if self.student_overrides:
-            brought["student_options"] = dict(self.student_overrides)
+            brought["student_options"] = encode_options(self.student_overrides)
         if self.family_overrides:
             shared = _make(FAMILIES, self.family, self.family_options).space
-            brought |= {"family_options": dict(self.family_overrides), "space": spaces.describe(shared)}
-        teacher = {"name": self.teacher, "options": dict(self.teacher_options), "label": self.label}
+            overrides = encode_options(self.family_overrides)
+            brought |= {"family_options": overrides, "space": spaces.describe(shared)}
+        teacher = {
+            "name": self.teacher,
+            "options": encode_options(self.teacher_options),
+            "label": self.label,
+        }
         return {
-            "family": {"name": self.family, "options": dict(self.family_options)},
+            "family": {"name": self.family, "options": encode_options(self.family_options)},
             "teacher": teacher | brought,
-            "student": {"name": self.student, "options": dict(self.student_options)},
+            "student": {"name": self.student, "options": encode_options(self.student_options)},
             "seed": self.seed,
         }
 
@@ -168,10 +181,10 @@ class Experiment:
             plan = Plan(**{name: manifest[name] for name in names})
             return Experiment(
                 **{name: part["name"] for name, part in parts.items()},
-                **{f"{name}_options": part["options"] for name, part in parts.items()},
+                **{f"{name}_options": decode_options(part["options"]) for name, part in parts.items()},
                 plan=plan,
-                student_overrides=parts["teacher"].get("student_options", {}),
-                family_overrides=parts["teacher"].get("family_options", {}),
+                student_overrides=decode_options(parts["teacher"].get("student_options", {})),
+                family_overrides=decode_options(parts["teacher"].get("family_options", {})),
                 seed=manifest["seed"],
                 label=parts["teacher"]["label"],
             )

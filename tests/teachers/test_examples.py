@@ -333,6 +333,8 @@ def test_a_reference_may_be_a_signal():
         ("self-paced", {"share": ("a", 1)}, "share: expected two shares"),
         ("self-paced", {"ages": 2.0}, r"ages: expected two losses, got 2\.0"),
         ("self-paced", {"grow": 0}, "grow: expected"),
+        ("self-paced", {"ages": (0.5, np.inf)}, "ages: expected two finite losses"),
+        ("self-paced", {"ages": ("a", 1)}, "ages: expected two finite losses"),
         ("self-paced", {"ages": (1, 2, 3)}, "ages: expected two losses"),
         ("self-paced", {"ages": (0.5, 1.0), "law": "logarithmic"}, "below 1"),
         ("self-paced", {"law": "polynomial", "power": 1.0}, "a power above 1"),

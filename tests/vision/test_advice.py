@@ -3,7 +3,9 @@
 import json
 import re
 
+import numpy as np
 import pytest
+import torch
 
 from teacherstudent.cli import main
 from teacherstudent.envs.image_examples import DigitsExamples
@@ -11,6 +13,7 @@ from teacherstudent.envs.image_stages import DigitsStages, FashionStages
 from teacherstudent.experiment import Experiment
 from teacherstudent.plan import Plan
 from teacherstudent.vision.knobs import KNOBS, USUAL, check_value, proposal
+from teacherstudent.vision.options import Training
 
 DRIVERS = ("efficient-train", "efficient-train-pp", "lerac", "smoothing", "cyclical", "ps-kd", "rex")
 LISTED = (
@@ -150,3 +153,45 @@ def test_proposals_are_ranges_of_the_knobs():
     )
     assert found == {"bandwidth": [12, 28], "lr_scale": [0.001, 2.5], "magnitude": [0, 1]}
     assert proposal({"resize": (0.5, 1)}, {"resize": (3 / 7, 1)}) == {"resize": [0.4, 1]}
+
+
+# Options on their way through a manifest
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"loss": torch.nn.functional.mse_loss}, r"student_options\.loss: expected what a manifest can hold"),
+        (
+            {"training": Training(lr=0.1)},
+            r"student_options\.training: expected .* mappings of these\), got Train",
+        ),
+        (
+            {"backbone_options": {"norm": torch.nn.ReLU()}},
+            r"student_options\.backbone_options\.norm: .*'module:name'",
+        ),
+    ],
+)
+def test_options_that_would_not_come_back_are_refused_at_once(options, message):
+    with pytest.raises(TypeError, match=message):
+        Experiment(teacher="constant", family="digits-stages", plan=Plan(budget=1), student_options=options)
+
+
+def test_options_come_back_as_they_were(tmp_path):
+    given = Experiment(
+        teacher="self-paced",
+        family="digits-examples",
+        plan=Plan(budget=2e7),
+        student="classifier",
+        teacher_options={"ages": (0.5, 1.5), "grow": np.float32(0.5)},
+        family_options={"label_noise": np.float64(0.1), "fixed": {"resize": np.int64(6)}},
+        student_options={"backbone_options": {"widths": (4, 8)}, "training": {"batch_size": np.int64(32)}},
+        student_overrides={"backbone": "resnet"},
+    )
+    given.run(tmp_path / "run")
+    again = Experiment.from_folder(tmp_path / "run")
+    assert again == given
+    assert again.name == given.name
+    assert again.teacher_options == {"ages": [0.5, 1.5], "grow": 0.5}
+    for built in (again.build(), given.build()):
+        assert [built[1].age(p) for p in (0, 1)] == [0.5, 1.5]
