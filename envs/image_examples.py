@@ -24,6 +24,7 @@ class FashionExamples(ExampleFamily):
         train: examples that the training split keeps, evenly drawn; None for all 53 000.
         label_noise: share of wrong labels in the training split; the other splits stay clean.
         imbalance: the first class's examples for one of the last class; 1 leaves the training split alone.
+        stratified: whether probe and validation split hold every class by its share, one image at the least.
         fixed: knob -> value for the whole training (see `teacherstudent.vision.knobs.KNOBS`).
 
     Raises:
@@ -43,6 +44,7 @@ class FashionExamples(ExampleFamily):
         train: int | None = None,
         label_noise: float = 0.0,
         imbalance: float = 1.0,
+        stratified: bool = False,
         fixed: Mapping[str, float] | None = None,
     ) -> None:
         self._folder = fashion_folder() if path is None else Path(path)
@@ -61,6 +63,7 @@ class FashionExamples(ExampleFamily):
             train=train,
             label_noise=label_noise,
             imbalance=imbalance,
+            stratified=stratified,
         )
         n = train if train is not None else n - probe - validation
         if self._files is not None:
@@ -79,6 +82,7 @@ class DigitsExamples(ExampleFamily):
     Args:
         label_noise: share of wrong labels in the training split; the other splits stay clean.
         imbalance: the first class's examples for one of the last class; 1 leaves the training split alone.
+        stratified: whether probe and validation split hold every class by its share, one image at the least.
         fixed: knob -> value for the whole training (see `teacherstudent.vision.knobs.KNOBS`).
 
     Raises:
@@ -92,6 +96,7 @@ class DigitsExamples(ExampleFamily):
         *,
         label_noise: float = 0.0,
         imbalance: float = 1.0,
+        stratified: bool = False,
         fixed: Mapping[str, float] | None = None,
     ) -> None:
         self.source = Source(
@@ -102,6 +107,7 @@ class DigitsExamples(ExampleFamily):
             validation=300,
             label_noise=label_noise,
             imbalance=imbalance,
+            stratified=stratified,
         )
         super().__init__(self.source, n=len(self.data.train), classes=10, fixed=fixed)
 

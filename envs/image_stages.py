@@ -28,6 +28,7 @@ class FashionStages(StageFamily):
         validation: examples in the validation split, for tests before the last.
         label_noise: share of wrong labels in the training split.
         imbalance: the first class's examples for one of the last class; 1 leaves the training split alone.
+        stratified: whether probe and validation split hold every class by its share, one image at the least.
 
     Raises:
         ValueError, TypeError: as `StageFamily`; of a given folder, as its files.
@@ -48,6 +49,7 @@ class FashionStages(StageFamily):
         validation: int = 5000,
         label_noise: float = 0.0,
         imbalance: float = 1.0,
+        stratified: bool = False,
     ) -> None:
         self._folder = fashion_folder() if path is None else Path(path)
         name, side, examples = "fashion", 28, 60_000
@@ -63,6 +65,7 @@ class FashionStages(StageFamily):
             validation=validation,
             label_noise=label_noise,
             imbalance=imbalance,
+            stratified=stratified,
         )
         if knobs is None and stages is None:
             knobs = {"bandwidth": (side // 2, side)}
@@ -87,6 +90,7 @@ class DigitsStages(StageFamily):
         stages: listed stages as knob -> value, instead of ``knobs``; tasks are then their numbers.
         label_noise: share of wrong labels in the training split.
         imbalance: the first class's examples for one of the last class; 1 leaves the training split alone.
+        stratified: whether probe and validation split hold every class by its share, one image at the least.
 
     Raises:
         ValueError, TypeError: as `StageFamily`.
@@ -102,6 +106,7 @@ class DigitsStages(StageFamily):
         stages: Sequence[Mapping[str, float]] | None = None,
         label_noise: float = 0.0,
         imbalance: float = 1.0,
+        stratified: bool = False,
     ) -> None:
         source = Source(
             name="digits",
@@ -111,6 +116,7 @@ class DigitsStages(StageFamily):
             validation=300,
             label_noise=label_noise,
             imbalance=imbalance,
+            stratified=stratified,
         )
         if knobs is None and stages is None:
             knobs = {"bandwidth": (4, 8)}

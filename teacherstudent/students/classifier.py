@@ -277,9 +277,10 @@ def _check_classes(family: ExampleFamily) -> None:
     for name in ("validation", "test"):
         missing = np.setdiff1d(family.test_tasks(), getattr(family.data, name).labels)
         if missing.size:
+            remedy = "; the family's option stratified=true puts some there" if name == "validation" else ""
             raise ValueError(
                 f"classifier: {name} split: expected images of every class that is tested, got none of class "
-                f"{missing[0]}"
+                f"{missing[0]}{remedy}"
             )
 
 

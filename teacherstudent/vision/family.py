@@ -40,6 +40,7 @@ class Source:
         train: examples that the training split keeps, evenly drawn; None for all that are left.
         label_noise: share of wrong labels in the training split; the other splits stay clean.
         imbalance: the first class's examples for one of the last class; 1 leaves the training split alone.
+        stratified: whether probe and validation split hold every class by its share.
         seed: of the draw, noise and imbalance.
 
     Raises:
@@ -54,16 +55,24 @@ class Source:
     train: int | None = None
     label_noise: float = 0.0
     imbalance: float = 1.0
+    stratified: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
         if not 0 <= self.label_noise < 1:
             raise ValueError(f"label_noise: expected a share in [0, 1), got {self.label_noise}")
+        if not isinstance(self.stratified, bool):
+            raise TypeError(f"stratified: expected True or False, got {self.stratified!r}")
         if not (np.isfinite(self.imbalance) and self.imbalance >= 1):
             raise ValueError(f"imbalance: expected a ratio of at least 1, got {self.imbalance}")
         left = self.examples - self.probe - self.validation
         if self.train is not None and not 1 <= self.train <= left:
             raise ValueError(f"train: expected 1 to {left} examples, got {self.train}")
+
+    @property
+    def test_name(self) -> str:
+        """Name of the data set and its splits, for test sets."""
+        return f"{self.name}-stratified" if self.stratified else self.name
 
     def splits(self, train: Images, test: Images) -> Splits:
         """Return the four splits, with this source's noise and imbalance in the training split.
@@ -78,7 +87,8 @@ class Source:
                 f"{self.name}: expected {self.examples} training images of {self.side} pixels a side, got "
                 f"{there[0]} of {there[1]}"
             )
-        whole = split(train, test, probe=self.probe, validation=self.validation)
+        sizes = {"probe": self.probe, "validation": self.validation}
+        whole = split(train, test, stratified=self.stratified, **sizes)
         part = whole.train
         if self.train is not None:
             part = part.select(np.sort(generator(self.seed).permutation(len(part))[: self.train]))
@@ -172,7 +182,7 @@ class StageFamily(ImageFamily):
             raise ValueError(f"{where}: {both[0]}: expected a knob that is free or fixed, got it as both")
         values |= {name: [value] for name, value in self._fixed.items()}
         self.reach = _reach(where, values, source.side)
-        self.test_set = f"{source.name}-validation-then-test"
+        self.test_set = f"{source.test_name}-validation-then-test"
 
     def setting(self, task: Any) -> Setting:
         """Return the value of every knob for a stage: a point ``(d,)`` or a stage's number."""
@@ -244,7 +254,7 @@ class ExampleFamily(ImageFamily):
         self._setting = complete(own)
         self.reach = _reach(where, {name: [value] for name, value in own.items()}, source.side)
         self.space = Discrete(n)
-        self.test_set = f"{source.name}-classes-validation-then-test"
+        self.test_set = f"{source.test_name}-classes-validation-then-test"
 
     def setting(self, task: Any) -> Setting:
         """Return the value of every knob; the same for all examples."""

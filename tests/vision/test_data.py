@@ -131,6 +131,51 @@ def test_splits_do_not_overlap():
         data.split(train, test, probe=1000, validation=497)
 
 
+def test_stratified_splits_hold_every_class_by_its_share():
+    train, test = data.read_digits()
+    labels = np.concatenate([np.zeros(1400, np.int64), np.full(91, 1), [2, 2, 2, 3, 3, 3]])
+    rare = Images(train.images, np.random.default_rng(0).permutation(labels))
+    parts = data.split(
+        rare, test.select(np.flatnonzero(test.labels < 4)), probe=100, validation=300, stratified=True
+    )
+    counts = [np.bincount(part.labels, minlength=4) for part in (parts.probe, parts.validation, parts.train)]
+    assert [own.tolist() for own in counts[:2]] == [[93, 5, 1, 1], [280, 18, 1, 1]]
+    assert counts[2].tolist() == [1027, 68, 1, 1]
+    kept = np.concatenate([part.images for part in (parts.train, parts.probe, parts.validation)])
+    assert sorted(kept.reshape(len(kept), -1).tolist()) == sorted(
+        train.images.reshape(len(kept), -1).tolist()
+    )
+    whole = {"probe": 200, "validation": 300}
+    plain, even = data.split(train, test, **whole), data.split(train, test, **whole, stratified=True)
+    share = np.bincount(train.labels) / len(train)
+    for name in whole:
+        found = np.bincount(getattr(even, name).labels)
+        assert np.abs(found - share * whole[name]).max() < 1
+        assert np.abs(np.bincount(getattr(plain, name).labels) - share * whole[name]).max() > 1
+
+
+def test_stratified_splits_that_cannot_be_are_refused():
+    train, test = data.read_digits()
+    with pytest.raises(ValueError, match=r"stratified: expected probe .* of at least 10, .* got \(9, 300\)"):
+        data.split(train, test, probe=9, validation=300, stratified=True)
+    few = train.select(
+        np.flatnonzero(train.labels != 4)[:1000].tolist() + np.flatnonzero(train.labels == 4)[:2].tolist()
+    )
+    with pytest.raises(ValueError, match=r"three images of every class in all, got .* and 2 of class 4"):
+        data.split(few, test, probe=100, validation=100, stratified=True)
+    with pytest.raises(TypeError, match="stratified: expected True or False, got 1"):
+        DigitsStages(stratified=1)
+
+
+def test_families_can_be_stratified(folder):
+    for made in (DigitsStages(stratified=True), DigitsExamples(stratified=True)):
+        assert made.test_set.startswith("digits-stratified-")
+        assert np.ptp(np.bincount(made.data.validation.labels)) <= 3  # as in the whole
+    for made in (FashionStages, FashionExamples):
+        found = made(path=folder, probe=9, validation=30, stratified=True)
+        assert np.bincount(found.data.validation.labels).tolist() == [10, 10, 10]
+
+
 def test_label_noise_is_exact_and_never_the_old_label():
     clean = DigitsStages().data
     noisy = DigitsStages(label_noise=0.4).data
