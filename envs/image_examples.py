@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from teacherstudent.registry import FAMILIES
-from teacherstudent.vision.data import FASHION, Images, read_digits, read_folder
+from teacherstudent.vision.data import Images, fashion_folder, read_digits, read_folder
 from teacherstudent.vision.family import ExampleFamily, Source
 
 
@@ -17,19 +17,23 @@ class FashionExamples(ExampleFamily):
     Data and splits as in the family fashion-stages.
 
     Args:
-        path: the folder; None is where Debian's package dataset-fashion-mnist puts its files.
+        path: the folder; None is ``fashion-mnist`` in the folder that the environment variable
+            ``TEACHERSTUDENT_DATA`` names, or where Debian's package dataset-fashion-mnist puts it.
         probe: examples in the probe split.
         validation: examples in the validation split, for tests before the last.
         train: examples that the training split keeps, evenly drawn; None for all 53 000.
         label_noise: share of wrong labels in the training split; the other splits stay clean.
         imbalance: the first class's examples for one of the last class; 1 leaves the training split alone.
+        stratified: whether probe and validation split hold every class by its share, one image at the least.
         fixed: knob -> value for the whole training (see `teacherstudent.vision.knobs.KNOBS`).
 
     Raises:
         ValueError, TypeError: as `ExampleFamily`; of a given folder, as its files.
-        FileNotFoundError: if the files are not there and the number of examples depends on them: a folder is
+        MissingDataError: if the files are not there and the number of examples depends on them: a folder is
             given, or an imbalance. Else they are looked for when a student is made.
     """
+
+    other = "fashion-stages"
 
     def __init__(
         self,
@@ -40,9 +44,10 @@ class FashionExamples(ExampleFamily):
         train: int | None = None,
         label_noise: float = 0.0,
         imbalance: float = 1.0,
+        stratified: bool = False,
         fixed: Mapping[str, float] | None = None,
     ) -> None:
-        self._folder = FASHION if path is None else Path(path)
+        self._folder = fashion_folder() if path is None else Path(path)
         self._files: tuple[Images, Images] | None = None
         name, side, n, classes = "fashion", 28, 60_000, 10
         if path is not None or imbalance != 1:
@@ -58,6 +63,7 @@ class FashionExamples(ExampleFamily):
             train=train,
             label_noise=label_noise,
             imbalance=imbalance,
+            stratified=stratified,
         )
         n = train if train is not None else n - probe - validation
         if self._files is not None:
@@ -76,17 +82,21 @@ class DigitsExamples(ExampleFamily):
     Args:
         label_noise: share of wrong labels in the training split; the other splits stay clean.
         imbalance: the first class's examples for one of the last class; 1 leaves the training split alone.
+        stratified: whether probe and validation split hold every class by its share, one image at the least.
         fixed: knob -> value for the whole training (see `teacherstudent.vision.knobs.KNOBS`).
 
     Raises:
         ValueError, TypeError: as `ExampleFamily`.
     """
 
+    other = "digits-stages"
+
     def __init__(
         self,
         *,
         label_noise: float = 0.0,
         imbalance: float = 1.0,
+        stratified: bool = False,
         fixed: Mapping[str, float] | None = None,
     ) -> None:
         self.source = Source(
@@ -97,6 +107,7 @@ class DigitsExamples(ExampleFamily):
             validation=300,
             label_noise=label_noise,
             imbalance=imbalance,
+            stratified=stratified,
         )
         super().__init__(self.source, n=len(self.data.train), classes=10, fixed=fixed)
 

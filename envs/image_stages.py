@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from teacherstudent.registry import FAMILIES
-from teacherstudent.vision.data import FASHION, Images, read_digits, read_folder
+from teacherstudent.vision.data import Images, fashion_folder, read_digits, read_folder
 from teacherstudent.vision.family import Source, StageFamily
 
 
@@ -22,17 +22,21 @@ class FashionStages(StageFamily):
             all of the image's side if neither this nor ``stages`` is given.
         fixed: values of other knobs in all stages.
         stages: listed stages as knob -> value, instead of ``knobs``; tasks are then their numbers.
-        path: the folder; None is where Debian's package dataset-fashion-mnist puts its files.
+        path: the folder; None is ``fashion-mnist`` in the folder that the environment variable
+            ``TEACHERSTUDENT_DATA`` names, or where Debian's package dataset-fashion-mnist puts it.
         probe: examples in the probe split, which teachers see losses of.
         validation: examples in the validation split, for tests before the last.
         label_noise: share of wrong labels in the training split.
         imbalance: the first class's examples for one of the last class; 1 leaves the training split alone.
+        stratified: whether probe and validation split hold every class by its share, one image at the least.
 
     Raises:
         ValueError, TypeError: as `StageFamily`; of a given folder, as its files.
-        FileNotFoundError: if a folder is given that lacks the files. Without one, they are looked for when
+        MissingDataError: if a folder is given that lacks the files. Without one, they are looked for when
             a student is made.
     """
+
+    other = "fashion-examples"
 
     def __init__(
         self,
@@ -45,8 +49,9 @@ class FashionStages(StageFamily):
         validation: int = 5000,
         label_noise: float = 0.0,
         imbalance: float = 1.0,
+        stratified: bool = False,
     ) -> None:
-        self._folder = FASHION if path is None else Path(path)
+        self._folder = fashion_folder() if path is None else Path(path)
         name, side, examples = "fashion", 28, 60_000
         if path is not None:
             self._files = read_folder(self._folder)
@@ -60,6 +65,7 @@ class FashionStages(StageFamily):
             validation=validation,
             label_noise=label_noise,
             imbalance=imbalance,
+            stratified=stratified,
         )
         if knobs is None and stages is None:
             knobs = {"bandwidth": (side // 2, side)}
@@ -84,10 +90,13 @@ class DigitsStages(StageFamily):
         stages: listed stages as knob -> value, instead of ``knobs``; tasks are then their numbers.
         label_noise: share of wrong labels in the training split.
         imbalance: the first class's examples for one of the last class; 1 leaves the training split alone.
+        stratified: whether probe and validation split hold every class by its share, one image at the least.
 
     Raises:
         ValueError, TypeError: as `StageFamily`.
     """
+
+    other = "digits-examples"
 
     def __init__(
         self,
@@ -97,6 +106,7 @@ class DigitsStages(StageFamily):
         stages: Sequence[Mapping[str, float]] | None = None,
         label_noise: float = 0.0,
         imbalance: float = 1.0,
+        stratified: bool = False,
     ) -> None:
         source = Source(
             name="digits",
@@ -106,6 +116,7 @@ class DigitsStages(StageFamily):
             validation=300,
             label_noise=label_noise,
             imbalance=imbalance,
+            stratified=stratified,
         )
         if knobs is None and stages is None:
             knobs = {"bandwidth": (4, 8)}

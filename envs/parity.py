@@ -74,6 +74,7 @@ class Parity(Family):
         self.score_range = (0.5, 1.0)
         self.mastered: float = 0.98
         self.cost_unit = "FLOPs"
+        self.usual_student = "leaky-rnn"
         self.score_name = "accuracy"
         self.test_set = f"{kind}-{SMALLEST}to{largest}-{tests}-seed{TEST_SEED}"
 

@@ -55,6 +55,7 @@ class ToyGrid(Family):
         self.space: gym.Space[Any] = Parameters(**dict.fromkeys(names, (0.0, 1.0)))
         self.score_range = (0.0, 1.0)
         self.cost_unit = "episodes"
+        self.usual_student = "competence"
         self.mastered: float = MASTERED / FULL
         self.difficulty_step = (1 / cells,) * dims + (0.0,) * irrelevant
         tests = "all" if cells**dims <= MOST_TESTS else f"{MOST_TESTS}-seed{TEST_SEED}"

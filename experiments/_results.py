@@ -40,10 +40,11 @@ def run_and_look(
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", type=Path, default=Path("runs"))
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--data")
     given, _ = parser.parse_known_args()
-    folder = given.out / (study.name + ("-quick" if given.quick else ""))
+    folder = study.folder(given.out, data=given.data, quick=given.quick)
     results: dict[str, dict[int, Found]] = {}
-    for run in find_runs([folder]):
+    for run in find_runs([folder]) if code != 2 else []:  # nothing was started
         if run.status()["status"] == "finished":
             results.setdefault(run.teacher_name, {})[run.seed] = look(run, given.quick)
     return code, folder / "comparison", results

@@ -2,7 +2,7 @@
 
 A chunk is a quarter of a pass, so that passes of 0.25, 0.5 and 1 are whole chunks.
 
-    python experiments/cyclical.py [--quick] [--seeds 0 1 2 3 4] [--budget 3e13]
+    python experiments/cyclical.py [--quick] [--data digits] [--seeds 0 1 2 3 4] [--budget 3e13]
 """
 
 import sys
@@ -13,7 +13,8 @@ from teacherstudent import Entry, Study
 
 KNOBS = {"data_fraction": (0.25, 1)}
 SETTINGS = images({"knobs": KNOBS}, {"knobs": KNOBS}, student=FIXED | {"chunk": 7.4e11})
-SETTINGS["quick"]["student_options"]["chunk"] = 7.9e8
+for version in (SETTINGS["quick"], SETTINGS["data"]["digits"]):
+    version["student_options"]["chunk"] = 7.9e8
 TEACHERS = {
     "plain": Entry("constant"),
     "cyclical": {"epochs": 10},

@@ -2,7 +2,7 @@
 
 ALP-GMM and RIAC choose stages by learning progress; they pay for a probe after each chunk.
 
-    python experiments/efficient_train.py [--quick] [--seeds 0 1 2 3 4] [--budget 4.5e13]
+    python experiments/efficient_train.py [--quick] [--data digits] [--seeds 0 1 2 3 4] [--budget 4.5e13]
 """
 
 import sys
@@ -41,6 +41,7 @@ SETTINGS = images(
     {"knobs": KNOBS},
     {"knobs": DIGITS},
     student=FIXED,
+    small={"teachers": FIXED_STAGES | searched_stages(10, chunk=3e8)},
     quick={"teachers": FIXED_STAGES | searched_stages(5, chunk=3e8)},
 )
 STUDY = Study(name="efficient-train", teachers=FIXED_STAGES | searched_stages(10), **SETTINGS)

@@ -8,7 +8,7 @@ The comparison is not one of compute alone: the reference learns from 2 000 clea
 worth by themselves. There is one reference, of seed 0, for the runs of all seeds, so intervals over seeds
 leave out how references differ. It is kept in the folder of runs and made again if its settings have changed.
 
-    python experiments/jest.py [--clean] [--quick] [--seeds 0 1 2 3 4] [--budget 3e12]
+    python experiments/jest.py [--clean] [--quick] [--data digits] [--seeds 0 1 2 3 4] [--budget 3e12]
 """
 
 import argparse
@@ -22,25 +22,27 @@ from _settings import few_examples
 from teacherstudent import Entry, Study
 from teacherstudent.plain import read_json, to_plain, write_json
 from teacherstudent.registry import FAMILIES
+from teacherstudent.vision.data import MissingDataError
 from teacherstudent.vision.reference import reference_losses
 
 SETTINGS = {"jest": few_examples(label_noise=0.4), "jest-clean": few_examples(label_noise=0.0)}
-REFERENCE = {False: 6e11, True: 1e10}
-"""FLOPs of training the reference: nine passes over the probe split, and, quick, sixteen."""
+REFERENCE = {"fashion-examples": 6e11, "digits-examples": 1e10}
+"""FLOPs of training the reference: nine passes over the probe split, and sixteen over that of digits."""
 
 
-def make_reference(name: str, out: Path, *, quick: bool) -> tuple[str, float]:
+def make_reference(study: Study, out: Path) -> tuple[str, float]:
     """Train a study's reference unless it is there; return the path of its losses and what it has cost."""
-    settings: dict[str, Any] = SETTINGS[name] | (SETTINGS[name]["quick"] if quick else {})
-    path = out / f"{name}-reference-{settings['family']}.npy"
+    settings: dict[str, Any] = study.__dict__
+    budget = REFERENCE[study.family]
+    path = out / f"{study.name}-reference-{study.family}.npy"
     about = path.with_suffix(".json")
     kept = ("family", "family_options", "student_options")
-    asked = to_plain({key: settings[key] for key in kept} | {"seed": 0, "budget": REFERENCE[quick]})
+    asked = to_plain({key: settings[key] for key in kept} | {"seed": 0, "budget": budget})
     if not (path.is_file() and about.is_file() and read_json(about).get("settings") == asked):
         about.unlink(missing_ok=True)  # losses without it are made again
         family = FAMILIES.make(settings["family"], **settings["family_options"])
         options = settings["student_options"]
-        found = reference_losses(family, seed=0, budget=REFERENCE[quick], student_options=options)
+        found = reference_losses(family, seed=0, budget=budget, student_options=options)
         out.mkdir(parents=True, exist_ok=True)
         np.save(path, found.losses)
         results = {"cost": found.cost, "accuracy": found.accuracy, "validation": found.validation}
@@ -71,12 +73,19 @@ def main() -> int:
     parser.add_argument("--clean", action="store_true")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--out", type=Path, default=Path("runs"))
+    parser.add_argument("--data", choices=["digits"])
     given, _ = parser.parse_known_args()
     name = "jest-clean" if given.clean else "jest"
     words = [word for word in sys.argv[1:] if word != "--clean"]
+    study = make_study(name, "", 0.0)
     if {"-h", "--help"} & set(words):
-        return make_study(name, "", 0.0).main(words)
-    return make_study(name, *make_reference(name, given.out, quick=given.quick)).main(words)
+        return study.main(words)
+    try:
+        reference = make_reference(study.version(data=given.data, quick=given.quick), given.out)
+    except MissingDataError as error:
+        study.say_missing(error)
+        return 2
+    return make_study(name, *reference).main(words)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 Last it prints which parameters were taken for which layer: those of the first learn at the full rate at once.
 
-python experiments/lerac.py [--quick] [--seeds 0 1 2 3 4] [--budget 3e13]
+python experiments/lerac.py [--quick] [--data digits] [--seeds 0 1 2 3 4] [--budget 3e13]
 """
 
 import sys

@@ -3,7 +3,7 @@
 The student's own rate is constant, so that a law is all that makes it fall; "plain" is a constant rate. So
 "ps-kd" is to be read against "plain", and "ps-kd-cosine" against "cosine".
 
-    python experiments/schedules.py [--quick] [--seeds 0 1 2 3 4] [--budget 3e13]
+    python experiments/schedules.py [--quick] [--data digits] [--seeds 0 1 2 3 4] [--budget 3e13]
 """
 
 import sys
@@ -14,7 +14,7 @@ from teacherstudent import Entry, Study
 
 KNOBS = {"lr_scale": (1e-3, 1), "self_distillation": (0, 0.8)}
 SETTINGS = images({"knobs": KNOBS}, {"knobs": KNOBS}, student=FIXED)
-for part in (SETTINGS, SETTINGS["quick"]):
+for part in (SETTINGS, SETTINGS["quick"], SETTINGS["data"]["digits"]):
     part["student_options"]["training"] |= {"schedule": "constant"}
 COSINE = {"name": "rex", "law": "cosine"}
 TEACHERS = {

@@ -4,7 +4,7 @@
 all of them and drops what is still hard. With --clean the labels are right: an anchor where no method should
 gain, and where leaving out the hardest 40 % may harm.
 
-    python experiments/self_paced.py [--clean] [--quick] [--seeds 0 1 2 3 4] [--budget 3e12]
+    python experiments/self_paced.py [--clean] [--quick] [--data digits] [--seeds 0 1 2 3 4] [--budget 3e12]
 """
 
 import sys

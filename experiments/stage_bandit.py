@@ -4,7 +4,7 @@ The last stage, full size, is forced for the last 30 % of the compute. Bandits m
 their reward is the decrease of the loss on the probe, which they pay for. "random-stages" draws under the
 same rules without learning: what a bandit's choices are worth is what it gains over that.
 
-    python experiments/stage_bandit.py [--quick] [--seeds 0 1 2 3 4] [--budget 3e13]
+    python experiments/stage_bandit.py [--quick] [--data digits] [--seeds 0 1 2 3 4] [--budget 3e13]
 """
 
 import sys

@@ -5,7 +5,7 @@ Only size is a knob. The probe is dear beside such budgets: a bandit makes some 
 last five are forced to be the full size; ALP-GMM, in smaller chunks, some thirty. "random-sizes" draws under
 the bandits' rules without learning.
 
-    python experiments/stages.py [--quick] [--vit] [--seeds 0 1 2 3 4] [--budget 9e12]
+    python experiments/stages.py [--vit] [--quick] [--data digits] [--seeds 0 1 2 3 4] [--budget 9e12]
 """
 
 import sys
@@ -49,10 +49,12 @@ SETTINGS: dict[str, Any] = images(
     {"knobs": {"bandwidth": (12, 28)}},
     {"knobs": {"bandwidth": (3, 8)}},
     student=FIXED | {"machine": {"precision": "bfloat16", "channels_last": True}},
+    small={"teachers": teachers(DIGITS, 5, 3e8), "budget": 1e10, "test_every": 3.25e9},
     quick={"teachers": teachers(DIGITS, 5, 3e8)},
 ) | {"budget": 9e12, "test_every": 2.925e12}
 STUDY = Study(name="stages", teachers=teachers(FASHION, 6, 2e11), baseline="plain-equal", **SETTINGS)
 TINY_VIT = {"backbone": "vit", "backbone_options": {"patch": 2, "width": 32, "depth": 2, "heads": 2}}
+ON_DIGITS = {"student_options": STUDY.quick["student_options"] | TINY_VIT}
 VIT = replace(
     STUDY,
     name="stages-vit",
@@ -64,7 +66,8 @@ VIT = replace(
     },
     budget=5.4e12,
     test_every=1.755e12,
-    quick=STUDY.quick | {"student_options": STUDY.quick["student_options"] | TINY_VIT},
+    data={"digits": STUDY.data["digits"] | ON_DIGITS},
+    quick=STUDY.quick | ON_DIGITS,
 )
 
 if __name__ == "__main__":

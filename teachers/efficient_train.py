@@ -65,7 +65,7 @@ class EfficientTrain(OpenLoop):
         values: Mapping[str, float] | None = None,
     ) -> None:
         who = "efficient-train"
-        self._knob, full = size_knob(who, space)
+        self._knob, full = size_knob(who, space, () if ramp is None else ("magnitude",))
         shares = check_shares(who, "sizes", sizes)
         if ramp not in (None, *get_args(Ramp)):
             raise ValueError(f"{who}: ramp: expected one of {get_args(Ramp)} or None, got {ramp!r}")

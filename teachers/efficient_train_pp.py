@@ -61,7 +61,7 @@ class EfficientTrainPP(OpenLoop):
         values: Mapping[str, float] | None = None,
     ) -> None:
         who = "efficient-train-pp"
-        self._knob, full = size_knob(who, space)
+        self._knob, full = size_knob(who, space, () if strongest is None else ("magnitude",))
         if isinstance(sizes, str):
             if sizes not in SCHEDULES:
                 raise ValueError(f"{who}: sizes: expected one of {list(SCHEDULES)} or shares, got {sizes!r}")

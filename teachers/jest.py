@@ -45,8 +45,12 @@ class JEST(Teacher[Discrete]):
     chunks, the first uniformly, the others in proportion to the exponential of the score. For matrices of
     scores see `teacherstudent.fitting.examples.joint_selection`.
 
+    A super-batch holds an example once, also where a pass over the data ends within it; so a trained batch
+    holds as many different examples as it has rows. Where the data are too few for a super-batch of its size,
+    it ends when the next rows could only be repeats, but with two batches at the least, or all examples.
+
     Deviations from the paper: scores are divided by ``temperature``; a round of the student may be a part of
-    a super-batch, and a last one fills it above its size.
+    a super-batch, and its last rows may make it larger than its size.
 
     Args:
         space: the examples.
@@ -99,28 +103,45 @@ class JEST(Teacher[Discrete]):
         self._select: Select = select
         self._keep, self._chunks, self._temperature = 1 - filter, chunks, temperature
         self._passes = Passes(n)
-        self._waiting: IntArray = np.zeros(0, np.int64)  # ids that are being measured
-        self._pool = np.zeros((2, 0))  # measured examples and their scores
+        self._waiting: IntArray = np.zeros((2, 0), np.int64)  # ids that are being measured, their examples
+        self._pool = np.zeros((2, 0))  # measured examples, each once, and their scores
         self._gain = 0.0  # mean score of the last selection less that of its super-batch
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         n = len(ids)
-        if self._pool.shape[1] * self._keep >= n - 1e-9:
+        if self._complete(n):
             chosen = self._choose(n)
             return Assignment(ids=ids, tasks=chosen + self.space.start)
-        self._waiting = np.concatenate([self._waiting, ids])
-        tasks = self._passes.take(self.rng, n) + self.space.start
-        return Assignment(ids=ids, tasks=tasks, learn=np.zeros(n, np.bool_))
+        known = np.concatenate([self._pool[0].astype(np.int64), self._waiting[1]])
+        examples = self._passes.take_others(self.rng, n, known)
+        self._waiting = np.concatenate([self._waiting, [ids, examples]], axis=1)
+        return Assignment(ids=ids, tasks=examples + self.space.start, learn=np.zeros(n, np.bool_))
+
+    def _complete(self, n: int) -> bool:
+        """Return whether ``n`` examples are to be chosen from what is measured."""
+        measured, total = self._pool.shape[1], int(self.space.n)
+        if measured * self._keep >= n - 1e-9 or measured == total:
+            return True
+        others = total - measured - self._waiting.shape[1]
+        return others < n and measured >= 2 * n
 
     def _choose(self, n: int) -> IntArray:
+        """Return ``n`` examples of the super-batch, which ends; more than there are come again."""
         examples, scores = self._pool[0].astype(np.int64), self._pool[1]
+        if n > len(examples):
+            whole = np.tile(examples, n // len(examples))
+            left = n - len(whole)
+            return np.concatenate([whole, self._choose(left)]) if left else self._emptied(whole)
         if self._select == "top":
             rows: IntArray = np.argsort(-scores, kind="stable")[:n]
         else:
             rows = joint_selection(self.rng, scores / self._temperature, n, chunks=self._chunks)
         self._gain = float(scores[rows].mean() - scores.mean())
+        return self._emptied(examples[rows])
+
+    def _emptied(self, chosen: IntArray) -> IntArray:
         self._pool = np.zeros((2, 0))
-        return np.asarray(examples[rows])
+        return np.asarray(chosen)
 
     def _tell(self, outcomes: Outcomes) -> None:
         examples = outcomes.tasks - self.space.start
@@ -128,13 +149,16 @@ class JEST(Teacher[Discrete]):
         known = outcomes.signals[REFERENCE] if self._reference is None else self._reference[examples]
         if losses.shape != (len(outcomes),) or known.shape != losses.shape:
             raise ValueError(f"jest: expected a loss a row, got shapes {losses.shape} and {known.shape}")
-        measured = np.isin(outcomes.ids, self._waiting)
+        measured = np.isin(outcomes.ids, self._waiting[0])
         examples, scores = examples[measured], (self._sign * losses - known)[measured]
-        self._pool = np.concatenate([self._pool, [examples, scores]], axis=1)
-        self._waiting = np.setdiff1d(self._waiting, outcomes.ids)
+        pool = np.concatenate([self._pool, [examples, scores]], axis=1)
+        # unique finds first places: of the reversed rows they are each example's last score
+        last = pool.shape[1] - 1 - np.unique(pool[0, ::-1], return_index=True)[1]
+        self._pool = pool[:, np.sort(last)]
+        self._drop(outcomes.ids)
 
     def _drop(self, ids: IntArray) -> None:
-        self._waiting = np.setdiff1d(self._waiting, ids)
+        self._waiting = self._waiting[:, ~np.isin(self._waiting[0], ids)]
 
     def metrics(self) -> dict[str, float]:
         """Return by how much the mean score of the last selection was above its super-batch's."""
@@ -150,8 +174,11 @@ class JEST(Teacher[Discrete]):
 
     def _load(self, state: State) -> None:
         check_names("jest: state", ("passes", "waiting", "pool", "gain"), state)
+        waiting: IntArray = np.array(state["waiting"], np.int64)
+        if waiting.ndim != 2 or len(waiting) != 2:
+            raise ValueError(f"jest: state: waiting: expected ids and examples (2, k), got {waiting.shape}")
         self._passes.load(state["passes"])
-        self._waiting = np.array(state["waiting"], np.int64)
+        self._waiting = waiting
         self._pool, self._gain = np.array(state["pool"], np.float64), float(state["gain"])
 
 

@@ -93,6 +93,8 @@ class SelfPaced(Teacher[Discrete]):
         if not 0 < grow <= 1:
             raise ValueError(f"self-paced: grow: expected a share in (0, 1], got {grow}")
         for age in (0.5,) if ages is None else check_pair("self-paced: ages", "two losses", ages):
+            if not (is_number(age) and np.isfinite(age)):
+                raise ValueError(f"self-paced: ages: expected two finite losses, got {ages}")
             self_paced_weights(np.zeros(1), age, law, power)
         self.law: Law = law
         self.by: By = by
@@ -146,10 +148,9 @@ class SelfPaced(Teacher[Discrete]):
             if self._order.size == 0:
                 if tasks and self._measuring and not self._all(progress):
                     # their losses are still to come: measure others again
-                    part = self.rng.integers(0, len(self._losses), left)
-                    tasks, learn, left = [*tasks, part], [*learn, np.zeros(left, np.bool_)], 0
-                    continue
-                self._next(progress)
+                    self._order = self._others(np.concatenate(tasks), left)
+                else:
+                    self._next(progress)
             part, self._order = self._order[:left], self._order[left:]
             tasks.append(part)
             learn.append(np.full(len(part), not self._measuring))
@@ -157,6 +158,11 @@ class SelfPaced(Teacher[Discrete]):
         return Assignment(
             ids=ids, tasks=np.concatenate(tasks) + self.space.start, learn=np.concatenate(learn)
         )
+
+    def _others(self, there: IntArray, count: int) -> IntArray:
+        """Return examples that are not there yet, ``(count,)`` at most; any, if all of them are."""
+        others = np.setdiff1d(np.arange(len(self._losses)), there)
+        return self.rng.permutation(others if others.size else len(self._losses))[:count]
 
     def _next(self, progress: float) -> None:
         """Begin to measure, or to train."""

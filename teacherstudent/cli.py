@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = given.command(given, console)
         return code
     except (ValueError, TypeError, OSError) as error:
-        errors.print(f"teacherstudent: {error}", markup=False, highlight=False)
+        errors.print(f"teacherstudent: {error}", markup=False, highlight=False, soft_wrap=True)
         return 2
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import inspect
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from teacherstudent import spaces
-from teacherstudent.family import Family
+from teacherstudent.family import Family, RLFamily
 from teacherstudent.ledger import Ledger
 from teacherstudent.loop import check_fit, run
 from teacherstudent.outset import too_short
+from teacherstudent.plain import decode_options, encode_options, plain_options
 from teacherstudent.plan import Plan
 from teacherstudent.progress import Progress
 from teacherstudent.recording.runs import Run
@@ -29,11 +31,17 @@ _LOG = logging.getLogger(__name__)
 
 FROM_FAMILY = ("score_range", "mastered", "difficulty_step")
 """Constructor parameters of teachers that are taken from the family where the options don't give them."""
+OPTIONS = ("teacher_options", "family_options", "student_options", "student_overrides", "family_overrides")
+PLAYERS = ("sb3", "rsl-rl", "antagonist")
+"""Students that need environments."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
     """One run as plain data.
+
+    Options are what a manifest can hold, and are kept as they are read from one: tuples and arrays as lists,
+    NumPy's numbers as Python's, paths as strings. So a run starts with what it is resumed with.
 
     Attributes:
         teacher: a registered name or ``"module:Class"``; so are ``family`` and ``student``.
@@ -51,7 +59,8 @@ class Experiment:
         label: what the teacher is called in folders and tables; its name if empty.
 
     Raises:
-        TypeError: if the seed is no integer.
+        TypeError: if the seed is no integer, or a manifest cannot hold an option: a function or a class, say,
+            which is given by name.
         ValueError: if the seed is below 0.
     """
 
@@ -69,6 +78,8 @@ class Experiment:
 
     def __post_init__(self) -> None:
         seed_sequence(self.seed)
+        for name in OPTIONS:
+            object.__setattr__(self, name, plain_options(dict(getattr(self, name)), name))
 
     def build(self) -> tuple[Family, Teacher[Any], Student]:
         """Make family, teacher and student.
@@ -79,7 +90,12 @@ class Experiment:
         """
         teacher_seed, student_seed = seed_sequence(self.seed).spawn(2)
         family: Family = _make(FAMILIES, self.family, {**self.family_options, **self.family_overrides})
-        teacher = self._teacher(family, teacher_seed)
+        student_missing = self._missing_student(family)
+        with _advised(lambda: _advice(family, TEACHERS.get(self.teacher)), student_missing):
+            teacher = self._teacher(family, teacher_seed)
+        if student_missing:
+            fits = f"student {self.student!r}: expected a family with environments, got {self.family!r}"
+            raise TypeError(f"{fits}: {student_missing}")
         options = {**self.student_options, **self.student_overrides}
         if _takes(STUDENTS.get(self.student), "budget"):
             options.setdefault("budget", self.plan.own)
@@ -93,11 +109,18 @@ class Experiment:
         """
         family, teacher, student = self.build()
         try:
-            check_fit(family, teacher, student)
+            with _advised(lambda: family.advice(teacher)):
+                check_fit(family, teacher, student)
             if text := too_short(teacher, student, self.plan.own):
                 _LOG.warning("%s: %s", self.name, text)
         finally:
             student.close()
+
+    def _missing_student(self, family: Family) -> str:
+        """Return what names a student for a family without environments, where one that plays is given."""
+        if self.student not in PLAYERS or isinstance(family, RLFamily) or not family.usual_student:
+            return ""
+        return f"its tasks are no environments, add --student {family.usual_student}"
 
     def _teacher(self, family: Family, seed: np.random.SeedSequence) -> Teacher[Any]:
         make = TEACHERS.get(self.teacher)
@@ -135,15 +158,20 @@ class Experiment:
         """Return the entries that `from_folder` rebuilds the experiment from."""
         brought: dict[str, Any] = {}
         if self.student_overrides:
-            brought["student_options"] = dict(self.student_overrides)
+            brought["student_options"] = encode_options(self.student_overrides)
         if self.family_overrides:
             shared = _make(FAMILIES, self.family, self.family_options).space
-            brought |= {"family_options": dict(self.family_overrides), "space": spaces.describe(shared)}
-        teacher = {"name": self.teacher, "options": dict(self.teacher_options), "label": self.label}
+            overrides = encode_options(self.family_overrides)
+            brought |= {"family_options": overrides, "space": spaces.describe(shared)}
+        teacher = {
+            "name": self.teacher,
+            "options": encode_options(self.teacher_options),
+            "label": self.label,
+        }
         return {
-            "family": {"name": self.family, "options": dict(self.family_options)},
+            "family": {"name": self.family, "options": encode_options(self.family_options)},
             "teacher": teacher | brought,
-            "student": {"name": self.student, "options": dict(self.student_options)},
+            "student": {"name": self.student, "options": encode_options(self.student_options)},
             "seed": self.seed,
         }
 
@@ -162,10 +190,10 @@ class Experiment:
             plan = Plan(**{name: manifest[name] for name in names})
             return Experiment(
                 **{name: part["name"] for name, part in parts.items()},
-                **{f"{name}_options": part["options"] for name, part in parts.items()},
+                **{f"{name}_options": decode_options(part["options"]) for name, part in parts.items()},
                 plan=plan,
-                student_overrides=parts["teacher"].get("student_options", {}),
-                family_overrides=parts["teacher"].get("family_options", {}),
+                student_overrides=decode_options(parts["teacher"].get("student_options", {})),
+                family_overrides=decode_options(parts["teacher"].get("family_options", {})),
                 seed=manifest["seed"],
                 label=parts["teacher"]["label"],
             )
@@ -186,6 +214,30 @@ class Experiment:
         """Return the run's folder below ``out``: ``family/teacher/seed-0``."""
         family = self.family.rpartition(":")[2]
         return Path(out) / family / self.name.replace("/", "_") / f"seed-{self.seed}"
+
+
+@contextlib.contextmanager
+def _advised(advice: Callable[[], str], more: str = "") -> Iterator[None]:
+    """Add to a TypeError or ValueError of the block what would help.
+
+    Args:
+        advice: called then; it is left out where the message names options already.
+        more: further words.
+    """
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        said = str(error)
+        parts = ["" if "-options" in said else advice(), more]
+        helped = "; ".join([said, *filter(None, parts)])
+        if helped == said:
+            raise
+        raise (TypeError if isinstance(error, TypeError) else ValueError)(helped) from error
+
+
+def _advice(family: Family, teacher: Callable[..., Any]) -> str:
+    """Return what a family says to a teacher's class; nothing to a factory, which says nothing of itself."""
+    return family.advice(teacher) if isinstance(teacher, type) and issubclass(teacher, Teacher) else ""
 
 
 def _takes(make: Callable[..., Any], name: str) -> bool:

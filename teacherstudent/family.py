@@ -24,6 +24,7 @@ class Family(ABC):
         test_names: a name for each test task, if they are to be told apart in figures; tasks of one name are
             averaged. None if they have none.
         score_name: what the score of a test is called in tables: ``"return"``, ``"accuracy"``.
+        usual_student: the registered student for tasks that are no environments; empty for environments.
     """
 
     space: gym.Space[Any]
@@ -34,6 +35,16 @@ class Family(ABC):
     cost_unit: str = "environment steps"
     score_name: str = "return"
     test_names: tuple[str, ...] | None = None
+    usual_student: str = ""
+
+    def advice(self, teacher: Any) -> str:
+        """Return what to add to a command whose teacher does not fit this family; empty if that is not known.
+
+        Args:
+            teacher: the teacher, or its class.
+        """
+        del teacher
+        return ""
 
     @abstractmethod
     def test_tasks(self) -> Array:

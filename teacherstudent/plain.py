@@ -143,3 +143,60 @@ def short(value: float) -> str:
         if value >= size:
             return f"{value / size:.3g}{letter}"
     return f"{value:.3g}"
+
+
+NUMBERS = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
+"""Numbers that JSON lacks, and how `encode_options` writes them: ``{"float": "inf"}``."""
+
+
+def plain_options(value: Any, where: str) -> Any:
+    """Return options as what they are when they have been written and read again, so that both are the same.
+
+    Sequences and arrays become lists, NumPy's numbers Python's, and paths strings; infinities stay.
+
+    Args:
+        value: nested mappings with strings as keys, sequences, arrays, numbers, strings, paths or None.
+        where: how messages call it.
+
+    Raises:
+        TypeError: if it holds anything else; the message says where.
+    """
+    match value:
+        case Mapping():
+            return {_key(k, where): plain_options(v, f"{where}.{k}") for k, v in value.items()}
+        case list() | tuple() | range():
+            return [plain_options(v, f"{where}[{i}]") for i, v in enumerate(value)]
+        case np.ndarray() | np.generic() if value.dtype.kind in "biuf":
+            return value.tolist()
+        case PurePath():
+            return str(value)
+        case None | bool() | str() | int() | float():
+            return value
+    raise TypeError(
+        f"{where}: expected what a manifest can hold (numbers, strings, None; lists, arrays or mappings of "
+        f"these), got {value!r}; functions and classes are given by name, as 'module:name'"
+    )
+
+
+def encode_options(value: Any) -> Any:
+    """Return plain options with the numbers that JSON lacks as mappings (see `NUMBERS`)."""
+    match value:
+        case dict():
+            return {k: encode_options(v) for k, v in value.items()}
+        case list():
+            return [encode_options(v) for v in value]
+        case float() if not math.isfinite(value):
+            return {"float": str(value)}
+    return value
+
+
+def decode_options(value: Any) -> Any:
+    """Return what `encode_options` was given."""
+    match value:
+        case {"float": str(name)} if len(value) == 1 and name in NUMBERS:
+            return NUMBERS[name]
+        case dict():
+            return {k: decode_options(v) for k, v in value.items()}
+        case list():
+            return [decode_options(v) for v in value]
+    return value

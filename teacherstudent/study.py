@@ -16,6 +16,7 @@ from teacherstudent.experiment import Experiment
 from teacherstudent.parallel import Result, run_all
 from teacherstudent.plan import Plan
 from teacherstudent.progress import RunsProgress
+from teacherstudent.vision.data import MissingDataError
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Study:
         test_every: cost between tests; None for a twentieth of the study's budget.
         baseline: the label of the teacher that others are compared with; empty for the comparison's usual
             choice, which also stands in where the baseline is not run.
+        data: name -> fields that ``--data NAME`` replaces, to do the same on other data.
         quick: fields that ``--quick`` replaces, to finish within a minute.
 
     Raises:
@@ -79,6 +81,7 @@ class Study:
     seeds: Sequence[int] = (0, 1)
     test_every: float | None = None
     baseline: str = ""
+    data: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     quick: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -114,10 +117,58 @@ class Study:
         every = self.budget / 20 if self.test_every is None else self.test_every
         return Plan(budget=entry.budget_share * self.budget, charged=entry.charged, test_every=every)
 
+    def version(self, *, data: str | None = None, quick: bool = False) -> Study:
+        """Return the study on other data, or in short: what ``--data`` and ``--quick`` run."""
+        settings = self.__dict__ | dict(self.data[data] if data else {}) | dict(self.quick if quick else {})
+        return Study(**settings)
+
+    def folder(self, out: Path, *, data: str | None = None, quick: bool = False) -> Path:
+        """Return where the runs of a version go, below ``out``."""
+        return out / "-".join([self.name, *([data] if data else []), *(["quick"] if quick else [])])
+
     def main(self, argv: Sequence[str] | None = None) -> int:
-        """Run the study as a script (``--help`` lists its options) and return an exit code."""
+        """Run the study as a script (``--help`` lists its options) and return an exit code.
+
+        It is 0 if every run finished, 1 if not, and 2 if nothing was started because data are missing.
+        """
+        given = self._parse(argv)
+        version = {"data": given.data, "quick": given.quick}
+        study = self._chosen(given, self.version(**version))
+        how = {"jobs": given.jobs, "threads": given.threads, "resume": given.resume}
+        out = self.folder(given.out, **version)
+        try:
+            return run_and_compare(study.experiments(), out, baseline=study.baseline, **how)
+        except MissingDataError as error:
+            self.say_missing(error)
+            return 2
+
+    def say_missing(self, error: MissingDataError) -> None:
+        """Print that data are missing, and with which words the study does without them."""
+        instead = "".join(f" Or run this with --data {name}." for name in self.data)
+        text = f"study {self.name}: {error}{instead}"
+        Console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def _chosen(self, given: argparse.Namespace, study: Study) -> Study:
+        """Return the study with what the command line says of seeds, budget and teachers."""
+        settings = dict(study.__dict__)
+        if given.seeds is not None:
+            settings["seeds"] = given.seeds
+        if given.budget is not None:
+            every = study.test_every
+            scaled = None if every is None else every * given.budget / study.budget
+            settings |= {"budget": given.budget, "test_every": scaled}
+        if given.teachers is not None:
+            settings["teachers"] = {label: study.teachers[label] for label in given.teachers}
+            settings["baseline"] = self.baseline if self.baseline in given.teachers else ""
+        return Study(**settings)
+
+    def _parse(self, argv: Sequence[str] | None) -> argparse.Namespace:
+        """Return the words of the command line; wrong ones end the script with a message."""
         parser = argparse.ArgumentParser(description=f"Study {self.name}: {', '.join(self.teachers)}")
         parser.add_argument("--quick", action="store_true", help="a small version that ends within a minute")
+        parser.set_defaults(data=None)
+        if self.data:
+            parser.add_argument("--data", choices=list(self.data), help="the same on other data")
         parser.add_argument(
             "--out", type=Path, default=Path("runs"), help="where run folders go (default: runs)"
         )
@@ -137,23 +188,11 @@ class Study:
         )
         parser.add_argument("--resume", action="store_true", help="continue what was stopped")
         given = parser.parse_args(argv)
-        settings = self.__dict__ | (dict(self.quick) if given.quick else {})
-        if given.seeds is not None:
-            settings["seeds"] = given.seeds
-        if given.budget is not None:
-            every = settings["test_every"]
-            scaled = None if every is None else every * given.budget / settings["budget"]
-            settings |= {"budget": given.budget, "test_every": scaled}
-        if given.teachers is not None:
-            unknown = sorted(set(given.teachers) - set(settings["teachers"]))
-            if unknown:
-                parser.error(f"--teachers: expected some of {list(settings['teachers'])}, got {unknown}")
-            settings["teachers"] = {label: settings["teachers"][label] for label in given.teachers}
-            settings["baseline"] = self.baseline if self.baseline in given.teachers else ""
-        study = Study(**settings)
-        out = given.out / (self.name + ("-quick" if given.quick else ""))
-        how = {"jobs": given.jobs, "threads": given.threads, "resume": given.resume}
-        return run_and_compare(study.experiments(), out, baseline=study.baseline, **how)
+        known = self.version(data=given.data, quick=given.quick).teachers
+        unknown = sorted(set(given.teachers or ()) - set(known))
+        if unknown:
+            parser.error(f"--teachers: expected some of {list(known)}, got {unknown}")
+        return given
 
 
 def run_and_compare(

@@ -1,11 +1,13 @@
-"""What experiments compute from their runs."""
+"""What experiments need, and what they compute from their runs."""
 
 import importlib
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from teacherstudent import Study
 from teacherstudent.comparing import stats
 from teacherstudent.experiment import Experiment
 from teacherstudent.plan import Plan
@@ -16,6 +18,84 @@ from teacherstudent.students.sb3 import SB3Student
 @pytest.fixture(autouse=True)
 def _importable(monkeypatch):
     monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "experiments"))
+
+
+def image_studies():
+    """Return every study of an experiment on images, and how its script is started."""
+    found = []
+    for path in sorted((Path(__file__).parents[1] / "experiments").glob("[!_]*.py")):
+        if "import few_examples" in path.read_text() or "import FIXED, images" in path.read_text():
+            module = importlib.import_module(path.stem)
+            studies = [value for value in vars(module).values() if isinstance(value, Study)]
+            if path.stem == "jest":
+                studies = [module.make_study(name, "", 0.0) for name in module.SETTINGS]
+            found += [(path.stem, study) for study in studies]
+    return found
+
+
+def test_experiments_on_images_are_found():
+    names = [study.name for _, study in image_studies()]
+    assert sorted(names) == [
+        "cyclical",
+        "efficient-train",
+        "jest",
+        "jest-clean",
+        "lerac",
+        "schedules",
+        "self-paced",
+        "self-paced-clean",
+        "stage-bandit",
+        "stages",
+        "stages-vit",
+    ]
+
+
+def test_experiments_on_images_run_on_digits(monkeypatch, tmp_path):
+    monkeypatch.setenv("TEACHERSTUDENT_DATA", str(tmp_path))
+    for _, study in image_studies():
+        digits, quick = study.version(data="digits"), study.version(quick=True)
+        assert study.family.startswith("fashion-")
+        assert digits.family == quick.family == study.family.replace("fashion", "digits")
+        assert list(digits.teachers) == list(study.teachers)
+        assert digits.seeds == study.seeds
+        assert digits.budget / digits.test_every == pytest.approx(study.budget / study.test_every, rel=0.1)
+        assert study.folder(tmp_path, data="digits").name == f"{study.name}-digits"
+        for experiment in digits.experiments()[: len(digits.teachers)]:
+            if "reference" not in experiment.teacher_options:
+                experiment.check()
+
+
+def test_experiments_say_that_data_are_missing_before_they_begin(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("TEACHERSTUDENT_DATA", str(tmp_path / "none"))
+    monkeypatch.setattr("teacherstudent.study.run_all", None)
+    for script, study in image_studies():
+        option = {"self-paced-clean": "--clean", "jest-clean": "--clean"}.get(study.name)
+        out = tmp_path / study.name
+        words = ["--out", str(out)]
+        if script in ("jest", "lerac"):
+            monkeypatch.setattr(sys, "argv", [script, *([option] if option else []), *words])
+            assert importlib.import_module(script).main() == 2
+        else:
+            assert study.main(words) == 2
+        said = capsys.readouterr().err
+        assert said.startswith(f"study {study.name}: {tmp_path / 'none' / 'fashion-mnist'}: expected ")
+        assert "apt-get install dataset-fashion-mnist" in said
+        assert said.endswith("Or run this with --data digits.\n")
+        assert not out.exists()
+
+
+def test_the_reference_of_jest_is_made_for_the_data_that_were_chosen(monkeypatch, tmp_path):
+    jest = importlib.import_module("jest")
+    made = []
+    monkeypatch.setattr(jest, "make_reference", lambda study, out: made.append(study) or ("x.npy", 1.0))
+    monkeypatch.setattr(Study, "main", lambda study, words: made.append((study, words)))
+    monkeypatch.setattr(sys, "argv", ["jest", "--clean", "--data", "digits", "--out", str(tmp_path)])
+    jest.main()
+    reference, (study, words) = made
+    assert (reference.name, reference.family) == ("jest-clean", "digits-examples")
+    assert reference.family in jest.REFERENCE
+    assert study.teachers["jest"].charged == 1.0
+    assert words == ["--data", "digits", "--out", str(tmp_path)]
 
 
 def test_worst_mazes_are_ranked_in_one_evaluation_and_read_in_the_other():

@@ -99,6 +99,26 @@ def test_some_of_the_teachers_can_be_chosen(tmp_path, capsys):
     assert "expected some of ['fixed', 'paper'], got ['riac']" in capsys.readouterr().err
 
 
+def test_a_study_on_other_data(tmp_path, capsys):
+    study = replace(STUDY, data={"small": {"family_options": {"cells": 5}, "budget": 60, "seeds": (3,)}})
+    assert study.main(["--data", "small", "--out", str(tmp_path), "--jobs", "1"]) == 0
+    folders = sorted((tmp_path / "grid-small" / "toy-grid").glob("*/seed-*"))
+    assert [f.name for f in folders] == ["seed-3", "seed-3"]
+    assert {Run.load(f).status()["spent"] for f in folders} == {60}
+    both = ["--data", "small", "--quick", "--out", str(tmp_path), "--jobs", "1"]
+    assert study.main(both) == 0  # the quick version's fields come last
+    (folder, _) = sorted((tmp_path / "grid-small-quick" / "toy-grid").glob("*/seed-7"))
+    assert Run.load(folder).status()["spent"] == 40
+    assert Run.load(folder).manifest["family"]["options"] == {"cells": 5}
+    capsys.readouterr()
+    with pytest.raises(SystemExit):
+        study.main(["--data", "large"])
+    assert "invalid choice: 'large'" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        STUDY.main(["--data", "small"])
+    assert "unrecognized arguments: --data small" in capsys.readouterr().err
+
+
 def test_a_study_names_its_baseline(tmp_path, capsys):
     study = replace(STUDY, baseline="paper")
     assert study.main(["--quick", "--out", str(tmp_path), "--jobs", "1"]) == 0

@@ -21,11 +21,46 @@ class Passes:
     def take(self, rng: np.random.Generator, count: int) -> IntArray:
         """Return the next ``(count,)`` numbers; a new pass begins where one ends."""
         if count > len(self._rest):
-            passes = -(-(count - len(self._rest)) // self._n)
-            more = rng.permuted(np.tile(np.arange(self._n), (passes, 1)), axis=1)
-            self._rest = np.concatenate([self._rest, more.ravel()])
+            self._append(rng, -(-(count - len(self._rest)) // self._n))
         taken, self._rest = self._rest[:count], self._rest[count:]
         return taken
+
+    def take_others(self, rng: np.random.Generator, count: int, avoid: IntArray) -> IntArray:
+        """Return the next ``(count,)`` numbers that differ from each other and from those to avoid.
+
+        Numbers that are passed over come next time. Where there are fewer others than ``count``, those to
+        avoid come too, and where there are fewer numbers, they repeat.
+
+        Args:
+            rng: the caller's generator.
+            count: at least 0.
+            avoid: numbers from 0 to n - 1.
+        """
+        others = self._others(rng, count, avoid)
+        avoided = self._others(rng, count - len(others), others)
+        again = self.take(rng, count - len(others) - len(avoided))
+        return np.concatenate([others, avoided, again])
+
+    def _others(self, rng: np.random.Generator, count: int, avoid: IntArray) -> IntArray:
+        """Return the next different numbers that are not in ``avoid``, as many of ``count`` as there are."""
+        count = min(count, self._n - len(np.unique(avoid)))
+        # nearly always the next ones are others; looking at all that is left would cost as much as there is
+        for window in (2 * (count + len(avoid)), None, None):
+            free = self._rest[:window]
+            first = np.sort(np.unique(free, return_index=True)[1])
+            rows = first[~np.isin(free[first], avoid)][:count]
+            if len(rows) == count:
+                break
+            if window is None:
+                self._append(rng, 1)
+        taken = self._rest[rows]
+        ahead = np.array_equal(rows, np.arange(count))  # then nothing is copied
+        self._rest = self._rest[count:] if ahead else np.delete(self._rest, rows)
+        return taken
+
+    def _append(self, rng: np.random.Generator, passes: int) -> None:
+        more = rng.permuted(np.tile(np.arange(self._n), (passes, 1)), axis=1)
+        self._rest = np.concatenate([self._rest, more.ravel()])
 
     def state(self) -> State:
         """Return the rest of the pass; a copy."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from abc import abstractmethod
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import gymnasium as gym
@@ -22,7 +23,7 @@ from teacherstudent.types import (
     State,
     check_names,
 )
-from teacherstudent.vision.knobs import KNOBS, SIZES
+from teacherstudent.vision.knobs import KNOBS, SIZES, proposal, words
 
 EDGE = 1e-9
 """Shares of the budget that differ by less are equal: where a stage ends, the next one has begun."""
@@ -63,11 +64,14 @@ class OpenLoop(Teacher[Parameters]):
         drives: Mapping[str, tuple[float, float]],
         values: Mapping[str, float] | None = None,
     ) -> None:
+        with proposing(space, drives):
+            if not isinstance(space, Parameters):
+                raise TypeError(f"{who}: expected a space of type Parameters, got {space!r}")
+            for name, reach in drives.items():
+                for value in reach:
+                    check_reach(who, space, name, value)
         super().__init__(space, seed=seed)
         self.drives = dict(drives)
-        for name, reach in drives.items():
-            for value in reach:
-                check_reach(who, space, name, value)
         for name in values or {}:
             if name in drives:
                 raise ValueError(f"{who}: values: expected knobs that it does not drive, got {name!r}")
@@ -102,6 +106,28 @@ class OpenLoop(Teacher[Parameters]):
     def _load(self, state: State) -> None:
         check_names(f"{type(self).__name__}: state", ("progress",), state)
         self._progress = float(state["progress"])
+
+
+@contextlib.contextmanager
+def proposing(
+    space: gym.Space[Any], drives: Mapping[str, tuple[float, float]], also: Iterable[str] = ()
+) -> Iterator[None]:
+    """Add to a TypeError or ValueError of the block the options of a stage family with the knobs needed.
+
+    Args:
+        space: its knobs, if it has any, stay.
+        drives: knob -> (lowest, highest) value.
+        also: further knobs.
+    """
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        there = {}
+        if isinstance(space, Parameters):
+            pairs = zip(space.low.tolist(), space.high.tolist(), strict=True)
+            there = dict(zip(space.names, pairs, strict=True))
+        option = words("knobs", proposal(there, drives, also))
+        raise type(error)(f"{error}; add {option} to a family of stages like digits-stages") from error
 
 
 def check_reach(who: str, space: Parameters, name: str, value: float) -> None:
@@ -141,17 +167,25 @@ def resting(
     return found
 
 
-def size_knob(who: str, space: Parameters) -> tuple[str, float]:
+def size_knob(who: str, space: Parameters, also: Iterable[str] = ()) -> tuple[str, float]:
     """Return the knob that sets the images' size in this space, and its value at full size.
+
+    Args:
+        who: the teacher's name, for messages.
+        space: named knobs.
+        also: what else the teacher drives, for messages.
 
     Raises:
         TypeError: if the space has no names.
         ValueError: if it has no such knob, or two.
     """
-    if not isinstance(space, Parameters):
-        raise TypeError(f"{who}: expected a space of type Parameters, got {space!r}")
-    found = [name for name in SIZES if name in space.names]
-    if len(found) != 1:
+    with proposing(space, {}, ["bandwidth", *also]):
+        if not isinstance(space, Parameters):
+            raise TypeError(f"{who}: expected a space of type Parameters, got {space!r}")
+        found = [name for name in SIZES if name in space.names]
+        if not found:
+            raise ValueError(f"{who}: expected a space with one of the knobs {list(SIZES)}, got {space}")
+    if len(found) > 1:
         raise ValueError(f"{who}: expected a space with one of the knobs {list(SIZES)}, got {space}")
     return found[0], float(space.high[space.names.index(found[0])])
 

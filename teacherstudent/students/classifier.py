@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -51,11 +52,12 @@ class ClassifierStudent:
     standard error, paired over the probe's examples. Rows with ``learn`` False are measured on the probe:
     their decrease is 0, their level minus the loss, their ``train_loss`` NaN.
 
-    **Examples** (fashion-examples): the tasks of a round are trained on in batches, in the order given; the
-    score is minus an example's loss before the step (with ``label_smoothing`` where it is trained on, without
-    where it is measured). Signals: ``loss``, ``correct``, and ``reference_loss``
-    where ``training`` names a file of another network's losses (`example_losses` returns them). Rows with
-    ``learn`` False are put through the network in evaluation mode and never trained on.
+    **Examples** (fashion-examples): the tasks of a round are trained on in batches, in the order given. Fewer
+    than half a batch make no step: they are held until a later round brings enough. The score is minus an
+    example's loss before the step (with ``label_smoothing`` where it is trained on, without where it is
+    measured). Signals: ``loss``, ``correct``, and ``reference_loss`` where ``training`` names a file of
+    another network's losses (`example_losses` returns them). Rows with ``learn`` False are put through the
+    network in evaluation mode and never trained on.
 
     Costs are counted by `teacherstudent.vision.flops`; measuring is charged as ``measure``. The learning rate
     follows the share of the budget that is spent; without a budget it is constant.
@@ -161,11 +163,13 @@ class ClassifierStudent:
         self.trainer.weigher = weigher
 
     def wants(self) -> int:
-        """Return 1 stage, or as many examples as a chunk pays for, a batch at least."""
+        """Return 1 stage, or as many examples as a chunk pays for, a batch at least, less those held."""
         return self.rounds.wants()
 
     def train(self, assignment: Assignment) -> Outcomes:
-        """Train on the rows (or measure them) in the order given, and return all of them.
+        """Train on the rows (or measure them) in the order given, and return those that are finished.
+
+        All are, but for examples that are held: fewer than half a batch in all.
 
         Raises:
             ValueError: if a task lies outside the space.
@@ -173,8 +177,7 @@ class ClassifierStudent:
         """
         tasks = spaces.check_tasks(self.family.space, assignment.tasks, "classifier.train")
         with self.trainer.private():
-            score, cost, signals = self.rounds.train(tasks, assignment.learn)
-        return Outcomes(ids=assignment.ids, tasks=tasks, score=score, cost=cost, signals=signals)
+            return self.rounds.train(replace(assignment, tasks=tasks))
 
     def example_losses(self) -> FloatArray:
         """Return the loss of every training example ``(n,)`` with the averaged weights, charged as measured.
@@ -228,8 +231,8 @@ class ClassifierStudent:
         return dict(self.compute.counts)
 
     def holds(self) -> IntArray:
-        """Return no id: every task is finished within the `train` that took it."""
-        return np.zeros(0, np.int64)
+        """Return the ids of examples that wait for more of them; of stages none."""
+        return np.zeros(0, np.int64) if self.rounds.held is None else self.rounds.held.ids.copy()
 
     def metrics(self) -> Mapping[str, float]:
         """Return learning rate, training loss, probe loss (where there is one) and passes over the data."""
@@ -245,6 +248,7 @@ class ClassifierStudent:
         return {
             "trainer": self.trainer.state_dict(),
             "compute": self.compute.state_dict(),
+            "held": self.rounds.state(),
             "train_loss": self.rounds.train_loss,
             "probed": None if self.rounds.probed is None else self.rounds.probed.cpu().numpy().copy(),
         }
@@ -255,9 +259,10 @@ class ClassifierStudent:
         Raises:
             ValueError: if the state is incomplete or of another network.
         """
-        check_names("classifier: state", ("trainer", "compute", "train_loss", "probed"), state)
+        check_names("classifier: state", ("trainer", "compute", "held", "train_loss", "probed"), state)
         self.trainer.load_state_dict(state["trainer"])
         self.compute.load_state_dict(state["compute"])
+        self.rounds.load(state["held"])
         self.rounds.train_loss = float(state["train_loss"])
         probed = state["probed"]
         there = None if probed is None else torch.from_numpy(np.array(probed)).to(self.trainer.device)
@@ -272,9 +277,10 @@ def _check_classes(family: ExampleFamily) -> None:
     for name in ("validation", "test"):
         missing = np.setdiff1d(family.test_tasks(), getattr(family.data, name).labels)
         if missing.size:
+            remedy = "; the family's option stratified=true puts some there" if name == "validation" else ""
             raise ValueError(
                 f"classifier: {name} split: expected images of every class that is tested, got none of class "
-                f"{missing[0]}"
+                f"{missing[0]}{remedy}"
             )
 
 

@@ -1,52 +1,65 @@
-"""Random augmentation of a strength from 0 to 1, through kornia's operations."""
+"""Random augmentation of a strength from 0 to 1."""
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from collections.abc import Callable
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
-LEVELS = 30
-"""The strength is rounded to this many levels, each with its own operations."""
+from teacherstudent.types import check_whole
+from teacherstudent.vision import image_operations as operate
+
+Operation: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+"""From images and amounts ``(n,)`` to images; amounts lie in [-1, 1], and 0 is the image as it is."""
+
+FAINTEST = 1 / 255
+"""Below this strength images stay as they are: no operation would move a pixel by a grey level."""
+
+OPERATIONS: dict[str, Operation] = {
+    "rotate": lambda images, a: operate.rotate(images, 30 * a),
+    "shear_x": lambda images, a: operate.shear_x(images, 0.3 * a),
+    "shear_y": lambda images, a: operate.shear_y(images, 0.3 * a),
+    "translate_x": lambda images, a: operate.translate_x(images, 150 / 331 * a),
+    "translate_y": lambda images, a: operate.translate_y(images, 150 / 331 * a),
+    "brightness": lambda images, a: operate.brightness(images, 1 + 0.9 * a),
+    "contrast": lambda images, a: operate.contrast(images, 1 + 0.9 * a),
+    "sharpness": lambda images, a: operate.sharpness(images, 1 + 0.9 * a),
+    "solarize": lambda images, a: operate.solarize(images, 256 * (1 - a.abs())),
+    "posterize": lambda images, a: operate.posterize(images, 8 - (4 * a.abs()).round()),
+}
+"""What is drawn from for every image; the ranges are RandAugment's."""
+COLOUR: dict[str, Operation] = {"colour": lambda images, a: operate.colour(images, 1 + 0.9 * a)}
+"""What is drawn from too where there are three channels."""
 
 
 class RandomAugmentation:
     """Two random operations on every batch, of a random amount up to the strength on every image.
 
     After RandAugment, Cubuk et al. 2019, https://arxiv.org/abs/1909.13719, with its ranges at strength 1:
-    rotation 30 degrees, shear 17 degrees, translation a tenth of the side, brightness, contrast and colour
-    0.9, sharpness, solarisation and posterisation down to 4 bits. EfficientTrain's last stage, timm's
-    magnitude 9 of 10, is 0.9.
+    rotation 30 degrees, shear 0.3, translation 150 / 331 of the side, factors of brightness, contrast, colour
+    and sharpness from 0.1 to 1.9, solarisation of all pixels, posterisation down to 4 bits. Operations mean
+    what Pillow's do (`teacherstudent.vision.image_operations`): brightness multiplies pixels, contrast blends
+    with the mean grey, colour with the grey image, sharpness with the smoothed one. What comes in from
+    outside is black. EfficientTrain's last stage, timm's magnitude 9 of 10, is 0.9.
 
-    Deviations: amounts are uniform up to the strength instead of equal to it; operations without an amount
-    (equalise, invert, automatic contrast) are left out, and every operation goes to the identity with the
-    strength. So 0 is none and small strengths change little; kornia's own ``RandAugment`` paints images black
-    at its lowest magnitudes, and timm's level 0 still inverts. Random numbers come from torch's global
-    generator.
+    Deviations: the operations are drawn for a batch, not for each image; amounts are uniform up to the
+    strength instead of equal to it; operations without an amount (equalise, invert, automatic contrast) are
+    left out, and every operation goes to the identity with the strength. So 0 is none and small strengths
+    change little; timm's level 0 still inverts. Random numbers come from torch's global generators.
 
     Args:
         operations: random operations on each batch, from 1 to the number of kinds.
 
     Raises:
-        ImportError: if kornia is not there.
         ValueError: if ``operations`` is out of range.
     """
 
     def __init__(self, operations: int = 2) -> None:
-        try:
-            self._kornia: Any = importlib.import_module("kornia.augmentation")
-        except ImportError as error:
-            raise ImportError(
-                "magnitude: expected the package kornia; install it with "
-                f"pip install 'teacherstudent[vision]' ({error})"
-            ) from error
-        kinds = len(self._operations(1.0, colour=False))
-        if not 1 <= operations <= kinds:
-            raise ValueError(f"magnitude: expected 1 to {kinds} operations, got {operations}")
+        if check_whole("magnitude: operations", operations) > len(OPERATIONS):
+            raise ValueError(f"magnitude: expected 1 to {len(OPERATIONS)} operations, got {operations}")
         self._count = operations
-        self._made: dict[tuple[int, bool], list[Any]] = {}
 
     def __call__(self, images: Tensor, magnitude: float) -> Tensor:
         """Return the images, ``(n, channels, h, w)`` in [0, 1], augmented.
@@ -58,28 +71,10 @@ class RandomAugmentation:
             raise ValueError(f"magnitude: expected a strength in [0, 1], got {magnitude}")
         if images.shape[1] not in (1, 3):
             raise ValueError(f"magnitude: expected images of one or three channels, got {images.shape[1]}")
-        level, colour = round(magnitude * LEVELS), images.shape[1] == 3
-        if level == 0:
+        if magnitude < FAINTEST:
             return images
-        if (level, colour) not in self._made:
-            self._made[level, colour] = self._operations(level / LEVELS, colour=colour)
-        made = self._made[level, colour]
-        for k in torch.randperm(len(made))[: self._count].tolist():
-            images = made[k](images)
-        return images.clamp(0, 1)
-
-    def _operations(self, s: float, *, colour: bool) -> list[Any]:
-        k = self._kornia
-        around = (1 - 0.9 * s, 1 + 0.9 * s)
-        made = [
-            k.RandomRotation(30 * s, p=1.0),
-            k.RandomShear((-17 * s, 17 * s), p=1.0),
-            k.RandomShear((0.0, 0.0, -17 * s, 17 * s), p=1.0),
-            k.RandomAffine(0.0, translate=(0.1 * s, 0.1 * s), p=1.0),
-            k.RandomBrightness(around, p=1.0),
-            k.RandomContrast(around, p=1.0),
-            k.RandomSharpness((0.0, 0.9 * s), p=1.0),
-            k.RandomSolarize((1 - s, 1.0), 0.0, p=1.0),
-            k.RandomPosterize((8 - 4 * s, 8.0), p=1.0),
-        ]
-        return [*made, k.RandomSaturation(around, p=1.0)] if colour else made
+        kinds = list((OPERATIONS | COLOUR if images.shape[1] == 3 else OPERATIONS).values())
+        for k in torch.randperm(len(kinds))[: self._count].tolist():
+            amounts = magnitude * (2 * torch.rand(len(images), device=images.device) - 1)
+            images = kinds[k](images, amounts)
+        return images

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from teacherstudent.types import FloatArray, IntArray
 from teacherstudent.vision import backbones
-from teacherstudent.vision.augmentation import LEVELS, RandomAugmentation
+from teacherstudent.vision.augmentation import FAINTEST, RandomAugmentation
 from teacherstudent.vision.depths import parameter_depths
 from teacherstudent.vision.family import ImageFamily, StageFamily
 from teacherstudent.vision.inputs import Inputs
@@ -31,8 +32,8 @@ class Touched:
         n = len(train)
         self.augment = None
         if "magnitude" in reach:
-            if round(reach["magnitude"][1] * LEVELS) == 0:
-                _nothing("magnitude", f"a strength of at least {0.5 / LEVELS:.3g}", reach["magnitude"][1])
+            if reach["magnitude"][1] < FAINTEST:
+                _nothing("magnitude", f"a strength of at least {FAINTEST:.3g}", reach["magnitude"][1])
             self.augment = RandomAugmentation()
             with torch.random.fork_rng(devices=[]):
                 self.augment(torch.zeros_like(train.images[:1], dtype=torch.float32), 1.0)
@@ -109,6 +110,27 @@ def check_sizes(
             )
     network.train()
     return taken
+
+
+def check_single(
+    network: nn.Module, train: Inputs, reach: Mapping[str, tuple[float, float]], training: Training, size: int
+) -> None:
+    """Check that the network can be trained on a single example where batches may be that small.
+
+    Raises:
+        ValueError: if it cannot: batch normalisation of vectors has no statistics then.
+    """
+    if min(round(batch) or training.batch_size for batch in reach.get("batch_size", (0.0,))) > 1:
+        return
+    twin = copy.deepcopy(network).train()
+    images = train.batch(slice(0, 1), size=size if any(name in reach for name in SIZES) else None)
+    try:
+        with torch.no_grad(), torch.random.fork_rng():
+            twin(images)
+    except ValueError as error:
+        raise ValueError(
+            f"batch_size: expected at least 2 for backbone {type(network).__name__}, got 1: {error}"
+        ) from error
 
 
 def check_stages(family: ImageFamily, full: int, size: Callable[[Setting], int]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -13,8 +14,11 @@ import numpy as np
 
 from teacherstudent.types import Array, IntArray, generator
 
-FASHION = Path("/usr/share/datasets/fashion-mnist")
-"""Where Debian's package dataset-fashion-mnist puts its files."""
+DATA = "TEACHERSTUDENT_DATA"
+"""The environment variable that names the folder of data sets; Fashion-MNIST is ``fashion-mnist`` in it."""
+_SYSTEM = "/usr/share/datasets"
+"""Where Debian's and Ubuntu's packages of data sets put them."""
+_FASHION = "fashion-mnist"
 _IDX: dict[int, np.dtype[Any]] = {
     0x08: np.dtype(np.uint8),
     0x09: np.dtype(np.int8),
@@ -30,6 +34,10 @@ _PARTS = {"train": "train", "test": "t10k"}
 
 class DataFileError(ValueError):
     """A data file that is damaged or not of the expected kind."""
+
+
+class MissingDataError(FileNotFoundError):
+    """A data set is not there; the message says how to get it."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +141,11 @@ def read_idx(path: Path) -> Array:
     return np.frombuffer(raw, dtype, offset=start).reshape(shape).astype(dtype.newbyteorder("="))
 
 
+def fashion_folder() -> Path:
+    """Return where Fashion-MNIST is looked for: in ``$TEACHERSTUDENT_DATA``, or where Debian puts it."""
+    return Path(os.environ.get(DATA) or _SYSTEM) / _FASHION
+
+
 def read_folder(folder: Path) -> tuple[Images, Images]:
     """Return the training and the test images of a folder.
 
@@ -140,7 +153,7 @@ def read_folder(folder: Path) -> tuple[Images, Images]:
     ``train.npz`` and ``test.npz`` with the arrays ``images`` ``(n, h, w[, channels])`` and ``labels``.
 
     Raises:
-        FileNotFoundError: if a file is missing; the message names those that are looked for.
+        MissingDataError: if a file is missing; the message names those that are looked for.
         DataFileError: if a file is damaged.
         TypeError, ValueError: as `Images`.
     """
@@ -161,9 +174,13 @@ def _find(folder: Path, name: str, packed: Path) -> Path:
         if path.is_file():
             return path
     hint = ""
-    if folder == FASHION:
-        hint = " Debian and Ubuntu have it: apt-get install dataset-fashion-mnist; or give path='folder'."
-    raise FileNotFoundError(f"{folder}: expected {name}[.gz] or {packed.name}, found neither.{hint}")
+    if folder == fashion_folder():
+        hint = (
+            f" Debian and Ubuntu have it: apt-get install dataset-fashion-mnist. Files that lie elsewhere: "
+            f"{DATA}=FOLDER, which holds {_FASHION}/, or the family's option path=FOLDER. "
+            "The families digits-stages and digits-examples need no file."
+        )
+    raise MissingDataError(f"{folder}: expected {name}[.gz] or {packed.name}, found neither.{hint}")
 
 
 def _read_npz(path: Path) -> tuple[Array, Array]:
@@ -190,14 +207,22 @@ def read_digits() -> tuple[Images, Images]:
     return whole.select(order[300:]), whole.select(order[:300])
 
 
-def split(train: Images, test: Images, *, probe: int, validation: int) -> Splits:
+def split(train: Images, test: Images, *, probe: int, validation: int, stratified: bool = False) -> Splits:
     """Take a probe and a validation split out of the training images, by a fixed seed.
 
     The classes are the numbers from 0 to the training images' highest label.
 
+    Args:
+        train: images to be split.
+        test: images of the test split.
+        probe: size of the probe split.
+        validation: size of the validation split.
+        stratified: whether both have as many images of each class as its share asks for, one at the least.
+
     Raises:
-        ValueError: if nothing is left to train on, a class occurs nowhere in the training images, or as
-            `Splits`.
+        ValueError: if nothing is left to train on, a class occurs nowhere in the training images, a split is
+            smaller than the number of classes or a class has fewer than three images where they are
+            stratified, or as `Splits`.
     """
     rest = len(train) - probe - validation
     if probe < 1 or validation < 1 or rest < 1:
@@ -205,15 +230,54 @@ def split(train: Images, test: Images, *, probe: int, validation: int) -> Splits
             f"splits: expected probe and validation of at least 1 and fewer than {len(train)} together, got "
             f"{probe} and {validation}"
         )
+    classes = _count_classes(train.labels)
     order = generator(len(train)).permutation(len(train))
+    if stratified:
+        order = _stratify(order, train.labels, (probe, validation), classes)
     parts = np.split(order, [probe, probe + validation])
     return Splits(
         train=train.select(np.sort(parts[2])),
         probe=train.select(parts[0]),
         validation=train.select(parts[1]),
         test=test,
-        classes=_count_classes(train.labels),
+        classes=classes,
     )
+
+
+def _stratify(order: IntArray, labels: IntArray, sizes: tuple[int, int], classes: int) -> IntArray:
+    """Return the rows so that the first parts, of these sizes, hold every class by its share."""
+    counts = np.bincount(labels, minlength=classes)
+    if min(sizes) < classes or counts.min() < len(sizes) + 1:
+        raise ValueError(
+            f"stratified: expected probe and validation of at least {classes}, one image a class, and three "
+            f"images of every class in all, got {sizes} and {counts.min()} of class {counts.argmin()}"
+        )
+    rest, parts = order, []
+    for k, size in enumerate(sizes):
+        own = labels[rest]
+        left = np.bincount(own, minlength=classes)
+        taken = _quotas(left, size, left - (len(sizes) - k))
+        # rank of each row among those of its class, in the order that is given
+        by_class = np.argsort(own, kind="stable")
+        rank = np.empty(len(rest), np.int64)
+        rank[by_class] = np.arange(len(rest)) - np.repeat(np.cumsum(left) - left, left)
+        chosen = rank < taken[own]
+        parts.append(rest[chosen])
+        rest = rest[~chosen]
+    return np.concatenate([*parts, rest])
+
+
+def _quotas(counts: IntArray, size: int, most: IntArray) -> IntArray:
+    """Return numbers from 1 to ``most`` that add up to ``size``, as near to the counts' shares as can be."""
+    exact = size * counts / counts.sum()
+    found: IntArray = np.clip(np.floor(exact).astype(np.int64), 1, most)
+    while (missing := size - int(found.sum())) != 0:
+        short = exact - found
+        if missing > 0:
+            found[np.where(found < most, short, -np.inf).argmax()] += 1
+        else:
+            found[np.where(found > 1, short, np.inf).argmin()] -= 1
+    return found
 
 
 def _count_classes(labels: IntArray) -> int:

@@ -1,4 +1,4 @@
-"""Examples for a classifier: batches of the examples that are asked for, trained on or measured."""
+"""Examples for a classifier: batches of the examples that are handed in, trained on or measured."""
 
 from __future__ import annotations
 
@@ -6,9 +6,19 @@ from typing import ClassVar
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
-from teacherstudent.types import Array, FloatArray, Granularity
+from teacherstudent.types import (
+    Array,
+    Assignment,
+    FloatArray,
+    Granularity,
+    IntArray,
+    Outcomes,
+    State,
+    check_names,
+)
 from teacherstudent.vision.checks import check_finite, read_numbers
 from teacherstudent.vision.compute import Compute
 from teacherstudent.vision.family import ExampleFamily
@@ -21,6 +31,10 @@ REFERENCE = "reference_loss"
 class ExampleRounds:
     """Trains on examples in batches, in the order given; scores are minus their losses before the step.
 
+    No step is on fewer than half a batch: examples for training that are fewer wait for those of the next
+    round, and `wants` asks for as many less. So a step is on half a batch to a whole one (of two examples, on
+    two or three).
+
     Args:
         family: of examples.
         trainer: trains and measures.
@@ -30,6 +44,7 @@ class ExampleRounds:
     Attributes:
         chunk: FLOPs of training for a round.
         signals: names of what is reported beside scores.
+        held: what waits for the next round.
         train_loss: mean over the last round that trained; NaN before it.
         probed: None: the probe is not looked at.
 
@@ -44,21 +59,39 @@ class ExampleRounds:
     ) -> None:
         self._setting, self._trainer, self._compute = family.setting(0), trainer, compute
         self._batch = trainer.training.batch_size
+        self._least = max(min(2, self._batch), -(-self._batch // 2))
         self.chunk = chunk or trainer.flops(trainer.sizes()[-1]).train * self._batch
         path = trainer.training.reference
         self._reference: FloatArray | None = None
         if path:
             self._reference = read_numbers("reference", path, len(trainer.inputs["train"]))
         self.signals = EXAMPLE_SIGNALS if self._reference is None else (*EXAMPLE_SIGNALS, REFERENCE)
+        self.held = _rows([], [])
         self.train_loss = np.nan
         self.probed: Tensor | None = None
 
     def wants(self) -> int:
-        """Return as many examples as a chunk pays for, a batch at least."""
-        return max(self._batch, int(self.chunk / self._trainer.cost(self._setting) + 1e-9))
+        """Return as many examples as a chunk pays for, a batch at least, less those that wait."""
+        paid = int(self.chunk / self._trainer.cost(self._setting) + 1e-9)
+        return max(self._batch, paid) - len(self.held)
 
-    def train(self, tasks: Array, learn: Array) -> tuple[FloatArray, FloatArray, dict[str, Array]]:
-        """Measure examples, then train on the others; return scores, costs and signals ``(n,)``."""
+    def train(self, assignment: Assignment) -> Outcomes:
+        """Measure examples, then train on the others; return those that are done, which have waited first."""
+        joined = Assignment(
+            ids=np.concatenate([self.held.ids, assignment.ids]),
+            tasks=np.concatenate([self.held.tasks, assignment.tasks]),
+            learn=np.concatenate([self.held.learn, assignment.learn]),
+        )
+        waits = joined.learn & (joined.learn.sum() < self._least)
+        self.held, now = joined.select(waits), joined.select(~waits)
+        losses, correct, costs = self._train(now.tasks, now.learn)
+        signals: dict[str, Array] = {"loss": losses, "correct": correct}
+        if self._reference is not None:
+            signals[REFERENCE] = self._reference[now.tasks]
+        return Outcomes(ids=now.ids, tasks=now.tasks, score=-losses, cost=costs, signals=signals)
+
+    def _train(self, tasks: Array, learn: Array) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return losses, whether they were classified as labelled, and costs, ``(n,)`` each."""
         trainer, compute, setting = self._trainer, self._compute, self._setting
         indices = torch.from_numpy(tasks).to(trainer.device)
         losses, correct = np.zeros(len(tasks)), np.zeros(len(tasks))
@@ -69,8 +102,7 @@ class ExampleRounds:
             losses[measured], correct[measured] = found.double().cpu(), hits.double().cpu()
             compute.measure(float(costs[measured].sum()))
         rows = np.flatnonzero(learn)
-        parts = np.array_split(rows, -(-len(rows) // self._batch)) if rows.size else []
-        for part in parts:
+        for part in self._parts(rows):
             compute.train(float(costs[part].sum()))
             rate = compute.rate(trainer.training)
             found, hits = trainer.step(
@@ -81,7 +113,24 @@ class ExampleRounds:
             check_finite(found, np.full(len(part), step), setting, trainer.learner.rate)
         if rows.size:
             self.train_loss = float(losses[rows].mean())
-        signals: dict[str, Array] = {"loss": losses, "correct": correct}
-        if self._reference is not None:
-            signals[REFERENCE] = self._reference[tasks]
-        return -losses, costs, signals
+        return losses, correct, costs
+
+    def _parts(self, rows: IntArray) -> list[IntArray]:
+        """Return rows as steps of nearly equal lengths, none of fewer than half a batch."""
+        if rows.size == 0:
+            return []
+        return np.array_split(rows, min(-(-len(rows) // self._batch), len(rows) // self._least))
+
+    def state(self) -> State:
+        """Return what waits for the next round."""
+        return {"ids": self.held.ids.copy(), "tasks": self.held.tasks.copy()}
+
+    def load(self, state: State) -> None:
+        """Continue from `state`."""
+        check_names("classifier: held", ("ids", "tasks"), state)
+        self.held = _rows(state["ids"], state["tasks"])
+
+
+def _rows(ids: ArrayLike, tasks: ArrayLike) -> Assignment:
+    """Return examples that are to be trained on."""
+    return Assignment(ids=np.array(ids, np.int64), tasks=np.array(tasks, np.int64))

@@ -14,7 +14,17 @@ from teacherstudent.family import Family
 from teacherstudent.spaces import Parameters
 from teacherstudent.types import Array, generator
 from teacherstudent.vision.data import Images, Splits, add_label_noise, imbalanced, split
-from teacherstudent.vision.knobs import KNOBS, SIZES, Setting, check_value, complete, pixels
+from teacherstudent.vision.knobs import (
+    KNOBS,
+    SIZES,
+    Setting,
+    check_value,
+    complete,
+    pixels,
+    proposal,
+    shown,
+    words,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +40,7 @@ class Source:
         train: examples that the training split keeps, evenly drawn; None for all that are left.
         label_noise: share of wrong labels in the training split; the other splits stay clean.
         imbalance: the first class's examples for one of the last class; 1 leaves the training split alone.
+        stratified: whether probe and validation split hold every class by its share.
         seed: of the draw, noise and imbalance.
 
     Raises:
@@ -44,20 +55,40 @@ class Source:
     train: int | None = None
     label_noise: float = 0.0
     imbalance: float = 1.0
+    stratified: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
         if not 0 <= self.label_noise < 1:
             raise ValueError(f"label_noise: expected a share in [0, 1), got {self.label_noise}")
+        if not isinstance(self.stratified, bool):
+            raise TypeError(f"stratified: expected True or False, got {self.stratified!r}")
         if not (np.isfinite(self.imbalance) and self.imbalance >= 1):
             raise ValueError(f"imbalance: expected a ratio of at least 1, got {self.imbalance}")
         left = self.examples - self.probe - self.validation
         if self.train is not None and not 1 <= self.train <= left:
             raise ValueError(f"train: expected 1 to {left} examples, got {self.train}")
 
+    @property
+    def test_name(self) -> str:
+        """Name of the data set and its splits, for test sets."""
+        return f"{self.name}-stratified" if self.stratified else self.name
+
     def splits(self, train: Images, test: Images) -> Splits:
-        """Return the four splits, with this source's noise and imbalance in the training split."""
-        whole = split(train, test, probe=self.probe, validation=self.validation)
+        """Return the four splits, with this source's noise and imbalance in the training split.
+
+        Raises:
+            ValueError: if there are not as many images as declared, or of another width; as
+                `teacherstudent.vision.data.split`.
+        """
+        there = (len(train), train.images.shape[-1])
+        if there != (self.examples, self.side):
+            raise ValueError(
+                f"{self.name}: expected {self.examples} training images of {self.side} pixels a side, got "
+                f"{there[0]} of {there[1]}"
+            )
+        sizes = {"probe": self.probe, "validation": self.validation}
+        whole = split(train, test, stratified=self.stratified, **sizes)
         part = whole.train
         if self.train is not None:
             part = part.select(np.sort(generator(self.seed).permutation(len(part))[: self.train]))
@@ -74,10 +105,13 @@ class ImageFamily(Family):
     Attributes:
         source: the data set.
         reach: knob -> (lowest, highest) value over all tasks, for knobs that are not neutral everywhere.
+        other: the registered family of the same data whose tasks are of the other kind, stages or examples.
     """
 
     cost_unit = "FLOPs"
     score_name = "accuracy"
+    usual_student = "classifier"
+    other = ""
     source: Source
     reach: Mapping[str, tuple[float, float]]
 
@@ -92,9 +126,9 @@ class ImageFamily(Family):
         """The four splits, read when they are first asked for.
 
         Raises:
-            FileNotFoundError: if the files are not there; the message says where they come from.
+            MissingDataError: if the files are not there; the message says where they come from.
             DataFileError: if a file is damaged.
-            ValueError: if the images are not of the declared side.
+            ValueError: as `Source.splits`.
         """
         if self._splits is None:
             self._splits = self.source.splits(*self.read())
@@ -148,7 +182,7 @@ class StageFamily(ImageFamily):
             raise ValueError(f"{where}: {both[0]}: expected a knob that is free or fixed, got it as both")
         values |= {name: [value] for name, value in self._fixed.items()}
         self.reach = _reach(where, values, source.side)
-        self.test_set = f"{source.name}-validation-then-test"
+        self.test_set = f"{source.test_name}-validation-then-test"
 
     def setting(self, task: Any) -> Setting:
         """Return the value of every knob for a stage: a point ``(d,)`` or a stage's number."""
@@ -157,6 +191,21 @@ class StageFamily(ImageFamily):
         point = np.asarray(task, np.float64)
         assert isinstance(self.space, Parameters)
         return complete({**self._fixed, **dict(zip(self.space.names, point.tolist(), strict=True))})
+
+    def advice(self, teacher: Any) -> str:
+        """Return which options of this family, or which other family, a teacher of another space needs."""
+        if "loss" in teacher.needs:
+            return f"a teacher that chooses examples takes --family {self.other}"
+        points, lists = (_accepts(teacher, kind) for kind in (Parameters, Discrete))
+        if isinstance(self.space, Parameters) and lists and not points:
+            name, low, high = next(zip(self.space.names, self.space.low, self.space.high, strict=True))
+            stages = words("stages", [{name: shown(value)} for value in (low, high)])
+            return (
+                f"for listed stages add {stages}; a teacher that chooses examples takes --family {self.other}"
+            )
+        if isinstance(self.space, Discrete) and points and not lists:
+            return f"instead of stages add {words('knobs', proposal({}, {}, ['bandwidth']))}"
+        return ""
 
     def test_tasks(self) -> Array:
         """Return one task, the last stage: tests are at full size and without augmentation, whatever it is.
@@ -205,15 +254,25 @@ class ExampleFamily(ImageFamily):
         self._setting = complete(own)
         self.reach = _reach(where, {name: [value] for name, value in own.items()}, source.side)
         self.space = Discrete(n)
-        self.test_set = f"{source.name}-classes-validation-then-test"
+        self.test_set = f"{source.test_name}-classes-validation-then-test"
 
     def setting(self, task: Any) -> Setting:
         """Return the value of every knob; the same for all examples."""
         return self._setting
 
+    def advice(self, teacher: Any) -> str:
+        """Return which family a teacher of stages takes."""
+        fits = _accepts(teacher, Discrete) and teacher.granularity in ("episode", "step")
+        return "" if fits else f"a teacher of stages takes --family {self.other}"
+
     def test_tasks(self) -> Array:
         """Return the numbers of the classes."""
         return np.arange(self.classes, dtype=np.int64)
+
+
+def _accepts(teacher: Any, kind: type) -> bool:
+    """Return whether a teacher takes spaces of a kind."""
+    return any(issubclass(kind, accepted) for accepted in teacher.accepts)
 
 
 def _stages(where: str, stages: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:

@@ -30,7 +30,8 @@ def count(network: nn.Module, shape: tuple[int, int, int], device: torch.device)
     """Count the operations of convolutions and matrix products for one image ``(channels, height, width)``.
 
     They are proportional to the batch, so two images are put through a copy of the network, which stays as it
-    is. As torch counts: a multiplication and an addition are two operations, and the gradient with respect to
+    is. The copy is in evaluation mode, so that all layers count of a network that leaves out some at random.
+    As torch counts: a multiplication and an addition are two operations, and the gradient with respect to
     the images is not computed. Attention is counted as its matrix products, whichever kernel runs it.
     Elementwise operations, normalisations and the optimiser are not counted.
 
@@ -38,9 +39,10 @@ def count(network: nn.Module, shape: tuple[int, int, int], device: torch.device)
         ValueError: if nothing is counted: the network has neither convolutions nor matrix products.
     """
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        twin = copy.deepcopy(network).train()
+        twin = copy.deepcopy(network).eval()
         images = torch.zeros((_EXAMPLES, *shape), device=device)
-        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+        # cuDNN's recurrent layers are not counted, and have no backward pass in evaluation mode
+        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), torch.backends.cudnn.flags(enabled=False):
             counter = FlopCounterMode(display=False)
             with counter:
                 output = twin(images)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +46,50 @@ KNOBS: Mapping[str, Knob] = {
 }
 SIZES = ("bandwidth", "resize")
 """Knobs that change the side of the images; a stage may use one of them."""
+
+
+USUAL: Mapping[str, tuple[float, float]] = {
+    "bandwidth": (0.4, 1),
+    "resize": (0.4, 1),
+    "magnitude": (0, 1),
+    "lr_spread": (0, 4),
+    "smoothing": (0, 1),
+    "data_fraction": (0.25, 1),
+    "self_distillation": (0, 1),
+    "lr_scale": (0.001, 1),
+    "batch_size": (32, 128),
+}
+"""Ranges that a message proposes."""
+
+
+def words(option: str, value: object) -> str:
+    """Return how a family's option is given on the command line: ``--family-options 'knobs={...}'``."""
+    return f"--family-options '{option}={json.dumps(value)}'"
+
+
+def proposal(
+    there: Mapping[str, tuple[float, float]],
+    reach: Mapping[str, tuple[float, float]],
+    also: Iterable[str] = (),
+) -> dict[str, list[float]]:
+    """Return ranges of knobs that hold those that are there and what is to be reached.
+
+    Args:
+        there: knob -> range.
+        reach: knob -> lowest and highest value.
+        also: further knobs.
+    """
+    found = {name: there.get(name) or USUAL.get(name, (0, 1)) for name in [*there, *reach, *also]}
+    for name, (low, high) in reach.items():
+        if low < found[name][0] - 1e-9 and name in SIZES:  # whole pixels, or tenths of the side
+            low = math.floor(low) if low > 1 else math.floor(10 * low) / 10
+        found[name] = (min(found[name][0], low), max(found[name][1], high))
+    return {name: [shown(value) for value in pair] for name, pair in found.items()}
+
+
+def shown(value: float) -> float:
+    """Return a number as it is written: whole ones without a point."""
+    return int(value) if value == int(value) else float(value)
 
 
 def check_value(where: str, name: str, value: float) -> float:

@@ -33,7 +33,8 @@ class Training:
             lower, as min(ema, (1 + steps) / (10 + steps)).
         renorm: training images, drawn evenly, on which batch normalisation's statistics are estimated anew at
             full size for every probe and test, and charged; 0 uses the running statistics, which belong to
-            the sizes of the last stages and make what they have taught look worse than it is.
+            the sizes of the last stages and make what they have taught look worse than it is. One image has
+            no statistics, so 1 is refused.
         lr_law: how lr_spread is spread: ``"geometric"`` or ``"staircase"``.
         scores: what data_fraction draws by: ``"latest"``, 1 / the loss at which an example was last trained
             on, which costs nothing; ``"rescore"``, 1 / its loss now, measured before every pass at full size
@@ -72,7 +73,8 @@ class Training:
         _inside("batch_size", whole, "a whole number of at least 1", self.batch_size)
         _inside("label_smoothing", 0 <= self.label_smoothing < 1, "in [0, 1)", self.label_smoothing)
         _inside("momentum", 0 <= self.momentum < 1, "in [0, 1)", self.momentum)
-        _inside("renorm", self.renorm >= 0, "at least 0", self.renorm)
+        several = isinstance(self.renorm, int) and (self.renorm == 0 or self.renorm >= 2)
+        _inside("renorm", several, "0 or a whole number of at least 2", self.renorm)
         _inside("clip", self.clip is None or self.clip > 0, "above 0 or None", self.clip)
         _inside("ema", 0 <= self.ema < 1, "a decay in [0, 1)", self.ema)
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from teacherstudent.types import Array, FloatArray, Granularity
+from teacherstudent.types import Assignment, FloatArray, Granularity, Outcomes, State, check_names
 from teacherstudent.vision.checks import check_finite
 from teacherstudent.vision.compute import Compute
 from teacherstudent.vision.family import ImageFamily
@@ -38,6 +38,7 @@ class StageRounds:
     Attributes:
         chunk: FLOPs of training for a stage.
         signals: names of what is reported beside scores.
+        held: None: every stage is finished in the round that it was handed in.
         train_loss: mean over the last chunk; NaN before it.
         probed: losses of the probe ``(n,)`` with the present weights; None if they are not known.
 
@@ -46,6 +47,7 @@ class StageRounds:
     """
 
     granularities: ClassVar[frozenset[Granularity]] = frozenset({"episode", "chunk"})
+    held: ClassVar[None] = None
 
     def __init__(
         self, family: ImageFamily, trainer: Trainer, compute: Compute, *, score: str, chunk: float | None
@@ -75,15 +77,24 @@ class StageRounds:
         """Return 1."""
         return 1
 
-    def train(self, tasks: Array, learn: Array) -> tuple[FloatArray, FloatArray, dict[str, Array]]:
-        """Train on stages (or measure) in the order given; return scores, costs and signals ``(n,)``."""
+    def train(self, assignment: Assignment) -> Outcomes:
+        """Train on stages (or measure) in the order given, and return all of them."""
+        tasks = assignment.tasks
         rows = np.zeros((len(tasks), 2 + len(self.signals)))
-        for row, (task, learns) in enumerate(zip(tasks, learn, strict=True)):
+        for row, (task, learns) in enumerate(zip(tasks, assignment.learn, strict=True)):
             setting = self._family.setting(task)
             found = self._chunk_of(setting) if learns else self._measured(setting)
             rows[row] = found[: rows.shape[1]]
         signals = {name: rows[:, 2 + k] for k, name in enumerate(self.signals)}
-        return rows[:, 0], rows[:, 1], signals
+        return Outcomes(ids=assignment.ids, tasks=tasks, score=rows[:, 0], cost=rows[:, 1], signals=signals)
+
+    def state(self) -> State:
+        """Return nothing: no stage waits."""
+        return {}
+
+    def load(self, state: State) -> None:
+        """Continue from `state`."""
+        check_names("classifier: held", (), state)
 
     def _chunk_of(self, setting: Setting) -> list[float]:
         """Train for a chunk; return score, cost and signals."""

@@ -14,7 +14,14 @@ from torch import Tensor, nn
 from teacherstudent.rl.torch_state import PrivateGenerators
 from teacherstudent.spaces import Discrete
 from teacherstudent.types import Seed, State, check_names, seed_sequence
-from teacherstudent.vision.checks import Touched, check_finite, check_sizes, check_stages, read_scores
+from teacherstudent.vision.checks import (
+    Touched,
+    check_finite,
+    check_single,
+    check_sizes,
+    check_stages,
+    read_scores,
+)
 from teacherstudent.vision.depths import LayerRates
 from teacherstudent.vision.family import ExampleFamily, ImageFamily, StageFamily
 from teacherstudent.vision.flops import Flops, count
@@ -83,6 +90,7 @@ class Trainer:
             network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._sizes = check_sizes(network, self.inputs["train"], family.reach, data.classes)
         check_stages(family, self._sizes[-1], self.size)
+        check_single(network, self.inputs["train"], family.reach, training, min(self._sizes))
         knobs = Touched(network, self.inputs["train"], family.reach, training)
         self.depths, self.smoothing, self._augment = knobs.depths, knobs.smoothing, knobs.augment
         if machine.compile and self.smoothing is not None:
@@ -291,7 +299,9 @@ class Trainer:
         if count == 0:
             return contextlib.nullcontext()
         rows = torch.linspace(0, len(train) - 1, count, device=self.device, dtype=torch.float64).long()
-        batches = (train.batch(part) for part in torch.split(rows, self.machine.probe_batch))
+        # equal parts, since each counts the same in the mean; one image alone would have no statistics
+        parts = max(1, min(-(-count // self.machine.probe_batch), count // 2))
+        batches = (train.batch(part) for part in torch.tensor_split(rows, parts))
         return self.learner.renormalised(batches)
 
     def report(self) -> dict[str, Any]:

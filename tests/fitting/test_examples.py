@@ -26,6 +26,41 @@ def test_passes_hold_every_number_once():
     assert len({tuple(taken[i : i + 5].tolist()) for i in range(0, 20, 5)}) > 1
 
 
+def test_passes_pass_over_what_is_to_be_avoided():
+    passes, generator = Passes(10), rng()
+    first = passes.take(generator, 7)
+    found = passes.take_others(generator, 6, first[-3:])  # three of this pass, three of the next
+    assert len(set(found.tolist()) | set(first[-3:].tolist())) == 9
+    assert set(found[:3].tolist()) == set(range(10)) - set(first.tolist())
+    rest = passes.take(generator, 7)  # what was passed over is not lost
+    assert sorted([*found[3:].tolist(), *rest.tolist()]) == list(range(10))
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 23])
+def test_numbers_repeat_only_where_there_are_no_others(n):
+    passes, generator = Passes(n), rng()
+    handed = np.zeros(n, np.int64)
+    for round_ in range(200):
+        count, avoid = generator.integers(0, 2 * n + 1), generator.permutation(n)[: round_ % (n + 1)]
+        found = passes.take_others(generator, count, avoid)
+        others = min(count, n - len(avoid))
+        assert len(found) == count
+        assert len(np.unique(found[:others])) == others
+        assert not np.isin(found[:others], avoid).any()
+        assert len(np.unique(found)) == min(n, count)
+        np.add.at(handed, found, 1)
+    assert np.ptp(handed) <= 0.1 * handed.sum() / n + 3
+
+
+def test_without_anything_to_avoid_passes_are_the_same():
+    plain, others = Passes(20), Passes(20)
+    one, two = rng(), rng()
+    for _ in range(12):
+        expected = plain.take(one, 5)
+        assert np.array_equal(others.take_others(two, 5, np.zeros(0, np.int64)), expected)
+    assert one.bit_generator.state == two.bit_generator.state
+
+
 # Draws without replacement
 
 

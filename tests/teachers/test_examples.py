@@ -90,6 +90,18 @@ def test_self_paced_measures_again_when_the_selection_is_used_up():
     assert sorted(mixed.tasks[:5].tolist()) == [3, 4, 5, 6, 7]
 
 
+@pytest.mark.parametrize(("rows", "last"), [(12, 2), (30, 2), (45, 1)])
+def test_self_paced_measures_an_example_once_in_a_round(rows, last):
+    teacher = make("self-paced", 20)
+    for _ in range(last):  # the last round ends the measuring in its middle
+        assignment = teacher.ask(rows)
+        tell(teacher, assignment, np.arange(20.0))
+    measured = assignment.tasks[~assignment.learn]
+    assert len(measured) > 0
+    for part in np.split(measured, range(20, len(measured), 20)):
+        assert len(set(part.tolist())) == len(part)  # repeats only where all were measured
+
+
 def test_self_paced_measures_nothing_when_all_examples_count():
     teacher, losses = make("self-paced", share=(0.5, 1.0), grow=0.5), np.arange(20.0)
     tell(teacher, teacher.ask(8, progress=0.4), losses)
@@ -228,6 +240,57 @@ def test_jest_waits_for_what_it_measures():
     assert teacher.ask(5).learn.all()
 
 
+@pytest.mark.parametrize("n", [1, 7, 64, 65, 100, 200, 319, 997])
+@pytest.mark.parametrize("batch", [1, 7, 64, 100])
+def test_jest_trains_on_different_examples(n, batch):
+    teacher = make("jest", n, score="hard", filter=0.8)
+    losses = np.random.default_rng(0).exponential(1.0, n)
+    measured, trained = np.zeros(n, np.int64), 0
+    super_batch: list[int] = []
+    for _ in range(80):
+        assignment = teacher.ask(batch)
+        own = (assignment.tasks - 3).tolist()
+        if assignment.learn.all():
+            trained += 1
+            assert len(set(own)) == min(n, batch)
+            assert set(own) <= set(super_batch)
+            assert len(set(super_batch)) >= min(n, 2 * batch)  # there is something to choose from
+            super_batch = []
+        else:
+            super_batch += own
+            np.add.at(measured, own, 1)
+        tell(teacher, assignment, losses)
+    assert trained >= 10
+    assert np.ptp(measured) <= 2 * (1 + batch // n)  # all are looked at as often
+
+
+def test_a_super_batch_over_the_end_of_a_pass_has_its_size():
+    teacher = make("jest", 100, score="hard", filter=0.75)
+    sizes = []
+    for _ in range(60):
+        assignment = teacher.ask(15)
+        sizes += [len(assignment)] if assignment.learn.all() else []
+        if not assignment.learn.any():
+            previous = teacher._pool[0]
+            assert not np.isin(assignment.tasks - 3, previous).any()
+        tell(teacher, assignment, np.arange(100.0))
+    assert len(sizes) == 12  # four rounds are measured for each that is trained on
+
+
+def test_what_is_measured_twice_counts_once_with_its_last_loss():
+    teacher = make("jest", 4, score="hard", filter=0.75, select="top")
+    first, again = teacher.ask(3), teacher.ask(3)  # of four examples, so that two are the same
+    both = set(first.tasks.tolist()) & set(again.tasks.tolist())
+    assert len(both) == 2
+    tell(teacher, first, np.full(4, 1.0))
+    tell(teacher, again, np.full(4, 2.0))
+    examples, scores = teacher._pool
+    assert sorted(examples.tolist()) == [0, 1, 2, 3]
+    assert scores[np.isin(examples + 3, again.tasks)].tolist() == [2.0] * 3
+    with pytest.raises(ValueError, match=r"waiting: expected ids and examples \(2, k\), got \(1,\)"):
+        teacher._load(teacher._state() | {"waiting": np.zeros(1, np.int64)})
+
+
 def test_a_reference_may_be_a_file(tmp_path):
     np.save(tmp_path / "losses.npy", np.zeros(20))
     make("jest", reference=str(tmp_path / "losses.npy"))
@@ -270,6 +333,8 @@ def test_a_reference_may_be_a_signal():
         ("self-paced", {"share": ("a", 1)}, "share: expected two shares"),
         ("self-paced", {"ages": 2.0}, r"ages: expected two losses, got 2\.0"),
         ("self-paced", {"grow": 0}, "grow: expected"),
+        ("self-paced", {"ages": (0.5, np.inf)}, "ages: expected two finite losses"),
+        ("self-paced", {"ages": ("a", 1)}, "ages: expected two finite losses"),
         ("self-paced", {"ages": (1, 2, 3)}, "ages: expected two losses"),
         ("self-paced", {"ages": (0.5, 1.0), "law": "logarithmic"}, "below 1"),
         ("self-paced", {"law": "polynomial", "power": 1.0}, "a power above 1"),

@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from teacherstudent.envs.image_examples import DigitsExamples, FashionExamples
 from teacherstudent.envs.image_stages import DigitsStages, FashionStages
 from teacherstudent.spaces import Parameters
 from teacherstudent.vision import data
-from teacherstudent.vision.data import DataFileError, Images, read_digits
+from teacherstudent.vision.data import DataFileError, Images, MissingDataError, read_digits
 from teacherstudent.vision.family import Source
 from teacherstudent.vision.knobs import KNOBS
 
@@ -130,6 +131,51 @@ def test_splits_do_not_overlap():
         data.split(train, test, probe=1000, validation=497)
 
 
+def test_stratified_splits_hold_every_class_by_its_share():
+    train, test = data.read_digits()
+    labels = np.concatenate([np.zeros(1400, np.int64), np.full(91, 1), [2, 2, 2, 3, 3, 3]])
+    rare = Images(train.images, np.random.default_rng(0).permutation(labels))
+    parts = data.split(
+        rare, test.select(np.flatnonzero(test.labels < 4)), probe=100, validation=300, stratified=True
+    )
+    counts = [np.bincount(part.labels, minlength=4) for part in (parts.probe, parts.validation, parts.train)]
+    assert [own.tolist() for own in counts[:2]] == [[93, 5, 1, 1], [280, 18, 1, 1]]
+    assert counts[2].tolist() == [1027, 68, 1, 1]
+    kept = np.concatenate([part.images for part in (parts.train, parts.probe, parts.validation)])
+    assert sorted(kept.reshape(len(kept), -1).tolist()) == sorted(
+        train.images.reshape(len(kept), -1).tolist()
+    )
+    whole = {"probe": 200, "validation": 300}
+    plain, even = data.split(train, test, **whole), data.split(train, test, **whole, stratified=True)
+    share = np.bincount(train.labels) / len(train)
+    for name in whole:
+        found = np.bincount(getattr(even, name).labels)
+        assert np.abs(found - share * whole[name]).max() < 1
+        assert np.abs(np.bincount(getattr(plain, name).labels) - share * whole[name]).max() > 1
+
+
+def test_stratified_splits_that_cannot_be_are_refused():
+    train, test = data.read_digits()
+    with pytest.raises(ValueError, match=r"stratified: expected probe .* of at least 10, .* got \(9, 300\)"):
+        data.split(train, test, probe=9, validation=300, stratified=True)
+    few = train.select(
+        np.flatnonzero(train.labels != 4)[:1000].tolist() + np.flatnonzero(train.labels == 4)[:2].tolist()
+    )
+    with pytest.raises(ValueError, match=r"three images of every class in all, got .* and 2 of class 4"):
+        data.split(few, test, probe=100, validation=100, stratified=True)
+    with pytest.raises(TypeError, match="stratified: expected True or False, got 1"):
+        DigitsStages(stratified=1)
+
+
+def test_families_can_be_stratified(folder):
+    for made in (DigitsStages(stratified=True), DigitsExamples(stratified=True)):
+        assert made.test_set.startswith("digits-stratified-")
+        assert np.ptp(np.bincount(made.data.validation.labels)) <= 3  # as in the whole
+    for made in (FashionStages, FashionExamples):
+        found = made(path=folder, probe=9, validation=30, stratified=True)
+        assert np.bincount(found.data.validation.labels).tolist() == [10, 10, 10]
+
+
 def test_label_noise_is_exact_and_never_the_old_label():
     clean = DigitsStages().data
     noisy = DigitsStages(label_noise=0.4).data
@@ -161,12 +207,27 @@ def test_families_of_a_folder(folder):
     assert (examples.space.n, examples.test_tasks().tolist()) == (60, [0, 1, 2])
 
 
-def test_the_missing_package_is_named(monkeypatch, tmp_path):
-    monkeypatch.setattr(data, "FASHION", tmp_path)
-    monkeypatch.setattr("teacherstudent.envs.image_stages.FASHION", tmp_path)
-    family = FashionStages()  # the data are read when they are needed
-    with pytest.raises(FileNotFoundError, match=r"apt-get install dataset-fashion-mnist; or give path="):
+@pytest.mark.parametrize("kind", [FashionStages, FashionExamples])
+def test_the_missing_package_is_named(kind, monkeypatch, tmp_path):
+    monkeypatch.setenv("TEACHERSTUDENT_DATA", str(tmp_path))
+    family = kind()  # the data are read when they are needed
+    with pytest.raises(MissingDataError, match=r"apt-get install dataset-fashion-mnist\. .*_DATA=FOLDER"):
         _ = family.data
+    with pytest.raises(MissingDataError, match=rf"^{tmp_path}: expected .*found neither\.$"):
+        kind(path=tmp_path)  # whoever names a folder knows where it came from
+
+
+def test_a_folder_of_data_sets_can_be_named(monkeypatch, tmp_path, folder):
+    monkeypatch.setenv("TEACHERSTUDENT_DATA", "")
+    assert data.fashion_folder() == Path("/usr/share/datasets/fashion-mnist")
+    monkeypatch.setenv("TEACHERSTUDENT_DATA", str(tmp_path / "sets"))
+    assert data.fashion_folder() == tmp_path / "sets" / "fashion-mnist"
+    (tmp_path / "sets").mkdir()
+    (tmp_path / "sets" / "fashion-mnist").symlink_to(folder)
+    with pytest.raises(
+        ValueError, match="fashion: expected 60000 training images of 28 pixels a side, got 90 of 12"
+    ):
+        _ = FashionStages().data
 
 
 def test_settings_of_points_and_of_listed_stages():

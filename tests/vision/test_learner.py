@@ -88,10 +88,12 @@ def rows(tasks):
 COMPILED = {"compile": True}
 
 
-def test_every_size_is_compiled_before_training(compiled):
-    learner = student(
-        FashionStages(knobs={"bandwidth": (4, 28)}), machine=COMPILED, training={"batch_size": 2}
-    )
+def test_every_size_is_compiled_before_training(compiled, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 28, 28)).astype(np.uint8)
+    for name in ("train", "test"):
+        np.savez(tmp_path / f"{name}.npz", images=pixels, labels=np.arange(60) % 10)
+    family = FashionStages(path=tmp_path, probe=10, validation=10, knobs={"bandwidth": (4, 28)})
+    learner = student(family, machine=COMPILED, training={"batch_size": 2})
     assert [shape[-1] for shape in compiled] == list(range(28, 2, -2))  # 13, above torch's limit of 8
     learner.rounds.chunk = 1.0  # a step
     learner.train(rows([[4.0], [16.0], [28.0]]))

@@ -43,19 +43,20 @@ def test_the_experiment_keeps_its_reference_until_its_settings_change(tmp_path, 
     monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "experiments"))
     script = runpy.run_path(str(Path(__file__).parents[2] / "experiments" / "jest.py"))
     make, budgets = script["make_reference"], script["REFERENCE"]
-    budgets[True] = 1e8
-    path, cost = make("jest", tmp_path, quick=True)
+    budgets["digits-examples"] = 1e8
+    quick = script["make_study"]("jest", "", 0.0).version(quick=True)
+    path, cost = make(quick, tmp_path)
     about = read_json(Path(path).with_suffix(".json"))
     assert (about["settings"]["budget"], about["settings"]["seed"]) == (1e8, 0)
     assert f"accuracy {about['validation']:.1%} on the validation split" in capsys.readouterr().out
     os.utime(path, (0, 0))
-    assert make("jest", tmp_path, quick=True) == (path, cost)
+    assert make(quick, tmp_path) == (path, cost)
     assert Path(path).stat().st_mtime == 0
-    budgets[True] = 3e8
-    again, more = make("jest", tmp_path, quick=True)
+    budgets["digits-examples"] = 3e8
+    again, more = make(quick, tmp_path)
     assert (again, Path(path).stat().st_mtime > 0) == (path, True)
     assert more == pytest.approx(cost + 2e8, rel=0.5)
-    clean, _ = make("jest-clean", tmp_path, quick=True)
+    clean, _ = make(script["make_study"]("jest-clean", "", 0.0).version(quick=True), tmp_path)
     assert clean != path
     study = script["make_study"]("jest-clean", clean, cost)
     assert (study.name, study.family_options["label_noise"]) == ("jest-clean", 0.0)

@@ -1,4 +1,4 @@
-"""Index batches, draws by score, the tables of examples, rates and augmentation."""
+"""Index batches, draws by score, the tables of examples, and rates."""
 
 import itertools
 import math
@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from teacherstudent.vision.augmentation import RandomAugmentation
 from teacherstudent.vision.losses import example_losses, reduction
 from teacherstudent.vision.options import Machine, Training, parse
 from teacherstudent.vision.sampling import ExampleTable, IndexSampler, draw_by_score
@@ -187,39 +186,3 @@ def test_reductions():
     for wrong in ("median", "torch:not_there"):
         with pytest.raises(ValueError, match=f"got '{wrong}'"):
             reduction(wrong)
-
-
-# Augmentation
-
-
-def test_strength_zero_is_none_and_more_is_more():
-    pytest.importorskip("kornia")
-    augment = RandomAugmentation()
-    x = torch.linspace(0, 1, 28).outer(torch.linspace(0.2, 1, 28)).expand(32, 1, 28, 28)
-    assert augment(x, 0.0) is x
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        change = [
-            np.mean([float((augment(x, s) - x).abs().mean()) for _ in range(30)]) for s in (0.04, 0.3, 1.0)
-        ]
-        torch.manual_seed(1)
-        first = augment(x, 0.5)
-        torch.manual_seed(1)
-        assert torch.equal(augment(x, 0.5), first)
-        colour = augment(x.expand(-1, 3, -1, -1), 1.0)
-    assert change[0] < 0.03
-    assert change[0] < 0.5 * change[1] < 0.5 * change[2]
-    assert first.shape == x.shape
-    assert colour.shape == (32, 3, 28, 28)
-    assert 0 <= float(colour.min()) <= float(colour.max()) <= 1
-
-
-def test_bad_augmentation():
-    pytest.importorskip("kornia")
-    augment = RandomAugmentation()
-    with pytest.raises(ValueError, match=r"strength in \[0, 1\], got 1\.5"):
-        augment(torch.rand(2, 1, 8, 8), 1.5)
-    with pytest.raises(ValueError, match="one or three channels, got 2"):
-        augment(torch.rand(2, 2, 8, 8), 0.5)
-    with pytest.raises(ValueError, match="1 to 9 operations"):
-        RandomAugmentation(0)
