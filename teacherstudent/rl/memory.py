@@ -13,7 +13,11 @@ Hidden = tuple[Tensor, ...]
 
 def hidden_of(network: Any) -> Hidden:
     """Return a network's hidden state; it is never written to, so nobody need copy it."""
-    hidden = network.get_hidden_state()
+    return parts_of(network.get_hidden_state())
+
+
+def parts_of(hidden: Tensor | tuple[Tensor, ...] | None) -> Hidden:
+    """Return a hidden state in parts, given as torch's recurrent modules give it."""
     if hidden is None:
         return ()
     return hidden if isinstance(hidden, tuple) else (hidden,)

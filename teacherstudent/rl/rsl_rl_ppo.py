@@ -121,6 +121,8 @@ class RslRlPPO:
 
     def ended(self, done: Tensor) -> None:
         """Forget the episodes that the last step has ended, ``(n,)`` bool."""
+        if done.device.type == "cpu" and not done.any():  # to look would wait for another device
+            return
         for network in (self.alg.actor, self.alg.critic):
             recall(network, forget(hidden_of(network), done))
 
