@@ -86,36 +86,49 @@ class Tables:
         self._free.append(block)
 
 
+Lent = tuple[Tensor, list[Tensor]]
+"""A block and the tables in it."""
+
+
 class Layer(torch.autograd.Function):
-    """What `LSTM` and `GRU` share; ``ctx.lent`` is the block and the tables until the backward pass."""
+    """What `LSTM` and `GRU` share: a forward pass that keeps its tables, once, for the backward pass.
 
-    @staticmethod
-    def reclaim(ctx: Any) -> tuple[Tensor, list[Tensor]]:
-        """Return block and tables of the forward pass.
-
-        Raises:
-            RuntimeError: at the second time: the first backward pass has overwritten them.
-        """
-        if ctx.lent is None:
-            raise RuntimeError(
-                "recurrent layer: expected one backward pass for each forward pass, got a second one"
-            )
-        lent: tuple[Tensor, list[Tensor]] = ctx.lent
-        ctx.lent = None
-        return lent
-
-
-class LSTM(Layer):
-    """A layer of ``torch.nn.LSTM``.
-
-    Inputs after the steps and the tables: x ``(rows, inputs)``, first outputs and cells ``(pieces, m)``, then
-    the weights as torch has them. Returns the outputs ``(rows, m)`` and the last cells ``(pieces, m)``.
+    Inputs after the steps and the tables: x ``(rows, inputs)``, the first states ``(pieces, m)`` each, then
+    the weights as torch has them.
     """
 
     @staticmethod
-    def compute(
-        steps: Steps, tables: Tables, inputs: Sequence[Tensor]
-    ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, list[Tensor]]]:
+    def compute(steps: Steps, tables: Tables, inputs: Sequence[Tensor]) -> tuple[Any, Lent]:
+        """Return the layer's outputs, and the block and the tables that a backward pass needs."""
+        raise NotImplementedError
+
+    @classmethod
+    def keep(cls, ctx: Any, steps: Steps, tables: Tables, inputs: Sequence[Tensor]) -> Any:
+        """Return the layer's outputs, and keep what `kept` returns."""
+        found, ctx.lent = cls.compute(steps, tables, inputs)
+        ctx.steps, ctx.tables = steps, tables
+        ctx.save_for_backward(*inputs, found[0] if isinstance(found, tuple) else found)
+        return found
+
+    @classmethod
+    def kept(cls, ctx: Any) -> tuple[list[Tensor], Lent]:
+        """Return inputs and outputs, and the tables of the forward pass.
+
+        A backward pass overwrites them: for a second one through the same graph they are computed again.
+        """
+        saved = [part.detach().contiguous() for part in ctx.saved_tensors]
+        lent = ctx.lent
+        ctx.lent = None
+        if lent is None:
+            lent = cls.compute(ctx.steps, ctx.tables, saved[:-1])[1]
+        return saved, lent
+
+
+class LSTM(Layer):
+    """A layer of ``torch.nn.LSTM``; returns the outputs ``(rows, m)`` and the last cells ``(pieces, m)``."""
+
+    @staticmethod
+    def compute(steps: Steps, tables: Tables, inputs: Sequence[Tensor]) -> tuple[tuple[Tensor, Tensor], Lent]:
         """Return outputs and last cells, and the block and the tables: gates, cells, their tangents."""
         x, h, c_start, w_in, w_hh, b_in, b_hh = (part.detach().contiguous() for part in inputs)
         m = w_hh.shape[1]
@@ -135,18 +148,15 @@ class LSTM(Layer):
 
     @staticmethod
     def forward(ctx: Any, steps: Steps, tables: Tables, *inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute the layer and keep what the backward pass needs."""
-        found, ctx.lent = LSTM.compute(steps, tables, inputs)
-        ctx.steps, ctx.tables = steps, tables
-        ctx.save_for_backward(found[0], *inputs[:5])
+        """Return outputs and last cells."""
+        found: tuple[Tensor, Tensor] = LSTM.keep(ctx, steps, tables, inputs)
         return found
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dy: Tensor, dc_last: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of all inputs."""
-        block, (z, c, tanh_c) = Layer.reclaim(ctx)
-        y, x, h_start, c_start, w_in, w_hh = (part.detach().contiguous() for part in ctx.saved_tensors)
+        (x, h_start, c_start, w_in, w_hh, _, _, y), (block, (z, c, tanh_c)) = LSTM.kept(ctx)
         steps: Steps = ctx.steps
         # rows of pieces that have ended stay as they are until the walk back comes to their last step
         dh, dc = torch.zeros_like(h_start), dc_last.contiguous().clone()
@@ -169,12 +179,10 @@ class LSTM(Layer):
 
 
 class GRU(Layer):
-    """A layer of ``torch.nn.GRU``; inputs as those of `LSTM`, without cells. Returns the outputs."""
+    """A layer of ``torch.nn.GRU``; returns the outputs ``(rows, m)``."""
 
     @staticmethod
-    def compute(
-        steps: Steps, tables: Tables, inputs: Sequence[Tensor]
-    ) -> tuple[Tensor, tuple[Tensor, list[Tensor]]]:
+    def compute(steps: Steps, tables: Tables, inputs: Sequence[Tensor]) -> tuple[Tensor, Lent]:
         """Return outputs, and the block and the tables: gates as in `gru_forward`, one more for later."""
         x, h, w_in, w_hh, b_in, b_hh = (part.detach().contiguous() for part in inputs)
         m = w_hh.shape[1]
@@ -196,18 +204,15 @@ class GRU(Layer):
 
     @staticmethod
     def forward(ctx: Any, steps: Steps, tables: Tables, *inputs: Tensor) -> Tensor:
-        """Compute the layer and keep what the backward pass needs."""
-        y, ctx.lent = GRU.compute(steps, tables, inputs)
-        ctx.steps, ctx.tables = steps, tables
-        ctx.save_for_backward(y, *inputs[:4])
+        """Return the outputs."""
+        y: Tensor = GRU.keep(ctx, steps, tables, inputs)
         return y
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of all inputs."""
-        block, (gates, spare) = Layer.reclaim(ctx)
-        y, x, h_start, w_in, w_hh = (part.detach().contiguous() for part in ctx.saved_tensors)
+        (x, h_start, w_in, w_hh, _, _, y), (block, (gates, spare)) = GRU.kept(ctx)
         steps: Steps = ctx.steps
         m = w_hh.shape[1]
         dh = torch.zeros_like(h_start)
