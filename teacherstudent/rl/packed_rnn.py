@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from teacherstudent.rl.memory import Hidden, as_torch, parts_of
-from teacherstudent.rl.rnn_functions import GRU, LSTM, Steps, Tables, steps_of
+from teacherstudent.rl.rnn_functions import GRU, LSTM, Steps, Tables, gru_step, lstm_step, steps_of
 
 
 def applies(rnn: nn.Module, x: Tensor) -> bool:
@@ -54,12 +54,27 @@ def packed(
     return out.data, parts_of(after)
 
 
-def step(rnn: nn.RNNBase, x: Tensor, hidden: Hidden, tables: Tables) -> tuple[Tensor, Hidden]:
-    """Return the outputs ``(n, m)`` of one step and the hidden state after it; arguments as in `packed`."""
-    if applies(rnn, x):
-        return _layers(rnn, x, steps_of([len(x)]), hidden, tables)
-    out, after = rnn(x[None], as_torch(hidden))
-    return out[0], parts_of(after)
+def step(rnn: nn.RNNBase, x: Tensor, hidden: Hidden) -> tuple[Tensor, Hidden]:
+    """Return the outputs ``(n, m)`` of one step and the hidden state after it; arguments as in `packed`.
+
+    Where gradients are recorded it is torch's: there is no time to go back through.
+    """
+    if torch.is_grad_enabled() or not applies(rnn, x):
+        out, after = rnn(x[None], as_torch(hidden))
+        return out[0], parts_of(after)
+    one = lstm_step if isinstance(rnn, nn.LSTM) else gru_step
+    states = []
+    for layer, before in enumerate(zip(*(hidden or _zeros(rnn, x, len(x))), strict=True)):
+        states.append(one(x, *before, *_weights(rnn, layer)))
+        x = states[-1][0]
+    if len(states) == 1:
+        return x, tuple(part[None] for part in states[0])
+    return x, tuple(torch.stack(parts) for parts in zip(*states, strict=True))
+
+
+def _zeros(rnn: nn.RNNBase, x: Tensor, pieces: int) -> Hidden:
+    zeros = x.new_zeros(rnn.num_layers, pieces, rnn.hidden_size)
+    return (zeros, zeros) if isinstance(rnn, nn.LSTM) else (zeros,)
 
 
 def _layers(
@@ -67,14 +82,11 @@ def _layers(
 ) -> tuple[Tensor, Hidden]:
     """Run one layer after the other."""
     kind = LSTM if isinstance(rnn, nn.LSTM) else GRU
-    if not hidden:
-        zeros = x.new_zeros(rnn.num_layers, steps.sizes[0], rnn.hidden_size)
-        hidden = (zeros, zeros) if kind is LSTM else (zeros,)
     after = []
-    for layer, before in enumerate(zip(*hidden, strict=True)):
+    for layer, before in enumerate(zip(*(hidden or _zeros(rnn, x, steps.sizes[0])), strict=True)):
         found = _layer(kind, steps, tables, (x, *before, *_weights(rnn, layer)))
         x, *cells = found if isinstance(found, tuple) else (found,)
-        after.append((steps.ends(x), *cells))
+        after.append((x[steps.last], *cells))
     return x, tuple(torch.stack(parts) for parts in zip(*after, strict=True))
 
 

@@ -32,22 +32,16 @@ class Steps(NamedTuple):
     Attributes:
         sizes: how many pieces have a first step, a second one...; never more than before.
         rows: of each step.
-        last: ``(pieces,)`` int64: the row of each piece's last step; None for all rows, of the only step.
+        last: ``(pieces,)`` int64: the row of each piece's last step.
     """
 
     sizes: Sequence[int]
     rows: Sequence[slice]
-    last: Tensor | None
-
-    def ends(self, table: Tensor) -> Tensor:
-        """Return the rows of the pieces' last steps; the table itself if that is all of it."""
-        return table if self.last is None else table[self.last]
+    last: Tensor
 
 
 def steps_of(sizes: Sequence[int]) -> Steps:
     """Return the rows of steps of these sizes."""
-    if len(sizes) == 1:
-        return Steps(sizes, [slice(0, sizes[0])], None)
     ends = list(itertools.accumulate(sizes))
     rows = [slice(end - n, end) for n, end in zip(sizes, ends, strict=True)]
     piece = np.arange(sizes[0])
@@ -144,7 +138,7 @@ class LSTM(Layer):
             now = c_array[rows]
             lstm_forward(z_array[rows], before[:n], now, t_array[rows], y_array[rows])
             h, before = out, now
-        return (y, c.clone() if steps.last is None else c[steps.last]), (block, [z, c, tanh_c])
+        return (y, c[steps.last]), (block, [z, c, tanh_c])
 
     @staticmethod
     def forward(ctx: Any, steps: Steps, tables: Tables, *inputs: Tensor) -> tuple[Tensor, Tensor]:
@@ -231,6 +225,28 @@ class GRU(Layer):
         found = (None, None, dx, dh, dw_in, _product(other, h_before), db_in, other.sum(0))
         ctx.tables.give(block)
         return found
+
+
+def lstm_step(x: Tensor, h: Tensor, c: Tensor, *weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Return outputs and cells ``(n, m)`` after one step of a layer, without gradients."""
+    w_in, w_hh, b_in, b_hh = weights
+    z = torch.addmm(b_in + b_hh, x, w_in.t()).addmm_(h, w_hh.t())
+    before = c.detach().contiguous()
+    y, after, tanh_c = torch.empty_like(before), torch.empty_like(before), torch.empty_like(before)
+    lstm_forward(z.numpy(), before.numpy(), after.numpy(), tanh_c.numpy(), y.numpy())
+    return y, after
+
+
+def gru_step(x: Tensor, h: Tensor, *weights: Tensor) -> tuple[Tensor]:
+    """Return the outputs ``(n, m)`` after one step of a layer, without gradients."""
+    w_in, w_hh, b_in, b_hh = weights
+    before = h.detach().contiguous()
+    projected = torch.addmm(b_in, x, w_in.t())  # r, z, n; the kernel wants n, r, z and m columns more
+    gates = torch.cat([projected[:, 2 * h.shape[1] :], projected], 1)
+    recurrent = torch.addmm(b_hh, h, w_hh.t())
+    y = torch.empty_like(before)
+    gru_forward(gates.numpy(), recurrent.numpy(), before.numpy(), y.numpy())
+    return (y,)
 
 
 def _across(w_hh: Tensor, steps: Steps) -> Tensor:

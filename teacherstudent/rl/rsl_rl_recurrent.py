@@ -35,7 +35,7 @@ class PackedRNNModel(RNNModel):  # type: ignore[misc]  # rsl_rl has no types
         x, rnn = MLPModel.get_latent(self, obs), self.rnn.rnn
         if masks is not None:
             return packed_rnn.packed(rnn, x, masks, parts_of(hidden_state), self._tables)[0]
-        out, after = packed_rnn.step(rnn, x, hidden_of(self), self._tables)
+        out, after = packed_rnn.step(rnn, x, hidden_of(self))
         recall(self, after)
         return out
 

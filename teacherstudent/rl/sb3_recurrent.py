@@ -65,12 +65,9 @@ class _Sequences:
             return found
         steps = starts.shape[1]
         keep = (1.0 - starts[:, 0])[None, :, None]
+        hidden = tuple(keep * part for part in lstm_states)
+        if steps == 1:
+            return packed_rnn.step(lstm, features, hidden)
         by_step = features.reshape(n, steps, -1).transpose(0, 1).reshape(steps * n, -1)
-        out, after = packed_rnn.packed(
-            lstm,
-            by_step,
-            torch.full((steps,), n),
-            tuple(keep * part for part in lstm_states),
-            self._tables,
-        )
+        out, after = packed_rnn.packed(lstm, by_step, torch.full((steps,), n), hidden, self._tables)
         return out.reshape(steps, n, -1).transpose(0, 1).flatten(0, 1), after

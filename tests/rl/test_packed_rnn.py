@@ -114,7 +114,7 @@ def test_without_a_state_it_starts_from_zeros(kind):
 def test_one_step(kind, with_gradients):
     rnn, x, _, hidden = case(kind, [1, 1, 1, 1], layers=2)
     with torch.set_grad_enabled(with_gradients):
-        mine = packed_rnn.step(rnn, x, hidden, Tables())
+        mine = packed_rnn.step(rnn, x, hidden)
         out, after = rnn(x[None], as_torch(hidden))
     theirs = out[0], parts_of(after)
     assert_close([mine[0], *mine[1]], [theirs[0], *theirs[1]])
@@ -125,11 +125,11 @@ def test_one_step(kind, with_gradients):
 @pytest.mark.parametrize("kind", KINDS)
 def test_steps_one_by_one_are_the_sequence(kind):
     rnn, x, sizes, hidden = case(kind, [5, 5, 5])
-    tables, outs = Tables(), []
+    outs = []
     with torch.no_grad():
         whole, after = own(rnn, x, sizes, hidden)
         for rows in x.split(3):
-            out, hidden = packed_rnn.step(rnn, rows, hidden, tables)
+            out, hidden = packed_rnn.step(rnn, rows, hidden)
             outs.append(out)
     assert torch.allclose(torch.cat(outs), whole, atol=1e-6)
     assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(hidden, after, strict=True))
@@ -321,7 +321,7 @@ def test_pieces_are_found_in_the_rows():
     assert found.sizes == [4, 3, 3, 1]
     assert [(rows.start, rows.stop) for rows in found.rows] == [(0, 4), (4, 7), (7, 10), (10, 11)]
     assert found.last.tolist() == [10, 8, 9, 3]
-    assert steps_of([5]).last is None
+    assert steps_of([5]).last.tolist() == [0, 1, 2, 3, 4]
 
 
 OTHERS = [
@@ -370,8 +370,8 @@ def test_a_gpu_is_cudnn_s(kind):
     mine = own(rnn, x, sizes, hidden)
     theirs = packed_rnn.packed(there, moved[0], sizes, tuple(moved[1:]), Tables())
     assert_close([mine[0]], [theirs[0].cpu()], 1e-3)
-    one = packed_rnn.step(there, moved[0][:4], tuple(moved[1:]), Tables())
-    assert_close([packed_rnn.step(rnn, x[:4], hidden, Tables())[0]], [one[0].cpu()], 1e-3)
+    one = packed_rnn.step(there, moved[0][:4], tuple(moved[1:]))
+    assert_close([packed_rnn.step(rnn, x[:4], hidden)[0]], [one[0].cpu()], 1e-3)
     theirs[0].sum().backward()
     mine[0].sum().backward()
     pairs = zip(rnn.parameters(), there.parameters(), strict=True)

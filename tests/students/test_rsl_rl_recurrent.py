@@ -265,6 +265,12 @@ def test_an_episode_cut_by_the_time_limit_is_bootstrapped_with_the_memory_there(
             expected.append(ppo.alg.critic({"obs": last[t, slot][None]}).item())
         ppo.alg.critic.reset(hidden_state=before)
         np.testing.assert_allclose(found["values"], expected, atol=1e-5)
+        times, slots, hidden = ppo._hidden_of_cut(cut)  # as on a GPU: computed again
+        order = np.lexsort([slots, times])
+        assert times[order].tolist() == found["times"].tolist()
+        assert slots[order].tolist() == found["slots"].tolist()
+        kept = ppo._ends.select(cut)[2]
+        assert all(torch.allclose(a[:, order], b, atol=1e-5) for a, b in zip(hidden, kept, strict=True))
         assert cut.sum() == len(expected) > 4
         assert cut[found["times"], found["slots"]].all()
         return tuple(found.values())
