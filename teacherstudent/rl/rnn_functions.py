@@ -10,7 +10,7 @@ those of torch's ``PackedSequence``: a step is one slice, and the pieces that go
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -82,44 +82,37 @@ class Tables:
 
 Lent = tuple[Tensor, list[Tensor]]
 """A block and the tables in it."""
+Compute = Callable[[Steps, Tables, Sequence[Tensor]], tuple[Any, Lent]]
+"""A layer's forward pass: its outputs, and the tables that its backward pass needs."""
 
 
-class Layer(torch.autograd.Function):
-    """What `LSTM` and `GRU` share: a forward pass that keeps its tables, once, for the backward pass.
+def _keep(compute: Compute, ctx: Any, steps: Steps, tables: Tables, inputs: Sequence[Tensor]) -> Any:
+    """Return a layer's outputs, and keep what `_kept` returns."""
+    found, ctx.lent = compute(steps, tables, inputs)
+    ctx.steps, ctx.tables = steps, tables
+    ctx.save_for_backward(*inputs, found[0] if isinstance(found, tuple) else found)
+    return found
 
-    Inputs after the steps and the tables: x ``(rows, inputs)``, the first states ``(pieces, m)`` each, then
-    the weights as torch has them.
+
+def _kept(compute: Compute, ctx: Any) -> tuple[list[Tensor], Lent]:
+    """Return inputs and outputs, and the tables of the forward pass.
+
+    A backward pass overwrites them: for a second one through the same graph they are computed again.
     """
-
-    @staticmethod
-    def compute(steps: Steps, tables: Tables, inputs: Sequence[Tensor]) -> tuple[Any, Lent]:
-        """Return the layer's outputs, and the block and the tables that a backward pass needs."""
-        raise NotImplementedError
-
-    @classmethod
-    def keep(cls, ctx: Any, steps: Steps, tables: Tables, inputs: Sequence[Tensor]) -> Any:
-        """Return the layer's outputs, and keep what `kept` returns."""
-        found, ctx.lent = cls.compute(steps, tables, inputs)
-        ctx.steps, ctx.tables = steps, tables
-        ctx.save_for_backward(*inputs, found[0] if isinstance(found, tuple) else found)
-        return found
-
-    @classmethod
-    def kept(cls, ctx: Any) -> tuple[list[Tensor], Lent]:
-        """Return inputs and outputs, and the tables of the forward pass.
-
-        A backward pass overwrites them: for a second one through the same graph they are computed again.
-        """
-        saved = [part.detach().contiguous() for part in ctx.saved_tensors]
-        lent = ctx.lent
-        ctx.lent = None
-        if lent is None:
-            lent = cls.compute(ctx.steps, ctx.tables, saved[:-1])[1]
-        return saved, lent
+    saved = [part.detach().contiguous() for part in ctx.saved_tensors]
+    lent = ctx.lent
+    ctx.lent = None
+    if lent is None:
+        lent = compute(ctx.steps, ctx.tables, saved[:-1])[1]
+    return saved, lent
 
 
-class LSTM(Layer):
-    """A layer of ``torch.nn.LSTM``; returns the outputs ``(rows, m)`` and the last cells ``(pieces, m)``."""
+class LSTM(torch.autograd.Function):
+    """A layer of ``torch.nn.LSTM``; returns the outputs ``(rows, m)`` and the last cells ``(pieces, m)``.
+
+    Inputs after the steps and the tables: x ``(rows, inputs)``, the first outputs and cells ``(pieces, m)``,
+    then the weights as torch has them.
+    """
 
     @staticmethod
     def compute(steps: Steps, tables: Tables, inputs: Sequence[Tensor]) -> tuple[tuple[Tensor, Tensor], Lent]:
@@ -143,14 +136,14 @@ class LSTM(Layer):
     @staticmethod
     def forward(ctx: Any, steps: Steps, tables: Tables, *inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Return outputs and last cells."""
-        found: tuple[Tensor, Tensor] = LSTM.keep(ctx, steps, tables, inputs)
+        found: tuple[Tensor, Tensor] = _keep(LSTM.compute, ctx, steps, tables, inputs)
         return found
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dy: Tensor, dc_last: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of all inputs."""
-        (x, h_start, c_start, w_in, w_hh, _, _, y), (block, (z, c, tanh_c)) = LSTM.kept(ctx)
+        (x, h_start, c_start, w_in, w_hh, _, _, y), (block, (z, c, tanh_c)) = _kept(LSTM.compute, ctx)
         steps: Steps = ctx.steps
         # rows of pieces that have ended stay as they are until the walk back comes to their last step
         dh, dc = torch.zeros_like(h_start), dc_last.contiguous().clone()
@@ -172,8 +165,8 @@ class LSTM(Layer):
         return found
 
 
-class GRU(Layer):
-    """A layer of ``torch.nn.GRU``; returns the outputs ``(rows, m)``."""
+class GRU(torch.autograd.Function):
+    """A layer of ``torch.nn.GRU``; inputs as in `LSTM`, without cells; returns the outputs ``(rows, m)``."""
 
     @staticmethod
     def compute(steps: Steps, tables: Tables, inputs: Sequence[Tensor]) -> tuple[Tensor, Lent]:
@@ -199,14 +192,14 @@ class GRU(Layer):
     @staticmethod
     def forward(ctx: Any, steps: Steps, tables: Tables, *inputs: Tensor) -> Tensor:
         """Return the outputs."""
-        y: Tensor = GRU.keep(ctx, steps, tables, inputs)
+        y: Tensor = _keep(GRU.compute, ctx, steps, tables, inputs)
         return y
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of all inputs."""
-        (x, h_start, w_in, w_hh, _, _, y), (block, (gates, spare)) = GRU.kept(ctx)
+        (x, h_start, w_in, w_hh, _, _, y), (block, (gates, spare)) = _kept(GRU.compute, ctx)
         steps: Steps = ctx.steps
         m = w_hh.shape[1]
         dh = torch.zeros_like(h_start)

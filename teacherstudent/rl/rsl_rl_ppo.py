@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -35,7 +36,8 @@ class RslRlPPO:
       `teacherstudent.rl.rsl_rl_distributions`.
     - Recurrent networks forget when an episode starts, train on packed episodes instead of padded ones, and
       on minibatches of whole slots that are drawn for each update: `teacherstudent.rl.rsl_rl_recurrent`. An
-      update on fewer slots than minibatches has a minibatch for each slot.
+      update on fewer slots than minibatches has a minibatch for each slot. On the CPU their layers are the
+      project's own, in torch's parameters: `teacherstudent.rl.packed_rnn`.
     - Non-finite losses raise.
 
     Attributes:
@@ -127,10 +129,10 @@ class RslRlPPO:
         if not self.recurrent:
             return
         if done.device.type == "cpu":  # to look would wait for another device
-            slots = done.nonzero()[:, 0]
+            slots = np.flatnonzero(done.numpy())
             if not len(slots):
                 return
-            self._ends.add(self._now, slots, hidden_of(self.alg.critic))
+            self._ends.add(self._now, torch.from_numpy(slots), hidden_of(self.alg.critic))
         for network in (self.alg.actor, self.alg.critic):
             recall(network, forget(hidden_of(network), done))
 

@@ -59,7 +59,7 @@ class SB3Student:
         seed: everything random about the student comes from it.
         algorithm: a class of stable_baselines3 by name (``"PPO"``, ``"SAC"``) or any ``"module:Class"``, such
             as ``"sb3_contrib:RecurrentPPO"`` (extra ``recurrent``), whose hidden state is zero when an
-            episode starts.
+            episode starts, and whose LSTMs are computed by `teacherstudent.rl.sb3_recurrent` on the CPU.
         policy: as the algorithm takes it; None for the standard one of the observations: ``"MlpPolicy"``,
             ``"CnnPolicy"`` for images, ``"MultiInputPolicy"`` for dictionaries, or ``"MlpLstmPolicy"``...
         n_envs: environment slots.
