@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 import numba
 
 F = TypeVar("F", bound=Callable[..., Any])
+_ELEMENTWISE: Any = {"fastmath": {"contract", "nsz"}, "error_model": "numpy"}
 
 
 def compiled(function: F) -> F:
@@ -18,6 +19,19 @@ def compiled(function: F) -> F:
 def compiled_any_order(function: F) -> F:
     """Compile as `compiled`, with sums in any order: for filters in float32, whose margin covers it."""
     return _compiled(function, fastmath={"contract", "reassoc", "nsz"})
+
+
+def compiled_elementwise(function: F) -> F:
+    """Compile as `compiled`, for loops over elements that LLVM is to vectorise.
+
+    A division by zero gives infinity, as in NumPy; what is not finite stays so. Other threads run meanwhile.
+    """
+    return _compiled(function, nogil=True, **_ELEMENTWISE)
+
+
+def inlined(function: F) -> F:
+    """Mark a function whose body takes the place of its calls in compiled functions of the same file."""
+    return cast("F", numba.njit(forceinline=True, **_ELEMENTWISE)(function))
 
 
 def _compiled(function: F, **options: Any) -> F:

@@ -13,7 +13,11 @@ Hidden = tuple[Tensor, ...]
 
 def hidden_of(network: Any) -> Hidden:
     """Return a network's hidden state; it is never written to, so nobody need copy it."""
-    hidden = network.get_hidden_state()
+    return parts_of(network.get_hidden_state())
+
+
+def parts_of(hidden: Tensor | tuple[Tensor, ...] | None) -> Hidden:
+    """Return a hidden state in parts, given as torch's recurrent modules give it."""
     if hidden is None:
         return ()
     return hidden if isinstance(hidden, tuple) else (hidden,)
@@ -33,6 +37,33 @@ def recall(network: Any, hidden: Hidden) -> None:
 def forget(hidden: Hidden, where: Tensor) -> Hidden:
     """Return the hidden state with zeros where the mask ``(n,)`` is set; does not wait for the device."""
     return tuple(part.masked_fill(where[:, None], 0.0) for part in hidden)
+
+
+class Ends:
+    """A network's hidden states at the ends of a rollout's episodes, before they are forgotten.
+
+    Kept where it costs nothing to see who has ended: not on a GPU, for which every look is a wait.
+    """
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Start a rollout."""
+        self._where: list[Tensor] = []
+        self._hidden: list[Hidden] = []
+
+    def add(self, time: int, slots: Tensor, hidden: Hidden) -> None:
+        """Keep the states of the slots ``(k,)`` that end at this step, given those of all slots."""
+        self._where.append(torch.stack([torch.full_like(slots, time), slots]))
+        self._hidden.append(tuple(part[:, slots] for part in hidden))
+
+    def select(self, cut: Tensor) -> tuple[Tensor, Tensor, Hidden]:
+        """Return time and slot of each end that is set in ``(steps, n)``, and the hidden states there."""
+        times, slots = torch.cat(self._where, 1)
+        chosen = cut[times, slots]
+        kept = (torch.cat(parts, 1)[:, chosen] for parts in zip(*self._hidden, strict=True))
+        return times[chosen], slots[chosen], tuple(kept)
 
 
 class Packed(NamedTuple):

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 import torch
 from torch import Tensor
 
-from teacherstudent.rl.memory import Hidden, forget, hidden_of, recall
+from teacherstudent.rl.memory import Ends, Hidden, forget, hidden_of, recall
 from teacherstudent.rl.rsl_rl_options import POLICY, is_recurrent
 from teacherstudent.rl.tensor_envs import TensorEnvs
 from teacherstudent.rl.torch_state import load_module, load_optimizer, module_state, optimizer_state
@@ -35,7 +36,8 @@ class RslRlPPO:
       `teacherstudent.rl.rsl_rl_distributions`.
     - Recurrent networks forget when an episode starts, train on packed episodes instead of padded ones, and
       on minibatches of whole slots that are drawn for each update: `teacherstudent.rl.rsl_rl_recurrent`. An
-      update on fewer slots than minibatches has a minibatch for each slot.
+      update on fewer slots than minibatches has a minibatch for each slot. On the CPU their layers are the
+      project's own, in torch's parameters: `teacherstudent.rl.packed_rnn`.
     - Non-finite losses raise.
 
     Attributes:
@@ -83,6 +85,7 @@ class RslRlPPO:
         storage.distribution_params = tuple(torch.zeros(steps, *shape, device=device) for shape in shapes)
         self._moments = EmpiricalNormalization(1).to(device) if rewards else None
         self._discounted = torch.zeros(n, device=device)
+        self._ends, self._now = Ends(), 0
         self.restart()
 
     @property
@@ -108,8 +111,10 @@ class RslRlPPO:
     def act(self, t: int) -> Tensor:
         """Sample actions for ``observations[t]``, write step ``t``, and return what the environments take."""
         storage, actor, critic = self.alg.storage, self.alg.actor, self.alg.critic
+        self._now = t
         if t == 0:
             storage.first = (hidden_of(actor), hidden_of(critic))
+            self._ends.clear()
         obs = {"obs": self.observations[t]}
         actions = actor(obs, stochastic_output=True)
         storage.actions[t] = actions
@@ -121,6 +126,13 @@ class RslRlPPO:
 
     def ended(self, done: Tensor) -> None:
         """Forget the episodes that the last step has ended, ``(n,)`` bool."""
+        if not self.recurrent:
+            return
+        if done.device.type == "cpu":  # to look would wait for another device
+            slots = np.flatnonzero(done.numpy())
+            if not len(slots):
+                return
+            self._ends.add(self._now, torch.from_numpy(slots), hidden_of(self.alg.critic))
         for network in (self.alg.actor, self.alg.critic):
             recall(network, forget(hidden_of(network), done))
 
@@ -222,22 +234,33 @@ class RslRlPPO:
     def _values_of_cut(self, last: Tensor, cut: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return time, slot and V of the last observation of each episode cut by the time limit.
 
-        The hidden states there were not kept: they are computed again, for the slots with such an episode.
+        On a GPU the hidden states there were not kept: they are computed again, for the slots with such an
+        episode.
         """
-        storage, critic = self.alg.storage, self.alg.critic
-        times, slots = cut.nonzero(as_tuple=True)
+        critic = self.alg.critic
         if not self.recurrent:
+            times, slots = cut.nonzero(as_tuple=True)
             return times, slots, critic({"obs": last[times, slots]})[:, 0]
-        if not len(slots):
-            return times, slots, last.new_zeros(0)
-        packed = storage.pack(cut.any(0).nonzero()[:, 0])
-        hidden = critic.hidden_after(storage.rows(packed.steps), packed.sizes, packed.start(storage.first[1]))
-        chosen = cut.flatten()[packed.last]
-        steps, now = packed.last[chosen], hidden_of(critic)
-        recall(critic, tuple(part[:, chosen] for part in hidden))
-        values = critic({"obs": last.flatten(0, 1)[steps]})[:, 0]
+        if not cut.any():
+            none = cut.nonzero()[:, 0]
+            return none, none, last.new_zeros(0)
+        found = self._ends.select(cut) if cut.device.type == "cpu" else self._hidden_of_cut(cut)
+        times, slots, hidden = found
+        now = hidden_of(critic)
+        recall(critic, hidden)
+        values = critic({"obs": last[times, slots]})[:, 0]
         recall(critic, now)
-        return steps // storage.num_envs, packed.slots[chosen], values
+        return times, slots, values
+
+    def _hidden_of_cut(self, cut: Tensor) -> tuple[Tensor, Tensor, Hidden]:
+        """Return time and slot of each episode cut by the time limit, and the critic's hidden state there."""
+        storage = self.alg.storage
+        packed = storage.pack(cut.any(0).nonzero()[:, 0])
+        rows, start = storage.rows(packed.steps), packed.start(storage.first[1])
+        hidden = self.alg.critic.hidden_after(rows, packed.sizes, start)
+        chosen = cut.flatten()[packed.last]
+        times = packed.last[chosen] // storage.num_envs
+        return times, packed.slots[chosen], tuple(part[:, chosen] for part in hidden)
 
     def _scaled(self, rewards: Tensor, done: Tensor, learn: Tensor | None = None) -> Tensor:
         if self._moments is None:

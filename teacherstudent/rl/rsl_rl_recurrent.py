@@ -10,9 +10,10 @@ import torch
 from rsl_rl.models import MLPModel, RNNModel
 from rsl_rl.storage import RolloutStorage
 from torch import Tensor
-from torch.nn.utils.rnn import PackedSequence
 
-from teacherstudent.rl.memory import Hidden, Packed, as_torch, pack
+from teacherstudent.rl import packed_rnn
+from teacherstudent.rl.memory import Hidden, Packed, as_torch, hidden_of, pack, parts_of, recall
+from teacherstudent.rl.rnn_functions import Tables
 
 _TABLES = ("actions", "values", "advantages", "returns")
 
@@ -22,21 +23,26 @@ class PackedRNNModel(RNNModel):  # type: ignore[misc]  # rsl_rl has no types
 
     The library pads every episode to the length of the rollout, so that its cost grows with the number of
     episodes. Here ``masks`` are the sizes of a packed sequence, and observations and outputs are its rows.
+    `teacherstudent.rl.packed_rnn` says where the project's own layers compute it.
     """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._tables = Tables()
 
     def get_latent(self, obs: Any, masks: Tensor | None = None, hidden_state: Any = None) -> Any:
         """Return the recurrent network's output for each row."""
-        if masks is None:
-            return super().get_latent(obs)
-        return self._run(obs, masks, hidden_state)[0].data
+        x, rnn = MLPModel.get_latent(self, obs), self.rnn.rnn
+        if masks is not None:
+            return packed_rnn.packed(rnn, x, masks, parts_of(hidden_state), self._tables)[0]
+        out, after = packed_rnn.step(rnn, x, hidden_of(self))
+        recall(self, after)
+        return out
 
     def hidden_after(self, obs: Any, sizes: Tensor, hidden: Hidden) -> Hidden:
         """Return the hidden state after the last step of each piece of a packed sequence."""
-        found = self._run(obs, sizes, as_torch(hidden))[1]
-        return found if isinstance(found, tuple) else (found,)
-
-    def _run(self, obs: Any, sizes: Tensor, hidden: Any) -> Any:
-        return self.rnn.rnn(PackedSequence(MLPModel.get_latent(self, obs), sizes), hidden)
+        x = MLPModel.get_latent(self, obs)
+        return packed_rnn.packed(self.rnn.rnn, x, sizes, hidden, self._tables)[1]
 
 
 class EpisodeStorage(RolloutStorage):  # type: ignore[misc]

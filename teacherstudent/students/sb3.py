@@ -21,6 +21,7 @@ from teacherstudent.rl import sb3_options, sb3_state
 from teacherstudent.rl.play import as_measured, play, slots_for
 from teacherstudent.rl.rollout_scores import BOUND_SIGNALS
 from teacherstudent.rl.rollout_signals import SIGNALS, RolloutSignals
+from teacherstudent.rl.sb3_recurrent import speed_up
 from teacherstudent.rl.sb3_rollout import BoundRollouts
 from teacherstudent.rl.task_queue import TaskQueue
 from teacherstudent.rl.task_vec_env import TaskVecEnv
@@ -58,7 +59,7 @@ class SB3Student:
         seed: everything random about the student comes from it.
         algorithm: a class of stable_baselines3 by name (``"PPO"``, ``"SAC"``) or any ``"module:Class"``, such
             as ``"sb3_contrib:RecurrentPPO"`` (extra ``recurrent``), whose hidden state is zero when an
-            episode starts.
+            episode starts, and whose LSTMs are computed by `teacherstudent.rl.sb3_recurrent` on the CPU.
         policy: as the algorithm takes it; None for the standard one of the observations: ``"MlpPolicy"``,
             ``"CnnPolicy"`` for images, ``"MultiInputPolicy"`` for dictionaries, or ``"MlpLstmPolicy"``...
         n_envs: environment slots.
@@ -121,6 +122,7 @@ class SB3Student:
         policy = policy or sb3_options.standard_policy(kind, self._envs.observation_space)
         with self._generators.active():
             self.model = kind(policy, wrapped, seed=number, device=device, verbose=0, **resolved)
+        speed_up(self.model.policy)
         self.model.set_logger(Logger(folder=None, output_formats=[]))
         sb3_state.main_optimizer(self.model).register_step_post_hook(self._count_update)
         self.provides = frozenset({"length"} | ({"success"} if family.mastered is not None else set()))

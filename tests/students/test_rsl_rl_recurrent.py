@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.spaces import Box, Discrete
+from rsl_rl.models import RNNModel
 
 from reaching import assign, reach
 from teacherstudent.family import RLFamily
+from teacherstudent.rl import packed_rnn
 from teacherstudent.rl.rsl_rl_ppo import RslRlPPO
 from teacherstudent.rl.tensor_envs import make_tensor_envs
 from teacherstudent.spaces import Parameters
@@ -101,6 +103,63 @@ def arrays(state):
 
 def equal(mine, theirs):
     return all(np.array_equal(a, b) for a, b in zip(arrays(mine), arrays(theirs), strict=True))
+
+
+@pytest.mark.parametrize("policy", [LSTM, GRU])
+def test_learning_is_that_of_torch_s_layers(monkeypatch, cartpole, policy):
+    """Losses, episodes and weights of the same seed, over ends of episodes and of rollouts."""
+    # the adaptive schedule looks at the sign of a divergence that is rounding alone in the first epoch
+    options = {"schedule": "fixed", "learning_rate": 1e-3}
+    given = SMALL | {"policy": policy, "normalize": "observations", "options": options}
+    own, torch_s = (RslRlStudent(cartpole, seed=0, **given) for _ in range(2))
+    applies, used = packed_rnn.applies, []
+
+    def watched(rnn, x):
+        used.append(applies(rnn, x))
+        return used[-1]
+
+    for k in range(4):
+        monkeypatch.setattr(packed_rnn, "applies", watched)
+        mine = own.train(assign(own, cartpole, first=100 * k))
+        monkeypatch.setattr(packed_rnn, "applies", lambda rnn, x: False)
+        theirs = torch_s.train(assign(torch_s, cartpole, first=100 * k))
+        assert mine.score.tolist() == theirs.score.tolist()
+        assert own.metrics() == pytest.approx(torch_s.metrics(), rel=1e-4, abs=1e-5)
+    assert all(used)
+    assert len(used) > 100
+    for name in ("actor", "critic"):
+        mine, theirs = (arrays(s.ppo.state_dict()[name]) for s in (own, torch_s))
+        assert all(np.allclose(a, b, rtol=1e-3, atol=1e-4) for a, b in zip(mine, theirs, strict=True))
+
+
+@pytest.mark.parametrize("policy", [LSTM, GRU])
+def test_a_weight_that_is_not_finite_ends_in_an_error(cartpole, policy):
+    student = RslRlStudent(cartpole, seed=0, **(SMALL | {"policy": policy}))
+    with torch.no_grad():
+        student.ppo.alg.critic.rnn.rnn.weight_hh_l0[0, 0] = np.nan
+    with pytest.raises(FloatingPointError, match="expected finite losses"):
+        student.train(assign(student, cartpole))
+
+
+def test_parameters_have_the_names_of_rsl_rl_s_own(cartpole):
+    network = RslRlStudent(cartpole, seed=0, **SMALL).ppo.alg.actor
+    names = [f"rnn.rnn.{kind}_l0" for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+    assert set(names) <= set(network.state_dict())
+    assert [name for name, _ in network.rnn.named_parameters()] == [n.removeprefix("rnn.") for n in names]
+    library = RNNModel.__new__(RNNModel)
+    library.__dict__ = network.__dict__
+    assert library.state_dict().keys() == network.state_dict().keys()
+
+
+def test_the_update_takes_the_same_memory_again(cartpole):
+    student = RslRlStudent(cartpole, seed=0, **SMALL)
+    seen = []
+    for k in range(3):
+        student.train(assign(student, cartpole, first=100 * k))
+        tables = [network._tables._free for network in (student.ppo.alg.actor, student.ppo.alg.critic)]
+        assert [len(free) for free in tables] == [1, 1]
+        seen.append([free[0].data_ptr() for free in tables])
+    assert seen[1] == seen[2]
 
 
 @pytest.mark.parametrize(("policy", "normalize"), [(LSTM, True), (GRU, False)])
@@ -206,6 +265,12 @@ def test_an_episode_cut_by_the_time_limit_is_bootstrapped_with_the_memory_there(
             expected.append(ppo.alg.critic({"obs": last[t, slot][None]}).item())
         ppo.alg.critic.reset(hidden_state=before)
         np.testing.assert_allclose(found["values"], expected, atol=1e-5)
+        times, slots, hidden = ppo._hidden_of_cut(cut)  # as on a GPU: computed again
+        order = np.lexsort([slots, times])
+        assert times[order].tolist() == found["times"].tolist()
+        assert slots[order].tolist() == found["slots"].tolist()
+        kept = ppo._ends.select(cut)[2]
+        assert all(torch.allclose(a[:, order], b, atol=1e-5) for a, b in zip(hidden, kept, strict=True))
         assert cut.sum() == len(expected) > 4
         assert cut[found["times"], found["slots"]].all()
         return tuple(found.values())
