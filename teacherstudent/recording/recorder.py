@@ -12,18 +12,24 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from teacherstudent import plain
-from teacherstudent.files import WriteError
+from teacherstudent.files import WriteError, check_folder
+from teacherstudent.recording.folder import (
+    MANIFEST,
+    STATUS,
+    TEACHER_FILE,
+    check_folder_of_run,
+    remove_leftovers,
+)
+from teacherstudent.recording.lines import LineLog
 from teacherstudent.recording.lock import FolderLock
-from teacherstudent.recording.logs import TEACHER_FILE, EpisodeLog, EventLog, LineLog, TestLog
+from teacherstudent.recording.logs import EpisodeLog, EventLog, TestLog
 from teacherstudent.recording.machine import provenance
-from teacherstudent.recording.status import STATUS, Status
+from teacherstudent.recording.status import Status
 from teacherstudent.recording.tables import task_columns
 from teacherstudent.types import Array, BoolArray, Outcomes, State
 
-FORMAT = 1
-"""Version of the run folder; a reader refuses newer ones."""
-
-MANIFEST = "manifest.json"
+FORMAT = plain.SEALED
+"""Version of the run folder; a reader refuses newer ones. Those of version 1 have no checksums."""
 
 FIXED = ("family", "teacher", "student", "seed", "test_set", "mastered", "space")
 """What a manifest must say and a resumed run must keep."""
@@ -82,8 +88,9 @@ class Recorder:
 
     Raises:
         FileExistsError: if a new run is to start in a folder that holds one.
-        ValueError: if the manifest lacks something, differs from that of the run to resume, or the logs are
-            shorter than the state says.
+        ValueError: if the manifest lacks something, differs from that of the run to resume (the first
+            difference is named), or the logs are shorter than the state says; if there is a link where the
+            run would write.
         TypeError: if the manifest holds something that is not plain data.
         RuntimeError: if another process is writing the folder.
         WriteError: if the folder cannot be written.
@@ -97,11 +104,12 @@ class Recorder:
         resume: State | None = None,
         tensorboard: bool = True,
     ) -> None:
-        self.folder = Path(folder)
+        self.folder = check_folder("run folder", folder)
         asked = check_manifest(plain.to_plain(manifest, "manifest"))
         state = START if resume is None else resume
         with plain.naming(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
+        check_folder_of_run(self.folder)
         self._lock = FolderLock(self.folder)
         try:
             written = _begin(self.folder, asked, state["spent"], fresh=resume is None)
@@ -294,30 +302,100 @@ def check_manifest(manifest: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
             raise ValueError(f"manifest: {role}: expected a mapping with a name and options, got {entry!r}")
         entry.setdefault("options", {})
-    return {"cost_unit": "environment steps", "score_name": "return"} | manifest
+        for name, part in entry.items():
+            kind = dict if name.endswith("options") else str
+            if name in ("name", "label", "options", "student_options", "family_options") and not isinstance(
+                part, kind
+            ):
+                raise ValueError(f"manifest: {role}.{name}: expected {_KINDS[kind]}, got {part!r}")
+    found = {"cost_unit": "environment steps", "score_name": "return"} | manifest
+    for name in ("test_set", "cost_unit", "score_name"):
+        if not isinstance(found[name], str):
+            raise ValueError(f"manifest: {name}: expected a text, got {found[name]!r}")
+    for name in ("budget", "mastered"):
+        if not (plain.is_real(found[name]) or (name == "mastered" and found[name] is None)):
+            raise ValueError(f"manifest: {name}: expected a number, got {found[name]!r}")
+    _check_described(found["space"])
+    return found
+
+
+_KINDS: Mapping[type, str] = {str: "a text", dict: "names and values"}
+
+
+def _check_described(space: Any) -> None:
+    """Raise ValueError unless this may be a space that `spaces.describe` described."""
+    names = space.get("names", []) if isinstance(space, dict) else None
+    if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+        raise ValueError(f"manifest: space: expected a described space, got {space!r}")
 
 
 def _begin(folder: Path, asked: dict[str, Any], spent: float, *, fresh: bool) -> dict[str, Any]:
     """Write the manifest of a new run, or check and extend that of the run to resume; return it."""
     path = folder / MANIFEST
-    for left in [*folder.glob(".*.tmp"), *folder.glob("*/.part-*.tmp")]:  # of a killed process
-        left.unlink(missing_ok=True)
-    session = {"started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "spent": spent, **provenance()}
-    if not path.exists():
-        manifest = {"format": FORMAT, **asked, "sessions": [session]}
-    elif fresh:
+    if fresh and path.exists():
         raise FileExistsError(
             f"{folder}: expected a folder without a run, got one that holds a run; resume that run, or choose"
             " another folder"
         )
-    else:
-        manifest = plain.read_json(path)
-        for name in FIXED:
-            if (there := manifest.get(name)) != asked[name]:
-                raise ValueError(f"{path}: {name}: expected {there!r} as in that run, got {asked[name]!r}")
-        manifest |= {**asked, "sessions": [*manifest.get("sessions", []), session]}
-    plain.write_json(path, manifest)
+    session = {"started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "spent": spent, **provenance()}
+    there: dict[str, Any] = read_manifest(path) if path.exists() else {"format": FORMAT}
+    if path.exists():
+        check_same(there, asked, str(path))
+    remove_leftovers(folder)
+    sessions: list[Any] = [*there.get("sessions", []), session]
+    manifest = {**there, **asked, "sessions": sessions}
+    plain.write_sealed(path, manifest)
     return manifest
 
 
-__all__ = ["FORMAT", "MANIFEST", "NOT_TRAINED", "START", "STATUS", "Recorder", "check_manifest"]
+def check_same(there: Mapping[str, Any], asked: Mapping[str, Any], where: str) -> None:
+    """Raise ValueError that names the first thing in which a run differs from the one to resume.
+
+    Args:
+        there: the manifest of the run to resume.
+        asked: that of the run, as plain data, or a part of it.
+        where: how the message calls the first.
+    """
+    for name in (*FIXED[:4], "settings", *FIXED[4:]):
+        if name not in asked or (name == "settings" and name not in there):
+            continue
+        if (found := plain.first_difference(there.get(name), asked[name], name)) is not None:
+            raise ValueError(f"{where}: {found}")
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Return a manifest with defaults filled in.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is unreadable, damaged, of a newer version, or no manifest; the message names it.
+    """
+    manifest = plain.read_sealed(path)
+    if not plain.is_version(manifest.get("format")):
+        raise ValueError(f"{path}: expected the manifest of a run, got one without a format number")
+    try:
+        _check_sessions(manifest.get("sessions", []))
+        return check_manifest(manifest)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _check_sessions(sessions: Any) -> None:
+    """Raise ValueError unless these are records of when, where and with which versions a run went on."""
+    parts = ("versions", "machine", "git")
+    for session in sessions if isinstance(sessions, list) else [None]:
+        if not (isinstance(session, dict) and all(isinstance(session.get(p, {}), dict) for p in parts)):
+            raise ValueError(f"manifest: sessions: expected a list of names and values, got {session!r:.200}")
+
+
+__all__ = [
+    "FORMAT",
+    "MANIFEST",
+    "NOT_TRAINED",
+    "START",
+    "STATUS",
+    "Recorder",
+    "check_manifest",
+    "check_same",
+    "read_manifest",
+]
