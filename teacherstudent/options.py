@@ -74,7 +74,7 @@ def _kind(value: Any, where: str) -> str | list[Any] | None:
         return ["array", value.dtype.str, list(value.shape)]
     if isinstance(value, Path):
         return "path"
-    raise TypeError(f"{where}: expected {_WORDS}, got {value!r}{_hint(value)}")
+    raise TypeError(f"{where}: expected {_WORDS}, got {_shown(value)}{_hint(value)}")
 
 
 def _collection(value: Any, where: str) -> str:
@@ -90,6 +90,13 @@ def _is_kept(array: np.ndarray[Any, Any]) -> bool:
     if array.dtype.kind == "f":
         return array.dtype.itemsize <= 8 and not np.isinf(array).any()
     return array.dtype.kind in "biuU"
+
+
+def _shown(value: Any) -> str:
+    if type(value) is int:
+        return f"a whole number of {value.bit_length()} bits"
+    text = repr(value)
+    return text if len(text) <= 200 else text[:200] + "..."
 
 
 def _hint(value: Any) -> str:
