@@ -204,7 +204,7 @@ def _build(make: EnvMaker) -> Env:
         raise TypeError(f"environment: expected an id, 'module:Class' or a callable, got {make.target!r}")
     try:
         return make()
-    except TypeError:
+    except (TypeError, trust.UntrustedNameError):
         raise
     except Exception as error:
         raise ValueError(
