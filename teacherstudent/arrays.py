@@ -71,7 +71,7 @@ def read_npz(
     """
     path = Path(path)
     try:
-        with _open(path) as file, zipfile.ZipFile(file) as archive:
+        with _open(path) as file, zipfile.ZipFile(_archive(file)) as archive:
             size = os.fstat(file.fileno()).st_size
             members = _members(archive.infolist(), size, packed=packed)
             wanted = members.keys() if names is None else [name for name in members if name in names]
@@ -90,6 +90,14 @@ def _open(path: Path) -> IO[bytes]:
     if not stat.S_ISREG(path.stat().st_mode):
         raise ValueError("it is a folder, pipe or device")
     return open(path, "rb")
+
+
+def _archive(file: IO[bytes]) -> IO[bytes]:
+    """Return a file; raise ValueError if it is an npy file."""
+    single = file.read(len(np.lib.format.MAGIC_PREFIX)) == np.lib.format.MAGIC_PREFIX
+    if single:
+        raise ValueError("it holds a single array")
+    return file
 
 
 def _members(infos: list[zipfile.ZipInfo], size: int, *, packed: bool) -> dict[str, zipfile.ZipInfo]:

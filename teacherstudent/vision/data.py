@@ -140,11 +140,12 @@ def _read_idx(file: Any, path: Path) -> Array:
             f"{path}: expected {axes} axes that fit into memory, got {shape}: is it truncated?"
         )
     raw = file.read(expected)
-    more = len(file.read(1))
-    if len(raw) + more != expected:
-        there = "more" if more else len(raw)
+    more = bool(file.read(1))
+    if len(raw) != expected or more:
+        before = len(start) + len(sides)
+        there = "more" if more else before + len(raw)
         raise DataFileError(
-            f"{path}: expected {expected} bytes for shape {shape}, got {there}: is it truncated?"
+            f"{path}: expected {before + expected} bytes for shape {shape}, got {there}: is it truncated?"
         )
     return np.frombuffer(raw, dtype).reshape(shape).astype(dtype.newbyteorder("="))
 
