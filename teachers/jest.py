@@ -161,10 +161,7 @@ def _read(reference: str | Path | Sequence[float] | Array | None, n: int) -> Flo
     if reference is None:
         return None
     if isinstance(reference, str | Path):
-        try:
-            reference = read_npy(reference)
-        except FileNotFoundError:
-            raise ValueError(f"jest: reference: expected an npy file, got {str(reference)!r}") from None
+        reference = read_npy(reference)
     found = np.array(reference, np.float64)
     if found.shape != (n,) or not np.isfinite(found).all():
         raise ValueError(f"jest: reference: expected finite losses of shape ({n},), got {found.shape}")
