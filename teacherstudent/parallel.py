@@ -19,7 +19,7 @@ from teacherstudent.experiment import Experiment
 from teacherstudent.files import atomic_write, read_limited
 from teacherstudent.plain import first_difference, to_plain
 from teacherstudent.recording.folder import CRASH, MANIFEST
-from teacherstudent.recording.recorder import check_same
+from teacherstudent.recording.manifest import check_same
 from teacherstudent.recording.runs import Run
 
 _LIBRARIES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")

@@ -16,7 +16,7 @@ from teacherstudent.recording.folder import MANIFEST, STATUS, TEACHER_FILE
 from teacherstudent.recording.lines import read_lines
 from teacherstudent.recording.lock import FolderLock
 from teacherstudent.recording.logs import read_episodes, read_tests
-from teacherstudent.recording.recorder import read_manifest
+from teacherstudent.recording.manifest import read_manifest
 from teacherstudent.recording.status import read_status
 from teacherstudent.recording.tables import Table, tasks_of
 from teacherstudent.types import Array, BoolArray, FloatArray
