@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, get_args
 import gymnasium as gym
 import numpy as np
 
+from teacherstudent.arrays import read_npy
 from teacherstudent.fitting.examples import Passes, joint_selection
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Discrete
@@ -187,7 +188,7 @@ def _read(reference: str | Path | Sequence[float] | Array | None, n: int) -> Flo
     if reference is None:
         return None
     if isinstance(reference, str | Path):
-        reference = np.load(reference, allow_pickle=False)
+        reference = read_npy(reference)
     found = np.array(reference, np.float64)
     if found.shape != (n,) or not np.isfinite(found).all():
         raise ValueError(f"jest: reference: expected finite losses of shape ({n},), got {found.shape}")

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from teacherstudent.files import atomic_write
+from teacherstudent import plain
+from teacherstudent.arrays import read_npz
+from teacherstudent.files import atomic_write, refuse_links
 from teacherstudent.types import Array, State
 
 FORMAT = 1
 _TREE = "__tree__"
 _NAME = re.compile(r"checkpoint-(\d{8})\.npz")
+_TREE_BYTES = 2**28
+"""Largest JSON part of a checkpoint that is written or read."""
 
 
 class CheckpointError(ValueError):
@@ -27,11 +30,19 @@ def save(path: Path, state: State) -> None:
 
     Raises:
         TypeError: if the state holds anything but plain data; the message names where.
+        ValueError: if what is no array in it is larger, or nested deeper, than what is read.
         WriteError: if the file cannot be written; an older file of that name is untouched.
     """
     arrays: dict[str, Array] = {}
-    tree = json.dumps({"format": FORMAT, "state": _flatten(state, "state", arrays)})
-    arrays[_TREE] = np.frombuffer(tree.encode(), np.uint8)
+    tree = json.dumps({"format": FORMAT, "state": _flatten(state, "state", arrays)}).encode()
+    if len(tree) > _TREE_BYTES:
+        raise ValueError(
+            f"checkpoint {path}: expected at most {_TREE_BYTES} bytes beside the arrays, got {len(tree)}: "
+            "long lists are to be arrays"
+        )
+    if plain.brackets(tree) > plain.DEPTH:
+        plain.parse(tree, f"checkpoint {path}", strict=False)
+    arrays[_TREE] = np.frombuffer(tree, np.uint8)
     with atomic_write(path) as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy's stub lets keywords be allow_pickle only
 
@@ -46,12 +57,14 @@ def load(path: Path) -> State:
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint at {path}")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        tree = json.loads(arrays.pop(_TREE).tobytes())
+        arrays = read_npz(path, packed=False)
+        text = arrays.pop(_TREE)
+        if text.nbytes > _TREE_BYTES:
+            raise ValueError(f"expected at most {_TREE_BYTES} bytes of JSON, got {text.nbytes}")
+        tree = plain.parse(text.tobytes(), _TREE, strict=False)
         version = tree["format"]
         state: State = _unflatten(tree["state"], arrays) if version == FORMAT else {}
-    except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise CheckpointError(
             f"checkpoint {path} is damaged ({type(error).__name__}: {error}). "
             "Delete it to resume from the one before"
@@ -60,6 +73,8 @@ def load(path: Path) -> State:
         raise CheckpointError(
             f"checkpoint {path}: expected format {FORMAT}, got {version}: written by a newer version?"
         )
+    if not isinstance(state, dict):
+        raise CheckpointError(f"checkpoint {path}: expected names and values, got {type(state).__name__}")
     return state
 
 
@@ -87,7 +102,12 @@ class Checkpoints:
         return sorted(p for p in self._folder.iterdir() if _NAME.fullmatch(p.name))
 
     def save(self, state: State) -> Path:
-        """Write the next checkpoint, then delete those beyond ``keep`` (raises as `save`)."""
+        """Write the next checkpoint, then delete those beyond ``keep``.
+
+        Raises:
+            ValueError: if the folder is a link; otherwise as `save`.
+        """
+        refuse_links([self._folder])
         self._folder.mkdir(parents=True, exist_ok=True)
         paths = self.paths()
         number = int(_NAME.fullmatch(paths[-1].name)[1]) + 1 if paths else 0  # type: ignore[index]
@@ -99,8 +119,13 @@ class Checkpoints:
 
     def latest(self) -> State | None:
         """Return the newest checkpoint's state, or None if there is none (raises as `load`)."""
-        paths = self.paths()
-        return load(paths[-1]) if paths else None
+        while paths := self.paths():
+            try:
+                return load(paths[-1])
+            except FileNotFoundError:  # a run that goes on has replaced it by newer ones
+                if paths[-1].is_symlink():
+                    raise
+        return None
 
 
 def _flatten(value: Any, where: str, arrays: dict[str, Array]) -> Any:

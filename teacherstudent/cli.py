@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from teacherstudent.registry import FAMILIES, STUDENTS, TEACHERS
+from teacherstudent.terminal import folder_argument, shown
 
 _THREADS = "threads of torch and NumPy in each run (default: 1, or what OMP_NUM_THREADS says)"
 
@@ -25,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = given.command(given, console)
         return code
     except (ValueError, TypeError, OSError) as error:
-        errors.print(f"teacherstudent: {error}", markup=False, highlight=False, soft_wrap=True)
+        errors.print(shown(f"teacherstudent: {error}"), soft_wrap=True)
         return 2
 
 
@@ -61,21 +62,35 @@ def _parser() -> argparse.ArgumentParser:
             metavar="KEY=VALUE",
             help=f"keywords of the {role}'s constructor; values are JSON or plain strings",
         )
-    start.add_argument("--out", type=Path, default=Path("runs"), help="where run folders go (default: runs)")
+    start.add_argument(
+        "--out", type=folder_argument, default=Path("runs"), help="where run folders go (default: runs)"
+    )
     start.add_argument("--jobs", type=int, help="runs at a time (default: the number of cores)")
     start.add_argument("--threads", type=int, help=_THREADS)
     start.add_argument("--resume", action="store_true", help="continue runs that stopped, skip finished ones")
     start.set_defaults(command=_run)
 
     again = commands.add_parser("resume", help="continue stopped runs from their last checkpoints")
-    again.add_argument("folders", type=Path, nargs="+", help="run folders, or folders that hold some")
+    again.add_argument(
+        "folders", type=folder_argument, nargs="+", help="run folders, or folders that hold some"
+    )
+    again.add_argument(
+        "--trust",
+        action="store_true",
+        help="also import what the runs' files name as 'module:Class', which runs that module's code; "
+        "without it such runs are left out",
+    )
     again.add_argument("--jobs", type=int, help="runs at a time (default: the number of cores)")
     again.add_argument("--threads", type=int, help=_THREADS)
     again.set_defaults(command=_resume)
 
     compare = commands.add_parser("compare", help="compare runs: a table and figures")
-    compare.add_argument("folders", type=Path, nargs="+", help="run folders, or folders that hold some")
-    compare.add_argument("--out", type=Path, default=Path("comparison"), help="where tables and figures go")
+    compare.add_argument(
+        "folders", type=folder_argument, nargs="+", help="run folders, or folders that hold some"
+    )
+    compare.add_argument(
+        "--out", type=folder_argument, default=Path("comparison"), help="where tables and figures go"
+    )
     compare.add_argument(
         "--baseline", help="the teacher that others are measured against (default: plain, random or uniform)"
     )
@@ -136,15 +151,24 @@ def _run(given: argparse.Namespace, console: Console) -> int:
 
 def _resume(given: argparse.Namespace, console: Console) -> int:
     from teacherstudent.experiment import Experiment
-    from teacherstudent.recording.runs import find_runs
+    from teacherstudent.recording.runs import Run, find_folders
     from teacherstudent.study import run_watched
 
-    runs = find_runs(given.folders)
-    experiments = [(Experiment.from_folder(run.folder), run.folder) for run in runs]
-    if not runs:
-        raise ValueError(f"resume: expected run folders, found none in {', '.join(map(str, given.folders))}")
+    experiments, errors = [], {}
+    for folder in find_folders(given.folders):
+        try:
+            experiment = Experiment.from_folder(folder, trust=given.trust)
+            if Run.load(folder).status()["status"] != "finished":
+                experiment.check_names()
+            experiments.append((experiment, folder))
+        except (ValueError, OSError) as error:
+            errors[folder] = error
+    if not experiments:
+        raise next(iter(errors.values()))
+    for folder, reason in errors.items():
+        console.print(shown(folder, "bold"), "left out:", shown(reason))
     results = run_watched(experiments, jobs=given.jobs, threads=given.threads, resume=True, console=console)
-    return 0 if all(result.status == "finished" for result in results) else 1
+    return 0 if not errors and all(result.status == "finished" for result in results) else 1
 
 
 def _compare(given: argparse.Namespace, console: Console) -> int:

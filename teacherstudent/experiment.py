@@ -15,25 +15,34 @@ import numpy as np
 
 from teacherstudent import spaces
 from teacherstudent.family import Family, RLFamily
+from teacherstudent.files import check_folder, check_name, folder_name
 from teacherstudent.ledger import Ledger
 from teacherstudent.loop import check_fit, run
+from teacherstudent.options import check_options, restore
 from teacherstudent.outset import too_short
-from teacherstudent.plain import decode_options, encode_options, plain_options
 from teacherstudent.plan import Plan
 from teacherstudent.progress import Progress
 from teacherstudent.recording.runs import Run
 from teacherstudent.registry import FAMILIES, STUDENTS, TEACHERS, Registry
 from teacherstudent.student import Student
 from teacherstudent.teacher import Teacher
+from teacherstudent.trust import Source, names_from
 from teacherstudent.types import seed_sequence
 
 _LOG = logging.getLogger(__name__)
 
 FROM_FAMILY = ("score_range", "mastered", "difficulty_step")
 """Constructor parameters of teachers that are taken from the family where the options don't give them."""
-OPTIONS = ("teacher_options", "family_options", "student_options", "student_overrides", "family_overrides")
 PLAYERS = ("sb3", "rsl-rl", "antagonist")
 """Students that need environments."""
+
+_OPTIONS = (
+    "teacher_options",
+    "family_options",
+    "student_options",
+    "student_overrides",
+    "family_overrides",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,11 +66,13 @@ class Experiment:
         family_overrides: the same of the family, for another form of its tasks: listed stages, say, instead
             of knobs. The test set must stay the same.
         label: what the teacher is called in folders and tables; its name if empty.
+        source: who gives the names. Those that a file gives are registered names, unless the user trusts it;
+            see `teacherstudent.trust`.
 
     Raises:
-        TypeError: if the seed is no integer, or a manifest cannot hold an option: a function or a class, say,
-            which is given by name.
-        ValueError: if the seed is below 0.
+        TypeError: if the seed is no integer, a name no text, or an option nothing that a manifest can hold.
+        ValueError: if the seed is below 0, or the label no name of a folder: empty but for blanks, ``"."``,
+            ``".."``, over 255 bytes, or with control characters.
     """
 
     teacher: str
@@ -75,19 +86,45 @@ class Experiment:
     student_overrides: Mapping[str, Any] = field(default_factory=dict)
     family_overrides: Mapping[str, Any] = field(default_factory=dict)
     label: str = ""
+    source: Source = field(default="user", compare=False, repr=False)
 
     def __post_init__(self) -> None:
         seed_sequence(self.seed)
-        for name in OPTIONS:
-            object.__setattr__(self, name, plain_options(dict(getattr(self, name)), name))
+        for role in ("teacher", "family", "student"):
+            if not isinstance(getattr(self, role), str):
+                raise TypeError(f"{role}: expected a name, got {getattr(self, role)!r}")
+        for name in _OPTIONS:
+            check_options(getattr(self, name), name)
+        if self.label != "":
+            check_name("label", self.label)
+
+    def check_names(self) -> None:
+        """Raise for names that are unknown, or that a file may not give; nothing is imported.
+
+        Raises:
+            ValueError: if a name is unknown.
+            UntrustedNameError: if a file that is not trusted gives ``"module:Class"``.
+        """
+        with names_from(self.source):
+            for registry, name in (
+                (FAMILIES, self.family),
+                (TEACHERS, self.teacher),
+                (STUDENTS, self.student),
+            ):
+                registry.check(name)
 
     def build(self) -> tuple[Family, Teacher[Any], Student]:
         """Make family, teacher and student.
 
         Raises:
             ValueError: if a name is unknown or an option has a bad value.
+            UntrustedNameError: if a name or an option of a file that is not trusted would be imported.
             TypeError: if an option is unknown.
         """
+        with names_from(self.source):
+            return self._build()
+
+    def _build(self) -> tuple[Family, Teacher[Any], Student]:
         teacher_seed, student_seed = seed_sequence(self.seed).spawn(2)
         family: Family = _make(FAMILIES, self.family, {**self.family_options, **self.family_overrides})
         student_missing = self._missing_student(family)
@@ -157,50 +194,61 @@ class Experiment:
     def manifest(self) -> dict[str, Any]:
         """Return the entries that `from_folder` rebuilds the experiment from."""
         brought: dict[str, Any] = {}
+        kinds = {name: kinds for name in _OPTIONS if (kinds := check_options(getattr(self, name), name))}
         if self.student_overrides:
-            brought["student_options"] = encode_options(self.student_overrides)
+            brought["student_options"] = dict(self.student_overrides)
         if self.family_overrides:
-            shared = _make(FAMILIES, self.family, self.family_options).space
-            overrides = encode_options(self.family_overrides)
-            brought |= {"family_options": overrides, "space": spaces.describe(shared)}
-        teacher = {
-            "name": self.teacher,
-            "options": encode_options(self.teacher_options),
-            "label": self.label,
-        }
+            with names_from(self.source):
+                shared = _make(FAMILIES, self.family, self.family_options).space
+            brought |= {"family_options": dict(self.family_overrides), "space": spaces.describe(shared)}
+        teacher = {"name": self.teacher, "options": dict(self.teacher_options), "label": self.label}
         return {
-            "family": {"name": self.family, "options": encode_options(self.family_options)},
+            "family": {"name": self.family, "options": dict(self.family_options)},
             "teacher": teacher | brought,
-            "student": {"name": self.student, "options": encode_options(self.student_options)},
+            "student": {"name": self.student, "options": dict(self.student_options)},
             "seed": self.seed,
+            "kinds": kinds,
         }
 
     @staticmethod
-    def from_folder(folder: Path | str) -> Experiment:
+    def from_folder(folder: Path | str, *, trust: bool = False) -> Experiment:
         """Read an experiment back from a run folder.
+
+        Args:
+            folder: the run folder.
+            trust: whether the manifest may name modules, whose code is then run; without it, `build` takes
+                registered names only. A folder that somebody else wrote may name anything.
 
         Raises:
             FileNotFoundError: if the folder holds no run.
             ValueError: if the manifest is damaged, or was not written by an experiment.
         """
-        manifest = Run.load(Path(folder)).manifest
+        manifest = Run.load(folder).manifest
+        parts = {name: manifest[name] for name in ("family", "teacher", "student")}
+        if "label" not in parts["teacher"]:
+            raise ValueError(
+                f"{folder}: expected a run of an experiment, got one of objects of one's own (its manifest "
+                "lacks the teacher's label): resume it by the script that made it, with run(..., resume=True)"
+            )
+        options: dict[str, Any] = {f"{name}_options": part["options"] for name, part in parts.items()}
+        options["student_overrides"] = parts["teacher"].get("student_options", {})
+        options["family_overrides"] = parts["teacher"].get("family_options", {})
         try:
-            parts = {name: manifest[name] for name in ("family", "teacher", "student")}
+            kinds = manifest.get("kinds", {})
             names = [f.name for f in dataclasses.fields(Plan) if f.name in manifest]
-            plan = Plan(**{name: manifest[name] for name in names})
+            settings: dict[str, Any] = {
+                name: restore(given, kinds.get(name, []), name) for name, given in options.items()
+            }
             return Experiment(
                 **{name: part["name"] for name, part in parts.items()},
-                **{f"{name}_options": decode_options(part["options"]) for name, part in parts.items()},
-                plan=plan,
-                student_overrides=decode_options(parts["teacher"].get("student_options", {})),
-                family_overrides=decode_options(parts["teacher"].get("family_options", {})),
+                **settings,
+                plan=Plan(**{name: manifest[name] for name in names}),
                 seed=manifest["seed"],
                 label=parts["teacher"]["label"],
+                source="trusted file" if trust else "file",
             )
-        except KeyError as error:
-            raise ValueError(
-                f"{folder}: expected a run of an experiment; its manifest lacks {error}"
-            ) from error
+        except (TypeError, ValueError, AttributeError) as error:
+            raise ValueError(f"{folder}: expected a manifest of an experiment: {error}") from error
 
     @property
     def name(self) -> str:
@@ -211,9 +259,13 @@ class Experiment:
         return ",".join([self.teacher.rpartition(":")[2], *options])
 
     def folder(self, out: Path | str) -> Path:
-        """Return the run's folder below ``out``: ``family/teacher/seed-0``."""
-        family = self.family.rpartition(":")[2]
-        return Path(out) / family / self.name.replace("/", "_") / f"seed-{self.seed}"
+        """Return the run's folder below ``out``: ``family/teacher/seed-0``.
+
+        Names that are longer than a file's may be are cut and end with a digest of the whole.
+        """
+        out = check_folder("out", out)
+        family = folder_name(self.family.rpartition(":")[2])
+        return out / family / folder_name(self.name) / f"seed-{self.seed}"
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import gymnasium as gym
 
+from teacherstudent.settings import remember
 from teacherstudent.types import Array, State
 
 
@@ -45,6 +46,10 @@ class Family(ABC):
         """
         del teacher
         return ""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        remember(cls)
 
     @abstractmethod
     def test_tasks(self) -> Array:

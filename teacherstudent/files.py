@@ -1,12 +1,27 @@
-"""Writing files so that a reader, or a kill at any moment, finds the old one or the new one, never half."""
+"""Files and folders: written whole or not at all, never through a link, and read within limits."""
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Iterator
+import re
+import shutil
+import stat
+import sys
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+
+if sys.platform != "win32":
+    import resource
+
+NAME_BYTES = 255
+"""Longest name of a file or folder on usual file systems, in bytes of UTF-8."""
+
+_NO_LINK: int = getattr(os, "O_NOFOLLOW", 0)
+_BINARY: int = getattr(os, "O_BINARY", 0)
+_TEMPORARY = re.compile(r"\.(?P<name>.+?)(?:\.(?P<process>\d+))?\.tmp")
 
 
 class WriteError(OSError):
@@ -14,26 +29,46 @@ class WriteError(OSError):
 
 
 @contextmanager
-def atomic_write(path: Path) -> Iterator[IO[bytes]]:
-    """Open a temporary file beside ``path`` for binary writing; on success flush it to disk and rename it.
+def atomic_write(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
+    """Open a temporary file beside ``path`` for binary writing; on success rename it.
+
+    A link at ``path`` is replaced by the file; what it leads to stays as it is.
+
+    Args:
+        path: the file.
+        durable: whether it must survive a power cut. If not, a kill still leaves the old file or the new one,
+            but nothing waits for the disk.
 
     Raises:
         WriteError: if the system refuses (no space, no permission); the temporary file is removed.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with open(temporary, "wb") as file:
+        with _open_new(temporary) as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         os.replace(temporary, path)
-        _sync_folder(path.parent)
+        if durable:
+            _sync_folder(path.parent)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise write_error(path, error) from error
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _open_new(path: Path) -> IO[bytes]:
+    """Open a file that does not exist; one that a killed process of the same number left is removed."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_LINK | _BINARY
+    try:
+        descriptor = os.open(path, flags, 0o666)
+    except FileExistsError:
+        path.unlink()
+        descriptor = os.open(path, flags, 0o666)
+    return os.fdopen(descriptor, "w+b")
 
 
 def write_error(path: Path, error: OSError) -> WriteError:
@@ -55,3 +90,160 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def open_own(path: Path) -> IO[bytes]:
+    """Open a file for appending without a buffer; a link is refused, a file with other names is copied first.
+
+    Another name (a hard link, as backups make them) would otherwise see what is cut off or appended here.
+
+    Raises:
+        OSError: if it cannot be opened.
+    """
+    take_over(path)
+    return open(path, "ab", buffering=0, opener=lambda name, flags: os.open(name, flags | _NO_LINK, 0o666))
+
+
+def take_over(path: Path) -> None:
+    """Make a file one that has no other name, by copying it if it has; nothing if there is none."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return
+    if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
+        with open(path, "rb") as source, atomic_write(path) as copy:
+            shutil.copyfileobj(source, copy)
+
+
+def refuse_links(paths: Iterable[Path]) -> None:
+    """Raise ValueError that names the first path which is a link, or neither a file nor a folder."""
+    for path in paths:
+        try:
+            mode = path.lstat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        if stat.S_ISLNK(mode):
+            raise ValueError(
+                f"{path}: expected a file or folder of the run itself, got a link to {os.readlink(path)}; "
+                "put what it leads to in its place: nothing is written through links"
+            )
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise ValueError(f"{path}: expected a file or folder, got a pipe, socket or device")
+
+
+def remove_temporaries(folder: Path, names: Iterable[str] | None = None) -> None:
+    """Remove the temporary files that killed processes left in a folder; those of live ones stay.
+
+    No file of this process may be under way in the folder.
+
+    Args:
+        folder: which may not exist.
+        names: of files whose temporary ones are removed; None for all.
+    """
+    wanted = None if names is None else set(names)
+    try:
+        found = [match for path in folder.iterdir() if (match := _TEMPORARY.fullmatch(path.name))]
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for match in found:
+        process = int(match["process"] or 0)
+        if (wanted is None or match["name"] in wanted) and not _lives(process):
+            (folder / match[0]).unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    """Return whether another process of this number is there."""
+    if process in (0, os.getpid()) or sys.platform == "win32":
+        return False
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def check_folder(what: str, folder: Path | str) -> Path:
+    """Return a folder's path.
+
+    Raises:
+        TypeError: if it is neither a string nor a path.
+        ValueError: if it is empty, or no name that a folder can have.
+    """
+    if not isinstance(folder, str | os.PathLike):
+        raise TypeError(f"{what}: expected the path of a folder, got {folder!r}")
+    text = os.fspath(folder)
+    if not text or "\0" in text:
+        raise ValueError(f"{what}: expected the path of a folder ('.' is the current one), got {text!r}")
+    return Path(text)
+
+
+def check_name(what: str, name: object) -> str:
+    """Return a name that a folder can have.
+
+    Raises:
+        TypeError: if it is no string.
+        ValueError: if it is empty, ``"."`` or ``".."``, too long, or holds what cannot be printed.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"{what}: expected a string, got {name!r}")
+    if name.strip() in ("", ".", "..") or not name.isprintable():
+        raise ValueError(
+            f"{what}: expected printable characters, and neither '.', '..' nor blanks alone, got {name!r}"
+        )
+    if len(name.encode()) > NAME_BYTES:
+        raise ValueError(
+            f"{what}: expected at most {NAME_BYTES} bytes, got {len(name.encode())}: {name[:40]!r}..."
+        )
+    return name
+
+
+def folder_name(text: str, most: int = NAME_BYTES) -> str:
+    """Return any text as the name of a folder or file: no slashes, no dots alone, only what can be printed.
+
+    A text that is too long is cut, and made unique by a digest of the whole.
+    """
+    name = "".join(c if c.isprintable() else f"%{ord(c):x}" for c in text).replace("/", "_")
+    name = name.replace(".", "_") if name in (".", "..") else name or "_"
+    raw = name.encode()
+    if len(raw) <= most:
+        return name
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return raw[: most - len(digest) - 1].decode(errors="ignore") + "-" + digest
+
+
+def read_limited(path: Path, most: int) -> bytes:
+    """Return what a file holds.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is no ordinary file, or larger; the message names it, and nothing is read.
+    """
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError(f"{path}: expected a file, got a folder, pipe or device")
+    with open(path, "rb") as file:
+        data = file.read(min(most, found.st_size) + 1)
+        data += file.read(most + 1 - len(data)) if found.st_size < len(data) <= most else b""
+    if len(data) > most:
+        raise ValueError(f"{path}: expected at most {most} bytes, got {max(len(data), found.st_size)}")
+    return data
+
+
+def physical_memory() -> int | None:
+    """Return the machine's memory in bytes; None where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def memory_limit() -> int:
+    """Return how many bytes this process can hold at most: the machine's memory, or what it is allowed."""
+    found = physical_memory() or 2**40
+    if sys.platform != "win32":
+        allowed, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if allowed != resource.RLIM_INFINITY:
+            found = min(found, allowed)
+    return found

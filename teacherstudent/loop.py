@@ -14,11 +14,14 @@ import numpy as np
 from teacherstudent import spaces
 from teacherstudent.checkpoint import Checkpoints
 from teacherstudent.family import Family
+from teacherstudent.files import check_folder
 from teacherstudent.ledger import Ledger
 from teacherstudent.outset import Outset
 from teacherstudent.plan import Plan
 from teacherstudent.progress import Progress
+from teacherstudent.recording.folder import CHECKPOINTS
 from teacherstudent.recording.recorder import NOT_TRAINED, START, UNFINISHED, Recorder
+from teacherstudent.settings import settings_of
 from teacherstudent.student import Binds, Reports, Student, TakesWeights
 from teacherstudent.teacher import EDITED, Teacher
 from teacherstudent.types import Assignment, BoolArray, Outcomes, State, check_names
@@ -96,9 +99,10 @@ def run(
         folder: the run folder; without ``resume`` it must not hold a run.
         plan: budget and intervals.
         manifest: further entries for ``manifest.json``: names, options, seeds.
-        resume: continue from the folder's last whole checkpoint, or start over if there is none. On the CPU
-            the run continues bit for bit where the student's environments can be saved; where they cannot,
-            episodes in flight are dropped, and ``status.json`` says how many.
+        resume: continue from the folder's last whole checkpoint, or start over if there is none; family,
+            teacher and student must be made with the settings of that run. On the CPU the run continues bit
+            for bit where the student's environments can be saved; where they cannot, episodes in flight are
+            dropped, and ``status.json`` says how many.
         progress: a progress bar.
         stop: asked after every round; True ends the run with a checkpoint and the status ``interrupted``.
 
@@ -106,7 +110,8 @@ def run(
         The ledger of what was spent.
 
     Raises:
-        TypeError, ValueError: as `check_fit`; if a checkpoint is damaged or of another run; if the student
+        TypeError, ValueError: as `check_fit`; if a checkpoint is damaged or of another run, or a setting
+            differs from the run to resume (the first is named); if the folder holds links; if the student
             returns what the teacher cannot accept.
         FileExistsError: if the folder holds a run and ``resume`` is False.
         RuntimeError: if another process is writing the folder, or the student spends nothing.
@@ -121,15 +126,17 @@ def run(
         )
     if isinstance(teacher, Weigher) and isinstance(student, TakesWeights):
         student.weigher = teacher
-    checkpoints = Checkpoints(Path(folder) / "checkpoints", keep=plan.keep)
+    folder = check_folder("run folder", folder)
+    checkpoints = Checkpoints(folder / CHECKPOINTS, keep=plan.keep)
     state = checkpoints.latest() if resume else None
     if state is not None:
         _check_plan(state, plan)
+        _warn_of_silence(family, teacher, student)
     recorded = (START if state is None else state["recorder"]) if resume else None
     described = describe_run(family, teacher, student, plan)
     for name, value in described.get("student_report", {}).items():
         _LOG.info("%s: %s: %s", type(student).__name__, name, value)
-    recorder = Recorder(Path(folder), manifest={**described, **(manifest or {})}, resume=recorded)
+    recorder = Recorder(folder, manifest={**described, **(manifest or {})}, resume=recorded)
     loop = _Loop(family, teacher, student, plan, recorder, checkpoints)
     with _recorded(recorder):
         if state is not None:
@@ -141,6 +148,7 @@ def run(
 def describe_run(family: Family, teacher: Teacher[Any], student: Student, plan: Plan) -> dict[str, Any]:
     """Return what every manifest says about a run, whoever started it; seed -1 stands for "not told".
 
+    ``settings`` are what family, teacher and student say of themselves (`teacherstudent.settings`), and
     ``student_report`` is there where the student gives one (`teacherstudent.student.Reports`).
     """
     report = {"student_report": student.report()} if isinstance(student, Reports) else {}
@@ -149,6 +157,11 @@ def describe_run(family: Family, teacher: Teacher[Any], student: Student, plan: 
         "teacher": {"name": type(teacher).__name__},
         "student": {"name": type(student).__name__},
         "seed": -1,
+        "settings": {
+            "family": _settings(family),
+            "teacher": _settings(teacher),
+            "student": _settings(student),
+        },
         "space": spaces.describe(family.space),
         "test_set": family.test_set,
         "mastered": family.mastered,
@@ -158,6 +171,22 @@ def describe_run(family: Family, teacher: Teacher[Any], student: Student, plan: 
         **dataclasses.asdict(plan),
         **report,
     }
+
+
+def _settings(part: Any) -> dict[str, Any]:
+    """Return what a family, teacher or student says of itself, with the name of its class."""
+    return {"class": type(part).__name__, **(settings_of(part) or {})}
+
+
+def _warn_of_silence(*parts: Any) -> None:
+    """Warn of what says nothing of itself, so that other settings than the run's would not be noticed."""
+    for part in parts:
+        if settings_of(part) is None:
+            _LOG.warning(
+                "%s says nothing of its settings, so that they are not compared with those of the run to "
+                "resume; a method settings() that returns names and values would let them be",
+                type(part).__name__,
+            )
 
 
 def _check_plan(state: State, plan: Plan) -> None:

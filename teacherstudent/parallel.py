@@ -16,13 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from teacherstudent.experiment import Experiment
-from teacherstudent.files import atomic_write
-from teacherstudent.plain import to_plain
-from teacherstudent.recording.recorder import MANIFEST
+from teacherstudent.files import atomic_write, read_limited
+from teacherstudent.plain import first_difference, to_plain
+from teacherstudent.recording.folder import CRASH, MANIFEST
+from teacherstudent.recording.manifest import check_same
 from teacherstudent.recording.runs import Run
-
-CRASH = "crash.txt"
-"""The traceback of a run that died before, or outside of, its recorder."""
 
 _LIBRARIES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _KERNELS = "NUMBA_NUM_THREADS"
@@ -127,9 +125,10 @@ def _check(runs: Sequence[tuple[Experiment, Path]], numbers: Mapping[str, int | 
 def _check_same(experiment: Experiment, folder: Path) -> None:
     """Raise ValueError if the folder holds a run of other names, options, seed or charge."""
     there = {"charged": 0.0, **Run.load(folder).manifest}
-    for name, asked in to_plain({**experiment.manifest(), "charged": experiment.plan.charged}).items():
-        if there.get(name) != asked:
-            raise ValueError(f"{folder}: {name}: expected {there.get(name)!r} as in that run, got {asked!r}")
+    asked = to_plain(experiment.manifest())
+    check_same(there, asked, str(folder))
+    if (found := first_difference(there["charged"], experiment.plan.charged, "charged")) is not None:
+        raise ValueError(f"{folder}: {found}")
 
 
 def _is_over(experiment: Experiment, folder: Path) -> bool:
@@ -204,9 +203,14 @@ class _Pool:
         words = {0: "finished", _FAILED: "failed", _INTERRUPTED: "interrupted"}
         if code in words:
             crash = folder / CRASH
-            return Result(experiment, folder, words[code], crash.read_text() if crash.exists() else "")
+            return Result(experiment, folder, words[code], _read_crash(crash))
         how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}; see standard error"
         return Result(experiment, folder, "died", f"the process {how}")
+
+
+def _read_crash(path: Path) -> str:
+    """Return the traceback in a file, empty if there is none."""
+    return read_limited(path, 2**20).decode(errors="replace") if path.exists() else ""
 
 
 _FAILED, _INTERRUPTED = 3, 4  # exit codes; 1 is Python's own for what fails before our code runs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import math
 import os
@@ -12,7 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from teacherstudent.files import WriteError, atomic_write, write_error
+from teacherstudent.files import WriteError, atomic_write, read_limited, write_error
+
+JSON_BYTES = 2**25
+"""Largest JSON file that is written or read; one unpacks to some twenty times as much memory at most."""
+
+DEPTH = 100
+"""Levels of lists and mappings within each other that are read."""
+
+SEALED = 2
+"""The format of files that end with a digest of what they hold; those of format 1 have none."""
 
 
 def to_plain(value: Any, where: str = "value") -> Any:
@@ -73,8 +83,13 @@ def _array_to_plain(value: np.ndarray[Any, Any], where: str) -> Any:
 
 
 def dumps(value: Any, where: str = "value", *, indent: int | None = None) -> bytes:
-    """Return ``value`` as strict JSON, UTF-8, one line unless ``indent`` is given (raises as `to_plain`)."""
+    """Return ``value`` as strict JSON, UTF-8, one line unless ``indent`` is given (raises as `to_plain`).
+
+    What cannot be printed is there as an escape, so that the file can be shown on a terminal.
+    """
     text = json.dumps(to_plain(value, where), allow_nan=False, ensure_ascii=False, indent=indent)
+    if not text.replace("\n", "").isprintable():
+        text = "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
     return text.encode() + b"\n"
 
 
@@ -108,17 +123,35 @@ def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
     Args:
         path: the file.
         value: plain data.
-        durable: whether it must survive a power cut. If not, a kill still leaves the old file or the new one,
-            but nothing waits for the disk.
+        durable: whether it must survive a power cut; see `atomic_write`.
     """
     data = dumps(value, path.name, indent=1)
-    if durable:
-        write_file(path, data)
-        return
-    temporary = path.with_name(f".{path.name}.tmp")
-    with naming(path):
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
+    with atomic_write(path, durable=durable) as file:
+        file.write(data)
+
+
+def write_sealed(path: Path, value: Mapping[str, Any], *, durable: bool = True) -> None:
+    """Write a mapping as `write_json` does, with a digest by which `read_sealed` notices any damage.
+
+    Raises:
+        TypeError: as `to_plain`.
+        ValueError: if it is larger than what is read.
+        WriteError: if it cannot be written.
+    """
+    content = {"format": SEALED, **to_plain(value, path.name)}
+    data = dumps({**content, "digest": _digest(content)}, path.name, indent=1)
+    if len(data) > JSON_BYTES:
+        raise ValueError(
+            f"{path}: expected at most {JSON_BYTES} bytes, got {len(data)}; put large options into files"
+        )
+    with atomic_write(path, durable=durable) as file:
+        file.write(data)
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    """Return a digest of plain data that does not depend on how it is laid out."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -126,15 +159,142 @@ def read_json(path: Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is not JSON or no mapping; the message names the file.
+        ValueError: if it is not JSON, no mapping, too large or nested too deep; the message names the file.
     """
-    try:
-        value = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{path}: expected JSON, got an unreadable file: {error}") from error
+    value = parse(read_limited(path, JSON_BYTES), str(path))
     if not isinstance(value, dict):
         raise ValueError(f"{path}: expected a JSON object, got {type(value).__name__}")
     return value
+
+
+def read_sealed(path: Path) -> dict[str, Any]:
+    """Return what `write_sealed` wrote, without the digest (raises as `read_json`).
+
+    Anything else than what was written is a ValueError too, and so is a file of a newer format. Files of an
+    older one may lack the digest.
+    """
+    value = read_json(path)
+    version = value.get("format", 1)
+    if is_version(version) and version > SEALED:
+        raise ValueError(
+            f"{path}: expected format {SEALED} or older, got {version}; a newer teacherstudent wrote it"
+        )
+    digest = value.pop("digest", None)
+    if digest is None and version != SEALED:
+        return value
+    if digest != _digest(value):
+        raise ValueError(
+            f"{path}: expected what the digest in it stands for, got something else: it is damaged, or was "
+            'edited by hand (then take "digest" out and set "format" to 1)'
+        )
+    return value
+
+
+def is_version(value: Any) -> bool:
+    """Return whether this is the number of a file's format."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def parse(data: bytes, where: str, *, strict: bool = True) -> Any:
+    """Return the value of JSON text.
+
+    Args:
+        data: the text.
+        where: how messages call it.
+        strict: whether NaN and infinities are refused.
+
+    Raises:
+        ValueError: if it is not JSON, or nested too deep.
+    """
+    try:
+        value = json.loads(data, parse_constant=_refuse if strict else None)
+    except RecursionError:
+        raise _too_deep(where) from None
+    except ValueError as error:
+        raise ValueError(f"{where}: expected JSON, got an unreadable file: {error}") from error
+    if brackets(data) > DEPTH and _depth(value) > DEPTH:
+        raise _too_deep(where)
+    return value
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+def _too_deep(where: str) -> ValueError:
+    return ValueError(f"{where}: expected JSON, nested at most {DEPTH} deep, got more")
+
+
+def brackets(data: bytes) -> int:
+    """Return how deep brackets nest, at most: those within strings count too."""
+    raw = np.frombuffer(data, np.uint8)
+    opens, closes = (raw == 0x5B) | (raw == 0x7B), (raw == 0x5D) | (raw == 0x7D)  # [ {, ] }
+    steps = opens.astype(np.int8) - closes
+    return int(np.cumsum(steps[steps != 0], dtype=np.int64).max(initial=0))
+
+
+def _depth(value: Any) -> int:
+    """Return how deep lists and mappings nest, counted to one more than what is read."""
+    level, depth = [value], 0
+    while level and depth <= DEPTH:
+        mappings = [inner for outer in level if isinstance(outer, dict) for inner in outer.values()]
+        level = mappings + [inner for outer in level if isinstance(outer, list) for inner in outer]
+        depth += 1
+    return depth
+
+
+def first_difference(there: Any, asked: Any, where: str) -> str | None:
+    """Return where two plain values differ first and what they are, as a sentence; None if they are equal.
+
+    Args:
+        there: what is expected.
+        asked: what is given.
+        where: how the sentence calls the values.
+    """
+    if isinstance(there, Mapping) and isinstance(asked, Mapping):
+        for name in [*there, *(name for name in asked if name not in there)]:
+            pair = (there.get(name, _NOTHING), asked.get(name, _NOTHING))
+            if (found := first_difference(*pair, f"{where}.{name}")) is not None:
+                return found
+        return None
+    if there == asked and type(there) is type(asked):
+        return None
+    if there == asked and is_real(there) and is_real(asked):
+        return None
+    return f"{where}: expected {_shown(there)} as in that run, got {_shown(asked)}"
+
+
+class _Nothing:
+    """Stands for a name that is not there."""
+
+    def __repr__(self) -> str:
+        return "nothing"
+
+
+_NOTHING = _Nothing()
+
+
+def is_real(value: Any) -> bool:
+    """Return whether this is a number of JSON."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else text[:200] + "..."
+
+
+def printable(text: object, keep: str = "") -> str:
+    """Return a text that can be shown on a terminal: control characters become escapes, as in a literal.
+
+    Args:
+        text: of any kind.
+        keep: characters that stay: line ends, say.
+    """
+    whole = str(text)
+    if whole.isprintable():
+        return whole
+    return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in whole)
 
 
 def short(value: float) -> str:
@@ -143,60 +303,3 @@ def short(value: float) -> str:
         if value >= size:
             return f"{value / size:.3g}{letter}"
     return f"{value:.3g}"
-
-
-NUMBERS = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
-"""Numbers that JSON lacks, and how `encode_options` writes them: ``{"float": "inf"}``."""
-
-
-def plain_options(value: Any, where: str) -> Any:
-    """Return options as what they are when they have been written and read again, so that both are the same.
-
-    Sequences and arrays become lists, NumPy's numbers Python's, and paths strings; infinities stay.
-
-    Args:
-        value: nested mappings with strings as keys, sequences, arrays, numbers, strings, paths or None.
-        where: how messages call it.
-
-    Raises:
-        TypeError: if it holds anything else; the message says where.
-    """
-    match value:
-        case Mapping():
-            return {_key(k, where): plain_options(v, f"{where}.{k}") for k, v in value.items()}
-        case list() | tuple() | range():
-            return [plain_options(v, f"{where}[{i}]") for i, v in enumerate(value)]
-        case np.ndarray() | np.generic() if value.dtype.kind in "biuf":
-            return value.tolist()
-        case PurePath():
-            return str(value)
-        case None | bool() | str() | int() | float():
-            return value
-    raise TypeError(
-        f"{where}: expected what a manifest can hold (numbers, strings, None; lists, arrays or mappings of "
-        f"these), got {value!r}; functions and classes are given by name, as 'module:name'"
-    )
-
-
-def encode_options(value: Any) -> Any:
-    """Return plain options with the numbers that JSON lacks as mappings (see `NUMBERS`)."""
-    match value:
-        case dict():
-            return {k: encode_options(v) for k, v in value.items()}
-        case list():
-            return [encode_options(v) for v in value]
-        case float() if not math.isfinite(value):
-            return {"float": str(value)}
-    return value
-
-
-def decode_options(value: Any) -> Any:
-    """Return what `encode_options` was given."""
-    match value:
-        case {"float": str(name)} if len(value) == 1 and name in NUMBERS:
-            return NUMBERS[name]
-        case dict():
-            return {k: decode_options(v) for k, v in value.items()}
-        case list():
-            return [decode_options(v) for v in value]
-    return value

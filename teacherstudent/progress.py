@@ -14,9 +14,9 @@ from rich.progress import BarColumn, ProgressColumn, Task, TextColumn, TimeRemai
 from rich.progress import Progress as Bars
 from rich.text import Text
 
-from teacherstudent import plain
-from teacherstudent.plain import short
-from teacherstudent.recording.status import STATUS
+from teacherstudent.plain import printable, short
+from teacherstudent.recording.folder import STATUS
+from teacherstudent.recording.status import read_status
 
 INTERVAL = 0.2
 """Seconds between two looks at what is shown."""
@@ -38,7 +38,7 @@ class Progress:
         self, total: float, label: str, *, unit: str = "steps", console: Console | None = None
     ) -> None:
         self._bars = _bars(unit, console)
-        self._task = self._bars.add_task(label, total=total, test="")
+        self._task = self._bars.add_task(printable(label), total=total, test="")
         self._next = 0.0
 
     def __enter__(self) -> Progress:
@@ -103,15 +103,15 @@ class RunsProgress:
     def _look(self, folders: Iterable[Path]) -> None:
         for folder in list(folders):
             try:
-                status = plain.read_json(folder / STATUS)
-            except FileNotFoundError:
+                status = read_status(folder / STATUS)
+            except (FileNotFoundError, ValueError):  # nothing to show; whoever reads results is told
                 continue
             if folder not in self._tasks:
-                label = "/".join(folder.parts[-2:])
+                label = printable("/".join(folder.parts[-2:]))
                 self._tasks[folder] = self._bars.add_task(label, total=status["budget"], test="")
             ended = "" if status["status"] in ("running", "finished") else f"{status['status']}  "
             text = ended + describe_test(status["test"] or {}, status.get("score_name", "return"))
-            self._bars.update(self._tasks[folder], completed=status["spent"], test=text)
+            self._bars.update(self._tasks[folder], completed=status["spent"], test=printable(text))
 
 
 @contextlib.contextmanager

@@ -10,6 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
+from teacherstudent import trust
+from teacherstudent.family import Family
+from teacherstudent.settings import remember
+from teacherstudent.student import Student
+from teacherstudent.teacher import Teacher
+
 T = TypeVar("T")
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -34,10 +40,12 @@ class Registry(Generic[T]):
         kind: what is registered, for messages: ``"teacher"``.
         package: the package whose files are searched.
         variable: the name of this registry in decorators: ``"TEACHERS"``.
+        made: the class of what is made; names in files must stand for such classes (`trust`).
     """
 
-    def __init__(self, kind: str, package: str, variable: str) -> None:
+    def __init__(self, kind: str, package: str, variable: str, made: type = object) -> None:
         self.kind = kind
+        self._made = made
         self._package = package
         self._variable = variable
         self._found: dict[str, Entry] | None = None
@@ -60,6 +68,8 @@ class Registry(Generic[T]):
             summary = (factory.__doc__ or "").strip().split("\n")[0]
             self._entries()[name] = Entry(name, target, summary)
             self._loaded[name] = factory
+            if isinstance(factory, type):
+                remember(factory)
             return factory
 
         return decorate
@@ -77,21 +87,33 @@ class Registry(Generic[T]):
 
         Raises:
             ValueError: if there is none; the message lists what there is.
+            UntrustedNameError: if a file gives ``"module:attribute"`` (see `trust`).
         """
+        self.check(name)
         if name in self._loaded:
             return self._loaded[name]
         if ":" in name:
-            return self._import(name)
-        entry = self._entries().get(name)
-        if entry is None:
-            close = difflib.get_close_matches(name, self.names(), 1)
-            hint = f" (did you mean {close[0]!r}?)" if close else ""
-            raise ValueError(
-                f"unknown {self.kind} {name!r}{hint}: expected one of {self.names()} or 'module:attribute'"
-            )
-        factory = self._import(entry.target)
+            found = self._import(name)
+            trust.check_found(found, name, self.kind, (self._made,))
+            return found
+        factory = self._import(self._entries()[name].target)
         self._loaded[name] = factory
         return factory
+
+    def check(self, name: str) -> None:
+        """Raise what `get` raises for a name, as far as that is known without importing anything."""
+        if not isinstance(name, str):
+            raise TypeError(f"{self.kind}: expected a name, got {name!r}")
+        if name in self._loaded or name in self._entries():
+            return
+        if ":" in name:
+            trust.check_import(name, self.kind)
+            return
+        close = difflib.get_close_matches(name, self.names(), 1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        raise ValueError(
+            f"unknown {self.kind} {name!r}{hint}: expected one of {self.names()} or 'module:attribute'"
+        )
 
     def make(self, name: str, /, *args: Any, **options: Any) -> T:
         """Build ``name`` with the given arguments (raises as `get`, and as the factory does)."""
@@ -138,6 +160,6 @@ class Registry(Generic[T]):
         return entries
 
 
-TEACHERS: Registry[Any] = Registry("teacher", "teacherstudent.teachers", "TEACHERS")
-FAMILIES: Registry[Any] = Registry("family", "teacherstudent.envs", "FAMILIES")
-STUDENTS: Registry[Any] = Registry("student", "teacherstudent.students", "STUDENTS")
+TEACHERS: Registry[Any] = Registry("teacher", "teacherstudent.teachers", "TEACHERS", Teacher)
+FAMILIES: Registry[Any] = Registry("family", "teacherstudent.envs", "FAMILIES", Family)
+STUDENTS: Registry[Any] = Registry("student", "teacherstudent.students", "STUDENTS", Student)

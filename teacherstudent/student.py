@@ -85,6 +85,18 @@ class Reports(Protocol):
 
 
 @runtime_checkable
+class Describes(Protocol):
+    """A student, teacher or family that says itself with which settings it was made.
+
+    Registered ones, and subclasses of `Teacher` and `Family`, need not: their arguments are noted when they
+    are made. A run that is resumed with objects of one's own is compared with the one in the folder by them.
+    """
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return names and values; equal ones for objects that are made alike, wherever they work."""
+
+
+@runtime_checkable
 class Binds(Protocol):
     """A student that can play tasks in more than one way; before any call it plays them episode by episode.
 

@@ -13,10 +13,15 @@ from typing import Any
 from rich.console import Console
 
 from teacherstudent.experiment import Experiment
+from teacherstudent.files import check_folder, check_name, refuse_links
 from teacherstudent.parallel import Result, run_all
 from teacherstudent.plan import Plan
 from teacherstudent.progress import RunsProgress
+from teacherstudent.terminal import folder_argument, shown
 from teacherstudent.vision.data import MissingDataError
+
+COMPARISON = "comparison"
+"""The folder of the comparison, below that of the runs."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ class Study:
         quick: fields that ``--quick`` replaces, to finish within a minute.
 
     Raises:
-        ValueError: if the baseline is none of the teachers.
+        ValueError: if the baseline is none of the teachers, or the name or a label no name of a folder.
     """
 
     name: str
@@ -85,6 +90,10 @@ class Study:
     quick: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for part in self.name.split("/"):
+            check_name("study: name", part)
+        for label in self.teachers:
+            check_name("study: label", label)
         if self.baseline and self.baseline not in self.teachers:
             raise ValueError(f"baseline: expected one of {list(self.teachers)}, got {self.baseline!r}")
 
@@ -170,7 +179,7 @@ class Study:
         if self.data:
             parser.add_argument("--data", choices=list(self.data), help="the same on other data")
         parser.add_argument(
-            "--out", type=Path, default=Path("runs"), help="where run folders go (default: runs)"
+            "--out", type=folder_argument, default=Path("runs"), help="where run folders go (default: runs)"
         )
         parser.add_argument("--seeds", type=int, nargs="+", help="one run for each teacher and seed")
         parser.add_argument(
@@ -214,12 +223,15 @@ def run_and_compare(
         0 if every run finished, else 1.
 
     Raises:
-        ValueError, TypeError: if a name or an option is wrong; nothing has been started then.
+        ValueError, TypeError: if a name or an option is wrong, ``out`` is empty, or the comparison's folder
+            is a link; nothing has been started then.
         FileExistsError: as `parallel.run_all`.
     """
     console = console or Console()
+    out = check_folder("out", out)
     if out.exists() and not out.is_dir():
         raise NotADirectoryError(f"{out}: expected a folder, got a file")
+    refuse_links([out / COMPARISON])
     for experiment in {(e.teacher, e.name): e for e in experiments}.values():  # seeds differ in nothing else
         experiment.check()
     runs = [(experiment, experiment.folder(out)) for experiment in experiments]
@@ -229,7 +241,7 @@ def run_and_compare(
         begun = [r.folder for r in results if r.status != "not started"]
         told = {experiment.name for experiment, folder in runs if folder in finished}
         options = {"baseline": baseline} if baseline in told else {}
-        show_comparison(begun, out / "comparison", console, **options)
+        show_comparison(begun, out / COMPARISON, console, **options)
     return 0 if len(finished) == len(results) else 1
 
 
@@ -246,9 +258,9 @@ def run_watched(
         results = run_all(runs, jobs=jobs, threads=threads, resume=resume, watch=display.watch)
     for result in results:
         if result.status != "finished":
-            console.print(f"[bold]{result.folder}[/bold]: {result.status}")
+            console.print(shown(result.folder, "bold") + shown(f": {result.status}"))
             if result.error:
-                console.print(result.error.rstrip(), markup=False, highlight=False)
+                console.print(shown(result.error.rstrip()))
     endings = Counter(result.status for result in results)
     console.print(f"{len(results)} runs: " + ", ".join(f"{n} {status}" for status, n in endings.items()))
     if endings["interrupted"] or endings["not started"]:

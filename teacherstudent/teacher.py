@@ -10,6 +10,7 @@ import gymnasium as gym
 import numpy as np
 
 from teacherstudent import spaces
+from teacherstudent.settings import remember
 from teacherstudent.types import (
     UNASKED,
     Array,
@@ -60,6 +61,10 @@ class Teacher(ABC, Generic[S]):
     needs: ClassVar[frozenset[str]] = frozenset()
     granularity: ClassVar[Granularity] = "episode"
     differences: bool = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        remember(cls)
 
     def __init__(self, space: S, *, seed: Seed) -> None:
         if not isinstance(space, self.accepts):

@@ -3,8 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from teacherstudent import Entry, Study, run
+from teacherstudent.comparing.compare import compare
 from teacherstudent.experiment import Experiment
 from teacherstudent.plan import Plan
+from teacherstudent.recording.runs import Run, find_runs
+from teacherstudent.study import run_and_compare
 
 PLAN = Plan(budget=400, test_every=100, checkpoint_every=50)
 
@@ -101,3 +105,78 @@ def test_names_of_folders():
     options = {"variant": "paper"}
     experiment = Experiment(teacher="my.module:Riac", family="toy-grid", plan=PLAN, teacher_options=options)
     assert experiment.folder("out").parts == ("out", "toy-grid", "Riac,variant=paper", "seed-0")
+
+
+@pytest.mark.parametrize(
+    "label", [".", "..", " ", "a\nb", "a\x00b", "x\x1b[2J", "\u202ex", "\ud800", "x" * 256, "ü" * 128]
+)
+def test_labels_are_names_of_folders(label):
+    with pytest.raises(ValueError, match="label: expected"):
+        Experiment(teacher="random", family="toy-grid", plan=PLAN, label=label)
+    with pytest.raises(ValueError, match="label: expected"):
+        Study(name="s", family="toy-grid", teachers={label: Entry("random")}, budget=10.0)
+
+
+@pytest.mark.parametrize("label", ["...", "x" * 255, "ü" * 127, "a b", "a/b", "-x", "[red]"])
+def test_other_labels_are_taken(tmp_path, label):
+    experiment = Experiment(teacher="random", family="toy-grid", plan=PLAN, label=label)
+    folder = experiment.folder(tmp_path)
+    assert folder.parent.parent == tmp_path / "toy-grid"
+    folder.mkdir(parents=True)
+
+
+def test_long_options_give_short_folders_of_their_own(tmp_path):
+    def made(last):
+        options = {"initial": [[0.123456789] * 15, [*[0.0123456789] * 14, last]]}
+        return Experiment(teacher="alp-gmm", family="toy-grid", plan=PLAN, teacher_options=options)
+
+    folders = [made(last).folder(tmp_path) for last in (0.1, 0.2, 0.1)]
+    assert folders[0] == folders[2] != folders[1]
+    assert len(folders[0].parent.name.encode()) == 255
+    assert folders[0].parent.name.startswith("alp-gmm,initial=[[0.123456789, ")
+    folders[0].mkdir(parents=True)
+
+
+@pytest.mark.parametrize("value", ["..", "a/../b", "x\n\x1b[2J", "\x00"])
+def test_options_leave_their_place_in_no_folder(tmp_path, value):
+    experiment = Experiment(teacher="random", family="toy-grid", plan=PLAN, teacher_options={"x": value})
+    folder = experiment.folder(tmp_path)
+    assert folder.parent.parent == tmp_path / "toy-grid"
+    assert ".." not in folder.parts
+    assert folder.name == "seed-0"
+    assert folder.parent.name.isprintable()
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/..", "a//b", "x\x1b"])
+def test_studies_are_named_like_folders(name):
+    with pytest.raises(ValueError, match="study: name: expected"):
+        Study(name=name, family="toy-grid", teachers={"random": {}}, budget=10.0)
+
+
+def test_an_empty_folder_is_refused_everywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    experiment = Experiment(teacher="random", family="toy-grid", student="competence", plan=PLAN)
+    calls = [
+        lambda: experiment.run(""),
+        lambda: experiment.folder(""),
+        lambda: Experiment.from_folder(""),
+        lambda: run(*experiment.build(), "", PLAN),
+        lambda: Run.load(""),
+        lambda: find_runs([""]),
+        lambda: compare([tmp_path], ""),
+        lambda: run_and_compare([experiment], ""),
+        lambda: run(*experiment.build(), "a\x00b", PLAN),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError, match="expected the path of a folder"):
+            call()
+    with pytest.raises(TypeError, match="run folder: expected the path of a folder, got 3"):
+        experiment.run(3)
+    assert not list(tmp_path.iterdir())
+
+
+def test_names_that_are_no_texts_are_refused():
+    with pytest.raises(TypeError, match="teacher: expected a name, got 3"):
+        Experiment(teacher=3, family="toy-grid", plan=PLAN)
+    with pytest.raises(TypeError, match="label: expected a string, got 3"):
+        Experiment(teacher="random", family="toy-grid", plan=PLAN, label=3)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 
 import numpy as np
@@ -58,33 +57,3 @@ def test_a_file_that_cannot_be_encoded_is_not_touched(tmp_path):
         plain.write_json(path, {"a": object()})
     assert plain.read_json(path) == {"a": 1}
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_options_are_what_they_are_when_they_were_read_again():
-    given = {
-        "pair": (0.4, np.float64(0.6)),
-        "batch": np.int64(32),
-        "flag": np.bool_(True),
-        "losses": np.array([[1.5, np.inf]]),
-        "path": Path("a") / "b",
-        "range": range(2),
-        "nested": {"ages": (0.5, -math.inf), "nothing": None, "nan": math.nan},
-    }
-    kept = plain.plain_options(given, "options")
-    assert kept["pair"] == [0.4, 0.6]
-    assert type(kept["batch"]) is int
-    assert kept["flag"] is True
-    again = plain.decode_options(json.loads(plain.dumps(plain.encode_options(kept))))
-    assert str(again) == str(kept)  # NaN equals nothing
-    assert again["losses"] == [[1.5, math.inf]]
-    assert math.isnan(again["nested"]["nan"])
-    assert plain.plain_options(kept, "options").keys() == kept.keys()
-
-
-@pytest.mark.parametrize(
-    "value",
-    [len, np.zeros, {1, 2}, object(), {3: 1}, np.array(["a"]), 1j, slice(2), np.random.SeedSequence(1)],
-)
-def test_options_that_a_manifest_cannot_hold_are_named(value):
-    with pytest.raises(TypeError, match=r"options\.a\[0\]: expected"):
-        plain.plain_options({"a": [value]}, "options")

@@ -17,11 +17,13 @@ MODULES = {
 }
 FIRST = {
     "types": set(),
+    "settings": set(),
+    "trust": set(),
     "spaces": {"types"},
-    "teacher": {"types", "spaces"},
+    "teacher": {"types", "spaces", "settings"},
     "student": {"types", "spaces"},
-    "family": {"types", "spaces"},
-    "registry": {"types", "spaces", "teacher", "student", "family"},
+    "family": {"types", "spaces", "settings"},
+    "registry": {"types", "spaces", "settings", "trust", "teacher", "student", "family"},
 }
 """The project's modules that the first layers may import, even indirectly."""
 LATER = ("loop", "plan", "recording", "comparing", "experiment", "cli", "__main__", "testing")

@@ -15,6 +15,7 @@ from teacherstudent.comparing.notes import caveats, setting_notes
 from teacherstudent.comparing.quantities import SPENT
 from teacherstudent.comparing.results import Comparison, Stopped
 from teacherstudent.comparing.rows import make_rows, pooled_rows
+from teacherstudent.files import check_folder
 from teacherstudent.recording.runs import Run, find_runs
 
 BASELINES = ("plain", "random", "uniform", "domain-randomization")
@@ -51,17 +52,18 @@ def compare(
 
     Raises:
         FileNotFoundError: if a path does not exist.
-        ValueError: if there is no run, none that counts, no such baseline or ``x``, or an unreadable file
-            (named).
+        ValueError: if there is no run, none that counts, no such baseline or ``x``, an unreadable file
+            (named), or ``out`` is empty.
     """
+    out = None if out is None else check_folder("out", out)
     comparison = analyse(find_runs(paths), baseline=baseline, include_stopped=include_stopped, x=x)
     if out is None:
         return comparison
     from teacherstudent.comparing import figures, report
 
-    drawn = figures.draw_all(comparison, Path(out), formats=formats, dims=dims)
+    drawn = figures.draw_all(comparison, out, formats=formats, dims=dims)
     comparison = replace(comparison, figures=tuple(drawn))
-    report.write(comparison, Path(out))
+    report.write(comparison, out)
     return comparison
 
 
@@ -84,7 +86,7 @@ def compare_and_draw(
     comparison = compare(folders, out, **options)
     console.print(report.to_rich(comparison))
     for path in (Path(out) / "comparison.txt", *comparison.figures):
-        console.print(str(path), markup=False, highlight=False, soft_wrap=True)
+        console.print(shown(path), soft_wrap=True)
     return comparison
 
 

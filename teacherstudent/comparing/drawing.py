@@ -13,13 +13,15 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.text import Text
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from teacherstudent.comparing import stats
 from teacherstudent.comparing.groups import Group, Setting
 from teacherstudent.comparing.stats import TRUSTED
-from teacherstudent.plain import naming, short
+from teacherstudent.files import atomic_write, folder_name
+from teacherstudent.plain import naming, printable, short
 from teacherstudent.types import FloatArray
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C564B", "#332288")
@@ -31,6 +33,8 @@ COLOURS = "viridis"
 GRID = "#D9D9D9"
 DPI = 130
 
+_FILE_NAME = 200
+"""Bytes of a figure's name without its ending."""
 _KEY = 0.6
 """Inches of a line in a legend, with the space about it."""
 
@@ -179,7 +183,9 @@ def head(figure: Figure, panels: Sequence[Axes], title: str, note: str) -> None:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
     size = FontProperties().get_size_in_points()
-    widths = [TextPath((0, 0), label, size=size).get_extents().width / 72 for label in handles]
+    widths = [
+        TextPath((0, 0), label.replace("$", r"\$"), size=size).get_extents().width / 72 for label in handles
+    ]
     entry = _KEY + max(widths, default=0.0)
     figure.legend(
         handles.values(),
@@ -208,12 +214,20 @@ def colour_bar(figure: Figure, panels: Sequence[Axes], colours: Normalize, label
 
 
 def save(figure: Figure, out: Path, name: str, formats: Sequence[str]) -> list[Path]:
-    """Write a figure in each format and return the files (raises `WriteError`)."""
-    paths = [out / f"{name}.{kind}" for kind in formats]
-    for path in paths:
+    """Write a figure in each format and return the files (raises `WriteError`).
+
+    Names that come from files are drawn as they are: dollar signs start no formula, control characters are
+    escaped.
+    """
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
+        text.set_text(printable(text.get_text(), keep="\n"))
+    paths = [out / f"{folder_name(name, _FILE_NAME)}.{kind}" for kind in formats]
+    for path, kind in zip(paths, formats, strict=True):
         with naming(path):
             out.mkdir(parents=True, exist_ok=True)
-            figure.savefig(path, dpi=DPI)
+        with atomic_write(path) as file:
+            figure.savefig(file, format=kind, dpi=DPI)
     return paths
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from teacherstudent.comparing.labels import group_by, text_of
 from teacherstudent.comparing.quantities import FLOPS, SECONDS, Quantity
 from teacherstudent.comparing.results import Comparison
 from teacherstudent.comparing.stats import PERCENT
+from teacherstudent.files import folder_name
 from teacherstudent.recording.runs import Run
 from teacherstudent.types import FloatArray
 
@@ -61,8 +63,9 @@ def draw_all(
         raise ValueError(f"formats: expected some of {FORMATS}, got {tuple(formats)}")
     style = styles(comparison.settings, comparison.baseline)
     paths: list[Path] = []
+    taken: set[str] = set()
     for setting in comparison.settings:
-        suffix = f"-{slug(setting.label)}" if len(comparison.settings) > 1 else ""
+        suffix = _suffix(setting.label, taken) if len(comparison.settings) > 1 else ""
         order = [row.teacher for row in comparison.rows_of(setting)]
         groups = sorted(setting.groups, key=lambda group: order.index(group.teacher))
         figures = {
@@ -80,6 +83,16 @@ def draw_all(
         for name, figure in figures.items():
             paths += save(figure, out, f"{name}{suffix}", formats)
     return paths
+
+
+def _suffix(label: str, taken: set[str]) -> str:
+    """Return what a setting's files end with, and note it; labels that look alike in files get numbers."""
+    plain = f"-{folder_name(slug(label), 120)}"
+    found = next(
+        name for i in itertools.count(1) if (name := plain if i == 1 else f"{plain}-{i}") not in taken
+    )
+    taken.add(found)
+    return found
 
 
 def by_space(setting: Setting, groups: Sequence[Group]) -> list[tuple[str, Setting, list[Group]]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from teacherstudent.plain import printable
 from teacherstudent.recording.runs import Run
 
 T = TypeVar("T")
@@ -33,7 +34,7 @@ def label_runs(runs: Sequence[Run]) -> list[Labels]:
         labels = _labels([runs[i].teacher_name for i in members], options)
         for i, label in zip(members, labels, strict=True):
             teachers[i] = label
-    return [Labels(*pair) for pair in zip(settings, teachers, strict=True)]
+    return [Labels(printable(s), printable(t)) for s, t in zip(settings, teachers, strict=True)]
 
 
 def group_by(items: Sequence[T], key: Callable[[T], K]) -> dict[K, list[T]]:

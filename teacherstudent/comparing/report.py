@@ -20,6 +20,8 @@ from teacherstudent.comparing.groups import Setting
 from teacherstudent.comparing.quantities import FLOPS, SPENT
 from teacherstudent.comparing.results import Comparison, Final, Row
 from teacherstudent.comparing.stats import TRUSTED, Estimate
+from teacherstudent.files import remove_temporaries
+from teacherstudent.terminal import shown
 
 WIDTH = 110
 """Columns of the text file."""
@@ -37,6 +39,8 @@ def write(comparison: Comparison, out: Path) -> None:
     ``seeds.csv`` holds the results of every seed: what the intervals of results and differences are made of.
     """
     out.mkdir(parents=True, exist_ok=True)
+    names = [path.name for path in comparison.figures]
+    remove_temporaries(out, ["comparison.txt", "comparison.csv", "comparison.json", "seeds.csv", *names])
     plain.write_file(out / "seeds.csv", to_seeds(comparison).encode())
     plain.write_file(out / "comparison.txt", to_text(comparison).encode())
     plain.write_file(out / "comparison.csv", to_csv(comparison).encode())
@@ -70,18 +74,18 @@ def to_rich(comparison: Comparison) -> Group:
         parts.append(_pooled(pooled, comparison.baseline))
     if comparison.stopped:
         parts.append(_stopped(comparison))
-    parts += [Text(f"- {note}") for note in comparison.notes]
+    parts += [shown(f"- {note}") for note in comparison.notes]
     return Group(*parts)
 
 
 def _table(title: str, left: Sequence[str], right: Sequence[str]) -> Table:
     """Return an empty table with left- and right-justified columns; texts are taken literally."""
-    table = Table(title=Text(title, style="bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=shown(title, "bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     table.min_width = len(title)
     for name in left:
-        table.add_column(Text(name), overflow="fold")
+        table.add_column(shown(name), overflow="fold")
     for name in right:
-        table.add_column(Text(name), justify="right", overflow="fold")
+        table.add_column(shown(name), justify="right", overflow="fold")
     return table
 
 
@@ -94,7 +98,7 @@ def _measures(setting: Setting, split: str = "test") -> list[str]:
 def _estimates(setting: Setting, results: Row | Final) -> list[Text]:
     """Return the cells below `_measures`."""
     both = [results.mastered, results.score]
-    return [Text(_estimate(e)) for e in (both[1:] if setting.metric == "score" else both)]
+    return [shown(_estimate(e)) for e in (both[1:] if setting.metric == "score" else both)]
 
 
 def _results(setting: Setting, rows: Sequence[Row]) -> Table:
@@ -106,8 +110,8 @@ def _results(setting: Setting, rows: Sequence[Row]) -> Table:
         title += ", validation split"
     table = _table(title, ["teacher"], ["seeds", *measures, f"averaged over {quantity.word}"])
     for row in rows:
-        cells = [*_estimates(setting, row), Text(_estimate(row.area))]
-        table.add_row(Text(row.teacher), str(row.seeds), *cells)
+        cells = [*_estimates(setting, row), shown(_estimate(row.area))]
+        table.add_row(shown(row.teacher), str(row.seeds), *cells)
     return table
 
 
@@ -126,7 +130,7 @@ def _finals(setting: Setting, rows: Sequence[Row]) -> Table:
             costs += [row.ledger.get(f"cost/{name}", 0.0) for name in parts]
         numbers = map(_number, (*costs, row.final.seconds))
         seeds = str(row.final.score.seeds)
-        table.add_row(Text(row.teacher), seeds, *_estimates(setting, row.final), *numbers)
+        table.add_row(shown(row.teacher), seeds, *_estimates(setting, row.final), *numbers)
     return table
 
 
@@ -139,8 +143,8 @@ def _against(setting: Setting, rows: Sequence[Row], baseline: str | None) -> Tab
     table = _table(title + (", last tests" if setting.own_ends else ""), ["teacher"], names)
     for row in rows:
         table.add_row(
-            Text(row.teacher),
-            Text(_estimate(row.difference, sign="+") if row.difference else ""),
+            shown(row.teacher),
+            shown(_estimate(row.difference, sign="+") if row.difference else ""),
             _p(row.p),
             *([_p(row.holm)] if several else []),
             f"{row.reached} of {row.seeds}",
@@ -155,7 +159,7 @@ def _costs(setting: Setting, rows: Sequence[Row]) -> Table:
     table = _table(title, [""], [row.teacher for row in rows])
     for name in _ledger_names(rows):
         words = name.replace("_", " ").replace("/", " ")
-        table.add_row(Text(words), *(_number(row.ledger.get(name, math.nan)) for row in rows))
+        table.add_row(shown(words), *(_number(row.ledger.get(name, math.nan)) for row in rows))
     return table
 
 
@@ -172,7 +176,7 @@ def _pooled(rows: Sequence[Row], baseline: str | None) -> Table:
     for row in rows:
         difference = [_estimate(row.difference, sign="+") if row.difference else ""] if compared else []
         table.add_row(
-            Text(row.teacher), str(row.seeds), Text(_estimate(row.mastered)), *map(Text, difference)
+            shown(row.teacher), str(row.seeds), shown(_estimate(row.mastered)), *map(shown, difference)
         )
     return table
 
@@ -191,7 +195,7 @@ def _stopped(comparison: Comparison) -> Table:
             _number(run.spent),
             _number(run.budget),
         )
-        table.add_row(*(Text(str(cell)) for cell in cells))
+        table.add_row(*(shown(str(cell)) for cell in cells))
     return table
 
 
@@ -276,7 +280,10 @@ def _flat(row: Row) -> dict[str, Any]:
 
 
 def to_csv(comparison: Comparison) -> str:
-    """Return the rows as CSV with a header; what is not a finite number is empty."""
+    """Return the rows as CSV with a header; what is not a finite number is empty.
+
+    A label that a spreadsheet would take for a formula is preceded by an apostrophe.
+    """
     return _csv(to_dict(comparison)["rows"])
 
 
@@ -293,10 +300,16 @@ def to_seeds(comparison: Comparison) -> str:
     return _csv(rows)
 
 
-def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
+def _csv(records: Sequence[Mapping[str, Any]]) -> str:
+    rows = [{name: _cell(value) for name, value in row.items()} for row in records]
     names = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@"))
+    return f"'{value}" if formula else value

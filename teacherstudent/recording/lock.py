@@ -9,12 +9,13 @@ import time
 from pathlib import Path
 
 from teacherstudent.plain import naming
+from teacherstudent.recording.folder import LOCK
 
 if sys.platform != "win32":
     import fcntl
 
-LOCK = ".lock"
-"""The file on which the mark is held."""
+_NO_LINK: int = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+"""A link is no lock, and nothing waits for the other end of a pipe."""
 
 
 class FolderLock:
@@ -34,7 +35,7 @@ class FolderLock:
             return
         path = folder / LOCK
         with naming(path):
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK, 0o644)
         for attempt in range(10):  # a reader that asks holds it for an instant
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -61,7 +62,7 @@ class FolderLock:
         if sys.platform == "win32":
             return False
         try:
-            descriptor = os.open(folder / LOCK, os.O_RDONLY)
+            descriptor = os.open(folder / LOCK, os.O_RDONLY | _NO_LINK)
         except OSError:
             return False
         try:

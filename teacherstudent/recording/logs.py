@@ -1,4 +1,4 @@
-"""The logs of a run folder: episodes, tests, teacher records and TensorBoard events.
+"""The logs of a run folder: episodes, tests and TensorBoard events; `recording.lines` has the teacher's.
 
 Each log takes rows, survives a kill at any moment, says its position as plain data, and goes back to such a
 position when a run resumes.
@@ -6,31 +6,32 @@ position when a run resumes.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from teacherstudent import plain
+from teacherstudent.files import memory_limit, open_own, take_over
+from teacherstudent.recording.folder import EPISODES, EVENTS, TESTS, TESTS_FILE
 from teacherstudent.recording.status import Means
 from teacherstudent.recording.tables import ColumnBuffer, Table, concatenate, count_rows, encode, read_table
-from teacherstudent.types import State
-
-EPISODES = "episodes"
-TESTS = "tests"
-TESTS_FILE = "tests.parquet"
-TEACHER_FILE = "teacher.jsonl"
-EVENTS = "tensorboard"
+from teacherstudent.types import State, check_whole
 
 EPISODE_ROWS = 65_536
+EPISODE_BYTES = 2**28
+"""A part holds no more, unless a single batch does."""
 EPISODE_SECONDS = 60.0
 TEST_ROWS = 4_096
+TEST_BYTES = 2**29
+"""Tests are put into one file up to this size."""
+LOOKS = 20
+"""How often a reader looks again for files that another process is replacing."""
 
 
 def _part(index: int) -> str:
@@ -63,7 +64,7 @@ class EpisodeLog:
         self._folder = run / EPISODES
         with plain.naming(self._folder):
             self._folder.mkdir(exist_ok=True)
-            _remove_from(self._folder, position["parts"])
+            _remove_from(self._folder, check_whole(f"{self._folder}: parts", position["parts"], 0))
         there = parts(self._folder)
         rows = sum(count_rows(path) for path in there.values())
         if list(there) != list(range(position["parts"])) or rows != position["rows"]:
@@ -75,14 +76,16 @@ class EpisodeLog:
         self._rows: int = position["rows"]
         self._means = Means(position["means"])
         self._counted = 0  # rows of the buffer that are in the means
-        self._buffer = ColumnBuffer("episodes", EPISODE_ROWS)
+        self._buffer = ColumnBuffer("episodes", EPISODE_ROWS, EPISODE_BYTES)
+        self._room = EPISODE_ROWS
         self._written = time.monotonic()
 
     def append(self, columns: Mapping[str, Any], rows: int) -> None:
         """Take rows (raises as `ColumnBuffer.append`, and WriteError if a part cannot be written)."""
-        if self._buffer.rows and self._buffer.rows + rows > EPISODE_ROWS:
+        if self._buffer.rows and self._buffer.rows + rows > self._room:
             self.flush()
         self._buffer.append(columns, rows)
+        self._room = min(self._room, self._buffer.capacity)
         if time.monotonic() - self._written > EPISODE_SECONDS:
             self.flush()
 
@@ -112,8 +115,47 @@ class EpisodeLog:
 
 
 def read_episodes(run: Path, columns: Sequence[str] | None = None) -> Table:
-    """Return the episodes that a run folder holds (raises ValueError naming an unreadable file)."""
-    return concatenate(read_table(path, columns) for path in parts(run / EPISODES).values())
+    """Return the episodes that a run folder holds (raises ValueError naming an unreadable file).
+
+    A run that resumes removes its last parts, and writes others in their place: then the folder is looked at
+    again, and if that goes on the parts before them are returned.
+    """
+    found: list[Table] = []
+    for _ in range(LOOKS):
+        found, whole = _read_parts(run / EPISODES, columns)
+        if whole:
+            break
+    return concatenate(found)
+
+
+def _read_parts(folder: Path, columns: Sequence[str] | None) -> tuple[list[Table], bool]:
+    """Return the first parts of a folder, and whether these are all and none was replaced meanwhile."""
+    tables, files, size = [], [], 0
+    there = parts(folder)
+    for path in there.values():
+        try:
+            files.append(identity(path))
+            tables.append(read_table(path, columns))
+        except FileNotFoundError:
+            break
+        size += sum(values.nbytes for values in tables[-1].values())
+        if size > memory_limit():
+            raise ValueError(
+                f"{folder}: expected at most the {memory_limit()} bytes of memory, got more: read columns"
+            )
+    now = [identity(path) for path in there.values()]
+    same = [i for i in range(len(tables)) if now[i] == files[i]]
+    kept = next((i for i, row in enumerate(same) if i != row), len(same))
+    return tables[:kept], kept == len(tables) == len(parts(folder))
+
+
+def identity(path: Path) -> tuple[int, int, int] | None:
+    """Return what tells a file from another one that takes its place; None if there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 class TestLog:
@@ -121,15 +163,16 @@ class TestLog:
 
     While ``tests.parquet`` is small it is replaced by a longer one at each test. Later a test is written as
     ``tests/part-<index>.parquet``, and the parts are merged into ``tests.parquet`` when they hold an eighth
-    of all rows, and when the run ends. A reader takes ``tests.parquet`` and those parts whose index is above
-    the last one in it, so a kill between merging and removing the parts is harmless.
+    of all rows, and when the run ends; what is larger than `TEST_BYTES` stays in parts. A reader takes
+    ``tests.parquet`` and those parts whose index is above the last one in it, so a kill between merging and
+    removing the parts is harmless.
     """
 
     __test__ = False  # the name is no call to pytest
 
     def __init__(self, run: Path, position: Mapping[str, Any]) -> None:
         self._run = run
-        self.count: int = position["count"]
+        self.count: int = check_whole(f"{run / TESTS}: count", position["count"], 0)
         with plain.naming(run / TESTS):
             (run / TESTS).mkdir(exist_ok=True)
             _remove_from(run / TESTS, self.count)
@@ -145,9 +188,16 @@ class TestLog:
         self._pending_rows = 0
         self._small: Table | None = None  # what tests.parquet holds, while that is little
         if (index >= self.count).any() or parts(run / TESTS):
-            self._replace({name: values[index < self.count] for name, values in kept.items()})
+            self._take({name: values[index < self.count] for name, values in kept.items()})
         else:
             self._merged_rows = len(index)
+
+    def _take(self, table: Table) -> None:
+        """Put these tests into the one file, or leave them in parts where that would be too large."""
+        if _size(table) <= TEST_BYTES:
+            self._replace(table)
+        else:
+            self._merged_rows, self._pending_rows = 0, len(table["index"])
 
     def append(self, columns: Mapping[str, Any], rows: int) -> None:
         """Write one test (raises TypeError for what is no number, WriteError if it cannot be written)."""
@@ -155,18 +205,19 @@ class TestLog:
         buffer.append(columns, rows)
         pending = self._pending_rows + rows
         total = self._merged_rows + pending
-        if total <= TEST_ROWS or pending * 8 >= total:
+        fits = total * (_size(buffer.view()) // max(1, rows)) <= TEST_BYTES
+        if fits and (total <= TEST_ROWS or pending * 8 >= total):
             there = read_tests(self._run) if self._small is None else self._small
             self._replace(concatenate([there, buffer.view()]))
         else:
             plain.write_file(self._run / TESTS / _part(self.count), encode(buffer.view()))
-            self._pending_rows = pending
+            self._pending_rows, self._small = pending, None
         self.count += 1
 
     def merge(self) -> None:
-        """Put all tests into the one file."""
+        """Put all tests into the one file, unless that would be too large."""
         if parts(self._run / TESTS):
-            self._replace(read_tests(self._run))
+            self._take(read_tests(self._run))
 
     def _replace(self, table: Table) -> None:
         rows = len(next(iter(table.values()))) if table else 0
@@ -183,10 +234,26 @@ class TestLog:
         return {"count": self.count}
 
 
+def _size(table: Table) -> int:
+    return sum(values.nbytes for values in table.values())
+
+
 def read_tests(run: Path, columns: Sequence[str] | None = None) -> Table:
     """Return the tests that a run folder holds (raises ValueError naming an unreadable file)."""
     if columns is not None:
         columns = ["index", *columns]
+    tables: list[Table] = []
+    for _ in range(LOOKS):  # a run that resumes removes its last tests, and makes them again
+        tables = _read_tests(run, columns)
+        starts = [int(table["index"][0]) for table in tables]
+        ends = [int(table["index"][-1]) for table in tables]
+        if all(start == end + 1 for start, end in zip(starts[1:], ends[:-1], strict=True)):
+            break
+    return concatenate(tables)
+
+
+def _read_tests(run: Path, columns: Sequence[str] | None) -> list[Table]:
+    """Return the merged tests, and the parts that come after them."""
     pending = []
     for path in parts(run / TESTS).values():
         try:
@@ -197,71 +264,12 @@ def read_tests(run: Path, columns: Sequence[str] | None = None) -> Table:
         merged = read_table(run / TESTS_FILE, columns)
     except FileNotFoundError:
         merged = {}
+    for table in (merged, *pending):
+        if table and "index" not in table:
+            raise ValueError(f"{run / TESTS_FILE}: expected a column 'index', got {sorted(table)}")
     last = int(merged["index"].max()) if merged and len(merged["index"]) else -1
-    return concatenate([merged, *(part for part in pending if part["index"][0] > last)])
-
-
-class LineLog:
-    """JSON records, one a line, appended to a file."""
-
-    def __init__(self, path: Path, position: Mapping[str, Any]) -> None:
-        self._path = path
-        self._bytes: int = position["bytes"]
-        with plain.naming(path):
-            self._file = open(path, "ab", buffering=0)  # noqa: SIM115 - closed by close()
-            size = self._file.seek(0, os.SEEK_END)
-            if size < self._bytes:
-                self._file.close()
-                raise ValueError(
-                    f"{path}: expected {self._bytes} bytes, as when the checkpoint was written, got {size}"
-                )
-            self._file.truncate(self._bytes)
-
-    def append(self, record: Mapping[str, Any]) -> None:
-        """Write one record; one that does not fit on the disk is taken back.
-
-        Raises:
-            TypeError: if it holds something that is not plain data.
-            WriteError: if it cannot be written.
-        """
-        line = plain.dumps(record, self._path.name)
-        with plain.naming(self._path):
-            try:
-                plain.write_all(self._file.fileno(), line)
-            except OSError:
-                self._file.truncate(self._bytes)
-                raise
-        self._bytes += len(line)
-
-    def flush(self) -> None:
-        """Make the records survive a power cut."""
-        with plain.naming(self._path):
-            os.fsync(self._file.fileno())
-
-    def position(self) -> State:
-        """Return the length of the file in bytes."""
-        return {"bytes": self._bytes}
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-
-def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the records of a line log; a torn last line, left by a kill, is skipped.
-
-    Raises:
-        ValueError: if another line is unreadable; the message names file and line.
-    """
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except FileNotFoundError:
-        return
-    for number, line in enumerate(lines[:-1], 1):  # what follows the last line end is empty or torn
-        try:
-            yield json.loads(line)
-        except ValueError as error:
-            raise ValueError(f"{path}: line {number}: expected JSON, got {line[:60]!r}") from error
+    later = [part for part in pending if len(part["index"]) and part["index"][0] > last]
+    return [table for table in (merged, *later) if table and len(table["index"])]
 
 
 class EventLog:
@@ -276,13 +284,14 @@ class EventLog:
         from tensorboard.summary.writer.record_writer import RecordWriter
 
         self._folder = run / EVENTS
-        files: list[str] = list(position["files"])
+        files = _event_files(self._folder, position["files"])
         with plain.naming(self._folder):
             self._folder.mkdir(exist_ok=True)
             for path in self._folder.glob("events.out.tfevents.*"):
                 if path.name not in files:
                     path.unlink()
                 elif path.name == files[-1] and path.stat().st_size > position["bytes"]:
+                    take_over(path)
                     os.truncate(path, position["bytes"])
         born = int(time.time())
         if files:  # TensorBoard reads files in the order of their names
@@ -291,7 +300,7 @@ class EventLog:
         self._files = [*files, name]
         self._bytes = 0
         with plain.naming(self._folder / name):
-            self._file = open(self._folder / name, "ab", buffering=0)  # noqa: SIM115 - closed by close()
+            self._file = open_own(self._folder / name)
         self._records = RecordWriter(self)
         self._put(Event(wall_time=time.time(), file_version="brain.Event:2"))
         if files:
@@ -327,3 +336,11 @@ class EventLog:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def _event_files(folder: Path, names: Sequence[str]) -> list[str]:
+    """Return the names of a run's event files; raise ValueError for any that is none."""
+    for name in names:
+        if not (isinstance(name, str) and re.fullmatch(r"events\.out\.tfevents\.\d{1,18}\.[^/]+", name)):
+            raise ValueError(f"{folder}: expected names of event files in the checkpoint, got {name!r}")
+    return list(names)

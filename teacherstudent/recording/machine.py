@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from teacherstudent.files import physical_memory
+
 PACKAGES = (
     "teacherstudent",
     "numpy",
@@ -69,7 +71,7 @@ def machine() -> dict[str, Any]:
         "processor": _processor(),
         "cpu_count": os.cpu_count(),
         "cpus_usable": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "memory_bytes": _memory(),
+        "memory_bytes": physical_memory(),
         "gpus": names.splitlines() if names else [],
     }
 
@@ -84,13 +86,6 @@ def _processor() -> str | None:
     if sys.platform == "darwin":
         return _output("sysctl", "-n", "machdep.cpu.brand_string")
     return platform.processor() or None
-
-
-def _memory() -> int | None:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return None
 
 
 def _output(*command: str) -> str | None:

@@ -12,21 +12,22 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from teacherstudent import plain
-from teacherstudent.files import WriteError
+from teacherstudent.files import WriteError, check_folder
+from teacherstudent.recording.folder import (
+    MANIFEST,
+    STATUS,
+    TEACHER_FILE,
+    check_folder_of_run,
+    remove_leftovers,
+)
+from teacherstudent.recording.lines import LineLog
 from teacherstudent.recording.lock import FolderLock
-from teacherstudent.recording.logs import TEACHER_FILE, EpisodeLog, EventLog, LineLog, TestLog
+from teacherstudent.recording.logs import EpisodeLog, EventLog, TestLog
 from teacherstudent.recording.machine import provenance
-from teacherstudent.recording.status import STATUS, Status
+from teacherstudent.recording.manifest import FORMAT, check_manifest, check_same, read_manifest
+from teacherstudent.recording.status import Status
 from teacherstudent.recording.tables import task_columns
 from teacherstudent.types import Array, BoolArray, Outcomes, State
-
-FORMAT = 1
-"""Version of the run folder; a reader refuses newer ones."""
-
-MANIFEST = "manifest.json"
-
-FIXED = ("family", "teacher", "student", "seed", "test_set", "mastered", "space")
-"""What a manifest must say and a resumed run must keep."""
 
 OWN_COLUMNS = frozenset(
     ("id", "task", "score", "cost", "learn", "spent", "time", "index", "task_index", "mastered")
@@ -82,8 +83,9 @@ class Recorder:
 
     Raises:
         FileExistsError: if a new run is to start in a folder that holds one.
-        ValueError: if the manifest lacks something, differs from that of the run to resume, or the logs are
-            shorter than the state says.
+        ValueError: if the manifest lacks something, differs from that of the run to resume (the first
+            difference is named), or the logs are shorter than the state says; if there is a link where the
+            run would write.
         TypeError: if the manifest holds something that is not plain data.
         RuntimeError: if another process is writing the folder.
         WriteError: if the folder cannot be written.
@@ -97,11 +99,12 @@ class Recorder:
         resume: State | None = None,
         tensorboard: bool = True,
     ) -> None:
-        self.folder = Path(folder)
+        self.folder = check_folder("run folder", folder)
         asked = check_manifest(plain.to_plain(manifest, "manifest"))
         state = START if resume is None else resume
         with plain.naming(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
+        check_folder_of_run(self.folder)
         self._lock = FolderLock(self.folder)
         try:
             written = _begin(self.folder, asked, state["spent"], fresh=resume is None)
@@ -284,40 +287,33 @@ class Recorder:
             self._events.append(scalars, step=spent)
 
 
-def check_manifest(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Return the manifest with defaults filled in, or raise ValueError naming what it lacks."""
-    missing = sorted({*FIXED, "budget"} - manifest.keys())
-    if missing:
-        raise ValueError(f"manifest: expected {sorted({*FIXED, 'budget'})}, missing {missing}")
-    for role in ("family", "teacher", "student"):
-        entry = manifest[role]
-        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
-            raise ValueError(f"manifest: {role}: expected a mapping with a name and options, got {entry!r}")
-        entry.setdefault("options", {})
-    return {"cost_unit": "environment steps", "score_name": "return"} | manifest
-
-
 def _begin(folder: Path, asked: dict[str, Any], spent: float, *, fresh: bool) -> dict[str, Any]:
     """Write the manifest of a new run, or check and extend that of the run to resume; return it."""
     path = folder / MANIFEST
-    for left in [*folder.glob(".*.tmp"), *folder.glob("*/.part-*.tmp")]:  # of a killed process
-        left.unlink(missing_ok=True)
-    session = {"started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "spent": spent, **provenance()}
-    if not path.exists():
-        manifest = {"format": FORMAT, **asked, "sessions": [session]}
-    elif fresh:
+    if fresh and path.exists():
         raise FileExistsError(
             f"{folder}: expected a folder without a run, got one that holds a run; resume that run, or choose"
             " another folder"
         )
-    else:
-        manifest = plain.read_json(path)
-        for name in FIXED:
-            if (there := manifest.get(name)) != asked[name]:
-                raise ValueError(f"{path}: {name}: expected {there!r} as in that run, got {asked[name]!r}")
-        manifest |= {**asked, "sessions": [*manifest.get("sessions", []), session]}
-    plain.write_json(path, manifest)
+    session = {"started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "spent": spent, **provenance()}
+    there: dict[str, Any] = read_manifest(path) if path.exists() else {"format": FORMAT}
+    if path.exists():
+        check_same(there, asked, str(path))
+    remove_leftovers(folder)
+    sessions: list[Any] = [*there.get("sessions", []), session]
+    manifest = {**there, **asked, "sessions": sessions}
+    plain.write_sealed(path, manifest)
     return manifest
 
 
-__all__ = ["FORMAT", "MANIFEST", "NOT_TRAINED", "START", "STATUS", "Recorder", "check_manifest"]
+__all__ = [
+    "FORMAT",
+    "MANIFEST",
+    "NOT_TRAINED",
+    "START",
+    "STATUS",
+    "Recorder",
+    "check_manifest",
+    "check_same",
+    "read_manifest",
+]

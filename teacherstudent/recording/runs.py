@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,11 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from teacherstudent import plain
+from teacherstudent.files import check_folder
+from teacherstudent.plain import SEALED
+from teacherstudent.recording.folder import MANIFEST, STATUS, TEACHER_FILE
+from teacherstudent.recording.lines import read_lines
 from teacherstudent.recording.lock import FolderLock
-from teacherstudent.recording.logs import TEACHER_FILE, read_episodes, read_lines, read_tests
-from teacherstudent.recording.recorder import FORMAT, MANIFEST, check_manifest
-from teacherstudent.recording.status import STATUS
+from teacherstudent.recording.logs import read_episodes, read_tests
+from teacherstudent.recording.manifest import read_manifest
+from teacherstudent.recording.status import read_status
 from teacherstudent.recording.tables import Table, tasks_of
 from teacherstudent.types import Array, BoolArray, FloatArray
 
@@ -71,24 +75,12 @@ class Run:
             FileNotFoundError: if there is none.
             ValueError: if it is no run folder, was written by a newer version, or has an unreadable manifest.
         """
-        folder = Path(folder)
-        path = folder / MANIFEST
+        folder = check_folder("run folder", folder)
         if not folder.is_dir():
             raise FileNotFoundError(f"{folder}: expected a run folder, got no folder")
-        if not path.exists():
+        if not (folder / MANIFEST).exists():
             raise ValueError(f"{folder}: expected a run folder with {MANIFEST}, got one without")
-        manifest = plain.read_json(path)
-        version = manifest.get("format")
-        if not isinstance(version, int):
-            raise ValueError(f"{path}: expected the manifest of a run, got one without a format number")
-        if version > FORMAT:
-            raise ValueError(
-                f"{path}: expected format {FORMAT} or older, got {version}; a newer teacherstudent wrote it"
-            )
-        try:
-            return cls(folder, check_manifest(manifest))
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from error
+        return cls(folder, read_manifest(folder / MANIFEST))
 
     @property
     def teacher_name(self) -> str:
@@ -116,7 +108,7 @@ class Run:
             ValueError: if the file is unreadable; the message names it.
         """
         try:
-            status = plain.read_json(self.folder / STATUS)
+            status = read_status(self.folder / STATUS)
         except FileNotFoundError:
             status = {"status": "running", "spent": 0.0, "ledger": {}, "error": None}
         if status["status"] == "running" and not FolderLock.held(self.folder):
@@ -154,17 +146,9 @@ class Run:
         Raises:
             ValueError: if the file is unreadable; the message names it.
         """
-        return [
-            record
-            | {
-                **{
-                    kind: {k: np.nan if v is None else v for k, v in record[kind].items()}
-                    for kind in ("metrics", "student", "train")
-                },
-                "snapshot": {k: _array(v) for k, v in record["snapshot"].items()},
-            }
-            for record in read_lines(self.folder / TEACHER_FILE)
-        ]
+        checked = self.manifest["format"] >= SEALED
+        path = self.folder / TEACHER_FILE
+        return [_unpacked(record, path) for record in read_lines(path, checked=checked)]
 
     def tasks(self, table: Table) -> Array:
         """Return the tasks of `episodes` or `tests`: ``(n, d)`` for a box, else ``(n, *space.shape)``."""
@@ -192,6 +176,19 @@ class Run:
         return Curve(table["spent"][first], score, mastered, test, ledger)
 
 
+def _unpacked(record: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return a teacher's record with NaN for None, and arrays in its snapshot."""
+    for name in ("metrics", "student", "train", "ledger", "snapshot"):
+        if not isinstance(record.get(name), dict):
+            raise ValueError(f"{path}: expected records with {name}, got {sorted(record)}")
+    curves = {
+        kind: {name: np.nan if value is None else value for name, value in record[kind].items()}
+        for kind in ("metrics", "student", "train")
+    }
+    snapshot = {name: _array(value) for name, value in record["snapshot"].items()}
+    return record | curves | {"snapshot": snapshot}
+
+
 def _array(value: Any) -> Any:
     """Return lists of numbers as arrays (None becomes NaN), mappings entry by entry, the rest as it is."""
     if isinstance(value, dict):
@@ -212,17 +209,25 @@ def find_runs(paths: Iterable[str | Path]) -> list[Run]:
         FileNotFoundError: if a path does not exist.
         ValueError: if a path holds no run, or a manifest is unreadable or newer.
     """
-    found: dict[Path, Run] = {}
-    for path in map(Path, paths):
+    return [Run.load(folder) for folder in find_folders(paths)]
+
+
+def find_folders(paths: Iterable[str | Path]) -> list[Path]:
+    """Return the folders of runs in and below the given folders, each once, in the order of their paths.
+
+    Raises:
+        FileNotFoundError: if a path does not exist.
+        ValueError: if a path holds no run.
+    """
+    found: dict[Path, Path] = {}
+    for path in (check_folder("runs", path) for path in paths):
         if not path.is_dir():
             raise FileNotFoundError(f"{path}: expected a folder with runs, got no folder")
         folders = sorted(_folders(path))
         if not folders:
             raise ValueError(f"{path}: expected a folder with runs ({MANIFEST} in or below it), got none")
         for folder in folders:
-            key = folder.resolve()
-            if key not in found:
-                found[key] = Run.load(folder)
+            found.setdefault(folder.resolve(), folder)
     return list(found.values())
 
 
@@ -233,5 +238,6 @@ def _folders(root: Path) -> Iterator[Path]:
         folder = pending.pop()
         if (folder / MANIFEST).is_file():
             yield folder
-        else:
+            continue
+        with contextlib.suppress(FileNotFoundError):  # removed since it was listed
             pending.extend(entry for entry in folder.iterdir() if entry.is_dir() and not entry.is_symlink())

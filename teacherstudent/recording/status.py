@@ -14,7 +14,6 @@ from teacherstudent import plain
 from teacherstudent.recording.tables import Table
 from teacherstudent.types import State
 
-STATUS = "status.json"
 STATUS_SECONDS = 3.0
 
 
@@ -102,8 +101,41 @@ class Status:
         """Write the file now (raises `WriteError`)."""
         self._written = time.monotonic()
         fields = {**self._fields, "updated": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
-        plain.write_json(self._path, fields, durable=durable)
+        plain.write_sealed(self._path, fields, durable=durable)
 
     def state(self) -> State:
         """Return what a resumed run goes on from."""
         return {name: self._fields[name] for name in ("spent", "test", "ledger")}
+
+
+def read_status(path: Path) -> dict[str, Any]:
+    """Return what a status file says, with what every reader asks for filled in.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is unreadable, damaged, or no status; the message names it.
+    """
+    status: dict[str, Any] = {
+        "spent": 0.0,
+        "budget": None,
+        "test": None,
+        "ledger": {},
+        "error": None,
+        "note": None,
+    }
+    status |= plain.read_sealed(path)
+    status.pop("format", None)
+    texts = {"status": str, "score_name": str, "ledger": dict}
+    for name, kind in texts.items():
+        if not isinstance(status.get(name, kind()), kind) or (name == "status" and name not in status):
+            raise ValueError(f"{path}: {name}: expected {_WORDS[kind]}, got {status.get(name)!r}")
+    for name, kind in {"test": dict, "error": dict, "note": str}.items():
+        if not (status[name] is None or isinstance(status[name], kind)):
+            raise ValueError(f"{path}: {name}: expected {_WORDS[kind]} or null, got {status[name]!r}")
+    for name in ("spent", "budget"):
+        if not (plain.is_real(status[name]) or (name == "budget" and status[name] is None)):
+            raise ValueError(f"{path}: {name}: expected a number, got {status[name]!r}")
+    return status
+
+
+_WORDS: Mapping[type, str] = {str: "a text", dict: "names and values"}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -11,10 +13,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from teacherstudent.files import read_limited
 from teacherstudent.types import Array
 
 Table: TypeAlias = dict[str, Array]
 """Columns by name, each ``(rows, ...)``."""
+
+TABLE_BYTES = 2**30
+"""What the columns of one file may hold, unpacked."""
+
+_FILE_BYTES = 2 * TABLE_BYTES
+_TAG = b"ts-crc32"
+_CHUNKS = 1_000_000
+_UNREADABLE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, RuntimeError, MemoryError)
 
 
 class ColumnBuffer:
@@ -26,11 +37,13 @@ class ColumnBuffer:
     Args:
         what: how messages call the rows: ``"episodes"``.
         capacity: rows to make room for; more are taken, at the price of a copy of everything.
+        most: bytes to make room for, at most, where rows are large.
     """
 
-    def __init__(self, what: str, capacity: int) -> None:
+    def __init__(self, what: str, capacity: int, most: int = TABLE_BYTES) -> None:
         self.rows = 0
         self.capacity = capacity
+        self._most = most
         self._what = what
         self._columns: Table = {}
 
@@ -42,6 +55,8 @@ class ColumnBuffer:
             TypeError: if a column does not fit the first batch's type, or is not numeric.
         """
         if not self._columns:
+            row = sum(max(8, np.asarray(values).nbytes // max(1, rows)) for values in columns.values())
+            self.capacity = max(rows, min(self.capacity, self._most // max(1, row)))
             self._columns = {name: self._allocate(name, values, rows) for name, values in columns.items()}
         elif self._columns.keys() != columns.keys():
             raise ValueError(
@@ -112,8 +127,18 @@ def tasks_of(space: Mapping[str, Any], table: Table) -> Array:
     return np.stack([table[f"task_{name}"] for name in space["names"]], axis=1)
 
 
-def encode(table: Table) -> memoryview:
-    """Return the table as the bytes of a Parquet file; columns with more axes become fixed-size lists."""
+def encode(table: Table) -> bytes:
+    """Return the table as the bytes of a Parquet file; columns with more axes become fixed-size lists.
+
+    Pages carry checksums. So does the file as a whole, between pages and footer, where Parquet's readers look
+    at nothing: a damaged footer can crash them.
+
+    Raises:
+        ValueError: if the table is larger than what is read.
+    """
+    size = sum(values.nbytes for values in table.values())
+    if size > TABLE_BYTES:
+        raise ValueError(f"table: expected at most {TABLE_BYTES} bytes in one file, got {size}")
     fields, arrays = [], []
     for name, values in table.items():
         contiguous = np.ascontiguousarray(values)
@@ -129,8 +154,23 @@ def encode(table: Table) -> memoryview:
         sink,
         compression="snappy",
         use_dictionary=False,
+        write_page_checksum=True,
     )
-    return memoryview(sink.getvalue())
+    whole = memoryview(sink.getvalue())
+    footer = _footer(whole)
+    return b"".join([whole[:footer], _TAG, _checksum(whole[:footer], whole[footer:]), whole[footer:]])
+
+
+def _footer(data: memoryview) -> int:
+    """Return where the footer of a Parquet file begins: its length stands before the last four bytes."""
+    return len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+
+
+def _checksum(*parts: memoryview) -> bytes:
+    value = 0
+    for part in parts:
+        value = zlib.crc32(part, value)
+    return value.to_bytes(4, "little")
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> Table:
@@ -138,32 +178,88 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> Table:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is not a whole Parquet file; the message names it.
+        ValueError: if it is no Parquet file, damaged, or holds more than `TABLE_BYTES`; the message names it.
     """
-    with open(path, "rb") as file:
-        try:
-            parquet = pq.ParquetFile(file)
-            names = parquet.schema_arrow.names
-            wanted = names if columns is None else [name for name in names if name in set(columns)]
-            found = parquet.read(columns=wanted)
-        except (pa.ArrowException, OSError) as error:
-            raise ValueError(f"{path}: expected a Parquet file, got an unreadable one: {error}") from error
-    table: Table = {}
-    for field, column in zip(found.schema, found.columns, strict=True):
-        shape = json.loads((field.metadata or {}).get(b"shape", b"[]"))
-        whole = column.combine_chunks()
-        flat = whole.flatten() if pa.types.is_fixed_size_list(field.type) else whole
-        table[field.name] = flat.to_numpy(zero_copy_only=False).reshape(-1, *shape)
-    return table
+    with _opened(path) as parquet:
+        names = parquet.schema_arrow.names
+        wanted = names if columns is None else [name for name in names if name in set(columns)]
+        _check_size(parquet, wanted)
+        found = parquet.read(columns=wanted)
+        return {
+            field.name: _decode(field, column)
+            for field, column in zip(found.schema, found.columns, strict=True)
+        }
 
 
 def count_rows(path: Path) -> int:
     """Return how many rows a Parquet file holds (raises as `read_table`)."""
-    with open(path, "rb") as file:
-        try:
-            return int(pq.ParquetFile(file).metadata.num_rows)
-        except (pa.ArrowException, OSError) as error:
-            raise ValueError(f"{path}: expected a Parquet file, got an unreadable one: {error}") from error
+    with _opened(path) as parquet:
+        return int(parquet.metadata.num_rows)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open a Parquet file; whatever cannot be read of it becomes a ValueError that names it."""
+    data = read_limited(path, _FILE_BYTES)
+    try:
+        _check_whole(data)
+        yield pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+    except _UNREADABLE as error:
+        raise ValueError(f"{path}: expected a Parquet file, got an unreadable one: {error}") from error
+
+
+def _check_whole(data: bytes) -> None:
+    """Raise ValueError if a file differs from its checksum; one of an older version has none, and no tag."""
+    if len(data) < 12:
+        raise ValueError(f"it has {len(data)} bytes")
+    footer = _footer(memoryview(data))
+    start = footer - len(_TAG) - 4
+    if start < 0 or data[start : start + len(_TAG)] != _TAG:
+        if _TAG in data:
+            raise ValueError("its checksum is not where its footer begins")
+        return
+    view = memoryview(data)
+    if view[footer - 4 : footer] != _checksum(view[:start], view[footer:]):
+        raise ValueError("it differs from its checksum: it is damaged")
+
+
+def _check_size(parquet: Any, wanted: Sequence[str]) -> None:
+    """Raise ValueError for columns of other kinds than ours, or that unpack to more than `TABLE_BYTES`."""
+    about, schema = parquet.metadata, parquet.schema_arrow
+    if len(set(schema.names)) < len(schema.names):
+        raise ValueError("expected columns of different names")
+    row = sum(_width(schema.field(name)) for name in wanted)
+    size = row * about.num_rows
+    if size > TABLE_BYTES or about.num_row_groups * about.num_columns > _CHUNKS:
+        raise ValueError(f"expected at most {TABLE_BYTES} bytes, got columns of {size}")
+    stated = 0
+    for group in map(about.row_group, range(about.num_row_groups)):
+        for chunk in map(group.column, range(group.num_columns)):
+            if chunk.compression not in ("SNAPPY", "UNCOMPRESSED"):
+                raise ValueError(f"expected columns packed by snappy, got {chunk.compression}")
+            stated += chunk.total_uncompressed_size
+    if stated > 2 * TABLE_BYTES:  # pages have headers, and lists have levels beside their values
+        raise ValueError(f"expected pages of at most {2 * TABLE_BYTES} bytes, got {stated}")
+
+
+def _width(field: Any) -> int:
+    """Return the bytes of a column in a row."""
+    kind, count = field.type, 1
+    if pa.types.is_fixed_size_list(kind):
+        kind, count = kind.value_type, kind.list_size
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
+        raise ValueError(f"{field.name!r}: expected numbers, got {field.type}")
+    width = int(count) * max(1, int(kind.bit_width) // 8)
+    return width
+
+
+def _decode(field: Any, column: Any) -> Array:
+    """Return a column as an array."""
+    shape = json.loads((field.metadata or {}).get(b"shape", b"[]"))
+    whole = column.combine_chunks()
+    flat = whole.flatten() if pa.types.is_fixed_size_list(field.type) else whole
+    values: Array = flat.to_numpy(zero_copy_only=False).reshape(-1, *shape)
+    return values
 
 
 def concatenate(tables: Iterable[Table]) -> Table:

@@ -15,7 +15,7 @@ from gymnasium.spaces import Discrete
 from gymnasium.vector import VectorEnv
 from gymnasium.wrappers import TimeLimit
 
-from teacherstudent import spaces
+from teacherstudent import spaces, trust
 from teacherstudent.family import RLFamily
 from teacherstudent.rl.env_probe import probe
 from teacherstudent.rl.process_slots import ProcessSlots
@@ -191,6 +191,7 @@ def family_from_gymnasium(
 def _find(target: str | Callable[..., Env]) -> str | Callable[..., Env]:
     """Return the class or function of ``"module:attribute"``; ids (also ``"module:Id-v0"``) as they are."""
     if isinstance(target, str) and target.count(":") == 1:
+        trust.check_import(target, "environment")
         module, _, attribute = target.partition(":")
         found = getattr(importlib.import_module(module), attribute, None)
         if callable(found):
@@ -203,7 +204,7 @@ def _build(make: EnvMaker) -> Env:
         raise TypeError(f"environment: expected an id, 'module:Class' or a callable, got {make.target!r}")
     try:
         return make()
-    except TypeError:
+    except (TypeError, trust.UntrustedNameError):
         raise
     except Exception as error:
         raise ValueError(

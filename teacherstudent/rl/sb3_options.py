@@ -14,6 +14,13 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.utils import LinearSchedule
+from torch import nn, optim
+
+from teacherstudent import trust
+
+_ALGORITHMS = ("stable_baselines3", "sb3_contrib")
+_PARTS = (*_ALGORITHMS, "torch.nn", "torch.optim")
+"""Packages that a file of a run may name: of what is found in them only classes of these kinds are called."""
 
 
 def standard_policy(kind: type[BaseAlgorithm], space: gym.Space[Any]) -> str:
@@ -30,7 +37,7 @@ def standard_policy(kind: type[BaseAlgorithm], space: gym.Space[Any]) -> str:
 def algorithm(name: str) -> type[BaseAlgorithm]:
     """Return a stable-baselines3 algorithm by its name or ``"module:Class"``."""
     if ":" in name:
-        found = _import(name)
+        found = _import(name, _ALGORITHMS)
     else:
         found = getattr(stable_baselines3, name, None)
         if found is None:
@@ -45,7 +52,16 @@ def _is_algorithm(thing: Any) -> bool:
     return isinstance(thing, type) and issubclass(thing, OnPolicyAlgorithm | OffPolicyAlgorithm)
 
 
-def _import(target: str) -> Any:
+def _part(target: str) -> Any:
+    """Return what a text in ``policy_kwargs`` names; if a file gives it, only a network or optimizer."""
+    found = _import(target, _PARTS)
+    if trust.untrusted():
+        trust.check_found(found, target, "sb3: policy_kwargs", (nn.Module, optim.Optimizer))
+    return found
+
+
+def _import(target: str, libraries: tuple[str, ...]) -> Any:
+    trust.check_import(target, "sb3", libraries)
     module, _, name = target.partition(":")
     try:
         return getattr(importlib.import_module(module), name)
@@ -76,7 +92,7 @@ def resolve(options: Mapping[str, Any], budget: float | None) -> dict[str, Any]:
             resolved[name] = LinearSchedule(float(value.removeprefix("linear:")), 0.0, 1.0)
         elif name == "policy_kwargs":
             resolved[name] = {
-                key: _import(part) if isinstance(part, str) and ":" in part else part
+                key: _part(part) if isinstance(part, str) and ":" in part else part
                 for key, part in value.items()
             }
         else:

@@ -10,6 +10,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from teacherstudent import trust
+
 Factory = Callable[..., nn.Module]
 
 
@@ -307,6 +309,7 @@ def make(name: str, *, classes: int, channels: int, size: int, options: Mapping[
         ImportError: if the package that it needs is not there.
     """
     if ":" in name:
+        trust.check_import(name, "backbone")
         module, _, attribute = name.partition(":")
         try:
             factory: Factory = getattr(importlib.import_module(module), attribute)

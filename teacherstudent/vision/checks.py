@@ -11,6 +11,7 @@ import torch
 from gymnasium.spaces import Discrete
 from torch import Tensor, nn
 
+from teacherstudent.arrays import read_npy
 from teacherstudent.types import FloatArray, IntArray
 from teacherstudent.vision import backbones
 from teacherstudent.vision.augmentation import FAINTEST, RandomAugmentation
@@ -188,8 +189,8 @@ def read_numbers(what: str, path: str, n: int) -> FloatArray:
     if not Path(path).is_file():
         raise ValueError(f"{what}: expected an npy file, got {path!r}")
     try:
-        found = np.asarray(np.load(path, allow_pickle=False), np.float64)
-    except (ValueError, OSError, EOFError) as error:
+        found = np.asarray(read_npy(path), np.float64)
+    except (ValueError, OSError) as error:
         raise ValueError(f"{what}: expected numbers in {path}: {error}") from error
     if found.shape != (n,) or not np.isfinite(found).all():
         raise ValueError(f"{what}: expected finite numbers of shape ({n},), got shape {found.shape}")

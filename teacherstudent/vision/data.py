@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import math
 import os
-import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from teacherstudent.arrays import read_npz
+from teacherstudent.files import memory_limit
 from teacherstudent.types import Array, IntArray, generator
 
 DATA = "TEACHERSTUDENT_DATA"
@@ -124,21 +126,36 @@ def read_idx(path: Path) -> Array:
         FileNotFoundError: if there is no such file.
         DataFileError: if it is no IDX file, is truncated, or goes on after its end.
     """
+    packed = path.suffix == ".gz"
     try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        with gzip.open(path) if packed else open(path, "rb") as file:
+            return _read_idx(file, path)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataFileError(f"{path}: expected a whole gzip file: {error}") from error
-    if len(raw) < 4 or raw[:2] != b"\0\0" or raw[2] not in _IDX:
-        raise DataFileError(f"{path}: expected an IDX file, got the bytes {raw[:4]!r}")
-    dtype, axes = _IDX[raw[2]], raw[3]
-    start = 4 + 4 * axes
-    shape = tuple(np.frombuffer(raw[4:start], ">u4").tolist()) if len(raw) >= start else ()
-    expected = start + int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-    if len(shape) != axes or len(raw) != expected:
+
+
+def _read_idx(file: Any, path: Path) -> Array:
+    """Read no more than the header states, and one byte to see that there is no more."""
+    start = file.read(4)
+    if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in _IDX:
+        raise DataFileError(f"{path}: expected an IDX file, got the bytes {start!r}")
+    dtype, axes = _IDX[start[2]], start[3]
+    sides = file.read(4 * axes)
+    shape = tuple(np.frombuffer(sides, ">u4").tolist()) if len(sides) == 4 * axes else ()
+    expected = math.prod(shape) * dtype.itemsize
+    if len(shape) != axes or expected > memory_limit():
         raise DataFileError(
-            f"{path}: expected {expected} bytes for shape {shape}, got {len(raw)}: is it truncated?"
+            f"{path}: expected {axes} axes that fit into memory, got {shape}: is it truncated?"
         )
-    return np.frombuffer(raw, dtype, offset=start).reshape(shape).astype(dtype.newbyteorder("="))
+    raw = file.read(expected)
+    more = bool(file.read(1))
+    if len(raw) != expected or more:
+        before = len(start) + len(sides)
+        there = "more" if more else before + len(raw)
+        raise DataFileError(
+            f"{path}: expected {before + expected} bytes for shape {shape}, got {there}: is it truncated?"
+        )
+    return np.frombuffer(raw, dtype).reshape(shape).astype(dtype.newbyteorder("="))
 
 
 def fashion_folder() -> Path:
@@ -185,12 +202,9 @@ def _find(folder: Path, name: str, packed: Path) -> Path:
 
 def _read_npz(path: Path) -> tuple[Array, Array]:
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            raise ValueError("it holds a single array")
-        with loaded as file:
-            images, labels = file["images"], file["labels"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        found = read_npz(path, ("images", "labels"))
+        images, labels = found["images"], found["labels"]
+    except (OSError, ValueError, KeyError) as error:
         raise DataFileError(f"{path}: expected an npz file with images and labels: {error}") from error
     if images.ndim == 4:
         images = images.transpose(0, 3, 1, 2)

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
+from teacherstudent import trust
 from teacherstudent.rl.torch_state import load_module, module_state
 from teacherstudent.types import State
 
@@ -35,6 +36,7 @@ def reduction(loss: str | Reduction) -> Reduction:
         return loss
     if loss == "mean":
         return mean
+    trust.check_import(loss, "loss")
     module, colon, attribute = loss.partition(":")
     try:
         if not colon:

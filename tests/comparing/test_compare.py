@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+from editing import edit
 from rich.console import Console
 
 from teacherstudent.comparing import report, stats
@@ -270,10 +271,12 @@ def test_without_a_baseline_there_is_no_comparison(write_run, tmp_path):
 
 def test_machine_and_version_differences_are_noted(two_teachers):
     path = two_teachers / "random" / "0" / "manifest.json"
-    manifest = json.loads(path.read_text())
-    manifest["sessions"][0]["machine"]["host"] = "elsewhere"
-    manifest["sessions"][0]["versions"]["teacherstudent"] = "0.0.1"
-    path.write_text(json.dumps(manifest))
+
+    def move(manifest):
+        manifest["sessions"][0]["machine"]["host"] = "elsewhere"
+        manifest["sessions"][0]["versions"]["teacherstudent"] = "0.0.1"
+
+    edit(path, move)
     notes = " ".join(compare([two_teachers]).notes)
     assert "from 2 versions of teacherstudent" in notes
     assert "from 2 machines; seconds do not compare" in notes

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
+from editing import edit
 
 from teacherstudent.recording.runs import Run, find_runs
 
@@ -69,7 +68,7 @@ def test_a_damaged_table_is_named(write_run, name, damage):
         ("{", r"manifest.json: expected JSON"),
         ("[]", r"manifest.json: expected a JSON object, got list"),
         ("{}", r"manifest.json: expected the manifest of a run, got one without a format number"),
-        ('{"format": 99}', r"manifest.json: expected format 1 or older, got 99; a newer"),
+        ('{"format": 99}', r"manifest.json: expected format 2 or older, got 99; a newer"),
         ('{"format": 1}', r"manifest.json: manifest: expected .* missing \['budget'"),
     ],
 )
@@ -88,8 +87,7 @@ def test_a_damaged_status_is_named(write_run):
 
 def test_a_run_that_says_it_runs_but_does_not_was_killed(write_run):
     folder = write_run("a")
-    status = json.loads((folder / "status.json").read_text())
-    (folder / "status.json").write_text(json.dumps(status | {"status": "running"}))
+    edit(folder / "status.json", lambda status: status.update(status="running"))
     assert Run.load(folder).status()["status"] == "killed"
     (folder / "status.json").unlink()
     assert Run.load(folder).status()["status"] == "killed"

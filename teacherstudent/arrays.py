@@ -1,0 +1,145 @@
+"""Reading NumPy's files: sizes that a file states are compared with what it holds before memory is taken."""
+
+from __future__ import annotations
+
+import math
+import os
+import stat
+import struct
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from teacherstudent.files import memory_limit
+from teacherstudent.types import Array
+
+_ERRORS = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    EOFError,
+    RuntimeError,  # encrypted or unknown members, and headers that nest without end
+    OverflowError,
+    MemoryError,
+    struct.error,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+_HEADERS: Mapping[tuple[int, int], Any] = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+
+
+def read_npy(path: str | Path) -> Array:
+    """Return the array in an npy file.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it holds anything else, or is larger than memory; the message names it.
+    """
+    path = Path(path)
+    try:
+        with _open(path) as file:
+            return _array(file, os.fstat(file.fileno()).st_size, path.name)
+    except FileNotFoundError:
+        raise
+    except _ERRORS as error:
+        raise ValueError(f"{path}: expected an npy file, got an unreadable one: {error}") from error
+
+
+def read_npz(
+    path: str | Path, names: Collection[str] | None = None, *, packed: bool = True
+) -> dict[str, Array]:
+    """Return the arrays in an npz file, by name.
+
+    Args:
+        path: the file.
+        names: which arrays, if not all; those that are not there are left out.
+        packed: whether compressed arrays are read too. Where they are not, no array is larger than the file.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it holds anything else, or more than memory; the message names it.
+    """
+    path = Path(path)
+    try:
+        with _open(path) as file, zipfile.ZipFile(_archive(file)) as archive:
+            size = os.fstat(file.fileno()).st_size
+            members = _members(archive.infolist(), size, packed=packed)
+            wanted = members.keys() if names is None else [name for name in members if name in names]
+            found = {}
+            for name in wanted:
+                with archive.open(members[name]) as member:
+                    found[name] = _array(member, members[name].file_size, name)
+            return found
+    except FileNotFoundError:
+        raise
+    except _ERRORS as error:
+        raise ValueError(f"{path}: expected an npz file, got an unreadable one: {error}") from error
+
+
+def _open(path: Path) -> IO[bytes]:
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError("it is a folder, pipe or device")
+    return open(path, "rb")
+
+
+def _archive(file: IO[bytes]) -> IO[bytes]:
+    """Return a file; raise ValueError if it is an npy file."""
+    single = file.read(len(np.lib.format.MAGIC_PREFIX)) == np.lib.format.MAGIC_PREFIX
+    if single:
+        raise ValueError("it holds a single array")
+    return file
+
+
+def _members(infos: list[zipfile.ZipInfo], size: int, *, packed: bool) -> dict[str, zipfile.ZipInfo]:
+    """Return the members of an archive by name; raise ValueError if there is no room for all."""
+    methods = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) if packed else (zipfile.ZIP_STORED,)
+    found: dict[str, zipfile.ZipInfo] = {}
+    for info in infos:
+        name = info.filename.removesuffix(".npy")
+        if name in found:
+            raise ValueError(f"{name}: expected one array of this name, got two")
+        if info.compress_type not in methods:
+            raise ValueError(f"{name}: expected an array that is not compressed so")
+        found[name] = info
+    if sum(info.compress_size for info in infos) > size:
+        raise ValueError(f"expected arrays within the file's {size} bytes, got more")
+    stated = sum(info.file_size for info in infos)
+    if stated > memory_limit():
+        raise ValueError(f"expected at most the {memory_limit()} bytes of memory, got arrays of {stated}")
+    return found
+
+
+def _array(file: IO[bytes], size: int, name: str) -> Array:
+    """Return the array in ``size`` bytes of an npy file; its header must state exactly these."""
+    version = np.lib.format.read_magic(file)
+    if version not in _HEADERS:
+        raise ValueError(f"{name}: expected version 1 or 2 of the format, got {version}")
+    shape, fortran, dtype = _HEADERS[version](file)
+    if dtype.hasobject:
+        raise ValueError(f"{name}: expected an array of numbers, got dtype {dtype}")
+    stated, there = math.prod(shape) * dtype.itemsize, size - file.tell()
+    if stated != there or any(length < 0 for length in shape):
+        raise ValueError(f"{name}: expected {stated} bytes for shape {shape}, got {there}")
+    if stated > memory_limit():
+        raise ValueError(f"{name}: expected at most the {memory_limit()} bytes of memory, got {stated}")
+    data = bytearray(stated)
+    rest = memoryview(data)
+    while rest:
+        count = file.readinto(rest)  # type: ignore[attr-defined]  # both kinds of file have it
+        if not count:
+            raise EOFError(f"{name}: ends early")
+        rest = rest[count:]
+    if file.read(1):  # also makes an archive compare its checksum
+        raise ValueError(f"{name}: goes on after its end")
+    whole: Array = np.ndarray(shape[::-1] if fortran else shape, dtype, data)
+    return whole.transpose() if fortran else whole

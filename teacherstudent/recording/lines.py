@@ -1,0 +1,136 @@
+"""JSON records, one a line, each with a checksum: the teacher's log of a run folder."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import stat
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from teacherstudent import plain
+from teacherstudent.files import open_own
+from teacherstudent.recording.logs import LOOKS, identity
+from teacherstudent.types import State, check_whole
+
+LINE_BYTES = 2**28
+"""Longest line that is written or read."""
+
+_CHECK = re.compile(rb', "check": "([0-9a-f]{8})"\}$')
+
+
+class LineLog:
+    """JSON records, one a line, appended to a file."""
+
+    def __init__(self, path: Path, position: Mapping[str, Any]) -> None:
+        self._path = path
+        self._bytes: int = check_whole(f"{path}: bytes", position["bytes"], 0)
+        with plain.naming(path):
+            self._file = open_own(path)
+            size = self._file.seek(0, os.SEEK_END)
+            if size < self._bytes:
+                self._file.close()
+                raise ValueError(
+                    f"{path}: expected {self._bytes} bytes, as when the checkpoint was written, got {size}"
+                )
+            self._file.truncate(self._bytes)
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Write one record; one that does not fit on the disk is taken back.
+
+        Raises:
+            TypeError: if it holds something that is not plain data.
+            ValueError: if it is larger than what is read.
+            WriteError: if it cannot be written.
+        """
+        body = plain.dumps(record, self._path.name)[:-2]  # without the last brace and the line's end
+        line = body + b', "check": "%08x"}\n' % zlib.crc32(body)
+        if len(line) > LINE_BYTES:
+            raise ValueError(
+                f"{self._path}: expected a record of at most {LINE_BYTES} bytes, got {len(line)}: is the "
+                "teacher's snapshot too large?"
+            )
+        with plain.naming(self._path):
+            try:
+                plain.write_all(self._file.fileno(), line)
+            except OSError:
+                self._file.truncate(self._bytes)
+                raise
+        self._bytes += len(line)
+
+    def flush(self) -> None:
+        """Make the records survive a power cut."""
+        with plain.naming(self._path):
+            os.fsync(self._file.fileno())
+
+    def position(self) -> State:
+        """Return the length of the file in bytes."""
+        return {"bytes": self._bytes}
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def read_lines(path: Path, *, checked: bool = False) -> list[dict[str, Any]]:
+    """Return the records of a line log; a torn last line, left by a kill, is skipped.
+
+    Args:
+        path: the file; there are no records if it is not there.
+        checked: whether every line must have a checksum; those that have one are compared with it anyway.
+
+    Raises:
+        ValueError: if another line is unreadable or damaged; the message names file and line.
+    """
+    for left in reversed(range(LOOKS)):
+        before = identity(path)
+        if before is None:
+            return []
+        try:
+            return _read_lines(path, checked)
+        except FileNotFoundError:
+            continue
+        except ValueError:
+            if not left or before == identity(path):  # else a run that resumes has cut it meanwhile
+                raise
+    return []
+
+
+def _read_lines(path: Path, checked: bool) -> list[dict[str, Any]]:
+    """Read a line log once."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError(f"{path}: expected a file, got a folder, pipe or device")
+    records = []
+    with open(path, "rb") as file:
+        for number in itertools.count(1):
+            line = file.readline(LINE_BYTES + 1)
+            if not line:
+                break
+            where = f"{path}: line {number}"
+            if len(line) > LINE_BYTES:
+                raise ValueError(f"{where}: expected at most {LINE_BYTES} bytes, got more")
+            whole = line.endswith(b"\n")
+            if not whole and not _CHECK.search(line[:-1] if line[-1:] != b"}" else line):
+                break  # torn by a kill
+            records.append(_record(line[:-1] if whole else line, where, checked))
+    return records
+
+
+def _record(line: bytes, where: str, checked: bool) -> dict[str, Any]:
+    """Return a line's record, after a look at its checksum."""
+    check = _CHECK.search(line)
+    if check is not None and int(check[1], 16) != zlib.crc32(line[: check.start()]):
+        raise ValueError(f"{where}: expected what its checksum stands for, got something else")
+    if check is None and checked:
+        raise ValueError(f"{where}: expected JSON with a checksum, got {line[:60]!r}")
+    try:
+        record = plain.parse(line, where)
+    except ValueError as error:
+        raise ValueError(f"{where}: expected JSON, got {line[:60]!r}") from error
+    if not isinstance(record, dict):
+        raise ValueError(f"{where}: expected a JSON object, got {line[:60]!r}")
+    record.pop("check", None)
+    return record

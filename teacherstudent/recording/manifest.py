@@ -1,0 +1,92 @@
+"""What a manifest must say, reading it, and comparing a run with the one that it resumes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from teacherstudent import plain
+
+FORMAT = plain.SEALED
+"""Version of the run folder; a reader refuses newer ones. Those of version 1 have no checksums."""
+
+FIXED = ("family", "teacher", "student", "seed", "test_set", "mastered", "space")
+"""What a manifest must say and a resumed run must keep."""
+
+
+def check_manifest(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Return the manifest with defaults filled in, or raise ValueError naming what it lacks."""
+    missing = sorted({*FIXED, "budget"} - manifest.keys())
+    if missing:
+        raise ValueError(f"manifest: expected {sorted({*FIXED, 'budget'})}, missing {missing}")
+    for role in ("family", "teacher", "student"):
+        entry = manifest[role]
+        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+            raise ValueError(f"manifest: {role}: expected a mapping with a name and options, got {entry!r}")
+        entry.setdefault("options", {})
+        for name, part in entry.items():
+            kind = dict if name.endswith("options") else str
+            if name in ("name", "label", "options", "student_options", "family_options") and not isinstance(
+                part, kind
+            ):
+                raise ValueError(f"manifest: {role}.{name}: expected {_KINDS[kind]}, got {part!r}")
+    found = {"cost_unit": "environment steps", "score_name": "return"} | manifest
+    for name in ("test_set", "cost_unit", "score_name"):
+        if not isinstance(found[name], str):
+            raise ValueError(f"manifest: {name}: expected a text, got {found[name]!r}")
+    for name in ("budget", "mastered"):
+        if not (plain.is_real(found[name]) or (name == "mastered" and found[name] is None)):
+            raise ValueError(f"manifest: {name}: expected a number, got {found[name]!r}")
+    _check_described(found["space"])
+    return found
+
+
+_KINDS: Mapping[type, str] = {str: "a text", dict: "names and values"}
+
+
+def _check_described(space: Any) -> None:
+    """Raise ValueError unless this may be a space that `spaces.describe` described."""
+    names = space.get("names", []) if isinstance(space, dict) else None
+    if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+        raise ValueError(f"manifest: space: expected a described space, got {space!r}")
+
+
+def check_same(there: Mapping[str, Any], asked: Mapping[str, Any], where: str) -> None:
+    """Raise ValueError that names the first thing in which a run differs from the one to resume.
+
+    Args:
+        there: the manifest of the run to resume.
+        asked: that of the run, as plain data, or a part of it.
+        where: how the message calls the first.
+    """
+    for name in (*FIXED[:4], "settings", *FIXED[4:]):
+        if name not in asked or (name == "settings" and name not in there):
+            continue
+        if (found := plain.first_difference(there.get(name), asked[name], name)) is not None:
+            raise ValueError(f"{where}: {found}")
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Return a manifest with defaults filled in.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is unreadable, damaged, of a newer version, or no manifest; the message names it.
+    """
+    manifest = plain.read_sealed(path)
+    if not plain.is_version(manifest.get("format")):
+        raise ValueError(f"{path}: expected the manifest of a run, got one without a format number")
+    try:
+        _check_sessions(manifest.get("sessions", []))
+        return check_manifest(manifest)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _check_sessions(sessions: Any) -> None:
+    """Raise ValueError unless these are records of when, where and with which versions a run went on."""
+    parts = ("versions", "machine", "git")
+    for session in sessions if isinstance(sessions, list) else [None]:
+        if not (isinstance(session, dict) and all(isinstance(session.get(p, {}), dict) for p in parts)):
+            raise ValueError(f"manifest: sessions: expected a list of names and values, got {session!r:.200}")

@@ -1,0 +1,206 @@
+"""What families, teachers and students say of themselves: the arguments that they were made with.
+
+They are noted when an object is made, as plain data without the defaults, so that a run that is resumed with
+objects of one's own can be compared with the run in the folder. Large arrays are there by a digest, functions
+and classes by their names.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import functools
+import hashlib
+import inspect
+import math
+import types
+from collections.abc import Callable, Mapping
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+
+PLACE = frozenset({"budget", "device", "processes", "machine"})
+"""Arguments that say how long or where an object works, and not what it does: they may change."""
+
+_NOTED = "_noted_settings"
+_GIVEN = frozenset({"self", "space", "family"})
+"""Arguments that a manifest holds beside the settings."""
+_LISTED = 64
+"""Arrays up to this size are listed."""
+_HASHED = 2**26
+"""Bytes of an array that a digest takes in; of larger ones evenly spread blocks."""
+_BLOCKS = 1024
+_DEEPEST = 12
+
+
+def remember(cls: type) -> None:
+    """Let objects of a class note the arguments that they are made with; a second call does nothing."""
+    own = cls.__init__  # type: ignore[misc]  # of the class, to be wrapped
+    if own is object.__init__ or hasattr(own, _NOTED):
+        return
+
+    @functools.wraps(own)
+    def init(self: Any, *args: Any, **options: Any) -> None:
+        if _NOTED not in getattr(self, "__dict__", {_NOTED: None}):
+            object.__setattr__(self, _NOTED, _arguments(own, self, args, options))
+        own(self, *args, **options)
+
+    setattr(init, _NOTED, True)
+    cls.__init__ = init  # type: ignore[misc]
+
+
+def _arguments(
+    make: Callable[..., None], made: Any, args: tuple[Any, ...], options: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """Return the arguments that differ from their defaults, described; None if they do not fit."""
+    signature = inspect.signature(make)
+    try:
+        bound = signature.bind(made, *args, **options).arguments
+    except TypeError:
+        return None  # the constructor raises it
+    found: dict[str, Any] = {}
+    for name, value in list(bound.items())[1:]:
+        parameter = signature.parameters[name]
+        if parameter.kind is parameter.VAR_KEYWORD:
+            found |= {key: describe(part) for key, part in value.items()}
+        elif name not in _GIVEN and describe(value) != describe(parameter.default):
+            found[name] = describe(value)
+    return {name: value for name, value in found.items() if name not in PLACE}
+
+
+def settings_of(thing: Any) -> dict[str, Any] | None:
+    """Return what an object says of itself; None if it says nothing.
+
+    That is what its method ``settings()`` returns, or the arguments that it was made with, or a dataclass's
+    fields.
+    """
+    told = getattr(thing, "settings", None)
+    if callable(told) and not isinstance(thing, type):
+        given = told()
+        if not isinstance(given, Mapping):
+            raise TypeError(f"{type(thing).__name__}.settings: expected names and values, got {given!r}")
+        return {str(name): describe(value) for name, value in given.items()}
+    noted: dict[str, Any] | None = getattr(thing, _NOTED, None)
+    if noted is not None or not dataclasses.is_dataclass(thing) or isinstance(thing, type):
+        return noted
+    fields = {f.name: describe(getattr(thing, f.name, None)) for f in dataclasses.fields(thing)}
+    return {name: value for name, value in fields.items() if name not in PLACE | _GIVEN}
+
+
+def describe(value: Any, depth: int = 0) -> Any:
+    """Return plain data, equal for equal values, different for others as far as they can be told apart."""
+    if value is None or isinstance(value, bool | str | int | float | np.generic):
+        return _scalar(value)
+    if depth > _DEEPEST:
+        return "..."
+    if isinstance(value, Mapping):
+        return {_key(key): describe(part, depth + 1) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        parts = [describe(part, depth + 1) for part in value]
+        return (
+            parts
+            if len(parts) <= _LISTED
+            else {"length": len(parts), "digest": _digest(repr(parts).encode())}
+        )
+    if isinstance(value, set | frozenset):
+        return sorted((describe(part, depth + 1) for part in value), key=repr)
+    if isinstance(value, np.ndarray):
+        return _array(value)
+    if isinstance(value, PurePath):
+        return str(value)
+    if isinstance(value, np.random.SeedSequence):
+        return {"entropy": describe(value.entropy), "spawn_key": list(value.spawn_key)}
+    return _object(value, depth)
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, enum.Enum):
+        return f"{type(value).__name__}.{value.name}"
+    plain = value.item() if isinstance(value, np.generic) else value
+    if isinstance(plain, float) and not math.isfinite(plain):
+        return str(plain)
+    if isinstance(plain, bool | int | float | None):
+        return plain
+    return str(plain)
+
+
+def _key(key: Any) -> str:
+    return key if isinstance(key, str) else repr(_scalar(key))
+
+
+def _array(value: np.ndarray[Any, Any]) -> Any:
+    """Return a small array as a list, as if it had been one, and a digest of another."""
+    if value.dtype.hasobject:
+        return [describe(part, _DEEPEST) for part in value.ravel()[:_LISTED]]
+    if value.size <= _LISTED and value.dtype.kind in "biufU":
+        return describe(value.tolist())
+    rows = value.reshape(-1) if value.flags.c_contiguous else value.ravel()
+    if value.nbytes > _HASHED:
+        size = max(1, _HASHED // _BLOCKS // value.itemsize)
+        starts = np.linspace(0, len(rows) - size, _BLOCKS).astype(np.int64)
+        rows = np.concatenate([rows[start : start + size] for start in starts])
+    digest = _digest(np.ascontiguousarray(rows).view(np.uint8))
+    return {"dtype": value.dtype.str, "shape": list(value.shape), "digest": digest}
+
+
+def _digest(data: Any) -> str:
+    return hashlib.blake2b(data, digest_size=12).hexdigest()
+
+
+def _object(value: Any, depth: int) -> Any:
+    """Return what is known of an object: a function's name, a tensor's values, a class and its settings."""
+    if isinstance(value, functools.partial):
+        return {
+            "function": describe(value.func, depth + 1),
+            "arguments": describe([value.args, value.keywords], depth + 1),
+        }
+    if isinstance(value, types.MethodType):
+        return {"method": value.__name__, "of": describe(value.__self__, depth + 1)}
+    if isinstance(value, type | types.FunctionType | types.BuiltinFunctionType | np.ufunc):
+        return _name(value)
+    if isinstance(value, np.random.Generator):
+        return {"generator": describe(dict(value.bit_generator.state), depth + 1)}
+    if hasattr(value, "detach") and hasattr(value, "numpy"):
+        return _tensor(value)
+    if isinstance(value, np.dtype):
+        return value.str
+    known = settings_of(value)
+    about = {} if known is None else known
+    return {"class": type(value).__qualname__, **about}
+
+
+def _tensor(value: Any) -> Any:
+    """Return a tensor's values as an array's; NumPy lacks some of torch's types."""
+    held = value.detach().cpu()
+    try:
+        return _array(held.numpy())
+    except TypeError:
+        return _array(held.double().numpy())
+
+
+def _name(value: Any) -> Any:
+    """Return the name of a class or function; of one without a name of its own, what tells it from others."""
+    module = getattr(value, "__module__", None) or ""
+    name = getattr(value, "__qualname__", getattr(value, "__name__", type(value).__name__))
+    if module == "__main__" or "<lambda>" in name:
+        module = ""
+    code = getattr(value, "__code__", None)
+    whole = f"{module.rpartition('.')[2]}:{name}" if module else name
+    if code is None or "<" not in name:
+        return whole
+    constants = [part for part in code.co_consts if isinstance(part, bool | str | int | float | None)]
+    cells = [cell.cell_contents for cell in value.__closure__ or () if _filled(cell)]
+    return {
+        "function": whole.rpartition(".")[2],
+        "names": list(code.co_names),
+        "constants": describe(constants),
+        "values": describe(cells, _DEEPEST - 1),
+    }
+
+
+def _filled(cell: Any) -> bool:
+    try:
+        return cell.cell_contents is not None
+    except ValueError:
+        return False
