@@ -17,6 +17,7 @@ from teacherstudent.comparing.results import Comparison, Stopped
 from teacherstudent.comparing.rows import make_rows, pooled_rows
 from teacherstudent.files import check_folder
 from teacherstudent.recording.runs import Run, find_runs
+from teacherstudent.terminal import shown
 
 BASELINES = ("plain", "random", "uniform", "domain-randomization")
 """If no baseline is named: the first of these that is there."""
