@@ -17,7 +17,11 @@ _THREADS = "threads of torch and NumPy in each run (default: 1, or what OMP_NUM_
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return 0 if all went well, 1 if a run failed, 2 if the arguments make no sense."""
+    """Run one command.
+
+    Returns:
+        0 if all went well, 1 if a run failed, 2 if the arguments make no sense, 130 after Ctrl-C.
+    """
     given = _parser().parse_args(argv)
     console = Console()
     errors = Console(stderr=True)
@@ -27,6 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, TypeError, OSError) as error:
         errors.print(f"teacherstudent: {error}", markup=False, highlight=False)
         return 2
+    except KeyboardInterrupt:  # before runs have begun or after they have ended: else `run_all` takes it
+        errors.print("teacherstudent: interrupted")
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
