@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from teacherstudent import spaces
+from teacherstudent.budgets import check_budget
 from teacherstudent.family import Family
 from teacherstudent.ledger import Ledger
 from teacherstudent.loop import check_fit, run
@@ -87,6 +88,7 @@ class Experiment:
         family, teacher, student = self.build()
         try:
             check_fit(family, teacher, student)
+            check_budget(student, self.plan)
         finally:
             student.close()
 

@@ -325,7 +325,7 @@ def test_infos_of_processes_are_joined():
 def test_a_process_that_dies_is_named():
     vec = family_from_gymnasium(Ramp, env_options={"fault": "die"}).make_vec(3, processes=3)
     vec.reset(options={"task": ROWS})
-    with pytest.raises(RuntimeError, match="process of slots 1 to 1: it died with exit code 3"):
+    with pytest.raises(RuntimeError, match=r"slots 1 to 1: slot 1, task \[0.9, 3.0\]: it died with exit code 3"):
         vec.step(np.zeros(3, int))
     vec.close()
 
@@ -344,7 +344,7 @@ def test_an_environment_that_cannot_be_built_in_a_process_is_named():
 
 def test_closing_ends_the_processes():
     vec = family_from_gymnasium(Ramp).make_vec(2, processes=2)
-    workers = list(vec._workers)
+    workers = list(vec._processes.workers)
     assert all(worker.is_alive() for worker in workers)
     vec.close()
     assert not any(worker.is_alive() for worker in workers)
@@ -378,7 +378,7 @@ def test_processes_end_when_their_parent_is_killed():
     parent = os.fork()
     if parent == 0:
         vec = family_from_gymnasium(Ramp).make_vec(3, processes=3)
-        os.write(write, " ".join(str(worker.pid) for worker in vec._workers).encode())
+        os.write(write, " ".join(str(worker.pid) for worker in vec._processes.workers).encode())
         time.sleep(60)
         os._exit(0)
     workers = [int(pid) for pid in os.read(read, 100).split()]
