@@ -43,9 +43,9 @@ def plan_cost(student: Student, plan: Plan) -> dict[str, Any]:
 
     A student that cuts its last round to the budget says so by an attribute ``cuts_last_round``.
     """
-    if not isinstance(student, HasRounds):
+    cost = student.round_cost() if isinstance(student, HasRounds) else 0.0
+    if not cost > 0:
         return {}
-    cost = student.round_cost()
     rounds = max(1, math.ceil(plan.own / cost - 1e-9))
     total = plan.budget if getattr(student, "cuts_last_round", False) else plan.charged + rounds * cost
     return {"round_cost": cost, "planned_cost": total}

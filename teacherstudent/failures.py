@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -36,25 +36,55 @@ class FailedTask:
     blamed: bool
 
 
+@dataclass
+class _Record:
+    """What several `Failures` may have in common."""
+
+    limit: int = 0
+    count: int = 0
+    found: list[FailedTask] = field(default_factory=list)
+
+
 class Failures:
     """Keeps the tasks that failed until whoever runs the student takes them.
 
     A new one allows none: the first environment that fails raises its own error.
-
-    Attributes:
-        limit: so many tasks may fail; one more raises.
-        count: how many have failed, those of the run before a resume too.
     """
 
     def __init__(self) -> None:
-        self.limit = 0
-        self.count = 0
-        self._found: list[FailedTask] = []
+        self._record = _Record()
+
+    def join(self, other: Failures) -> None:
+        """Count and keep together with another one from now on."""
+        self._record = other._record
+
+    @property
+    def limit(self) -> int:
+        """So many tasks may fail; one more raises."""
+        return self._record.limit
+
+    @limit.setter
+    def limit(self, tasks: int) -> None:
+        self._record.limit = tasks
+
+    @property
+    def count(self) -> int:
+        """How many have failed, those of the run before a resume too."""
+        return self._record.count
+
+    @count.setter
+    def count(self, tasks: int) -> None:
+        self._record.count = tasks
 
     @property
     def allowed(self) -> bool:
         """Whether environments may fail at all."""
         return self.limit > 0
+
+    @property
+    def left(self) -> int:
+        """How many more may fail."""
+        return max(0, self.limit - self.count)
 
     def add(
         self, ids: IntArray, tasks: Array, errors: Sequence[str], blamed: BoolArray | bool = True
@@ -72,23 +102,23 @@ class Failures:
         """
         marks = np.broadcast_to(np.asarray(blamed, np.bool_), len(errors))
         columns = zip(ids.tolist(), tasks, errors, marks.tolist(), strict=True)
-        self._found += [
+        self._record.found += [
             FailedTask(id=number, task=task.copy(), error=error, blamed=mark)
             for number, task, error, mark in columns
         ]
         self.count += int(marks.sum())
         if self.count > self.limit:
-            last = [failed.error for failed in self._found if failed.blamed][-LISTED:]
+            last = [failed.error for failed in self._record.found if failed.blamed][-LISTED:]
             raise TooManyFailedTasksError(
                 f"max_failed_tasks: expected at most {self.limit} tasks whose environment fails, got "
                 f"{self.count}; mend the environment, or resume with a higher limit in the plan. The last "
-                "ones:\n"
-                + "\n".join(last)
+                "ones:\n" + "\n".join(last)
             )
 
     def take(self) -> list[FailedTask]:
         """Return what was noted since the last call."""
-        found, self._found = self._found, []
+        found = self._record.found
+        self._record.found = []
         return found
 
 

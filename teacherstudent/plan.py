@@ -8,7 +8,7 @@ import numpy as np
 
 from teacherstudent.types import check_whole
 
-FEW_FAILED = 5
+FEW_FAILED = 3
 FAILED_ONE_IN = 20
 """If nothing is said: tasks that may fail at once, and one more for so many finished episodes."""
 
@@ -32,7 +32,7 @@ class Plan:
         max_failed_tasks: so many tasks may have an environment that fails (raises, dies, or hangs beyond its
             time limit). Each costs its row: the teacher is told that its outcome will never come, the run
             folder names it, and the run goes on. One more ends the run with the list. 0 ends it at the first.
-            None: five, and one for every twenty episodes that were finished.
+            None: three, and one for every twenty episodes that were finished.
 
     Raises:
         ValueError: if a number is not finite; if the budget, ``test_every`` or ``record_every`` is not above

@@ -8,10 +8,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from teacherstudent.failures import Failures, Survives
 from teacherstudent.family import RLFamily
 from teacherstudent.registry import STUDENTS
 from teacherstudent.rl.rollout_scores import check_rows
-from teacherstudent.student import Binds, Student
+from teacherstudent.student import Binds, HasRounds, Student
 from teacherstudent.types import (
     Array,
     Assignment,
@@ -120,6 +121,10 @@ class AntagonistStudent:
         self.protagonist, self.antagonist = (
             _bound(student, family, options, stream) for stream in seed_sequence(seed).spawn(2)
         )
+        self.failures = Failures()
+        for made in (self.protagonist, self.antagonist):
+            if isinstance(made, Survives):
+                made.failures.join(self.failures)
         self.provides = self.protagonist.provides | {"regret", "antagonist_return"}
         self._estimate = _ESTIMATORS[estimator]
         self._tested = self.protagonist if tested == "protagonist" else self.antagonist
@@ -132,6 +137,12 @@ class AntagonistStudent:
         """
         if granularity != "rollout":
             raise ValueError(f"antagonist: can be bound for ['rollout'], got {granularity!r}")
+
+    def round_cost(self) -> float:
+        """Return the environment steps of a round of both; 0 if they don't say."""
+        return sum(
+            made.round_cost() for made in (self.protagonist, self.antagonist) if isinstance(made, HasRounds)
+        )
 
     def wants(self) -> int:
         """Return the number of slots of both."""
@@ -146,9 +157,12 @@ class AntagonistStudent:
         """
         check_rows(assignment, self.wants(), "antagonist")
         n = self.protagonist.wants()
-        mine = self.protagonist.train(assignment.select(slice(None, n)))
-        other = self.antagonist.train(assignment.select(slice(n, None)))
-        same = (mine.tasks == other.tasks).reshape(n, -1).all(axis=1)
+        halves = assignment.select(slice(None, n)), assignment.select(slice(n, None))
+        mine = self.protagonist.train(halves[0])
+        other = self.antagonist.train(halves[1])
+        if len(mine) < n or len(other) < n:
+            mine, other = self._pairs(halves, mine, other)
+        same = (mine.tasks == other.tasks).reshape(len(mine), -1).all(axis=1)
         regret = self._estimate(
             mine.score, mine.signals["max_return"], other.score, other.signals["max_return"]
         )
@@ -158,6 +172,21 @@ class AntagonistStudent:
             "antagonist_return": np.tile(other.score, 2),
         }
         return dataclasses.replace(both, signals={**both.signals, **added})
+
+    def _pairs(
+        self, halves: tuple[Assignment, Assignment], mine: Outcomes, other: Outcomes
+    ) -> tuple[Outcomes, Outcomes]:
+        """Return the outcomes of slots in which both students have one; the lone ones are given up.
+
+        Regret compares the two, so that a row without its opposite says nothing.
+        """
+        there = [np.isin(half.ids, found.ids) for half, found in zip(halves, (mine, other), strict=True)]
+        both = there[0] & there[1]
+        for half, present in zip(halves, there, strict=True):
+            lone = half.select(present & ~both)
+            words = ["the environment of the opposite row failed"] * len(lone)
+            self.failures.add(lone.ids, lone.tasks, words, False)
+        return mine.select(both[there[0]]), other.select(both[there[1]])
 
     def evaluate(self, tasks: Array, *, seed: int) -> Outcomes:
         """Play each task as the family tests policies, with the protagonist's or the one's that is tested."""
