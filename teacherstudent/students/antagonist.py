@@ -76,6 +76,8 @@ class AntagonistStudent:
 
     Where they hold different levels, ``regret`` is 0. ``antagonist_return`` is mean_A of slot i on both rows.
 
+    A row whose environment fails has no outcome, nor has the row of the same slot of the other student.
+
     Deviations from the paper: the adversary is no part of this, but a teacher that is told the regret; a
     student that completed no episode in the rollout counts with its return so far.
 
@@ -153,7 +155,8 @@ class AntagonistStudent:
 
         Raises:
             ValueError: unless there is one row for each slot of both.
-            EpisodeError: if an environment fails.
+            EpisodeError, TaskError: if an environment fails, and `failures` allows none.
+            TooManyFailedTasksError: if it allows no more.
         """
         check_rows(assignment, self.wants(), "antagonist")
         n = self.protagonist.wants()
@@ -162,7 +165,7 @@ class AntagonistStudent:
         other = self.antagonist.train(halves[1])
         if len(mine) < n or len(other) < n:
             mine, other = self._pairs(halves, mine, other)
-        same = (mine.tasks == other.tasks).reshape(len(mine), -1).all(axis=1)
+        same = (mine.tasks == other.tasks).all(axis=tuple(range(1, mine.tasks.ndim)))
         regret = self._estimate(
             mine.score, mine.signals["max_return"], other.score, other.signals["max_return"]
         )
