@@ -59,6 +59,11 @@ def _parser() -> argparse.ArgumentParser:
     start.add_argument(
         "--checkpoint-every", type=float, help="cost between checkpoints (default: as --test-every; 0: none)"
     )
+    start.add_argument(
+        "--max-failed-tasks",
+        type=int,
+        help="on how many tasks environments may fail (default: 3, and one for every 20 finished episodes)",
+    )
     for role in ("teacher", "family", "student"):
         start.add_argument(
             f"--{role}-options",
@@ -122,7 +127,12 @@ def _run(given: argparse.Namespace, console: Console) -> int:
     from teacherstudent.plan import Plan
     from teacherstudent.study import run_and_compare
 
-    plan = Plan(budget=given.budget, test_every=given.test_every, checkpoint_every=given.checkpoint_every)
+    plan = Plan(
+        budget=given.budget,
+        test_every=given.test_every,
+        checkpoint_every=given.checkpoint_every,
+        max_failed_tasks=given.max_failed_tasks,
+    )
     experiments = [
         Experiment(
             teacher=teacher,

@@ -98,7 +98,7 @@ def test_too_many_end_the_run_with_the_list_and_more_may_be_allowed_then(name, t
         run(*make(name, faulty()), tmp_path, Plan(**plan, max_failed_tasks=9))
     status = Run.load(tmp_path).status()
     assert status["status"] == "failed"
-    assert len(status["failed_tasks"]) >= 10
+    assert len(status["failed_tasks"]) == 20  # the last ones
     assert 0 < status["spent"] < 1500
     ledger = run(*make(name, faulty()), tmp_path, Plan(**plan, max_failed_tasks=10**6), resume=True)
     assert ledger.spent >= 1500
@@ -131,7 +131,7 @@ def test_a_test_task_that_fails_ends_the_run_and_is_named(name, tmp_path):
 @pytest.mark.parametrize("name", ["sb3 bound", "rsl-rl bound"])
 def test_a_failed_row_teaches_nothing(name, tmp_path):
     """Rows that fail from the start leave the networks as if they had been measured only."""
-    family, _, student = make(name, faulty())
+    student = make(name, faulty())[2]
     student.bind("rollout")
     student.failures.limit = 100
     before = plain.dumps(plain.to_plain(_networks(student)))
