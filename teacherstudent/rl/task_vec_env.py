@@ -191,18 +191,24 @@ class TaskVecEnv(VecEnv):
         assert self.tasks is not None
         self._returns[mask] = 0.0
         self._lengths[mask] = 0
-        start = time.perf_counter()
-        options = {"reset_mask": mask, "task": self.tasks}
-        seeds = np.where(mask, self._draw_seeds(mask), -1)
-        obs, info = self.envs.reset(seed=seeds, options=options)  # type: ignore[arg-type]  # arrays are legal
-        self.environment_seconds += time.perf_counter() - start
-        return obs, failed_slots(info)
+        return self.start(mask, self.tasks, np.where(mask, self._draw_seeds(mask), -1))
 
     def _draw_seeds(self, mask: BoolArray) -> IntArray:
         """Return ``(slots,)`` new environment seeds, of which those of ``mask`` are used."""
         seeds = np.full(self.num_envs, -1, np.int64)
         seeds[mask] = self._rng.integers(2**31, size=int(mask.sum()))
         return seeds
+
+    def start(self, mask: BoolArray, tasks: Array, seeds: IntArray) -> tuple[Any, Failed | None]:
+        """Start the given tasks in the slots of ``mask``; return all observations and what has failed.
+
+        ``seeds`` is ``(n,)`` int64, -1 in the other slots.
+        """
+        start = time.perf_counter()
+        options = {"reset_mask": mask, "task": tasks}
+        obs, info = self.envs.reset(seed=seeds, options=options)  # type: ignore[arg-type]  # arrays are legal
+        self.environment_seconds += time.perf_counter() - start
+        return obs, failed_slots(info)
 
     def state_dict(self) -> State:
         """Return slots, generator and, where the environments can be saved, their exact state."""
