@@ -20,8 +20,8 @@ from gymnasium.wrappers import TimeLimit
 from teacherstudent import spaces
 from teacherstudent.family import RLFamily
 from teacherstudent.rl.env_probe import probe
+from teacherstudent.rl.process_groups import check_timeout
 from teacherstudent.rl.process_slots import ProcessSlots
-from teacherstudent.rl.slot_processes import check_timeout
 from teacherstudent.rl.task_slots import TaskSlots, check_slots
 from teacherstudent.types import Array, generator
 

@@ -12,9 +12,9 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
 
+from teacherstudent.rl.process_groups import ProcessGroups, check_timeout
 from teacherstudent.rl.process_worker import Blocks, MakeGroup
 from teacherstudent.rl.slot_failures import add_failures
-from teacherstudent.rl.slot_processes import SlotProcesses, check_timeout
 from teacherstudent.rl.task_slots import SlotSeeds, Step, check_slots, slot_mask, slot_seeds, slot_tasks
 from teacherstudent.types import Array, BoolArray, State, check_names
 
@@ -82,7 +82,7 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
         self._tasks: Array | None = None  # what each slot was last given
         self._parked = np.zeros(n, np.bool_)  # slots of processes started anew, until they are reset
         self._cut_later: dict[int, str] = {}  # slots whose process ended while others were reset
-        self._processes = SlotProcesses(
+        self._processes = ProcessGroups(
             make, self._bounds, self._blocks, timeout=self.step_timeout, name=self._name
         )
 

@@ -93,9 +93,9 @@ def test_processes_that_die_or_hang_are_replaced_in_the_midst_of_a_run(name, tmp
 def test_too_many_end_the_run_with_the_list_and_more_may_be_allowed_then(name, tmp_path):
     plan = {"budget": 1500, "test_every": 500, "checkpoint_every": 64}
     with pytest.raises(
-        TooManyFailedTasksError, match=r"expected at most 9 tasks.*got \d+(.|\n)*slot \d, task"
+        TooManyFailedTasksError, match=r"expected at most 45 tasks.*got \d+(.|\n)*slot \d, task"
     ):
-        run(*make(name, faulty()), tmp_path, Plan(**plan, max_failed_tasks=9))
+        run(*make(name, faulty()), tmp_path, Plan(**plan, max_failed_tasks=45))
     status = Run.load(tmp_path).status()
     assert status["status"] == "failed"
     assert len(status["failed_tasks"]) == 20  # the last ones

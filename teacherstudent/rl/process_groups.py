@@ -26,7 +26,7 @@ _START_SECONDS = 120.0
 """Seconds that the building of a group may take at least, imports included."""
 
 
-class SlotProcesses:
+class ProcessGroups:
     """One process for each group of slots.
 
     Attributes:
