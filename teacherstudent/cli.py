@@ -18,7 +18,11 @@ _THREADS = "threads of torch and NumPy in each run (default: 1, or what OMP_NUM_
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return 0 if all went well, 1 if a run failed, 2 if the arguments make no sense."""
+    """Run one command.
+
+    Returns:
+        0 if all went well, 1 if a run failed, 2 if the arguments make no sense, 130 after Ctrl-C.
+    """
     given = _parser().parse_args(argv)
     console = Console()
     errors = Console(stderr=True)
@@ -28,6 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, TypeError, OSError) as error:
         errors.print(shown(f"teacherstudent: {error}"), soft_wrap=True)
         return 2
+    except KeyboardInterrupt:  # before runs have begun or after they have ended: else `run_all` takes it
+        errors.print("teacherstudent: interrupted")
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -52,6 +59,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     start.add_argument(
         "--checkpoint-every", type=float, help="cost between checkpoints (default: as --test-every; 0: none)"
+    )
+    start.add_argument(
+        "--max-failed-tasks",
+        type=int,
+        help="on how many tasks environments may fail (default: 3, and one for every 20 finished episodes)",
     )
     for role in ("teacher", "family", "student"):
         start.add_argument(
@@ -130,7 +142,12 @@ def _run(given: argparse.Namespace, console: Console) -> int:
     from teacherstudent.plan import Plan
     from teacherstudent.study import run_and_compare
 
-    plan = Plan(budget=given.budget, test_every=given.test_every, checkpoint_every=given.checkpoint_every)
+    plan = Plan(
+        budget=given.budget,
+        test_every=given.test_every,
+        checkpoint_every=given.checkpoint_every,
+        max_failed_tasks=given.max_failed_tasks,
+    )
     experiments = [
         Experiment(
             teacher=teacher,

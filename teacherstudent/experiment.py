@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from teacherstudent import spaces
+from teacherstudent.budgets import check_budget
 from teacherstudent.family import Family, RLFamily
 from teacherstudent.files import check_folder, check_name, folder_name
 from teacherstudent.ledger import Ledger
@@ -150,6 +151,7 @@ class Experiment:
                 check_fit(family, teacher, student)
             if text := too_short(teacher, student, self.plan.own):
                 _LOG.warning("%s: %s", self.name, text)
+            check_budget(student, self.plan)
         finally:
             student.close()
 

@@ -27,7 +27,8 @@ class Ledger:
         seconds: cumulative seconds by purpose, keys `SECONDS`; ``environment`` is part of ``student``.
         updates: gradient updates.
         episodes: finished tasks; for rows bound for whole rollouts, the episodes completed in them.
-        dropped: tasks under way that a resume had to give up.
+        dropped: tasks under way that a resume, or the end of a process with several slots, had to give up.
+        failed: tasks whose environment failed.
     """
 
     def __init__(self, before: float = 0.0) -> None:
@@ -36,6 +37,7 @@ class Ledger:
         self.updates = 0.0
         self.episodes = 0
         self.dropped = 0
+        self.failed = 0
         self._edited = 0.0  # cost of edited levels, which students report as measured
         self._open: dict[str, float] = {}  # blocks under way: purpose -> the time up to which it is counted
 
@@ -107,6 +109,7 @@ class Ledger:
             "updates": float(self.updates),
             "episodes": float(self.episodes),
             "dropped": float(self.dropped),
+            "failed": float(self.failed),
         }
 
     def state_dict(self) -> State:
@@ -118,6 +121,7 @@ class Ledger:
             "updates": self.updates,
             "episodes": self.episodes,
             "dropped": self.dropped,
+            "failed": self.failed,
             "edited": self._edited,
         }
 
@@ -128,4 +132,5 @@ class Ledger:
         self.updates = state["updates"]
         self.episodes = state["episodes"]
         self.dropped = state["dropped"]
+        self.failed = state.get("failed", 0)  # nor was this
         self._edited = state.get("edited", 0.0)  # not there in runs that began before it was counted

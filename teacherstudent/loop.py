@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from teacherstudent import spaces
+from teacherstudent.budgets import check_budget, plan_cost
 from teacherstudent.checkpoint import Checkpoints
+from teacherstudent.failures import Survives, asked_for
 from teacherstudent.family import Family
 from teacherstudent.files import check_folder
 from teacherstudent.ledger import Ledger
@@ -20,17 +22,16 @@ from teacherstudent.outset import Outset
 from teacherstudent.plan import Plan
 from teacherstudent.progress import Progress
 from teacherstudent.recording.folder import CHECKPOINTS
-from teacherstudent.recording.recorder import NOT_TRAINED, START, UNFINISHED, Recorder
+from teacherstudent.recording.recorder import START, Recorder
+from teacherstudent.run_notes import RunNotes
 from teacherstudent.settings import settings_of
-from teacherstudent.student import Binds, Reports, Student, TakesWeights
+from teacherstudent.student import AsksForMore, Binds, Reports, Student, TakesWeights
 from teacherstudent.teacher import EDITED, Teacher
 from teacherstudent.types import Assignment, BoolArray, Outcomes, State, check_names
 from teacherstudent.vision.weigher import Weigher
 
 _LOG = logging.getLogger(__name__)
 _IDLE_LIMIT = 1000
-_MANY_ROLLOUTS = 256
-"""After so many it is clear whether they are long enough."""
 
 
 def check_fit(family: Family, teacher: Teacher[Any], student: Student) -> None:
@@ -109,16 +110,24 @@ def run(
     Returns:
         The ledger of what was spent.
 
+    A task whose environment fails costs its row: the teacher drops its id, ``failed.jsonl`` and
+    ``status.json`` name it, and the run goes on, up to `Plan.max_failed_tasks`. So it is for students that
+    can go on (`teacherstudent.failures.Survives`) and environments that say which slot failed
+    (`teacherstudent.rl.slot_failures.Tolerant`); any other error ends the run. A test task that fails is
+    played again, three times in all, and ends the run then: a test needs all of its tasks.
+
     Raises:
-        TypeError, ValueError: as `check_fit`; if a checkpoint is damaged or of another run, or a setting
-            differs from the run to resume (the first is named); if the folder holds links; if the student
-            returns what the teacher cannot accept.
+        TypeError, ValueError: as `check_fit`; if the budget pays for no round; if a checkpoint is damaged or
+            of another run, or a setting differs from the run to resume (the first is named); if the folder
+            holds links; if the student returns what the teacher cannot accept.
         FileExistsError: if the folder holds a run and ``resume`` is False.
         RuntimeError: if another process is writing the folder, or the student spends nothing.
+        TooManyFailedTasksError: if environments fail on more tasks than the plan allows.
         WriteError: if a file cannot be written. Whatever is raised on the way, the traceback is in
             ``status.json`` and the folder resumes from its last checkpoint.
     """
     check_fit(family, teacher, student)
+    check_budget(student, plan)
     if getattr(student, "budget", plan.own) != plan.own:
         raise ValueError(
             f"run: expected a student with the plan's budget {plan.own:g}, which its learning rate and its "
@@ -169,6 +178,7 @@ def describe_run(family: Family, teacher: Teacher[Any], student: Student, plan: 
         "score_name": family.score_name,
         "test_names": family.test_names,
         **dataclasses.asdict(plan),
+        **plan_cost(student, plan),
         **report,
     }
 
@@ -238,9 +248,12 @@ class _Loop:
         self._test_tasks = family.test_tasks()
         self._due = plan.intervals()
         self._measuring = np.zeros(0, np.int64)  # ids under way that are not trained on
+        self._failed = np.zeros(0, np.int64)  # ids given up in the present round
         self._idle_rounds = 0
         self._outset = Outset(teacher, student, plan.own, recorder.note)
-        self._rollouts = np.zeros(2, np.int64)  # since this process began, and those without an episode
+        self._notes = RunNotes(recorder)
+        if isinstance(student, AsksForMore):
+            student.ask_for_more(self._more)
 
     def go(self, progress: Progress | None, stop: Callable[[], bool]) -> None:
         """Run rounds until the budget is spent, or ``stop`` says so."""
@@ -267,17 +280,21 @@ class _Loop:
                 progress.update(spent)
         if self.ledger.spent < self.plan.budget:
             raise _InterruptedError
-        if self.student.spent().get("updates") == 0:
-            self.recorder.note(NOT_TRAINED)
+        self._notes.end(self.student, self.ledger, self.plan)
 
     def _round(self) -> None:
         """Ask for what the student can use, let it train, tell the teacher what has finished."""
         ledger, before = self.ledger, self.ledger.spent
         with ledger.timed("teacher"):
             assignment = self._ask()
-        with ledger.timed("student"):
-            outcomes = self.student.train(assignment)
-        ledger.absorb(self.student.spent())
+        if isinstance(self.student, Survives):
+            self.student.failures.limit = self.plan.may_fail(ledger.episodes)
+        try:
+            with ledger.timed("student"):
+                outcomes = self.student.train(assignment)
+        finally:
+            ledger.absorb(self.student.spent())
+            self._drop_failed()
         learn = self._learnt(assignment, outcomes)
         with ledger.timed("teacher"):
             columns = self.teacher.columns(outcomes)
@@ -286,36 +303,51 @@ class _Loop:
         if "kind" in columns:
             ledger.edited(float(outcomes.cost[~learn & (columns["kind"] == EDITED)].sum()))
         ledger.episodes += int(np.sum(outcomes.signals.get("episodes", len(outcomes))))
-        self._look_at_rollouts(outcomes)
         self._outset.round(len(outcomes), ledger.spent - before)
+        self._notes.round(outcomes)
         with ledger.timed("record"):
             self.recorder.episodes(outcomes, spent=ledger.spent, learn=learn, columns=columns)
         self._idle_rounds = 0 if ledger.spent > before else self._idle_rounds + 1
         if self._idle_rounds >= _IDLE_LIMIT:
             raise RuntimeError(f"{type(self.student).__name__}: spent nothing in {_IDLE_LIMIT} rounds")
 
-    def _look_at_rollouts(self, outcomes: Outcomes) -> None:
-        """Note once that rollouts are too short, when most of many are."""
-        if "episodes" not in outcomes.signals or self._rollouts[0] >= _MANY_ROLLOUTS:
+    def _drop_failed(self) -> None:
+        """Give up the tasks whose environment failed, and write them down."""
+        failed = self.student.failures.take() if isinstance(self.student, Survives) else []
+        self._failed = asked_for(failed)
+        if not failed:
             return
-        self._rollouts += len(outcomes), int((outcomes.signals["episodes"] == 0).sum())
-        count, without = self._rollouts.tolist()
-        if count >= _MANY_ROLLOUTS and 2 * without > count:
-            self.recorder.note(UNFINISHED.format(share=without / count))
+        self.teacher.drop(self._failed)
+        self._measuring = np.setdiff1d(self._measuring, self._failed)
+        blamed = sum(one.blamed for one in failed)
+        self.ledger.failed += blamed
+        self.ledger.dropped += len(failed) - blamed
+        self.recorder.failed(failed, spent=self.ledger.spent)
 
     def _ask(self) -> Assignment:
         wanted = self.student.wants()
         if wanted > 0:
-            progress = min(1.0, (self.ledger.spent - self.plan.charged) / self.plan.own)
-            return self.teacher.ask(wanted, progress=progress)
+            return self.teacher.ask(wanted, progress=self._progress())
         space = self.teacher.space
         return Assignment(ids=np.zeros(0, np.int64), tasks=np.zeros((0, *space.shape), space.dtype))
+
+    def _progress(self) -> float:
+        return min(1.0, (self.ledger.spent - self.plan.charged) / self.plan.own)
+
+    def _more(self, n: int) -> Assignment:
+        """Return tasks for a student in the midst of a round; those to be measured are dropped."""
+        assignment = self.teacher.ask(n, progress=self._progress())
+        if assignment.learn.all():
+            return assignment
+        self.teacher.drop(assignment.ids[~assignment.learn])
+        return assignment.select(assignment.learn)
 
     def _learnt(self, assignment: Assignment, outcomes: Outcomes) -> BoolArray:
         """Return which of the outcomes were trained on, and not only measured."""
         learn = np.ones(len(outcomes), np.bool_)
         if not assignment.learn.all():
-            self._measuring = np.concatenate([self._measuring, assignment.ids[~assignment.learn]])
+            under_way = np.setdiff1d(assignment.ids[~assignment.learn], self._failed)
+            self._measuring = np.concatenate([self._measuring, under_way])
         if self._measuring.size:
             learn = ~np.isin(outcomes.ids, self._measuring)
             self._measuring = np.setdiff1d(self._measuring, outcomes.ids)
@@ -325,6 +357,7 @@ class _Loop:
         with self.ledger.timed("evaluate"):
             outcomes = self.student.evaluate(self._test_tasks, seed=self.plan.test_seed)
         self.ledger.costs["evaluate"] += float(outcomes.cost.sum())
+        self._notes.test(outcomes)
         with self.ledger.timed("record"):
             summary = self.recorder.tests(outcomes, spent=self.ledger.spent, ledger=self.ledger.as_dict())
         if progress is not None:
@@ -371,4 +404,6 @@ class _Loop:
         self.teacher.drop(lost)
         self.ledger.dropped += len(lost)
         self._measuring = np.setdiff1d(state["measuring"], lost)
+        if isinstance(self.student, Survives):
+            self.student.failures.count = self.ledger.failed
         _LOG.info("resumed at cost %g; %d episodes in flight dropped", self.ledger.spent, len(lost))

@@ -18,6 +18,7 @@ from typing import Any
 from teacherstudent.experiment import Experiment
 from teacherstudent.files import atomic_write, read_limited
 from teacherstudent.plain import first_difference, to_plain
+from teacherstudent.processes import held_back, listen, on_stop_signals, watch_parent
 from teacherstudent.recording.folder import CRASH, MANIFEST
 from teacherstudent.recording.manifest import check_same
 from teacherstudent.recording.runs import Run
@@ -25,10 +26,17 @@ from teacherstudent.recording.runs import Run
 _LIBRARIES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _KERNELS = "NUMBA_NUM_THREADS"
 
+ORPHAN_SECONDS = 300.0
+"""How long a run whose parent has ended may take to finish its round and save itself."""
+
 
 @dataclass(frozen=True)
 class Result:
-    """How one run ended: ``finished``, ``interrupted``, ``failed``, or ``died`` without a word."""
+    """How one run ended.
+
+    ``finished``, ``interrupted``, ``failed``, ``died`` without a word, or ``not started``: it was stopped
+    before it had begun.
+    """
 
     experiment: Experiment
     folder: Path
@@ -60,7 +68,9 @@ def run_all(
         watch: called a few times a second with the folders of the runs under way.
 
     Returns:
-        A result for each run, in order. Ctrl-C, or SIGTERM, stops all runs with a checkpoint each.
+        A result for each run, in order. Ctrl-C, SIGTERM, or SIGHUP stops all runs with a checkpoint each;
+        those that have not begun are ``not started``; another Ctrl-C kills them at once. If this process is
+        killed, every run finishes its round, writes a checkpoint and ends by itself.
 
     Raises:
         ValueError: if ``jobs`` or ``threads`` is less than 1, two experiments share a folder, or a folder to
@@ -88,17 +98,16 @@ def run_all(
 
 @contextlib.contextmanager
 def _stop_signals() -> Iterator[list[bool]]:
-    """Note Ctrl-C and SIGTERM: an exception is lost where something swallows it. A second one raises."""
+    """Note the stop signals: an exception is lost where something swallows it. A second one raises."""
     asked: list[bool] = []
 
     def note(number: int, frame: Any) -> None:
         asked.append(True)
         signal.signal(number, signal.default_int_handler)
 
-    before: dict[int, Any] = {}
+    before: dict[signal.Signals, Any] = {}
     with contextlib.suppress(ValueError):  # signals can be set in the main thread only
-        for number in (signal.SIGINT, signal.SIGTERM):
-            before[number] = signal.signal(number, note)
+        before |= on_stop_signals(note)
     try:
         yield asked
     finally:
@@ -171,8 +180,9 @@ class _Pool:
         self._codes: dict[Path, int | None] = {}
 
     def start(self, experiment: Experiment, folder: Path) -> None:
-        process = self._context.Process(target=_work, args=(experiment, folder, self._resume), daemon=False)
-        with _environment(self._variables):
+        args = (experiment, folder, self._resume, os.getpid())
+        process = self._context.Process(target=_work, args=args, daemon=False)
+        with _environment(self._variables), held_back():
             process.start()
         self.active[folder] = process
 
@@ -189,16 +199,21 @@ class _Pool:
                 del self.active[folder]
 
     def stop(self) -> None:
-        """Let every run finish its round, write a checkpoint and end."""
+        """Let every run finish its round, write a checkpoint and end; kill them all on another Ctrl-C."""
         for process in self.active.values():
             process.terminate()
-        for process in self.active.values():
-            process.join()
+        try:
+            for process in self.active.values():
+                process.join()
+        except KeyboardInterrupt:
+            for process in self.active.values():
+                process.kill()
+                process.join()
         self.reap()
 
     def result(self, experiment: Experiment, folder: Path) -> Result:
         code = self._codes.get(folder)
-        if code is None:
+        if code is None or code == _NOT_STARTED:
             return Result(experiment, folder, "finished" if _is_over(experiment, folder) else "not started")
         words = {0: "finished", _FAILED: "failed", _INTERRUPTED: "interrupted"}
         if code in words:
@@ -213,14 +228,24 @@ def _read_crash(path: Path) -> str:
     return read_limited(path, 2**20).decode(errors="replace") if path.exists() else ""
 
 
-_FAILED, _INTERRUPTED = 3, 4  # exit codes; 1 is Python's own for what fails before our code runs
+# Exit codes of runs; 1 is Python's own for what fails before our code runs.
+_FAILED = 3
+_INTERRUPTED = 4
+_NOT_STARTED = 5
 
 
-def _work(experiment: Experiment, folder: Path, resume: bool) -> None:
-    """Run one experiment in this process; the exit code says how it ended."""
+def _work(experiment: Experiment, folder: Path, resume: bool, parent: int | None = None) -> None:
+    """Run one experiment in this process; the exit code says how it ended.
+
+    The run stops with a checkpoint when a stop signal comes, or when the process ``parent`` has ended.
+    """
     asked: list[Any] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: asked.append(True))
+    on_stop_signals(lambda *_: asked.append(True))
+    listen()  # what has come since the process started is noted now
+    if parent is not None:
+        watch_parent(parent, lambda: _end_soon(asked))
+    if asked:
+        sys.exit(_NOT_STARTED)
     (folder / CRASH).unlink(missing_ok=True)
     try:
         ledger = experiment.run(folder, resume=resume, stop=lambda: bool(asked))
@@ -230,3 +255,10 @@ def _work(experiment: Experiment, folder: Path, resume: bool) -> None:
             file.write(traceback.format_exc().encode())
         sys.exit(_FAILED)
     sys.exit(_INTERRUPTED if ledger.spent < experiment.plan.budget else 0)
+
+
+def _end_soon(asked: list[Any]) -> None:
+    """Ask the run to stop after its round, and end it if it does not: an environment may hang."""
+    asked.append(True)
+    time.sleep(ORPHAN_SECONDS)
+    os._exit(_INTERRUPTED)

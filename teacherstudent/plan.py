@@ -6,6 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from teacherstudent.types import check_whole
+
+FEW_FAILED = 3
+FAILED_ONE_IN = 20
+"""If nothing is said: tasks that may fail at once, and one more for so many finished episodes."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -23,10 +29,15 @@ class Plan:
             snapshot; None for a hundredth of the budget.
         test_seed: starts the test episodes; the same for all runs that are compared.
         keep: how many checkpoints are kept.
+        max_failed_tasks: so many tasks may have an environment that fails (raises, dies, or hangs beyond its
+            time limit). Each costs its row: the teacher is told that its outcome will never come, the run
+            folder names it, and the run goes on. One more ends the run with the list. 0 ends it at the first.
+            None: three, and one for every twenty episodes that were finished.
 
     Raises:
         ValueError: if a number is not finite; if the budget, ``test_every`` or ``record_every`` is not above
-            0; if ``checkpoint_every`` or ``test_seed`` is below 0; if ``charged`` is not in [0, budget).
+            0; if ``checkpoint_every`` or ``test_seed`` is below 0; if ``charged`` is not in [0, budget); if
+            ``max_failed_tasks`` is no whole number of at least 0.
     """
 
     budget: float
@@ -36,6 +47,7 @@ class Plan:
     record_every: float | None = None
     test_seed: int = 0
     keep: int = 2
+    max_failed_tasks: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("budget", "test_every", "record_every"):
@@ -53,11 +65,19 @@ class Plan:
             raise ValueError(f"test_seed: expected an integer of at least 0, got {self.test_seed}")
         if self.keep < 1:
             raise ValueError(f"keep: expected at least 1 checkpoint, got {self.keep}")
+        if self.max_failed_tasks is not None:
+            check_whole("max_failed_tasks", self.max_failed_tasks, 0)
 
     @property
     def own(self) -> float:
         """What the run itself may spend: the budget without what it is charged with beforehand."""
         return self.budget - self.charged
+
+    def may_fail(self, episodes: int) -> int:
+        """Return on how many tasks the environment may fail in a run that has finished so many episodes."""
+        if self.max_failed_tasks is not None:
+            return self.max_failed_tasks
+        return FEW_FAILED + episodes // FAILED_ONE_IN
 
     def intervals(self) -> dict[str, Interval]:
         """Return when what is due: ``test``, ``record`` and ``checkpoint``, each from the run's start on."""

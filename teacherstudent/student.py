@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from teacherstudent.types import Array, Assignment, Granularity, IntArray, Outcomes, State
@@ -66,6 +66,22 @@ class Student(Protocol):
 
 
 @runtime_checkable
+class AsksForMore(Protocol):
+    """A student that can use further tasks in the midst of a round."""
+
+    def ask_for_more(self, more: Callable[[int], Assignment]) -> None:
+        """Ask so for a number of tasks, all of them to be trained on; the run calls it at its start."""
+
+
+@runtime_checkable
+class HasRounds(Protocol):
+    """A student whose rounds have a price that is known before: a budget must pay for one."""
+
+    def round_cost(self) -> float:
+        """Return the least that a round of training costs."""
+
+
+@runtime_checkable
 class TakesWeights(Protocol):
     """A student whose loss can be weighed example by example.
 
@@ -103,7 +119,8 @@ class Binds(Protocol):
     Bound for rollouts, row i of every assignment is bound to slot i for one whole rollout: `Student.wants` is
     the number of slots, every slot starts a new episode of its task when the rollout starts, an episode that
     ends starts the same task again, and `Student.train` returns exactly one outcome for each row, in order,
-    measured rows (``learn`` False) too. What the outcomes hold says `teacherstudent.rl.rollout_scores`.
+    measured rows (``learn`` False) too; rows whose environment fails have none
+    (`teacherstudent.failures.Survives`). What the outcomes hold says `teacherstudent.rl.rollout_scores`.
 
     A rollout must have at least as many steps as an episode may last: in a shorter one a row may complete no
     episode, and teachers of level design score and keep few of such levels, or none.

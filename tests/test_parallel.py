@@ -16,6 +16,7 @@ from teacherstudent.recording.runs import Run
 BREAKING = '''
 import json
 import os
+import time
 import numba
 import torch
 from teacherstudent.students.competence import CompetenceStudent
@@ -41,6 +42,10 @@ class Breaking(CompetenceStudent):
                 os._exit(7)
             if self.how == "kill":
                 os.kill(os.getpid(), 9)
+            if self.how == "hang":
+                open(os.path.join(os.path.dirname(__file__), "hangs"), "w").close()
+                while True:
+                    time.sleep(1000)
         return super().train(assignment)
 '''
 
@@ -60,7 +65,8 @@ def experiment(how="", seed=0, **plan):
 def breaking_module(tmp_path, monkeypatch):
     (tmp_path / "breaking_student.py").write_text(BREAKING)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    paths = [str(tmp_path), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
 
 
 def test_a_run_that_breaks_takes_no_other_down(tmp_path):
@@ -161,27 +167,82 @@ _work(experiment(budget=10**7, test_every=10**6), Path({str(tmp_path / "run")!r}
     assert ledger.spent == spent + 5  # one more round, and stopped again
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_stopping_the_parent_stops_all_runs_with_checkpoints(tmp_path, number):
-    script = tmp_path / "script.py"
-    script.write_text(f"""
+PARENT = """
+import os
+import signal
 import sys
-sys.path.insert(0, {os.path.dirname(__file__)!r})
+sys.path.insert(0, {tests!r})
 from pathlib import Path
 from test_parallel import experiment
 from teacherstudent.parallel import run_all
 
+def watch(folders):
+    {watch}
+
 if __name__ == "__main__":
-    folder = Path({str(tmp_path)!r})
-    runs = [(experiment(budget=10**7, test_every=10**6, seed=k), folder / str(k)) for k in (0, 1)]
-    print([r.status for r in run_all(runs, jobs=2)])
-""")
-    child = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
-    while not all((tmp_path / str(k) / "checkpoints").exists() for k in (0, 1)):
+    folder = Path({folder!r})
+    plan = dict(budget=10**7, test_every=10**6)
+    runs = [(experiment({how!r}, seed=k, **plan), folder / str(k)) for k in (0, 1)]
+    print([r.status for r in run_all(runs, jobs=2, watch=watch)])
+"""
+
+
+def start_parent(tmp_path, *, watch="pass", how=""):
+    script = tmp_path / "script.py"
+    tests = os.path.dirname(__file__)
+    script.write_text(PARENT.format(tests=tests, watch=watch, folder=str(tmp_path), how=how))
+    command = [sys.executable, str(script)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def wait_for(found, child=None, seconds=60):
+    end = time.monotonic() + seconds
+    while not found():
         time.sleep(0.05)
-        assert child.poll() is None
+        assert time.monotonic() < end
+        assert child is None or child.poll() is None
+
+
+def statuses(tmp_path):
+    return {Run.load(tmp_path / str(k)).status()["status"] for k in (0, 1)}
+
+
+def both_began(tmp_path):
+    return all((tmp_path / str(k) / "checkpoints").exists() for k in (0, 1))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_stopping_the_parent_stops_all_runs_with_checkpoints(tmp_path, number):
+    child = start_parent(tmp_path)
+    wait_for(lambda: both_began(tmp_path), child)
     time.sleep(0.3)
     child.send_signal(number)
     shown, _ = child.communicate(timeout=60)
     assert shown.strip() == "['interrupted', 'interrupted']"
-    assert {Run.load(tmp_path / str(k)).status()["status"] for k in (0, 1)} == {"interrupted"}
+    assert statuses(tmp_path) == {"interrupted"}
+
+
+def test_an_interrupt_while_the_runs_start_finds_them_deaf(tmp_path):
+    child = start_parent(tmp_path, watch="os.killpg(0, signal.SIGINT)")  # as a terminal's Ctrl-C, at once
+    shown, _ = child.communicate(timeout=60)
+    assert shown.strip() == "['not started', 'not started']"
+    assert not list(tmp_path.glob("[01]"))
+
+
+def test_runs_save_themselves_and_end_when_their_parent_is_killed(tmp_path):
+    child = start_parent(tmp_path)
+    wait_for(lambda: both_began(tmp_path), child)
+    child.kill()
+    child.wait()
+    wait_for(lambda: statuses(tmp_path) == {"interrupted"}, seconds=20)
+
+
+def test_a_second_interrupt_kills_runs_that_hang(tmp_path):
+    child = start_parent(tmp_path, how="hang")
+    wait_for(lambda: (tmp_path / "hangs").exists() and both_began(tmp_path), child)
+    child.send_signal(signal.SIGINT)
+    time.sleep(1.0)
+    assert child.poll() is None
+    child.send_signal(signal.SIGINT)
+    shown, _ = child.communicate(timeout=20)
+    assert "died" in shown

@@ -15,12 +15,14 @@ EPISODES = "episodes"
 TESTS = "tests"
 TESTS_FILE = "tests.parquet"
 TEACHER_FILE = "teacher.jsonl"
+FAILED_FILE = "failed.jsonl"
+"""Tasks whose environment failed, one a line."""
 EVENTS = "tensorboard"
 CHECKPOINTS = "checkpoints"
 CRASH = "crash.txt"
 """The traceback of a run that died before, or outside of, its recorder."""
 
-FILES = (MANIFEST, STATUS, LOCK, TESTS_FILE, TEACHER_FILE, CRASH)
+FILES = (MANIFEST, STATUS, LOCK, TESTS_FILE, TEACHER_FILE, FAILED_FILE, CRASH)
 FOLDERS = (EPISODES, TESTS, EVENTS, CHECKPOINTS)
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from teacherstudent import plain
+from teacherstudent.failures import FailedTask
 from teacherstudent.files import WriteError, check_folder
 from teacherstudent.recording.folder import (
+    FAILED_FILE,
     MANIFEST,
     STATUS,
     TEACHER_FILE,
@@ -39,24 +41,13 @@ START: State = {
     "tests": {"count": 0},
     "teacher": {"bytes": 0},
     "events": {"files": [], "bytes": 0},
+    "failed": {"bytes": 0},
     "seconds": 0.0,
     "spent": 0.0,
     "test": None,
     "ledger": {},
 }
 """The state of a run of which nothing is recorded: resumes a run that ended before its first checkpoint."""
-
-NOT_TRAINED = (
-    "the student made no update: the teacher asked for measuring only, as one of level design does while its "
-    "buffer is empty, for want of completed episodes say (its metric unfinished_share; n_steps of a rollout)"
-)
-"""The note on a run that ended without a gradient update."""
-
-UNFINISHED = (
-    "in {share:.0%} of the rollouts no episode was completed, so that the teacher learns little of them: "
-    "rollouts are to be at least as long as episodes (n_steps of the student)"
-)
-"""The note on a run whose rollouts are shorter than its episodes."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -67,8 +58,9 @@ class Recorder:
     """Writes what happens in a run into its folder.
 
     Files: ``manifest.json`` (what was run, with which versions, where), ``status.json`` (how far it is),
-    ``episodes/part-*.parquet``, ``tests.parquet``, ``teacher.jsonl``, TensorBoard events in ``tensorboard/``.
-    Every file but the last two is replaced as a whole, those are appended to; see `recording.logs`.
+    ``episodes/part-*.parquet``, ``tests.parquet``, ``teacher.jsonl``, ``failed.jsonl`` (tasks on which an
+    environment failed), TensorBoard events in ``tensorboard/``.
+    Every file but the last three is replaced as a whole, those are appended to; see `recording.logs`.
     `recording.runs.Run` reads the folder, at any time.
 
     Args:
@@ -114,6 +106,7 @@ class Recorder:
             self._episodes = EpisodeLog(self.folder, state["episodes"])
             self._tests = TestLog(self.folder, state["tests"])
             self._teacher = LineLog(self.folder / TEACHER_FILE, state["teacher"])
+            self._failed = LineLog(self.folder / FAILED_FILE, state.get("failed") or {"bytes": 0})
             self._events = (
                 EventLog(self.folder, state["events"], step=state["spent"]) if tensorboard else None
             )
@@ -223,6 +216,20 @@ class Recorder:
         )
         self._status.seen(spent, seconds, ledger)
 
+    def failed(self, tasks: Sequence[FailedTask], *, spent: float) -> None:
+        """Log tasks on which an environment failed: id, task, what happened, whether the task is to blame.
+
+        Raises:
+            WriteError: if the file cannot be written; the message names it.
+        """
+        rows = [
+            {"id": one.id, "task": one.task.tolist(), "error": one.error, "blamed": one.blamed}
+            for one in tasks
+        ]
+        for row in rows:
+            self._failed.append({"spent": float(spent), "time": self._seconds(), **row})
+        self._status.failed([row for row in rows if row["blamed"]])
+
     def note(self, text: str) -> None:
         """Log a warning, and put it in ``status.json`` (``note``) when that is written next."""
         _LOG.warning("%s: %s", self.folder, text)
@@ -232,11 +239,13 @@ class Recorder:
         """Write whatever is gathered, and return the logs' positions, to which a resumed run goes back."""
         self._episodes.flush()
         self._teacher.flush()
+        self._failed.flush()
         return {
             "episodes": self._episodes.position(),
             "tests": self._tests.position(),
             "teacher": self._teacher.position(),
             "events": self._events.position() if self._events else START["events"],
+            "failed": self._failed.position(),
             "seconds": self._seconds(),
             **self._status.state(),
         }
@@ -262,6 +271,7 @@ class Recorder:
                 self._status.end(status, error, self._seconds())
         finally:
             self._teacher.close()
+            self._failed.close()
             if self._events:
                 self._events.close()
             self._lock.release()
@@ -309,7 +319,6 @@ def _begin(folder: Path, asked: dict[str, Any], spent: float, *, fresh: bool) ->
 __all__ = [
     "FORMAT",
     "MANIFEST",
-    "NOT_TRAINED",
     "START",
     "STATUS",
     "Recorder",

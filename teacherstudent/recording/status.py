@@ -15,6 +15,8 @@ from teacherstudent.recording.tables import Table
 from teacherstudent.types import State
 
 STATUS_SECONDS = 3.0
+FAILED_SHOWN = 20
+"""How many of the tasks whose environment failed the status names."""
 
 
 class Means:
@@ -61,6 +63,7 @@ class Status:
             "started": manifest["sessions"][0]["started"],
             "error": None,
             "note": None,
+            "failed_tasks": [],
             "process": os.getpid(),
             "host": socket.gethostname(),
         }
@@ -82,9 +85,13 @@ class Status:
         self.seen(spent, seconds, ledger)
 
     def note(self, text: str) -> None:
-        """Say something about the run that whoever reads its results should know, beside what was said."""
-        before = self._fields["note"]
-        self._fields["note"] = text if before is None else f"{before}; {text}"
+        """Say something more about the run that whoever reads its results should know."""
+        there = self._fields["note"]
+        self._fields["note"] = f"{there}; {text}" if there else text
+
+    def failed(self, tasks: list[dict[str, Any]]) -> None:
+        """Name tasks whose environment failed; the last ones are kept."""
+        self._fields["failed_tasks"] = [*self._fields["failed_tasks"], *tasks][-FAILED_SHOWN:]
 
     def end(self, status: str, error: BaseException | None, seconds: float) -> None:
         """Write how the run ended, with the traceback of what ended it."""

@@ -8,6 +8,8 @@ import gymnasium as gym
 import numpy as np
 import torch
 
+from teacherstudent.failures import Failures
+from teacherstudent.rl.slot_failures import Failed
 from teacherstudent.rl.task_vec_env import TaskVecEnv
 from teacherstudent.rl.tensor_queue import episode_seeds
 from teacherstudent.types import Array, BoolArray, FloatArray, IntArray, Outcomes, Seed, State
@@ -20,16 +22,20 @@ class BoundVecEnv(TaskVecEnv):
     seed follows from the number of the rollout, the step after which it starts, and the slot, whatever
     happens in other slots. The state between two rollouts is the number and the key of these seeds alone.
 
+    A slot whose environment fails is parked for the rest of the rollout: it shows what it showed last, with
+    reward 0 and no end. Its tables then mean nothing.
+
     Attributes:
         rewards: ``(steps, slots)``, as the environments gave them.
         ends: ``(steps, slots)`` bool: the step ended an episode.
         told: ``(steps, slots)`` int8: where an episode ended, whether it succeeded; -1 elsewhere.
+        failed: ``(slots,)`` bool: the environment has failed in this rollout. The same array for ever.
 
     Args:
         envs: a vector environment as `RLFamily.make_vec` gives it.
         steps: steps of a rollout.
         seed: the episodes' environment seeds come from it.
-        mastered: as `TaskVecEnv` takes it.
+        mastered, failures: as `TaskVecEnv` takes them.
     """
 
     def __init__(
@@ -39,19 +45,26 @@ class BoundVecEnv(TaskVecEnv):
         *,
         seed: Seed,
         mastered: float | None,
+        failures: Failures | None = None,
     ) -> None:
-        super().__init__(envs, _no_more, seed=seed, tell=_forget, mastered=mastered)
+        super().__init__(envs, _no_more, seed=seed, tell=_forget, mastered=mastered, failures=failures)
+        self.failed: BoolArray = np.zeros(self.num_envs, np.bool_)
         shape = (steps, self.num_envs)
         self.rewards: FloatArray = np.zeros(shape)
         self.ends: BoolArray = np.zeros(shape, np.bool_)
         self.told = np.full(shape, -1, np.int8)
         self._key = int(self._rng.integers(2**31))
         self._rollouts = self._now = 0
+        self._seen: Any = None  # the observations that a start without slots leaves as they are
         self._serial = 0  # of the seed that slot 0 would take now
 
-    def bind(self, tasks: Array) -> None:
-        """Take the tasks ``(slots, *space.shape)`` of the next rollout; `reset` starts them."""
-        self.tasks = tasks.copy()
+    def bind(self, tasks: Array, ids: IntArray) -> None:
+        """Take the tasks ``(slots, *space.shape)`` of the next rollout; `reset` starts them.
+
+        Their ids ``(slots,)`` say which ones failed.
+        """
+        self.tasks, self.ids = tasks.copy(), ids.copy()
+        self.failed[:] = False
         self.told[:] = -1
         self._now = 0
         self._serial = self._rollouts * (len(self.ends) + 1) * self.num_envs
@@ -60,6 +73,7 @@ class BoundVecEnv(TaskVecEnv):
     def step_wait(self) -> tuple[Any, Array, BoolArray, list[dict[str, Any]]]:
         """Step every slot; slots that finish start the same task again."""
         step = super().step_wait()
+        self._kept.clear()
         self._now += 1
         return step
 
@@ -74,8 +88,24 @@ class BoundVecEnv(TaskVecEnv):
             self.told[self._now, slots] = success
         return success
 
+    def _finish(self, done: BoolArray, kept: BoolArray, obs: Any, *further: Any) -> Any:
+        self._seen = obs
+        return super()._finish(done, kept, obs, *further)
+
     def _start(self, mask: BoolArray) -> Any:
-        return self._begin(mask)
+        mask = mask & ~self.failed
+        if not mask.any():
+            return self._seen
+        self._seen, failed = self._begin(mask)
+        if failed is not None:
+            self._fail(failed)
+        return self._seen
+
+    def _fail(self, failed: Failed) -> None:
+        new = ~self.failed[failed.slots]  # a parked slot may be named again when its process ends
+        self.failed[failed.slots] = True
+        errors = [failed.errors[i] for i in np.flatnonzero(new)]
+        super()._fail(Failed(failed.slots[new], errors, failed.blamed[new]))
 
     def _draw_seeds(self, mask: BoolArray) -> IntArray:
         serials = torch.arange(self._serial, self._serial + self.num_envs)

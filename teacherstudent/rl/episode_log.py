@@ -50,6 +50,8 @@ class EpisodeLog:
         cut: ``(steps, slots)`` bool: it ended by the time limit alone.
         rows: ``(steps, slots)`` int64: the task table's row played.
         told: ``(steps, slots)`` int8: see `Episodes`.
+        lost: ``(steps, slots)`` bool: the step ended an episode whose environment failed, and which does not
+            count; False everywhere after `close`.
 
     Args:
         steps: steps of a rollout.
@@ -63,6 +65,7 @@ class EpisodeLog:
         self.rewards = torch.zeros(steps, slots, dtype=torch.float64, device=device)
         self.done = torch.zeros(steps, slots, dtype=torch.bool, device=device)
         self.cut = torch.zeros_like(self.done)
+        self.lost = torch.zeros_like(self.done)
         self.rows = torch.zeros(steps, slots, dtype=torch.int64, device=device)
         self.told = torch.full((steps, slots), -1, dtype=torch.int8, device=device)
         self._sums = torch.zeros(_SUMS, slots, dtype=torch.float64, device=device)
@@ -88,7 +91,8 @@ class EpisodeLog:
         terms = [torch.ones_like(delta), self.rewards, advantages.abs(), advantages.clamp(min=0), delta.abs()]
         total = torch.stack(terms).cumsum(1)
         before, last = self._last_ends(total)
-        times, slots = torch.nonzero(done, as_tuple=True)
+        times, slots = torch.nonzero(done & ~self.lost, as_tuple=True)
+        self.lost.zero_()
         sums = total[:, times, slots] - before[:, times, slots]
         self._sums = total[:, -1] - last
         found = torch.cat([sums, self.rows[times, slots][None], self.told[times, slots][None]]).cpu().numpy()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,6 +20,7 @@ from gymnasium.wrappers import TimeLimit
 from teacherstudent import spaces, trust
 from teacherstudent.family import RLFamily
 from teacherstudent.rl.env_probe import probe
+from teacherstudent.rl.process_groups import check_timeout
 from teacherstudent.rl.process_slots import ProcessSlots
 from teacherstudent.rl.task_slots import TaskSlots, check_slots
 from teacherstudent.types import Array, generator
@@ -26,6 +29,10 @@ Env = gym.Env[Any, Any]
 
 TEST_TASKS = 50
 """Number of test tasks that `family_from_gymnasium` draws by default."""
+MOST_STEPS = 10_000
+"""Steps after which an episode is cut if neither the environment nor its user states a limit."""
+STEP_TIMEOUT = 600.0
+"""Seconds that slots in other processes may take for a step or reset if nothing else is said."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +85,7 @@ class GymnasiumFamily(RLFamily):
         test_tasks: ``(m, *space.shape)``.
         test_set: name of the test tasks.
         mastered, score_range, difficulty_step: as in `Family`.
+        step_timeout: as `family_from_gymnasium` takes it.
     """
 
     def __init__(
@@ -91,8 +99,10 @@ class GymnasiumFamily(RLFamily):
         mastered: float | None = None,
         score_range: tuple[float, float] | None = None,
         difficulty_step: tuple[float, ...] | None = None,
+        step_timeout: float | None = None,
     ) -> None:
         self.make = make
+        self.step_timeout = step_timeout
         self.name = name
         self.space = space
         self.test_set = test_set
@@ -108,14 +118,18 @@ class GymnasiumFamily(RLFamily):
     def make_vec(self, n: int, *, processes: int = 1) -> VectorEnv[Any, Any, Any]:
         """Return ``n`` slots, spread over ``processes`` processes if that is more than 1.
 
+        With a ``step_timeout`` there is another process in any case: in this one, an environment that hangs
+        could not be interrupted.
+
         Raises:
             ValueError: if there is no slot, or fewer slots than processes.
         """
         check_slots(n, processes)
         group = partial(TaskSlots, self.make, space=self.space)
-        if processes == 1:
+        if processes == 1 and self.step_timeout is None:
             return group(n)
-        return ProcessSlots(group, n, processes=processes, space=self.space)
+        timeout = STEP_TIMEOUT if self.step_timeout is None else self.step_timeout
+        return ProcessSlots(group, n, processes=processes, space=self.space, step_timeout=timeout)
 
     def make_env(self, *, render_mode: str | None = None) -> Env:
         """Return one environment that takes ``reset(options={"task": task})``."""
@@ -134,6 +148,7 @@ def family_from_gymnasium(
     name: str | None = None,
     env_options: Mapping[str, Any] | None = None,
     max_episode_steps: int | None = None,
+    step_timeout: float | None = None,
 ) -> GymnasiumFamily:
     """Return the family of an environment that takes its task by ``reset(options={"task": task})``.
 
@@ -154,7 +169,14 @@ def family_from_gymnasium(
         test_seed: seed of the test tasks.
         name: name of the family; by default the environment's.
         env_options: keyword arguments for the environment.
-        max_episode_steps: cap that truncates an episode; None leaves the environment's own.
+        max_episode_steps: cap that truncates an episode; None leaves the environment's own. If it states none
+            (``spec.max_episode_steps``, a ``TimeLimit``), a warning says that episodes are cut at 10 000
+            steps: a policy under which one never ends would hang the first test.
+        step_timeout: seconds that a step or reset of a process's slots may take. A process that takes longer
+            is killed and started anew, and the task counts as failed. With a number, environments always run
+            in processes of their own, since in the run's own process one that hangs cannot be interrupted;
+            None is 600 seconds for those that run in other processes (the student's ``processes``), and no
+            limit for those that do not.
 
     Raises:
         ValueError: if the environment cannot be built, ignores its task, or an argument is out of range.
@@ -164,8 +186,16 @@ def family_from_gymnasium(
         raise ValueError(f"mastered: expected a finite number or None, got {mastered}")
     if max_episode_steps is not None and max_episode_steps < 1:
         raise ValueError(f"max_episode_steps: expected at least 1, got {max_episode_steps}")
+    check_timeout(step_timeout)
     make = EnvMaker(target=environment, options=dict(env_options or {}), max_episode_steps=max_episode_steps)
     env = _build(make)
+    if not _is_limited(env):
+        warnings.warn(
+            f"family_from_gymnasium: {make.name} states no time limit (no max_episode_steps, no TimeLimit): "
+            f"episodes are cut at {MOST_STEPS} steps; max_episode_steps=... sets the limit",
+            stacklevel=2,
+        )
+        make = dataclasses.replace(make, max_episode_steps=MOST_STEPS)
     try:
         space = _task_space(env, make.name) if space is None else space
         spaces.check_space(space)
@@ -185,7 +215,19 @@ def family_from_gymnasium(
         mastered=None if mastered is None else float(mastered),
         score_range=score_range,
         difficulty_step=difficulty_step,
+        step_timeout=step_timeout,
     )
+
+
+def _is_limited(env: Env) -> bool:
+    """Return whether an environment says that its episodes end after some number of steps."""
+    if env.spec is not None and env.spec.max_episode_steps is not None:
+        return True
+    while isinstance(env, gym.Wrapper):
+        if isinstance(env, TimeLimit):
+            return True
+        env = env.env
+    return False
 
 
 def _find(target: str | Callable[..., Env]) -> str | Callable[..., Env]:

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Sequence
+import warnings
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
+from teacherstudent.failures import Failures
+from teacherstudent.rl.slot_failures import failed_slots, tolerate
+from teacherstudent.rl.task_slots import TaskError
 from teacherstudent.types import UNASKED, Array, BoolArray, FloatArray, IntArray, Outcomes
 
 Act = Callable[[Any, BoolArray], Array]
 """Gives actions ``(slots, ...)`` for observations; the flags say which slots start an episode."""
+
+
+MOST_STEPS = 100_000
+"""Steps after which an episode of a test is cut, if its environment does not end it."""
+ATTEMPTS = 3
+"""How often a test task is played whose environment fails."""
 
 
 def play(
@@ -22,6 +32,8 @@ def play(
     seeds: Sequence[int] | IntArray,
     *,
     mastered: float | None,
+    failed: dict[int, str] | None = None,
+    most_steps: int = MOST_STEPS,
 ) -> Outcomes:
     """Play each task once and return its outcome, in the order given.
 
@@ -33,39 +45,158 @@ def play(
         tasks: ``(n, *space.shape)``, n at least 1.
         seeds: one environment seed for each task, so that an outcome does not depend on the slot.
         mastered: the return above which an episode is a success, unless the environment says ``is_success``.
+        failed: what happened is put here under the rows of tasks whose environment fails; their score is NaN.
+            None raises instead.
+        most_steps: an episode that is longer is cut there, with a warning.
 
     Raises:
         EpisodeError: if a reward is not finite.
+        TaskError: if an environment fails, and ``failed`` is None.
     """
-    n, slots = len(tasks), envs.num_envs
-    numbers = np.asarray(seeds, np.int64)
-    returns, lengths, success = np.zeros(n), np.zeros(n, np.int64), np.zeros(n, np.bool_)
-    playing = np.where(np.arange(slots) < n, np.arange(slots), -1)
-    following, left = min(slots, n), n
-    first = np.ones(slots, np.bool_)
-    obs = _start(envs, first, tasks, numbers, playing)
-    while left:
+    tolerate(envs, failed is not None)
+    episodes = _Episodes(envs, tasks, np.asarray(seeds, np.int64), {} if failed is None else failed)
+    first = np.ones(envs.num_envs, np.bool_)
+    obs, first = episodes.start(first)
+    while episodes.left:
         obs, rewards, terminated, truncated, info = envs.step(act(obs, first))
-        live = playing >= 0
-        check_rewards(rewards, tasks[np.maximum(playing, 0)])
-        returns[playing[live]] += rewards[live]
-        lengths[playing[live]] += 1
-        first = np.asarray(terminated | truncated)
-        if not first.any():
-            continue
-        ended = playing[first & live]
-        left -= len(ended)
-        if mastered is not None:
-            success[ended] = successes(np.flatnonzero(first & live), returns[ended], info, mastered)
-        fresh = np.arange(following, following + int(first.sum()))
-        playing[first] = np.where(fresh < n, fresh, -1)
-        following = min(n, following + len(fresh))
-        if left:
-            obs = _start(envs, first, tasks, numbers, playing)
-    signals = {"length": lengths} | ({"success": success} if mastered is not None else {})
-    return Outcomes(
-        ids=np.full(n, UNASKED), tasks=tasks, score=returns, cost=lengths.astype(np.float64), signals=signals
-    )
+        first = episodes.step(rewards, np.asarray(terminated | truncated), info, mastered, most_steps)
+        if first.any() and episodes.left:
+            obs, first = episodes.start(first)
+    return episodes.outcomes(mastered)
+
+
+class _Episodes:
+    """What is played in which slot, and what has come of it.
+
+    Attributes:
+        left: how many tasks are not finished.
+    """
+
+    def __init__(
+        self, envs: gym.vector.VectorEnv[Any, Any, Any], tasks: Array, seeds: IntArray, failed: dict[int, str]
+    ) -> None:
+        n, slots = len(tasks), envs.num_envs
+        self._envs, self._tasks, self._seeds, self._failed = envs, tasks, seeds, failed
+        self._returns, self._success = np.zeros(n), np.zeros(n, np.bool_)
+        self._lengths = np.zeros(n, np.int64)
+        self._playing = np.full(slots, -1)  # the row that a slot plays; -1 for what nobody sees
+        self._next, self.left = 0, n
+
+    def start(self, mask: BoolArray) -> tuple[Any, BoolArray]:
+        """Start the next tasks in the slots of the mask; return observations and which slots have started.
+
+        Where an environment fails to start, the slot takes the task after; unseen ones are left alone.
+        """
+        waiting, started = mask.copy(), mask.copy()
+        while True:
+            n = len(self._tasks)
+            fresh = np.arange(self._next, self._next + int(waiting.sum()))
+            self._playing[waiting] = np.where(fresh < n, fresh, -1)
+            self._next = min(n, self._next + len(fresh))
+            obs, info = _start(self._envs, waiting, self._tasks, self._seeds, self._playing)
+            found = failed_slots(info)
+            if found is None:
+                return obs, started
+            seen = self._give_up(found.slots, found.errors)
+            waiting = np.zeros(len(mask), np.bool_)
+            waiting[seen] = True
+            if not self.left or not waiting.any():
+                return obs, started
+
+    def _give_up(self, slots: IntArray, errors: Sequence[str]) -> IntArray:
+        """Write down what failed, and return which of the slots played something that is seen."""
+        seen = self._playing[slots] >= 0
+        for slot, error in zip(slots[seen].tolist(), np.asarray(errors, object)[seen], strict=True):
+            self._failed[int(self._playing[slot])] = error
+        self.left -= int(seen.sum())
+        chosen: IntArray = slots[seen]
+        self._playing[slots] = -1
+        return chosen
+
+    def step(
+        self, rewards: Array, done: BoolArray, info: dict[str, Any], mastered: float | None, most_steps: int
+    ) -> BoolArray:
+        """Count a step in, and return which slots are to start their next task."""
+        live, playing = self._playing >= 0, self._playing
+        check_rewards(rewards, self._tasks[np.maximum(playing, 0)])
+        self._returns[playing[live]] += rewards[live]
+        self._lengths[playing[live]] += 1
+        if (found := failed_slots(info)) is not None:
+            done[found.slots] = False
+            restart = self._give_up(found.slots, found.errors)
+            live[found.slots] = False
+        over = live & ~done
+        over[live] &= self._lengths[playing[live]] >= most_steps
+        if over.any():
+            warnings.warn(CUT_WORDS.format(steps=most_steps), stacklevel=4)
+            done |= over
+        if done.any():
+            ended = playing[done & live]
+            self.left -= len(ended)
+            if mastered is not None:
+                slots = np.flatnonzero(done & live)
+                self._success[ended] = successes(slots, self._returns[ended], info, mastered)
+        if found is not None:
+            done[restart] = True
+        return done
+
+    def outcomes(self, mastered: float | None) -> Outcomes:
+        """Return all tasks' outcomes; those that failed have NaN for score."""
+        failed = list(self._failed)
+        self._returns[failed] = np.nan
+        signals = {"length": self._lengths} | ({"success": self._success} if mastered is not None else {})
+        return Outcomes(
+            ids=np.full(len(self._tasks), UNASKED),
+            tasks=self._tasks,
+            score=self._returns,
+            cost=self._lengths.astype(np.float64),
+            signals=signals,
+        )
+
+
+CUT_WORDS = (
+    "an episode was cut at {steps} steps, as nothing ended it: the family's environments need a time limit "
+    "(max_episode_steps)"
+)
+
+Play = Callable[[Array, IntArray, dict[int, str]], Outcomes]
+"""Plays tasks with seeds, and fills in what failed, as `play` does."""
+
+
+def play_all(once: Play, tasks: Array, seeds: IntArray) -> Outcomes:
+    """Play each task; one whose environment fails is played again with the same seed, 3 times in all.
+
+    Raises:
+        TaskError: if one still fails. A test that lacks a task could not be compared with others.
+    """
+    failed: dict[int, str] = {}
+    found = once(tasks, seeds, failed)
+    for _ in range(ATTEMPTS - 1):
+        if not failed:
+            return found
+        rows = np.array(sorted(failed))
+        failed = {}
+        again = once(tasks[rows], seeds[rows], failed)
+        found = _put(found, rows, again)
+        failed = {int(rows[k]): error for k, error in failed.items()}
+    if failed:
+        row, error = min(failed.items())
+        raise TaskError(
+            f"test task {row}, {tasks[row].tolist()}: its environment failed {ATTEMPTS} times, and a test "
+            f"needs all of its tasks: mend the environment, or leave the task out. The last time: {error}"
+        )
+    return found
+
+
+def _put(outcomes: Outcomes, rows: IntArray, others: Outcomes) -> Outcomes:
+    """Return outcomes in which some rows are replaced."""
+    columns = {name: getattr(outcomes, name).copy() for name in ("score", "cost")}
+    signals = {name: values.copy() for name, values in outcomes.signals.items()}
+    for name, values in columns.items():
+        values[rows] = getattr(others, name)
+    for name, values in signals.items():
+        values[rows] = others.signals[name]
+    return dataclasses.replace(outcomes, **columns, signals=signals)
 
 
 def slots_for(tasks: int, most: int) -> int:
@@ -81,6 +212,19 @@ def as_measured(played: Outcomes, ids: IntArray, provides: Collection[str]) -> O
     """Return the outcomes under the ids of what was asked for; signals that play does not give are NaN."""
     missing = {name: np.full(len(played), np.nan) for name in provides if name not in played.signals}
     return dataclasses.replace(played, ids=ids, signals={**played.signals, **missing})
+
+
+def reported(outcomes: Outcomes, failed: Mapping[int, str], failures: Failures) -> Outcomes:
+    """Return the outcomes without the rows that failed, which are noted.
+
+    Raises:
+        TooManyFailedTasksError: if more have failed than are allowed.
+    """
+    if not failed:
+        return outcomes
+    rows = np.array(sorted(failed))
+    failures.add(outcomes.ids[rows], outcomes.tasks[rows], [failed[row] for row in rows.tolist()])
+    return outcomes.select(np.delete(np.arange(len(outcomes)), rows))
 
 
 class EpisodeError(RuntimeError):
@@ -112,9 +256,9 @@ def _start(
     tasks: Array,
     seeds: IntArray,
     playing: IntArray,
-) -> Any:
+) -> tuple[Any, dict[str, Any]]:
     """Start in the masked slots the tasks that ``playing`` names; -1 starts the first one."""
     which = np.maximum(playing, 0)
     numbers = np.where(mask, seeds[which], -1)
     options = {"reset_mask": mask, "task": tasks[which]}
-    return envs.reset(seed=numbers, options=options)[0]  # type: ignore[arg-type]  # arrays are legal
+    return envs.reset(seed=numbers, options=options)  # type: ignore[arg-type]  # arrays are legal

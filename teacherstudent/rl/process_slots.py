@@ -4,29 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import pickle
 from itertools import pairwise
-from multiprocessing.connection import Connection
-from typing import Any, cast
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
 from gymnasium.vector import VectorEnv
-from gymnasium.vector.utils import CloudpickleWrapper, batch_space, concatenate, create_empty_array, iterate
+from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
 
-from teacherstudent.rl.process_worker import DONE, STEP, Blocks, Job, MakeGroup, work
-from teacherstudent.rl.task_slots import (
-    SlotSeeds,
-    Step,
-    TaskError,
-    check_slots,
-    slot_mask,
-    slot_seeds,
-    slot_tasks,
-)
-from teacherstudent.types import State, check_names
-
-_CLOSE_SECONDS = 5.0
+from teacherstudent.rl.process_groups import ProcessGroups, check_timeout
+from teacherstudent.rl.process_worker import Blocks, MakeGroup
+from teacherstudent.rl.slot_failures import add_failures
+from teacherstudent.rl.task_slots import SlotSeeds, Step, check_slots, slot_mask, slot_seeds, slot_tasks
+from teacherstudent.types import Array, BoolArray, State, check_names
 
 
 class ProcessSlots(VectorEnv[Any, Any, Any]):
@@ -35,17 +25,29 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
     Behaves as the groups do; the slots are split as evenly as possible, in order. Tasks, seeds and masks are
     checked here first, so that a refused reset leaves every group untouched. Actions and observations that
     are plain arrays go through shared memory, others through pipes. Processes start as `multiprocessing` is
-    set to start them; other ways than "fork" need the usual ``if __name__ == "__main__"`` in scripts.
+    set to start them; other ways than "fork" need the usual ``if __name__ == "__main__"`` in scripts. They
+    end with this process, however it ends.
+
+    Implements `teacherstudent.rl.slot_failures.Tolerant`, where a process that dies or hangs is started anew
+    with all its slots parked; its other slots are named in the infos as cut.
+
+    Attributes:
+        step_timeout: as given.
 
     Args:
         make: returns one group; carried to the processes by cloudpickle, and called here once for the spaces.
         n: number of slots.
         processes: number of processes, 1 to ``n``.
         space: the task space.
+        step_timeout: seconds that a process may take for one step or reset of all its slots; None for no end.
+            The building of a group may take 120 seconds if that is more.
 
     Raises:
-        TaskError: from `reset` and `step`, if an environment fails on a task, as in the group's own process.
-        RuntimeError: if a process raised something else, or died.
+        TaskError: from `reset` and `step`, if an environment fails on a task, as in the group's own process,
+            or takes too long; unless it is tolerant.
+        RuntimeError: if a process raised something else, or died (unless it is tolerant), or a group cannot
+            be built, or not within the time.
+        ValueError: if the time limit is not above 0.
     """
 
     def __init__(
@@ -55,14 +57,15 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
         *,
         processes: int,
         space: gym.Space[Any],
+        step_timeout: float | None = None,
     ) -> None:
         check_slots(n, processes)
+        self.step_timeout = check_timeout(step_timeout)
         self.num_envs = n
         self.task_space = space
         sizes = [len(part) for part in np.array_split(np.arange(n), processes)]
         ends = np.cumsum([0, *sizes]).tolist()
         self._bounds: list[tuple[int, int]] = list(pairwise(ends))
-        context: Any = multiprocessing.get_context()
         with contextlib.closing(make(1, first_slot=0)) as one:
             self.single_observation_space, self.single_action_space = (
                 one.single_observation_space,
@@ -71,13 +74,27 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
             self.observation_space = batch_space(self.single_observation_space, n)
             self.action_space = batch_space(self.single_action_space, n)
             self.metadata, self.render_mode = one.metadata, one.render_mode
-            self._blocks = Blocks.of(context, one, n)
+            self._blocks = Blocks.of(multiprocessing.get_context(), one, n)
         self._parts: list[Any] = [
             create_empty_array(self.single_observation_space, n=size, fn=np.zeros) for size in sizes
         ]
-        self._pipes: list[Connection] = []
-        self._workers: list[Any] = []
-        self._start(context, make)
+        self._blocks.current.array()[:] = -1
+        self._tasks: Array | None = None  # what each slot was last given
+        self._parked = np.zeros(n, np.bool_)  # slots of processes started anew, until they are reset
+        self._cut_later: dict[int, str] = {}  # slots whose process ended while others were reset
+        self._processes = ProcessGroups(
+            make, self._bounds, self._blocks, timeout=self.step_timeout, name=self._name
+        )
+
+    @property
+    def tolerant(self) -> bool:
+        """Whether a failing environment raises nothing."""
+        return self._processes.tolerant
+
+    @tolerant.setter
+    def tolerant(self, yes: bool) -> None:
+        self._processes.tolerant = yes
+        self._processes.all("tolerate", yes)
 
     def reset(
         self, *, seed: SlotSeeds = None, options: dict[str, Any] | None = None
@@ -92,91 +109,102 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
             if mask[lo:hi].any():
                 own = options | {"reset_mask": mask[lo:hi]}
                 arguments[k] = (seeds[lo:hi], own if tasks is None else own | {"task": tasks[lo:hi]})
-        return self._seen(self._call("reset", arguments))
+        self._remember(tasks, mask)
+        self._parked &= ~mask
+        self._cut_later = {slot: error for slot, error in self._cut_later.items() if not mask[slot]}
+        return self._seen(*self._play("reset", arguments, mask))
 
     def step(self, actions: Any) -> Step:
-        """Step every slot; every slot must have an episode in flight."""
+        """Step every slot; every slot must have an episode in flight, or be parked."""
+        live = self._live()
+        arguments: dict[int, Any] = dict.fromkeys(live)
         if self._blocks.actions is None:
-            answers = self._call(
-                "step", {k: self._rows(actions, *ends) for k, ends in enumerate(self._bounds)}
-            )
+            arguments = {k: self._rows(actions, *self._bounds[k]) for k in live}
+            command: str | None = "step"
         else:
             self._blocks.actions.array()[:] = actions
-            answers = self._call(None, dict.fromkeys(range(len(self._pipes))))
-        observations, infos = self._seen(answers)
+            command = None
+        answers, errors, cut = self._play(command, arguments, ~self._parked)
+        for slot, error in self._cut_later.items():
+            self._show_cut(slot, slot + 1, np.ones(1, np.bool_))
+            errors[slot], cut[slot] = error, True
+        self._cut_later = {}
+        observations, infos = self._seen(answers, errors, cut)
         terminated, truncated = self._blocks.flags.array().copy()
         return observations, self._blocks.rewards.array().copy(), terminated, truncated, infos
 
+    def _live(self) -> list[int]:
+        """Return the processes with a slot to step; those of the others get neither reward nor flag."""
+        if not self._parked.any():
+            return list(range(len(self._bounds)))
+        live = []
+        for k, (lo, hi) in enumerate(self._bounds):
+            if self._parked[lo:hi].all():
+                self._blocks.rewards.array()[lo:hi] = 0.0
+                self._blocks.flags.array()[:, lo:hi] = False
+            else:
+                live.append(k)
+        return live
+
+    def _remember(self, tasks: Array | None, mask: BoolArray) -> None:
+        """Keep the tasks of the slots that start, to name them if a process ends."""
+        if tasks is None:
+            self._tasks = None
+        elif self._tasks is None:
+            self._tasks = tasks.copy()
+        else:
+            self._tasks[mask] = tasks[mask]
+
     def render(self) -> tuple[Any, ...]:
         """Return one frame for each slot."""
-        return tuple(frame for frames in self._all("render") for frame in frames)
+        return tuple(frame for frames in self._processes.all("render") for frame in frames)
 
     def close_extras(self, **kwargs: Any) -> None:
         """Stop the processes; one that does not answer is terminated."""
-        for pipe in self._pipes:
-            with contextlib.suppress(OSError):  # it is gone already
-                pipe.send(("close", None))
-        for worker, pipe in zip(self._workers, self._pipes, strict=True):
-            worker.join(_CLOSE_SECONDS)
-            if worker.is_alive():
-                worker.terminate()
-                worker.join()
-            pipe.close()
-        self._pipes, self._workers = [], []
+        self._processes.close()
 
-    def _start(self, context: Any, make: MakeGroup) -> None:
-        """Start the processes and wait until all have built their groups."""
-        carried = cast("Any", CloudpickleWrapper)(make)
-        for k, (lo, hi) in enumerate(self._bounds):
-            ours, theirs = context.Pipe()
-            job = Job(carried, lo, hi, self._blocks)
-            worker = context.Process(target=work, args=(theirs, ours, job), daemon=True, name=f"slots-{k}")
-            worker.start()
-            theirs.close()
-            self._pipes.append(ours)
-            self._workers.append(worker)
-        try:
-            self._all("ready")
-        except Exception:
-            self.close()
-            raise
+    def _play(
+        self, command: str | None, arguments: dict[int, Any], mask: BoolArray
+    ) -> tuple[dict[int, Any], dict[int, str], BoolArray]:
+        """Reset or step the slots of the mask.
 
-    def _all(self, command: str) -> list[Any]:
-        """Send a command to every process and return the answers, in order."""
-        return list(self._call(command, dict.fromkeys(range(len(self._pipes)))).values())
-
-    def _call(self, command: str | None, arguments: dict[int, Any]) -> dict[int, Any]:
-        """Send a command (None: step on the shared actions) to the processes named; return their answers.
-
-        All answers are read before the first error is raised, so that pipes never hold stale ones.
+        Returns:
+            The answers; what happened to the slots of processes that died or hung, if that is tolerated; and
+            ``(n,)`` which of these were cut only.
         """
-        if self.closed:
-            raise RuntimeError(f"{command or 'step'}: expected an open environment, got a closed one")
-        for k, argument in arguments.items():
-            with contextlib.suppress(OSError):  # a dead process shows when its answer is read
-                self._pipes[k].send_bytes(STEP if command is None else pickle.dumps((command, argument)))
-        answers: dict[int, Any] = {}
-        errors: list[RuntimeError] = []
-        for k in arguments:
-            try:
-                message = self._pipes[k].recv_bytes()
-            except (EOFError, OSError):
-                errors.append(self._death(k))
-                continue
-            kind, answer = ("answer", {}) if message == DONE else pickle.loads(message)
-            if kind == "answer":
-                answers[k] = answer
-            else:
-                errors.append(TaskError(answer) if kind == "task" else RuntimeError(answer))
-        if errors:
-            raise errors[0]
-        return answers
+        answers, gone = self._processes.exchange(command, arguments)
+        cut = np.zeros(self.num_envs, np.bool_)
+        errors: dict[int, str] = {}
+        if gone and not self.tolerant:
+            raise next(iter(gone.values()))
+        for k, error in gone.items():
+            lo, hi = self._bounds[k]
+            slots = lo + np.flatnonzero(mask[lo:hi])
+            errors |= dict.fromkeys(slots.tolist(), str(error))
+            if (blamed := self._processes.blamed(k)) is not None:
+                cut[slots[slots != blamed]] = True
+            others = lo + np.flatnonzero(~mask[lo:hi] & ~self._parked[lo:hi])
+            self._cut_later |= dict.fromkeys(others.tolist(), str(error))
+            self._processes.restart(k)
+            self._show_cut(lo, hi, ~self._parked[lo:hi])
+            self._parked[lo:hi] = True
+        return answers, errors, cut
 
-    def _death(self, k: int) -> RuntimeError:
+    def _show_cut(self, lo: int, hi: int, live: BoolArray) -> None:
+        """Let a step end the episodes of live slots, without a reward."""
+        terminated, truncated = self._blocks.flags.array()
+        self._blocks.rewards.array()[lo:hi] = 0.0
+        terminated[lo:hi], truncated[lo:hi] = False, live
+
+    def _name(self, k: int) -> str:
+        """Return the slots of a process, and the tasks of those that may be to blame."""
         lo, hi = self._bounds[k]
-        self._workers[k].join(_CLOSE_SECONDS)
-        code = self._workers[k].exitcode
-        return RuntimeError(f"process of slots {lo} to {hi - 1}: it died with exit code {code}")
+        name = f"process of slots {lo} to {hi - 1}"
+        if self._tasks is None:
+            return name
+        blamed = self._processes.blamed(k)
+        slots = range(lo, hi) if blamed is None else [blamed]
+        return f"{name}: " + ", ".join(f"slot {i}, task {self._tasks[i].tolist()}" for i in slots)
 
     def _rows(self, actions: Any, lo: int, hi: int) -> Any:
         """Return the actions of slots ``lo`` to ``hi``, as a batch of their own."""
@@ -184,20 +212,26 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
         empty: Any = create_empty_array(self.single_action_space, n=hi - lo)
         return concatenate(self.single_action_space, rows, empty)
 
-    def _seen(self, answers: dict[int, Any]) -> tuple[Any, dict[str, Any]]:
-        """Return all slots' latest observations and the infos of the processes that answered."""
+    def _seen(
+        self, answers: dict[int, Any], errors: dict[int, str], cut: BoolArray
+    ) -> tuple[Any, dict[str, Any]]:
+        """Return all slots' latest observations, and the infos of the processes with the errors of others."""
         infos: list[dict[str, Any]] = [{} for _ in self._bounds]
         if self._blocks.observations is not None:
             for k, answer in answers.items():
                 infos[k] = answer
-            return self._blocks.observations.array().copy(), self._merge(infos)
+            merged = self._merge(infos)
+            add_failures(merged, errors, self.num_envs, cut=cut)
+            return self._blocks.observations.array().copy(), merged
         for k, answer in answers.items():
             self._parts[k], infos[k] = answer
         rows: list[Any] = []
         for part, (lo, hi) in zip(self._parts, self._bounds, strict=True):
             rows += iterate(batch_space(self.single_observation_space, hi - lo), part)
         empty: Any = create_empty_array(self.single_observation_space, n=self.num_envs)
-        return concatenate(self.single_observation_space, rows, empty), self._merge(infos)
+        merged = self._merge(infos)
+        add_failures(merged, errors, self.num_envs, cut=cut)
+        return concatenate(self.single_observation_space, rows, empty), merged
 
     def _merge(self, parts: list[dict[str, Any]]) -> dict[str, Any]:
         """Return the groups' infos as one: columns joined, absent ones filled with zeros and a False mask."""
@@ -224,7 +258,10 @@ class SnapshotProcessSlots(ProcessSlots):
     def get_state(self) -> State:
         """Return the groups' states, in order, and the latest observations."""
         assert self._blocks.observations is not None
-        return {"groups": self._all("get_state"), "observations": self._blocks.observations.array().copy()}
+        return {
+            "groups": self._processes.all("get_state"),
+            "observations": self._blocks.observations.array().copy(),
+        }
 
     def set_state(self, state: State) -> None:
         """Continue from `get_state` of an environment with the same slots and processes.
@@ -234,11 +271,11 @@ class SnapshotProcessSlots(ProcessSlots):
         """
         check_names("state", ("groups", "observations"), state)
         groups, seen = state["groups"], np.asarray(state["observations"])
-        if len(groups) != len(self._pipes) or seen.shape != self.observation_space.shape:
+        if len(groups) != len(self._processes) or seen.shape != self.observation_space.shape:
             raise ValueError(
-                f"state: expected {len(self._pipes)} groups, one a process, and observations of shape "
+                f"state: expected {len(self._processes)} groups, one a process, and observations of shape "
                 f"{self.observation_space.shape}, got {len(groups)} and {seen.shape}"
             )
         assert self._blocks.observations is not None
-        self._call("set_state", dict(enumerate(groups)))
+        self._processes.call("set_state", dict(enumerate(groups)))
         self._blocks.observations.array()[:] = seen

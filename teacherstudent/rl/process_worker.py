@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import signal
 import traceback
@@ -15,6 +16,8 @@ import numpy.typing as npt
 from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import create_empty_array
 
+from teacherstudent.processes import STOP_SIGNALS, die_with_parent, listen, watch_parent
+from teacherstudent.rl.slot_failures import tolerate
 from teacherstudent.rl.task_slots import TaskError
 from teacherstudent.types import Array
 
@@ -46,12 +49,16 @@ class Block:
 
 @dataclass(frozen=True)
 class Blocks:
-    """Actions and what a step returns, of all slots; actions and observations are None if no plain arrays."""
+    """Actions and what a step returns, of all slots; actions and observations are None if no plain arrays.
+
+    ``current`` holds, where a group begins, the slot of the group whose environment is being called, or -1.
+    """
 
     actions: Block | None
     observations: Block | None
     rewards: Block
     flags: Block
+    current: Block
 
     @staticmethod
     def of(context: Any, group: VectorEnv[Any, Any, Any], n: int) -> Blocks:
@@ -61,6 +68,7 @@ class Blocks:
             _block(context, group.single_observation_space, n),
             Block(context, (n,), np.float64),
             Block(context, (2, n), np.bool_),
+            Block(context, (n,), np.int64),
         )
 
 
@@ -73,18 +81,26 @@ def _block(context: Any, space: gym.Space[Any], n: int) -> Block | None:
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker needs: its group and its part of the blocks."""
+    """What a worker needs: its group, its part of the blocks, and the process that starts it."""
 
     make: Any  # a CloudpickleWrapper around MakeGroup
     first: int
     last: int
     blocks: Blocks
+    parent: int
+    by_main_thread: bool
+    tolerant: bool
 
 
 def work(theirs: Connection, ours: Connection, job: Job) -> None:
-    """Serve one group until told to close or until the other side is gone."""
+    """Serve one group until told to close or until the other side is gone, even if an environment hangs."""
     ours.close()  # else this process would keep its own pipe open after the other side has died
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the main process's affair
+    for number in STOP_SIGNALS:  # interrupts are the main process's affair
+        signal.signal(number, signal.SIG_IGN)
+    listen()
+    if job.by_main_thread:  # another thread may end long before its process
+        die_with_parent()
+    watch_parent(job.parent, lambda: os._exit(1))
     worker: _Worker | None = None
     while True:
         try:
@@ -112,16 +128,29 @@ class _Worker:
 
     def __init__(self, job: Job) -> None:
         self.group: Any = job.make.fn(job.last - job.first, first_slot=job.first)
+        tolerate(self.group, job.tolerant)
         rows, blocks = slice(job.first, job.last), job.blocks
+        self._current = blocks.current.array()[job.first : job.first + 1]
+        if hasattr(self.group, "current"):
+            self.group.current = self._current
         self._actions = None if blocks.actions is None else blocks.actions.array()[rows]
         self._observations = None if blocks.observations is None else blocks.observations.array()[rows]
         self._rewards, self._flags = blocks.rewards.array()[rows], blocks.flags.array()[:, rows]
 
     def answer(self, command: str | bytes, argument: Any) -> Any:
         """Do what a command says and return what goes back through the pipe."""
+        answer = self._answer(command, argument)
+        self._current[0] = -1
+        return answer
+
+    def _answer(self, command: str | bytes, argument: Any) -> Any:
         match command:
             case "ready":
                 return None
+            case "tolerate":
+                return tolerate(self.group, argument)
+            case "park":  # a group of another kind is left out as a whole by the other side
+                return self.group.park() if hasattr(self.group, "park") else None
             case "reset":
                 return self._put(*self.group.reset(seed=argument[0], options=argument[1]))
             case b"step" | "step":

@@ -13,6 +13,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.preprocessing import is_image_space
+from stable_baselines3.common.type_aliases import TrainFreq, TrainFrequencyUnit
 from stable_baselines3.common.utils import LinearSchedule
 from torch import nn, optim
 
@@ -98,3 +99,12 @@ def resolve(options: Mapping[str, Any], budget: float | None) -> dict[str, Any]:
         else:
             resolved[name] = value
     return resolved
+
+
+def round_steps(model: BaseAlgorithm) -> int:
+    """Return the steps that a round of the algorithm takes in each slot; 1 of a round that lasts episodes."""
+    if isinstance(model, OnPolicyAlgorithm):
+        return int(model.n_steps)
+    assert isinstance(model, OffPolicyAlgorithm)
+    often = cast("TrainFreq", model.train_freq)
+    return often.frequency if often.unit is TrainFrequencyUnit.STEP else 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium as gym
@@ -13,6 +14,7 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
+from teacherstudent.failures import Failures
 from teacherstudent.rl.bound_vec_env import BoundVecEnv
 from teacherstudent.rl.rollout_scores import bound_outcomes, check_rows, rollout_scores
 from teacherstudent.rl.sb3_state import clear_hidden
@@ -38,6 +40,9 @@ class BoundRollouts:
     ``mean_value`` is given in the units of the score, also where rewards are normalised (with the scale at
     the rollout's end); the other value signals are in the units of the algorithm's own advantages.
 
+    A row whose environment fails has no outcome and is not learnt from, whatever it has seen before; it costs
+    its steps.
+
     Attributes:
         envs: the slots.
         measured: environment steps of rows that were not learnt from.
@@ -48,6 +53,7 @@ class BoundRollouts:
         seed: the episodes' environment seeds come from it.
         mastered: as the family has it.
         total: the whole run's steps.
+        failures: as `BoundVecEnv` takes it.
     """
 
     def __init__(
@@ -58,33 +64,42 @@ class BoundRollouts:
         seed: Seed,
         mastered: float | None,
         total: int,
+        failures: Failures | None = None,
     ) -> None:
-        self.envs = BoundVecEnv(envs, model.n_steps, seed=seed, mastered=mastered)
+        self.envs = BoundVecEnv(envs, model.n_steps, seed=seed, mastered=mastered, failures=failures)
         self.measured = 0.0
         self._model, self._mastered, self._total = model, mastered, total
         self._learn: BoolArray = np.ones(self.envs.num_envs, np.bool_)
         normalize = model.get_vec_normalize_env()
         env: VecEnv = self.envs
         if normalize is not None:
-            env = _normalized(self.envs, normalize.gamma, self._learn)
+            env = _normalized(self.envs, normalize.gamma, lambda: self._learn & ~self.envs.failed)
         model.set_env(env)
 
     def train(self, assignment: Assignment) -> Outcomes:
         """Collect, report, and train on the rows with ``learn``; one outcome for each row, in order.
+
+        Rows whose environment failed have none.
 
         Raises:
             ValueError: unless there is one row for each slot.
             EpisodeError: if an environment fails.
         """
         check_rows(assignment, self.envs.num_envs, "sb3")
-        model, learn = self._model, assignment.learn
-        self._learn[:] = learn
-        self.envs.bind(assignment.tasks)
+        self._learn[:] = assignment.learn
+        self.envs.bind(assignment.tasks, assignment.ids)
         self._collect()
-        outcomes = bound_outcomes(assignment, self._scores(), model.n_steps)
-        if learn.any():
-            self._update(learn)
-        self.measured += float(outcomes.cost[~learn].sum())
+        good = ~self.envs.failed
+        self._learn &= good
+        scores = self._scores()
+        if not good.all():
+            chosen = torch.from_numpy(good)
+            scores = {name: values[chosen] for name, values in scores.items()}
+        steps = self._model.n_steps
+        outcomes = bound_outcomes(assignment.select(good), scores, steps)
+        if self._learn.any():
+            self._update(self._learn)
+        self.measured += float(steps * (~assignment.learn).sum())
         return outcomes
 
     def _collect(self) -> None:
@@ -143,18 +158,19 @@ def columns(buffer: RolloutBuffer, slots: BoolArray) -> RolloutBuffer:
 
 
 class _LearntMoments(RunningMeanStd):
-    """Running moments of the rows that are learnt from: those that are True in ``rows`` at the time."""
+    """Running moments of the rows that are learnt from: those that ``rows`` returns as True at the time."""
 
-    def __init__(self, rows: BoolArray, shape: tuple[int, ...]) -> None:
+    def __init__(self, rows: Callable[[], BoolArray], shape: tuple[int, ...]) -> None:
         super().__init__(shape=shape)
         self._rows = rows
 
     def update(self, arr: Array) -> None:
-        if self._rows.any():
-            super().update(arr[self._rows])
+        rows = self._rows()
+        if rows.any():
+            super().update(arr[rows])
 
 
-def _normalized(envs: VecEnv, gamma: float, rows: BoolArray) -> VecNormalize:
+def _normalized(envs: VecEnv, gamma: float, rows: Callable[[], BoolArray]) -> VecNormalize:
     """Return running normalisation of environments by the rows that are learnt from."""
     env = VecNormalize(envs, gamma=gamma)
     env.ret_rms = _LearntMoments(rows, ())

@@ -85,6 +85,23 @@ def load_algorithm(model: BaseAlgorithm, state: State) -> None:
     _load_normalize(model.get_vec_normalize_env(), state["normalize"])
 
 
+def log_state(model: BaseAlgorithm) -> State:
+    """Return the numbers that the algorithm has logged, and of how many values each is the mean."""
+    logger = model.logger
+    return {
+        name: [float(value), int(logger.name_to_count.get(name, 0))]
+        for name, value in logger.name_to_value.items()
+        if isinstance(value, int | float | np.number)
+    }
+
+
+def load_log(model: BaseAlgorithm, state: State) -> None:
+    """Continue from `log_state`."""
+    for name, (value, count) in state.items():
+        model.logger.name_to_value[name] = value
+        model.logger.name_to_count[name] = count
+
+
 def under_way(model: BaseAlgorithm) -> State:
     """Return observations and, of a recurrent policy, hidden states from which the next round goes on."""
     state = {name: _copied(getattr(model, name, None)) for name in _OBSERVATIONS}

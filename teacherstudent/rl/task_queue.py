@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 
 from teacherstudent.types import UNASKED, Array, Assignment, IntArray, Seed, State, generator
 
+More: TypeAlias = Callable[[int], Assignment]
+"""Gives so many further tasks in the midst of a round; those with ``learn`` False cannot be used there."""
+
 
 class TaskQueue:
-    """Hands out assigned tasks first in, first out; when it runs dry, tasks of the latest assignment again.
+    """Hands out assigned tasks first in, first out; when it runs dry, it asks for more.
 
     How many episodes a round of training finishes is known only afterwards. The queue asks for a little more
-    than the last round used; what is left over is played first in the next round.
+    than the last round used; what is left over is played first in the next round. What is missing in the
+    midst of a round is asked of `more`; without it, tasks of the latest assignment are played again.
 
     Attributes:
+        more: where further tasks come from; None if there is nobody to ask.
         repeated: how many episodes played a task again because the queue was dry.
 
     Args:
@@ -31,6 +38,7 @@ class TaskQueue:
         self._next = 0  # the row of the two above that is drawn next
         self._latest: Array | None = None
         self._used = 0
+        self.more: More | None = None
         self.repeated = 0
 
     def __len__(self) -> int:
@@ -66,6 +74,8 @@ class TaskQueue:
         """
         if self._tasks is None or self._latest is None:
             raise ValueError("task queue: expected an assignment before the first episode, got none")
+        if self.more is not None and n > len(self):
+            self._ask_for(n - len(self), self.more)
         rows = slice(self._next, self._next + n)
         ids, tasks = self._ids[rows], self._tasks[rows]
         self._next += len(ids)
@@ -75,6 +85,10 @@ class TaskQueue:
         self.repeated += short
         again = self._latest[self._rng.integers(len(self._latest), size=short)]
         return np.concatenate([ids, np.full(short, UNASKED)]), np.concatenate([tasks, again])
+
+    def _ask_for(self, n: int, more: More) -> None:
+        """Put more tasks in; at least one for every fourth slot, so that not every episode asks."""
+        self.put(more(max(n, self._slots // 4)))
 
     def observe(self, used: int) -> None:
         """Take note of how many episodes a round finished."""

@@ -12,6 +12,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
 
 from teacherstudent import spaces
+from teacherstudent.rl.slot_failures import add_failures
 from teacherstudent.types import Array, BoolArray, IntArray
 
 Env = gym.Env[Any, Any]
@@ -143,6 +144,13 @@ class TaskSlots(VectorEnv[Any, Any, Any]):
     ``reset(seed=..., options={"reset_mask": mask, "task": tasks})`` starts ``tasks[i]`` in every slot ``i``
     of the mask by ``env.reset(seed=..., options={"task": tasks[i]})``; other options are passed on.
 
+    Implements `teacherstudent.rl.slot_failures.Tolerant`. An environment that hangs in this process cannot be
+    interrupted: `teacherstudent.rl.process_slots.ProcessSlots` has a time limit.
+
+    Attributes:
+        tolerant: whether a failing environment raises nothing.
+        current: if it is an array ``(1,)``, the slot whose environment is being called is written there.
+
     Args:
         make: returns one environment.
         n: number of slots.
@@ -150,8 +158,12 @@ class TaskSlots(VectorEnv[Any, Any, Any]):
         first_slot: number of the first slot in messages, for a group that is a part of more.
 
     Raises:
-        TaskError: from `reset` and `step`, if an environment raises or returns something not finite.
+        TaskError: from `reset` and `step`, if an environment raises or returns something not finite, unless
+            it is tolerant.
     """
+
+    tolerant = False
+    current: IntArray | None = None
 
     def __init__(
         self, make: Callable[[], Env], n: int, *, space: gym.Space[Any], first_slot: int = 0
@@ -169,7 +181,12 @@ class TaskSlots(VectorEnv[Any, Any, Any]):
         self._first = first_slot
         self._tasks: list[Any] = [None] * n
         self._done = np.ones(n, np.bool_)
+        self._parked = np.zeros(n, np.bool_)
         self._batch = _Batch(self.single_observation_space, n)
+
+    def park(self) -> None:
+        """Leave all slots out of the steps until they are reset."""
+        self._parked[:] = True
 
     def reset(
         self, *, seed: SlotSeeds = None, options: dict[str, Any] | None = None
@@ -181,37 +198,47 @@ class TaskSlots(VectorEnv[Any, Any, Any]):
         tasks = slot_tasks(self.task_space, options, mask)
         shared = {name: value for name, value in options.items() if name not in ("reset_mask", "task")}
         infos: dict[str, Any] = {}
+        faults: dict[int, str] = {}
         for i in np.flatnonzero(mask).tolist():
             own = shared if tasks is None else shared | {"task": tasks[i].copy()}
             self._tasks[i] = None if tasks is None else tasks[i]
-            self._done[i] = True
+            self._done[i], self._parked[i] = True, False
+            self._enter(i)
             try:
                 own_seed = None if seeds[i] == UNSEEDED else seeds[i]
                 observation, info = self.envs[i].reset(seed=own_seed, options=own or None)
                 self._batch.put(i, observation)
                 infos = self._add_info(infos, info, i)
             except Exception as error:
-                raise self._fault(i, "reset", error) from error
+                faults[i] = self._fault(i, "reset", error)
+                continue
             self._done[i] = False
-        self._check_finite("reset", mask)
+        self._park(self._not_finite("reset", mask) | faults, infos)
         return self._batch.get(), infos
 
     def step(self, actions: Any) -> Step:
-        """Step every slot; every slot must have an episode in flight."""
-        check_live(self._done)
+        """Step every slot; every slot must have an episode in flight, or be parked."""
+        check_live(self._done & ~self._parked)
         rewards = np.zeros(self.num_envs)
         terminated, truncated = np.zeros((2, self.num_envs), np.bool_)
         infos: dict[str, Any] = {}
+        faults: dict[int, str] = {}
         for i, action in enumerate(iterate(self.action_space, actions)):
+            if self._parked[i]:
+                continue
+            self._enter(i)
             try:
                 observation, rewards[i], terminated[i], truncated[i], info = self.envs[i].step(action)
                 self._batch.put(i, observation)
                 if info:
                     infos = self._add_info(infos, info, i)
             except Exception as error:
-                raise self._fault(i, "step", error) from error
-        self._check_finite("step", ~self._done, rewards)
-        self._done = terminated | truncated
+                faults[i] = self._fault(i, "step", error)
+        faults = self._not_finite("step", ~self._parked, rewards) | faults
+        for i in faults:
+            rewards[i], terminated[i], truncated[i] = 0.0, False, True
+        self._park(faults, infos)
+        self._done = terminated | truncated | self._parked
         return self._batch.get(), rewards, terminated, truncated, infos
 
     def render(self) -> tuple[Any, ...]:
@@ -223,19 +250,39 @@ class TaskSlots(VectorEnv[Any, Any, Any]):
         for env in self.envs:
             env.close()
 
-    def _check_finite(self, where: str, slots: BoolArray, rewards: Array | None = None) -> None:
-        if rewards is not None and not np.isfinite(rewards).all():
-            i = int(np.flatnonzero(~np.isfinite(rewards))[0])
-            raise TaskError(f"{self._name(i)}: {where}: expected a finite reward, got {rewards[i]}")
-        finite = self._batch.finite()
-        if not finite.all() and (slots & ~finite).any():
-            i = int(np.flatnonzero(slots & ~finite)[0])
-            raise TaskError(
-                f"{self._name(i)}: {where}: expected a finite observation, got {self._batch.row(i)}"
-            )
+    def _enter(self, i: int) -> None:
+        """Say whose environment is called: should it never return, another process can name it."""
+        if self.current is not None:
+            self.current[0] = i
 
-    def _fault(self, i: int, where: str, error: Exception) -> TaskError:
-        return TaskError(f"{self._name(i)}: {where} raised {type(error).__name__}: {error}")
+    def _park(self, faults: dict[int, str], infos: dict[str, Any]) -> None:
+        """Leave the slots that have failed out of the steps, and say so."""
+        for i in faults:
+            self._done[i] = self._parked[i] = True
+            self._batch.restore(i)
+        add_failures(infos, faults, self.num_envs)
+
+    def _not_finite(self, where: str, slots: BoolArray, rewards: Array | None = None) -> dict[int, str]:
+        """Return what is not finite, by slot; raises TaskError unless tolerant."""
+        faults: dict[int, str] = {}
+        good = self._batch.finite() | ~slots
+        if not good.all():
+            for i in np.flatnonzero(~good).tolist():
+                faults[i] = f"{where}: expected a finite observation, got {self._batch.row(i)}"
+        if rewards is not None and not np.isfinite(rewards).all():
+            for i in np.flatnonzero(~np.isfinite(rewards)).tolist():
+                faults[i] = f"{where}: expected a finite reward, got {rewards[i]}"
+        named = {i: f"{self._name(i)}: {fault}" for i, fault in faults.items()}
+        if named and not self.tolerant:
+            raise TaskError(next(iter(named.values())))
+        return named
+
+    def _fault(self, i: int, where: str, error: Exception) -> str:
+        """Return what happened, with the slot and its task; raises it as a TaskError unless tolerant."""
+        text = f"{self._name(i)}: {where} raised {type(error).__name__}: {error}"
+        if not self.tolerant:
+            raise TaskError(text) from error
+        return text
 
     def _name(self, i: int) -> str:
         task = self._tasks[i]
@@ -252,6 +299,7 @@ class _Batch:
         self._rows: list[Any] = [] if self._in_place else list(iterate(batch_space(space, n), self._out))
         self._floats = isinstance(space, Box) and np.issubdtype(space.dtype, np.floating)
         self._n = n
+        self._before: Any = np.array(self._out) if self._in_place else list(self._rows)
 
     def put(self, i: int, observation: Any) -> None:
         if not self._in_place:
@@ -263,9 +311,15 @@ class _Batch:
         else:
             self._out[i] = observation
 
+    def restore(self, i: int) -> None:
+        """Put back what the slot showed when `get` was last called."""
+        (self._out if self._in_place else self._rows)[i] = self._before[i]
+
     def get(self) -> Any:
         if self._in_place:
-            return self._out.copy()
+            self._before = self._out.copy()
+            return self._before
+        self._before = list(self._rows)
         empty: Any = create_empty_array(self._space, n=self._n, fn=np.zeros)
         return concatenate(self._space, self._rows, empty)
 

@@ -10,8 +10,10 @@ import gymnasium as gym
 import numpy as np
 from stable_baselines3.common.vec_env import VecEnv
 
+from teacherstudent.failures import Failures
 from teacherstudent.family import Snapshot
 from teacherstudent.rl.play import check_rewards, successes
+from teacherstudent.rl.slot_failures import Failed, failed_slots, tolerate
 from teacherstudent.types import Array, BoolArray, FloatArray, IntArray, Outcomes, Seed, State, generator
 
 Draw: TypeAlias = Callable[[int], tuple[IntArray, Array]]
@@ -34,6 +36,8 @@ class TaskVecEnv(VecEnv):
         mastered: ``success`` is an ``is_success`` reported by the environment, else return > mastered; if
             None the signal is left out.
         seed: each episode's environment seed is drawn from it.
+        failures: where tasks are noted whose environment fails, if it allows any. Such an episode is no row
+            of outcomes: it is cut before the step that failed, and the slot starts the next task.
     """
 
     def __init__(
@@ -44,8 +48,11 @@ class TaskVecEnv(VecEnv):
         seed: Seed,
         tell: Callable[[Outcomes], None] | None = None,
         mastered: float | None = None,
+        failures: Failures | None = None,
     ) -> None:
         self.envs = envs
+        self.failures = Failures() if failures is None else failures
+        self._kept: list[BoolArray] = []
         self.environment_seconds = 0.0
         super().__init__(envs.num_envs, envs.single_observation_space, envs.single_action_space)
         self._draw = draw
@@ -61,6 +68,7 @@ class TaskVecEnv(VecEnv):
 
     def reset(self) -> Any:
         """Start a new task in every slot; episodes under way are given up without an outcome."""
+        tolerate(self.envs, self.failures.allowed)
         return self._start(np.ones(self.num_envs, np.bool_))
 
     def step_async(self, actions: Array) -> None:
@@ -81,8 +89,13 @@ class TaskVecEnv(VecEnv):
         done = np.asarray(terminated | truncated)
         self._record(rewards, done)
         infos: list[dict[str, Any]] = [{}] * self.num_envs  # one empty dict for all that did not finish
+        failed = failed_slots(info)
+        if failed is not None:
+            self._fail(failed)
         if done.any():
-            obs = self._finish(done, obs, truncated & ~terminated, info, infos)
+            kept = done if failed is None else done & ~np.isin(np.arange(self.num_envs), failed.slots)
+            self._kept.append(kept[done])
+            obs = self._finish(done, kept, obs, truncated & ~terminated, info, infos)
         return obs, rewards.astype(np.float32), done, infos
 
     def pop_finished(self) -> Outcomes | None:
@@ -91,55 +104,90 @@ class TaskVecEnv(VecEnv):
         self._finished.clear()
         return finished
 
+    def pop_kept(self) -> BoolArray:
+        """Return, for each episode that ended since the last call, in the same order, whether it is a row.
+
+        Those whose environment failed are none.
+        """
+        kept = np.concatenate([np.zeros(0, np.bool_), *self._kept])
+        self._kept.clear()
+        return kept
+
+    def _fail(self, failed: Failed) -> None:
+        """Note that the environments of slots have failed on their tasks."""
+        assert self.tasks is not None
+        failed.note(self.failures, self.ids, self.tasks)
+
     def _record(self, rewards: FloatArray, done: BoolArray) -> None:
         """Take in one step of every slot, ``(slots,)``."""
         self._returns += rewards
         self._lengths += 1
 
     def _finish(
-        self, done: BoolArray, obs: Any, cut: BoolArray, info: dict[str, Any], infos: list[dict[str, Any]]
+        self,
+        done: BoolArray,
+        kept: BoolArray,
+        obs: Any,
+        cut: BoolArray,
+        info: dict[str, Any],
+        infos: list[dict[str, Any]],
     ) -> Any:
+        """Report the episodes that are kept, fill in the infos of all that are done, start the next tasks."""
         slots = np.flatnonzero(done)
         returns, lengths = self._returns[slots], self._lengths[slots]
-        signals: dict[str, Array] = {"length": lengths}
         success = self._success(slots, returns, info)
-        if success is not None:
-            signals["success"] = success
-        assert self.tasks is not None
-        row = Outcomes(
-            ids=self.ids[slots],
-            tasks=self.tasks[slots],
-            score=returns,
-            cost=lengths.astype(np.float64),
-            signals=signals,
-        )
-        self._tell(row)
+        self._report(slots, returns, lengths, success, kept[slots])
         last = _rows(obs, slots)
         columns = zip(slots.tolist(), cut[slots].tolist(), returns.tolist(), lengths.tolist(), strict=True)
         for i, (slot, was_cut, r, length) in enumerate(columns):  # stable-baselines3 wants dicts of scalars
-            infos[slot] = {
-                "terminal_observation": _rows(last, i),
-                "TimeLimit.truncated": was_cut,
-                "episode": {"r": r, "l": length},
-            }
+            infos[slot] = {"terminal_observation": _rows(last, i), "TimeLimit.truncated": was_cut}
+            if not kept[slot]:
+                continue
+            infos[slot]["episode"] = {"r": r, "l": length}
             if success is not None:
                 infos[slot]["is_success"] = bool(success[i])
         return self._start(done)
+
+    def _report(
+        self, slots: IntArray, returns: Array, lengths: IntArray, success: BoolArray | None, kept: BoolArray
+    ) -> None:
+        """Tell of the finished episodes that are kept."""
+        signals: dict[str, Array] = {"length": lengths[kept]}
+        if success is not None:
+            signals["success"] = success[kept]
+        assert self.tasks is not None
+        rows = slots[kept]
+        if len(rows) == 0:
+            return
+        self._tell(
+            Outcomes(
+                ids=self.ids[rows],
+                tasks=self.tasks[rows],
+                score=returns[kept],
+                cost=lengths[kept].astype(np.float64),
+                signals=signals,
+            )
+        )
 
     def _success(self, slots: IntArray, returns: Array, info: dict[str, Any]) -> BoolArray | None:
         return None if self._mastered is None else successes(slots, returns, info, self._mastered)
 
     def _start(self, mask: BoolArray) -> Any:
-        n = int(mask.sum())
-        ids, tasks = self._draw(n)
-        if self.tasks is None:
-            self.tasks = np.zeros((self.num_envs, *tasks.shape[1:]), tasks.dtype)
-        self.ids[mask] = ids
-        self.tasks[mask] = tasks
-        return self._begin(mask)
+        """Start new tasks in the slots of the mask; where one fails to start, the next one."""
+        while True:
+            ids, tasks = self._draw(int(mask.sum()))
+            if self.tasks is None:
+                self.tasks = np.zeros((self.num_envs, *tasks.shape[1:]), tasks.dtype)
+            self.ids[mask] = ids
+            self.tasks[mask] = tasks
+            obs, failed = self._begin(mask)
+            if failed is None:
+                return obs
+            self._fail(failed)  # raises some day if all fail
+            mask = np.isin(np.arange(self.num_envs), failed.slots)
 
-    def _begin(self, mask: BoolArray) -> Any:
-        """Start the slots' tasks with new seeds and return all observations."""
+    def _begin(self, mask: BoolArray) -> tuple[Any, Failed | None]:
+        """Start the slots' tasks with new seeds; return all observations and the slots that have failed."""
         assert self.tasks is not None
         self._returns[mask] = 0.0
         self._lengths[mask] = 0
@@ -151,16 +199,16 @@ class TaskVecEnv(VecEnv):
         seeds[mask] = self._rng.integers(2**31, size=int(mask.sum()))
         return seeds
 
-    def start(self, mask: BoolArray, tasks: Array, seeds: IntArray) -> Any:
-        """Start the given tasks in the slots of ``mask`` and return all observations.
+    def start(self, mask: BoolArray, tasks: Array, seeds: IntArray) -> tuple[Any, Failed | None]:
+        """Start the given tasks in the slots of ``mask``; return all observations and what has failed.
 
         ``seeds`` is ``(n,)`` int64, -1 in the other slots.
         """
         start = time.perf_counter()
         options = {"reset_mask": mask, "task": tasks}
-        obs, _ = self.envs.reset(seed=seeds, options=options)  # type: ignore[arg-type]  # arrays are legal
+        obs, info = self.envs.reset(seed=seeds, options=options)  # type: ignore[arg-type]  # arrays are legal
         self.environment_seconds += time.perf_counter() - start
-        return obs
+        return obs, failed_slots(info)
 
     def state_dict(self) -> State:
         """Return slots, generator and, where the environments can be saved, their exact state."""
@@ -179,6 +227,8 @@ class TaskVecEnv(VecEnv):
         self._rng.bit_generator.state = state["rng"]
         self.environment_seconds = state["environment_seconds"]
         self._finished.clear()
+        self._kept.clear()
+        tolerate(self.envs, self.failures.allowed)
         if not isinstance(self.envs, Snapshot) or state["envs"] is None or state["tasks"] is None:
             self.ids[:] = -1
             return False

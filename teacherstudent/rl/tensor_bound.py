@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from teacherstudent.failures import Failures
 from teacherstudent.rl.rollout_scores import rollout_scores
 from teacherstudent.rl.rsl_rl_ppo import RslRlPPO
+from teacherstudent.rl.slot_failures import Failed
 from teacherstudent.rl.tensor_envs import TensorEnvs
 from teacherstudent.rl.tensor_queue import episode_seeds
-from teacherstudent.rl.tensor_steps import TensorSteps
-from teacherstudent.types import Array, State
+from teacherstudent.rl.tensor_steps import TaskTable, TensorSteps
+from teacherstudent.types import Assignment, BoolArray, IntArray, State
 
 
 class BoundTasks:
     """One task for each slot, started again and again, each time with a new seed.
 
     Attributes:
+        ids: ``(n,)`` on the host.
         tasks: ``(n, *space.shape)`` on the host.
         rows: ``(n,)`` int64 on the device: every slot's own number.
 
     Args:
-        tasks: see above.
+        assignment: ids and tasks.
         serial: the number of the first seed; every draw takes n of them, whatever starts.
         key: of the seeds.
         device: where the slots are.
     """
 
-    def __init__(self, tasks: Array, *, serial: int, key: int, device: torch.device) -> None:
-        self.tasks = tasks
-        self.rows = torch.arange(len(tasks), device=device)
-        self._table = torch.from_numpy(tasks).to(device)
+    def __init__(self, assignment: Assignment, *, serial: int, key: int, device: torch.device) -> None:
+        self.ids, self.tasks = assignment.ids, assignment.tasks
+        self.rows = torch.arange(len(assignment), device=device)
+        self._table = torch.from_numpy(self.tasks).to(device)
         self._serial, self._key = serial, key
 
     def draw(self, done: Tensor) -> tuple[Tensor, Tensor]:
@@ -47,27 +51,44 @@ class BoundTensorRollout(TensorSteps):
     No episode goes on from one rollout to the next, and seeds are numbered, so that between two rollouts the
     state is the number of rollouts and the key alone, whatever the environments are.
 
+    A slot whose environment fails is parked for the rest of the rollout: it shows what it showed last, with
+    reward 0 and no end. It is not learnt from, and its scores mean nothing.
+
+    Attributes:
+        failed: ``(n,)`` bool on the host: the slots whose environment has failed in this rollout.
+        learnt: the slots to learn from, those given less those that failed; None for all.
+
     Args:
         envs: the slots.
         steps: steps of a rollout, for each slot.
         discount: gamma x lambda, for the value signals.
         mastered: as the family has it.
         key: of the environments' seeds.
+        failures: see `TensorSteps`.
     """
 
     def __init__(
-        self, envs: TensorEnvs, steps: int, *, discount: float, mastered: float | None, key: int
+        self,
+        envs: TensorEnvs,
+        steps: int,
+        *,
+        discount: float,
+        mastered: float | None,
+        key: int,
+        failures: Failures,
     ) -> None:
-        super().__init__(envs, steps, discount=discount)
+        super().__init__(envs, steps, discount=discount, failures=failures)
+        self.failed: BoolArray = np.zeros(envs.num_envs, np.bool_)
+        self.learnt: Tensor | None = None
         self._discount, self._mastered, self._key = discount, mastered, key
         self._rollouts = 0
 
-    def collect(self, ppo: RslRlPPO, tasks: Array, learn: Tensor | None) -> dict[str, Tensor]:
+    def collect(self, ppo: RslRlPPO, assignment: Assignment, learn: Tensor | None) -> dict[str, Tensor]:
         """Play, let the algorithm compute its advantages, and return each slot's score and signals.
 
         Args:
             ppo: acts; its storage is filled.
-            tasks: ``(n, *space.shape)``.
+            assignment: a task for each slot.
             learn: the slots to learn from, as `RslRlPPO.finish` takes them.
 
         Returns:
@@ -82,7 +103,8 @@ class BoundTensorRollout(TensorSteps):
         self._rollouts += 1
         self._obs = None
         ppo.restart()
-        bound = BoundTasks(tasks, serial=serial, key=self._key, device=self.envs.device)
+        self.failed[:] = False
+        bound = BoundTasks(assignment, serial=serial, key=self._key, device=self.envs.device)
         advantages = self._play(ppo, bound, learn)
         self.clock.settle()
         return rollout_scores(
@@ -94,6 +116,27 @@ class BoundTensorRollout(TensorSteps):
             mastered=self._mastered,
             told=log.told,
         )
+
+    def _start(self, tasks: TaskTable, mask: Tensor) -> Tensor:
+        if self.failed.any():
+            mask = mask & ~torch.from_numpy(self.failed).to(mask.device)
+        return super()._start(tasks, mask)
+
+    def _lose(self, failed: Failed, tasks: TaskTable) -> IntArray:
+        new = ~self.failed[failed.slots]  # a parked slot may be named again when its process ends
+        self.failed[failed.slots] = True
+        errors = [failed.errors[i] for i in np.flatnonzero(new)]
+        super()._lose(Failed(failed.slots[new], errors, failed.blamed[new]), tasks)
+        return np.zeros(0, np.int64)
+
+    def _learnt(self, learn: Tensor | None) -> Tensor | None:
+        if self.failed.any():
+            device = self.envs.device
+            good = torch.from_numpy(~self.failed).to(device)
+            learn = torch.arange(len(good), device=device) if learn is None else learn
+            learn = learn[good[learn]]
+        self.learnt = learn
+        return learn
 
     def state_dict(self) -> State:
         """Return the number of rollouts, the key of the seeds and the clock."""

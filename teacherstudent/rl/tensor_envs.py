@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from teacherstudent.family import RLFamily, Snapshot
+from teacherstudent.rl.slot_failures import Failed, failed_slots
 from teacherstudent.types import State
 
 
@@ -100,6 +101,8 @@ class HostTensorEnvs:
 
     Attributes:
         envs: the vector environment.
+        failed: the slots whose environment failed in the last call, where the vector environment tolerates it
+            (`teacherstudent.rl.slot_failures.Tolerant`); None if none did.
 
     Args:
         envs: as `RLFamily.make_vec` gives it.
@@ -113,6 +116,7 @@ class HostTensorEnvs:
         if not isinstance(envs.single_observation_space, gym.spaces.Box):
             raise TypeError(f"tensors: expected observations in a Box, got {envs.single_observation_space}")
         self.envs = envs
+        self.failed: Failed | None = None
         self.num_envs = envs.num_envs
         self.device = device
         self.single_observation_space: gym.Space[Any] = envs.single_observation_space
@@ -123,10 +127,12 @@ class HostTensorEnvs:
     def start(self, mask: Tensor, tasks: Tensor, seeds: Tensor) -> Tensor:
         """Start the tasks of the mask's slots; see `TensorEnvs.start`."""
         chosen = mask.cpu().numpy()
+        self.failed = None
         if chosen.any():
             numbers = np.where(chosen, seeds.cpu().numpy(), -1)
             options = {"reset_mask": chosen, "task": tasks.cpu().numpy()}
-            obs, _ = self.envs.reset(seed=numbers, options=options)  # type: ignore[arg-type]  # an array
+            obs, info = self.envs.reset(seed=numbers, options=options)  # type: ignore[arg-type]  # an array
+            self.failed = failed_slots(info)
             self._obs = self._observations(obs)
         return self._obs
 
@@ -134,6 +140,7 @@ class HostTensorEnvs:
         """Step every slot; see `TensorEnvs.step`."""
         obs, rewards, terminated, truncated, info = self.envs.step(actions.cpu().numpy())
         self._obs = self._observations(obs)
+        self.failed = failed_slots(info)
         if "is_success" in info:
             value = np.asarray(info["is_success"]).astype(np.int8)
             told = np.asarray(info.get("_is_success", np.ones(self.num_envs)), np.bool_)

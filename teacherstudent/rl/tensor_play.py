@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -9,8 +10,9 @@ import torch
 from torch import Tensor
 
 from teacherstudent.rl.episode_log import Episodes
-from teacherstudent.rl.play import EpisodeError
-from teacherstudent.rl.tensor_envs import TellsSuccess, TensorEnvs
+from teacherstudent.rl.play import CUT_WORDS, MOST_STEPS, EpisodeError
+from teacherstudent.rl.slot_failures import tolerate
+from teacherstudent.rl.tensor_envs import HostTensorEnvs, TellsSuccess, TensorEnvs
 from teacherstudent.types import UNASKED, Array, IntArray, Outcomes
 
 _LOOK_EVERY = 16
@@ -24,6 +26,8 @@ def play_tensors(
     seeds: IntArray,
     *,
     mastered: float | None,
+    failed: dict[int, str] | None = None,
+    most_steps: int = MOST_STEPS,
 ) -> Outcomes:
     """Play each task once and return its outcome, in the order given.
 
@@ -37,46 +41,119 @@ def play_tensors(
         tasks: ``(n, *space.shape)``, n at least 1.
         seeds: ``(n,)`` int64: one environment seed for each task.
         mastered: the return above which an episode is a success, unless the environment says so itself.
+        failed: as `teacherstudent.rl.play.play` takes it; only environments on the host tell of failures.
+        most_steps: an episode that is longer is cut there, with a warning.
+        failed: as `teacherstudent.rl.play.play` takes it; only environments on the host tell of failures.
+        most_steps: an episode that is longer is cut there, with a warning.
 
     Raises:
         EpisodeError: if a reward is not finite.
+        TaskError: if an environment fails, and ``failed`` is None.
     """
-    n, slots, device = len(tasks), envs.num_envs, envs.device
-    rows = np.append(np.arange(n), 0)  # the row n is for what nobody sees
-    table, numbers = torch.from_numpy(tasks[rows]).to(device), torch.from_numpy(seeds[rows]).to(device)
-    sums = torch.zeros(2, n + 1, dtype=torch.float64, device=device)
-    told = torch.full((n + 1,), -1, dtype=torch.int8, device=device)
-    slot_of = torch.zeros(n + 1, dtype=torch.int64, device=device)
-    all_slots = torch.arange(slots, device=device)
-    playing = all_slots.clamp(max=n)
-    following = torch.full((), min(slots, n), device=device)
-    left, looks = torch.full((), n, device=device), 1 if device.type == "cpu" else _LOOK_EVERY
-    one = torch.ones(slots, dtype=torch.float64, device=device)
-    teller = envs if isinstance(envs, TellsSuccess) else None
-    done = torch.ones(slots, dtype=torch.bool, device=device)
-    obs = envs.start(done, table[playing], numbers[playing])
+    if isinstance(envs, HostTensorEnvs):
+        tolerate(envs.envs, failed is not None)
+    looks = 1 if envs.device.type == "cpu" else _LOOK_EVERY
+    episodes = _TensorEpisodes(envs, tasks, seeds, {} if failed is None else failed, most_steps)
+    first = torch.ones(envs.num_envs, dtype=torch.bool, device=envs.device)
+    obs = episodes.start(first)
     for step in range(1, 2**62):
-        obs, rewards, terminated, truncated = envs.step(act(obs, done))
-        done = terminated | truncated
-        sums.index_add_(1, playing, torch.stack([rewards.double(), one]))
-        slot_of[playing] = all_slots
-        if teller is not None:
-            told[torch.where(done, playing, n)] = teller.success
-        place = torch.cumsum(done, 0)
-        left = left - (done & (playing < n)).sum()
-        playing = torch.where(done, (following + place - 1).clamp(max=n), playing)
-        following = following + place[-1]
-        if step % looks == 0 and not left.item():
+        if step % looks == 0 and episodes.over():
             break
-        obs = envs.start(done, table[playing], numbers[playing])
-    bad = torch.nonzero(~sums[0, :n].isfinite())
-    if len(bad):
-        i = int(bad[0])
-        raise EpisodeError(
-            f"slot {int(slot_of[i])}, task {tasks[i].tolist()}: expected finite rewards, "
-            f"got {float(sums[0, i])}"
-        )
-    return _outcomes(tasks, sums[:, :n], told[:n], mastered)
+        obs, rewards, terminated, truncated = envs.step(act(obs, first))
+        first = episodes.step(rewards, terminated | truncated)
+        if step % looks == 0 and episodes.over():
+            break
+        obs = episodes.start(first)
+    return episodes.outcomes(mastered)
+
+
+class _TensorEpisodes:
+    """What is played in which slot, and what has come of it; nothing waits for the device but `over`."""
+
+    def __init__(
+        self, envs: TensorEnvs, tasks: Array, seeds: IntArray, failed: dict[int, str], most_steps: int
+    ) -> None:
+        n, slots, device = len(tasks), envs.num_envs, envs.device
+        rows = np.append(np.arange(n), 0)  # the row n is for what nobody sees
+        self._envs, self._tasks, self._lost, self._most, self._n = envs, tasks, failed, most_steps, n
+        self._host = envs if isinstance(envs, HostTensorEnvs) else None
+        self._teller = envs if isinstance(envs, TellsSuccess) else None
+        self._table = torch.from_numpy(tasks[rows]).to(device)
+        self._numbers = torch.from_numpy(seeds[rows]).to(device)
+        self._sums = torch.zeros(2, n + 1, dtype=torch.float64, device=device)
+        self._told = torch.full((n + 1,), -1, dtype=torch.int8, device=device)
+        self._slot_of = torch.zeros(n + 1, dtype=torch.int64, device=device)
+        self._slots = torch.arange(slots, device=device)
+        self._one = torch.ones(slots, dtype=torch.float64, device=device)
+        self._playing = self._slots.clamp(max=n)
+        self._following = torch.full((), min(slots, n), device=device)
+        self._left = torch.full((), n, device=device)
+
+    def over(self) -> bool:
+        """Return whether all tasks are finished."""
+        return not self._left.item()
+
+    def start(self, mask: Tensor) -> Tensor:
+        """Start what the slots of the mask are to play; where it fails to start, the task after."""
+        while True:
+            obs = self._envs.start(mask, self._table[self._playing], self._numbers[self._playing])
+            if self._host is None or self._host.failed is None:
+                return obs
+            mask = torch.zeros_like(mask)
+            mask[torch.from_numpy(self._host.failed.slots)] = True
+            mask = self._give_up(mask)
+            self._next(mask)
+            if not mask.any() or self.over():
+                return obs
+
+    def step(self, rewards: Tensor, done: Tensor) -> Tensor:
+        """Count a step in, and return which slots are to start their next task."""
+        playing = self._playing
+        self._sums.index_add_(1, playing, torch.stack([rewards.double(), self._one]))
+        self._slot_of[playing] = self._slots
+        done = self._give_up(done) | ((self._sums[1][playing] >= self._most) & (playing < self._n))
+        if self._teller is not None:
+            self._told[torch.where(done, playing, self._n)] = self._teller.success
+        self._next(done)
+        return done
+
+    def _next(self, done: Tensor) -> None:
+        """Let the slots that are done play the following tasks; what nobody sees after the last one."""
+        self._left = self._left - (done & (self._playing < self._n)).sum()
+        place = torch.cumsum(done, 0)
+        self._playing = torch.where(done, (self._following + place - 1).clamp(max=self._n), self._playing)
+        self._following = self._following + place[-1]
+
+    def _give_up(self, done: Tensor) -> Tensor:
+        """Note what failed in the last call; unseen slots that failed stay parked and are not done."""
+        if self._host is None or self._host.failed is None:
+            return done
+        rows, done = self._playing.cpu(), done.clone()
+        for slot, error in zip(self._host.failed.slots.tolist(), self._host.failed.errors, strict=True):
+            if rows[slot] < self._n:
+                self._lost[int(rows[slot])] = error
+            else:
+                done[slot] = False
+        return done
+
+    def outcomes(self, mastered: float | None) -> Outcomes:
+        """Return all tasks' outcomes; those that failed have NaN for score.
+
+        Raises:
+            EpisodeError: if a reward was not finite.
+        """
+        sums = self._sums[:, : self._n]
+        if (sums[1] >= self._most).any():
+            warnings.warn(CUT_WORDS.format(steps=self._most), stacklevel=3)
+        bad = torch.nonzero(~sums[0].isfinite())
+        if len(bad):
+            i = int(bad[0])
+            raise EpisodeError(
+                f"slot {int(self._slot_of[i])}, task {self._tasks[i].tolist()}: expected finite rewards, "
+                f"got {float(sums[0, i])}"
+            )
+        sums[0, list(self._lost)] = torch.nan
+        return _outcomes(self._tasks, sums, self._told[: self._n], mastered)
 
 
 def _outcomes(tasks: Array, sums: Tensor, told: Tensor, mastered: float | None) -> Outcomes:

@@ -58,7 +58,7 @@ class RoundTasks:
             Tasks ``(n, *space.shape)`` and seeds ``(n,)`` of all slots; those outside ``done`` mean nothing.
         """
         place = torch.cumsum(done, 0)
-        following = (self._started + place - 1).clamp_(min=0)
+        following = (self._started + place - 1).clamp_(min=0, max=len(self._order) - 1)
         self.rows = torch.where(done, self._order[following], self.rows)
         self._started = self._started + place[-1]
         return self._table[self.rows], self._seeds[following]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from teacherstudent.failures import Failures
 from teacherstudent.family import Snapshot
 from teacherstudent.rl.episode_log import Episodes
 from teacherstudent.rl.rsl_rl_ppo import RslRlPPO
@@ -26,10 +27,13 @@ class TensorRollout(TensorSteps):
         queue: feeds them.
         steps: steps of a rollout, for each slot.
         discount: gamma x lambda, for the value signals.
+        failures: see `TensorSteps`.
     """
 
-    def __init__(self, envs: TensorEnvs, queue: TensorQueue, steps: int, *, discount: float) -> None:
-        super().__init__(envs, steps, discount=discount)
+    def __init__(
+        self, envs: TensorEnvs, queue: TensorQueue, steps: int, *, discount: float, failures: Failures
+    ) -> None:
+        super().__init__(envs, steps, discount=discount, failures=failures)
         self.queue = queue
         self.ids: IntArray = np.full(envs.num_envs, UNASKED)
         self._tasks: Array | None = None
@@ -43,7 +47,8 @@ class TensorRollout(TensorSteps):
         """
         n = self.envs.num_envs
         first = n if self._obs is None else 0
-        tasks = self.queue.open(self.ids, self._tasks, n * self._steps + first)
+        spare = min(self.failures.left, n * self._steps)  # starts beside those that steps bring
+        tasks = self.queue.open(self.ids, self._tasks, n * self._steps + first + spare)
         episodes = self._log.close(self._play(ppo, tasks))
         self.queue.close(tasks)
         self.queue.observe(len(episodes.rows))

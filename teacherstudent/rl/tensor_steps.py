@@ -10,21 +10,25 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from teacherstudent.failures import Failures
 from teacherstudent.rl.episode_log import EpisodeLog
 from teacherstudent.rl.play import EpisodeError, check_rewards
 from teacherstudent.rl.rsl_rl_ppo import RslRlPPO
-from teacherstudent.rl.tensor_envs import TellsSuccess, TensorEnvs
-from teacherstudent.types import Array
+from teacherstudent.rl.slot_failures import Failed, tolerate
+from teacherstudent.rl.tensor_envs import HostTensorEnvs, TellsSuccess, TensorEnvs
+from teacherstudent.types import Array, IntArray
 
 
 class TaskTable(Protocol):
     """The tasks of a round as tables; slots that finish draw their next one.
 
     Attributes:
+        ids: ``(rows,)`` on the host.
         tasks: ``(rows, *space.shape)`` on the host.
         rows: ``(n,)`` int64 on the device: the row that each slot plays.
     """
 
+    ids: IntArray
     tasks: Array
     rows: Tensor
 
@@ -43,10 +47,13 @@ class TensorSteps:
         envs: the slots.
         steps: steps of a rollout, for each slot.
         discount: gamma x lambda, for the value signals.
+        failures: where tasks are noted whose environment fails, if it allows any; for environments on the
+            host (`teacherstudent.rl.tensor_envs.HostTensorEnvs`).
     """
 
-    def __init__(self, envs: TensorEnvs, steps: int, *, discount: float) -> None:
+    def __init__(self, envs: TensorEnvs, steps: int, *, discount: float, failures: Failures) -> None:
         self.envs = envs
+        self.failures = failures
         self.clock = DeviceClock(envs.device)
         self._steps = steps
         self._log = EpisodeLog(steps, envs.num_envs, discount=discount, device=envs.device)
@@ -62,6 +69,8 @@ class TensorSteps:
             EpisodeError: if a reward or observation is not finite.
         """
         log = self._log
+        if isinstance(self.envs, HostTensorEnvs):
+            tolerate(self.envs.envs, self.failures.allowed)
         teller = self.envs if isinstance(self.envs, TellsSuccess) else None
         if self._last is None:
             self._last = torch.empty_like(ppo.observations)
@@ -78,16 +87,44 @@ class TensorSteps:
                 done = log.record(t, rewards, terminated, truncated, tasks.rows)
                 if teller is not None:
                     log.told[t] = teller.success
+                if (failed := self._failed()) is not None:
+                    log.lost[t, torch.from_numpy(failed.slots)] = True
+                    self._lose(failed, tasks)
                 ppo.ended(done)
                 obs = self._start(tasks, done)
             self._obs = obs
             self._check(ppo, tasks)
+            learn = self._learnt(learn)
             return ppo.finish(log.rewards, log.done, log.cut, self._last, self._obs, learn=learn)
 
     def _start(self, tasks: TaskTable, mask: Tensor) -> Tensor:
-        drawn, seeds = tasks.draw(mask)
-        with self.clock.running():
-            return self.envs.start(mask, drawn, seeds)
+        """Start new tasks in the slots of the mask; where one fails to start, the next one."""
+        while True:
+            drawn, seeds = tasks.draw(mask)
+            with self.clock.running():
+                obs = self.envs.start(mask, drawn, seeds)
+            failed = self._failed()
+            if failed is None:
+                return obs
+            again = self._lose(failed, tasks)
+            if not len(again):
+                return obs
+            mask = torch.zeros_like(mask)
+            mask[torch.from_numpy(again)] = True
+
+    def _failed(self) -> Failed | None:
+        """Return the slots whose environment failed in the last call."""
+        return self.envs.failed if isinstance(self.envs, HostTensorEnvs) else None
+
+    def _lose(self, failed: Failed, tasks: TaskTable) -> IntArray:
+        """Note what the slots play as failed; return which of them are to start another task."""
+        rows = tasks.rows.cpu().numpy()
+        failed.note(self.failures, tasks.ids[rows], tasks.tasks[rows])
+        return failed.slots
+
+    def _learnt(self, learn: Tensor | None) -> Tensor | None:
+        """Return the slots to learn from, of those that were to be."""
+        return learn
 
     def _check(self, ppo: RslRlPPO, tasks: TaskTable) -> None:
         """Raise EpisodeError unless everything that the rollout saw is finite; waits for the device once."""

@@ -175,6 +175,12 @@ class Trainer:
     def _cost(self, bits: Tensor, sizes: Sequence[int]) -> int:
         return bits.shape[1] * self.network.operations(len(bits), len(sizes))
 
+    def least(self) -> float:
+        """Return the FLOPs of the cheapest round: the smallest task alone, at its shortest length."""
+        settings, shortest = self._settings, length_range(self._smallest)[0]
+        passes = 3 * settings.steps + settings.probe
+        return float(passes * settings.batch * self.network.operations(shortest, 1))
+
     def time_constants(self) -> dict[str, float]:
         """Return the mean and the maximum of tau over neurons, in steps."""
         tau = self.network.tau.detach()

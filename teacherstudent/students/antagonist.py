@@ -8,10 +8,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from teacherstudent.failures import Failures, Survives
 from teacherstudent.family import RLFamily
 from teacherstudent.registry import STUDENTS
 from teacherstudent.rl.rollout_scores import check_rows
-from teacherstudent.student import Binds, Student
+from teacherstudent.student import Binds, HasRounds, Student
 from teacherstudent.types import (
     Array,
     Assignment,
@@ -75,6 +76,8 @@ class AntagonistStudent:
 
     Where they hold different levels, ``regret`` is 0. ``antagonist_return`` is mean_A of slot i on both rows.
 
+    A row whose environment fails has no outcome, nor has the row of the same slot of the other student.
+
     Deviations from the paper: the adversary is no part of this, but a teacher that is told the regret; a
     student that completed no episode in the rollout counts with its return so far.
 
@@ -120,6 +123,10 @@ class AntagonistStudent:
         self.protagonist, self.antagonist = (
             _bound(student, family, options, stream) for stream in seed_sequence(seed).spawn(2)
         )
+        self.failures = Failures()
+        for made in (self.protagonist, self.antagonist):
+            if isinstance(made, Survives):
+                made.failures.join(self.failures)
         self.provides = self.protagonist.provides | {"regret", "antagonist_return"}
         self._estimate = _ESTIMATORS[estimator]
         self._tested = self.protagonist if tested == "protagonist" else self.antagonist
@@ -132,6 +139,12 @@ class AntagonistStudent:
         """
         if granularity != "rollout":
             raise ValueError(f"antagonist: can be bound for ['rollout'], got {granularity!r}")
+
+    def round_cost(self) -> float:
+        """Return the environment steps of a round of both; 0 if they don't say."""
+        return sum(
+            made.round_cost() for made in (self.protagonist, self.antagonist) if isinstance(made, HasRounds)
+        )
 
     def wants(self) -> int:
         """Return the number of slots of both."""
@@ -148,13 +161,17 @@ class AntagonistStudent:
 
         Raises:
             ValueError: unless there is one row for each slot of both.
-            EpisodeError: if an environment fails.
+            EpisodeError, TaskError: if an environment fails, and `failures` allows none.
+            TooManyFailedTasksError: if it allows no more.
         """
         check_rows(assignment, self.wants(), "antagonist")
         n = self.protagonist.wants()
-        mine = self.protagonist.train(assignment.select(slice(None, n)))
-        other = self.antagonist.train(assignment.select(slice(n, None)))
-        same = (mine.tasks == other.tasks).reshape(n, -1).all(axis=1)
+        halves = assignment.select(slice(None, n)), assignment.select(slice(n, None))
+        mine = self.protagonist.train(halves[0])
+        other = self.antagonist.train(halves[1])
+        if len(mine) < n or len(other) < n:
+            mine, other = self._pairs(halves, mine, other)
+        same = (mine.tasks == other.tasks).all(axis=tuple(range(1, mine.tasks.ndim)))
         regret = self._estimate(
             mine.score, mine.signals["max_return"], other.score, other.signals["max_return"]
         )
@@ -164,6 +181,21 @@ class AntagonistStudent:
             "antagonist_return": np.tile(other.score, 2),
         }
         return dataclasses.replace(both, signals={**both.signals, **added})
+
+    def _pairs(
+        self, halves: tuple[Assignment, Assignment], mine: Outcomes, other: Outcomes
+    ) -> tuple[Outcomes, Outcomes]:
+        """Return the outcomes of slots in which both students have one; the lone ones are given up.
+
+        Regret compares the two, so that a row without its opposite says nothing.
+        """
+        there = [np.isin(half.ids, found.ids) for half, found in zip(halves, (mine, other), strict=True)]
+        both = there[0] & there[1]
+        for half, present in zip(halves, there, strict=True):
+            lone = half.select(present & ~both)
+            words = ["the environment of the opposite row failed"] * len(lone)
+            self.failures.add(lone.ids, lone.tasks, words, False)
+        return mine.select(both[there[0]]), other.select(both[there[1]])
 
     def evaluate(self, tasks: Array, *, seed: int) -> Outcomes:
         """Play each task as the family tests policies, with the protagonist's or the one's that is tested."""

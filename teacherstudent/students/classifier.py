@@ -162,6 +162,15 @@ class ClassifierStudent:
             raise TypeError(f"classifier: weigher: expected a Weigher or None, got {weigher!r}")
         self.trainer.weigher = weigher
 
+    def round_cost(self) -> float:
+        """Return the least FLOPs of a round: of stages a step and what is measured, of examples a chunk."""
+        return self.rounds.least()
+
+    @property
+    def cuts_last_round(self) -> bool:
+        """Whether the last round ends with the budget, so that a step at most is spent beyond."""
+        return isinstance(self.rounds, StageRounds)
+
     def wants(self) -> int:
         """Return 1 stage, or as many examples as a chunk pays for, a batch at least, less those held."""
         return self.rounds.wants()

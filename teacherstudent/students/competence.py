@@ -58,6 +58,10 @@ class CompetenceStudent:
         self._rng = generator(seed)
         self._train = self._measure = 0
 
+    def round_cost(self) -> float:
+        """Return the batch size: every episode costs 1."""
+        return float(self.batch)
+
     def wants(self) -> int:
         """Return the batch size: every task finishes within its round."""
         return self.batch

@@ -98,6 +98,10 @@ class LeakyRNNStudent:
         self._counts = {"train": 0.0, "measure": 0.0, "updates": 0.0}
         self._loss = np.nan
 
+    def round_cost(self) -> float:
+        """Return the least FLOPs of a round: lengths are random, and larger tasks cost more."""
+        return self.trainer.least()
+
     def wants(self) -> int:
         """Return the number of the family's tasks: that many can be learnt together."""
         return self._tasks

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
+from teacherstudent.failures import Failures
 from teacherstudent.family import RLFamily
 from teacherstudent.registry import STUDENTS
-from teacherstudent.rl.play import as_measured, slots_for
+from teacherstudent.rl.play import as_measured, play_all, reported, slots_for
 from teacherstudent.rl.rollout_scores import BOUND_SIGNALS, bound_outcomes, check_rows
 from teacherstudent.rl.rollout_signals import SIGNALS
 from teacherstudent.rl.rsl_rl_options import check_library, check_options, learning_rate
@@ -59,6 +61,9 @@ class RslRlStudent:
     update. Nothing is under way between two rounds, and a saved student goes on exactly whatever its
     environments are. A falling learning rate follows trained and measured steps alike. ``n_steps`` must then
     be at least the most steps of an episode, or rows complete none (`teacherstudent.student.Binds`).
+
+    If its run allows it (`failures`), a task whose environment fails on the host has no outcome, and the slot
+    goes on with the next one; bound for rollouts, the row is not learnt from.
 
     Recurrent networks forget when an episode starts, and at the start of every rollout for which slots are
     bound; tests and measured tasks have hidden states of their own. Their minibatches are whole slots, so
@@ -128,6 +133,7 @@ class RslRlStudent:
         self._device = _device(device)
         model_seed, queue_seed = seed_sequence(seed).spawn(2)
         self._family, self._n_envs, self._processes = family, n_envs, processes
+        self.failures = Failures()
         self._generators = PrivateGenerators(int(model_seed.generate_state(1)[0]) % 2**31)
         self._test_envs: dict[int, TensorEnvs] = {}
         self._counts = {"train": 0.0, "measure": 0.0, "updates": 0.0}
@@ -139,7 +145,9 @@ class RslRlStudent:
                 envs, n_steps, options=numbers, policy=policy, observations=observations, rewards=rewards
             )
         queue = TensorQueue(n_envs, seed=queue_seed, device=self._device)
-        self._rollout = TensorRollout(envs, queue, n_steps, discount=self.ppo.discount)
+        self._rollout = TensorRollout(
+            envs, queue, n_steps, discount=self.ppo.discount, failures=self.failures
+        )
         self._bound: BoundTensorRollout | None = None
 
     @property
@@ -173,7 +181,12 @@ class RslRlStudent:
             discount=self.ppo.discount,
             mastered=self._family.mastered,
             key=self._rollout.queue.key,
+            failures=self.failures,
         )
+
+    def round_cost(self) -> float:
+        """Return the environment steps of a round: a rollout in every slot."""
+        return float(self._n_envs * len(self.ppo.observations))
 
     def wants(self) -> int:
         """Return how many tasks keep the queue ahead of the episodes that the next round should finish.
@@ -197,6 +210,8 @@ class RslRlStudent:
             ValueError: if the very first assignment is empty, or one of a bound student has not a row for
                 each slot.
             EpisodeError: if an environment returns a reward or observation that is not finite.
+            TaskError: if an environment fails, and `failures` allows none.
+            TooManyFailedTasksError: if it allows no more.
             FloatingPointError: if the update diverges.
         """
         if self._bound is not None:
@@ -218,11 +233,17 @@ class RslRlStudent:
         learn = assignment.learn
         slots = None if learn.all() else torch.from_numpy(np.flatnonzero(learn)).to(self._device)
         with self._active(self._generators):
-            scores = rollout.collect(self.ppo, assignment.tasks, slots)
-            found = bound_outcomes(assignment, scores, len(self.ppo.observations))
-            self._counts["train"] += float(found.cost[learn].sum())
-            self._counts["measure"] += float(found.cost[~learn].sum())
-            if learn.any():
+            scores = rollout.collect(self.ppo, assignment, slots)
+            good = ~rollout.failed
+            if not good.all():
+                chosen = torch.from_numpy(good).to(self._device)
+                scores = {name: values[chosen] for name, values in scores.items()}
+            steps = len(self.ppo.observations)
+            found = bound_outcomes(assignment.select(good), scores, steps)
+            self._counts["train"] += float(steps * learn.sum())
+            self._counts["measure"] += float(steps * (~learn).sum())
+            slots = rollout.learnt
+            if slots is None or len(slots):
                 self._update(self._counts["train"] + self._counts["measure"], slots)
         return found
 
@@ -235,10 +256,15 @@ class RslRlStudent:
         self._counts["updates"] += self.ppo.alg.num_learning_epochs * self.ppo.minibatches(learnt)
 
     def evaluate(self, tasks: Array, *, seed: int) -> Outcomes:
-        """Play each task once as the family tests policies; the same seed gives the same episodes."""
+        """Play each task once as the family tests policies; the same seed gives the same episodes.
+
+        Raises:
+            TaskError: if the environment of a task fails three times.
+        """
         seeds = np.random.SeedSequence(seed).generate_state(len(tasks)).astype(np.int64) % 2**31
+        greedy = self._family.test_actions == "greedy"
         with self._active(PrivateGenerators(seed)):
-            return self._play(tasks, seeds, greedy=self._family.test_actions == "greedy")
+            return play_all(partial(self._play, greedy=greedy), tasks, seeds)
 
     def spent(self) -> Mapping[str, float]:
         """Return environment steps trained and measured, optimiser steps, seconds in the environments."""
@@ -264,6 +290,7 @@ class RslRlStudent:
             "rollout": (self._bound or self._rollout).state_dict(),
             "generators": self._generators.state_dict(),
             "counts": dict(self._counts),
+            "log": dict(self._log),
         }
 
     def load_state_dict(self, state: State) -> None:
@@ -284,6 +311,7 @@ class RslRlStudent:
             self.ppo.restart()
         self._generators.load_state_dict(state["generators"])
         self._counts.update(state["counts"])
+        self._log = dict(state.get("log", {}))  # not there in older checkpoints
 
     def close(self) -> None:
         """Close the environments."""
@@ -302,11 +330,14 @@ class RslRlStudent:
         """Play tasks with the exploring policy, without training; value signals are NaN: not measured."""
         with self._active(self._generators):
             seeds = np.random.randint(2**31, size=len(assignment))  # noqa: NPY002  # swapped in
-            played = self._play(assignment.tasks, seeds, greedy=False)
+            failed: dict[int, str] | None = {} if self.failures.allowed else None
+            played = self._play(assignment.tasks, seeds, failed, greedy=False)
         self._counts["measure"] += float(played.cost.sum())
-        return as_measured(played, assignment.ids, self.provides)
+        return reported(as_measured(played, assignment.ids, self.provides), failed or {}, self.failures)
 
-    def _play(self, tasks: Array, seeds: IntArray, *, greedy: bool) -> Outcomes:
+    def _play(
+        self, tasks: Array, seeds: IntArray, failed: dict[int, str] | None, *, greedy: bool
+    ) -> Outcomes:
         """Play in slots of their own: as many as a power of two holds the tasks, at most ``n_envs``."""
         slots = slots_for(len(tasks), self._n_envs)
         if slots not in self._test_envs:
@@ -318,6 +349,7 @@ class RslRlStudent:
             tasks,
             seeds,
             mastered=self._family.mastered,
+            failed=failed,
         )
 
 

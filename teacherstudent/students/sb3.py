@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, cast
 
 import gymnasium as gym
@@ -15,15 +16,16 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.type_aliases import TrainFreq
 from stable_baselines3.common.vec_env import VecNormalize
 
+from teacherstudent.failures import Failures
 from teacherstudent.family import RLFamily
 from teacherstudent.registry import STUDENTS
 from teacherstudent.rl import sb3_options, sb3_state
-from teacherstudent.rl.play import as_measured, play, slots_for
+from teacherstudent.rl.play import as_measured, play, play_all, reported, slots_for
 from teacherstudent.rl.rollout_scores import BOUND_SIGNALS
 from teacherstudent.rl.rollout_signals import SIGNALS, RolloutSignals
 from teacherstudent.rl.sb3_recurrent import speed_up
 from teacherstudent.rl.sb3_rollout import BoundRollouts
-from teacherstudent.rl.task_queue import TaskQueue
+from teacherstudent.rl.task_queue import More, TaskQueue
 from teacherstudent.rl.task_vec_env import TaskVecEnv
 from teacherstudent.rl.torch_state import PrivateGenerators
 from teacherstudent.types import (
@@ -46,8 +48,11 @@ class SB3Student:
     """Any stable-baselines3 on- or off-policy algorithm on vectorised environments.
 
     Tasks wait in a queue and start when a slot's episode ends. How many episodes a round plays is known only
-    afterwards: when the queue runs dry, a task of the latest assignment is played again, and its outcome
-    carries the id -1.
+    afterwards: when the queue runs dry, the teacher is asked for more (`ask_for_more`); where there is none,
+    a task of the latest assignment is played again, and its outcome carries the id -1.
+
+    If its run allows it (`failures`), a task whose environment fails has no outcome, and the slot goes on
+    with the next one; bound for rollouts, the row is not learnt from.
 
     On-policy algorithms can be bound for rollouts instead (`bind`): then
     `teacherstudent.rl.sb3_rollout.BoundRollouts` says what a round is, nothing is under way between two
@@ -105,6 +110,7 @@ class SB3Student:
         sb3_options.check_options(kind, options or {})
         resolved = sb3_options.resolve(options or {}, budget)
         self._family, self._n_envs, self._processes, self._budget = family, n_envs, processes, budget
+        self.failures = Failures()
         self._generators = PrivateGenerators(number)
         self._queue = TaskQueue(n_envs, seed=queue_seed)
         self._bound: BoundRollouts | None = None
@@ -117,6 +123,7 @@ class SB3Student:
             self._queue.draw,
             seed=env_seed,
             mastered=family.mastered,
+            failures=self.failures,
         )
         wrapped = VecNormalize(self._envs, gamma=resolved.get("gamma", 0.99)) if normalize else self._envs
         policy = policy or sb3_options.standard_policy(kind, self._envs.observation_space)
@@ -156,6 +163,7 @@ class SB3Student:
             seed=self._env_seed,
             mastered=self._family.mastered,
             total=self._total,
+            failures=self.failures,
         )
         self._signals = None
         self.provides = BOUND_SIGNALS | (self.provides & {"success"})
@@ -166,6 +174,14 @@ class SB3Student:
 
     def _count_update(self, *_: Any) -> None:
         self._counts["updates"] += 1
+
+    def ask_for_more(self, more: More) -> None:
+        """Ask for tasks so, from now on, when the queue runs dry in the midst of a round."""
+        self._queue.more = more
+
+    def round_cost(self) -> float:
+        """Return the environment steps of a round; of one that lasts an episode, the least."""
+        return float(self._n_envs * sb3_options.round_steps(self.model))
 
     def wants(self) -> int:
         """Return how many tasks keep the queue ahead of the episodes that the next round should finish."""
@@ -185,7 +201,8 @@ class SB3Student:
         Raises:
             ValueError: if the very first assignment is empty, or one of a bound student has not a row for
                 each slot.
-            EpisodeError: if an environment fails.
+            EpisodeError, TaskError: if an environment fails, and `failures` allows none.
+            TooManyFailedTasksError: if it allows no more.
         """
         if self._bound is not None:
             with self._generators.active():
@@ -204,10 +221,15 @@ class SB3Student:
         return Outcomes.concatenate(parts) if parts else self._nothing()
 
     def evaluate(self, tasks: Array, *, seed: int) -> Outcomes:
-        """Play each task once as the family tests policies; the same seed gives the same episodes."""
+        """Play each task once as the family tests policies; the same seed gives the same episodes.
+
+        Raises:
+            TaskError: if the environment of a task fails three times.
+        """
         seeds = np.random.SeedSequence(seed).generate_state(len(tasks)).astype(np.int64) % 2**31
+        greedy = self._family.test_actions == "greedy"
         with PrivateGenerators(seed).active():
-            return self._play(tasks, seeds, greedy=self._family.test_actions == "greedy")
+            return play_all(partial(self._play, greedy=greedy), tasks, seeds)
 
     def spent(self) -> Mapping[str, float]:
         """Return environment steps trained and measured, optimiser steps, seconds in the environments."""
@@ -243,6 +265,7 @@ class SB3Student:
         """
         shared = {
             "algorithm": sb3_state.algorithm_state(self.model),
+            "log": sb3_state.log_state(self.model),
             "generators": self._generators.state_dict(),
             "counts": dict(self._counts),
         }
@@ -272,6 +295,7 @@ class SB3Student:
         else:
             self._bound.load_state_dict(state["bound"])
         sb3_state.load_algorithm(self.model, state["algorithm"])
+        sb3_state.load_log(self.model, state.get("log", {}))  # not there in older checkpoints
         self._generators.load_state_dict(state["generators"])
 
     def _load_episodes(self, state: State) -> None:
@@ -322,6 +346,7 @@ class SB3Student:
             steps = model.gradient_steps if model.gradient_steps >= 0 else rollout.episode_timesteps
             if steps > 0:
                 model.train(batch_size=model.batch_size, gradient_steps=steps)
+        self._envs.pop_kept()
         return self._pop()
 
     def _pop(self) -> Outcomes | None:
@@ -335,19 +360,25 @@ class SB3Student:
         assert model._last_episode_starts is not None
         buffer = model.rollout_buffer
         values = self._signals.update(buffer.advantages, buffer.episode_starts, model._last_episode_starts)
+        kept = self._envs.pop_kept()
         if finished is None:
             return None
+        if not kept.all():
+            values = {name: rows[kept] for name, rows in values.items()}
         return dataclasses.replace(finished, signals={**finished.signals, **values})
 
     def _measure(self, assignment: Assignment) -> Outcomes:
         """Play tasks with the exploring policy, without training; value signals are NaN: not measured."""
         with self._generators.active():
             seeds = np.random.randint(2**31, size=len(assignment))  # noqa: NPY002  # swapped in
-            played = self._play(assignment.tasks, seeds, greedy=False)
+            failed: dict[int, str] | None = {} if self.failures.allowed else None
+            played = self._play(assignment.tasks, seeds, failed, greedy=False)
         self._counts["measure"] += float(played.cost.sum())
-        return as_measured(played, assignment.ids, self.provides)
+        return reported(as_measured(played, assignment.ids, self.provides), failed or {}, self.failures)
 
-    def _play(self, tasks: Array, seeds: IntArray, *, greedy: bool) -> Outcomes:
+    def _play(
+        self, tasks: Array, seeds: IntArray, failed: dict[int, str] | None, *, greedy: bool
+    ) -> Outcomes:
         slots = slots_for(len(tasks), self._n_envs)
         if slots not in self._test_envs:
             made = self._family.make_vec(slots, processes=min(self._processes, slots))
@@ -361,7 +392,8 @@ class SB3Student:
             actions, hidden = self.model.predict(obs, hidden, first, deterministic=greedy)
             return actions
 
-        return play(self._test_envs[slots], act, tasks, seeds, mastered=self._family.mastered)
+        envs = self._test_envs[slots]
+        return play(envs, act, tasks, seeds, mastered=self._family.mastered, failed=failed)
 
     def _nothing(self) -> Outcomes:
         shape = self._family.space.shape or ()

@@ -12,6 +12,7 @@ import numpy as np
 from teacherstudent import checkpoint, spaces
 from teacherstudent.family import Family
 from teacherstudent.student import COUNTERS, Binds, Student
+from teacherstudent.testing.sessions import difference
 from teacherstudent.types import Assignment, BoolArray, Outcomes, generator
 
 Factory = Callable[[int], Student]
@@ -24,8 +25,8 @@ def check_student(factory: Factory, family: Family, *, rounds: int = 4, exact: b
     Checked: outcomes carry issued ids at most once, tasks as they were assigned, every promised signal,
     finite scores, and costs that add up to no more than `spent` says; training is reproducible by the seed
     and leaves the global generator alone; evaluation is in order, repeatable, trains nothing and disturbs
-    nothing; a saved student continues as if it had not stopped. The signal ``seconds`` may differ: it is a
-    clock's reading.
+    nothing; a saved student continues as if it had not stopped, and reports the same metrics at once. The
+    signal ``seconds`` may differ: it is a clock's reading.
 
     A student that can be bound for rollouts (`teacherstudent.student.Binds`) is checked bound as well: then a
     resume is always exact, every row of an assignment has exactly one outcome, in order, and rows with
@@ -200,6 +201,11 @@ def _check_resume(factory: Factory, family: Family, driver: _Driver, *, exact: b
     resumed._rng.bit_generator.state = driver._rng.bit_generator.state
     resumed._next = driver._next
     resumed._open, resumed._cost = dict(driver._open), driver._cost
+    if exact:
+        said, told = dict(resumed.student.metrics()), dict(driver.student.metrics())
+        assert difference(said, told, "metrics") is None, (
+            f"a resumed student must report the metrics of the saved one, {told}, got {said}"
+        )
     for name, value in driver.student.spent().items():
         assert resumed.student.spent().get(name) == value, f"a resumed student must keep spent()[{name!r}]"
     for _ in range(2):

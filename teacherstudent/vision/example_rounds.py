@@ -70,6 +70,10 @@ class ExampleRounds:
         self.train_loss = np.nan
         self.probed: Tensor | None = None
 
+    def least(self) -> float:
+        """Return the FLOPs of training on a round's examples."""
+        return self.wants() * self._trainer.cost(self._setting)
+
     def wants(self) -> int:
         """Return as many examples as a chunk pays for, a batch at least, less those that wait."""
         paid = int(self.chunk / self._trainer.cost(self._setting) + 1e-9)

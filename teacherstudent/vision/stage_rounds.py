@@ -73,6 +73,14 @@ class StageRounds:
         with self._trainer.at(self._target):
             return self._trainer.measure_cost(len(self._trainer.inputs["probe"]))
 
+    def least(self) -> float:
+        """Return the FLOPs of the cheapest chunk at full size: a step, and the probe before and after it."""
+        trainer = self._trainer
+        probes = {"train": 0, "level": 1}.get(self._score, 2)
+        measured = probes * self._probe_cost() if probes else 0.0
+        with trainer.at(self._target):
+            return trainer.batch_size(self._target) * trainer.cost(self._target) + measured
+
     def wants(self) -> int:
         """Return 1."""
         return 1

@@ -164,6 +164,30 @@ def test_a_registered_id_and_its_own_cap():
     assert not any(terminated[0] for terminated, _ in flags)
 
 
+@pytest.mark.parametrize("stated", ["argument", "wrapper", "registered"])
+def test_a_stated_time_limit_is_kept_without_a_word(stated, recwarn):
+    if stated == "argument":
+        family = family_from_gymnasium(Ramp, max_episode_steps=3)
+    elif stated == "wrapper":
+        family = family_from_gymnasium(lambda: gym.wrappers.TimeLimit(Ramp(), 3))
+    else:
+        gym.register("tests/Short-v0", entry_point=Ramp, max_episode_steps=3)
+        family = family_from_gymnasium("tests/Short-v0")
+    assert not recwarn.list
+    vec = family.make_vec(1)
+    vec.reset(seed=0, options={"task": [[0.0, 9.0]]})
+    assert [bool(vec.step([0])[3][0]) for _ in range(3)] == [False, False, True]
+
+
+def test_episodes_without_a_stated_limit_are_cut_and_that_is_said(monkeypatch):
+    monkeypatch.setattr("teacherstudent.rl.gymnasium_family.MOST_STEPS", 4)
+    with pytest.warns(UserWarning, match="Ramp states no time limit.*episodes are cut at 4 steps"):
+        family = family_from_gymnasium(Ramp)
+    vec = family.make_vec(1)
+    vec.reset(seed=0, options={"task": [[0.0, 9.0]]})
+    assert [bool(vec.step([0])[3][0]) for _ in range(4)] == [False, False, False, True]
+
+
 def test_options_reach_the_environment_and_frames_come_back():
     family = family_from_gymnasium(Ramp, env_options={"fault": None}, name="ramp", test_tasks=ROWS)
     assert family.make_env(render_mode="rgb_array").render().shape == (2, 2, 3)
@@ -325,7 +349,9 @@ def test_infos_of_processes_are_joined():
 def test_a_process_that_dies_is_named():
     vec = family_from_gymnasium(Ramp, env_options={"fault": "die"}).make_vec(3, processes=3)
     vec.reset(options={"task": ROWS})
-    with pytest.raises(RuntimeError, match="process of slots 1 to 1: it died with exit code 3"):
+    with pytest.raises(
+        RuntimeError, match=r"slots 1 to 1: slot 1, task \[0.9, 3.0\]: it died with exit code 3"
+    ):
         vec.step(np.zeros(3, int))
     vec.close()
 
@@ -342,9 +368,29 @@ def test_an_environment_that_cannot_be_built_in_a_process_is_named():
         family_from_gymnasium(only_here).make_vec(2, processes=2)
 
 
+def test_processes_that_hang_end_when_their_parent_is_killed():
+    script = f"""
+import sys, time
+sys.path.insert(0, {os.path.join(os.path.dirname(__file__), "..", "shared")!r})
+from faulty import HANG_AT_RESET, GOOD, faulty
+vec = faulty(high=0.8).make_vec(3, processes=3)
+print(*(worker.pid for worker in vec._processes.workers), flush=True)
+vec.reset(options={{"task": [[HANG_AT_RESET], [GOOD], [GOOD]]}})
+"""
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    workers = [int(pid) for pid in parent.stdout.readline().split()]
+    time.sleep(0.5)
+    parent.kill()
+    parent.wait()
+    end = time.monotonic() + 10
+    while any(_alive(pid) for pid in workers) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not any(_alive(pid) for pid in workers)
+
+
 def test_closing_ends_the_processes():
     vec = family_from_gymnasium(Ramp).make_vec(2, processes=2)
-    workers = list(vec._workers)
+    workers = list(vec._processes.workers)
     assert all(worker.is_alive() for worker in workers)
     vec.close()
     assert not any(worker.is_alive() for worker in workers)
@@ -378,7 +424,7 @@ def test_processes_end_when_their_parent_is_killed():
     parent = os.fork()
     if parent == 0:
         vec = family_from_gymnasium(Ramp).make_vec(3, processes=3)
-        os.write(write, " ".join(str(worker.pid) for worker in vec._workers).encode())
+        os.write(write, " ".join(str(worker.pid) for worker in vec._processes.workers).encode())
         time.sleep(60)
         os._exit(0)
     workers = [int(pid) for pid in os.read(read, 100).split()]

@@ -153,7 +153,8 @@ def test_a_slot_starts_its_own_level_again(cartpole, monkeypatch):
 
 def test_bound_tasks_live_on_a_device_without_data():
     device = torch.device("meta")  # reading a number there, or mixing devices, raises
-    tasks = BoundTasks(np.zeros((6, 1)), serial=12, key=3, device=device)
+    assignment = Assignment(ids=np.arange(6), tasks=np.zeros((6, 1)))
+    tasks = BoundTasks(assignment, serial=12, key=3, device=device)
     table, seeds = tasks.draw(torch.ones(6, dtype=torch.bool, device=device))
     assert table.device == seeds.device == tasks.rows.device == device
     assert table.shape == (6, 1)

@@ -1,0 +1,212 @@
+"""The processes of `process_slots`: started, asked, timed, and started anew when one dies or hangs."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import pickle
+import select
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any, cast
+
+import numpy as np
+from gymnasium.vector.utils import CloudpickleWrapper
+
+from teacherstudent.processes import held_back
+from teacherstudent.rl.process_worker import DONE, STEP, Blocks, Job, MakeGroup, work
+from teacherstudent.rl.task_slots import TaskError
+from teacherstudent.types import is_number
+
+_CLOSE_SECONDS = 5.0
+_START_SECONDS = 120.0
+"""Seconds that the building of a group may take at least, imports included."""
+
+
+class ProcessGroups:
+    """One process for each group of slots.
+
+    Attributes:
+        tolerant: whether the groups of processes started anew are tolerant.
+
+    Args:
+        make: returns one group; carried to the processes by cloudpickle.
+        bounds: first slot of each group, and the one after its last.
+        blocks: the shared arrays.
+        timeout: seconds that a process may take for one answer; None for no end.
+        name: names the slots of group k in messages, with their tasks.
+
+    Raises:
+        RuntimeError: if a group cannot be built, or not within the time.
+    """
+
+    def __init__(
+        self,
+        make: MakeGroup,
+        bounds: list[tuple[int, int]],
+        blocks: Blocks,
+        *,
+        timeout: float | None,
+        name: Callable[[int], str],
+    ) -> None:
+        self.tolerant = False
+        self._make = cast("Any", CloudpickleWrapper)(make)
+        self._bounds, self._blocks = bounds, blocks
+        self._timeout, self._name = timeout, name
+        self._pipes: list[Connection] = []
+        self._waits: list[Callable[[float | None], bool]] = []
+        self.workers: list[Any] = []
+        for k in range(len(bounds)):
+            pipe, worker = self._spawn(k)
+            self._pipes.append(pipe)
+            self._waits.append(_waiting(pipe))
+            self.workers.append(worker)
+        try:
+            self.all("ready")
+        except Exception:
+            self.close()
+            raise
+
+    def __len__(self) -> int:
+        return len(self._bounds)
+
+    def _spawn(self, k: int) -> tuple[Connection, Any]:
+        """Start the process of a group."""
+        context: Any = multiprocessing.get_context()
+        ours, theirs = context.Pipe()
+        lo, hi = self._bounds[k]
+        by_main = threading.current_thread() is threading.main_thread()
+        job = Job(self._make, lo, hi, self._blocks, os.getpid(), by_main, self.tolerant)
+        worker = context.Process(
+            target=work, args=(theirs, ours, job), daemon=True, name=f"slots-{lo}-{hi - 1}"
+        )
+        with held_back():  # so that no interrupt meets it before it ignores them
+            worker.start()
+        theirs.close()
+        return ours, worker
+
+    def all(self, command: str, argument: Any = None) -> list[Any]:
+        """Send a command to every process and return the answers, in order (raises as `call`)."""
+        return list(self.call(command, dict.fromkeys(range(len(self)), argument)).values())
+
+    def call(self, command: str | None, arguments: dict[int, Any]) -> dict[int, Any]:
+        """Send a command to the processes named and return their answers.
+
+        Raises:
+            RuntimeError, TaskError: as the first process that failed, died or took too long says.
+        """
+        answers, gone = self.exchange(command, arguments)
+        if gone:
+            raise next(iter(gone.values()))
+        return answers
+
+    def exchange(
+        self, command: str | None, arguments: dict[int, Any]
+    ) -> tuple[dict[int, Any], dict[int, RuntimeError]]:
+        """Send a command (None: step on the shared actions) to the processes named.
+
+        All answers are read before the first error is raised, so that pipes never hold stale ones.
+
+        Returns:
+            The answers, and what happened to the processes that died or took too long.
+
+        Raises:
+            RuntimeError, TaskError: as the first process that failed says.
+        """
+        if not self._pipes:
+            raise RuntimeError(f"{command or 'step'}: expected an open environment, got a closed one")
+        for k, argument in arguments.items():
+            with contextlib.suppress(OSError):  # a dead process shows when its answer is read
+                self._pipes[k].send_bytes(STEP if command is None else pickle.dumps((command, argument)))
+        limit = self._timeout
+        if limit is not None and command == "ready":
+            limit = max(limit, _START_SECONDS)
+        end = None if limit is None else time.monotonic() + limit
+        answers: dict[int, Any] = {}
+        gone: dict[int, RuntimeError] = {}
+        errors: list[RuntimeError] = []
+        for k in arguments:
+            try:
+                if not self._waits[k](None if end is None else max(0.0, end - time.monotonic())):
+                    gone[k] = self._hung(k, command or "step", limit)
+                    continue
+                message = self._pipes[k].recv_bytes()
+            except (EOFError, OSError):
+                gone[k] = self._death(k)
+                continue
+            kind, answer = ("answer", {}) if message == DONE else pickle.loads(message)
+            if kind == "answer":
+                answers[k] = answer
+            else:
+                errors.append(TaskError(answer) if kind == "task" else RuntimeError(answer))
+        if errors:
+            raise errors[0]
+        return answers, gone
+
+    def restart(self, k: int) -> None:
+        """Start a process anew; its slots are parked."""
+        self._pipes[k].close()
+        self._pipes[k], self.workers[k] = self._spawn(k)
+        self._waits[k] = _waiting(self._pipes[k])
+        self._blocks.current.array()[self._bounds[k][0]] = -1
+        self.call("ready", {k: None})
+        self.call("park", {k: None})
+
+    def blamed(self, k: int) -> int | None:
+        """Return the slot whose environment a process was calling last; None if that is not known."""
+        lo = self._bounds[k][0]
+        inside = int(self._blocks.current.array()[lo])
+        return lo + inside if inside >= 0 else None
+
+    def close(self) -> None:
+        """Stop the processes; one that does not answer is killed."""
+        for pipe in self._pipes:
+            with contextlib.suppress(OSError):  # it is gone already
+                pipe.send(("close", None))
+        end = time.monotonic() + _CLOSE_SECONDS
+        for worker, pipe in zip(self.workers, self._pipes, strict=True):
+            worker.join(max(0.0, end - time.monotonic()))
+            if worker.is_alive():
+                worker.kill()
+                worker.join()
+            pipe.close()
+        self._pipes, self._waits, self.workers = [], [], []
+
+    def _death(self, k: int) -> RuntimeError:
+        self.workers[k].join(_CLOSE_SECONDS)
+        code = self.workers[k].exitcode
+        how = f"it died with exit code {code}"
+        if code is not None and code < 0:
+            how = f"it was killed by signal {-code}" + (" (out of memory?)" if code == -9 else "")
+        return RuntimeError(f"{self._name(k)}: {how}")
+
+    def _hung(self, k: int, command: str, limit: float | None) -> RuntimeError:
+        """Kill a process that takes too long, and return the error."""
+        self.workers[k].kill()
+        self.workers[k].join()
+        text = f"{self._name(k)}: {command}: expected an answer within {limit:g} s (step_timeout), got none"
+        return RuntimeError(text) if command == "ready" else TaskError(text)
+
+
+def check_timeout(seconds: float | None) -> float | None:
+    """Return a time limit, None for no end; raise ValueError unless it is above 0."""
+    if seconds is None:
+        return None
+    if not is_number(seconds) or not seconds > 0:
+        raise ValueError(f"step_timeout: expected seconds above 0, or None, got {seconds!r}")
+    return None if np.isinf(seconds) else float(seconds)
+
+
+def _waiting(pipe: Connection) -> Callable[[float | None], bool]:
+    """Return a function that waits so many seconds (None: for ever) for something to read or the end.
+
+    `Connection.poll` makes a selector in every call; where there is ``poll`` (not on Windows), one is kept.
+    """
+    if not hasattr(select, "poll"):
+        return pipe.poll
+    poll = select.poll()
+    poll.register(pipe.fileno(), select.POLLIN)
+    return lambda seconds: bool(poll.poll(None if seconds is None else 1000 * seconds))
