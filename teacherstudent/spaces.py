@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.spaces import Box, Discrete
 
-from teacherstudent.types import Array, BoolArray, FloatArray, IntArray
+from teacherstudent.types import Array, BoolArray, FloatArray, IntArray, is_number
 
 
 class Parameters(Box):
@@ -31,14 +31,7 @@ class Parameters(Box):
     def __init__(self, **ranges: tuple[float, float]) -> None:
         if not ranges:
             raise ValueError("Parameters: expected at least one name=(low, high), got none")
-        for name, pair in ranges.items():
-            try:
-                low, high = (float(x) for x in pair)
-            except (TypeError, ValueError):
-                raise TypeError(f"Parameters: {name}: expected a pair (low, high), got {pair!r}") from None
-            if not (np.isfinite(low) and np.isfinite(high) and low < high):
-                raise ValueError(f"Parameters: {name}: expected finite low < high, got ({low}, {high})")
-        bounds = np.array(list(ranges.values()), np.float64)
+        bounds = np.array([_ends(name, pair) for name, pair in ranges.items()])
         super().__init__(bounds[:, 0], bounds[:, 1], dtype=np.float64)
         self.names: tuple[str, ...] = tuple(ranges)
 
@@ -52,6 +45,18 @@ class Parameters(Box):
         return isinstance(other, Parameters) and self.names == other.names and super().__eq__(other)
 
     __hash__ = None  # type: ignore[assignment]  # as Box
+
+
+def _ends(name: str, pair: Any) -> tuple[float, float]:
+    """Return the two ends of a parameter's range, or raise as `Parameters` does."""
+    ordered = isinstance(pair, tuple | list | np.ndarray)  # a set has no order, a text no numbers
+    parts = list(pair) if ordered and np.ndim(pair) == 1 else []
+    if len(parts) != 2 or not all(is_number(part) for part in parts):
+        raise TypeError(f"Parameters: {name}: expected a pair (low, high), got {pair!r}")
+    low, high = float(parts[0]), float(parts[1])
+    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+        raise ValueError(f"Parameters: {name}: expected finite low < high, got ({low}, {high})")
+    return low, high
 
 
 class Levels(gym.Space[Array]):
@@ -134,9 +139,29 @@ def check_space(space: gym.Space[Any]) -> None:
         if space.n < 1:
             raise ValueError(f"task space: expected at least one task, got {space}")
     elif not isinstance(space, Levels):
-        raise TypeError(
-            f"task space: expected Box, Parameters, Discrete or Levels, got {type(space).__name__}"
-        )
+        raise TypeError(f"task space: expected Box, Parameters, Discrete or Levels, got {_named(space)}")
+
+
+def holds(space: gym.Space[Any], inner: gym.Space[Any]) -> bool:
+    """Return whether every task of ``inner`` is one of ``space``; names of parameters count."""
+    if isinstance(space, Box) and isinstance(inner, Box):
+        if space.shape != inner.shape or dimension_names(space) != dimension_names(inner):
+            return False
+        return bool((space.low <= inner.low).all() and (inner.high <= space.high).all())
+    if isinstance(space, Discrete) and isinstance(inner, Discrete):
+        return bool(space.start <= inner.start and inner.start + inner.n <= space.start + space.n)
+    return isinstance(inner, type(space)) and inner.shape == space.shape
+
+
+def _named(space: Any) -> str:
+    """Return a space as messages call it, with what can stand in for one of mixed kinds."""
+    if not isinstance(space, gym.Space):
+        return repr(space)
+    if isinstance(space, gym.spaces.MultiDiscrete | gym.spaces.MultiBinary):
+        return f"{space} (a Box with an integer dtype has such tasks)"
+    if isinstance(space, gym.spaces.Dict | gym.spaces.Tuple):
+        return f"{space} (one Parameters can hold all, rounded where a task is started; or a Levels)"
+    return f"{space}"
 
 
 def dimension_names(space: gym.Space[Any]) -> tuple[str, ...]:
@@ -229,7 +254,14 @@ def _shape(space: gym.Space[Any]) -> str:
 
 
 def describe(space: gym.Space[Any]) -> dict[str, Any]:
-    """Return the space as plain data for manifests and checkpoints; equal spaces give equal descriptions."""
+    """Return the space as plain data for manifests and checkpoints; equal spaces give equal descriptions.
+
+    Raises:
+        TypeError: if the space is of no known kind: of spaces of mixed kinds two different ones must not look
+            alike.
+    """
+    if not isinstance(space, Box | Discrete | Levels):
+        raise TypeError(f"task space: expected Box, Parameters, Discrete or Levels, got {_named(space)}")
     kind: dict[str, Any] = {"kind": type(space).__name__}
     if isinstance(space, Box):
         kind |= {
@@ -242,9 +274,7 @@ def describe(space: gym.Space[Any]) -> dict[str, Any]:
     elif isinstance(space, Discrete):
         kind |= {"n": int(space.n), "start": int(space.start)}
     else:
-        kind |= {"shape": list(space.shape or ()), "dtype": str(space.dtype)}
-        if isinstance(space, Levels):
-            kind["options"] = space.options()
+        kind |= {"shape": list(space.shape or ()), "dtype": str(space.dtype), "options": space.options()}
     return kind
 
 
@@ -260,6 +290,7 @@ __all__ = [
     "dimension_names",
     "from_flat",
     "from_unit",
+    "holds",
     "sample",
     "to_unit",
 ]

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from teacherstudent.outstanding import Outstanding
 from teacherstudent.spaces import Box, Discrete, Parameters
-from teacherstudent.teacher import Teacher, _Outstanding
+from teacherstudent.teacher import Teacher
 from teacherstudent.types import Assignment, Outcomes
 
 SPACE = Parameters(height=(0, 3), spacing=(0, 6))
@@ -234,7 +235,7 @@ def test_a_teacher_without_metrics_has_none():
 
 def test_outstanding_ids_agree_with_a_plain_set():
     rng = np.random.default_rng(0)
-    ids, plain, issued = _Outstanding(), set(), 0
+    ids, plain, issued = Outstanding(), set(), 0
     for step in range(3000):
         n = int(rng.integers(1, 9))
         assert ids.peek(n).tolist() == list(range(issued, issued + n))
@@ -248,15 +249,13 @@ def test_outstanding_ids_agree_with_a_plain_set():
         plain -= set(closing.tolist())
         if step % 100 == 0:
             assert ids.open_ids().tolist() == sorted(plain)
-            copy = _Outstanding()
-            copy.load(ids.state())
-            ids = copy
+            ids = Outstanding.of(ids.state())
     assert ids.open_ids().tolist() == sorted(plain)
     assert ids.peek(1)[0] == issued
 
 
 def test_bookkeeping_stays_small_when_ids_are_told():
-    ids = _Outstanding()
+    ids = Outstanding()
     for _ in range(1000):
         new = ids.peek(50)
         ids.issue(50)

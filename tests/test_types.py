@@ -80,7 +80,7 @@ def test_an_assignment_must_have_a_row_for_each_id():
         Assignment(ids=[0, 1], tasks=[[0.0]])
     with pytest.raises(ValueError, match=r"learn: expected shape \(2,\)"):
         Assignment(ids=[0, 1], tasks=[[0.0], [1.0]], learn=[True])
-    with pytest.raises(ValueError, match=r"ids: expected shape \(0,\)"):
+    with pytest.raises(TypeError, match=r"tasks: expected an array \(n, ...\), a row for each task, got 1.0"):
         Assignment(ids=[0], tasks=1.0)
 
 
