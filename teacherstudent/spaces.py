@@ -139,7 +139,7 @@ def check_space(space: gym.Space[Any]) -> None:
         if space.n < 1:
             raise ValueError(f"task space: expected at least one task, got {space}")
     elif not isinstance(space, Levels):
-        raise TypeError(f"task space: expected Box, Parameters, Discrete or Levels, got {_named(space)}")
+        raise TypeError(f"task space: expected Box, Parameters, Discrete or Levels, got {named(space)}")
 
 
 def holds(space: gym.Space[Any], inner: gym.Space[Any]) -> bool:
@@ -153,7 +153,54 @@ def holds(space: gym.Space[Any], inner: gym.Space[Any]) -> bool:
     return isinstance(inner, type(space)) and inner.shape == space.shape
 
 
-def _named(space: Any) -> str:
+def around(space: gym.Space[Any], tasks: Array) -> gym.Space[Any]:
+    """Return the least space of the same kind that holds ``space`` and finite tasks ``(n, *space.shape)``."""
+    if len(tasks) == 0 or not isinstance(space, Box | Discrete):
+        return space
+    low, high = tasks.min(axis=0), tasks.max(axis=0)
+    if isinstance(space, Discrete):
+        first = min(int(space.start), int(low))
+        last = max(int(space.start + space.n) - 1, int(high))
+        return Discrete(last - first + 1, start=first)
+    low, high = np.minimum(space.low, low), np.maximum(space.high, high)
+    if isinstance(space, Parameters):
+        ends = zip(low.tolist(), high.tolist(), strict=True)
+        return Parameters(**dict(zip(space.names, ends, strict=True)))
+    if np.issubdtype(space.dtype, np.integer):
+        info = np.iinfo(space.dtype)
+        if (low < info.min).any() or (high > info.max).any():
+            raise ValueError(f"tasks: expected numbers that {space.dtype} holds, got {tasks}")
+    return Box(low.astype(space.dtype), high.astype(space.dtype), dtype=space.dtype.type)
+
+
+def hull(space: gym.Space[Any], other: gym.Space[Any]) -> gym.Space[Any]:
+    """Return the least space that holds two of one kind, shape and dtype (of levels: the first)."""
+    if isinstance(space, Discrete) and isinstance(other, Discrete):
+        return around(space, np.array([other.start, other.start + other.n - 1]))
+    if isinstance(space, Box) and isinstance(other, Box):
+        return around(space, np.stack([other.low, other.high]))
+    return space
+
+
+def check_like(space: gym.Space[Any], other: Any, where: str) -> None:
+    """Raise unless ``other`` is a task space of the kind, shape, dtype and names of ``space``.
+
+    Raises:
+        TypeError: if it is of another kind.
+        ValueError: if it differs in the rest, or is empty or unbounded.
+    """
+    check_space(other)
+    kind: type[gym.Space[Any]] = Box if isinstance(space, Box) else type(space)
+    if not isinstance(other, kind):
+        raise TypeError(f"{where}: expected a {kind.__name__}, as {space} is one, got {other}")
+    same = dimension_names(space) == dimension_names(other)
+    if not same or other.shape != space.shape or other.dtype != space.dtype:
+        raise ValueError(
+            f"{where}: expected the names, shape and dtype of {space} ({space.dtype}), got {other} ({other.dtype})"
+        )
+
+
+def named(space: Any) -> str:
     """Return a space as messages call it, with what can stand in for one of mixed kinds."""
     if not isinstance(space, gym.Space):
         return repr(space)
@@ -161,7 +208,7 @@ def _named(space: Any) -> str:
         return f"{space} (a Box with an integer dtype has such tasks)"
     if isinstance(space, gym.spaces.Dict | gym.spaces.Tuple):
         return f"{space} (one Parameters can hold all, rounded where a task is started; or a Levels)"
-    return f"{space}"
+    return repr(space)
 
 
 def dimension_names(space: gym.Space[Any]) -> tuple[str, ...]:
@@ -261,7 +308,7 @@ def describe(space: gym.Space[Any]) -> dict[str, Any]:
             alike.
     """
     if not isinstance(space, Box | Discrete | Levels):
-        raise TypeError(f"task space: expected Box, Parameters, Discrete or Levels, got {_named(space)}")
+        raise TypeError(f"task space: expected Box, Parameters, Discrete or Levels, got {named(space)}")
     kind: dict[str, Any] = {"kind": type(space).__name__}
     if isinstance(space, Box):
         kind |= {
@@ -283,6 +330,8 @@ __all__ = [
     "Discrete",
     "Levels",
     "Parameters",
+    "around",
+    "check_like",
     "check_space",
     "check_tasks",
     "contains_each",
@@ -291,6 +340,8 @@ __all__ = [
     "from_flat",
     "from_unit",
     "holds",
+    "hull",
+    "named",
     "sample",
     "to_unit",
 ]

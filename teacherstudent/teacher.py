@@ -68,11 +68,11 @@ class Teacher(ABC, Generic[S]):
     differences: bool = False
 
     def __init__(self, space: S, *, seed: Seed) -> None:
-        if not isinstance(space, spaces.Box | spaces.Discrete | spaces.Levels):
-            spaces.check_space(space)  # says what can stand in for it
         if not isinstance(space, self.accepts):
             accepted = " or ".join(kind.__name__ for kind in self.accepts)
-            raise TypeError(f"{type(self).__name__}: expected a space of type {accepted}, got {space!r}")
+            raise TypeError(
+                f"{type(self).__name__}: expected a space of type {accepted}, got {spaces.named(space)}"
+            )
         spaces.check_space(space)
         self.space: S = space
         self.rng = generator(seed)

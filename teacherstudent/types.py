@@ -277,9 +277,9 @@ def check_mapping(what: str, value: Any) -> dict[str, Any]:
 
 def check_range(what: str, value: Any) -> tuple[float, float]:
     """Return the two ends of a range; raise ValueError unless they are finite numbers, low < high."""
-    low, high = check_pair(what, "two finite numbers low < high", value)
+    low, high = check_pair(what, "a pair of numbers, finite low < high", value)
     if not (is_number(low) and is_number(high) and math.isfinite(low) and math.isfinite(high) and low < high):
-        raise ValueError(f"{what}: expected two finite numbers low < high, got {value!r}")
+        raise ValueError(f"{what}: expected a pair of numbers, finite low < high, got {value!r}")
     return float(low), float(high)
 
 
