@@ -12,7 +12,17 @@ from teacherstudent.fitting.level_rows import NEW, Rows
 from teacherstudent.fitting.level_scores import Score
 from teacherstudent.fitting.level_teacher import Cycle, LevelTeacher
 from teacherstudent.registry import TEACHERS
-from teacherstudent.types import Array, FloatArray, IntArray, Outcomes, Seed, State, check_names, check_whole
+from teacherstudent.types import (
+    Array,
+    FloatArray,
+    IntArray,
+    Outcomes,
+    Seed,
+    State,
+    check_names,
+    check_whole,
+    is_number,
+)
 
 
 @TEACHERS.register("sfl")
@@ -70,11 +80,11 @@ class SFL(LevelTeacher):
             ("attempts", attempts),
             ("keep", keep),
         ):
-            check_whole(f"sfl: {name}", value)
+            check_whole(f"sfl: {name}", value, 1, 10**8)
         if keep > candidates:
             raise ValueError(f"sfl: keep: expected at most candidates = {candidates}, got {keep}")
-        if not 0 <= rho <= 1:
-            raise ValueError(f"sfl: rho: expected a share in [0, 1], got {rho}")
+        if not (is_number(rho) and 0 <= rho <= 1):
+            raise ValueError(f"sfl: rho: expected a share in [0, 1], got {rho!r}")
         super().__init__(
             space,
             seed=seed,

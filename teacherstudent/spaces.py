@@ -196,7 +196,8 @@ def check_like(space: gym.Space[Any], other: Any, where: str) -> None:
     same = dimension_names(space) == dimension_names(other)
     if not same or other.shape != space.shape or other.dtype != space.dtype:
         raise ValueError(
-            f"{where}: expected the names, shape and dtype of {space} ({space.dtype}), got {other} ({other.dtype})"
+            f"{where}: expected the names, shape and dtype of {space} ({space.dtype}), got {other} "
+            f"({other.dtype})"
         )
 
 

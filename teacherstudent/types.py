@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import numbers
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -217,10 +218,10 @@ def check_names(what: str, expected: Sequence[str], got: Iterable[str]) -> None:
 
 def check_whole(what: str, value: Any, least: int = 1, most: int | None = None) -> int:
     """Return ``value``; raise ValueError unless it is a whole number from ``least`` to ``most``."""
-    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if not whole or value < least or (most is not None and value > most):
-        end = "" if most is None else f" and at most {most}"
-        raise ValueError(f"{what}: expected a whole number of at least {least}{end}, got {value!r}")
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+        raise ValueError(f"{what}: expected a whole number of at least {least}, got {value!r}")
+    if most is not None and value > most:
+        raise ValueError(f"{what}: expected a whole number of at most {most}, got {value!r}")
     return int(value)
 
 
@@ -243,7 +244,7 @@ def check_real(
         above: whether ``low`` itself is refused.
         below: whether ``high`` itself is refused.
     """
-    if is_number(value) and math.isfinite(value):
+    if is_finite(value):
         inside = (value > low if above else value >= low) and (value < high if below else value <= high)
         if inside:
             return float(value)
@@ -259,11 +260,17 @@ def check_flag(what: str, value: Any) -> bool:
     return bool(value)
 
 
-def check_choice(what: str, value: Any, known: Iterable[Any]) -> None:
-    """Raise ValueError unless ``value`` is one of the known ones."""
-    known = tuple(known)
-    if not any(value is one or (isinstance(value, str) and value == one) for one in known):
-        raise ValueError(f"{what}: expected one of {known}, got {value!r}")
+def is_finite(value: Any) -> TypeGuard[float]:
+    """Return whether ``value`` is a real number, no bool, and finite as a float."""
+    try:
+        return is_number(value) and math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False
+
+
+def is_one_of(value: Any, known: Iterable[str]) -> bool:
+    """Return whether ``value`` is one of the known texts; anything else, an array say, is not."""
+    return isinstance(value, str) and value in tuple(known)
 
 
 def check_mapping(what: str, value: Any) -> dict[str, Any]:
@@ -275,17 +282,39 @@ def check_mapping(what: str, value: Any) -> dict[str, Any]:
     return dict(value)
 
 
+def check_keywords(what: str, value: Any, target: Callable[..., Any]) -> dict[str, Any]:
+    """Return options of ``target`` as a dictionary; raise TypeError unless all are names that it takes."""
+    options = check_mapping(what, value)
+    known = list(inspect.signature(target).parameters)
+    for name in options:
+        if name not in known:
+            raise TypeError(f"{what}: expected options among {known}, got {name!r}")
+    return options
+
+
+def check_numbers(what: str, expected: str, value: Any) -> FloatArray:
+    """Return ``value`` as an array of finite numbers; raise ValueError, saying what was expected, else."""
+    try:
+        given = np.asarray(value)
+    except ValueError:  # rows of different lengths
+        given = np.asarray(None)
+    if given.dtype.kind not in "iuf" or not np.isfinite(given).all():
+        raise ValueError(f"{what}: expected {expected}, got {value!r}")
+    return given.astype(np.float64)
+
+
 def check_range(what: str, value: Any) -> tuple[float, float]:
     """Return the two ends of a range; raise ValueError unless they are finite numbers, low < high."""
-    low, high = check_pair(what, "a pair of numbers, finite low < high", value)
-    if not (is_number(low) and is_number(high) and math.isfinite(low) and math.isfinite(high) and low < high):
-        raise ValueError(f"{what}: expected a pair of numbers, finite low < high, got {value!r}")
+    low, high = check_pair(what, "finite low < high", value)
+    if not (is_finite(low) and is_finite(high) and low < high):
+        raise ValueError(f"{what}: expected finite low < high, got {value!r}")
     return float(low), float(high)
 
 
 def check_pair(what: str, expected: str, value: Any) -> tuple[Any, Any]:
     """Return the two parts of ``value``; raise ValueError, saying what was expected, unless it has two."""
-    parts = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else ()
+    ordered = isinstance(value, Sequence | np.ndarray) and not isinstance(value, str | bytes)
+    parts = tuple(value) if ordered else ()
     if len(parts) != 2:
         raise ValueError(f"{what}: expected {expected}, got {value!r}")
     return parts[0], parts[1]

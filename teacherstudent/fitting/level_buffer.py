@@ -11,11 +11,25 @@ import numpy.typing as npt
 from teacherstudent import spaces
 from teacherstudent.fitting import level_kernels as kernels
 from teacherstudent.fitting import level_spaces
-from teacherstudent.types import Array, BoolArray, FloatArray, IntArray, State, check_names, check_whole
+from teacherstudent.types import (
+    Array,
+    BoolArray,
+    FloatArray,
+    IntArray,
+    State,
+    check_names,
+    check_whole,
+    is_number,
+    is_one_of,
+)
 
 Priority: TypeAlias = Literal["rank", "proportional", "topk"]
 Evict: TypeAlias = Literal["replay", "score"]
 Semantics: TypeAlias = Literal["dcd", "jaxued"]
+
+
+MOST_LEVELS = 2 * 10**8
+"""More levels than this take tens of gigabytes before the first is kept."""
 
 
 class LevelBuffer:
@@ -82,18 +96,19 @@ class LevelBuffer:
             ("evict", evict, get_args(Evict)),
             ("semantics", semantics, get_args(Semantics)),
         ):
-            if value not in known:
+            if not is_one_of(value, known):
                 raise ValueError(f"level buffer: {name}: expected one of {known}, got {value!r}")
         for name, count in (("capacity", capacity), ("top_k", 1 if top_k is None else top_k)):
-            check_whole(f"level buffer: {name}", count)
+            check_whole(f"level buffer: {name}", count, 1, MOST_LEVELS)
         if top_k is not None and priority != "topk":
             raise ValueError(f"level buffer: top_k: expected none with priority {priority!r}, got {top_k}")
-        if not temperature > 0:
-            raise ValueError(f"level buffer: temperature: expected a number above 0, got {temperature}")
-        if not 0 <= staleness <= 1:
-            raise ValueError(f"level buffer: staleness: expected a weight in [0, 1], got {staleness}")
-        if not 0 < blend <= 1:
-            raise ValueError(f"level buffer: blend: expected a weight in (0, 1], got {blend}")
+        if not (is_number(temperature) and temperature > 0):
+            raise ValueError(f"level buffer: temperature: expected a number above 0, got {temperature!r}")
+        if not (is_number(staleness) and 0 <= staleness <= 1):
+            raise ValueError(f"level buffer: staleness: expected a weight in [0, 1], got {staleness!r}")
+        if not (is_number(blend) and 0 < blend <= 1):
+            raise ValueError(f"level buffer: blend: expected a weight in (0, 1], got {blend!r}")
+        spaces.check_space(space)
         if isinstance(space, spaces.Discrete):
             capacity = min(capacity, int(space.n))
         self.space = space

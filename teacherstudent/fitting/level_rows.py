@@ -11,7 +11,16 @@ import numpy.typing as npt
 
 from teacherstudent.fitting.level_spaces import Step
 from teacherstudent.teacher import EDITED
-from teacherstudent.types import Array, Assignment, FloatArray, IntArray, State, check_names, check_whole
+from teacherstudent.types import (
+    Array,
+    Assignment,
+    FloatArray,
+    IntArray,
+    State,
+    check_names,
+    check_whole,
+    is_one_of,
+)
 
 NEW, REPLAY, EDIT = 0, 1, EDITED
 """Kinds of rows: a generated level, one from the buffer, a child of one of these."""
@@ -90,6 +99,10 @@ class Pending:
         self._table = np.array(state["table"], np.int64)
 
 
+MOST_EDITS = 10**6
+"""Edits of one level, each of which takes a step of a loop."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Editor:
     """Which levels are edited after they were replayed, and how much.
@@ -110,8 +123,8 @@ class Editor:
     step: Step = field(default_factory=Step)
 
     def __post_init__(self) -> None:
-        check_whole("edits", self.edits)
-        if self.parents not in get_args(Parents):
+        check_whole("edits", self.edits, 1, MOST_EDITS)
+        if not is_one_of(self.parents, get_args(Parents)):
             raise ValueError(f"parents: expected one of {get_args(Parents)}, got {self.parents!r}")
 
 

@@ -40,8 +40,8 @@ def check_factory(what: str, thing: Any, kind: type[Any], example: str) -> None:
     """
     if isinstance(thing, kind) or not callable(thing):
         raise TypeError(
-            f"{what}: expected a function that makes what is checked, as it is made several times: {example}; "
-            f"got {thing!r}"
+            f"{what}: expected a function that makes what is checked, as it is made more than once: "
+            f"{example}; got {thing!r}"
         )
 
 
