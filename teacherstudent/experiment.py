@@ -21,7 +21,7 @@ from teacherstudent.recording.runs import Run
 from teacherstudent.registry import FAMILIES, STUDENTS, TEACHERS, Registry
 from teacherstudent.student import Student
 from teacherstudent.teacher import Teacher
-from teacherstudent.types import seed_sequence
+from teacherstudent.types import check_mapping, seed_sequence
 
 FROM_FAMILY = ("score_range", "mastered", "difficulty_step")
 """Constructor parameters of teachers that are taken from the family where the options don't give them."""
@@ -47,7 +47,7 @@ class Experiment:
         label: what the teacher is called in folders and tables; its name if empty.
 
     Raises:
-        TypeError: if the seed is no integer.
+        TypeError: if the seed is no integer, a name no text, the plan no plan, or options no mapping.
         ValueError: if the seed is below 0.
     """
 
@@ -65,6 +65,14 @@ class Experiment:
 
     def __post_init__(self) -> None:
         seed_sequence(self.seed)
+        for name in ("teacher", "family", "student", "label"):
+            if not isinstance(getattr(self, name), str):
+                raise TypeError(f"{name}: expected a name, got {getattr(self, name)!r}")
+        if not isinstance(self.plan, Plan):
+            raise TypeError(f"plan: expected a Plan, got {self.plan!r}")
+        for name in (f.name for f in dataclasses.fields(self)):
+            if name.endswith(("_options", "_overrides")):
+                check_mapping(name, getattr(self, name), optional=False)
 
     def build(self) -> tuple[Family, Teacher[Any], Student]:
         """Make family, teacher and student.

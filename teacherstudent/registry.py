@@ -78,6 +78,8 @@ class Registry(Generic[T]):
         Raises:
             ValueError: if there is none; the message lists what there is.
         """
+        if not isinstance(name, str):
+            raise TypeError(f"{self.kind}: expected a registered name or 'module:attribute', got {name!r}")
         if name in self._loaded:
             return self._loaded[name]
         if ":" in name:

@@ -25,6 +25,7 @@ from teacherstudent.types import (
     check_names,
     generator,
     is_number,
+    is_one_of,
 )
 
 EDITED = 2
@@ -240,9 +241,9 @@ class Teacher(ABC, Generic[S]):
         if not isinstance(state, Mapping):
             raise TypeError(f"teacher state: expected what state_dict returns, got {state!r}")
         check_names("teacher state", ("teacher", "space", "ids", "rng", "algorithm"), state)
-        if state["teacher"] != type(self).__name__:
+        if not is_one_of(state["teacher"], [type(self).__name__]):
             raise ValueError(f"teacher state: expected one of {type(self).__name__}, got {state['teacher']}")
-        if state["space"] != spaces.describe(self.space):
+        if not isinstance(state["space"], dict) or state["space"] != spaces.describe(self.space):
             raise ValueError(
                 f"teacher state: expected space {spaces.describe(self.space)}, got {state['space']}"
             )

@@ -220,7 +220,7 @@ def check_whole(what: str, value: Any, least: int = 1, most: int | None = None) 
     """Return ``value``; raise ValueError unless it is a whole number from ``least`` to ``most``."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
         raise ValueError(f"{what}: expected a whole number of at least {least}, got {value!r}")
-    if most is not None and value > most:
+    if most is not None and int(value) > most:
         raise ValueError(f"{what}: expected a whole number of at most {most}, got {value!r}")
     return int(value)
 
@@ -273,9 +273,9 @@ def is_one_of(value: Any, known: Iterable[str]) -> bool:
     return isinstance(value, str) and value in tuple(known)
 
 
-def check_mapping(what: str, value: Any) -> dict[str, Any]:
-    """Return a copy of ``value``; raise TypeError unless it maps names to values. None is an empty one."""
-    if value is None:
+def check_mapping(what: str, value: Any, *, optional: bool = True) -> dict[str, Any]:
+    """Return a copy of ``value``; raise TypeError unless it maps names to values. None may be an empty one."""
+    if value is None and optional:
         return {}
     if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
         raise TypeError(f"{what}: expected a mapping of names to values, got {value!r}")

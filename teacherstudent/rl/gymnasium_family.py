@@ -188,7 +188,7 @@ def family_from_gymnasium(
     if score_range is not None:
         score_range = check_range("score_range", score_range)
     if max_episode_steps is not None:
-        check_whole("max_episode_steps", max_episode_steps)
+        max_episode_steps = check_whole("max_episode_steps", max_episode_steps)
     if name is not None and not isinstance(name, str):
         raise TypeError(f"name: expected a name or None, got {name!r}")
     seed_sequence(test_seed)
@@ -232,10 +232,9 @@ def _build(make: EnvMaker) -> Env:
         raise TypeError(f"environment: expected an id, 'module:Class' or a callable, got {make.target!r}")
     try:
         return make()
-    except TypeError:
-        raise
     except Exception as error:
-        raise ValueError(
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(
             f"environment: expected {make.name!r} to be built with options {dict(make.options)}, got "
             f"{type(error).__name__}: {error}"
         ) from error

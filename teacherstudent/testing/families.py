@@ -44,7 +44,7 @@ def check_family(
         AssertionError: with a sentence that names the rule that is broken.
         TypeError: if it is given neither.
     """
-    check_whole("check_family: steps", steps)
+    check_whole("check_family: steps", steps, 1, 10**6)
     check_whole("check_family: processes", processes)
     if max_steps is not None:
         check_whole("check_family: max_steps", max_steps)

@@ -47,7 +47,7 @@ def check_student(factory: Factory, family: Family, *, rounds: int = 4, exact: b
     check_factory("check_student", factory, Student, example)
     if not isinstance(family, Family):
         raise TypeError(f"check_student: family: expected a Family, got {family!r}")
-    check_whole("check_student: rounds", rounds)
+    check_whole("check_student: rounds", rounds, 1, 10**6)
     with rule("student", "the factory must make a student of the seed 0"):
         student = factory(0)
     must(isinstance(student, Student), f"expected all members of the Student protocol, got {type(student)}")

@@ -55,7 +55,7 @@ def check_teacher(
     """
     example = 'check_teacher(lambda seed: teachers.make("random", space, seed=seed))'
     check_factory("check_teacher", factory, Teacher, example)
-    check_whole("check_teacher: episodes", episodes)
+    check_whole("check_teacher: episodes", episodes, 1, 10**7)
     kit = _Kit(factory, play, episodes, deterministic)
     for check in _RULES:
         check(kit)
