@@ -274,7 +274,7 @@ def is_one_of(value: Any, known: Iterable[str]) -> bool:
 
 
 def check_mapping(what: str, value: Any, *, optional: bool = True) -> dict[str, Any]:
-    """Return a copy of ``value``; raise TypeError unless it maps names to values. None may be an empty one."""
+    """Return a copy of ``value``; raise TypeError unless it maps names to values (None: an empty one)."""
     if value is None and optional:
         return {}
     if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):

@@ -14,6 +14,7 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.utils import LinearSchedule
+from stable_baselines3.her.her_replay_buffer import HerReplayBuffer
 
 
 def standard_policy(kind: type[BaseAlgorithm], space: gym.Space[Any]) -> str:
@@ -29,6 +30,8 @@ def standard_policy(kind: type[BaseAlgorithm], space: gym.Space[Any]) -> str:
 
 def algorithm(name: str) -> type[BaseAlgorithm]:
     """Return a stable-baselines3 algorithm by its name or ``"module:Class"``."""
+    if not isinstance(name, str):
+        raise TypeError(f"sb3: algorithm: expected a name or 'module:Class', got {name!r}")
     if ":" in name:
         found = _import(name)
     else:
@@ -38,6 +41,12 @@ def algorithm(name: str) -> type[BaseAlgorithm]:
             raise ValueError(f"sb3: expected an algorithm of {sorted(known)} or 'module:Class', got {name!r}")
     if not _is_algorithm(found):
         raise TypeError(f"sb3: expected an on- or off-policy algorithm of stable-baselines3, got {name!r}")
+    if "action_masks" in inspect.signature(found.predict).parameters:
+        raise TypeError(
+            f"sb3: expected an algorithm that acts by observations alone, got {name!r}: action masks are not "
+            "supported here, where tests would be played without them; TeacherVecEnv, in a loop of your own, "
+            "has them"
+        )
     return cast("type[BaseAlgorithm]", found)
 
 
@@ -64,6 +73,13 @@ def check_options(kind: type[BaseAlgorithm], options: Mapping[str, Any]) -> None
     for name in options:
         if name in own or (name not in known and not open_ended):
             raise TypeError(f"sb3: options: expected arguments of {kind.__name__} ({settable}), got {name!r}")
+    replay = options.get("replay_buffer_class")
+    if isinstance(replay, type) and issubclass(replay, HerReplayBuffer):
+        raise TypeError(
+            f"sb3: options: replay_buffer_class: expected a plain replay buffer, got "
+            f"{replay.__name__}: goals are not supported here, where the buffer could not be saved; "
+            "TeacherVecEnv, in a loop of your own, has them"
+        )
 
 
 def resolve(options: Mapping[str, Any], budget: float | None) -> dict[str, Any]:

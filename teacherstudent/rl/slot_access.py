@@ -99,9 +99,7 @@ def slot_methods(envs: VectorEnv[Any, Any, Any], name: str, slots: list[int]) ->
     methods = [single[slot].get_wrapper_attr(name) for slot in slots]
     for method in methods:
         if not callable(method):
-            raise AttributeError(
-                f"env_method({name!r}): expected a method of the environment, got {method!r}"
-            )
+            raise AttributeError(f"env_method({name!r}): expected a method, got {method!r}")
     return methods
 
 

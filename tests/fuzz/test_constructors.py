@@ -186,7 +186,7 @@ ENTRY_POINTS = {
     "check_family": (lambda factory: check_family(factory, steps=2, processes=1), {"factory": FAMILY}, None),
     "check_teacher": (lambda factory: check_teacher(factory, episodes=9), {"factory": make_teacher}, None),
 }
-"""What is public beside the registries: a call, arguments that are right, and what is done with the result."""
+"""What is public beside the registries: a call, right arguments, and what is done with the result."""
 
 
 @pytest.mark.parametrize("name", ENTRY_POINTS)
