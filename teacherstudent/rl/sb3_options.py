@@ -82,6 +82,14 @@ def check_options(kind: type[BaseAlgorithm], options: Mapping[str, Any]) -> None
         )
 
 
+def _start(name: str, value: str) -> float:
+    """Return where a schedule starts that falls to 0."""
+    try:
+        return float(value.removeprefix("linear:"))
+    except ValueError:
+        raise ValueError(f"sb3: {name}: expected a number after 'linear:', got {value!r}") from None
+
+
 def resolve(options: Mapping[str, Any], budget: float | None) -> dict[str, Any]:
     """Turn the strings of plain-data options into schedules and imported objects."""
     resolved: dict[str, Any] = {}
@@ -89,7 +97,7 @@ def resolve(options: Mapping[str, Any], budget: float | None) -> dict[str, Any]:
         if isinstance(value, str) and value.startswith("linear:"):
             if budget is None:
                 raise ValueError(f"sb3: {name}={value!r} falls over the budget: expected a budget, got None")
-            resolved[name] = LinearSchedule(float(value.removeprefix("linear:")), 0.0, 1.0)
+            resolved[name] = LinearSchedule(_start(name, value), 0.0, 1.0)
         elif name == "policy_kwargs":
             resolved[name] = {
                 key: _import(part) if isinstance(part, str) and ":" in part else part

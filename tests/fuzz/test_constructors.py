@@ -17,7 +17,9 @@ from teacherstudent import (
     TeacherCallback,
     TeacherEnv,
     TeacherVecEnv,
+    envs,
     family_from_gymnasium,
+    students,
     teachers,
 )
 from teacherstudent.fitting.paths import OpenLoop
@@ -193,6 +195,20 @@ ENTRY_POINTS = {
 def test_entry_points(name):
     target, base, use = ENTRY_POINTS[name]
     assert faults(target, base, *([] if use is None else [use])) == []
+
+
+@pytest.mark.parametrize("name", ["cartpole-parameters", "parity", "toy-grid"])
+def test_families(name):
+    assert faults(envs.get(name), {}, lambda family: family.test_tasks()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [("competence", "toy-grid"), ("leaky-rnn", "parity"), ("sb3", "cartpole-parameters")],
+)
+def test_students(name, family):
+    base = {"family": envs.make(family), "seed": 0}
+    assert faults(students.get(name), base, lambda student: student.close()) == []
 
 
 @pytest.mark.parametrize("label", WRONG)
