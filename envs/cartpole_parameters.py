@@ -18,7 +18,12 @@ from teacherstudent.registry import FAMILIES
 from teacherstudent.rl.one_slot_env import OneSlotEnv
 from teacherstudent.rl.process_slots import SnapshotProcessSlots
 from teacherstudent.rl.task_slots import check_slots
-from teacherstudent.types import Array, generator
+from teacherstudent.types import (
+    Array,
+    check_flag,
+    check_mapping,
+    generator,
+)
 
 MAX_STEPS = 500
 RANGES: Mapping[str, tuple[float, float]] = {
@@ -37,6 +42,7 @@ def task_space(ranges: Mapping[str, tuple[float, float]]) -> spaces.Parameters:
     Raises:
         ValueError: if a name is unknown, or a range is empty or reaches values that have no physics.
     """
+    ranges = check_mapping("ranges", ranges, optional=False)
     unknown = sorted(set(ranges) - set(CARTPOLE_V1))
     if unknown:
         raise ValueError(f"ranges: expected names among {list(CARTPOLE_V1)}, got {unknown}")
@@ -107,7 +113,7 @@ class CartPoleParameters(RLFamily):
     ) -> None:
         self.space: spaces.Parameters = task_space(ranges)
         self.ranges = {name: (float(low), float(high)) for name, (low, high) in ranges.items()}
-        self.observe_task = bool(observe_task)
+        self.observe_task = check_flag("observe_task", observe_task)
         self.test_set = f"cartpole-parameters/uniform{_TEST_TASKS}_seed{_TEST_SEED}"
         self.mastered = 475.0
         self.score_range = (0.0, float(MAX_STEPS))

@@ -12,7 +12,10 @@ from torch import Tensor
 from teacherstudent.family import Family
 from teacherstudent.registry import FAMILIES
 from teacherstudent.sequences.bits import KINDS, Kind, answers, draw, latest, length_range
-from teacherstudent.types import IntArray
+from teacherstudent.types import (
+    IntArray,
+    is_one_of,
+)
 
 SMALLEST = 2
 TEST_SEED = 4222
@@ -31,6 +34,12 @@ class FixedSequences:
     bits: Tensor
     lengths: Tensor
     answers: Tensor
+
+
+MOST_BITS = 10_000
+"""Longest sequences; no network learns these."""
+MOST_SEQUENCES = 10**7
+"""Most test sequences of one length."""
 
 
 @FAMILIES.register("parity")
@@ -63,12 +72,17 @@ class Parity(Family):
     """
 
     def __init__(self, kind: Kind = "parity", largest: int = 10, tests: int = 2000) -> None:
-        if kind not in KINDS:
+        if not is_one_of(kind, KINDS):
             raise ValueError(f"parity: kind: expected one of {KINDS}, got {kind!r}")
-        if largest <= SMALLEST:
-            raise ValueError(f"parity: largest: expected at least {SMALLEST + 1}, got {largest}")
-        if tests < 1:
-            raise ValueError(f"parity: tests: expected at least 1 sequence, got {tests}")
+        for name, value, least, most in (
+            ("largest", largest, SMALLEST + 1, MOST_BITS),
+            ("tests", tests, 1, MOST_SEQUENCES),
+        ):
+            whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+            if not (whole and least <= value <= most):
+                small = not whole or value < least
+                expected = f"at least {least}" if small else f"at most {most}"
+                raise ValueError(f"parity: {name}: expected {expected}, got {value!r}")
         self.kind, self.largest, self.tests = kind, largest, tests
         self.space = Discrete(largest - SMALLEST + 1, start=SMALLEST)
         self.score_range = (0.5, 1.0)

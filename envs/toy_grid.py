@@ -42,12 +42,14 @@ class ToyGrid(Family):
     """
 
     def __init__(self, dims: int = 2, cells: int = 10, irrelevant: int = 0) -> None:
-        if not 1 <= dims <= 10:
-            raise ValueError(f"toy-grid: dims: expected 1 to 10, got {dims}")
-        if cells < 2:
-            raise ValueError(f"toy-grid: cells: expected at least 2, got {cells}")
-        if irrelevant < 0:
-            raise ValueError(f"toy-grid: irrelevant: expected at least 0, got {irrelevant}")
+        for name, value, least, most in (
+            ("dims", dims, 1, 10),
+            ("cells", cells, 2, MOST_CELLS),
+            ("irrelevant", irrelevant, 0, 1000),
+        ):
+            whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+            if not (whole and least <= value <= most):
+                raise ValueError(f"toy-grid: {name}: expected {least} to {most}, got {value!r}")
         if cells**dims > MOST_CELLS:
             raise ValueError(f"toy-grid: expected at most {MOST_CELLS} cells, got {cells}^{dims}")
         self.dims, self.cells, self.irrelevant = dims, cells, irrelevant

@@ -13,7 +13,7 @@ from teacherstudent.fitting.level_spaces import step_of
 from teacherstudent.fitting.level_teacher import Cycle, LevelTeacher, Start, is_simple
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Box, Levels
-from teacherstudent.types import Seed
+from teacherstudent.types import Seed, check_mapping
 
 
 @TEACHERS.register("accel")
@@ -79,6 +79,6 @@ class ACCEL(LevelTeacher):
             seed=seed,
             cycle=Cycle(replay=replay, min_fill=min_fill, train_new=False, simple=is_simple(start)),
             score=score,
-            buffer={"temperature": 0.3} | dict(buffer or {}),
+            buffer={"temperature": 0.3} | check_mapping("buffer", buffer),
             editor=Editor(edits=edits, parents=parents, step=step_of(space, step)),
         )

@@ -13,7 +13,17 @@ from teacherstudent.fitting.neighbors import BufferedTrees, NearestOlder
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Box
 from teacherstudent.teacher import Teacher
-from teacherstudent.types import Assignment, FloatArray, IntArray, Outcomes, Seed, State, Wait, check_names
+from teacherstudent.types import (
+    Assignment,
+    FloatArray,
+    IntArray,
+    Outcomes,
+    Seed,
+    State,
+    Wait,
+    check_names,
+    check_whole,
+)
 
 
 @TEACHERS.register("alp-gmm")
@@ -106,8 +116,8 @@ class ALPGMM(Teacher[Box]):
             score_range=score_range,
             initial=initial,
         )
-        if max_size is not None and max_size < 1:
-            raise ValueError(f"max_size: expected at least 1, got {max_size}")
+        if max_size is not None:
+            check_whole("max_size", max_size)
         d = int(np.prod(space.shape))
         self._window = Window(fit_rate, d)
         self._draws = Draws(self.options)

@@ -8,7 +8,10 @@ from typing import Any
 from teacherstudent.fitting.paths import OpenLoop
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Parameters
-from teacherstudent.types import Seed
+from teacherstudent.types import (
+    Seed,
+    check_mapping,
+)
 
 
 @TEACHERS.register("compose")
@@ -34,7 +37,9 @@ class Compose(OpenLoop):
         parts: Sequence[str | Mapping[str, Any]] = (),
         values: Mapping[str, float] | None = None,
     ) -> None:
-        self._parts = [_part(space, seed, part, values or {}) for part in parts]
+        if isinstance(parts, str | Mapping) or not isinstance(parts, Sequence):
+            raise TypeError(f"compose: parts: expected a list of names or mappings, got {parts!r}")
+        self._parts = [_part(space, seed, part, check_mapping("compose: values", values)) for part in parts]
         drives: dict[str, tuple[float, float]] = {}
         for part in self._parts:
             for name, reach in part.drives.items():
@@ -52,8 +57,8 @@ def _part(
     space: Parameters, seed: Seed, given: str | Mapping[str, Any], values: Mapping[str, float]
 ) -> OpenLoop:
     """Return a part from its name or its name and options."""
-    options = {"name": given} if isinstance(given, str) else dict(given)
-    if "name" not in options:
+    options = {"name": given} if isinstance(given, str) else check_mapping("compose: parts", given)
+    if not isinstance(options.get("name"), str):
         raise ValueError(f"compose: parts: expected a name in each, got {given!r}")
     name = options.pop("name")
     make = TEACHERS.get(name)

@@ -13,7 +13,17 @@ from teacherstudent.fitting.paths import resting
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Discrete, Parameters
 from teacherstudent.teacher import Teacher
-from teacherstudent.types import Array, Assignment, Granularity, IntArray, Outcomes, Seed, State, check_names
+from teacherstudent.types import (
+    Array,
+    Assignment,
+    Granularity,
+    IntArray,
+    Outcomes,
+    Seed,
+    State,
+    check_mapping,
+    check_names,
+)
 
 
 @TEACHERS.register("constant")
@@ -46,13 +56,14 @@ class Constant(Teacher[gym.Space[Any]]):
         super().__init__(space, seed=seed)
         self._task: Array
         if isinstance(space, Parameters):
-            rest = resting("constant", space, values or {}, ())
+            rest = resting("constant", space, check_mapping("constant: values", values), ())
             self._task = spaces.from_flat(space, np.array([[rest[name] for name in space.names]]))
         elif isinstance(space, Discrete):
-            if values:
-                raise ValueError(f"constant: values: expected none for listed stages, got {dict(values)}")
-            if not -space.n <= stage < space.n:
-                raise ValueError(f"constant: stage: expected one of {space.n}, got {stage}")
+            if check_mapping("constant: values", values):
+                raise ValueError(f"constant: values: expected none for listed stages, got {values}")
+            whole = isinstance(stage, int | np.integer) and not isinstance(stage, bool)
+            if not (whole and -space.n <= stage < space.n):
+                raise ValueError(f"constant: stage: expected one of {space.n}, got {stage!r}")
             self._task = np.array([space.start + stage % space.n], np.int64)
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:

@@ -12,7 +12,17 @@ from teacherstudent.fitting.mixture_tasks import Draws, Gaussian, Options, Windo
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Box
 from teacherstudent.teacher import Teacher
-from teacherstudent.types import Assignment, FloatArray, IntArray, Outcomes, Seed, State, Wait, check_names
+from teacherstudent.types import (
+    Assignment,
+    FloatArray,
+    IntArray,
+    Outcomes,
+    Seed,
+    State,
+    Wait,
+    check_flag,
+    check_names,
+)
 
 
 @TEACHERS.register("covar-gmm")
@@ -87,7 +97,7 @@ class CovarGMM(Teacher[Box]):
             score_range=score_range,
             initial=initial,
         )
-        self.absolute = absolute
+        self.absolute = check_flag("absolute", absolute)
         self._window = Window(fit_rate, int(np.prod(space.shape)))
         self._draws = Draws(self.options)
         self._fit_seed = self.options.fit_seed

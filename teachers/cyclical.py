@@ -9,7 +9,11 @@ import numpy as np
 from teacherstudent.fitting.paths import EDGE, OpenLoop, check_number, stage_at
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Parameters
-from teacherstudent.types import FloatArray, Seed
+from teacherstudent.types import (
+    FloatArray,
+    Seed,
+    is_number,
+)
 
 
 @TEACHERS.register("cyclical")
@@ -65,6 +69,10 @@ class CyclicalCurriculum(OpenLoop):
         return {"data_fraction": float(self._sizes[stage_at(self._ends, progress)])}
 
 
+MOST_PASSES = 10**6
+"""More passes than this are no schedule: sizes near 0 that hardly grow."""
+
+
 def cycle_sizes(epochs: float, *, low: float = 0.25, high: float = 1.0, alpha: float = 0.5) -> FloatArray:
     """Return the sizes of passes until they amount to ``epochs`` whole ones.
 
@@ -81,8 +89,8 @@ def cycle_sizes(epochs: float, *, low: float = 0.25, high: float = 1.0, alpha: f
     check_number(who, "low", low, 0, 1, open_low=True)
     check_number(who, "high", high, low, 1)
     check_number(who, "epochs", epochs, 0, 1e6, open_low=True)
-    if not 0 < alpha < 1:
-        raise ValueError(f"{who}: alpha: expected a factor in (0, 1), got {alpha}")
+    if not (is_number(alpha) and 0 < alpha < 1):
+        raise ValueError(f"{who}: alpha: expected a factor in (0, 1), got {alpha!r}")
     sizes, size, grows, total = [low], low, True, low
     while total < epochs - EDGE:
         if grows and size >= high - EDGE:
@@ -92,4 +100,9 @@ def cycle_sizes(epochs: float, *, low: float = 0.25, high: float = 1.0, alpha: f
         size = min(high, size / alpha) if grows else max(low, size * alpha)
         sizes.append(size)
         total += size
+        if len(sizes) > MOST_PASSES:
+            raise ValueError(
+                f"{who}: expected at most {MOST_PASSES} passes in {epochs:g} epochs, got more with "
+                f"low={low:g}, alpha={alpha:g}"
+            )
     return np.array(sizes)

@@ -10,7 +10,11 @@ import numpy as np
 from teacherstudent.fitting.paths import OpenLoop, check_number, check_shares, size_knob, stage_at
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Parameters
-from teacherstudent.types import FloatArray, Seed
+from teacherstudent.types import (
+    FloatArray,
+    Seed,
+    is_one_of,
+)
 
 SIZES = (160 / 224, 160 / 224, 160 / 224, 192 / 224, 1.0)
 """The published bandwidths of five stages, as shares of the full size."""
@@ -67,9 +71,9 @@ class EfficientTrain(OpenLoop):
         who = "efficient-train"
         self._knob, full = size_knob(who, space, () if ramp is None else ("magnitude",))
         shares = check_shares(who, "sizes", sizes)
-        if ramp not in (None, *get_args(Ramp)):
+        if ramp is not None and not is_one_of(ramp, get_args(Ramp)):
             raise ValueError(f"{who}: ramp: expected one of {get_args(Ramp)} or None, got {ramp!r}")
-        if clock not in get_args(Clock):
+        if not is_one_of(clock, get_args(Clock)):
             raise ValueError(f"{who}: clock: expected one of {get_args(Clock)}, got {clock!r}")
         self._sizes, self._ramp = full * shares, ramp
         self._strongest = check_number(who, "strongest", strongest, 0, 1)

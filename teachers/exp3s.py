@@ -17,6 +17,9 @@ from teacherstudent.types import (
     Seed,
     State,
     check_names,
+    check_pair,
+    is_finite,
+    is_number,
 )
 
 HISTORY = 1000
@@ -195,11 +198,15 @@ def _check_options(
     k: int, epsilon: float, eta: float, alpha: float | None, quantiles: tuple[float, float] | None
 ) -> None:
     """Raise ValueError for the first option out of range."""
-    if not 0 < epsilon <= 1:
-        raise ValueError(f"exp3s: epsilon: expected a share in (0, 1], got {epsilon}")
-    if not (np.isfinite(eta) and eta > 0):
-        raise ValueError(f"exp3s: eta: expected a step size above 0, got {eta}")
-    if alpha is not None and not 0 <= alpha <= (k - 1) / k:
-        raise ValueError(f"exp3s: alpha: expected a share in [0, {(k - 1) / k:g}] for {k} arms, got {alpha}")
-    if quantiles is not None and not 0 <= quantiles[0] < quantiles[1] <= 1:
-        raise ValueError(f"exp3s: quantiles: expected 0 <= low < high <= 1, got {quantiles}")
+    if not (is_number(epsilon) and 0 < epsilon <= 1):
+        raise ValueError(f"exp3s: epsilon: expected a share in (0, 1], got {epsilon!r}")
+    if not (is_finite(eta) and eta > 0):
+        raise ValueError(f"exp3s: eta: expected a step size above 0, got {eta!r}")
+    most = (k - 1) / k
+    if alpha is not None and not (is_number(alpha) and 0 <= alpha <= most):
+        raise ValueError(f"exp3s: alpha: expected a share in [0, {most:g}] for {k} arms, got {alpha!r}")
+    if quantiles is not None:
+        expected = "0 <= low < high <= 1"
+        low, high = check_pair("exp3s: quantiles", expected, quantiles)
+        if not (is_number(low) and is_number(high) and 0 <= low < high <= 1):
+            raise ValueError(f"exp3s: quantiles: expected {expected}, got {quantiles}")

@@ -12,7 +12,16 @@ from teacherstudent.fitting.paths import stage_at
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Discrete
 from teacherstudent.teacher import Teacher
-from teacherstudent.types import Assignment, Granularity, IntArray, Outcomes, Seed, State, check_names
+from teacherstudent.types import (
+    Assignment,
+    Granularity,
+    IntArray,
+    Outcomes,
+    Seed,
+    State,
+    check_names,
+    check_numbers,
+)
 
 
 @TEACHERS.register("in-order")
@@ -37,9 +46,11 @@ class InOrder(Teacher[Discrete]):
 
     def __init__(self, space: Discrete, *, seed: Seed, shares: Sequence[float] | None = None) -> None:
         super().__init__(space, seed=seed)
-        given = np.ones(int(space.n)) if shares is None else np.asarray(shares, np.float64)
-        if given.shape != (space.n,) or not (np.isfinite(given).all() and (given >= 0).all() and given.any()):
-            raise ValueError(f"in-order: shares: expected {space.n} numbers of at least 0, got {shares}")
+        expected = f"{space.n} numbers of at least 0"
+        equal = np.ones(int(space.n))
+        given = equal if shares is None else check_numbers("in-order: shares", expected, shares)
+        if given.shape != (space.n,) or not ((given >= 0).all() and given.any()):
+            raise ValueError(f"in-order: shares: expected {expected}, got {shares}")
         self._ends = np.cumsum(given) / given.sum()
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:

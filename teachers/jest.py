@@ -23,7 +23,10 @@ from teacherstudent.types import (
     Seed,
     State,
     check_names,
+    check_numbers,
     check_whole,
+    is_number,
+    is_one_of,
 )
 
 Score = Literal["learnability", "easy-reference", "hard"]
@@ -89,13 +92,13 @@ class JEST(Teacher[Discrete]):
     ) -> None:
         super().__init__(space, seed=seed)
         for what, value, known in (("score", score, get_args(Score)), ("select", select, get_args(Select))):
-            if value not in known:
+            if not is_one_of(value, known):
                 raise ValueError(f"jest: {what}: expected one of {known}, got {value!r}")
-        if not 0 <= filter < 1:
-            raise ValueError(f"jest: filter: expected a share in [0, 1), got {filter}")
+        if not (is_number(filter) and 0 <= filter < 1):
+            raise ValueError(f"jest: filter: expected a share in [0, 1), got {filter!r}")
         check_whole("jest: chunks", chunks)
-        if not 0 < temperature < np.inf:
-            raise ValueError(f"jest: temperature: expected a number above 0, got {temperature}")
+        if not (is_number(temperature) and 0 < temperature < np.inf):
+            raise ValueError(f"jest: temperature: expected a number above 0, got {temperature!r}")
         n = int(space.n)
         self._reference = np.zeros(n) if score == "hard" else _read(reference, n)
         if self._reference is None:
@@ -188,8 +191,10 @@ def _read(reference: str | Path | Sequence[float] | Array | None, n: int) -> Flo
     if reference is None:
         return None
     if isinstance(reference, str | Path):
+        if not Path(reference).is_file():
+            raise FileNotFoundError(f"jest: reference: expected a file of {n} losses, got {str(reference)!r}")
         reference = read_npy(reference)
-    found = np.array(reference, np.float64)
-    if found.shape != (n,) or not np.isfinite(found).all():
+    found = check_numbers("jest: reference", f"finite losses of shape ({n},)", reference)
+    if found.shape != (n,):
         raise ValueError(f"jest: reference: expected finite losses of shape ({n},), got {found.shape}")
     return found

@@ -11,7 +11,16 @@ from teacherstudent.fitting.examples import draw_without_replacement
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Discrete
 from teacherstudent.teacher import Teacher
-from teacherstudent.types import Assignment, FloatArray, IntArray, Outcomes, Seed, State, check_names
+from teacherstudent.types import (
+    Assignment,
+    FloatArray,
+    IntArray,
+    Outcomes,
+    Seed,
+    State,
+    check_names,
+    is_number,
+)
 
 
 @TEACHERS.register("loss-proportional")
@@ -39,10 +48,10 @@ class LossProportional(Teacher[Discrete]):
 
     def __init__(self, space: Discrete, *, seed: Seed, power: float = 1.0, explore: float = 0.1) -> None:
         super().__init__(space, seed=seed)
-        if not 0 <= power < np.inf:
-            raise ValueError(f"loss-proportional: power: expected a number of at least 0, got {power}")
-        if not 0 <= explore <= 1:
-            raise ValueError(f"loss-proportional: explore: expected a share in [0, 1], got {explore}")
+        if not (is_number(power) and 0 <= power < np.inf):
+            raise ValueError(f"loss-proportional: power: expected a number of at least 0, got {power!r}")
+        if not (is_number(explore) and 0 <= explore <= 1):
+            raise ValueError(f"loss-proportional: explore: expected a share in [0, 1], got {explore!r}")
         self.power, self.explore = power, explore
         self._losses = np.full(int(space.n), np.nan)
 

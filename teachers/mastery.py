@@ -22,6 +22,7 @@ from teacherstudent.types import (
     Wait,
     check_names,
     check_whole,
+    is_finite,
 )
 
 
@@ -70,13 +71,13 @@ class MasteryTeacher(Teacher[Discrete]):
         patience: int = 1,
     ) -> None:
         super().__init__(space, seed=seed)
-        if mastered is None or not np.isfinite(mastered):
+        if not is_finite(mastered):
             raise ValueError(
-                f"mastery: mastered: expected a score above which a task is mastered, got {mastered}"
+                f"mastery: mastered: expected a score above which a task is mastered, got {mastered!r}"
             )
         for name, value in (("window", window), ("lookback", lookback), ("patience", patience)):
             if not (name == "window" and value is None):
-                check_whole(f"mastery: {name}", value)
+                check_whole(f"mastery: {name}", value, 1, 10**6)
         self.mastered, self.patience = mastered, patience
         self.window = int(space.n) if window is None else window
         self._newest, self._turn, self._passes = 0, 0, 0

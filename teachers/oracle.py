@@ -22,6 +22,11 @@ from teacherstudent.types import (
     Seed,
     State,
     check_names,
+    check_numbers,
+    check_whole,
+    is_finite,
+    is_number,
+    is_one_of,
 )
 
 REHEARSAL = 0.2
@@ -82,21 +87,20 @@ class OracleTeacher(Teacher[Box]):
         rehearsal: float | None = None,
     ) -> None:
         super().__init__(space, seed=seed)
-        if variant not in ("fixed", "paper"):
+        if not is_one_of(variant, ("fixed", "paper")):
             raise ValueError(f"oracle: variant: expected 'fixed' or 'paper', got {variant!r}")
-        if mastered is None or not np.isfinite(mastered):
+        if not is_finite(mastered):
             raise ValueError(
-                f"oracle: mastered: expected a score above which a task is mastered, got {mastered}"
+                f"oracle: mastered: expected a score above which a task is mastered, got {mastered!r}"
             )
-        if not 0 < window <= 1:
-            raise ValueError(f"oracle: window: expected a share in (0, 1], got {window}")
-        if block < 1:
-            raise ValueError(f"oracle: block: expected at least 1, got {block}")
+        if not (is_number(window) and 0 < window <= 1):
+            raise ValueError(f"oracle: window: expected a share in (0, 1], got {window!r}")
+        check_whole("oracle: block", block)
+        if rehearsal is not None and not (is_number(rehearsal) and 0 <= rehearsal < 1):
+            raise ValueError(f"oracle: rehearsal: expected a share in [0, 1), got {rehearsal!r}")
         self.paper = variant == "paper"
         self.mastered, self.block = float(mastered), block
         self.rehearsal = (0.0 if self.paper else REHEARSAL) if rehearsal is None else float(rehearsal)
-        if not 0 <= self.rehearsal < 1:
-            raise ValueError(f"oracle: rehearsal: expected a share in [0, 1), got {rehearsal}")
         self._path = _Path(space, difficulty_step, window, fixed=not self.paper)
         self._scores: FloatArray = np.empty(0)  # counted since the last decision
         self._next = 0  # the next id
@@ -172,11 +176,10 @@ class _Path:
             raise ValueError(
                 f"oracle: difficulty_step: expected one signed step for each of {names}, got none"
             )
-        self._step = np.asarray(step, np.float64).ravel()
-        if self._step.shape != self._bottom.shape or not np.isfinite(self._step).all():
-            raise ValueError(
-                f"oracle: difficulty_step: expected a finite step for each of {names}, got {step}"
-            )
+        expected = f"a finite step for each of {names}"
+        self._step = check_numbers("oracle: difficulty_step", expected, step).ravel()
+        if self._step.shape != self._bottom.shape:
+            raise ValueError(f"oracle: difficulty_step: expected {expected}, got {step}")
         if not self._step.any():
             raise ValueError(f"oracle: difficulty_step: expected a step other than 0, got {step}")
         still = (self._step == 0) & fixed

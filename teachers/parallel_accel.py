@@ -13,7 +13,7 @@ from teacherstudent.fitting.level_spaces import step_of
 from teacherstudent.fitting.level_teacher import Cycle, LevelTeacher, Start, is_simple
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Box, Levels
-from teacherstudent.types import Seed
+from teacherstudent.types import Seed, check_mapping
 
 
 @TEACHERS.register("parallel-accel")
@@ -61,6 +61,6 @@ class ParallelACCEL(LevelTeacher):
             seed=seed,
             cycle=Cycle(min_fill=min_fill, train_new=False, parallel=True, simple=is_simple(start)),
             score=score,
-            buffer={"temperature": 0.3, "staleness": 0.5} | dict(buffer or {}),
+            buffer={"temperature": 0.3, "staleness": 0.5} | check_mapping("buffer", buffer),
             editor=Editor(edits=edits, step=step_of(space, step)),
         )

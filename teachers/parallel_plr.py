@@ -10,7 +10,7 @@ import gymnasium as gym
 from teacherstudent.fitting.level_scores import ScoreName
 from teacherstudent.fitting.level_teacher import Cycle, LevelTeacher
 from teacherstudent.registry import TEACHERS
-from teacherstudent.types import Seed
+from teacherstudent.types import Seed, check_mapping
 
 
 @TEACHERS.register("parallel-plr")
@@ -53,5 +53,5 @@ class ParallelPLR(LevelTeacher):
             seed=seed,
             cycle=Cycle(min_fill=min_fill, train_new=False, parallel=True),
             score=score,
-            buffer={"temperature": 0.3, "staleness": 0.5} | dict(buffer or {}),
+            buffer={"temperature": 0.3, "staleness": 0.5} | check_mapping("buffer", buffer),
         )

@@ -19,6 +19,8 @@ from teacherstudent.types import (
     Seed,
     State,
     check_names,
+    is_finite,
+    is_number,
 )
 
 MEMORY = 100
@@ -82,11 +84,11 @@ class ProgressThompson(Bandit):
     ) -> None:
         rules = Rules(reward=reward, per_cost=per_cost, moves=moves, final=final)
         super().__init__(space, seed=seed, rules=rules, who="progress-thompson")
+        if not (is_finite(drift) and drift >= 0):
+            raise ValueError(f"progress-thompson: drift: expected a variance of at least 0, got {drift!r}")
+        if not (is_number(common) and 0 <= common <= 1):
+            raise ValueError(f"progress-thompson: common: expected a share in [0, 1], got {common!r}")
         self.drift, self.common = drift, common
-        if not (np.isfinite(drift) and drift >= 0):
-            raise ValueError(f"progress-thompson: drift: expected a variance of at least 0, got {drift}")
-        if not 0 <= common <= 1:
-            raise ValueError(f"progress-thompson: common: expected a share in [0, 1], got {common}")
         k = self._arms.k
         self._step = drift * (common * np.ones((k, k)) + (1 - common) * np.eye(k))
         self._mean = np.full(k, np.nan)  # NaN: no reward yet

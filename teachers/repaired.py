@@ -28,6 +28,7 @@ from teacherstudent.types import (
     Seed,
     State,
     Wait,
+    check_keywords,
     check_names,
 )
 
@@ -94,7 +95,8 @@ class REPAIRED(AdversaryTeacher):
         self._score = score_of(score)
         self.needs = self._score.needs | {"regret"}  # type: ignore[misc]  # here the options say
         self._cycle = Cycle(replay=replay, min_fill=min_fill, train_new=False)
-        self.buffers = tuple(LevelBuffer(space, **_BUFFER | dict(buffer or {})) for _ in range(2))
+        own = _BUFFER | check_keywords("buffer", buffer, LevelBuffer)
+        self.buffers = tuple(LevelBuffer(space, **own) for _ in range(2))
         self._pending = tuple(Pending() for _ in range(2))
         self._asked = np.zeros(2, np.int64)  # rows by kind
 

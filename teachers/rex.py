@@ -9,7 +9,11 @@ from typing import Literal, get_args
 from teacherstudent.fitting.paths import EDGE, OpenLoop, check_number
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Parameters
-from teacherstudent.types import Seed, check_whole
+from teacherstudent.types import (
+    Seed,
+    check_whole,
+    is_one_of,
+)
 
 Law = Literal["rex", "linear", "cosine", "constant"]
 
@@ -53,7 +57,7 @@ class LearningRateProfile(OpenLoop):
         values: Mapping[str, float] | None = None,
     ) -> None:
         who = "rex"
-        if law not in get_args(Law):
+        if not is_one_of(law, get_args(Law)):
             raise ValueError(f"{who}: law: expected one of {get_args(Law)}, got {law!r}")
         self._law: Law = law
         self._scale = check_number(who, "scale", scale, 0, 1e6, open_low=True)

@@ -12,7 +12,21 @@ from teacherstudent.fitting.regions import RegionTree, Rules
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Box
 from teacherstudent.teacher import Teacher
-from teacherstudent.types import Array, Assignment, FloatArray, IntArray, Outcomes, Seed, State, Wait
+from teacherstudent.types import (
+    Array,
+    Assignment,
+    FloatArray,
+    IntArray,
+    Outcomes,
+    Seed,
+    State,
+    Wait,
+    check_flag,
+    check_range,
+    check_whole,
+    is_number,
+    is_one_of,
+)
 
 MUTATE, ANYWHERE = 0.1, 0.2
 """Shares of mode 3 (near a region's worst task) and mode 2 (uniform); the rest is mode 1."""
@@ -94,7 +108,7 @@ class RIAC(Teacher[Box]):
         _check_options(variant, score_range, region_size, window, split_attempts, min_share, discard)
         self.paper = variant == "paper"
         self.score_range = score_range
-        self.leaves_only = leaves_only
+        self.leaves_only = check_flag("riac: leaves_only", leaves_only)
         ends = np.stack([space.low.ravel(), space.high.ravel()]).astype(np.float64)
         low, high = ends if self.paper else (np.zeros_like(ends[0]), np.ones_like(ends[0]))
         rules = Rules(region_size, window, split_attempts, min_share * (high - low), discard, self.paper)
@@ -183,17 +197,14 @@ def _check_options(
     discard: float,
 ) -> None:
     """Raise ValueError for the first option out of range."""
-    if variant not in ("fixed", "paper"):
+    if not is_one_of(variant, ("fixed", "paper")):
         raise ValueError(f"riac: variant: expected 'fixed' or 'paper', got {variant!r}")
-    if score_range is not None and not (np.isfinite(score_range).all() and score_range[0] < score_range[1]):
-        raise ValueError(f"riac: score_range: expected finite low < high, got {score_range}")
-    if region_size < 4:
-        raise ValueError(f"riac: region_size: expected at least 4, got {region_size}")
-    if not 2 <= window <= region_size:
-        raise ValueError(f"riac: alp_window: expected 2 to region_size = {region_size}, got {window}")
-    if attempts < 1:
-        raise ValueError(f"riac: split_attempts: expected at least 1, got {attempts}")
-    if not 0 <= min_share < 1:
-        raise ValueError(f"riac: min_share: expected a share in [0, 1), got {min_share}")
-    if not (0 < discard < 1 and int(region_size * discard) >= 1):
-        raise ValueError(f"riac: discard: expected a share in (0, 1) of at least one task, got {discard}")
+    if score_range is not None:
+        check_range("riac: score_range", score_range)
+    check_whole("riac: region_size", region_size, 4, 10**8)
+    check_whole("riac: alp_window", window, 2, region_size)
+    check_whole("riac: split_attempts", attempts, 1, 10**6)
+    if not (is_number(min_share) and 0 <= min_share < 1):
+        raise ValueError(f"riac: min_share: expected a share in [0, 1), got {min_share!r}")
+    if not (is_number(discard) and 0 < discard < 1 and int(region_size * discard) >= 1):
+        raise ValueError(f"riac: discard: expected a share in (0, 1) of at least one task, got {discard!r}")

@@ -23,6 +23,7 @@ from teacherstudent.types import (
     check_names,
     check_pair,
     is_number,
+    is_one_of,
 )
 
 By = Literal["selection", "weights"]
@@ -85,13 +86,13 @@ class SelfPaced(Teacher[Discrete]):
     ) -> None:
         super().__init__(space, seed=seed)
         for what, value, known in (("law", law, get_args(Law)), ("by", by, get_args(By))):
-            if value not in known:
+            if not is_one_of(value, known):
                 raise ValueError(f"self-paced: {what}: expected one of {known}, got {value!r}")
         pair = check_pair("self-paced: share", "two shares in (0, 1]", share)
         if not all(is_number(value) and 0 < value <= 1 for value in pair):
             raise ValueError(f"self-paced: share: expected two shares in (0, 1], got {share}")
-        if not 0 < grow <= 1:
-            raise ValueError(f"self-paced: grow: expected a share in (0, 1], got {grow}")
+        if not (is_number(grow) and 0 < grow <= 1):
+            raise ValueError(f"self-paced: grow: expected a share in (0, 1], got {grow!r}")
         for age in (0.5,) if ages is None else check_pair("self-paced: ages", "two losses", ages):
             if not (is_number(age) and np.isfinite(age)):
                 raise ValueError(f"self-paced: ages: expected two finite losses, got {ages}")

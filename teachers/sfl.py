@@ -24,6 +24,7 @@ from teacherstudent.types import (
     Wait,
     check_names,
     check_whole,
+    is_number,
 )
 
 
@@ -83,11 +84,11 @@ class SFL(LevelTeacher):
             ("attempts", attempts),
             ("keep", keep),
         ):
-            check_whole(f"sfl: {name}", value)
+            check_whole(f"sfl: {name}", value, 1, 10**8)
         if keep > candidates:
             raise ValueError(f"sfl: keep: expected at most candidates = {candidates}, got {keep}")
-        if not 0 <= rho <= 1:
-            raise ValueError(f"sfl: rho: expected a share in [0, 1], got {rho}")
+        if not (is_number(rho) and 0 <= rho <= 1):
+            raise ValueError(f"sfl: rho: expected a share in [0, 1], got {rho!r}")
         super().__init__(
             space,
             seed=seed,

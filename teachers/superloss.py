@@ -12,7 +12,17 @@ from teacherstudent.fitting.pacing import super_loss_weights
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Discrete
 from teacherstudent.teacher import Teacher
-from teacherstudent.types import Assignment, FloatArray, IntArray, Outcomes, Seed, State, check_names
+from teacherstudent.types import (
+    Assignment,
+    FloatArray,
+    IntArray,
+    Outcomes,
+    Seed,
+    State,
+    check_names,
+    is_finite,
+    is_number,
+)
 
 
 @TEACHERS.register("superloss")
@@ -51,12 +61,12 @@ class SuperLoss(Teacher[Discrete]):
         memory: float = 0.9,
     ) -> None:
         super().__init__(space, seed=seed)
-        if not 0 < strength < np.inf:
-            raise ValueError(f"superloss: strength: expected a number above 0, got {strength}")
-        if threshold is not None and not np.isfinite(threshold):
-            raise ValueError(f"superloss: threshold: expected a finite loss or None, got {threshold}")
-        if not 0 <= memory < 1:
-            raise ValueError(f"superloss: memory: expected a number in [0, 1), got {memory}")
+        if not (is_number(strength) and 0 < strength < np.inf):
+            raise ValueError(f"superloss: strength: expected a number above 0, got {strength!r}")
+        if threshold is not None and not is_finite(threshold):
+            raise ValueError(f"superloss: threshold: expected a finite loss or None, got {threshold!r}")
+        if not (is_number(memory) and 0 <= memory < 1):
+            raise ValueError(f"superloss: memory: expected a number in [0, 1), got {memory!r}")
         self.strength, self.threshold, self.memory = strength, threshold, memory
         self._passes = Passes(int(space.n))
         self._average: float | None = None

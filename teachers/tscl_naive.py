@@ -18,6 +18,7 @@ from teacherstudent.types import (
     State,
     check_names,
     check_whole,
+    is_number,
 )
 
 POLICIES = {"epsilon": 0.1, "boltzmann": 4e-4}
@@ -85,9 +86,9 @@ class TSCLNaive(Bandit):
             variant=variant,
         )
         super().__init__(space, seed=seed, rules=rules, who="tscl-naive")
-        if not 0 < rate <= 1:
-            raise ValueError(f"tscl-naive: rate: expected a step in (0, 1], got {rate}")
-        self.rate, self.window = rate, check_whole("tscl-naive: window", window, 2)
+        if not (is_number(rate) and 0 < rate <= 1):
+            raise ValueError(f"tscl-naive: rate: expected a step in (0, 1], got {rate!r}")
+        self.rate, self.window = rate, check_whole("tscl-naive: window", window, 2, 10**6)
         self.policy = check_policy("tscl-naive", policy, POLICIES)
         self._value = np.zeros(self._arms.k)
         self._rest = 0  # how often the present arm is still handed out

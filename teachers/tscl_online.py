@@ -9,7 +9,14 @@ from teacherstudent.fitting.bandit import Bandit
 from teacherstudent.fitting.policies import Policy, check_policy, choose
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Discrete
-from teacherstudent.types import FloatArray, Outcomes, Seed, State, check_names
+from teacherstudent.types import (
+    FloatArray,
+    Outcomes,
+    Seed,
+    State,
+    check_names,
+    is_number,
+)
 
 POLICIES = {"epsilon": 0.1, "boltzmann": 4e-4}
 
@@ -72,8 +79,8 @@ class TSCLOnline(Bandit):
             variant=variant,
         )
         super().__init__(space, seed=seed, rules=rules, who="tscl-online")
-        if not 0 < rate <= 1:
-            raise ValueError(f"tscl-online: rate: expected a step in (0, 1], got {rate}")
+        if not (is_number(rate) and 0 < rate <= 1):
+            raise ValueError(f"tscl-online: rate: expected a step in (0, 1], got {rate!r}")
         self.rate, self.policy = rate, check_policy("tscl-online", policy, POLICIES)
         self._value = np.zeros(self._arms.k)
 

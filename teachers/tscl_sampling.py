@@ -84,7 +84,8 @@ class TSCLSampling(Bandit):
         )
         super().__init__(space, seed=seed, rules=rules, who="tscl-sampling")
         self.policy = check_policy("tscl-sampling", policy, POLICIES)
-        self._changes = np.full((self._arms.k, check_whole("tscl-sampling: window", window)), np.nan)
+        check_whole("tscl-sampling: window", window, 1, 10**6)
+        self._changes = np.full((self._arms.k, window), np.nan)
 
     def _values(self) -> FloatArray:
         """Return ``(k,)`` the mean of the changes, 1 where there is none."""

@@ -75,7 +75,7 @@ class TSCLWindow(Bandit):
         )
         super().__init__(space, seed=seed, rules=rules, who="tscl-window")
         self.policy = check_policy("tscl-window", policy, POLICIES)
-        shape = (2, self._arms.k, check_whole("tscl-window: window", window, 2))
+        shape = (2, self._arms.k, check_whole("tscl-window: window", window, 2, 10**6))
         self._times, self._curves = np.full(shape, np.nan)
 
     def _probabilities(self, progress: float) -> FloatArray:

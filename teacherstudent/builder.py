@@ -10,7 +10,12 @@ import numpy as np
 
 from teacherstudent import spaces
 from teacherstudent.spaces import Box
-from teacherstudent.types import Array, FloatArray
+from teacherstudent.types import (
+    Array,
+    FloatArray,
+    check_keywords,
+    check_mapping,
+)
 
 
 class Builder(Protocol):
@@ -110,9 +115,9 @@ def builder_of(space: gym.Space[Any], options: Mapping[str, Any] | None = None) 
         ValueError: if an option is out of range.
     """
     if isinstance(space, Buildable):
-        return space.builder(**dict(options or {}))
+        return space.builder(**check_keywords("builder", options, space.builder))
     if not isinstance(space, Box):
         raise TypeError(f"expected a space of type Box or with a method builder(), got {space!r}")
-    if options:
-        raise TypeError(f"builder: expected no options for a box, got {sorted(options)}")
+    if check_mapping("builder", options):
+        raise TypeError(f"builder: expected no options for a box, got {sorted(options or {})}")
     return BoxBuilder(space)

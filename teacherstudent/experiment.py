@@ -28,7 +28,7 @@ from teacherstudent.registry import FAMILIES, STUDENTS, TEACHERS, Registry
 from teacherstudent.student import Student
 from teacherstudent.teacher import Teacher
 from teacherstudent.trust import Source, names_from
-from teacherstudent.types import seed_sequence
+from teacherstudent.types import check_mapping, seed_sequence
 
 _LOG = logging.getLogger(__name__)
 
@@ -71,7 +71,8 @@ class Experiment:
             see `teacherstudent.trust`.
 
     Raises:
-        TypeError: if the seed is no integer, a name no text, or an option nothing that a manifest can hold.
+        TypeError: if the seed is no integer, a name no text, the plan no plan, options no mapping, or one of
+            them nothing that a manifest can hold.
         ValueError: if the seed is below 0, or the label no name of a folder: empty but for blanks, ``"."``,
             ``".."``, over 255 bytes, or with control characters.
     """
@@ -91,10 +92,13 @@ class Experiment:
 
     def __post_init__(self) -> None:
         seed_sequence(self.seed)
-        for role in ("teacher", "family", "student"):
-            if not isinstance(getattr(self, role), str):
-                raise TypeError(f"{role}: expected a name, got {getattr(self, role)!r}")
+        for name in ("teacher", "family", "student", "label"):
+            if not isinstance(getattr(self, name), str):
+                raise TypeError(f"{name}: expected a name, got {getattr(self, name)!r}")
+        if not isinstance(self.plan, Plan):
+            raise TypeError(f"plan: expected a Plan, got {self.plan!r}")
         for name in _OPTIONS:
+            check_mapping(name, getattr(self, name), optional=False)
             check_options(getattr(self, name), name)
         if self.label != "":
             check_name("label", self.label)

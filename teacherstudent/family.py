@@ -17,6 +17,8 @@ class Family(ABC):
     Attributes:
         space: the task space.
         test_set: the name of the fixed test set, written beside every result.
+        test_space: where test tasks lie if not in ``space``, the teachers' own: a space of the same kind,
+            shape and dtype. None if they lie in ``space``.
         score_range: the scores between which teachers that need a scale may scale linearly; None if unknown.
         mastered: a task counts as mastered when its score is above this; None if the family has no such line.
         difficulty_step: ``(d,)`` raw units, signed: the direction and stride in which tasks get harder, for
@@ -30,6 +32,7 @@ class Family(ABC):
 
     space: gym.Space[Any]
     test_set: str
+    test_space: gym.Space[Any] | None = None
     score_range: tuple[float, float] | None = None
     mastered: float | None = None
     difficulty_step: tuple[float, ...] | None = None
@@ -53,7 +56,7 @@ class Family(ABC):
 
     @abstractmethod
     def test_tasks(self) -> Array:
-        """Return the fixed test tasks, ``(m, *space.shape)``: data that no teacher sees."""
+        """Return the fixed test tasks, ``(m, *space.shape)``; no teacher hears how they went."""
 
 
 class RLFamily(Family):

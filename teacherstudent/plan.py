@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from teacherstudent.types import check_whole
+from teacherstudent.types import check_whole, is_finite
 
 FEW_FAILED = 3
 FAILED_ONE_IN = 20
@@ -52,19 +52,21 @@ class Plan:
     def __post_init__(self) -> None:
         for name in ("budget", "test_every", "record_every"):
             value = getattr(self, name)
-            if not (value is None and name != "budget") and not 0 < value < np.inf:
-                raise ValueError(f"{name}: expected a finite cost above 0, got {value}")
-        if not 0 <= self.charged < self.budget:
+            optional = value is None and name != "budget"
+            if not optional and not (is_finite(value) and value > 0):
+                raise ValueError(f"{name}: expected a finite cost above 0, got {value!r}")
+        if not (is_finite(self.charged) and 0 <= self.charged < self.budget):
             raise ValueError(
-                f"charged: expected a cost in [0, {self.budget:g}), below the budget, got {self.charged}"
+                f"charged: expected a cost in [0, {self.budget:g}), below the budget, got {self.charged!r}"
             )
         every = self.checkpoint_every
-        if every is not None and not 0 <= every < np.inf:
-            raise ValueError(f"checkpoint_every: expected a finite cost of at least 0, got {every}")
-        if self.test_seed < 0:
-            raise ValueError(f"test_seed: expected an integer of at least 0, got {self.test_seed}")
-        if self.keep < 1:
-            raise ValueError(f"keep: expected at least 1 checkpoint, got {self.keep}")
+        if every is not None and not (is_finite(every) and every >= 0):
+            raise ValueError(f"checkpoint_every: expected a finite cost of at least 0, got {every!r}")
+        whole = isinstance(self.test_seed, int | np.integer) and not isinstance(self.test_seed, bool)
+        if not whole or self.test_seed < 0:
+            raise ValueError(f"test_seed: expected an integer of at least 0, got {self.test_seed!r}")
+        if not isinstance(self.keep, int | np.integer) or isinstance(self.keep, bool) or self.keep < 1:
+            raise ValueError(f"keep: expected at least 1 checkpoint, got {self.keep!r}")
         if self.max_failed_tasks is not None:
             check_whole("max_failed_tasks", self.max_failed_tasks, 0)
 

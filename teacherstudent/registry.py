@@ -103,7 +103,7 @@ class Registry(Generic[T]):
     def check(self, name: str) -> None:
         """Raise what `get` raises for a name, as far as that is known without importing anything."""
         if not isinstance(name, str):
-            raise TypeError(f"{self.kind}: expected a name, got {name!r}")
+            raise TypeError(f"{self.kind}: expected a registered name or 'module:attribute', got {name!r}")
         if name in self._loaded or name in self._entries():
             return
         if ":" in name:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.spaces import Box, Discrete
 
-from teacherstudent.types import Array, BoolArray, FloatArray, IntArray
+from teacherstudent.types import Array, BoolArray, FloatArray, IntArray, is_number
 
 
 class Parameters(Box):
@@ -31,14 +31,7 @@ class Parameters(Box):
     def __init__(self, **ranges: tuple[float, float]) -> None:
         if not ranges:
             raise ValueError("Parameters: expected at least one name=(low, high), got none")
-        for name, pair in ranges.items():
-            try:
-                low, high = (float(x) for x in pair)
-            except (TypeError, ValueError):
-                raise TypeError(f"Parameters: {name}: expected a pair (low, high), got {pair!r}") from None
-            if not (np.isfinite(low) and np.isfinite(high) and low < high):
-                raise ValueError(f"Parameters: {name}: expected finite low < high, got ({low}, {high})")
-        bounds = np.array(list(ranges.values()), np.float64)
+        bounds = np.array([_ends(name, pair) for name, pair in ranges.items()])
         super().__init__(bounds[:, 0], bounds[:, 1], dtype=np.float64)
         self.names: tuple[str, ...] = tuple(ranges)
 
@@ -52,6 +45,18 @@ class Parameters(Box):
         return isinstance(other, Parameters) and self.names == other.names and super().__eq__(other)
 
     __hash__ = None  # type: ignore[assignment]  # as Box
+
+
+def _ends(name: str, pair: Any) -> tuple[float, float]:
+    """Return the two ends of a parameter's range, or raise as `Parameters` does."""
+    ordered = isinstance(pair, tuple | list | np.ndarray)  # a set has no order, a text no numbers
+    parts = list(pair) if ordered and np.ndim(pair) == 1 else []
+    if len(parts) != 2 or not all(is_number(part) for part in parts):
+        raise TypeError(f"Parameters: {name}: expected a pair (low, high), got {pair!r}")
+    low, high = float(parts[0]), float(parts[1])
+    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+        raise ValueError(f"Parameters: {name}: expected finite low < high, got ({low}, {high})")
+    return low, high
 
 
 class Levels(gym.Space[Array]):
@@ -134,9 +139,77 @@ def check_space(space: gym.Space[Any]) -> None:
         if space.n < 1:
             raise ValueError(f"task space: expected at least one task, got {space}")
     elif not isinstance(space, Levels):
-        raise TypeError(
-            f"task space: expected Box, Parameters, Discrete or Levels, got {type(space).__name__}"
+        raise TypeError(f"task space: expected Box, Parameters, Discrete or Levels, got {named(space)}")
+
+
+def holds(space: gym.Space[Any], inner: gym.Space[Any]) -> bool:
+    """Return whether every task of ``inner`` is one of ``space``; names of parameters count."""
+    if isinstance(space, Box) and isinstance(inner, Box):
+        if space.shape != inner.shape or dimension_names(space) != dimension_names(inner):
+            return False
+        return bool((space.low <= inner.low).all() and (inner.high <= space.high).all())
+    if isinstance(space, Discrete) and isinstance(inner, Discrete):
+        return bool(space.start <= inner.start and inner.start + inner.n <= space.start + space.n)
+    return isinstance(inner, type(space)) and inner.shape == space.shape
+
+
+def around(space: gym.Space[Any], tasks: Array) -> gym.Space[Any]:
+    """Return the least space of the same kind that holds ``space`` and finite tasks ``(n, *space.shape)``."""
+    if len(tasks) == 0 or not isinstance(space, Box | Discrete):
+        return space
+    low, high = tasks.min(axis=0), tasks.max(axis=0)
+    if isinstance(space, Discrete):
+        first = min(int(space.start), int(low))
+        last = max(int(space.start + space.n) - 1, int(high))
+        return Discrete(last - first + 1, start=first)
+    low, high = np.minimum(space.low, low), np.maximum(space.high, high)
+    if isinstance(space, Parameters):
+        ends = zip(low.tolist(), high.tolist(), strict=True)
+        return Parameters(**dict(zip(space.names, ends, strict=True)))
+    if np.issubdtype(space.dtype, np.integer):
+        info = np.iinfo(space.dtype)
+        if (low < info.min).any() or (high > info.max).any():
+            raise ValueError(f"tasks: expected numbers that {space.dtype} holds, got {tasks}")
+    return Box(low.astype(space.dtype), high.astype(space.dtype), dtype=space.dtype.type)
+
+
+def hull(space: gym.Space[Any], other: gym.Space[Any]) -> gym.Space[Any]:
+    """Return the least space that holds two of one kind, shape and dtype (of levels: the first)."""
+    if isinstance(space, Discrete) and isinstance(other, Discrete):
+        return around(space, np.array([other.start, other.start + other.n - 1]))
+    if isinstance(space, Box) and isinstance(other, Box):
+        return around(space, np.stack([other.low, other.high]))
+    return space
+
+
+def check_like(space: gym.Space[Any], other: Any, where: str) -> None:
+    """Raise unless ``other`` is a task space of the kind, shape, dtype and names of ``space``.
+
+    Raises:
+        TypeError: if it is of another kind.
+        ValueError: if it differs in the rest, or is empty or unbounded.
+    """
+    check_space(other)
+    kind: type[gym.Space[Any]] = Box if isinstance(space, Box) else type(space)
+    if not isinstance(other, kind):
+        raise TypeError(f"{where}: expected a {kind.__name__}, as {space} is one, got {other}")
+    same = dimension_names(space) == dimension_names(other)
+    if not same or other.shape != space.shape or other.dtype != space.dtype:
+        raise ValueError(
+            f"{where}: expected the names, shape and dtype of {space} ({space.dtype}), got {other} "
+            f"({other.dtype})"
         )
+
+
+def named(space: Any) -> str:
+    """Return a space as messages call it, with what can stand in for one of mixed kinds."""
+    if not isinstance(space, gym.Space):
+        return repr(space)
+    if isinstance(space, gym.spaces.MultiDiscrete | gym.spaces.MultiBinary):
+        return f"{space} (a Box with an integer dtype has such tasks)"
+    if isinstance(space, gym.spaces.Dict | gym.spaces.Tuple):
+        return f"{space} (one Parameters can hold all, rounded where a task is started; or a Levels)"
+    return repr(space)
 
 
 def dimension_names(space: gym.Space[Any]) -> tuple[str, ...]:
@@ -229,7 +302,14 @@ def _shape(space: gym.Space[Any]) -> str:
 
 
 def describe(space: gym.Space[Any]) -> dict[str, Any]:
-    """Return the space as plain data for manifests and checkpoints; equal spaces give equal descriptions."""
+    """Return the space as plain data for manifests and checkpoints; equal spaces give equal descriptions.
+
+    Raises:
+        TypeError: if the space is of no known kind: of spaces of mixed kinds two different ones must not look
+            alike.
+    """
+    if not isinstance(space, Box | Discrete | Levels):
+        raise TypeError(f"task space: expected Box, Parameters, Discrete or Levels, got {named(space)}")
     kind: dict[str, Any] = {"kind": type(space).__name__}
     if isinstance(space, Box):
         kind |= {
@@ -242,9 +322,7 @@ def describe(space: gym.Space[Any]) -> dict[str, Any]:
     elif isinstance(space, Discrete):
         kind |= {"n": int(space.n), "start": int(space.start)}
     else:
-        kind |= {"shape": list(space.shape or ()), "dtype": str(space.dtype)}
-        if isinstance(space, Levels):
-            kind["options"] = space.options()
+        kind |= {"shape": list(space.shape or ()), "dtype": str(space.dtype), "options": space.options()}
     return kind
 
 
@@ -253,6 +331,8 @@ __all__ = [
     "Discrete",
     "Levels",
     "Parameters",
+    "around",
+    "check_like",
     "check_space",
     "check_tasks",
     "contains_each",
@@ -260,6 +340,9 @@ __all__ = [
     "dimension_names",
     "from_flat",
     "from_unit",
+    "holds",
+    "hull",
+    "named",
     "sample",
     "to_unit",
 ]

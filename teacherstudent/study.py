@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
 from teacherstudent.experiment import Experiment
@@ -18,6 +18,7 @@ from teacherstudent.parallel import Result, run_all
 from teacherstudent.plan import Plan
 from teacherstudent.progress import RunsProgress
 from teacherstudent.terminal import folder_argument, shown
+from teacherstudent.types import check_mapping, is_finite, seed_sequence
 from teacherstudent.vision.data import MissingDataError
 
 COMPARISON = "comparison"
@@ -38,7 +39,8 @@ class Entry:
         charged: cost spent beforehand, on a reference say; it is part of the budget (see `Plan`).
 
     Raises:
-        ValueError: if the share is not above 0.
+        ValueError: if the share is not above 0, or the charge is below 0.
+        TypeError: if the teacher is no name, or options are no mapping.
     """
 
     teacher: str = ""
@@ -49,8 +51,14 @@ class Entry:
     charged: float = field(default=0.0, kw_only=True)
 
     def __post_init__(self) -> None:
-        if not 0 < self.budget_share < math.inf:
-            raise ValueError(f"budget_share: expected a number above 0, got {self.budget_share}")
+        if not isinstance(self.teacher, str):
+            raise TypeError(f"teacher: expected a name, got {self.teacher!r}")
+        for name in ("options", "student", "family"):
+            check_mapping(name, getattr(self, name), optional=False)
+        if not (is_finite(self.budget_share) and self.budget_share > 0):
+            raise ValueError(f"budget_share: expected a number above 0, got {self.budget_share!r}")
+        if not (is_finite(self.charged) and self.charged >= 0):
+            raise ValueError(f"charged: expected a finite cost of at least 0, got {self.charged!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +81,9 @@ class Study:
         quick: fields that ``--quick`` replaces, to finish within a minute.
 
     Raises:
-        ValueError: if the baseline is none of the teachers, or the name or a label no name of a folder.
+        ValueError: if the baseline is none of the teachers, the budget or a seed is out of range, or the name
+            or a label no name of a folder.
+        TypeError: if a name is no text, options are no mapping, or a seed is no integer.
     """
 
     name: str
@@ -90,12 +100,30 @@ class Study:
     quick: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._check_kinds()
+        Plan(budget=self.budget, test_every=self.test_every)
         for part in self.name.split("/"):
             check_name("study: name", part)
         for label in self.teachers:
             check_name("study: label", label)
         if self.baseline and self.baseline not in self.teachers:
             raise ValueError(f"baseline: expected one of {list(self.teachers)}, got {self.baseline!r}")
+
+    def _check_kinds(self) -> None:
+        """Raise TypeError for the first field of a wrong kind."""
+        for name in ("name", "family", "student", "baseline"):
+            if not isinstance(getattr(self, name), str):
+                raise TypeError(f"{name}: expected a name, got {getattr(self, name)!r}")
+        for label, entry in check_mapping("teachers", self.teachers, optional=False).items():
+            if not isinstance(entry, Entry):
+                check_mapping(f"teachers: {label}", entry, optional=False)
+        for name in ("family_options", "student_options", "quick"):
+            check_mapping(name, getattr(self, name), optional=False)
+        seeds: Any = self.seeds
+        if isinstance(seeds, str) or not isinstance(seeds, Sequence | np.ndarray):
+            raise TypeError(f"seeds: expected a list of seeds, got {seeds!r}")
+        for seed in self.seeds:
+            seed_sequence(seed)
 
     def experiments(self) -> list[Experiment]:
         """Return a run for each seed and teacher, seeds outermost so that early results compare teachers."""

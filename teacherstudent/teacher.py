@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, TypeVar, final
@@ -10,6 +12,7 @@ import gymnasium as gym
 import numpy as np
 
 from teacherstudent import spaces
+from teacherstudent.outstanding import MOST_ROWS, Outstanding
 from teacherstudent.settings import remember
 from teacherstudent.types import (
     UNASKED,
@@ -23,6 +26,8 @@ from teacherstudent.types import (
     Wait,
     check_names,
     generator,
+    is_number,
+    is_one_of,
 )
 
 EDITED = 2
@@ -39,6 +44,10 @@ class Teacher(ABC, Generic[S]):
     `tell`.
 
     Many tasks may be outstanding; outcomes may come late, out of order, in any batch, or never.
+
+    A teacher works in the process that made it and nowhere else: a copy in another process would hear of
+    nothing, in silence. It cannot be pickled, and refuses to act in a forked process. A wanted copy is a new
+    teacher that takes `state_dict` by `load_state_dict`, or, in the same process, ``copy.deepcopy``.
 
     Attributes:
         accepts: the kinds of space that the teacher works on.
@@ -69,11 +78,14 @@ class Teacher(ABC, Generic[S]):
     def __init__(self, space: S, *, seed: Seed) -> None:
         if not isinstance(space, self.accepts):
             accepted = " or ".join(kind.__name__ for kind in self.accepts)
-            raise TypeError(f"{type(self).__name__}: expected a space of type {accepted}, got {space!r}")
+            raise TypeError(
+                f"{type(self).__name__}: expected a space of type {accepted}, got {spaces.named(space)}"
+            )
         spaces.check_space(space)
         self.space: S = space
         self.rng = generator(seed)
-        self._ids = _Outstanding()
+        self._ids = Outstanding()
+        self._process = os.getpid()
 
     @final
     def ask(self, n: int = 1, *, progress: float = 0.0) -> Assignment:
@@ -86,13 +98,17 @@ class Teacher(ABC, Generic[S]):
         Raises:
             TypeError: if ``n`` is no integer.
             ValueError: if ``n`` or ``progress`` is out of range.
+            RuntimeError: in another process than the one that made the teacher.
         """
-        if not isinstance(n, int | np.integer):
+        self._check_process()
+        if isinstance(n, bool) or not isinstance(n, int | np.integer):
             raise TypeError(f"ask: expected an integer n, got {n!r}")
         if n < 1:
             raise ValueError(f"ask: expected n >= 1, got {n}")
-        if not 0.0 <= progress <= 1.0:
-            raise ValueError(f"ask: expected progress in [0, 1], got {progress}")
+        if n > MOST_ROWS:
+            raise ValueError(f"ask: expected n <= {MOST_ROWS}, got {n}")
+        if not (is_number(progress) and 0.0 <= progress <= 1.0):
+            raise ValueError(f"ask: expected progress in [0, 1], got {progress!r}")
         ids = self._ids.peek(n)
         assignment = self._ask(ids, progress)
         if assignment.ids is not ids and not np.array_equal(assignment.ids, ids):
@@ -114,8 +130,13 @@ class Teacher(ABC, Generic[S]):
             ValueError: if an id was never issued, is repeated, was told before or was dropped; if a task lies
                 outside the space; if a score or cost is not finite, a cost is negative, or a needed signal
                 is missing or not finite.
+            TypeError: if it is told of anything but `Outcomes`.
+            RuntimeError: in another process than the one that made the teacher.
         """
+        self._check_process()
         where = type(self).__name__ + ".tell"
+        if not isinstance(outcomes, Outcomes):
+            raise TypeError(f"{where}: expected Outcomes, got {outcomes!r}")
         tasks = spaces.check_tasks(self.space, outcomes.tasks, where)
         _check_finite(where, "score", outcomes.score, outcomes)
         _check_finite(where, "cost", outcomes.cost, outcomes)
@@ -146,9 +167,15 @@ class Teacher(ABC, Generic[S]):
 
         Raises:
             ValueError: if an id is not outstanding or is repeated.
+            TypeError: if the ids are no array ``(n,)`` of integers.
+            RuntimeError: in another process than the one that made the teacher.
         """
-        ids = np.asarray(ids, np.int64)
-        self._ids.check(ids, type(self).__name__ + ".drop")
+        self._check_process()
+        where, given = type(self).__name__ + ".drop", np.asarray(ids)
+        if given.ndim != 1 or (given.size and given.dtype.kind not in "iu"):
+            raise TypeError(f"{where}: ids: expected an array (n,) of integers, got {ids!r}")
+        ids = given.astype(np.int64)
+        self._ids.check(ids, where)
         self._drop(ids)
         self._ids.close(ids)
 
@@ -221,21 +248,75 @@ class Teacher(ABC, Generic[S]):
         """Continue from `state_dict` of a teacher of the same class, space and configuration.
 
         Raises:
-            ValueError: if the state is of another class or space, or is incomplete.
+            ValueError: if the state is of another class or space, is incomplete, or holds ids or a generator
+                that no teacher can have.
+            TypeError: if it is no mapping.
         """
+        if not isinstance(state, Mapping):
+            raise TypeError(f"teacher state: expected what state_dict returns, got {state!r}")
         check_names("teacher state", ("teacher", "space", "ids", "rng", "algorithm"), state)
-        if state["teacher"] != type(self).__name__:
+        if not is_one_of(state["teacher"], [type(self).__name__]):
             raise ValueError(f"teacher state: expected one of {type(self).__name__}, got {state['teacher']}")
-        if state["space"] != spaces.describe(self.space):
+        if not isinstance(state["space"], dict) or state["space"] != spaces.describe(self.space):
             raise ValueError(
                 f"teacher state: expected space {spaces.describe(self.space)}, got {state['space']}"
             )
-        self._ids.load(state["ids"])
-        self.rng.bit_generator.state = state["rng"]
+        if not isinstance(state["algorithm"], dict):
+            raise ValueError(f"teacher state: algorithm: expected a mapping, got {state['algorithm']!r}")
+        ids = Outstanding.of(state["ids"])
+        rng = _generator_state(state["rng"])
         try:
             self._load(state["algorithm"])
         except KeyError as error:
             raise ValueError(f"teacher state: {type(self).__name__} expected an entry {error}") from error
+        self._ids = ids
+        self.rng.bit_generator.state = rng
+
+    @final
+    def _check_process(self) -> None:
+        """Raise RuntimeError in a process that holds a copy of the teacher by a fork."""
+        if os.getpid() != self._process:
+            raise RuntimeError(
+                f"{type(self).__name__}: expected to act in process {self._process}, which made the teacher, "
+                f"got process {os.getpid()}: a copy there teaches alone, and the original hears of nothing. "
+                f"{_REMEDY}"
+            )
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Refuse to be pickled.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError(
+            f"{type(self).__name__}: expected to stay in the process that made the teacher, got a request to "
+            f"pickle it: a copy would teach alone, and the original hear of nothing. {_REMEDY}"
+        )
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Teacher[S]:
+        """Return a teacher of its own that goes on from here, for a simulation in the same process."""
+        other = object.__new__(type(self))
+        memo[id(self)] = other
+        for name, value in vars(self).items():
+            setattr(other, name, copy.deepcopy(value, memo))
+        return other
+
+
+_REMEDY = (
+    "Use one TeacherVecEnv(teacher, family.make_vec(n, processes=k)), whose environments live in k processes "
+    "and whose teacher stays; for a teacher of its own, make one in that process (and, to go on from "
+    "another's state, carry its state_dict() over to load_state_dict)."
+)
+
+
+def _generator_state(state: Any) -> dict[str, Any]:
+    """Return the state of a teacher's generator; raise ValueError if it is none."""
+    try:
+        twin = np.random.PCG64(0)
+        twin.state = state
+        return dict(twin.state)
+    except (TypeError, ValueError, KeyError, OverflowError) as error:
+        raise ValueError(f"teacher state: rng: expected a state of PCG64, got {state!r}: {error}") from error
 
 
 def _check_finite(where: str, what: str, values: Array, outcomes: Outcomes) -> None:
@@ -246,69 +327,3 @@ def _check_finite(where: str, what: str, values: Array, outcomes: Outcomes) -> N
             f"{where}: row {row} (id {outcomes.ids[row]}, task {outcomes.tasks[row].tolist()}): "
             f"expected a finite {what}, got {values[row]}"
         )
-
-
-class _Outstanding:
-    """Which ids are outstanding: one byte for each id from the oldest open one on."""
-
-    def __init__(self) -> None:
-        self._first = 0  # every id below is closed
-        self._next = 0
-        self._open = np.zeros(64, np.bool_)
-
-    def peek(self, n: int) -> IntArray:
-        """Return the next ``n`` ids without issuing them."""
-        return np.arange(self._next, self._next + n, dtype=np.int64)
-
-    def issue(self, n: int) -> None:
-        end = self._next + n - self._first
-        if end > len(self._open):
-            self._trim()
-            end = self._next + n - self._first
-        if end > len(self._open):
-            self._open = np.concatenate([self._open, np.zeros(max(end, len(self._open)), np.bool_)])
-        self._open[end - n : end] = True
-        self._next += n
-
-    def _trim(self) -> None:
-        """Forget the closed ids before the oldest open one."""
-        used = self._open[: self._next - self._first]
-        closed = int(used.argmax()) if used.any() else len(used)
-        self._open[: len(used) - closed] = used[closed:].copy()
-        self._open[len(used) - closed :] = False
-        self._first += closed
-
-    def check(self, ids: IntArray, where: str) -> None:
-        """Raise ValueError unless all ids are outstanding and different."""
-        if ids.size == 0:
-            return
-        wrong = (ids < 0) | (ids >= self._next)
-        if wrong.any():
-            raise ValueError(f"{where}: id {ids[wrong][0]} was never issued (next id: {self._next})")
-        index = ids - self._first
-        closed = (index < 0) | ~self._open[np.maximum(index, 0)]
-        if closed.any():
-            raise ValueError(
-                f"{where}: id {ids[closed][0]} is not outstanding: it was told or dropped before"
-            )
-        if ids.size > 1:
-            ordered = np.sort(ids)
-            twice = ordered[1:] == ordered[:-1]
-            if twice.any():
-                raise ValueError(f"{where}: id {ordered[1:][twice][0]} comes twice in one batch")
-
-    def close(self, ids: IntArray) -> None:
-        self._open[ids - self._first] = False
-
-    def open_ids(self) -> IntArray:
-        return np.flatnonzero(self._open[: self._next - self._first]) + self._first
-
-    def state(self) -> State:
-        return {"next": self._next, "open": self.open_ids()}
-
-    def load(self, state: Mapping[str, Any]) -> None:
-        ids = np.asarray(state["open"], np.int64)
-        self._next = int(state["next"])
-        self._first = int(ids[0]) if ids.size else self._next
-        self._open = np.zeros(max(64, self._next - self._first), np.bool_)
-        self._open[ids - self._first] = True

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+import math
 import numbers
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -28,15 +30,47 @@ UNASKED = -1
 """The id of a row that the teacher did not ask for: warm start, replay of a log, a repeated task."""
 
 
+_IDS = 2**62
+"""Ids lie below this: a float of more is no exact number, and an index of more no place in memory."""
+
+
+def _given(name: str, values: npt.ArrayLike, expected: str, kinds: str = "biuf") -> Array:
+    """Return ``values`` as an array of numbers, or raise TypeError that names the column."""
+    try:
+        given = np.asarray(values)
+    except ValueError as error:  # rows of different lengths
+        raise TypeError(f"{name}: expected {expected}, got {values!r}: {error}") from error
+    if given.dtype.kind not in kinds and given.size:
+        raise TypeError(f"{name}: expected {expected}, got {values!r}")
+    return given
+
+
 def _column(name: str, values: npt.ArrayLike, dtype: npt.DTypeLike, rows: int) -> Array:
-    """Return ``values`` as an array of shape ``(rows,)``, or raise ValueError that names the column."""
-    given = np.asarray(values)
-    if dtype is np.int64 and given.dtype.kind == "f" and not np.isin(given - np.rint(given), 0).all():
-        raise ValueError(f"{name}: expected whole numbers, got {given}")
+    """Return ``values`` as an array of shape ``(rows,)``, or raise an error that names the column."""
+    if dtype is np.int64:
+        given = _given(name, values, "whole numbers", "iuf")
+        if given.dtype.kind == "f" and not (np.isfinite(given) & (np.rint(given) == given)).all():
+            raise ValueError(f"{name}: expected whole numbers, got {given}")
+        if not (abs(given.astype(np.float64)) < _IDS).all():
+            raise ValueError(f"{name}: expected whole numbers below 2**62, got {given}")
+    elif dtype is np.bool_:
+        given = _given(name, values, "True and False", "biu")
+        if given.dtype.kind != "b" and not np.isin(given, (0, 1)).all():
+            raise ValueError(f"{name}: expected True and False, got {given}")
+    else:
+        given = _given(name, values, "numbers")
     column = given.astype(dtype, copy=False)
     if column.shape != (rows,):
         raise ValueError(f"{name}: expected shape ({rows},), one value for each id, got {column.shape}")
     return column
+
+
+def _tasks(values: npt.ArrayLike) -> Array:
+    """Return tasks as an array with a row for each, or raise TypeError."""
+    tasks = _given("tasks", values, "an array (n, ...) of numbers")
+    if tasks.ndim == 0:
+        raise TypeError(f"tasks: expected an array (n, ...), a row for each task, got {values!r}")
+    return tasks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,7 +83,8 @@ class Assignment:
         learn: ``(n,)`` bool; False means *measure, do not train*. All True if not given.
 
     Raises:
-        ValueError: if the leading axes differ.
+        TypeError: if a column holds anything but numbers.
+        ValueError: if the leading axes differ, or ids are no whole numbers.
     """
 
     ids: IntArray
@@ -57,8 +92,8 @@ class Assignment:
     learn: BoolArray = None  # type: ignore[assignment]  # filled in __post_init__
 
     def __post_init__(self) -> None:
-        tasks = np.asarray(self.tasks)
-        rows = tasks.shape[0] if tasks.ndim else 0
+        tasks = _tasks(self.tasks)
+        rows = len(tasks)
         object.__setattr__(self, "tasks", tasks)
         object.__setattr__(self, "ids", _column("ids", self.ids, np.int64, rows))
         learn = np.ones(rows, np.bool_) if self.learn is None else self.learn
@@ -84,7 +119,9 @@ class Outcomes:
         signals: further columns by name, each ``(n, ...)``: ``length``, ``success``, ``value_l1``...
 
     Raises:
-        ValueError: if the leading axes differ. `Teacher.tell` checks that values are finite.
+        TypeError: if a column holds anything but numbers, or the signals are no mapping.
+        ValueError: if the leading axes differ, or ids are no whole numbers. `Teacher.tell` checks that
+            values are finite.
     """
 
     ids: IntArray
@@ -94,13 +131,17 @@ class Outcomes:
     signals: Mapping[str, Array] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        tasks = np.asarray(self.tasks)
-        rows = tasks.shape[0] if tasks.ndim else 0
+        tasks = _tasks(self.tasks)
+        rows = len(tasks)
         object.__setattr__(self, "tasks", tasks)
         object.__setattr__(self, "ids", _column("ids", self.ids, np.int64, rows))
         object.__setattr__(self, "score", _column("score", self.score, np.float64, rows))
         object.__setattr__(self, "cost", _column("cost", self.cost, np.float64, rows))
-        signals = {name: np.asarray(values) for name, values in self.signals.items()}
+        if not isinstance(self.signals, Mapping):
+            raise TypeError(f"signals: expected a mapping of names to columns, got {self.signals!r}")
+        signals = {
+            name: _given(f"signal {name!r}", values, "numbers") for name, values in self.signals.items()
+        }
         for name, values in signals.items():
             if values.ndim == 0 or values.shape[0] != rows:
                 raise ValueError(f"signal {name!r}: expected {rows} rows, got shape {values.shape}")
@@ -126,9 +167,12 @@ class Outcomes:
         Raises:
             ValueError: if there is no part or the signals differ.
         """
-        parts = list(parts)
+        parts = list(parts) if isinstance(parts, Iterable) else [parts]
         if not parts:
             raise ValueError("concatenate: expected at least one Outcomes, got none")
+        for part in parts:
+            if not isinstance(part, Outcomes):
+                raise TypeError(f"concatenate: expected Outcomes, got {part!r}")
         names = parts[0].signals.keys()
         for part in parts:
             if part.signals.keys() != names:
@@ -186,16 +230,105 @@ def check_names(what: str, expected: Sequence[str], got: Iterable[str]) -> None:
         )
 
 
-def check_whole(what: str, value: Any, least: int = 1) -> int:
-    """Return ``value``; raise ValueError unless it is a whole number of at least ``least``."""
+def check_whole(what: str, value: Any, least: int = 1, most: int | None = None) -> int:
+    """Return ``value``; raise ValueError unless it is a whole number from ``least`` to ``most``."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
         raise ValueError(f"{what}: expected a whole number of at least {least}, got {value!r}")
+    if most is not None and int(value) > most:
+        raise ValueError(f"{what}: expected a whole number of at most {most}, got {value!r}")
     return int(value)
+
+
+def check_real(
+    what: str,
+    value: Any,
+    low: float = -math.inf,
+    high: float = math.inf,
+    *,
+    above: bool = False,
+    below: bool = False,
+) -> float:
+    """Return ``value``; raise ValueError unless it is a finite number from ``low`` to ``high``.
+
+    Args:
+        what: who takes it; starts the message.
+        value: anything.
+        low: the least number.
+        high: the greatest number.
+        above: whether ``low`` itself is refused.
+        below: whether ``high`` itself is refused.
+    """
+    if is_finite(value):
+        inside = (value > low if above else value >= low) and (value < high if below else value <= high)
+        if inside:
+            return float(value)
+    ends = [f"{'above' if above else 'of at least'} {low:g}"] if low > -math.inf else []
+    ends += [f"{'below' if below else 'of at most'} {high:g}"] if high < math.inf else []
+    raise ValueError(f"{what}: expected a finite number {' and '.join(ends)}".rstrip() + f", got {value!r}")
+
+
+def check_flag(what: str, value: Any) -> bool:
+    """Return ``value``; raise ValueError unless it is True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{what}: expected True or False, got {value!r}")
+    return bool(value)
+
+
+def is_finite(value: Any) -> TypeGuard[float]:
+    """Return whether ``value`` is a real number, no bool, and finite as a float."""
+    try:
+        return is_number(value) and math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False
+
+
+def is_one_of(value: Any, known: Iterable[str]) -> bool:
+    """Return whether ``value`` is one of the known texts; anything else, an array say, is not."""
+    return isinstance(value, str) and value in tuple(known)
+
+
+def check_mapping(what: str, value: Any, *, optional: bool = True) -> dict[str, Any]:
+    """Return a copy of ``value``; raise TypeError unless it maps names to values (None: an empty one)."""
+    if value is None and optional:
+        return {}
+    if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
+        raise TypeError(f"{what}: expected a mapping of names to values, got {value!r}")
+    return dict(value)
+
+
+def check_keywords(what: str, value: Any, target: Callable[..., Any]) -> dict[str, Any]:
+    """Return options of ``target`` as a dictionary; raise TypeError unless all are names that it takes."""
+    options = check_mapping(what, value)
+    known = list(inspect.signature(target).parameters)
+    for name in options:
+        if name not in known:
+            raise TypeError(f"{what}: expected options among {known}, got {name!r}")
+    return options
+
+
+def check_numbers(what: str, expected: str, value: Any) -> FloatArray:
+    """Return ``value`` as an array of finite numbers; raise ValueError, saying what was expected, else."""
+    try:
+        given = np.asarray(value)
+    except ValueError:  # rows of different lengths
+        given = np.asarray(None)
+    if given.dtype.kind not in "iuf" or not np.isfinite(given).all():
+        raise ValueError(f"{what}: expected {expected}, got {value!r}")
+    return given.astype(np.float64)
+
+
+def check_range(what: str, value: Any) -> tuple[float, float]:
+    """Return the two ends of a range; raise ValueError unless they are finite numbers, low < high."""
+    low, high = check_pair(what, "finite low < high", value)
+    if not (is_finite(low) and is_finite(high) and low < high):
+        raise ValueError(f"{what}: expected finite low < high, got {value!r}")
+    return float(low), float(high)
 
 
 def check_pair(what: str, expected: str, value: Any) -> tuple[Any, Any]:
     """Return the two parts of ``value``; raise ValueError, saying what was expected, unless it has two."""
-    parts = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else ()
+    ordered = isinstance(value, Sequence | np.ndarray) and not isinstance(value, str | bytes)
+    parts = tuple(value) if ordered else ()
     if len(parts) != 2:
         raise ValueError(f"{what}: expected {expected}, got {value!r}")
     return parts[0], parts[1]

@@ -20,10 +20,11 @@ FIRST = {
     "settings": set(),
     "trust": set(),
     "spaces": {"types"},
-    "teacher": {"types", "spaces", "settings"},
+    "outstanding": {"types"},
+    "teacher": {"types", "spaces", "settings", "outstanding"},
     "student": {"types", "spaces"},
     "family": {"types", "spaces", "settings"},
-    "registry": {"types", "spaces", "settings", "trust", "teacher", "student", "family"},
+    "registry": {"types", "spaces", "settings", "trust", "outstanding", "teacher", "student", "family"},
 }
 """The project's modules that the first layers may import, even indirectly."""
 LATER = ("loop", "plan", "recording", "comparing", "experiment", "cli", "__main__", "testing")

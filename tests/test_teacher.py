@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from teacherstudent.outstanding import Outstanding
 from teacherstudent.spaces import Box, Discrete, Parameters
-from teacherstudent.teacher import Teacher, _Outstanding
+from teacherstudent.teacher import Teacher
 from teacherstudent.types import Assignment, Outcomes
 
 SPACE = Parameters(height=(0, 3), spacing=(0, 6))
@@ -234,7 +235,7 @@ def test_a_teacher_without_metrics_has_none():
 
 def test_outstanding_ids_agree_with_a_plain_set():
     rng = np.random.default_rng(0)
-    ids, plain, issued = _Outstanding(), set(), 0
+    ids, plain, issued = Outstanding(), set(), 0
     for step in range(3000):
         n = int(rng.integers(1, 9))
         assert ids.peek(n).tolist() == list(range(issued, issued + n))
@@ -248,17 +249,56 @@ def test_outstanding_ids_agree_with_a_plain_set():
         plain -= set(closing.tolist())
         if step % 100 == 0:
             assert ids.open_ids().tolist() == sorted(plain)
-            copy = _Outstanding()
-            copy.load(ids.state())
-            ids = copy
+            ids = Outstanding.of(ids.state())
     assert ids.open_ids().tolist() == sorted(plain)
     assert ids.peek(1)[0] == issued
 
 
 def test_bookkeeping_stays_small_when_ids_are_told():
-    ids = _Outstanding()
+    ids = Outstanding()
     for _ in range(1000):
         new = ids.peek(50)
         ids.issue(50)
         ids.close(new)
     assert len(ids._open) <= 128
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"rng": {}}, "rng: expected a state of PCG64"),
+        ({"rng": "x"}, "rng: expected a state of PCG64"),
+        ({"ids": {}}, r"ids: expected .*'next', 'open'"),
+        ({"ids": 3}, "ids: expected a mapping, got 3"),
+        ({"ids": {"next": 1, "open": np.array([0, 5])}}, "expected ascending ids from 0 to below 1"),
+        ({"ids": {"next": 3, "open": np.array([-7, 2])}}, "expected ascending ids from 0 to below 3"),
+        ({"ids": {"next": 3, "open": np.array([2, 0])}}, "expected ascending ids from 0 to below 3"),
+        ({"ids": {"next": 3, "open": np.array([0.5])}}, "open: expected an array"),
+        ({"ids": {"next": -1, "open": np.zeros(0, int)}}, "next: expected a whole number of at least 0"),
+        ({"ids": {"next": 10**15, "open": np.array([0])}}, "expected at most 2147483648 from the oldest"),
+        ({"algorithm": 3}, "algorithm: expected a mapping, got 3"),
+        ({"space": np.zeros(2)}, "expected space"),
+    ],
+)
+def test_a_state_that_no_teacher_can_have_is_refused_and_changes_nothing(changes, message):
+    teacher = make()
+    teacher.ask(3)
+    before = teacher.state_dict()
+    with pytest.raises(ValueError, match=message):
+        teacher.load_state_dict(before | changes)
+    assert teacher.state_dict()["rng"] == before["rng"]
+    assert teacher.outstanding.tolist() == [0, 1, 2]
+
+
+def test_questions_and_answers_of_wrong_kinds_are_refused():
+    teacher = make()
+    with pytest.raises(TypeError, match="ask: expected an integer n, got True"):
+        teacher.ask(True)
+    with pytest.raises(ValueError, match="expected n <= 2147483648"):
+        teacher.ask(10**12)
+    with pytest.raises(ValueError, match=r"progress in \[0, 1\], got 'x'"):
+        teacher.ask(1, progress="x")
+    with pytest.raises(TypeError, match="tell: expected Outcomes, got 3"):
+        teacher.tell(3)
+    with pytest.raises(TypeError, match=r"drop: ids: expected an array \(n,\) of integers"):
+        teacher.drop([0.5])

@@ -80,7 +80,7 @@ def test_an_assignment_must_have_a_row_for_each_id():
         Assignment(ids=[0, 1], tasks=[[0.0]])
     with pytest.raises(ValueError, match=r"learn: expected shape \(2,\)"):
         Assignment(ids=[0, 1], tasks=[[0.0], [1.0]], learn=[True])
-    with pytest.raises(ValueError, match=r"ids: expected shape \(0,\)"):
+    with pytest.raises(TypeError, match=r"tasks: expected an array \(n, ...\), a row for each task, got 1.0"):
         Assignment(ids=[0], tasks=1.0)
 
 
@@ -146,3 +146,31 @@ def test_pairs():
 def test_real_numbers():
     assert all(is_number(value) for value in (0, -1.5, np.float32(2), np.int64(3), np.nan))
     assert not any(is_number(value) for value in (True, "1", None, 1j, np.True_))
+
+
+@pytest.mark.parametrize(
+    ("columns", "error", "message"),
+    [
+        ({"ids": "x"}, TypeError, "ids: expected whole numbers, got 'x'"),
+        ({"ids": ["x"] * 3}, TypeError, "ids: expected whole numbers, got"),
+        ({"ids": [True, False, True]}, TypeError, "ids: expected whole numbers, got"),
+        ({"ids": [1e300, 0, 1]}, ValueError, r"ids: expected whole numbers below 2\*\*62, got"),
+        ({"score": ["x"] * 3}, TypeError, "score: expected numbers, got"),
+        ({"score": [1j] * 3}, TypeError, "score: expected numbers, got"),
+        ({"cost": [[1], [1, 2], [3]]}, TypeError, "cost: expected numbers, got"),
+        ({"tasks": [["x"]] * 3}, TypeError, r"tasks: expected an array \(n, ...\) of numbers, got"),
+        ({"signals": "x"}, TypeError, "signals: expected a mapping of names to columns, got 'x'"),
+        ({"signals": {"length": ["x"] * 3}}, TypeError, "signal 'length': expected numbers, got"),
+    ],
+)
+def test_columns_hold_numbers(columns, error, message):
+    right = {"ids": [0, 1, 2], "tasks": np.zeros((3, 1)), "score": np.zeros(3), "cost": np.ones(3)}
+    with pytest.raises(error, match=message):
+        Outcomes(**right | columns)
+
+
+def test_learn_is_a_column_of_truth_values():
+    assert Assignment(ids=[0, 1], tasks=[[0.0], [1.0]], learn=[1, 0]).learn.tolist() == [True, False]
+    for wrong in ([2, 0], [0.5, 1.0], ["x", "y"]):
+        with pytest.raises((ValueError, TypeError), match="learn: expected True and False, got"):
+            Assignment(ids=[0, 1], tasks=[[0.0], [1.0]], learn=wrong)

@@ -13,7 +13,16 @@ import numpy as np
 from teacherstudent.builder import builder_of
 from teacherstudent.fitting.adversary_ppo import AdversaryOptions, AdversaryPPO, Steps
 from teacherstudent.fitting.signals import signal
-from teacherstudent.types import Array, BoolArray, FloatArray, IntArray, Outcomes, State, check_names
+from teacherstudent.types import (
+    Array,
+    BoolArray,
+    FloatArray,
+    IntArray,
+    Outcomes,
+    State,
+    check_keywords,
+    check_names,
+)
 
 WAITING = 64
 """Batches that may wait for rewards; when there are more, the oldest is learnt from as far as it came."""
@@ -74,7 +83,7 @@ class Adversary:
         device: str = "cpu",
     ) -> None:
         if not isinstance(options, AdversaryOptions):
-            options = AdversaryOptions(**dict(options or {}))
+            options = AdversaryOptions(**check_keywords("adversary", options, AdversaryOptions))
         self._rng = rng
         self._builder = builder_of(space, builder)
         self._ppo = AdversaryPPO(self._builder, options, seed=int(rng.integers(2**63)), device=device)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -11,8 +12,21 @@ from torch import Tensor, nn
 
 from teacherstudent.builder import Builder
 from teacherstudent.fitting.adversary_network import AdversaryNetwork
-from teacherstudent.fitting.modules import load_module, load_optimizer, module_state, optimizer_state
-from teacherstudent.types import Array, FloatArray, State, check_names, check_whole
+from teacherstudent.fitting.modules import (
+    device_of,
+    load_module,
+    load_optimizer,
+    module_state,
+    optimizer_state,
+)
+from teacherstudent.types import (
+    Array,
+    FloatArray,
+    State,
+    check_names,
+    check_whole,
+    is_number,
+)
 
 _ABOVE_ZERO = ("lr", "clip", "max_grad_norm")
 _SHARES = ("gamma", "lam")
@@ -65,7 +79,12 @@ class AdversaryOptions:
     hidden: tuple[int, ...] = field(default=())
 
     def __post_init__(self) -> None:
+        hidden: Any = self.hidden
+        if isinstance(hidden, str) or not isinstance(hidden, Sequence):
+            raise ValueError(f"adversary: hidden: expected units of each layer, got {self.hidden!r}")
         object.__setattr__(self, "hidden", tuple(self.hidden))
+        for name in (*_ABOVE_ZERO, *_SHARES, "value", "entropy"):
+            self._check(name, is_number(getattr(self, name)), "a number")
         for name in _ABOVE_ZERO:
             self._check(name, 0 < getattr(self, name) < np.inf, "a number above 0")
         for name in _SHARES:
@@ -80,7 +99,7 @@ class AdversaryOptions:
 
     def _check(self, name: str, fine: bool, expected: str) -> None:
         if not fine:
-            raise ValueError(f"adversary: {name}: expected {expected}, got {getattr(self, name)}")
+            raise ValueError(f"adversary: {name}: expected {expected}, got {getattr(self, name)!r}")
 
 
 class Steps(NamedTuple):
@@ -130,7 +149,7 @@ class AdversaryPPO:
     """
 
     def __init__(self, builder: Builder, options: AdversaryOptions, *, seed: int, device: str) -> None:
-        self._options, self._device = options, torch.device(device)
+        self._options, self._device = options, device_of("device", device)
         hidden = options.hidden or ((32,) if len(builder.observation_shape) == 3 else (64, 64))
         self._network = AdversaryNetwork(
             builder,

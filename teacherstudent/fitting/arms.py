@@ -17,9 +17,13 @@ from teacherstudent.types import (
     IntArray,
     Outcomes,
     State,
+    check_flag,
     check_names,
     check_pair,
+    check_range,
+    is_finite,
     is_number,
+    is_one_of,
 )
 
 Reward: TypeAlias = Literal["score", "progress", "shared"]
@@ -57,22 +61,19 @@ class Rules:
 
     def check(self, who: str, arms: int) -> None:
         """Raise ValueError for the first option out of range."""
-        if self.reward not in get_args(Reward):
+        if not is_one_of(self.reward, get_args(Reward)):
             raise ValueError(f"{who}: reward: expected one of {get_args(Reward)}, got {self.reward!r}")
         self._check_variant(who)
-        if self.moves not in get_args(Moves):
+        if not is_one_of(self.moves, get_args(Moves)):
             raise ValueError(f"{who}: moves: expected one of {get_args(Moves)}, got {self.moves!r}")
+        check_flag(f"{who}: per_cost", self.per_cost)
         if self.score_range is not None:
-            low, high = check_pair(f"{who}: score_range", "finite low < high", self.score_range)
-            if not (is_number(low) and is_number(high)):
-                raise ValueError(f"{who}: score_range: expected finite low < high, got {self.score_range!r}")
-            if not (np.isfinite(low) and np.isfinite(high) and low < high):
-                raise ValueError(f"{who}: score_range: expected finite low < high, got {self.score_range}")
+            check_range(f"{who}: score_range", self.score_range)
         if self.final is None:
             return
         expected = "an arm and a share of the budget"
         arm, share = check_pair(f"{who}: final", expected, self.final)
-        if not (is_number(arm) and arm % 1 == 0 and is_number(share)):
+        if not (is_finite(arm) and arm % 1 == 0 and is_number(share)):
             raise ValueError(f"{who}: final: expected {expected}, got {self.final!r}")
         if not -arms <= arm < arms:
             raise ValueError(f"{who}: final: expected an arm from {-arms} to {arms - 1}, got {arm}")

@@ -11,9 +11,17 @@ import numpy.typing as npt
 from teacherstudent import spaces
 from teacherstudent.fitting import level_kernels as kernels
 from teacherstudent.fitting import level_repeats, level_spaces
-from teacherstudent.fitting.level_rules import Evict, Priority, RowRule, Semantics, Ties, rule_of
+from teacherstudent.fitting.level_rules import MOST_LEVELS, Evict, Priority, RowRule, Semantics, Ties, rule_of
 from teacherstudent.fitting.level_tables import check_kept, column, no_ranks, rank_table, ranked, tie_numbers
-from teacherstudent.types import Array, BoolArray, FloatArray, IntArray, State, check_names, check_whole
+from teacherstudent.types import (
+    Array,
+    BoolArray,
+    FloatArray,
+    IntArray,
+    State,
+    check_names,
+    check_whole,
+)
 
 
 class LevelBuffer:
@@ -92,7 +100,8 @@ class LevelBuffer:
         ties: Ties = "shared",
         rows: RowRule = "last",
     ) -> None:
-        check_whole("level buffer: capacity", capacity)
+        check_whole("level buffer: capacity", capacity, 1, MOST_LEVELS)
+        spaces.check_space(space)
         self._rule = rule_of(
             priority=priority,
             temperature=temperature,

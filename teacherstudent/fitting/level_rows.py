@@ -12,7 +12,16 @@ import numpy.typing as npt
 from teacherstudent.fitting import level_repeats
 from teacherstudent.fitting.level_spaces import Step
 from teacherstudent.teacher import EDITED
-from teacherstudent.types import Array, Assignment, FloatArray, IntArray, State, check_names, check_whole
+from teacherstudent.types import (
+    Array,
+    Assignment,
+    FloatArray,
+    IntArray,
+    State,
+    check_names,
+    check_whole,
+    is_one_of,
+)
 
 NEW, REPLAY, EDIT = 0, 1, EDITED
 """Kinds of rows: a generated level, one from the buffer, a child of one of these."""
@@ -95,6 +104,10 @@ class Pending:
         self._ids, self._table = ids, table
 
 
+MOST_EDITS = 10**6
+"""Edits of one level, each of which takes a step of a loop."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Editor:
     """Which levels are edited after they were replayed, and how much.
@@ -115,8 +128,8 @@ class Editor:
     step: Step = field(default_factory=Step)
 
     def __post_init__(self) -> None:
-        check_whole("edits", self.edits)
-        if self.parents not in get_args(Parents):
+        check_whole("edits", self.edits, 1, MOST_EDITS)
+        if not is_one_of(self.parents, get_args(Parents)):
             raise ValueError(f"parents: expected one of {get_args(Parents)}, got {self.parents!r}")
 
 

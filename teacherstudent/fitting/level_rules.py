@@ -14,6 +14,10 @@ Ties: TypeAlias = Literal["shared", "slot"]
 RowRule: TypeAlias = Literal["last", "mean"]
 
 
+MOST_LEVELS = 2 * 10**8
+"""More levels than this take tens of gigabytes before the first is kept."""
+
+
 def rule_of(
     *,
     priority: Priority,
@@ -41,7 +45,7 @@ def rule_of(
         if not (isinstance(value, str) and value in known):
             raise ValueError(f"level buffer: {name}: expected one of {known}, got {value!r}")
     if top_k is not None:
-        check_whole("level buffer: top_k", top_k)
+        check_whole("level buffer: top_k", top_k, 1, MOST_LEVELS)
         if priority != "topk":
             raise ValueError(f"level buffer: top_k: expected none with priority {priority!r}, got {top_k}")
     if not (is_number(temperature) and temperature > 0):

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from teacherstudent.fitting.signals import share, signal
-from teacherstudent.types import Array, FloatArray, Outcomes
+from teacherstudent.types import Array, FloatArray, Outcomes, is_one_of
 
 ScoreName: TypeAlias = Literal["value_l1", "positive_value_loss", "max_mc", "td_error", "learnability"]
 
@@ -69,13 +69,13 @@ def score_of(name: str) -> Score:
     Raises:
         ValueError: if there is none; if it is the regret of a pair of students.
     """
-    if name == "regret":
+    if isinstance(name, str) and name == "regret":
         raise ValueError(
             f"level score: expected one of {sorted(SCORES)}, which a student has alone, got 'regret', which "
             "is 0 unless protagonist and antagonist play the same levels: only the teachers 'paired' and "
             "'repaired' see to that, and give it to their adversary"
         )
-    if name not in SCORES:
+    if not is_one_of(name, SCORES):
         raise ValueError(f"level score: expected one of {sorted(SCORES)}, got {name!r}")
     return SCORES[name]
 

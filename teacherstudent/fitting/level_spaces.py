@@ -11,7 +11,7 @@ import numpy as np
 
 from teacherstudent import spaces
 from teacherstudent.spaces import Box, Discrete, Levels
-from teacherstudent.types import Array, FloatArray, IntArray
+from teacherstudent.types import Array, FloatArray, IntArray, check_keywords, is_number, is_one_of
 
 Law = Literal["gaussian", "uniform"]
 
@@ -82,10 +82,10 @@ class Step:
     size: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.law not in get_args(Law):
+        if not is_one_of(self.law, get_args(Law)):
             raise ValueError(f"step: expected a law of {get_args(Law)}, got {self.law!r}")
-        if not 0 < self.size < np.inf:
-            raise ValueError(f"step: expected a size above 0, got {self.size}")
+        if not (is_number(self.size) and 0 < self.size < np.inf):
+            raise ValueError(f"step: expected a size above 0, got {self.size!r}")
 
     def moves(self, rng: np.random.Generator, n: int) -> FloatArray:
         """Return ``(n,)`` moves in the unit interval's measure."""
@@ -101,9 +101,10 @@ def step_of(space: gym.Space[Any], options: Mapping[str, Any] | None) -> Step:
         TypeError: if there is no such option.
         ValueError: if there are options although the space edits its levels itself; as of `Step`.
     """
-    if options and isinstance(space, Levels):
-        raise ValueError(f"step: expected none for levels, which their space edits, got {dict(options)}")
-    return Step(**(options or {}))
+    given = check_keywords("step", options, Step)
+    if given and isinstance(space, Levels):
+        raise ValueError(f"step: expected none for levels, which their space edits, got {given}")
+    return Step(**given)
 
 
 def mutated(

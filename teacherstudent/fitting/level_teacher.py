@@ -29,7 +29,10 @@ from teacherstudent.types import (
     Seed,
     State,
     Wait,
+    check_keywords,
     check_names,
+    is_number,
+    is_one_of,
 )
 
 Schedule: TypeAlias = Literal["fixed", "proportionate"]
@@ -42,7 +45,7 @@ def is_simple(start: Start) -> bool:
     Raises:
         ValueError: if it is neither ``"simple"`` nor ``"all"``.
     """
-    if start not in get_args(Start):
+    if not is_one_of(start, get_args(Start)):
         raise ValueError(f"start: expected one of {get_args(Start)}, got {start!r}")
     return start == "simple"
 
@@ -72,9 +75,9 @@ class Cycle:
 
     def __post_init__(self) -> None:
         for name, value in (("replay", self.replay), ("min_fill", self.min_fill)):
-            if not 0 <= value <= 1:
-                raise ValueError(f"{name}: expected a number in [0, 1], got {value}")
-        if self.schedule not in get_args(Schedule):
+            if not (is_number(value) and 0 <= value <= 1):
+                raise ValueError(f"{name}: expected a number in [0, 1], got {value!r}")
+        if not is_one_of(self.schedule, get_args(Schedule)):
             raise ValueError(f"schedule: expected one of {get_args(Schedule)}, got {self.schedule!r}")
 
     def probability(self, buffer: LevelBuffer) -> float:
@@ -149,7 +152,7 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         if score is not None:
             self._score = score_of(score)
             self.needs = self._score.needs  # type: ignore[misc]  # here the options say
-        self.buffer = LevelBuffer(space, **(buffer or {}))
+        self.buffer = LevelBuffer(space, **check_keywords("buffer", buffer, LevelBuffer))
         self._pending = Pending()
         self._replayed = Replayed(space.shape or (), np.dtype(space.dtype))
         self._asked = np.zeros(3, np.int64)  # rows by kind

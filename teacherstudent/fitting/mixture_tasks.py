@@ -11,12 +11,26 @@ import numpy as np
 from teacherstudent import spaces
 from teacherstudent.fitting.mixture import Criterion, Mixture, fit_mixture, fit_reference
 from teacherstudent.spaces import Box
-from teacherstudent.types import Array, FloatArray, Seed, State, check_names
+from teacherstudent.types import (
+    Array,
+    FloatArray,
+    Seed,
+    State,
+    check_names,
+    check_numbers,
+    check_pair,
+    check_range,
+    check_whole,
+    is_number,
+    is_one_of,
+)
 
 Variant: TypeAlias = Literal["fixed", "paper"]
 Gaussian: TypeAlias = tuple[Sequence[float], Sequence[float] | Sequence[Sequence[float]]]
 """A mean and variances, or a covariance matrix, in the units of the tasks."""
 
+MOST_ROWS = 10**8
+"""Rows of a window, whose memory is taken at once."""
 _BLOCK = 64  # tasks drawn together
 
 
@@ -50,26 +64,26 @@ class Options:
     initial: Gaussian | None
 
     def __post_init__(self) -> None:
-        if self.variant not in ("fixed", "paper"):
+        if not is_one_of(self.variant, ("fixed", "paper")):
             raise ValueError(f"variant: expected 'fixed' or 'paper', got {self.variant!r}")
-        if self.criterion not in ("aic", "bic", "aicc"):
+        if not is_one_of(self.criterion, ("aic", "bic", "aicc")):
             raise ValueError(f"criterion: expected 'aic', 'bic' or 'aicc', got {self.criterion!r}")
-        if self.fit_rate < 1:
-            raise ValueError(f"fit_rate: expected at least 1, got {self.fit_rate}")
-        if not 0 <= self.random_task_ratio <= 1:
-            raise ValueError(f"random_task_ratio: expected 0 to 1, got {self.random_task_ratio}")
-        fewest, most = self.n_components
-        if not 1 <= fewest <= most:
-            raise ValueError(f"n_components: expected 1 <= fewest <= most, got {self.n_components}")
+        check_whole("fit_rate", self.fit_rate, 1, MOST_ROWS)
+        ratio = self.random_task_ratio
+        if not (is_number(ratio) and 0 <= ratio <= 1):
+            raise ValueError(f"random_task_ratio: expected 0 to 1, got {ratio!r}")
+        fewest, most = check_pair("n_components", "1 <= fewest <= most", self.n_components)
+        check_whole("n_components: fewest", fewest)
+        check_whole("n_components: most", most)
+        if fewest > most:
+            raise ValueError(f"n_components: expected 1 <= fewest <= most, got {self.n_components!r}")
         if self.paper and self.fit_rate < max(most, 2):
             raise ValueError(
                 f"fit_rate: expected at least {max(most, 2)} rows for {most} components (variant 'paper'), "
                 f"got {self.fit_rate}"
             )
         if self.score_range is not None:
-            low, high = self.score_range
-            if not (np.isfinite(low) and np.isfinite(high) and low < high):
-                raise ValueError(f"score_range: expected finite low < high, got {self.score_range}")
+            check_range("score_range", self.score_range)
         if self.initial is not None:
             gaussian(self.initial, self.space)
 
@@ -128,14 +142,13 @@ def gaussian(initial: Gaussian, space: Box) -> tuple[FloatArray, FloatArray]:
         ValueError: if the shapes do not fit the space or the covariance is no covariance.
     """
     d = int(np.prod(space.shape))
-    mean, spread = (np.array(part, np.float64) for part in initial)
+    pair = check_pair("initial", "a mean and variances", initial)
+    mean, spread = (check_numbers("initial", "finite numbers", part) for part in pair)
     covariance = np.diag(spread) if spread.ndim == 1 else spread
     if mean.shape != (d,) or covariance.shape != (d, d):
         raise ValueError(
             f"initial: expected a mean ({d},) and variances ({d},), got {mean.shape, spread.shape}"
         )
-    if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
-        raise ValueError(f"initial: expected finite numbers, got {initial}")
     if not np.allclose(covariance, covariance.T) or np.linalg.eigvalsh(covariance)[0] < 0:
         raise ValueError(f"initial: expected variances of at least 0, got {spread.tolist()}")
     return mean, covariance

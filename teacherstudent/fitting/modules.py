@@ -11,6 +11,19 @@ import torch
 from teacherstudent.types import State, check_names
 
 
+def device_of(what: str, name: Any) -> torch.device:
+    """Return a torch device by its name; raise ValueError unless it is one of this machine's."""
+    try:
+        device = torch.device(name) if isinstance(name, str | torch.device) else None
+        if device is not None and device.type != "meta":
+            torch.empty(0, device=device)
+            return device
+        reason = "it holds no numbers"
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).split("\n")[0]
+    raise ValueError(f"{what}: expected 'cpu' or another of torch's devices here, got {name!r}: {reason}")
+
+
 def module_state(module: torch.nn.Module) -> State:
     """Return parameters and buffers as arrays by name; a copy."""
     return {name: tensor.detach().cpu().numpy().copy() for name, tensor in module.state_dict().items()}

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from scipy.special import lambertw
 
-from teacherstudent.types import FloatArray
+from teacherstudent.types import FloatArray, is_number
 
 Law: TypeAlias = Literal["hard", "linear", "logarithmic", "logistic", "mixture", "polynomial"]
 
@@ -42,10 +42,10 @@ def self_paced_weights(losses: FloatArray, age: float, law: Law, power: float = 
     Raises:
         ValueError: if the law is unknown or the age or power is out of range.
     """
-    if not age > 0 or (law == "logarithmic" and 1 <= age < np.inf):
-        raise ValueError(f"self-paced: {law}: expected an age above 0 (logarithmic: below 1), got {age}")
-    if not power > 1:
-        raise ValueError(f"self-paced: expected a power above 1, got {power}")
+    if not (is_number(age) and age > 0) or (law == "logarithmic" and 1 <= age < np.inf):
+        raise ValueError(f"self-paced: {law}: expected an age above 0 (logarithmic: below 1), got {age!r}")
+    if not (is_number(power) and power > 1):
+        raise ValueError(f"self-paced: expected a power above 1, got {power!r}")
     if np.isinf(age):
         return np.ones_like(losses)
     ramp = np.maximum(0.0, 1.0 - losses / age)

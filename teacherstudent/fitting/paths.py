@@ -21,7 +21,10 @@ from teacherstudent.types import (
     Outcomes,
     Seed,
     State,
+    check_mapping,
     check_names,
+    check_numbers,
+    is_number,
 )
 from teacherstudent.vision.knobs import KNOBS, SIZES, proposal, words
 
@@ -72,10 +75,11 @@ class OpenLoop(Teacher[Parameters]):
                     check_reach(who, space, name, value)
         super().__init__(space, seed=seed)
         self.drives = dict(drives)
-        for name in values or {}:
+        values = check_mapping(f"{who}: values", values)
+        for name in values:
             if name in drives:
                 raise ValueError(f"{who}: values: expected knobs that it does not drive, got {name!r}")
-        self._rest = resting(who, space, values or {}, drives)
+        self._rest = resting(who, space, values, drives)
         self._progress = 0.0
 
     @abstractmethod
@@ -135,6 +139,8 @@ def check_reach(who: str, space: Parameters, name: str, value: float) -> None:
     if name not in space.names:
         raise ValueError(f"{who}: expected a space with the knob {name!r}, got {space}")
     k = space.names.index(name)
+    if not is_number(value):
+        raise ValueError(f"{who}: {name}: expected a number, got {value!r}")
     if not space.low[k] - EDGE <= value <= space.high[k] + EDGE:
         raise ValueError(f"{who}: {name}: expected a range that contains {value:.4g}, got {space}")
 
@@ -149,7 +155,9 @@ def resting(
 
     Raises:
         ValueError: if a given value lies outside the space, or there is neither a given nor a neutral one.
+        TypeError: if the values are no mapping.
     """
+    values = check_mapping(f"{who}: values", values)
     for name, value in values.items():
         check_reach(f"{who}: values", space, name, value)
     found = {}
@@ -196,9 +204,10 @@ def check_shares(who: str, what: str, shares: Sequence[float]) -> FloatArray:
     Raises:
         ValueError: if there is none, or one is not in (0, 1].
     """
-    found = np.asarray(shares, np.float64)
+    expected = "shares of the full size in (0, 1]"
+    found = check_numbers(f"{who}: {what}", expected, shares)
     if found.ndim != 1 or found.size == 0 or not ((found > 0) & (found <= 1)).all():
-        raise ValueError(f"{who}: {what}: expected shares of the full size in (0, 1], got {shares!r}")
+        raise ValueError(f"{who}: {what}: expected {expected}, got {shares!r}")
     return found
 
 
@@ -206,9 +215,10 @@ def check_number(
     who: str, what: str, value: float, low: float, high: float, *, open_low: bool = False
 ) -> float:
     """Return a number; raise ValueError unless it is in [low, high], or (low, high] with ``open_low``."""
-    if not (low < value if open_low else low <= value) or not value <= high:
+    inside = is_number(value) and (low < value if open_low else low <= value) and value <= high
+    if not inside:
         bracket = "(" if open_low else "["
-        raise ValueError(f"{who}: {what}: expected a number in {bracket}{low:g}, {high:g}], got {value}")
+        raise ValueError(f"{who}: {what}: expected a number in {bracket}{low:g}, {high:g}], got {value!r}")
     return float(value)
 
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from teacherstudent.types import BoolArray, FloatArray, IntArray, check_pair, generator, is_number
+from teacherstudent.types import BoolArray, FloatArray, IntArray, check_pair, generator, is_number, is_one_of
 
 DRAWS = 1024
 """Draws behind a simulated probability."""
@@ -43,7 +43,7 @@ def check_policy(who: str, policy: Policy | str, defaults: Mapping[str, float]) 
     """
     what, expected = f"{who}: policy", "a name, or a name and a number"
     name, number = (policy, None) if isinstance(policy, str) else check_pair(what, expected, policy)
-    if name not in defaults:
+    if not is_one_of(name, defaults):
         raise ValueError(f"{what}: expected one of {sorted(defaults)}, got {policy!r}")
     if not (number is None or is_number(number)):
         raise ValueError(f"{what}: expected {expected}, got {policy!r}")

@@ -1,7 +1,13 @@
-"""Finds out whether an environment takes its task from the options of ``reset``."""
+"""Finds out whether an environment takes its task from the options of ``reset``, and what it does with it."""
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import random
+import sys
+import time
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,8 +17,15 @@ import numpy as np
 from teacherstudent import spaces
 from teacherstudent.types import Array, generator
 
+PAIRS = 4
+"""So many pairs of tasks are compared, each under a seed and actions of its own."""
+MOST_STEPS = 1000
+"""Episodes that are longer are not compared: a task may make its difference later."""
+MOST_SECONDS = 1.0
+"""Nor are they if that takes longer."""
 
-class _Watched(dict[str, Any]):
+
+class WatchedOptions(dict[str, Any]):
     """Options that notice whether anyone looks at the task; a copy of all counts as a look."""
 
     seen = False
@@ -25,10 +38,12 @@ class _Watched(dict[str, Any]):
         return super().__getitem__(key)
 
     def get(self, key: str, default: Any = None) -> Any:
+        """As `dict`; a look at the task if that is the key."""
         self._look(key)
         return super().get(key, default)
 
     def pop(self, key: str, *default: Any) -> Any:
+        """As `dict`; a look at the task if that is the key."""
         self._look(key)
         return super().pop(key, *default)
 
@@ -37,18 +52,22 @@ class _Watched(dict[str, Any]):
         return super().__iter__()
 
     def keys(self) -> Any:
+        """As `dict`; a look at the task."""
         self._look("task")
         return super().keys()
 
     def values(self) -> Any:
+        """As `dict`; a look at the task."""
         self._look("task")
         return super().values()
 
     def items(self) -> Any:
+        """As `dict`; a look at the task."""
         self._look("task")
         return super().items()
 
     def copy(self) -> dict[str, Any]:
+        """As `dict`; a look at the task."""
         self._look("task")
         return super().copy()
 
@@ -60,9 +79,9 @@ def probe(env: gym.Env[Any, Any], name: str, space: gym.Space[Any]) -> None:
         ValueError: if it refuses, never looks at the task, or shows another one afterwards.
     """
     task = spaces.sample(space, generator(0), 1)[0]
-    options = _Watched(task=task.copy())
+    options = WatchedOptions(task=task.copy())
     try:
-        _, info = env.reset(seed=0, options=options)
+        observation, info = env.reset(seed=0, options=options)
     except Exception as error:
         raise ValueError(
             f'environment: expected {name} to take reset(seed=0, options={{"task": {task.tolist()}}}), got '
@@ -73,11 +92,118 @@ def probe(env: gym.Env[Any, Any], name: str, space: gym.Space[Any]) -> None:
             f'environment: expected {name} to start the task in the options["task"] of reset, '
             "but it never looks there"
         )
+    if _changed(env.observation_space, observation):
+        warnings.warn(
+            f"environment: expected {name} to return observations of {env.observation_space}, got "
+            f"{observation!r}, which do not survive the conversion to it",
+            stacklevel=3,
+        )
     for where, shown in (("info['task']", info.get("task")), ("task", getattr(env.unwrapped, "task", None))):
         if _another(shown, task):
             raise ValueError(
                 f"environment: expected {name} to start task {task.tolist()}, but its {where} shows {shown}"
             )
+
+
+def probe_test(env: gym.Env[Any, Any], name: str, task: Array) -> None:
+    """Reset the environment on a test task that lies outside the space that teachers choose from.
+
+    Raises:
+        ValueError: if it refuses the task.
+    """
+    try:
+        env.reset(seed=0, options={"task": task.copy()})
+    except Exception as error:
+        raise ValueError(
+            f"test_tasks: expected tasks that {name} takes, got {task.tolist()}, which lies outside the "
+            f"space and on which its reset raises {type(error).__name__}: {error}"
+        ) from error
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Give the global generators of Python, NumPy and torch back as they were."""
+    state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002  # an environment's own, perhaps
+    torch = sys.modules.get("torch")
+    torch_state = None if torch is None else torch.get_rng_state()
+    try:
+        yield
+    finally:
+        random.setstate(state)
+        np.random.set_state(numpy_state)  # noqa: NPY002
+        if torch is not None:
+            torch.set_rng_state(torch_state)
+
+
+def warn_if_alike(env: gym.Env[Any, Any], name: str, space: gym.Space[Any]) -> None:
+    """Warn if whole episodes of different tasks, under one seed and the same actions, are equal to the bit.
+
+    Nothing is said if an episode does not end within `MOST_STEPS`, if all of it takes more than
+    `MOST_SECONDS`, or if an action fails: then a difference may only not have been seen. Nor can it be seen
+    where an environment is not the same under one seed. Most environments differ at the start already, and
+    are not stepped at all.
+    """
+    end = time.perf_counter() + MOST_SECONDS
+    rng = generator(1)
+    actions = copy.deepcopy(env.action_space)
+    for number in range(PAIRS):
+        tasks = spaces.sample(space, rng, 8)
+        other = next((task for task in tasks[1:] if not np.array_equal(task, tasks[0])), None)
+        if other is None:
+            return  # there is one task
+        if not _alike(env, (tasks[0], other), number, actions, end):
+            return
+    warnings.warn(
+        f"environment: expected tasks of {name} to make a difference, got whole episodes that are alike: "
+        f"{PAIRS} pairs of tasks under one seed and the same random actions each. If a task matters only "
+        "where random actions do not lead, all is well; if not, there is nothing to teach",
+        stacklevel=3,
+    )
+
+
+def _alike(
+    env: gym.Env[Any, Any], tasks: tuple[Array, Array], seed: int, actions: gym.Space[Any], end: float
+) -> bool:
+    """Return whether whole episodes of two tasks are seen to be equal; a few steps first, to know sooner."""
+    for most in (0, 10, MOST_STEPS):
+        ways = []
+        for task in tasks:
+            actions.seed(seed)
+            ways.append(_episode(env, task, seed, actions, most, end))
+        if None in ways or ways[0] != ways[1]:
+            return False
+        if ways[0] is not None and ways[0][1]:
+            return True
+    return False
+
+
+def _episode(
+    env: gym.Env[Any, Any], task: Array, seed: int, actions: gym.Space[Any], most: int, end: float
+) -> tuple[list[bytes], bool] | None:
+    """Return all that is seen of an episode's first steps, and whether it is over; None if late or failed."""
+    try:
+        observation, _ = env.reset(seed=seed, options={"task": task.copy()})
+        seen = [_bytes(observation)]
+        for _ in range(most):
+            if time.perf_counter() > end:
+                return None
+            observation, reward, terminated, truncated, _ = env.step(actions.sample())
+            seen.append(_bytes((observation, float(reward), bool(terminated), bool(truncated))))
+            if terminated or truncated:
+                return seen, True
+    except Exception:  # what fails on a task is named when it is played
+        return None
+    return seen, False
+
+
+def _bytes(seen: Any) -> bytes:
+    """Return something nested as bytes that differ if it differs."""
+    if isinstance(seen, dict):
+        return b"{" + b",".join(repr(key).encode() + _bytes(part) for key, part in seen.items()) + b"}"
+    if isinstance(seen, tuple | list):
+        return b"(" + b",".join(_bytes(part) for part in seen) + b")"
+    values = np.asarray(seen)
+    return repr(seen).encode() if values.dtype.hasobject else str(values.shape).encode() + values.tobytes()
 
 
 def _another(shown: Any, task: Array) -> bool:
@@ -88,3 +214,16 @@ def _another(shown: Any, task: Array) -> bool:
     if values.dtype.kind not in "biuf" or values.shape != task.shape:
         return False
     return not np.allclose(values.astype(np.float64), task.astype(np.float64), rtol=1e-5, atol=1e-5)
+
+
+def _changed(space: gym.Space[Any], observation: Any) -> bool:
+    """Return whether an observation loses something as whole numbers of its space."""
+    if isinstance(space, gym.spaces.Dict) and isinstance(observation, dict):
+        return any(_changed(part, observation.get(key, 0)) for key, part in space.spaces.items())
+    if not isinstance(space, gym.spaces.Box) or not np.issubdtype(space.dtype, np.integer):
+        return False
+    values = np.asarray(observation)
+    if values.dtype.kind not in "biuf" or values.shape != space.shape:
+        return False  # refused when it is played
+    whole = np.isfinite(values) & (values == np.rint(values))
+    return not bool((whole & (values >= space.low) & (values <= space.high)).all())

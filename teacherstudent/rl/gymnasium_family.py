@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
@@ -13,17 +14,26 @@ from typing import Any, cast
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
-from gymnasium.spaces import Discrete
 from gymnasium.vector import VectorEnv
 from gymnasium.wrappers import TimeLimit
 
 from teacherstudent import spaces, trust
 from teacherstudent.family import RLFamily
-from teacherstudent.rl.env_probe import probe
+from teacherstudent.rl.env_probe import probe, probe_test, undisturbed, warn_if_alike
 from teacherstudent.rl.process_groups import check_timeout
 from teacherstudent.rl.process_slots import ProcessSlots
 from teacherstudent.rl.task_slots import TaskSlots, check_slots
-from teacherstudent.types import Array, generator
+from teacherstudent.rl.tested_tasks import TestedTasks
+from teacherstudent.types import (
+    Array,
+    Seed,
+    check_mapping,
+    check_range,
+    check_real,
+    check_whole,
+    is_number,
+    seed_sequence,
+)
 
 Env = gym.Env[Any, Any]
 
@@ -84,6 +94,7 @@ class GymnasiumFamily(RLFamily):
         space: the task space.
         test_tasks: ``(m, *space.shape)``.
         test_set: name of the test tasks.
+        test_space: where they lie; None for ``space``.
         mastered, score_range, difficulty_step: as in `Family`.
         step_timeout: as `family_from_gymnasium` takes it.
     """
@@ -96,6 +107,7 @@ class GymnasiumFamily(RLFamily):
         space: gym.Space[Any],
         test_tasks: Array,
         test_set: str,
+        test_space: gym.Space[Any] | None = None,
         mastered: float | None = None,
         score_range: tuple[float, float] | None = None,
         difficulty_step: tuple[float, ...] | None = None,
@@ -109,7 +121,10 @@ class GymnasiumFamily(RLFamily):
         self.mastered = mastered
         self.score_range = score_range
         self.difficulty_step = difficulty_step
-        self._test_tasks = spaces.check_tasks(space, test_tasks, "test_tasks").copy()
+        self.test_space = test_space
+        self._played = space if test_space is None else spaces.hull(space, test_space)
+        tested = space if test_space is None else test_space
+        self._test_tasks = spaces.check_tasks(tested, test_tasks, "test_tasks").astype(space.dtype)
 
     def test_tasks(self) -> Array:
         """Return the fixed test tasks, ``(m, *space.shape)``; a copy."""
@@ -125,11 +140,11 @@ class GymnasiumFamily(RLFamily):
             ValueError: if there is no slot, or fewer slots than processes.
         """
         check_slots(n, processes)
-        group = partial(TaskSlots, self.make, space=self.space)
+        group = partial(TaskSlots, self.make, space=self._played)
         if processes == 1 and self.step_timeout is None:
             return group(n)
         timeout = STEP_TIMEOUT if self.step_timeout is None else self.step_timeout
-        return ProcessSlots(group, n, processes=processes, space=self.space, step_timeout=timeout)
+        return ProcessSlots(group, n, processes=processes, space=self._played, step_timeout=timeout)
 
     def make_env(self, *, render_mode: str | None = None) -> Env:
         """Return one environment that takes ``reset(options={"task": task})``."""
@@ -144,7 +159,8 @@ def family_from_gymnasium(
     score_range: tuple[float, float] | None = None,
     difficulty_step: tuple[float, ...] | None = None,
     test_tasks: int | npt.ArrayLike = TEST_TASKS,
-    test_seed: int = 4222,
+    test_space: gym.Space[Any] | None = None,
+    test_seed: Seed = 4222,
     name: str | None = None,
     env_options: Mapping[str, Any] | None = None,
     max_episode_steps: int | None = None,
@@ -152,10 +168,15 @@ def family_from_gymnasium(
 ) -> GymnasiumFamily:
     """Return the family of an environment that takes its task by ``reset(options={"task": task})``.
 
-    One environment is built and reset on one task. Refused are environments whose ``reset`` takes no
-    ``options`` or never looks at ``options["task"]``, and those whose ``info["task"]`` or
-    ``env.unwrapped.task`` shows another task afterwards. What an environment does with a task that it has
-    read cannot be checked here; `teacherstudent.testing.check_family` plays some.
+    One environment is built, reset on some tasks and closed. Refused are environments whose ``reset`` takes
+    no ``options`` or never looks at ``options["task"]``, and those whose ``info["task"]`` or
+    ``env.unwrapped.task`` shows another task afterwards. If different tasks start alike under one seed, they
+    are played by random actions, for a second at most; whole episodes that are equal to the bit bring a
+    warning. `teacherstudent.testing.check_family` looks closer.
+
+    Tests are drawn from the space that teachers choose from, so that a task of a small space may be trained
+    on and tested. For a split, say where tests lie:
+    ``space=Discrete(200), test_space=Discrete(50, start=200)`` tests levels 200 to 249.
 
     Args:
         environment: a registered id, ``"module:Class"``, or a class or function that returns an environment.
@@ -164,8 +185,10 @@ def family_from_gymnasium(
         mastered: a task counts as mastered when its return is above this.
         score_range: the returns between which teachers may scale.
         difficulty_step: ``(d,)``: the direction and stride in which tasks get harder, in task units.
-        test_tasks: the test tasks, ``(m, *space.shape)``, or how many are drawn uniformly with ``test_seed``
-            (of a ``Discrete`` space with no more tasks than that: each once).
+        test_tasks: the test tasks, ``(m, *space.shape)``, or how many are drawn uniformly with ``test_seed``;
+            of a ``Discrete`` space different ones (if it has no more than that: each once). Given tasks may
+            lie outside ``space`` where the environment takes them.
+        test_space: where drawn tests lie, if not in ``space``: a space of the same kind, shape and dtype.
         test_seed: seed of the test tasks.
         name: name of the family; by default the environment's.
         env_options: keyword arguments for the environment.
@@ -182,41 +205,53 @@ def family_from_gymnasium(
         ValueError: if the environment cannot be built, ignores its task, or an argument is out of range.
         TypeError: if the space is of no known kind, or an argument is of the wrong type.
     """
-    if mastered is not None and not np.isfinite(mastered):
-        raise ValueError(f"mastered: expected a finite number or None, got {mastered}")
-    if max_episode_steps is not None and max_episode_steps < 1:
-        raise ValueError(f"max_episode_steps: expected at least 1, got {max_episode_steps}")
+    if mastered is not None:
+        check_real("mastered", mastered)
+    if score_range is not None:
+        score_range = check_range("score_range", score_range)
+    if max_episode_steps is not None:
+        max_episode_steps = check_whole("max_episode_steps", max_episode_steps)
+    if name is not None and not isinstance(name, str):
+        raise TypeError(f"name: expected a name or None, got {name!r}")
+    seed_sequence(test_seed)
     check_timeout(step_timeout)
-    make = EnvMaker(target=environment, options=dict(env_options or {}), max_episode_steps=max_episode_steps)
-    env = _build(make)
-    if not _is_limited(env):
-        warnings.warn(
-            f"family_from_gymnasium: {make.name} states no time limit (no max_episode_steps, no TimeLimit): "
-            f"episodes are cut at {MOST_STEPS} steps; max_episode_steps=... sets the limit",
-            stacklevel=2,
-        )
-        make = dataclasses.replace(make, max_episode_steps=MOST_STEPS)
-    try:
+    options = check_mapping("env_options", env_options)
+    make = EnvMaker(target=environment, options=options, max_episode_steps=max_episode_steps)
+    with undisturbed(), closing(_build(make)) as env:
+        make = _limited(make, env)
         space = _task_space(env, make.name) if space is None else space
         spaces.check_space(space)
-        _check_range(score_range)
         _check_step(difficulty_step, space)
+        tests = TestedTasks.of(space, test_tasks, test_space, test_seed)
         probe(env, make.name, space)
-    finally:
-        env.close()
+        if len(tests.outside):
+            probe_test(env, make.name, tests.outside[0])
+        warn_if_alike(env, make.name, space)
     name = make.name if name is None else name
-    tasks, suffix = _test_tasks(space, test_tasks, test_seed)
     return GymnasiumFamily(
         make,
         name=name,
         space=space,
-        test_tasks=tasks,
-        test_set=f"{name}/{suffix}",
+        test_tasks=tests.tasks,
+        test_set=f"{name}/{tests.name}",
+        test_space=tests.space,
         mastered=None if mastered is None else float(mastered),
         score_range=score_range,
         difficulty_step=difficulty_step,
         step_timeout=step_timeout,
     )
+
+
+def _limited(make: EnvMaker, env: Env) -> EnvMaker:
+    """Return the maker; if its environment states no time limit, say so and return one that has it cut."""
+    if _is_limited(env):
+        return make
+    warnings.warn(
+        f"family_from_gymnasium: {make.name} states no time limit (no max_episode_steps, no TimeLimit): "
+        f"episodes are cut at {MOST_STEPS} steps; max_episode_steps=... sets the limit",
+        stacklevel=3,
+    )
+    return dataclasses.replace(make, max_episode_steps=MOST_STEPS)
 
 
 def _is_limited(env: Env) -> bool:
@@ -246,10 +281,11 @@ def _build(make: EnvMaker) -> Env:
         raise TypeError(f"environment: expected an id, 'module:Class' or a callable, got {make.target!r}")
     try:
         return make()
-    except (TypeError, trust.UntrustedNameError):
+    except trust.UntrustedNameError:
         raise
     except Exception as error:
-        raise ValueError(
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(
             f"environment: expected {make.name!r} to be built with options {dict(make.options)}, got "
             f"{type(error).__name__}: {error}"
         ) from error
@@ -265,31 +301,12 @@ def _task_space(env: Env, name: str) -> gym.Space[Any]:
     return space
 
 
-def _check_range(score_range: tuple[float, float] | None) -> None:
-    if score_range is None:
-        return
-    low, high = score_range
-    if not (np.isfinite(low) and np.isfinite(high) and low < high):
-        raise ValueError(f"score_range: expected finite low < high, got {score_range}")
-
-
 def _check_step(step: tuple[float, ...] | None, space: gym.Space[Any]) -> None:
+    if step is None:
+        return
     size = int(np.prod(space.shape or ()))
-    if step is not None and (np.shape(step) != (size,) or not np.isfinite(step).all()):
+    numbers = isinstance(step, Sequence | np.ndarray) and all(is_number(part) for part in step)
+    if not numbers or np.shape(step) != (size,) or not np.isfinite(step).all():
         raise ValueError(
-            f"difficulty_step: expected {size} finite numbers, one for each dimension, got {step}"
+            f"difficulty_step: expected {size} finite numbers, one for each dimension, got {step!r}"
         )
-
-
-def _test_tasks(space: gym.Space[Any], tasks: int | npt.ArrayLike, seed: int) -> tuple[Array, str]:
-    """Return the test tasks and a name for them."""
-    if not isinstance(tasks, int | np.integer) or isinstance(tasks, bool):
-        given = spaces.check_tasks(space, tasks, "test_tasks")
-        if len(given) == 0:
-            raise ValueError("test_tasks: expected at least one task, got none")
-        return given, f"given{len(given)}"
-    if tasks < 1:
-        raise ValueError(f"test_tasks: expected at least one task, got {tasks}")
-    if isinstance(space, Discrete) and space.n <= tasks:
-        return np.arange(space.start, space.start + space.n), "all"
-    return spaces.sample(space, generator(seed), int(tasks)), f"uniform{tasks}_seed{seed}"

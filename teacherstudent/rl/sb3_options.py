@@ -15,6 +15,7 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.type_aliases import TrainFreq, TrainFrequencyUnit
 from stable_baselines3.common.utils import LinearSchedule
+from stable_baselines3.her.her_replay_buffer import HerReplayBuffer
 from torch import nn, optim
 
 from teacherstudent import trust
@@ -37,6 +38,8 @@ def standard_policy(kind: type[BaseAlgorithm], space: gym.Space[Any]) -> str:
 
 def algorithm(name: str) -> type[BaseAlgorithm]:
     """Return a stable-baselines3 algorithm by its name or ``"module:Class"``."""
+    if not isinstance(name, str):
+        raise TypeError(f"sb3: algorithm: expected a name or 'module:Class', got {name!r}")
     if ":" in name:
         found = _import(name, _ALGORITHMS)
     else:
@@ -46,6 +49,12 @@ def algorithm(name: str) -> type[BaseAlgorithm]:
             raise ValueError(f"sb3: expected an algorithm of {sorted(known)} or 'module:Class', got {name!r}")
     if not _is_algorithm(found):
         raise TypeError(f"sb3: expected an on- or off-policy algorithm of stable-baselines3, got {name!r}")
+    if "action_masks" in inspect.signature(found.predict).parameters:
+        raise TypeError(
+            f"sb3: expected an algorithm that acts by observations alone, got {name!r}: action masks are not "
+            "supported here, where tests would be played without them; TeacherVecEnv, in a loop of your own, "
+            "has them"
+        )
     return cast("type[BaseAlgorithm]", found)
 
 
@@ -81,6 +90,21 @@ def check_options(kind: type[BaseAlgorithm], options: Mapping[str, Any]) -> None
     for name in options:
         if name in own or (name not in known and not open_ended):
             raise TypeError(f"sb3: options: expected arguments of {kind.__name__} ({settable}), got {name!r}")
+    replay = options.get("replay_buffer_class")
+    if isinstance(replay, type) and issubclass(replay, HerReplayBuffer):
+        raise TypeError(
+            f"sb3: options: replay_buffer_class: expected a plain replay buffer, got "
+            f"{replay.__name__}: goals are not supported here, where the buffer could not be saved; "
+            "TeacherVecEnv, in a loop of your own, has them"
+        )
+
+
+def _start(name: str, value: str) -> float:
+    """Return where a schedule starts that falls to 0."""
+    try:
+        return float(value.removeprefix("linear:"))
+    except ValueError:
+        raise ValueError(f"sb3: {name}: expected a number after 'linear:', got {value!r}") from None
 
 
 def resolve(options: Mapping[str, Any], budget: float | None) -> dict[str, Any]:
@@ -90,7 +114,7 @@ def resolve(options: Mapping[str, Any], budget: float | None) -> dict[str, Any]:
         if isinstance(value, str) and value.startswith("linear:"):
             if budget is None:
                 raise ValueError(f"sb3: {name}={value!r} falls over the budget: expected a budget, got None")
-            resolved[name] = LinearSchedule(float(value.removeprefix("linear:")), 0.0, 1.0)
+            resolved[name] = LinearSchedule(_start(name, value), 0.0, 1.0)
         elif name == "policy_kwargs":
             resolved[name] = {
                 key: _part(part) if isinstance(part, str) and ":" in part else part

@@ -8,11 +8,14 @@ from typing import Any, TypeAlias
 
 import gymnasium as gym
 import numpy as np
+from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecEnv
 
 from teacherstudent.failures import Failures
 from teacherstudent.family import Snapshot
+from teacherstudent.rl.fixed_tasks import FixedTasks
 from teacherstudent.rl.play import check_rewards, successes
+from teacherstudent.rl.slot_access import check_vector, slot_attributes, slot_info, slot_methods
 from teacherstudent.rl.slot_failures import Failed, failed_slots, tolerate
 from teacherstudent.types import Array, BoolArray, FloatArray, IntArray, Outcomes, Seed, State, generator
 
@@ -26,30 +29,41 @@ class TaskVecEnv(VecEnv):
     Every finished episode is a row of outcomes: id, task, undiscounted return as score, length as cost, and
     the signals ``length`` and ``success``.
 
-    stable-baselines3 wants a dict of infos for each slot. Slots whose episode goes on share one empty dict,
-    made anew each step: write into the dicts of finished slots only. Nothing else here runs once per slot.
+    stable-baselines3 wants a dict of infos for each slot. That of a slot whose episode ended holds what the
+    environment said in its last step, the ``task`` that was played and its ``task_id``, and what
+    stable-baselines3 reads: ``episode``, ``terminal_observation``, ``TimeLimit.truncated``, ``is_success``.
+    Slots whose episode goes on share one empty dict, made anew each step: write into the dicts of finished
+    slots only. Nothing else here runs once per slot.
+
+    Methods and attributes of single environments (``env_method``, ``get_attr``, ``has_attr``), as MaskablePPO
+    and HerReplayBuffer call them, reach slots that are gymnasium environments of this process.
 
     Args:
         envs: a vector environment as `RLFamily.make_vec` gives it.
-        draw: the source of tasks; called when episodes start.
+        draw: the source of tasks, called when episodes start; or tasks that each slot plays in turn.
         tell: takes finished episodes before the next ones start; None keeps them for `pop_finished`.
         mastered: ``success`` is an ``is_success`` reported by the environment, else return > mastered; if
             None the signal is left out.
-        seed: each episode's environment seed is drawn from it.
+        seed: each episode's environment seed is drawn from it (of `FixedTasks`, they say it).
         failures: where tasks are noted whose environment fails, if it allows any. Such an episode is no row
             of outcomes: it is cut before the step that failed, and the slot starts the next task.
+
+    Raises:
+        TypeError: if ``envs`` is no gymnasium vector environment.
+        ValueError: if it resets slots by itself, or hands every slot the tasks of all.
     """
 
     def __init__(
         self,
         envs: gym.vector.VectorEnv[Any, Any, Any],
-        draw: Draw,
+        draw: Draw | FixedTasks,
         *,
         seed: Seed,
         tell: Callable[[Outcomes], None] | None = None,
         mastered: float | None = None,
         failures: Failures | None = None,
     ) -> None:
+        check_vector(envs, type(self).__name__)
         self.envs = envs
         self.failures = Failures() if failures is None else failures
         self._kept: list[BoolArray] = []
@@ -69,6 +83,8 @@ class TaskVecEnv(VecEnv):
     def reset(self) -> Any:
         """Start a new task in every slot; episodes under way are given up without an outcome."""
         tolerate(self.envs, self.failures.allowed)
+        if isinstance(self._draw, FixedTasks):
+            self._draw.rewind()
         return self._start(np.ones(self.num_envs, np.bool_))
 
     def step_async(self, actions: Array) -> None:
@@ -80,7 +96,10 @@ class TaskVecEnv(VecEnv):
 
         Raises:
             EpisodeError: if a reward is not finite.
+            RuntimeError: before the first reset.
         """
+        if self.tasks is None:
+            raise RuntimeError(f"{type(self).__name__}: expected a reset before the first step")
         start = time.perf_counter()
         obs, rewards, terminated, truncated, info = self.envs.step(self._actions)
         self.environment_seconds += time.perf_counter() - start
@@ -137,10 +156,20 @@ class TaskVecEnv(VecEnv):
         returns, lengths = self._returns[slots], self._lengths[slots]
         success = self._success(slots, returns, info)
         self._report(slots, returns, lengths, success, kept[slots])
+        assert self.tasks is not None
+        played = (
+            self.tasks[slots],
+            self.ids[slots].tolist(),
+        )  # copies: the slots' next tasks take their place
         last = _rows(obs, slots)
         columns = zip(slots.tolist(), cut[slots].tolist(), returns.tolist(), lengths.tolist(), strict=True)
         for i, (slot, was_cut, r, length) in enumerate(columns):  # stable-baselines3 wants dicts of scalars
-            infos[slot] = {"terminal_observation": _rows(last, i), "TimeLimit.truncated": was_cut}
+            infos[slot] = slot_info(info, slot) | {
+                "task": played[0][i],
+                "task_id": played[1][i],
+                "terminal_observation": _rows(last, i),
+                "TimeLimit.truncated": was_cut,
+            }
             if not kept[slot]:
                 continue
             infos[slot]["episode"] = {"r": r, "l": length}
@@ -175,7 +204,7 @@ class TaskVecEnv(VecEnv):
     def _start(self, mask: BoolArray) -> Any:
         """Start new tasks in the slots of the mask; where one fails to start, the next one."""
         while True:
-            ids, tasks = self._draw(int(mask.sum()))
+            ids, tasks = self._next_tasks(np.flatnonzero(mask))
             if self.tasks is None:
                 self.tasks = np.zeros((self.num_envs, *tasks.shape[1:]), tasks.dtype)
             self.ids[mask] = ids
@@ -185,6 +214,10 @@ class TaskVecEnv(VecEnv):
                 return obs
             self._fail(failed)  # raises some day if all fail
             mask = np.isin(np.arange(self.num_envs), failed.slots)
+
+    def _next_tasks(self, slots: IntArray) -> tuple[IntArray, Array]:
+        draw = self._draw
+        return draw.take(slots) if isinstance(draw, FixedTasks) else draw(len(slots))
 
     def _begin(self, mask: BoolArray) -> tuple[Any, Failed | None]:
         """Start the slots' tasks with new seeds; return all observations and the slots that have failed."""
@@ -196,6 +229,9 @@ class TaskVecEnv(VecEnv):
     def _draw_seeds(self, mask: BoolArray) -> IntArray:
         """Return ``(slots,)`` new environment seeds, of which those of ``mask`` are used."""
         seeds = np.full(self.num_envs, -1, np.int64)
+        if isinstance(self._draw, FixedTasks):
+            seeds[mask] = self._draw.seeds(self.ids[mask])
+            return seeds
         seeds[mask] = self._rng.integers(2**31, size=int(mask.sum()))
         return seeds
 
@@ -242,12 +278,13 @@ class TaskVecEnv(VecEnv):
         self.envs.close()
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
-        """Return an attribute of the vector environment, once for each slot asked for.
+        """Return an attribute of the slots asked for, or of the vector environment once for each of them.
 
         Raises:
-            AttributeError: if it has none of that name.
+            AttributeError: if they have none of that name.
+            ValueError: if an algorithm needs it of single environments and these cannot be reached.
         """
-        return [getattr(self.envs, attr_name)] * len(list(self._get_indices(indices)))
+        return slot_attributes(self.envs, attr_name, list(self._get_indices(indices)))
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
         """Refuse: environments are changed through tasks alone.
@@ -257,17 +294,30 @@ class TaskVecEnv(VecEnv):
         """
         raise AttributeError(f"set_attr({attr_name!r}): environments are set through their task, at reset")
 
-    def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> list[Any]:
-        """Refuse: slots of a vector environment have no methods of their own.
+    def set_options(self, options: Any = None) -> None:
+        """Refuse options of a reset: environments are changed through tasks alone.
 
         Raises:
-            AttributeError: always.
+            ValueError: if there are any.
         """
-        raise AttributeError(f"env_method({method_name!r}): slots of a vector environment have no methods")
+        if options:
+            raise ValueError(
+                f"set_options: expected none, as environments are set through their task, got {options}"
+            )
+
+    def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> list[Any]:
+        """Call a method of the slots asked for and return what each gave.
+
+        Raises:
+            AttributeError: if slots have no such method, or are no gymnasium environments of this process.
+            ValueError: if they are none and an algorithm needs the method, which it then names.
+        """
+        methods = slot_methods(self.envs, method_name, list(self._get_indices(indices)))
+        return [method(*args, **kwargs) for method in methods]
 
     def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
-        """Return False for each slot: nothing of stable-baselines3's wraps a slot."""
-        return [False] * len(list(self._get_indices(indices)))
+        """Return whether slots tell of episodes as that wrapper does, for each: ``Monitor`` alone is True."""
+        return [wrapper_class is Monitor] * len(list(self._get_indices(indices)))
 
     def seed(self, seed: int | None = None) -> Sequence[int | None]:
         """Do nothing: each episode's seed comes from the constructor's."""

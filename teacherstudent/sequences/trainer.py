@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,8 +13,20 @@ from torch import Tensor, nn
 from teacherstudent.rl.torch_state import load_module, load_optimizer, module_state, optimizer_state
 from teacherstudent.sequences.bits import Kind, answers, draw, latest, length_range
 from teacherstudent.sequences.leaky import LeakyNetwork
-from teacherstudent.types import FloatArray, Seed, State, check_names, generator, seed_sequence
+from teacherstudent.types import (
+    FloatArray,
+    Seed,
+    State,
+    check_names,
+    check_whole,
+    generator,
+    is_finite,
+    seed_sequence,
+)
 from teacherstudent.vision.options import Machine
+
+_MOST = {"units": 20_000, "batch": 10**6, "steps": 10**7, "probe": 10**6}
+"""More are a mistake: a network of more units takes gigabytes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,14 +47,13 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name in ("units", "batch", "steps", "probe"):
-            value = getattr(self, name)
-            if value < 1 or int(value) != value:
-                raise ValueError(f"leaky-rnn: {name}: expected a whole number of at least 1, got {value}")
+            check_whole(f"leaky-rnn: {name}", getattr(self, name), 1, _MOST[name])
         for name in ("lr", "clip"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"leaky-rnn: {name}: expected a number above 0, got {getattr(self, name)}")
-        if not 0 < self.momentum < 1:
-            raise ValueError(f"leaky-rnn: momentum: expected a number in (0, 1), got {self.momentum}")
+            value = getattr(self, name)
+            if not (is_finite(value) and value > 0):
+                raise ValueError(f"leaky-rnn: {name}: expected a number above 0, got {value!r}")
+        if not (is_finite(self.momentum) and 0 < self.momentum < 1):
+            raise ValueError(f"leaky-rnn: momentum: expected a number in (0, 1), got {self.momentum!r}")
 
 
 @dataclass(frozen=True, eq=False)

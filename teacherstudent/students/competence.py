@@ -21,7 +21,9 @@ from teacherstudent.types import (
     Seed,
     State,
     check_names,
+    check_whole,
     generator,
+    is_finite,
 )
 
 
@@ -49,10 +51,9 @@ class CompetenceStudent:
     def __init__(self, family: Family, *, seed: Seed, batch: int = 1, noise: float = 0.0) -> None:
         if not isinstance(family, ToyGrid):
             raise TypeError(f"competence: expected the family toy-grid, got {type(family).__name__}")
-        if batch < 1:
-            raise ValueError(f"competence: batch: expected at least 1, got {batch}")
-        if not (np.isfinite(noise) and noise >= 0):
-            raise ValueError(f"competence: noise: expected a standard deviation of at least 0, got {noise}")
+        check_whole("competence: batch", batch, 1, 10**7)
+        if not (is_finite(noise) and noise >= 0):
+            raise ValueError(f"competence: noise: expected a standard deviation of at least 0, got {noise!r}")
         self.family, self.batch, self.noise = family, batch, noise
         self.grid = family.grid()
         self._rng = generator(seed)

@@ -355,6 +355,8 @@ class RslRlStudent:
 
 def _device(name: str) -> torch.device:
     """Return the device of a name; ``"auto"`` is the current GPU where there is one."""
+    if not isinstance(name, str):
+        raise ValueError(f"rsl-rl: device: expected 'auto', 'cpu' or 'cuda', got {name!r}")
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:

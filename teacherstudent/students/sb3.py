@@ -18,6 +18,7 @@ from stable_baselines3.common.vec_env import VecNormalize
 
 from teacherstudent.failures import Failures
 from teacherstudent.family import RLFamily
+from teacherstudent.fitting.modules import device_of
 from teacherstudent.registry import STUDENTS
 from teacherstudent.rl import sb3_options, sb3_state
 from teacherstudent.rl.play import as_measured, play, play_all, reported, slots_for
@@ -37,10 +38,15 @@ from teacherstudent.types import (
     Outcomes,
     Seed,
     State,
+    check_flag,
+    check_whole,
+    is_finite,
     seed_sequence,
 )
 
 _FOREVER = 2**62
+MOST_ENVS = 10**6
+"""More slots than this are a mistake."""
 
 
 @STUDENTS.register("sb3")
@@ -102,13 +108,26 @@ class SB3Student:
             raise TypeError(
                 f"sb3: expected a family with environments (RLFamily), got {type(family).__name__}"
             )
-        if n_envs < 1:
-            raise ValueError(f"sb3: expected n_envs >= 1, got {n_envs}")
+        whole = isinstance(n_envs, int | np.integer) and not isinstance(n_envs, bool)
+        if not (whole and 1 <= n_envs <= MOST_ENVS):
+            raise ValueError(f"sb3: expected n_envs >= 1 and at most {MOST_ENVS}, got {n_envs!r}")
+        check_whole("sb3: processes", processes, 1, n_envs)
+        check_flag("sb3: normalize", normalize)
+        if budget is not None and not (is_finite(budget) and budget > 0):
+            raise ValueError(f"sb3: budget: expected steps above 0 or None, got {budget!r}")
+        if policy is not None and not isinstance(policy, str):
+            raise TypeError(f"sb3: policy: expected a name or None, got {policy!r}")
+        if not (isinstance(device, str) and device == "auto"):
+            device_of("sb3: device", device)
         model_seed, env_seed, queue_seed = seed_sequence(seed).spawn(3)
         number = int(model_seed.generate_state(1)[0]) % 2**31
         kind = sb3_options.algorithm(algorithm)
-        sb3_options.check_options(kind, options or {})
-        resolved = sb3_options.resolve(options or {}, budget)
+        if policy is not None and policy not in kind.policy_aliases:
+            known = sorted(kind.policy_aliases)
+            raise ValueError(f"sb3: policy: expected one of {known} or None, got {policy!r}")
+        given = {} if options is None else options
+        sb3_options.check_options(kind, given)
+        resolved = sb3_options.resolve(given, budget)
         self._family, self._n_envs, self._processes, self._budget = family, n_envs, processes, budget
         self.failures = Failures()
         self._generators = PrivateGenerators(number)

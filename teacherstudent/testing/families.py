@@ -13,12 +13,16 @@ from gymnasium.vector import AutoresetMode
 from teacherstudent import spaces
 from teacherstudent.family import Family, RLFamily, Snapshot
 from teacherstudent.testing.episodes import Episode, Script, Vec, batch, play, rows, scripts, start
-from teacherstudent.testing.sessions import ContractError, difference, name, rule, through_file
-from teacherstudent.types import Array, generator
+from teacherstudent.testing.sessions import ContractError, check_factory, difference, name, rule, through_file
+from teacherstudent.types import Array, check_whole, generator
 
 
 def check_family(
-    factory: Callable[[], Family], *, steps: int = 100, processes: int = 2, max_steps: int | None = None
+    factory: Callable[[], Family] | Family,
+    *,
+    steps: int = 100,
+    processes: int = 2,
+    max_steps: int | None = None,
 ) -> None:
     """Check that a family keeps the contract of `teacherstudent.family`.
 
@@ -29,7 +33,8 @@ def check_family(
     refused without a change; and, where environments can be saved (`Snapshot`), that they go on to the bit.
 
     Args:
-        factory: returns the family, with the same options every time.
+        factory: returns the family, with the same options every time; or a family, of which then nobody can
+            say whether a second one has the same test tasks.
         steps: how many steps episodes are played in each check; take enough for tasks to make a difference.
         processes: over how many processes slots are spread in one of the checks; 1 leaves it out.
         max_steps: the family's cap on steps, if it has one: no random episode may be longer, and one that
@@ -37,9 +42,19 @@ def check_family(
 
     Raises:
         AssertionError: with a sentence that names the rule that is broken.
+        TypeError: if it is given neither.
     """
-    family = factory()
-    _check_declarations(family, factory())
+    check_whole("check_family: steps", steps, 1, 10**6)
+    check_whole("check_family: processes", processes)
+    if max_steps is not None:
+        check_whole("check_family: max_steps", max_steps)
+    if isinstance(factory, Family):
+        family = other = factory
+    else:
+        check_factory("check_family", factory, Family, 'check_family(lambda: envs.make("toy-grid"))')
+        with rule("family", "the factory must make a family"):
+            family, other = factory(), factory()
+    _check_declarations(family, other)
     if isinstance(family, RLFamily):
         kit = _Kit(family, steps)
         for check in (_single, _vectors, _masks, _bad_input, _flags, _snapshots):
@@ -57,8 +72,11 @@ def _check_declarations(family: Family, other: Family) -> None:
         spaces.check_space(family.space)
     if not isinstance(family.test_set, str) or not family.test_set:
         raise ContractError(f"{who}: test_set must be a name, got {family.test_set!r}")
-    with rule(who, "test_tasks must return tasks of the space"):
-        tasks = spaces.check_tasks(family.space, family.test_tasks(), "test_tasks")
+    with rule(who, "test_space must be None or a space like space"):
+        tested = family.space if family.test_space is None else family.test_space
+        spaces.check_like(family.space, tested, "test_space")
+    with rule(who, "test_tasks must return tasks of the space (of test_space, if there is one)"):
+        tasks = spaces.check_tasks(tested, family.test_tasks(), "test_tasks")
     if len(tasks) == 0 or family.test_tasks().dtype != family.space.dtype:
         raise ContractError(f"{who}: test_tasks must be at least one, of the space's dtype, got {tasks}")
     family.test_tasks()[...] = 0
@@ -195,7 +213,7 @@ def _restart(kit: _Kit, seeds: Any, form: str) -> None:
 
 def _outside(family: Family, n: int) -> Array:
     """Return ``n`` tasks outside the space (unused levels for spaces without an outside)."""
-    space = family.space
+    space = family.space if family.test_space is None else spaces.hull(family.space, family.test_space)
     if isinstance(space, Box):
         return np.stack([space.high + 1] * n).astype(space.dtype)
     if isinstance(space, spaces.Discrete):

@@ -23,6 +23,28 @@ class ContractError(AssertionError):
     """What a conformance kit raises: a sentence that names the rule."""
 
 
+def must(kept: Any, sentence: str) -> None:
+    """Raise `ContractError` with the sentence unless the rule is kept."""
+    if not kept:
+        raise ContractError(sentence)
+
+
+def check_factory(what: str, thing: Any, kind: type[Any], example: str) -> None:
+    """Raise TypeError unless ``thing`` can be called to make what is checked; say how.
+
+    Args:
+        what: the kit's name.
+        thing: what it was given.
+        kind: the class of what is checked; an object of it is no way to make another.
+        example: a call that is right.
+    """
+    if isinstance(thing, kind) or not callable(thing):
+        raise TypeError(
+            f"{what}: expected a function that makes what is checked, as it is made more than once: "
+            f"{example}; got {thing!r}"
+        )
+
+
 def plausible_outcomes(teacher: Teacher[Any], assignment: Assignment, rng: np.random.Generator) -> Outcomes:
     """Return noisy scores in [0, 1] that rise with the ids, on some tasks sooner; uniform signals; cost 1."""
     n = len(assignment)

@@ -12,8 +12,8 @@ import numpy as np
 from teacherstudent import checkpoint, spaces
 from teacherstudent.family import Family
 from teacherstudent.student import COUNTERS, Binds, Student
-from teacherstudent.testing.sessions import difference
-from teacherstudent.types import Assignment, BoolArray, Outcomes, generator
+from teacherstudent.testing.sessions import ContractError, check_factory, difference, must, name, rule
+from teacherstudent.types import Assignment, BoolArray, Outcomes, check_whole, generator
 
 Factory = Callable[[int], Student]
 """Makes a fresh student from a seed."""
@@ -41,9 +41,16 @@ def check_student(factory: Factory, family: Family, *, rounds: int = 4, exact: b
 
     Raises:
         AssertionError: with a sentence that names the broken rule.
+        TypeError: if it is given a student instead of a function that makes one, or no family.
     """
-    student = factory(0)
-    assert isinstance(student, Student), f"expected all members of the Student protocol, got {type(student)}"
+    example = 'check_student(lambda seed: students.make("sb3", family, seed=seed), family)'
+    check_factory("check_student", factory, Student, example)
+    if not isinstance(family, Family):
+        raise TypeError(f"check_student: family: expected a Family, got {family!r}")
+    check_whole("check_student: rounds", rounds, 1, 10**6)
+    with rule("student", "the factory must make a student of the seed 0"):
+        student = factory(0)
+    must(isinstance(student, Student), f"expected all members of the Student protocol, got {type(student)}")
     binds = isinstance(student, Binds) and "rollout" in student.granularities
     if "episode" in student.granularities or not binds:
         _check(factory, family, rounds=rounds, exact=exact)
@@ -65,7 +72,7 @@ def _check(factory: Factory, family: Family, *, rounds: int, exact: bool) -> Non
     driver = _Driver(factory(0), family)
     world = _global_generator()
     history = [driver.round() for _ in range(rounds)]
-    assert _global_generator() == world, "train must leave NumPy's global generator as it was"
+    must(_global_generator() == world, "train must leave NumPy's global generator as it was")
     again = _Driver(factory(0), family)
     for k, outcomes in enumerate(history):
         _same(again.round(), outcomes, f"two students of one seed must agree, but differ in round {k}")
@@ -81,7 +88,7 @@ def _check_refusal(student: Student) -> None:
         student.bind("step" if "step" not in student.granularities else "chunk")
     except ValueError:
         return
-    raise AssertionError("bind must raise ValueError for what is not among the granularities")
+    raise ContractError("bind must raise ValueError for what is not among the granularities")
 
 
 def _check_bound(factory: Factory, family: Family) -> None:
@@ -92,17 +99,19 @@ def _check_bound(factory: Factory, family: Family) -> None:
     before = dict(measuring.student.spent())
     measured = measuring.bound_round(0.0)
     after = measuring.student.spent()
-    for name in ("train", "antagonist", "updates"):
-        assert after.get(name) == before.get(name), f"rows with learn False must not spend {name!r}"
-    assert after["measure"] == before.get("measure", 0.0) + measured.cost.sum(), (
-        "rows with learn False must be charged as 'measure'"
+    for key in ("train", "antagonist", "updates"):
+        must(after.get(key) == before.get(key), f"rows with learn False must not spend {key!r}")
+    must(
+        after.get("measure", 0.0) == before.get("measure", 0.0) + measured.cost.sum(),
+        "rows with learn False must be charged as 'measure'",
     )
     tasks = family.test_tasks()[:5]
     found, expected = (driver.student.evaluate(tasks, seed=1) for driver in (measuring, other))
     _same(found, expected, "rows with learn False must not change the student")
     mixed, learn = measuring.bound_round(0.5), measuring.learn
-    assert measuring.student.spent()["measure"] == after["measure"] + mixed.cost[~learn].sum(), (
-        "only the rows with learn False must be charged as 'measure'"
+    must(
+        measuring.student.spent()["measure"] == after.get("measure", 0.0) + mixed.cost[~learn].sum(),
+        "only the rows with learn False must be charged as 'measure'",
     )
     for driver in (measuring, other):
         driver.student.close()
@@ -130,15 +139,16 @@ class _Driver:
         first, wanted = self._next, self.student.wants()
         outcomes = self.round(self._rng.permutation(wanted) < share * wanted)
         expected = np.arange(first, first + wanted)
-        assert np.array_equal(outcomes.ids, expected), (
+        must(
+            np.array_equal(outcomes.ids, expected),
             f"bound for rollouts, every row must have one outcome, in order: expected {expected}, got "
-            f"{outcomes.ids}"
+            f"{outcomes.ids}",
         )
         return outcomes
 
     def round(self, learn: BoolArray | None = None) -> Outcomes:
         wanted = self.student.wants()
-        assert wanted >= 0, f"wants() must be at least 0, got {wanted}"
+        must(wanted >= 0, f"wants() must be at least 0, got {wanted}")
         ids = np.arange(self._next, self._next + wanted)
         tasks = spaces.sample(self._space, self._rng, wanted)
         self._next += wanted
@@ -148,46 +158,46 @@ class _Driver:
             ids=ids, tasks=tasks, learn=np.ones(wanted, np.bool_) if learn is None else learn
         )
         self.learn = assignment.learn
-        outcomes = self.student.train(assignment)
+        with rule(name(self.student), "train must take an assignment of wants() rows"):
+            outcomes = self.student.train(assignment)
+        must(isinstance(outcomes, Outcomes), f"train must return Outcomes, got {outcomes!r}")
         after = self.student.spent()
-        assert set(after) <= set(COUNTERS), f"spent() must have keys of {COUNTERS}, got {sorted(after)}"
-        for name, value in before.items():
-            assert after[name] >= value, (
-                f"spent()[{name!r}] must not fall, went from {value} to {after[name]}"
-            )
+        must(set(after) <= set(COUNTERS), f"spent() must have keys of {COUNTERS}, got {sorted(after)}")
+        for key, value in before.items():
+            now = after.get(key, 0.0)
+            must(now >= value, f"spent()[{key!r}] must not fall, went from {value} to {now}")
         self._check(outcomes)
         self._cost += float(outcomes.cost.sum())
-        charged = sum(after.get(name, 0.0) for name in ("train", "measure", "mutate", "antagonist"))
-        assert self._cost <= charged, f"outcomes cost {self._cost} together, but spent() says only {charged}"
+        charged = sum(after.get(key, 0.0) for key in ("train", "measure", "mutate", "antagonist"))
+        must(self._cost <= charged, f"outcomes cost {self._cost} together, but spent() says only {charged}")
         held = self.student.holds()
-        assert len(set(held.tolist())) == len(held), f"holds() must not repeat ids, got {held}"
-        assert set(held.tolist()) <= set(self._open), (
-            "holds() must only name tasks that were not reported yet"
-        )
+        must(len(set(held.tolist())) == len(held), f"holds() must not repeat ids, got {held}")
+        must(set(held.tolist()) <= set(self._open), "holds() must only name tasks that were not reported yet")
         return outcomes
 
     def _check(self, outcomes: Outcomes) -> None:
         missing = self.student.provides - outcomes.signals.keys()
-        assert not missing, f"outcomes must carry every promised signal, lack {sorted(missing)}"
-        assert np.isfinite(outcomes.score).all(), "scores must be finite"
-        assert (outcomes.cost >= 0).all(), "costs must be at least 0"
-        spaces.check_tasks(self._space, outcomes.tasks, "outcomes")
+        must(not missing, f"outcomes must carry every promised signal, lack {sorted(missing)}")
+        must(np.isfinite(outcomes.score).all(), "scores must be finite")
+        must((outcomes.cost >= 0).all(), "costs must be at least 0")
+        with rule(name(self.student), "outcomes must have tasks of the family's space"):
+            spaces.check_tasks(self._space, outcomes.tasks, "outcomes")
         for number, task in zip(outcomes.ids.tolist(), outcomes.tasks, strict=True):
             if number == -1:
                 continue
-            assert number in self._open, f"id {number} was never assigned or was reported twice"
-            assert np.array_equal(self._open.pop(number), task), f"id {number} came back with another task"
+            must(number in self._open, f"id {number} was never assigned or was reported twice")
+            must(np.array_equal(self._open.pop(number), task), f"id {number} came back with another task")
 
 
 def _check_evaluation(driver: _Driver, family: Family, untouched: _Driver) -> None:
     tasks = family.test_tasks()[:7]
     first = driver.student.evaluate(tasks, seed=3)
-    assert np.array_equal(first.tasks, tasks), "evaluate must keep the order of the tasks"
-    assert (first.ids == -1).all(), "evaluate must report the id -1"
+    must(np.array_equal(first.tasks, tasks), "evaluate must keep the order of the tasks")
+    must((first.ids == -1).all(), "evaluate must report the id -1")
     before = dict(driver.student.spent())
     _same(driver.student.evaluate(tasks, seed=3), first, "evaluate must be repeatable by its seed")
-    for name in ("train", "measure", "updates"):
-        assert driver.student.spent().get(name) == before.get(name), f"evaluate must not spend {name!r}"
+    for key in ("train", "measure", "updates"):
+        must(driver.student.spent().get(key) == before.get(key), f"evaluate must not spend {key!r}")
     _same(driver.round(), untouched.round(), "evaluate must not disturb training")
 
 
@@ -202,12 +212,14 @@ def _check_resume(factory: Factory, family: Family, driver: _Driver, *, exact: b
     resumed._next = driver._next
     resumed._open, resumed._cost = dict(driver._open), driver._cost
     if exact:
-        said, told = dict(resumed.student.metrics()), dict(driver.student.metrics())
-        assert difference(said, told, "metrics") is None, (
-            f"a resumed student must report the metrics of the saved one, {told}, got {said}"
+        said = dict(resumed.student.metrics())
+        told = dict(driver.student.metrics())
+        must(
+            difference(said, told, "metrics") is None,
+            f"a resumed student must report the metrics of the saved one, {told}, got {said}",
         )
-    for name, value in driver.student.spent().items():
-        assert resumed.student.spent().get(name) == value, f"a resumed student must keep spent()[{name!r}]"
+    for key, value in driver.student.spent().items():
+        must(resumed.student.spent().get(key) == value, f"a resumed student must keep spent()[{key!r}]")
     for _ in range(2):
         outcomes = resumed.round()
         if exact:
@@ -219,11 +231,13 @@ def _check_resume(factory: Factory, family: Family, driver: _Driver, *, exact: b
     resumed.student.close()
 
 
-def _same(found: Outcomes, expected: Outcomes, rule: str) -> None:
-    for name in ("ids", "tasks", "score", "cost"):
-        assert np.array_equal(getattr(found, name), getattr(expected, name)), f"{rule}: {name} differ"
-    for name, values in expected.signals.items():
-        if name == "seconds":  # a clock's reading
+def _same(found: Outcomes, expected: Outcomes, sentence: str) -> None:
+    for column in ("ids", "tasks", "score", "cost"):
+        equal = np.array_equal(getattr(found, column), getattr(expected, column))
+        must(equal, f"{sentence}: {column} differ")
+    must(found.signals.keys() == expected.signals.keys(), f"{sentence}: the names of signals differ")
+    for signal, values in expected.signals.items():
+        if signal == "seconds":  # a clock's reading
             continue
-        equal = np.array_equal(found.signals[name], values, equal_nan=values.dtype.kind == "f")
-        assert equal, f"{rule}: signal {name!r} differs"
+        equal = np.array_equal(found.signals[signal], values, equal_nan=values.dtype.kind == "f")
+        must(equal, f"{sentence}: signal {signal!r} differs")

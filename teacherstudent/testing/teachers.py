@@ -18,6 +18,7 @@ from teacherstudent.testing.sessions import (
     ContractError,
     Play,
     Session,
+    check_factory,
     difference,
     name,
     plausible_outcomes,
@@ -26,7 +27,7 @@ from teacherstudent.testing.sessions import (
     through_file,
     unasked,
 )
-from teacherstudent.types import Array, Granularity, Outcomes
+from teacherstudent.types import Array, Granularity, Outcomes, check_whole
 
 
 def check_teacher(
@@ -50,7 +51,11 @@ def check_teacher(
 
     Raises:
         AssertionError: with a sentence that names the rule that is broken.
+        TypeError: if it is given a teacher instead of a function that makes one.
     """
+    example = 'check_teacher(lambda seed: teachers.make("random", space, seed=seed))'
+    check_factory("check_teacher", factory, Teacher, example)
+    check_whole("check_teacher: episodes", episodes, 1, 10**7)
     kit = _Kit(factory, play, episodes, deterministic)
     for check in _RULES:
         check(kit)
@@ -65,7 +70,8 @@ class _Kit:
     who: str = field(init=False)
 
     def __post_init__(self) -> None:
-        teacher = self.factory(0)
+        with rule("teacher", "the factory must make a teacher of the seed 0"):
+            teacher = self.factory(0)
         if not isinstance(teacher, Teacher):
             raise ContractError(f"the factory must return a Teacher, got {teacher!r}")
         object.__setattr__(self, "who", name(teacher))

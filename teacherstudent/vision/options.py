@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import torch
 
+from teacherstudent.types import is_number, is_one_of
+
 T = TypeVar("T")
 
 SCHEDULES = ("cosine", "linear", "rex", "constant")
@@ -135,9 +137,16 @@ class Machine:
     probe_batch: int = 512
 
     def __post_init__(self) -> None:
+        if not isinstance(self.device, str):
+            raise ValueError(f"device: expected a name, got {self.device!r}")
         _one_of("data", self.data, ("auto", "device", "host"))
         _one_of("precision", self.precision, ("float32", "bfloat16", "float16"))
-        _inside("probe_batch", self.probe_batch >= 1, "at least 1", self.probe_batch)
+        _inside(
+            "probe_batch",
+            is_number(self.probe_batch) and self.probe_batch >= 1,
+            "at least 1",
+            self.probe_batch,
+        )
 
     def resolve(self) -> torch.device:
         """Return the device.
@@ -184,7 +193,7 @@ def parse(kind: type[T], what: str, given: Mapping[str, Any] | T | None) -> T:
 
 
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
+    if not is_one_of(value, known):
         raise ValueError(f"{name}: expected one of {list(known)}, got {value!r}")
 
 

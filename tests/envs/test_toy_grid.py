@@ -145,8 +145,8 @@ def test_large_grids_are_tested_on_a_fixed_draw_of_centres():
     [
         ({"dims": 0}, "dims: expected 1 to 10, got 0"),
         ({"dims": 11}, "dims: expected 1 to 10, got 11"),
-        ({"cells": 1}, "cells: expected at least 2, got 1"),
-        ({"irrelevant": -1}, "irrelevant: expected at least 0, got -1"),
+        ({"cells": 1}, "cells: expected 2 to .*, got 1"),
+        ({"irrelevant": -1}, "irrelevant: expected 0 to 1000, got -1"),
         ({"dims": 8, "cells": 10}, r"at most 10000000 cells, got 10\^8"),
     ],
 )

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+import warnings
 
 import gymnasium as gym
 import numpy as np
@@ -53,6 +54,15 @@ class Ramp(gym.Env):
     def _see(self):
         bad = self.fault == "observation" and self.task[0] > 0.5
         return np.array([self.position, np.nan if bad else 0.0], np.float32)
+
+
+class Narrow(Ramp):
+    """Refuses goals that lie too far."""
+
+    def reset(self, *, seed=None, options=None):
+        if options["task"][1] > 9:
+            raise ValueError("no such goal")
+        return super().reset(seed=seed, options=options)
 
 
 class Nested(Ramp):
@@ -195,6 +205,56 @@ def test_options_reach_the_environment_and_frames_come_back():
     assert family.test_set == "ramp/given3"
 
 
+def test_test_tasks_may_lie_outside_the_space_that_teachers_choose_from():
+    far = np.array([[0.0, 20.0], [-3.0, 5.0]])
+    family = family_from_gymnasium(Ramp, test_tasks=far)
+    assert family.space is SPACE
+    assert np.array_equal(family.test_tasks(), far)
+    assert family.test_space == spaces.Parameters(slope=(-3, 1), goal=(1, 20))
+    check_family(lambda: family_from_gymnasium(Ramp, test_tasks=far))
+    for processes in (1, 2):
+        vec = family.make_vec(2, processes=processes)
+        assert vec.reset(options={"task": far})[1]["begun"].all()
+        with pytest.raises(ValueError, match="slot 0: expected a task in"):
+            vec.reset(options={"task": far * 2})
+        vec.close()
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.float32])
+def test_tests_outside_a_box_must_fit_its_type(dtype):
+    class Anything(Ramp):
+        def reset(self, *, seed=None, options=None):
+            return super().reset(seed=seed, options={"task": np.ravel(options["task"]).astype(float)})
+
+    space = Box(1, 9, (2, 1), dtype)
+    family = family_from_gymnasium(Anything, space=space, test_tasks=[[[100], [3]]])
+    assert family.test_tasks().dtype == dtype
+    assert family.test_space.high.ravel().tolist() == [100, 9]
+    if dtype == np.int8:
+        with pytest.raises(ValueError, match="numbers that int8 holds"):
+            family_from_gymnasium(Anything, space=space, test_tasks=[[[300], [3]]])
+
+
+def test_drawn_tests_of_a_list_differ_from_each_other():
+    family = family_from_gymnasium(Arms, space=Discrete(200), test_tasks=150)
+    assert len(set(family.test_tasks().tolist())) == 150
+    assert family.test_set == "Arms/different150_seed4222"
+    assert family_from_gymnasium(Arms, space=Discrete(200), test_tasks=200).test_set == "Arms/all"
+
+
+def test_a_split_is_a_space_of_tests_beside_the_teachers():
+    split = Discrete(50, start=200)
+    family = family_from_gymnasium(Arms, space=Discrete(200), test_space=split, test_tasks=30)
+    assert family.space == Discrete(200)
+    assert len(set(family.test_tasks().tolist())) == 30
+    assert family.test_tasks().min() >= 200
+    assert family.test_set == "Arms/different30_seed4222_of_test_space"
+    family.make_vec(30).reset(options={"task": family.test_tasks()})
+    check_family(lambda: family_from_gymnasium(Arms, space=Discrete(200), test_space=split))
+    box = family_from_gymnasium(Ramp, test_space=spaces.Parameters(slope=(2, 3), goal=(1, 9)), test_tasks=9)
+    assert box.test_tasks()[:, 0].min() >= 2
+
+
 def test_test_tasks_follow_from_their_seed():
     same = [family_from_gymnasium(Ramp, test_tasks=7, test_seed=s).test_tasks() for s in (0, 0, 1)]
     assert np.array_equal(same[0], same[1])
@@ -213,7 +273,22 @@ def test_test_tasks_follow_from_their_seed():
         ({"environment": "no_such_module:Env"}, "no_such_module"),
         ({"environment": Ramp, "env_options": {"fault": "reset"}}, "ZeroDivisionError: no ground"),
         ({"environment": Ramp, "test_tasks": 0}, "at least one task"),
-        ({"environment": Ramp, "test_tasks": [[0.0, 20.0]]}, "row 0"),
+        ({"environment": Ramp, "test_tasks": [[0.0, np.inf]]}, "expected finite numbers"),
+        ({"environment": Ramp, "test_tasks": [[0.0]]}, r"expected a number, or tasks of shape \(n, \(2,\)\)"),
+        ({"environment": Ramp, "test_tasks": "some"}, "expected a number, or tasks"),
+        (
+            {"environment": Narrow, "test_tasks": [[0.0, 20.0]]},
+            "which lies outside the space .* no such goal",
+        ),
+        ({"environment": Ramp, "test_space": spaces.Parameters(slope=(0, 1))}, "expected the names, shape"),
+        (
+            {
+                "environment": Ramp,
+                "test_tasks": [[0, 5.0]],
+                "test_space": spaces.Parameters(slope=(0, 1), goal=(8, 9)),
+            },
+            "row 0: expected a task in",
+        ),
         ({"environment": Ramp, "test_tasks": np.zeros((0, 2))}, "at least one task"),
         ({"environment": Ramp, "score_range": (1, 1)}, "finite low < high"),
         ({"environment": Ramp, "difficulty_step": (1.0,)}, "expected 2 finite numbers"),
@@ -448,3 +523,90 @@ def _alive(pid):
 def test_impossible_numbers_of_slots_are_refused(n, processes):
     with pytest.raises(ValueError, match="expected"):
         family_from_gymnasium(Ramp).make_vec(n, processes=processes)
+
+
+class Ignores(gym.Env):
+    """Reads its task and does nothing with it; ends by itself."""
+
+    observation_space, action_space = Box(-9, 9, (1,), np.float32), Discrete(2)
+    lasts = 20
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.task, self.steps = np.asarray(options["task"], float).ravel(), 0
+        self.x = self.np_random.normal()
+        return self.see(), {}
+
+    def step(self, action):
+        self.steps += 1
+        self.x += self.change(action)
+        return self.see(), float(self.x), self.steps == self.lasts, False, {}
+
+    def change(self, action):
+        return 0.1 * self.np_random.normal() + 0.01 * action
+
+    def see(self):
+        return np.array([np.clip(self.x, -9, 9)], np.float32)
+
+
+class LateChange(Ignores):
+    """Its task counts in the last step alone."""
+
+    def change(self, action):
+        return self.task[0] if self.steps == self.lasts else super().change(action)
+
+
+class Endless(Ignores):
+    lasts = np.inf
+
+
+class Unseeded(Ignores):
+    """Is not the same under one seed."""
+
+    def reset(self, *, seed=None, options=None):
+        return super().reset(seed=None, options=options)
+
+
+class Breaks(Ignores):
+    def step(self, action):
+        raise ZeroDivisionError("no ground")
+
+
+def test_an_environment_that_reads_its_task_and_ignores_it_brings_a_warning():
+    for space in (spaces.Parameters(height=(0, 1)), Discrete(5)):
+        with pytest.warns(UserWarning, match="expected tasks of Ignores to make a difference"):
+            family_from_gymnasium(Ignores, space=space)
+
+
+@pytest.mark.parametrize("kind", [Ramp, LateChange, Endless, Unseeded, Breaks, "CartPole"])
+def test_no_false_alarm(kind):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        if kind == "CartPole":
+            family_from_gymnasium("teacherstudent/CartPoleParameters-v0")
+            return
+        family_from_gymnasium(kind, space=None if kind is Ramp else spaces.Parameters(height=(0.1, 1)))
+        family_from_gymnasium(Ignores, space=Discrete(1))  # one task makes no difference
+
+
+def test_looking_at_an_environment_leaves_the_global_generators_alone():
+    class Careless(Ignores):
+        def change(self, action):
+            return np.random.random() * self.task[0]  # noqa: NPY002  # what careless environments do
+
+    np.random.seed(3)  # noqa: NPY002
+    expected = np.random.random(2)  # noqa: NPY002
+    np.random.seed(3)  # noqa: NPY002
+    family_from_gymnasium(Careless, space=spaces.Parameters(height=(0, 1)))
+    np.testing.assert_array_equal(np.random.random(2), expected)  # noqa: NPY002
+
+
+def test_observations_that_do_not_survive_their_space_bring_a_warning():
+    class Truncated(Ramp):
+        observation_space = Box(0, 255, (2,), np.uint8)
+
+        def _see(self):
+            return np.array([0.5, 300.0])
+
+    with pytest.warns(UserWarning, match="do not survive the conversion"):
+        family_from_gymnasium(Truncated)

@@ -10,6 +10,8 @@ from teacherstudent.rl.task_vec_env import TaskVecEnv
 class Countdown(gym.vector.VectorEnv):
     """An episode lasts as many steps as its task says, step t pays t, even tasks truncate."""
 
+    metadata = {"autoreset_mode": gym.vector.AutoresetMode.DISABLED}
+
     def __init__(self, n, *, info=False):
         self.num_envs = n
         self.single_observation_space = Box(-100, 100, (1,), np.float32)

@@ -317,11 +317,11 @@ def test_bad_options_are_refused():
     for options, message in (
         ({"variant": "old"}, "variant: expected 'fixed' or 'paper', got 'old'"),
         ({"criterion": "cv"}, "criterion: expected 'aic', 'bic' or 'aicc', got 'cv'"),
-        ({"fit_rate": 0}, "fit_rate: expected at least 1, got 0"),
+        ({"fit_rate": 0}, "fit_rate: expected a whole number of at least 1, got 0"),
         ({"fit_rate": 9, "variant": "paper"}, "at least 10 rows for 10 components"),
         ({"random_task_ratio": 1.2}, "random_task_ratio: expected 0 to 1, got 1.2"),
         ({"n_components": (3, 2)}, "n_components: expected 1 <= fewest <= most, got"),
-        ({"max_size": 0}, "max_size: expected at least 1, got 0"),
+        ({"max_size": 0}, "max_size: expected a whole number of at least 1, got 0"),
         ({"score_range": (1.0, 1.0)}, "score_range: expected finite low < high"),
         ({"initial": ([0.5], [0.1])}, r"initial: expected a mean \(2,\)"),
         ({"initial": ([0.5, 0.5], [0.1, -0.1])}, "initial: expected variances of at least 0"),

@@ -156,7 +156,10 @@ def test_integer_tasks_count_although_they_are_rounded():
         ({"difficulty_step": (0.0, 0.0), "mastered": 1.0}, "expected a step other than 0"),
         ({"difficulty_step": STEP, "mastered": 1.0, "variant": "papr"}, "variant: expected .* got 'papr'"),
         ({"difficulty_step": STEP, "mastered": 1.0, "window": 0.0}, r"window: expected a share in \(0, 1\]"),
-        ({"difficulty_step": STEP, "mastered": 1.0, "block": 0}, "block: expected at least 1, got 0"),
+        (
+            {"difficulty_step": STEP, "mastered": 1.0, "block": 0},
+            "block: expected a whole number of at least 1, got 0",
+        ),
         ({"difficulty_step": STEP, "mastered": 1.0, "rehearsal": 1.0}, "rehearsal: expected a share in"),
     ],
 )

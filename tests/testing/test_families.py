@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode
 
+from teacherstudent import envs
 from teacherstudent.envs.cartpole_parameters import CartPoleParameters
 from teacherstudent.envs.cartpole_slots import CartPoleSlots
 from teacherstudent.family import Family
@@ -310,3 +311,9 @@ def test_a_cap_that_is_not_kept_is_noticed():
         check_family(family_of(Endless), processes=1, max_steps=20, steps=10)
     with pytest.raises(AssertionError, match="truncated at step 30 only"):
         check_family(family_of(Endless), processes=1, max_steps=30, steps=10)
+
+
+def test_a_family_itself_is_taken_and_anything_else_is_told_how():
+    check_family(envs.make("toy-grid"))
+    with pytest.raises(TypeError, match=r"check_family\(lambda: envs.make"):
+        check_family(3)

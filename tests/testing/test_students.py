@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from teacherstudent import envs
+from teacherstudent import envs, students
 from teacherstudent.students.competence import CompetenceStudent
 from teacherstudent.students.sb3 import SB3Student
 from teacherstudent.testing import check_student
+from teacherstudent.testing.sessions import ContractError
 from teacherstudent.types import Assignment, Outcomes
 
 
@@ -163,3 +164,14 @@ def test_students_broken_when_bound_are_caught(kind):
     options = {"n_steps": 16, "batch_size": 16, "n_epochs": 1}
     with pytest.raises(AssertionError, match=BROKEN_WHEN_BOUND[kind]):
         check_student(lambda seed: kind(cartpole, seed=seed, n_envs=4, options=options), cartpole, rounds=1)
+
+
+def test_a_student_instead_of_a_function_is_told_how():
+    family = envs.make("toy-grid")
+    student = students.make("competence", family, seed=0)
+    with pytest.raises(TypeError, match=r"check_student\(lambda seed: students.make"):
+        check_student(student, family)
+    with pytest.raises(TypeError, match="family: expected a Family, got 3"):
+        check_student(lambda seed: student, 3)
+    with pytest.raises(ContractError, match="expected all members of the Student protocol"):
+        check_student(lambda seed: 3, family)

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box, Discrete
 
-from teacherstudent import spaces
+from teacherstudent import spaces, teachers
 from teacherstudent.spaces import Levels, Parameters
 from teacherstudent.teacher import Teacher
 from teacherstudent.testing import check_teacher
+from teacherstudent.testing.sessions import ContractError
 from teacherstudent.types import Assignment, Outcomes, check_names
 
 
@@ -429,3 +430,12 @@ def test_a_broken_teacher_is_caught(broken):
 def test_what_is_no_teacher_is_caught():
     with pytest.raises(AssertionError, match="the factory must return a Teacher, got 5"):
         check_teacher(lambda seed: 5)
+
+
+def test_a_teacher_instead_of_a_function_is_told_how():
+    teacher = teachers.make("random", Discrete(3), seed=0)
+    for wrong in (teacher, 3):
+        with pytest.raises(TypeError, match=r"check_teacher\(lambda seed: teachers.make"):
+            check_teacher(wrong)
+    with pytest.raises(ContractError, match="the factory must make a teacher of the seed 0"):
+        check_teacher(lambda: teacher)
