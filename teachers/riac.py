@@ -95,7 +95,7 @@ class RIAC(Teacher[Box]):
         self.paper = variant == "paper"
         self.score_range = score_range
         self.leaves_only = leaves_only
-        ends = np.stack([space.low.ravel(), space.high.ravel()]).astype(np.float64)
+        ends = np.stack(spaces.edges(space))
         low, high = ends if self.paper else (np.zeros_like(ends[0]), np.ones_like(ends[0]))
         rules = Rules(region_size, window, split_attempts, min_share * (high - low), discard, self.paper)
         self._tree = RegionTree(low, high, rules)
@@ -156,9 +156,11 @@ class RIAC(Teacher[Box]):
         nodes = self._tree.nodes[self._regions()]
         low, high = nodes["low"], nodes["high"]
         if not self.paper:
-            ends = self.space.low.astype(np.float64).ravel(), self.space.high.astype(np.float64).ravel()
+            ends = spaces.edges(self.space)
             low, high = (ends[0] + x * (ends[1] - ends[0]) for x in (low, high))
-        return {"low": low.copy(), "high": high.copy(), "alp": nodes["alp"].copy(), "leaf": nodes["dim"] < 0}
+        ends = self.space.low.astype(np.float64).ravel(), self.space.high.astype(np.float64).ravel()
+        low, high = (np.clip(x, *ends) for x in (low, high))  # half a unit of whole numbers lies beyond
+        return {"low": low, "high": high, "alp": nodes["alp"].copy(), "leaf": nodes["dim"] < 0}
 
     def _state(self) -> State:
         return self._tree.state()

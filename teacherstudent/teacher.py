@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Generic, TypeVar, final
 
 import gymnasium as gym
 import numpy as np
 
 from teacherstudent import spaces
+from teacherstudent.saved import difference, saved_array, saved_whole
 from teacherstudent.types import (
+    LARGEST,
     UNASKED,
     Array,
     Assignment,
@@ -39,7 +42,7 @@ class Teacher(ABC, Generic[S]):
 
     Attributes:
         accepts: the kinds of space that the teacher works on.
-        needs: signals that every outcome must carry.
+        needs: signals that every outcome must carry, one number a row.
         granularity: how long a task binds the student.
         differences: whether it takes differences of scores, so that a score must be a level and no gain.
         space: the task space.
@@ -105,8 +108,8 @@ class Teacher(ABC, Generic[S]):
 
         Raises:
             ValueError: if an id was never issued, is repeated, was told before or was dropped; if a task lies
-                outside the space; if a score or cost is not finite, a cost is negative, or a needed signal
-                is missing or not finite.
+                outside the space; if a score or cost is not finite or beyond 1e100, a cost is negative, or a
+                needed signal is missing, not one number a row, or such a number.
         """
         where = type(self).__name__ + ".tell"
         tasks = spaces.check_tasks(self.space, outcomes.tasks, where)
@@ -114,10 +117,16 @@ class Teacher(ABC, Generic[S]):
         _check_finite(where, "cost", outcomes.cost, outcomes)
         if (outcomes.cost < 0).any():
             raise ValueError(f"{where}: expected costs of at least 0, got {outcomes.cost.min()}")
-        for name in self.needs:
+        for name in sorted(self.needs):
             if name not in outcomes.signals:
                 raise ValueError(f"{where}: expected the signal {name!r}, got {sorted(outcomes.signals)}")
-            _check_finite(where, f"signal {name!r}", outcomes.signals[name], outcomes)
+            values = outcomes.signals[name]
+            if values.shape != (len(outcomes),) or values.dtype.kind not in "biuf":
+                raise ValueError(
+                    f"{where}: signal {name!r}: expected one number for each of {len(outcomes)} rows, "
+                    f"got shape {values.shape}, dtype {values.dtype}"
+                )
+            _check_finite(where, f"signal {name!r}", values, outcomes)
         asked = outcomes.ids[outcomes.ids != UNASKED]
         self._ids.check(asked, where)
         if len(outcomes) == 0:
@@ -157,7 +166,10 @@ class Teacher(ABC, Generic[S]):
 
     @abstractmethod
     def _tell(self, outcomes: Outcomes) -> None:
-        """Learn from at least one row; ids, tasks, scores and needed signals are checked already."""
+        """Learn from at least one row; ids, tasks, scores and needed signals are checked already.
+
+        Whatever else may be wrong must be found before anything of the teacher changes.
+        """
 
     def _drop(self, ids: IntArray) -> None:
         """Forget whatever is kept for these outstanding ids."""
@@ -168,7 +180,11 @@ class Teacher(ABC, Generic[S]):
 
     @abstractmethod
     def _load(self, state: State) -> None:
-        """Take over what `_state` returned."""
+        """Take over what `_state` returned.
+
+        The state may be damaged: check, with `teacherstudent.saved`, every number that indexes an array or
+        weighs a draw. Raise ValueError if something is wrong; the base then puts the old state back.
+        """
 
     def columns(self, outcomes: Outcomes) -> Mapping[str, Array]:
         """Return what to log beside outcomes that are about to be told, ``(n,)`` each, by name.
@@ -206,8 +222,10 @@ class Teacher(ABC, Generic[S]):
     def load_state_dict(self, state: State) -> None:
         """Continue from `state_dict` of a teacher of the same class, space and configuration.
 
+        Either the whole state is taken over or an error is raised and nothing has changed.
+
         Raises:
-            ValueError: if the state is of another class or space, or is incomplete.
+            ValueError: if the state is of another class or space, incomplete, or damaged.
         """
         check_names("teacher state", ("teacher", "space", "ids", "rng", "algorithm"), state)
         if state["teacher"] != type(self).__name__:
@@ -216,22 +234,59 @@ class Teacher(ABC, Generic[S]):
             raise ValueError(
                 f"teacher state: expected space {spaces.describe(self.space)}, got {state['space']}"
             )
-        self._ids.load(state["ids"])
-        self.rng.bit_generator.state = state["rng"]
+        before = self.state_dict()
         try:
+            self._take(state)
+            if where := difference(self.state_dict(), dict(state), "teacher state"):
+                raise ValueError(f"{where}: expected what state_dict returned, got something else")
+        except BaseException:
+            self._take(before)
+            raise
+
+    def _take(self, state: State) -> None:
+        who = type(self).__name__
+        with _damaged("ids"):
+            self._ids.load(state["ids"])
+        with _damaged("rng"):
+            _set_generator(self.rng, state["rng"])
+        with _damaged(who):
             self._load(state["algorithm"])
-        except KeyError as error:
-            raise ValueError(f"teacher state: {type(self).__name__} expected an entry {error}") from error
+
+
+def _set_generator(rng: np.random.Generator, state: Any) -> None:
+    try:
+        rng.bit_generator.state = state
+    except ValueError as error:
+        raise ValueError(f"teacher state: rng: expected a state of its generator, got {error}") from error
+
+
+@contextlib.contextmanager
+def _damaged(what: str) -> Iterator[None]:
+    """Turn what reading a state of another form raises into a ValueError that says where."""
+    try:
+        yield
+    except KeyError as error:
+        raise ValueError(f"teacher state: {what} expected an entry {error}") from error
+    except (TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError) as error:
+        raise ValueError(
+            f"teacher state: {what}: expected what state_dict returned, got {type(error).__name__}: {error}"
+        ) from error
 
 
 def _check_finite(where: str, what: str, values: Array, outcomes: Outcomes) -> None:
-    finite = np.isfinite(values)
-    if not finite.all():
-        row = int(np.argwhere(~finite)[0][0])
+    with np.errstate(invalid="ignore"):
+        good = np.abs(values.astype(np.float64, copy=False)) <= LARGEST
+    if not good.all():
+        row = int(good.argmin())
+        expected = f"a finite {what}" if not np.isfinite(values[row]) else f"a {what} within {LARGEST:g}"
         raise ValueError(
             f"{where}: row {row} (id {outcomes.ids[row]}, task {outcomes.tasks[row].tolist()}): "
-            f"expected a finite {what}, got {values[row]}"
+            f"expected {expected}, got {values[row]}"
         )
+
+
+_MOST, _SPAN = 2**62, 2**34
+"""Ids that a state may count to, and from its oldest open one on: a byte is kept for each of these."""
 
 
 class _Outstanding:
@@ -293,8 +348,19 @@ class _Outstanding:
         return {"next": self._next, "open": self.open_ids()}
 
     def load(self, state: Mapping[str, Any]) -> None:
-        ids = np.asarray(state["open"], np.int64)
-        self._next = int(state["next"])
-        self._first = int(ids[0]) if ids.size else self._next
-        self._open = np.zeros(max(64, self._next - self._first), np.bool_)
-        self._open[ids - self._first] = True
+        check_names("teacher state: ids", ("next", "open"), state)
+        following = saved_whole("teacher state: ids: next", state["next"], high=_MOST)
+        ids = saved_array(
+            "teacher state: ids: open", state["open"], np.int64, (None,), low=0, high=following - 1
+        )
+        if (np.diff(ids) <= 0).any():
+            raise ValueError(f"teacher state: ids: open: expected ascending ids, got {ids}")
+        first = int(ids[0]) if ids.size else following
+        if following - first > _SPAN:
+            raise ValueError(
+                f"teacher state: ids: expected at most {_SPAN} ids from the oldest open one on, "
+                f"got {following - first}"
+            )
+        self._first, self._next = first, following
+        self._open = np.zeros(max(64, following - first), np.bool_)
+        self._open[ids - first] = True

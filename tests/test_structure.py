@@ -18,10 +18,11 @@ MODULES = {
 FIRST = {
     "types": set(),
     "spaces": {"types"},
-    "teacher": {"types", "spaces"},
+    "saved": {"types"},
+    "teacher": {"types", "spaces", "saved"},
     "student": {"types", "spaces"},
     "family": {"types", "spaces"},
-    "registry": {"types", "spaces", "teacher", "student", "family"},
+    "registry": {"types", "spaces", "saved", "teacher", "student", "family"},
 }
 """The project's modules that the first layers may import, even indirectly."""
 LATER = ("loop", "plan", "recording", "comparing", "experiment", "cli", "__main__", "testing")

@@ -115,7 +115,7 @@ class Options:
         """Return a mixture over `points` and further columns with its tasks in raw units."""
         if self.paper:
             return mixture
-        low, high = (x.ravel().astype(np.float64) for x in (self.space.low, self.space.high))
+        low, high = spaces.edges(self.space)
         further = mixture.means.shape[1] - low.size
         shift, scale = np.append(low, np.zeros(further)), np.append(high - low, np.ones(further))
         return mixture.moved(shift, scale)
@@ -247,7 +247,7 @@ class Draws:
 
     def _one_by_one(self, n: int, rng: np.random.Generator) -> Array:
         space, mixture = self._options.space, self._mixture
-        low, high = space.low.ravel().astype(np.float64), space.high.ravel().astype(np.float64)
+        low, high = spaces.edges(space)
         points = np.empty((n, low.size))
         for i in range(n):
             if mixture is None and self._initial is not None:
