@@ -147,10 +147,10 @@ class OracleTeacher(Teacher[Box]):
 
     def snapshot(self) -> dict[str, Array]:
         """Return the window in task units: ``low``, ``high`` ``(1, d)``."""
-        low, high = self._path.low, self._path.low + self._path.size
         ends = (x.astype(np.float64).ravel() for x in (self.space.low, self.space.high))
-        low, high = np.clip([low, high], *ends)  # half a unit of whole numbers lies beyond
-        return {"low": low[None], "high": high[None]}
+        window = np.stack([self._path.low, self._path.low + self._path.size])
+        window = np.clip(window, *ends)  # half a unit of whole numbers lies beyond
+        return {"low": window[:1], "high": window[1:]}
 
     def _state(self) -> State:
         return {

@@ -9,10 +9,19 @@ import numpy as np
 
 from teacherstudent import spaces
 from teacherstudent.fitting.regions import RegionTree, Rules
+from teacherstudent.fitting.score_range import ScoreRange
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Box
 from teacherstudent.teacher import Teacher
-from teacherstudent.types import Array, Assignment, FloatArray, IntArray, Outcomes, Seed, State
+from teacherstudent.types import (
+    Array,
+    Assignment,
+    FloatArray,
+    IntArray,
+    Outcomes,
+    Seed,
+    State,
+)
 
 MUTATE, ANYWHERE = 0.1, 0.2
 """Shares of mode 3 (near a region's worst task) and mode 2 (uniform); the rest is mode 1."""
@@ -91,9 +100,11 @@ class RIAC(Teacher[Box]):
     ) -> None:
         super().__init__(space, seed=seed)
         window = region_size if alp_window is None else alp_window
-        _check_options(variant, score_range, region_size, window, split_attempts, min_share, discard)
+        _check_options(variant, region_size, window, split_attempts, min_share, discard)
         self.paper = variant == "paper"
-        self.score_range = score_range
+        if self.paper:
+            spaces.check_single(space, "riac: variant 'paper'")
+        self._range = ScoreRange("riac", score_range)
         self.leaves_only = leaves_only
         ends = np.stack(spaces.edges(space))
         low, high = ends if self.paper else (np.zeros_like(ends[0]), np.ones_like(ends[0]))
@@ -136,20 +147,22 @@ class RIAC(Teacher[Box]):
         return self._regions()[row] if self.leaves_only else row
 
     def _tell(self, outcomes: Outcomes) -> None:
-        scores = outcomes.score
-        if self.score_range is not None:
-            low, high = self.score_range
-            scores = np.clip((scores - low) / (high - low), 0.0, 1.0)
+        self._range.watch(outcomes.score)
+        scores = self._range.scaled(outcomes.score)
         tasks = outcomes.tasks.reshape(len(outcomes), -1)
         points = tasks if self.paper else spaces.to_unit(self.space, tasks)
         self._tree.insert(points.astype(np.float32), scores, self.rng)
         self._cumulative = None
 
     def metrics(self) -> dict[str, float]:
-        """Return the number of leaves, and the mean and largest ALP of the regions sampled."""
+        """Return the number of leaves, and the mean and largest ALP of the regions sampled.
+
+        With ``score_range`` also ``outside_range_share``, of the scores.
+        """
         alp = self._tree.nodes["alp"][self._regions()]
         leaves = np.count_nonzero(self._tree.nodes["dim"] < 0)
-        return {"leaves": float(leaves), "alp_mean": float(alp.mean()), "alp_max": float(alp.max())}
+        found = {"leaves": float(leaves), "alp_mean": float(alp.mean()), "alp_max": float(alp.max())}
+        return found | self._range.metrics()
 
     def snapshot(self) -> dict[str, Array]:
         """Return the regions sampled, in task units: ``low, high (r, d)``, ``alp (r,)``, ``leaf (r,)``."""
@@ -163,16 +176,16 @@ class RIAC(Teacher[Box]):
         return {"low": low, "high": high, "alp": nodes["alp"].copy(), "leaf": nodes["dim"] < 0}
 
     def _state(self) -> State:
-        return self._tree.state()
+        return self._tree.state() | {"range": self._range.state()}
 
     def _load(self, state: State) -> None:
-        self._tree.load(state)
+        self._tree.load({name: column for name, column in state.items() if name != "range"})
+        self._range.load(state["range"])
         self._cumulative = None
 
 
 def _check_options(
     variant: str,
-    score_range: tuple[float, float] | None,
     region_size: int,
     window: int,
     attempts: int,
@@ -182,8 +195,6 @@ def _check_options(
     """Raise ValueError for the first option out of range."""
     if variant not in ("fixed", "paper"):
         raise ValueError(f"riac: variant: expected 'fixed' or 'paper', got {variant!r}")
-    if score_range is not None and not (np.isfinite(score_range).all() and score_range[0] < score_range[1]):
-        raise ValueError(f"riac: score_range: expected finite low < high, got {score_range}")
     if region_size < 4:
         raise ValueError(f"riac: region_size: expected at least 4, got {region_size}")
     if not 2 <= window <= region_size:

@@ -155,6 +155,17 @@ def _check_box(space: Box) -> None:
             raise ValueError(f"task space: {name}: expected {what}, got {got}")
 
 
+def check_single(space: Box, who: str) -> None:
+    """Raise ValueError unless the box fits into float32, in which some of the papers' code keeps tasks."""
+    largest = np.finfo(np.float32).max
+    ends = np.maximum(np.abs(space.low.astype(np.float64)), np.abs(space.high.astype(np.float64))).ravel()
+    if (ends > largest).any():
+        name = dimension_names(space)[int((ends > largest).argmax())]
+        raise ValueError(
+            f"{who}: expected a space within float32, up to {largest:.4g}, got {ends.max():g} for {name}"
+        )
+
+
 def dimension_names(space: gym.Space[Any]) -> tuple[str, ...]:
     """Return a name for each coordinate of a flattened task."""
     if isinstance(space, Parameters):
@@ -304,6 +315,7 @@ __all__ = [
     "Discrete",
     "Levels",
     "Parameters",
+    "check_single",
     "check_space",
     "check_tasks",
     "contains_each",

@@ -10,6 +10,7 @@ import numpy as np
 
 from teacherstudent import spaces
 from teacherstudent.fitting.mixture import Criterion, Mixture, fit_mixture, fit_reference
+from teacherstudent.saved import saved_array, saved_whole
 from teacherstudent.spaces import Box
 from teacherstudent.types import Array, FloatArray, Seed, State, check_names
 
@@ -32,7 +33,6 @@ class Options:
         random_task_ratio: probability of a uniform task.
         n_components: fewest and most components of the mixture, both tried.
         criterion: chooses their number.
-        score_range: scores are mapped linearly from it to (0, 1) with saturation; None leaves them alone.
         initial: the distribution of tasks before the first fit; None is uniform.
 
     Raises:
@@ -46,7 +46,6 @@ class Options:
     random_task_ratio: float
     n_components: tuple[int, int]
     criterion: Criterion
-    score_range: tuple[float, float] | None
     initial: Gaussian | None
 
     def __post_init__(self) -> None:
@@ -66,10 +65,8 @@ class Options:
                 f"fit_rate: expected at least {max(most, 2)} rows for {most} components (variant 'paper'), "
                 f"got {self.fit_rate}"
             )
-        if self.score_range is not None:
-            low, high = self.score_range
-            if not (np.isfinite(low) and np.isfinite(high) and low < high):
-                raise ValueError(f"score_range: expected finite low < high, got {self.score_range}")
+        if self.paper:
+            spaces.check_single(self.space, "variant 'paper'")
         if self.initial is not None:
             gaussian(self.initial, self.space)
 
@@ -86,13 +83,6 @@ class Options:
     def points(self, tasks: FloatArray) -> FloatArray:
         """Return flat tasks ``(n, d)`` in the coordinates of the mixture: raw (paper) or the unit cube."""
         return tasks if self.paper else spaces.to_unit(self.space, tasks)
-
-    def scaled(self, scores: FloatArray) -> FloatArray:
-        """Return scores mapped from ``score_range`` to (0, 1)."""
-        if self.score_range is None:
-            return scores
-        low, high = self.score_range
-        return np.clip((scores - low) / (high - low), 0.0, 1.0)
 
     @property
     def fit_seed(self) -> int:
@@ -181,11 +171,11 @@ class Window:
             ValueError: if something is missing or does not fit.
         """
         check_names("window", ("told", "tasks", "scores"), state)
-        told = int(state["told"])
-        tasks, scores = np.asarray(state["tasks"], np.float64), np.asarray(state["scores"], np.float64)
+        told = saved_whole("window: told", state["told"])
         used = told % len(self._scores)
-        if tasks.shape != (used, self._tasks.shape[1]) or scores.shape != (used,):
-            raise ValueError(f"window: expected {used} rows, got {tasks.shape} and {scores.shape}")
+        shape = (used, self._tasks.shape[1])
+        tasks = saved_array("window: tasks", state["tasks"], np.float64, shape)
+        scores = saved_array("window: scores", state["scores"], np.float64, (used,))
         self.told = told
         self._tasks[:used], self._scores[:used] = tasks, scores
 

@@ -251,8 +251,15 @@ def test_bad_states_are_refused():
     teacher.tell(rows(tasks, score))
     state = teacher.state_dict()
     for change, message in (
-        ({"window": state["algorithm"]["window"] | {"told": 49}}, "window: expected 9 rows"),
-        ({"history": {"points": tasks, "scores": score[:9]}}, "as many scores as points, got 9, 50"),
+        ({"window": state["algorithm"]["window"] | {"told": 49}}, r"window: tasks: expected shape \(9, 2\)"),
+        ({"history": {"points": tasks, "scores": score[:9]}}, r"scores: expected shape \(50\), got \(9,\)"),
+        (
+            {"history": {"points": tasks * np.nan, "scores": score}},
+            "history: points: expected finite numbers",
+        ),
+        ({"fit_seed": -1}, "alp-gmm: fit_seed: expected a whole number"),
+        ({"fitted": {"tasks": tasks, "alp": score[:9]}}, r"alp-gmm: alp: expected shape \(50\)"),
+        ({"range": {"told": 3, "outside": 4}}, "range: outside: expected a whole number from 0 to 3, got 4"),
         ({"fitted": {}}, "missing"),
         ({"draws": np.full((3, 2), 2.0)}, "expected a task in"),
     ):
