@@ -177,6 +177,8 @@ class ALPGMM(Teacher[Box]):
         self._range.load(state["range"])
         self._history.load(state["history"])
         self._mixture = None if state["mixture"] is None else Mixture.load(state["mixture"], d + 1)
+        if self._mixture is not None and self.options.paper and (self._mixture.means[:, -1] < 0).any():
+            raise ValueError("alp-gmm: mixture: means: expected an ALP of at least 0")
         check_names("ALPGMM: fitted", () if self._mixture is None else ("tasks", "alp"), state["fitted"])
         self._fitted = {}
         if self._mixture is not None:

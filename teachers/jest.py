@@ -11,6 +11,7 @@ import numpy as np
 
 from teacherstudent.fitting.examples import Passes, joint_selection
 from teacherstudent.registry import TEACHERS
+from teacherstudent.saved import saved_array, saved_number
 from teacherstudent.spaces import Discrete
 from teacherstudent.teacher import Teacher
 from teacherstudent.types import (
@@ -151,8 +152,12 @@ class JEST(Teacher[Discrete]):
     def _load(self, state: State) -> None:
         check_names("jest: state", ("passes", "waiting", "pool", "gain"), state)
         self._passes.load(state["passes"])
-        self._waiting = np.array(state["waiting"], np.int64)
-        self._pool, self._gain = np.array(state["pool"], np.float64), float(state["gain"])
+        self._waiting = saved_array("jest: waiting", state["waiting"], np.int64, (None,), low=0)
+        pool = saved_array("jest: pool", state["pool"], np.float64, (2, None))
+        examples = pool[0]
+        if (examples % 1 != 0).any() or (examples < 0).any() or (examples >= self.space.n).any():
+            raise ValueError(f"jest: pool: expected examples from 0 to {self.space.n - 1}, got {examples}")
+        self._pool, self._gain = pool, saved_number("jest: gain", state["gain"])
 
 
 def _read(reference: str | Path | Sequence[float] | Array | None, n: int) -> FloatArray | None:

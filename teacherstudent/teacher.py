@@ -227,6 +227,8 @@ class Teacher(ABC, Generic[S]):
         Raises:
             ValueError: if the state is of another class or space, incomplete, or damaged.
         """
+        if not isinstance(state, Mapping):
+            raise ValueError(f"teacher state: expected what state_dict returned, got {state!r}")
         check_names("teacher state", ("teacher", "space", "ids", "rng", "algorithm"), state)
         if state["teacher"] != type(self).__name__:
             raise ValueError(f"teacher state: expected one of {type(self).__name__}, got {state['teacher']}")
