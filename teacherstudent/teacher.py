@@ -43,6 +43,7 @@ class Teacher(ABC, Generic[S]):
     Attributes:
         accepts: the kinds of space that the teacher works on.
         needs: signals that every outcome must carry, one number a row.
+        reads: signals that it looks at where an outcome carries them; one number a row, NaN or infinite too.
         granularity: how long a task binds the student.
         differences: whether it takes differences of scores, so that a score must be a level and no gain.
         space: the task space.
@@ -59,6 +60,7 @@ class Teacher(ABC, Generic[S]):
 
     accepts: ClassVar[tuple[type[gym.Space[Any]], ...]]
     needs: ClassVar[frozenset[str]] = frozenset()
+    reads: ClassVar[frozenset[str]] = frozenset()
     granularity: ClassVar[Granularity] = "episode"
     differences: bool = False
 
@@ -120,13 +122,15 @@ class Teacher(ABC, Generic[S]):
         for name in sorted(self.needs):
             if name not in outcomes.signals:
                 raise ValueError(f"{where}: expected the signal {name!r}, got {sorted(outcomes.signals)}")
+        for name in sorted((self.needs | self.reads) & outcomes.signals.keys()):
             values = outcomes.signals[name]
             if values.shape != (len(outcomes),) or values.dtype.kind not in "biuf":
                 raise ValueError(
                     f"{where}: signal {name!r}: expected one number for each of {len(outcomes)} rows, "
                     f"got shape {values.shape}, dtype {values.dtype}"
                 )
-            _check_finite(where, f"signal {name!r}", values, outcomes)
+            if name in self.needs:
+                _check_finite(where, f"signal {name!r}", values, outcomes)
         asked = outcomes.ids[outcomes.ids != UNASKED]
         self._ids.check(asked, where)
         if len(outcomes) == 0:

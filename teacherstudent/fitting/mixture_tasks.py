@@ -19,6 +19,7 @@ Gaussian: TypeAlias = tuple[Sequence[float], Sequence[float] | Sequence[Sequence
 """A mean and variances, or a covariance matrix, in the units of the tasks."""
 
 _BLOCK = 64  # tasks drawn together
+_LARGE = 1e7  # a variance beside which those of tasks are lost, to 1e-8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,7 +247,7 @@ class Draws:
                 point = rng.uniform(low, high)
             else:
                 k = _proportional(self._utility, rng)
-                point = rng.multivariate_normal(mixture.means[k], mixture.covariances[k])[: low.size]
+                point = _gaussian_task(mixture.means[k], mixture.covariances[k], low.size, rng)
             points[i] = np.clip(point, low, high).astype(np.float32)
         return spaces.from_flat(space, points)
 
@@ -265,6 +266,14 @@ class Draws:
     def reset(self) -> None:
         """Forget the mixture."""
         self._mixture, self._left = None, self._none()
+
+
+def _gaussian_task(mean: FloatArray, covariance: FloatArray, d: int, rng: np.random.Generator) -> FloatArray:
+    """Return the first ``d`` coordinates of a draw from a Gaussian, as the authors draw them."""
+    if covariance.diagonal().max() <= _LARGE:
+        return rng.multivariate_normal(mean, covariance)[:d]
+    # The decomposition of a matrix with such a variance loses the small ones; that of the tasks does not.
+    return rng.multivariate_normal(mean[:d], covariance[:d, :d], check_valid="ignore")
 
 
 def _proportional(utility: FloatArray, rng: np.random.Generator) -> int:

@@ -268,6 +268,9 @@ def _refuses_values(kit: _Kit) -> None:
         bad[f"two columns as {signal!r}"] = replaced(good, signals=rest | {signal: np.ones((4, 2))})
         bad[f"one column as {signal!r}"] = replaced(good, signals=rest | {signal: np.ones((4, 1))})
         bad[f"text as {signal!r}"] = replaced(good, signals=rest | {signal: np.full(4, "text")})
+    for signal in teacher.reads - teacher.needs:
+        wrong = dict(good.signals) | {signal: np.ones((4, 2))}
+        bad[f"two columns as {signal!r}"] = replaced(good, signals=wrong)
     for what, outcomes in bad.items():
         _refused(kit, teacher, f"telling {what}", partial(teacher.tell, outcomes))
     more = {"unknown": np.ones((4, 3)), "text": np.full(4, "text")}
