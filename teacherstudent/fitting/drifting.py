@@ -17,8 +17,9 @@ from teacherstudent.fitting.policies import draw, winners
 from teacherstudent.saved import saved_array
 from teacherstudent.types import BoolArray, FloatArray, IntArray, State, check_names
 
-POINTS, MOST, ERROR = 32, 512, 0.003
-"""Points of the common part behind a probability: at first, and where its standard error is above this."""
+POINTS, MOST, ERROR = 128, 512, 0.02
+"""Points of the common part behind a probability: at first, and where its standard error would be above this
+if the points were independent; they are spread (`spread_points`), which leaves less."""
 NODES = 5
 """Of the common part of `FactorFilter`, by Gauss-Hermite quadrature."""
 
