@@ -10,7 +10,9 @@ import numpy as np
 from teacherstudent.fitting.mixture import Criterion, Mixture
 from teacherstudent.fitting.mixture_tasks import Draws, Gaussian, Options, Window
 from teacherstudent.fitting.neighbors import BufferedTrees, NearestOlder
+from teacherstudent.fitting.score_range import ScoreRange
 from teacherstudent.registry import TEACHERS
+from teacherstudent.saved import saved_array, saved_whole
 from teacherstudent.spaces import Box
 from teacherstudent.teacher import Teacher
 from teacherstudent.types import (
@@ -113,7 +115,6 @@ class ALPGMM(Teacher[Box]):
             random_task_ratio=random_task_ratio,
             n_components=n_components,
             criterion=criterion,
-            score_range=score_range,
             initial=initial,
         )
         if max_size is not None:
@@ -121,6 +122,7 @@ class ALPGMM(Teacher[Box]):
         d = int(np.prod(space.shape))
         self._window = Window(fit_rate, d)
         self._draws = Draws(self.options)
+        self._range = ScoreRange("alp-gmm", score_range)
         self._fit_seed = self.options.fit_seed
         self._history: _History = _Paper(d, max_size) if variant == "paper" else _Exact(d, max_size, fit_rate)
         self._mixture: Mixture | None = None  # over (point, ALP)
@@ -130,9 +132,10 @@ class ALPGMM(Teacher[Box]):
         return Assignment(ids=ids, tasks=self._draws.take(len(ids), self.rng))
 
     def _tell(self, outcomes: Outcomes) -> None:
+        self._range.watch(outcomes.score)
         for tasks, scores in self._window.fill(outcomes.tasks, outcomes.score):
             points = self.options.points(tasks)
-            alp = self._history.progress(points, self.options.scaled(scores))
+            alp = self._history.progress(points, self._range.scaled(scores))
             self._mixture = self.options.fit(np.column_stack([points, alp]), self.rng, self._fit_seed)
             self._fitted = {"tasks": tasks.copy(), "alp": alp}
             self._use()
@@ -150,8 +153,11 @@ class ALPGMM(Teacher[Box]):
         return Wait(self._window.size, "fitting", f"a smaller fit_rate, here {self._window.size}")
 
     def metrics(self) -> dict[str, float]:
-        """Return the outcomes told, and the mean ALP and the components of the last fit."""
-        metrics = {"told": float(self._window.told)}
+        """Return the outcomes told, and the mean ALP and the components of the last fit.
+
+        With ``score_range`` also ``outside_range_share``, of the scores.
+        """
+        metrics = {"told": float(self._window.told)} | self._range.metrics()
         if self._mixture is not None:
             metrics |= {"alp": float(self._fitted["alp"].mean()), "components": float(len(self._mixture))}
         return metrics
@@ -169,6 +175,7 @@ class ALPGMM(Teacher[Box]):
     def _state(self) -> State:
         return {
             "window": self._window.state(),
+            "range": self._range.state(),
             "history": self._history.state(),
             "mixture": None if self._mixture is None else self._mixture.state(),
             "fitted": {k: v.copy() for k, v in self._fitted.items()},
@@ -177,14 +184,21 @@ class ALPGMM(Teacher[Box]):
         }
 
     def _load(self, state: State) -> None:
-        check_names("ALPGMM", ("window", "history", "mixture", "fitted", "draws", "fit_seed"), state)
-        self._fit_seed = int(state["fit_seed"])
+        check_names("ALPGMM", ("window", "range", "history", "mixture", "fitted", "draws", "fit_seed"), state)
+        d = int(np.prod(self.space.shape))
+        self._fit_seed = saved_whole("alp-gmm: fit_seed", state["fit_seed"], 0, 2**32 - 1)
         self._window.load(state["window"])
+        self._range.load(state["range"])
         self._history.load(state["history"])
-        self._mixture = None if state["mixture"] is None else Mixture.load(state["mixture"])
+        self._mixture = None if state["mixture"] is None else Mixture.load(state["mixture"], d + 1)
+        if self._mixture is not None and self.options.paper and (self._mixture.means[:, -1] < 0).any():
+            raise ValueError("alp-gmm: mixture: means: expected an ALP of at least 0")
+        check_names("ALPGMM: fitted", () if self._mixture is None else ("tasks", "alp"), state["fitted"])
+        self._fitted = {}
         if self._mixture is not None:
-            check_names("ALPGMM: fitted", ("tasks", "alp"), state["fitted"])
-        self._fitted = {k: np.array(v, np.float64) for k, v in state["fitted"].items()}
+            tasks = saved_array("alp-gmm: fitted: tasks", state["fitted"]["tasks"], np.float64, (None, d))
+            alp = saved_array("alp-gmm: alp", state["fitted"]["alp"], np.float64, (len(tasks),), low=0)
+            self._fitted = {"tasks": tasks, "alp": alp}
         self._use()
         self._draws.load(state["draws"])
 
@@ -227,9 +241,9 @@ class _Exact:
 
     def load(self, state: State) -> None:
         check_names("history", ("points", "scores"), state)
-        points, scores = np.array(state["points"], np.float64), np.array(state["scores"], np.float64)
-        if len(points) != len(scores):
-            raise ValueError(f"history: expected as many scores as points, got {len(scores)}, {len(points)}")
+        d = self._index.points.shape[1]
+        points = saved_array("history: points", state["points"], np.float64, (None, d))
+        scores = saved_array("history: scores", state["scores"], np.float64, (len(points),))
         self._index.forget(len(self._index))
         self._index.insert(points)
         self._scores = scores

@@ -9,7 +9,9 @@ import numpy as np
 
 from teacherstudent.fitting.mixture import Mixture
 from teacherstudent.fitting.mixture_tasks import Draws, Gaussian, Options, Window
+from teacherstudent.fitting.score_range import ScoreRange
 from teacherstudent.registry import TEACHERS
+from teacherstudent.saved import saved_whole
 from teacherstudent.spaces import Box
 from teacherstudent.teacher import Teacher
 from teacherstudent.types import (
@@ -94,12 +96,12 @@ class CovarGMM(Teacher[Box]):
             random_task_ratio=random_task_ratio,
             n_components=n_components,
             criterion="aic",
-            score_range=score_range,
             initial=initial,
         )
         self.absolute = check_flag("absolute", absolute)
         self._window = Window(fit_rate, int(np.prod(space.shape)))
         self._draws = Draws(self.options)
+        self._range = ScoreRange("covar-gmm", score_range)
         self._fit_seed = self.options.fit_seed
         self._mixture: Mixture | None = None  # over (point, time, score)
 
@@ -107,9 +109,10 @@ class CovarGMM(Teacher[Box]):
         return Assignment(ids=ids, tasks=self._draws.take(len(ids), self.rng))
 
     def _tell(self, outcomes: Outcomes) -> None:
+        self._range.watch(outcomes.score)
         for tasks, scores in self._window.fill(outcomes.tasks, outcomes.score):
             time = np.arange(len(scores)) * (1 / len(scores))
-            rows = np.column_stack([self.options.points(tasks), time, self.options.scaled(scores)])
+            rows = np.column_stack([self.options.points(tasks), time, self._range.scaled(scores)])
             self._mixture = self.options.fit(rows, self.rng, self._fit_seed)
             self._draws.use(self._mixture, self.utility(self._mixture))
 
@@ -123,8 +126,11 @@ class CovarGMM(Teacher[Box]):
         return Wait(self._window.size, "fitting", f"a smaller fit_rate, here {self._window.size}")
 
     def metrics(self) -> dict[str, float]:
-        """Return the outcomes told, and the components of the last fit with their greatest utility."""
-        metrics = {"told": float(self._window.told)}
+        """Return the outcomes told, and the components of the last fit with their greatest utility.
+
+        With ``score_range`` also ``outside_range_share``, of the scores.
+        """
+        metrics = {"told": float(self._window.told)} | self._range.metrics()
         if self._mixture is not None:
             metrics["components"] = float(len(self._mixture))
             metrics["utility"] = float(self.utility(self._mixture).max())
@@ -142,16 +148,19 @@ class CovarGMM(Teacher[Box]):
     def _state(self) -> State:
         return {
             "window": self._window.state(),
+            "range": self._range.state(),
             "mixture": None if self._mixture is None else self._mixture.state(),
             "draws": self._draws.state(),
             "fit_seed": self._fit_seed,
         }
 
     def _load(self, state: State) -> None:
-        check_names("CovarGMM", ("window", "mixture", "draws", "fit_seed"), state)
-        self._fit_seed = int(state["fit_seed"])
+        check_names("CovarGMM", ("window", "range", "mixture", "draws", "fit_seed"), state)
+        d = int(np.prod(self.space.shape))
+        self._fit_seed = saved_whole("covar-gmm: fit_seed", state["fit_seed"], 0, 2**32 - 1)
         self._window.load(state["window"])
-        self._mixture = None if state["mixture"] is None else Mixture.load(state["mixture"])
+        self._range.load(state["range"])
+        self._mixture = None if state["mixture"] is None else Mixture.load(state["mixture"], d + 2)
         if self._mixture is None:
             self._draws.reset()
         else:

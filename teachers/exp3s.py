@@ -10,6 +10,7 @@ from teacherstudent.fitting.arms import Moves, Reward, Rules
 from teacherstudent.fitting.bandit import Bandit
 from teacherstudent.fitting.policies import explore, softmax
 from teacherstudent.registry import TEACHERS
+from teacherstudent.saved import saved_array, saved_whole
 from teacherstudent.spaces import Discrete
 from teacherstudent.types import (
     FloatArray,
@@ -142,9 +143,12 @@ class Exp3S(Bandit):
     def _load(self, state: State) -> None:
         check_names("exp3s: state", ("arms", "weights", "updates", "history"), state)
         self._arms.load(state["arms"])
-        self._weights = np.array(state["weights"], np.float64)
-        self._updates = int(state["updates"])
-        self._history = np.asarray(state["history"], np.float64).tolist()
+        self._weights = saved_array("exp3s: weights", state["weights"], np.float64, self._weights.shape)
+        self._updates = saved_whole("exp3s: updates", state["updates"])
+        history = saved_array("exp3s: history", state["history"], np.float64, (None,))
+        if len(history) > HISTORY or (np.diff(history) < 0).any():
+            raise ValueError(f"exp3s: history: expected up to {HISTORY} ascending rewards, got {history}")
+        self._history = history.tolist()
 
 
 def exp3s_update(weights: FloatArray, arm: int, estimate: float, eta: float, alpha: float) -> FloatArray:

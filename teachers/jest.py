@@ -12,6 +12,7 @@ import numpy as np
 from teacherstudent.arrays import read_npy
 from teacherstudent.fitting.examples import Passes, joint_selection
 from teacherstudent.registry import TEACHERS
+from teacherstudent.saved import saved_array, saved_number
 from teacherstudent.spaces import Discrete
 from teacherstudent.teacher import Teacher
 from teacherstudent.types import (
@@ -178,12 +179,13 @@ class JEST(Teacher[Discrete]):
 
     def _load(self, state: State) -> None:
         check_names("jest: state", ("passes", "waiting", "pool", "gain"), state)
-        waiting: IntArray = np.array(state["waiting"], np.int64)
-        if waiting.ndim != 2 or len(waiting) != 2:
-            raise ValueError(f"jest: state: waiting: expected ids and examples (2, k), got {waiting.shape}")
         self._passes.load(state["passes"])
-        self._waiting = waiting
-        self._pool, self._gain = np.array(state["pool"], np.float64), float(state["gain"])
+        self._waiting = saved_array("jest: waiting", state["waiting"], np.int64, (2, None), low=0)
+        pool = saved_array("jest: pool", state["pool"], np.float64, (2, None))
+        examples = np.concatenate([pool[0], self._waiting[1]])
+        if (examples % 1 != 0).any() or (examples < 0).any() or (examples >= self.space.n).any():
+            raise ValueError(f"jest: pool: expected examples from 0 to {self.space.n - 1}, got {examples}")
+        self._pool, self._gain = pool, saved_number("jest: gain", state["gain"])
 
 
 def _read(reference: str | Path | Sequence[float] | Array | None, n: int) -> FloatArray | None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from teacherstudent.fitting.examples import draw_without_replacement
 from teacherstudent.registry import TEACHERS
+from teacherstudent.saved import saved_array
 from teacherstudent.spaces import Discrete
 from teacherstudent.teacher import Teacher
 from teacherstudent.types import (
@@ -90,4 +91,8 @@ class LossProportional(Teacher[Discrete]):
 
     def _load(self, state: State) -> None:
         check_names("loss-proportional: state", ("losses",), state)
-        self._losses = np.array(state["losses"], np.float64)
+        what, n = "loss-proportional: losses", len(self._losses)
+        losses = saved_array(what, state["losses"], np.float64, (n,), low=0, finite=False)
+        if np.isinf(losses).any():
+            raise ValueError(f"{what}: expected finite losses, or NaN where none is known")
+        self._losses = losses

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import gymnasium as gym
@@ -9,6 +10,7 @@ import numpy as np
 
 from teacherstudent.fitting.arms import push
 from teacherstudent.registry import TEACHERS
+from teacherstudent.saved import saved_fifo, saved_whole
 from teacherstudent.spaces import Discrete
 from teacherstudent.teacher import Teacher
 from teacherstudent.types import (
@@ -22,7 +24,6 @@ from teacherstudent.types import (
     Wait,
     check_names,
     check_whole,
-    is_finite,
 )
 
 
@@ -35,27 +36,36 @@ class MasteryTeacher(Teacher[Discrete]):
     the newest task and those before it, as many as ``window`` says: 1 is the paper's single-head curriculum,
     None (all tasks from the first one on) the cumulative multi-head, a number between them the sliding one.
 
-    Rows of an ask go round the tasks at hand. A task's level is the mean of its last ``lookback`` scores.
-    Whenever outcomes of tasks at hand are told, they are assessed: passed if the newest task's level and the
-    mean of all levels are above ``mastered``. Rows of one task that are told together are one score, their
-    mean: a student that learns all rows of a round at once measures a task once. After ``patience`` passes in
-    a row the next task joins, and with a full window the oldest one leaves. Nothing passes before every task
-    at hand has ``lookback`` scores. The paper's rule has ``lookback`` and ``patience`` 1, for an accuracy
-    above 0.98, assessed after each epoch; scores as noisy as an episode's return need more of both.
+    Rows of an ask go round the tasks at hand; every row told is an episode. A task's level is the mean score
+    of its last ``lookback`` episodes. Whenever as many episodes of tasks at hand have been told since the
+    last time, at the end of a tell, they are assessed: passed if the newest task's level is above its line
+    ``mastered`` and the mean of all levels above that of their lines. After ``patience`` passes in a row the
+    next task joins, and with a full window the oldest one leaves. Nothing passes before every task at hand
+    has ``lookback`` episodes, however many or few come in a tell.
 
-    A task keeps its scores when it stops being the newest. After the last task nothing moves any more.
+    With ``demoted``, an assessment in which the newest task's level is below that line fails; after
+    ``patience`` failures in a row the task leaves and the one before is the newest again. Both forget their
+    scores: the way on is earned anew.
+
+    The paper's rule has ``lookback`` and ``patience`` 1, for an accuracy over many sequences above 0.98,
+    assessed after each epoch; scores as noisy as an episode's return or success need more.
+
+    A task keeps its scores when it stops being the newest. After the last task nothing moves on any more.
 
     Args:
         space: the tasks, in order of difficulty.
         seed: an integer of at least 0 or a ``SeedSequence``; nothing is drawn from it.
-        mastered: the line, in raw scores; the family's if it has one.
+        mastered: the line, in raw scores, for all tasks or one for each; the family's if it has one.
         window: how many tasks are at hand at most, at least 1; None for no limit.
-        lookback: scores in a task's level, at least 1.
-        patience: assessments in a row that must pass, at least 1.
+        lookback: episodes in a task's level, at least 1.
+        patience: assessments in a row that must pass, or fail, at least 1.
+        demoted: the line below which a task is lost again, for all or one for each; at most ``mastered``.
+            None: no task is ever lost.
 
     Raises:
         TypeError: if the space is not discrete, or the seed is no integer.
-        ValueError: if ``mastered`` is missing or not finite, or another option is below 1.
+        ValueError: if ``mastered`` is missing, a line is not finite, there is not one for each task,
+            ``demoted`` is above ``mastered``, or another option is below 1.
     """
 
     accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Discrete,)
@@ -65,23 +75,31 @@ class MasteryTeacher(Teacher[Discrete]):
         space: Discrete,
         *,
         seed: Seed,
-        mastered: float | None = None,
+        mastered: float | Sequence[float] | None = None,
         window: int | None = 1,
-        lookback: int = 1,
+        lookback: int = 20,
         patience: int = 1,
+        demoted: float | Sequence[float] | None = None,
     ) -> None:
         super().__init__(space, seed=seed)
-        if not is_finite(mastered):
-            raise ValueError(
-                f"mastery: mastered: expected a score above which a task is mastered, got {mastered!r}"
-            )
+        if mastered is None:
+            raise ValueError("mastery: mastered: expected a score above which a task is mastered, got None")
         for name, value in (("window", window), ("lookback", lookback), ("patience", patience)):
             if not (name == "window" and value is None):
                 check_whole(f"mastery: {name}", value, 1, 10**6)
-        self.mastered, self.patience = mastered, patience
-        self.window = int(space.n) if window is None else window
-        self._newest, self._turn, self._passes = 0, 0, 0
-        self._scores = np.full((int(space.n), lookback), np.nan)  # newest last
+        k = int(space.n)
+        self.mastered, self.patience, self.lookback = _lines("mastered", mastered, k), patience, lookback
+        self.demoted = np.full(k, -np.inf) if demoted is None else _lines("demoted", demoted, k)
+        if (self.demoted > self.mastered).any():
+            task = int((self.demoted > self.mastered).argmax())
+            raise ValueError(
+                f"mastery: demoted: expected at most mastered, {self.mastered[task]} for task {task}, "
+                f"got {self.demoted[task]}"
+            )
+        self.window = k if window is None else window
+        self._newest = self._turn = 0
+        self._passes = self._fails = self._episodes = 0  # in a row; since the last assessment
+        self._scores = np.full((k, lookback), np.nan)  # newest last
 
     def first_action(self) -> Wait | None:
         """Return how many outcomes the first step to another task waits for."""
@@ -101,16 +119,29 @@ class MasteryTeacher(Teacher[Discrete]):
 
     def _tell(self, outcomes: Outcomes) -> None:
         task = outcomes.tasks.astype(np.int64) - int(self.space.start)
-        told, row = np.unique(task, return_inverse=True)
-        push(self._scores, told, np.bincount(row, outcomes.score) / np.bincount(row))
+        push(self._scores, task, outcomes.score)
         hand = self._at_hand()
-        if not np.isin(task, hand).any():
-            return
-        levels = self._scores[hand].mean(axis=1)  # NaN, which is above nothing, where scores are missing
-        passed = levels[-1] > self.mastered and levels.mean() > self.mastered
+        self._episodes += int(((task >= hand[0]) & (task <= hand[-1])).sum())
+        if self._episodes >= self.lookback:
+            self._episodes = 0
+            self._assess(hand)
+
+    def _assess(self, hand: IntArray) -> None:
+        """Count a pass or a failure, and move when there were enough in a row."""
+        levels = self._scores[hand].mean(axis=1)  # NaN, which is above and below nothing, without scores
+        newest, lines = levels[-1], self.mastered[hand]
+        passed = newest > lines[-1] and levels.mean() > lines.mean()
         self._passes = self._passes + 1 if passed else 0
+        self._fails = self._fails + 1 if newest < self.demoted[self._newest] else 0
         if self._passes >= self.patience and self._newest < self.space.n - 1:
-            self._newest, self._turn, self._passes = self._newest + 1, 0, 0
+            self._move(1)
+        elif self._fails >= self.patience and self._newest > 0:
+            self._scores[self._newest - 1 : self._newest + 1] = np.nan
+            self._move(-1)
+
+    def _move(self, step: int) -> None:
+        self._newest += step
+        self._turn = self._passes = self._fails = self._episodes = 0
 
     def metrics(self) -> dict[str, float]:
         """Return the newest and the oldest task at hand, and the newest one's level where there is one."""
@@ -135,11 +166,33 @@ class MasteryTeacher(Teacher[Discrete]):
             "newest": self._newest,
             "turn": self._turn,
             "passes": self._passes,
+            "fails": self._fails,
+            "episodes": self._episodes,
             "scores": self._scores.copy(),
         }
 
     def _load(self, state: State) -> None:
-        check_names("mastery: state", ("newest", "turn", "passes", "scores"), state)
-        self._newest, self._turn = int(state["newest"]), int(state["turn"])
-        self._passes = int(state["passes"])
-        self._scores = np.array(state["scores"], np.float64)
+        counts = ("newest", "turn", "passes", "fails", "episodes")
+        check_names("mastery: state", (*counts, "scores"), state)
+        newest, turn, passes, fails, episodes = (saved_whole(f"mastery: {x}", state[x]) for x in counts)
+        scores = saved_fifo("mastery: scores", state["scores"], self._scores.shape)
+        if newest >= self.space.n:
+            raise ValueError(f"mastery: newest: expected a task below {self.space.n}, got {newest}")
+        self._newest = newest
+        if turn >= len(self._at_hand()):
+            raise ValueError(f"mastery: turn: expected one of {len(self._at_hand())} tasks, got {turn}")
+        if episodes >= self.lookback:
+            raise ValueError(f"mastery: episodes: expected fewer than {self.lookback}, got {episodes}")
+        self._turn, self._episodes, self._scores = turn, episodes, scores
+        self._passes, self._fails = passes, fails
+
+
+def _lines(name: str, value: float | Sequence[float], k: int) -> FloatArray:
+    """Return a line for each task; raise ValueError unless it is one finite number or ``k`` of them."""
+    given = np.asarray(value)
+    numbers = given.dtype.kind in "iuf" and given.shape in ((), (k,))
+    if not numbers or not np.isfinite(given).all():
+        raise ValueError(
+            f"mastery: {name}: expected a score as the line, or one for each of {k} tasks, got {value!r}"
+        )
+    return np.array(np.broadcast_to(given, k), np.float64)

@@ -9,6 +9,7 @@ import numpy as np
 
 from teacherstudent import spaces
 from teacherstudent.registry import TEACHERS
+from teacherstudent.saved import saved_array, saved_whole
 from teacherstudent.spaces import Box
 from teacherstudent.teacher import Teacher
 from teacherstudent.types import (
@@ -55,7 +56,9 @@ class OracleTeacher(Teacher[Box]):
     - a share ``rehearsal`` of the tasks is uniform over all that the window has passed, itself included;
     - a dimension with step 0 does not change the difficulty, so there the window covers the whole range.
 
-    Deviation of both: the authors draw float32 tasks, here they have the space's dtype.
+    Deviation of both: the authors draw float32 tasks, here they have the space's dtype. In a box of whole
+    numbers the window covers half a unit to both sides of them (`spaces.edges`), so that the lowest and the
+    highest are drawn as often as the others.
 
     Args:
         space: a box.
@@ -148,8 +151,10 @@ class OracleTeacher(Teacher[Box]):
 
     def snapshot(self) -> dict[str, Array]:
         """Return the window in task units: ``low``, ``high`` ``(1, d)``."""
-        low = self._path.low[None].copy()
-        return {"low": low, "high": low + self._path.size}
+        ends = (x.astype(np.float64).ravel() for x in (self.space.low, self.space.high))
+        window = np.stack([self._path.low, self._path.low + self._path.size])
+        window = np.clip(window, *ends)  # half a unit of whole numbers lies beyond
+        return {"low": window[:1], "high": window[1:]}
 
     def _state(self) -> State:
         return {
@@ -161,16 +166,20 @@ class OracleTeacher(Teacher[Box]):
 
     def _load(self, state: State) -> None:
         check_names("oracle: state", ("low", "scores", "next", "since"), state)
-        self._path.low = np.array(state["low"], np.float64).reshape(self._path.low.shape)
-        self._scores = np.array(state["scores"], np.float64)
-        self._next, self._since = int(state["next"]), int(state["since"])
+        self._path.load(state["low"])
+        scores = saved_array("oracle: scores", state["scores"], np.float64, (None,))
+        if len(scores) >= self.block:
+            raise ValueError(f"oracle: scores: expected fewer than {self.block}, got {len(scores)}")
+        self._scores = scores
+        self._next = saved_whole("oracle: next", state["next"])
+        self._since = saved_whole("oracle: since", state["since"], 0, self._next)
 
 
 class _Path:
     """The window's lower corner ``low`` on its way from ``start``; ``size`` is its extent; all raw units."""
 
     def __init__(self, space: Box, step: tuple[float, ...] | None, share: float, *, fixed: bool) -> None:
-        self._bottom, top = (x.astype(np.float64).ravel() for x in (space.low, space.high))
+        self._bottom, top = spaces.edges(space)
         names = spaces.dimension_names(space)
         if step is None:
             raise ValueError(
@@ -194,6 +203,13 @@ class _Path:
         before = self.low
         self.low = np.clip(before + self._step, self._bottom, self._last)
         return not np.array_equal(before, self.low)
+
+    def load(self, low: Any) -> None:
+        """Take over the window's lower corner; raise ValueError if the window is not in the space."""
+        found = saved_array("oracle: low", low, np.float64, self.low.shape)
+        if (found < self._bottom).any() or (found > self._last).any():
+            raise ValueError(f"oracle: low: expected {self._bottom} to {self._last}, got {found}")
+        self.low = found
 
     def contains(self, flat: FloatArray) -> BoolArray:
         """Return which of ``(n, d)`` tasks lie in the window, give or take the rounding of tasks."""

@@ -76,6 +76,7 @@ class REPAIRED(AdversaryTeacher):
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"regret"})
+    reads: ClassVar[frozenset[str]] = frozenset({"max_return"})
     paired: ClassVar[bool] = True
 
     def __init__(

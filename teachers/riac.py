@@ -9,6 +9,7 @@ import numpy as np
 
 from teacherstudent import spaces
 from teacherstudent.fitting.regions import RegionTree, Rules
+from teacherstudent.fitting.score_range import ScoreRange
 from teacherstudent.registry import TEACHERS
 from teacherstudent.spaces import Box
 from teacherstudent.teacher import Teacher
@@ -22,7 +23,6 @@ from teacherstudent.types import (
     State,
     Wait,
     check_flag,
-    check_range,
     check_whole,
     is_number,
     is_one_of,
@@ -105,11 +105,13 @@ class RIAC(Teacher[Box]):
     ) -> None:
         super().__init__(space, seed=seed)
         window = region_size if alp_window is None else alp_window
-        _check_options(variant, score_range, region_size, window, split_attempts, min_share, discard)
+        _check_options(variant, region_size, window, split_attempts, min_share, discard)
         self.paper = variant == "paper"
-        self.score_range = score_range
+        if self.paper:
+            spaces.check_single(space, "riac: variant 'paper'")
+        self._range = ScoreRange("riac", score_range)
         self.leaves_only = check_flag("riac: leaves_only", leaves_only)
-        ends = np.stack([space.low.ravel(), space.high.ravel()]).astype(np.float64)
+        ends = np.stack(spaces.edges(space))
         low, high = ends if self.paper else (np.zeros_like(ends[0]), np.ones_like(ends[0]))
         rules = Rules(region_size, window, split_attempts, min_share * (high - low), discard, self.paper)
         self._tree = RegionTree(low, high, rules)
@@ -151,10 +153,8 @@ class RIAC(Teacher[Box]):
         return self._regions()[row] if self.leaves_only else row
 
     def _tell(self, outcomes: Outcomes) -> None:
-        scores = outcomes.score
-        if self.score_range is not None:
-            low, high = self.score_range
-            scores = np.clip((scores - low) / (high - low), 0.0, 1.0)
+        self._range.watch(outcomes.score)
+        scores = self._range.scaled(outcomes.score)
         tasks = outcomes.tasks.reshape(len(outcomes), -1)
         points = tasks if self.paper else spaces.to_unit(self.space, tasks)
         self._tree.insert(points.astype(np.float32), scores, self.rng)
@@ -165,31 +165,37 @@ class RIAC(Teacher[Box]):
         return Wait(self._region_size, "splitting", f"a smaller region_size, here {self._region_size}")
 
     def metrics(self) -> dict[str, float]:
-        """Return the number of leaves, and the mean and largest ALP of the regions sampled."""
+        """Return the number of leaves, and the mean and largest ALP of the regions sampled.
+
+        With ``score_range`` also ``outside_range_share``, of the scores.
+        """
         alp = self._tree.nodes["alp"][self._regions()]
         leaves = np.count_nonzero(self._tree.nodes["dim"] < 0)
-        return {"leaves": float(leaves), "alp_mean": float(alp.mean()), "alp_max": float(alp.max())}
+        found = {"leaves": float(leaves), "alp_mean": float(alp.mean()), "alp_max": float(alp.max())}
+        return found | self._range.metrics()
 
     def snapshot(self) -> dict[str, Array]:
         """Return the regions sampled, in task units: ``low, high (r, d)``, ``alp (r,)``, ``leaf (r,)``."""
         nodes = self._tree.nodes[self._regions()]
         low, high = nodes["low"], nodes["high"]
         if not self.paper:
-            ends = self.space.low.astype(np.float64).ravel(), self.space.high.astype(np.float64).ravel()
+            ends = spaces.edges(self.space)
             low, high = (ends[0] + x * (ends[1] - ends[0]) for x in (low, high))
-        return {"low": low.copy(), "high": high.copy(), "alp": nodes["alp"].copy(), "leaf": nodes["dim"] < 0}
+        ends = self.space.low.astype(np.float64).ravel(), self.space.high.astype(np.float64).ravel()
+        low, high = (np.clip(x, *ends) for x in (low, high))  # half a unit of whole numbers lies beyond
+        return {"low": low, "high": high, "alp": nodes["alp"].copy(), "leaf": nodes["dim"] < 0}
 
     def _state(self) -> State:
-        return self._tree.state()
+        return self._tree.state() | {"range": self._range.state()}
 
     def _load(self, state: State) -> None:
-        self._tree.load(state)
+        self._tree.load({name: column for name, column in state.items() if name != "range"})
+        self._range.load(state["range"])
         self._cumulative = None
 
 
 def _check_options(
     variant: str,
-    score_range: tuple[float, float] | None,
     region_size: int,
     window: int,
     attempts: int,
@@ -199,8 +205,6 @@ def _check_options(
     """Raise ValueError for the first option out of range."""
     if not is_one_of(variant, ("fixed", "paper")):
         raise ValueError(f"riac: variant: expected 'fixed' or 'paper', got {variant!r}")
-    if score_range is not None:
-        check_range("riac: score_range", score_range)
     check_whole("riac: region_size", region_size, 4, 10**8)
     check_whole("riac: alp_window", window, 2, region_size)
     check_whole("riac: split_attempts", attempts, 1, 10**6)

@@ -10,6 +10,7 @@ import numpy as np
 from teacherstudent.fitting.examples import draw_without_replacement
 from teacherstudent.fitting.pacing import Law, self_paced_weights
 from teacherstudent.registry import TEACHERS
+from teacherstudent.saved import saved_array, saved_number
 from teacherstudent.spaces import Discrete
 from teacherstudent.teacher import Teacher
 from teacherstudent.types import (
@@ -211,6 +212,11 @@ class SelfPaced(Teacher[Discrete]):
 
     def _load(self, state: State) -> None:
         check_names("self-paced: state", ("losses", "order", "measuring", "progress"), state)
-        self._losses = np.array(state["losses"], np.float64)
-        self._order = np.array(state["order"], np.int64)
-        self._measuring, self._progress = bool(state["measuring"]), float(state["progress"])
+        n = len(self._losses)
+        losses = saved_array("self-paced: losses", state["losses"], np.float64, (n,), low=0, finite=False)
+        if np.isinf(losses).any():
+            raise ValueError("self-paced: losses: expected finite losses, or NaN where none is known")
+        self._losses = losses
+        self._order = saved_array("self-paced: order", state["order"], np.int64, (None,), low=0, high=n - 1)
+        self._measuring = bool(state["measuring"])
+        self._progress = saved_number("self-paced: progress", state["progress"], 0, 1)

@@ -8,6 +8,7 @@ from teacherstudent.fitting.arms import Moves, Reward, Rules, Variant, slopes
 from teacherstudent.fitting.bandit import Bandit
 from teacherstudent.fitting.policies import Policy, check_policy, choose, draw
 from teacherstudent.registry import TEACHERS
+from teacherstudent.saved import saved_array, saved_whole
 from teacherstudent.spaces import Discrete
 from teacherstudent.types import (
     Assignment,
@@ -141,6 +142,9 @@ class TSCLNaive(Bandit):
     def _load(self, state: State) -> None:
         check_names("tscl-naive: state", ("arms", "value", "rest", "points"), state)
         self._arms.load(state["arms"])
-        self._value = np.array(state["value"], np.float64)
-        self._rest = int(state["rest"])
-        self._points = np.array(state["points"], np.float64).reshape(-1, 3)
+        self._value = saved_array("tscl-naive: value", state["value"], np.float64, self._value.shape)
+        self._rest = saved_whole("tscl-naive: rest", state["rest"], 0, self.window)
+        self._points = saved_array("tscl-naive: points", state["points"], np.float64, (None, 3))
+        arms = self._points[:, 0]
+        if (arms % 1 != 0).any() or (arms < 0).any() or (arms >= self._arms.k).any():
+            raise ValueError(f"tscl-naive: points: expected arms from 0 to {self._arms.k - 1}, got {arms}")

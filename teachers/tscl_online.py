@@ -8,6 +8,7 @@ from teacherstudent.fitting.arms import Moves, Reward, Rules, Variant
 from teacherstudent.fitting.bandit import Bandit
 from teacherstudent.fitting.policies import Policy, check_policy, choose
 from teacherstudent.registry import TEACHERS
+from teacherstudent.saved import saved_array
 from teacherstudent.spaces import Discrete
 from teacherstudent.types import (
     FloatArray,
@@ -102,4 +103,4 @@ class TSCLOnline(Bandit):
     def _load(self, state: State) -> None:
         check_names("tscl-online: state", ("arms", "value"), state)
         self._arms.load(state["arms"])
-        self._value = np.array(state["value"], np.float64)
+        self._value = saved_array("tscl-online: value", state["value"], np.float64, self._value.shape)

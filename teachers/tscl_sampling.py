@@ -6,8 +6,10 @@ import numpy as np
 
 from teacherstudent.fitting.arms import Moves, Reward, Rules, Variant, push
 from teacherstudent.fitting.bandit import Bandit
-from teacherstudent.fitting.policies import Policy, check_policy, choose, draw, explore, simulated, winners
+from teacherstudent.fitting.best_of import best_of_values
+from teacherstudent.fitting.policies import Policy, check_policy, choose, draw, explore, winners
 from teacherstudent.registry import TEACHERS
+from teacherstudent.saved import saved_fifo
 from teacherstudent.spaces import Discrete
 from teacherstudent.types import (
     Assignment,
@@ -21,6 +23,8 @@ from teacherstudent.types import (
     check_whole,
 )
 
+CHUNK = 2**22
+"""Numbers drawn at once, at most (but one for each arm at least)."""
 POLICIES = {"thompson": 0.1, "epsilon": 0.1, "boltzmann": 4e-4}
 
 
@@ -93,26 +97,34 @@ class TSCLSampling(Bandit):
         total, count = np.where(there, self._changes, 0.0).sum(axis=1), there.sum(axis=1)
         return np.where(count > 0, total / np.maximum(count, 1), 1.0)
 
-    def _winners(self, rng: np.random.Generator, n: int, allowed: BoolArray) -> IntArray:
+    def _winners(self, n: int, allowed: BoolArray) -> IntArray:
         """Return ``(n,)`` arms, each the greatest of one change for every arm."""
         k, window = self._changes.shape
         count = (~np.isnan(self._changes)).sum(axis=1)
-        back = (rng.random((n, k)) * count).astype(np.int64)
-        drawn = np.where(count > 0, self._changes[np.arange(k), window - 1 - back], 1.0)
-        return winners(rng, self._arms.appeal(drawn), allowed)
+        size = max(1, CHUNK // k)
+        found = []
+        for start in range(0, n, size):  # one pass, but for so many arms that memory would not do
+            back = (self.rng.random((min(size, n - start), k)) * count).astype(np.int64)
+            drawn = np.where(count > 0, self._changes[np.arange(k), window - 1 - back], 1.0)
+            found.append(winners(self.rng, self._arms.appeal(drawn), allowed))
+        return np.concatenate(found)
 
     def _probabilities(self, progress: float) -> FloatArray:
-        """Return ``(k,)``; of the Thompson policy, an estimate (see `simulated`)."""
+        """Return ``(k,)``, exactly."""
         allowed = self._arms.allowed(progress)
         if self.policy[0] != "thompson":
             return choose(self.policy, self._arms.appeal(self._values()), allowed)
-        return explore(simulated(self._winners, allowed), self.policy[1], allowed)
+        changes = self._changes[allowed]
+        changes[np.isnan(changes).all(axis=1), -1] = 1.0
+        best = np.zeros(len(allowed))
+        best[allowed] = best_of_values(self._arms.appeal(changes))
+        return explore(best, self.policy[1], allowed)
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         if self.policy[0] != "thompson":
             return super()._ask(ids, progress)
         n, allowed = len(ids), self._arms.allowed(progress)
-        arms = self._winners(self.rng, n, allowed)
+        arms = self._winners(n, allowed)
         anywhere = self.rng.random(n) < self.policy[1]
         arms[anywhere] = draw(self.rng, allowed / allowed.sum(), int(anywhere.sum()))
         return self._arms.hand(ids, arms, progress, self._probabilities(progress)[arms])
@@ -128,4 +140,4 @@ class TSCLSampling(Bandit):
     def _load(self, state: State) -> None:
         check_names("tscl-sampling: state", ("arms", "changes"), state)
         self._arms.load(state["arms"])
-        self._changes = np.array(state["changes"], np.float64)
+        self._changes = saved_fifo("tscl-sampling: changes", state["changes"], self._changes.shape)

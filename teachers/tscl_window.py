@@ -8,6 +8,7 @@ from teacherstudent.fitting.arms import Moves, Reward, Rules, Variant, push, slo
 from teacherstudent.fitting.bandit import Bandit
 from teacherstudent.fitting.policies import Policy, check_policy, choose
 from teacherstudent.registry import TEACHERS
+from teacherstudent.saved import saved_fifo
 from teacherstudent.spaces import Discrete
 from teacherstudent.types import FloatArray, Outcomes, Seed, State, check_names, check_whole
 
@@ -77,18 +78,21 @@ class TSCLWindow(Bandit):
         self.policy = check_policy("tscl-window", policy, POLICIES)
         shape = (2, self._arms.k, check_whole("tscl-window: window", window, 2, 10**6))
         self._times, self._curves = np.full(shape, np.nan)
+        self._slope = np.ones(self._arms.k)  # of each arm: follows from the two above
 
     def _probabilities(self, progress: float) -> FloatArray:
         return choose(self.policy, self._arms.appeal(self._values()), self._arms.allowed(progress))
 
     def _values(self) -> FloatArray:
-        return slopes(self._times, self._curves)
+        return self._slope
 
     def _tell(self, outcomes: Outcomes) -> None:
         told = self._arms.take(outcomes)
         rows = ~np.isnan(told.curve)
         push(self._times, told.arm[rows], told.time[rows])
         push(self._curves, told.arm[rows], told.curve[rows])
+        changed = np.unique(told.arm[rows])
+        self._slope[changed] = slopes(self._times[changed], self._curves[changed])
 
     def _state(self) -> State:
         return {"arms": self._arms.state(), "times": self._times.copy(), "curves": self._curves.copy()}
@@ -96,4 +100,10 @@ class TSCLWindow(Bandit):
     def _load(self, state: State) -> None:
         check_names("tscl-window: state", ("arms", "times", "curves"), state)
         self._arms.load(state["arms"])
-        self._times, self._curves = (np.array(state[name], np.float64) for name in ("times", "curves"))
+        shape = self._times.shape
+        self._times, self._curves = (
+            saved_fifo(f"tscl-window: {name}", state[name], shape) for name in ("times", "curves")
+        )
+        if not np.array_equal(np.isnan(self._times), np.isnan(self._curves)):
+            raise ValueError("tscl-window: times, curves: expected as many times as scores of each arm")
+        self._slope = slopes(self._times, self._curves)

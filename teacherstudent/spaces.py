@@ -2,6 +2,9 @@
 
 A batch of tasks has shape ``(n, *space.shape)``. Continuous teachers work in the unit cube: `to_unit` gives
 ``(n, d)`` float64 with ``d = prod(space.shape)``, `from_unit` goes back and never leaves the space.
+
+In a box of whole numbers each value owns an interval of the same length, half a unit to both sides (`edges`):
+uniform points of the unit cube give every value its fair share, the lowest and the highest too.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ from gymnasium.spaces import Box, Discrete
 
 from teacherstudent.types import Array, BoolArray, FloatArray, IntArray, is_number
 
+_RANGE = "high - low within float64 (narrow the range, or take its logarithm)"
+
 
 class Parameters(Box):
     """A box of named real parameters.
@@ -24,7 +29,8 @@ class Parameters(Box):
     dimensions carry the names, in the order given.
 
     Raises:
-        ValueError: if there is no parameter, or a range is not finite or not ``low < high``.
+        ValueError: if there is no parameter, or a range is not finite or not ``low < high``, or
+            ``high - low`` is beyond float64.
         TypeError: if a range is not a pair of numbers.
     """
 
@@ -56,6 +62,8 @@ def _ends(name: str, pair: Any) -> tuple[float, float]:
     low, high = float(parts[0]), float(parts[1])
     if not (np.isfinite(low) and np.isfinite(high) and low < high):
         raise ValueError(f"Parameters: {name}: expected finite low < high, got ({low}, {high})")
+    if not np.isfinite(high - low):
+        raise ValueError(f"Parameters: {name}: expected {_RANGE}, got ({low}, {high})")
     return low, high
 
 
@@ -124,17 +132,11 @@ def check_space(space: gym.Space[Any]) -> None:
 
     Raises:
         TypeError: if it is no ``Box``, ``Discrete`` or ``Levels``.
-        ValueError: if it is empty, unbounded, or has ``low >= high`` somewhere.
+        ValueError: if it is empty, unbounded, has ``low >= high`` somewhere (in float64), or a range
+            ``high - low`` beyond float64.
     """
     if isinstance(space, Box):
-        low, high = space.low.astype(np.float64).ravel(), space.high.astype(np.float64).ravel()
-        if low.size == 0:
-            raise ValueError(f"task space: expected at least one dimension, got {space}")
-        bad = np.flatnonzero(~(np.isfinite(low) & np.isfinite(high) & (low < high)))
-        if bad.size:
-            i = int(bad[0])
-            name, got = dimension_names(space)[i], (float(low[i]), float(high[i]))
-            raise ValueError(f"task space: {name}: expected finite low < high, got {got}")
+        _check_box(space)
     elif isinstance(space, Discrete):
         if space.n < 1:
             raise ValueError(f"task space: expected at least one task, got {space}")
@@ -212,6 +214,31 @@ def named(space: Any) -> str:
     return repr(space)
 
 
+def _check_box(space: Box) -> None:
+    low, high = space.low.astype(np.float64).ravel(), space.high.astype(np.float64).ravel()
+    if low.size == 0:
+        raise ValueError(f"task space: expected at least one dimension, got {space}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        wide = ~np.isfinite(high - low)
+    bad = ~(np.isfinite(low) & np.isfinite(high) & (low < high))
+    for what, wrong in (("finite low < high", bad), (_RANGE, wide)):
+        if wrong.any():
+            i = int(wrong.argmax())
+            name, got = dimension_names(space)[i], (float(low[i]), float(high[i]))
+            raise ValueError(f"task space: {name}: expected {what}, got {got}")
+
+
+def check_single(space: Box, who: str) -> None:
+    """Raise ValueError unless the box fits into float32, in which some of the papers' code keeps tasks."""
+    largest = np.finfo(np.float32).max
+    ends = np.maximum(np.abs(space.low.astype(np.float64)), np.abs(space.high.astype(np.float64))).ravel()
+    if (ends > largest).any():
+        name = dimension_names(space)[int((ends > largest).argmax())]
+        raise ValueError(
+            f"{who}: expected a space within float32, up to {largest:.4g}, got {ends.max():g} for {name}"
+        )
+
+
 def dimension_names(space: gym.Space[Any]) -> tuple[str, ...]:
     """Return a name for each coordinate of a flattened task."""
     if isinstance(space, Parameters):
@@ -232,31 +259,61 @@ def sample(space: gym.Space[Any], rng: np.random.Generator, n: int) -> Array:
             return rng.integers(space.low, space.high, (n, *space.shape), space.dtype, endpoint=True)
         return from_unit(space, rng.random((n, int(np.prod(space.shape)))))
     if isinstance(space, Discrete):
-        return rng.integers(int(space.start), int(space.start + space.n), size=n, dtype=np.int64)
+        first = int(space.start)
+        return rng.integers(first, first + int(space.n), size=n, dtype=np.int64).astype(
+            space.dtype, copy=False
+        )
     if isinstance(space, Levels):
         return space.draw(rng, n)
     raise TypeError(f"sample: expected Box, Parameters, Discrete or Levels, got {type(space).__name__}")
 
 
-def to_unit(space: Box, tasks: npt.ArrayLike) -> FloatArray:
-    """Map tasks ``(n, *space.shape)`` to the unit cube, ``(n, d)`` float64."""
+def edges(space: Box) -> tuple[FloatArray, FloatArray]:
+    """Return the ends ``(d,)`` of the interval that each coordinate covers when it is taken as continuous.
+
+    The space's own ends; half a unit beyond them for whole numbers, which own half a unit to both sides.
+    """
     low, high = space.low.astype(np.float64).ravel(), space.high.astype(np.float64).ravel()
+    half = 0.5 if np.issubdtype(space.dtype, np.integer) else 0.0
+    return low - half, high + half
+
+
+def to_unit(space: Box, tasks: npt.ArrayLike) -> FloatArray:
+    """Map tasks ``(n, *space.shape)`` to the unit cube, ``(n, d)`` float64.
+
+    Whole numbers go to the middle of their interval: of 0 to 3, 0 to 1/8 and 3 to 7/8.
+    """
+    low, high = edges(space)
     flat = np.asarray(tasks, np.float64).reshape(-1, low.size)
     return (flat - low) / (high - low)
 
 
 def from_unit(space: Box, unit: FloatArray) -> Array:
-    """Map ``(n, d)`` points of the unit cube to tasks ``(n, *space.shape)``, clipped to the space."""
-    low, high = space.low.astype(np.float64).ravel(), space.high.astype(np.float64).ravel()
-    return from_flat(space, low + unit * (high - low))
+    """Map ``(n, d)`` points of the unit cube to tasks ``(n, *space.shape)``, clipped to the space.
+
+    Uniform points give uniform tasks, whole numbers too (see `edges`).
+    """
+    low, high = edges(space)
+    with np.errstate(over="ignore"):  # infinity is clipped as any other number
+        flat = low + unit * (high - low)
+    return from_flat(space, flat)
 
 
 def from_flat(space: Box, flat: FloatArray) -> Array:
-    """Shape ``(n, d)`` raw coordinates as tasks ``(n, *space.shape)`` in the space's dtype, clipped to it."""
-    shape = (len(flat), *space.shape)
-    if np.issubdtype(space.dtype, np.integer):
-        flat = np.rint(flat)
-    return np.clip(flat.reshape(shape).astype(space.dtype), space.low, space.high)
+    """Shape ``(n, d)`` raw coordinates as tasks ``(n, *space.shape)`` in the space's dtype, clipped to it.
+
+    In a box of whole numbers to the nearest one.
+    """
+    flat = flat.reshape(len(flat), *space.shape)
+    low, high = space.low.astype(np.float64), space.high.astype(np.float64)
+    if not np.issubdtype(space.dtype, np.integer):
+        return np.clip(flat, low, high).astype(space.dtype)
+    # Only what lies strictly between the ends is converted: an end need not be a float64 (2^63 - 1 is none),
+    # and a number beyond the type's range would wrap round to the other end.
+    whole = np.rint(flat)
+    above = whole > low
+    inside = np.where(above & (whole < high), whole, 0.0).astype(space.dtype)
+    return np.where(whole >= high, space.high, np.where(above, inside, space.low))
 
 
 def contains_each(space: gym.Space[Any], tasks: Array) -> BoolArray:
@@ -265,7 +322,7 @@ def contains_each(space: gym.Space[Any], tasks: Array) -> BoolArray:
         inside = (tasks >= space.low) & (tasks <= space.high)
         return np.asarray(inside.all(axis=tuple(range(1, inside.ndim))))
     if isinstance(space, Discrete):
-        return np.asarray((tasks >= space.start) & (tasks < space.start + space.n))
+        return np.asarray((tasks >= int(space.start)) & (tasks <= int(space.start) + int(space.n) - 1))
     if isinstance(space, Levels):
         return space.contains_each(tasks)
     raise TypeError(f"expected Box, Parameters, Discrete or Levels, got {type(space).__name__}")
@@ -291,6 +348,11 @@ def check_tasks(space: gym.Space[Any], tasks: npt.ArrayLike, where: str) -> Arra
     if whole and given.dtype.kind == "f" and not (given == np.rint(given)).all():
         raise ValueError(f"{where}: expected whole numbers as tasks of {space}, got {given}")
     inside = contains_each(space, given)
+    if whole and given.dtype.kind == "f" and inside.all():
+        # 2^63 is not above 2^63 - 1 in float64, but no int64: such a number changes when it is converted.
+        with np.errstate(invalid="ignore"):
+            same = given.astype(space.dtype).astype(given.dtype) == given
+        inside = same.reshape(len(given), -1).all(axis=1)
     if not inside.all():
         row = int(np.flatnonzero(~inside)[0])
         raise ValueError(f"{where}: row {row}: expected a task in {space}, got {given[row].tolist()}")
@@ -333,11 +395,13 @@ __all__ = [
     "Parameters",
     "around",
     "check_like",
+    "check_single",
     "check_space",
     "check_tasks",
     "contains_each",
     "describe",
     "dimension_names",
+    "edges",
     "from_flat",
     "from_unit",
     "holds",

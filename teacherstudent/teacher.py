@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Generic, TypeVar, final
 
 import gymnasium as gym
@@ -13,8 +14,10 @@ import numpy as np
 
 from teacherstudent import spaces
 from teacherstudent.outstanding import MOST_ROWS, Outstanding
+from teacherstudent.saved import difference
 from teacherstudent.settings import remember
 from teacherstudent.types import (
+    LARGEST,
     UNASKED,
     Array,
     Assignment,
@@ -51,7 +54,8 @@ class Teacher(ABC, Generic[S]):
 
     Attributes:
         accepts: the kinds of space that the teacher works on.
-        needs: signals that every outcome must carry.
+        needs: signals that every outcome must carry, one number a row.
+        reads: signals that it looks at where an outcome carries them; one number a row, NaN or infinite too.
         granularity: how long a task binds the student.
         differences: whether it takes differences of scores, so that a score must be a level and no gain.
         space: the task space.
@@ -68,6 +72,7 @@ class Teacher(ABC, Generic[S]):
 
     accepts: ClassVar[tuple[type[gym.Space[Any]], ...]]
     needs: ClassVar[frozenset[str]] = frozenset()
+    reads: ClassVar[frozenset[str]] = frozenset()
     granularity: ClassVar[Granularity] = "episode"
     differences: bool = False
 
@@ -128,8 +133,8 @@ class Teacher(ABC, Generic[S]):
 
         Raises:
             ValueError: if an id was never issued, is repeated, was told before or was dropped; if a task lies
-                outside the space; if a score or cost is not finite, a cost is negative, or a needed signal
-                is missing or not finite.
+                outside the space; if a score or cost is not finite or beyond 1e100, a cost is negative, or a
+                needed signal is missing, not one number a row, or such a number.
             TypeError: if it is told of anything but `Outcomes`.
             RuntimeError: in another process than the one that made the teacher.
         """
@@ -142,10 +147,18 @@ class Teacher(ABC, Generic[S]):
         _check_finite(where, "cost", outcomes.cost, outcomes)
         if (outcomes.cost < 0).any():
             raise ValueError(f"{where}: expected costs of at least 0, got {outcomes.cost.min()}")
-        for name in self.needs:
+        for name in sorted(self.needs):
             if name not in outcomes.signals:
                 raise ValueError(f"{where}: expected the signal {name!r}, got {sorted(outcomes.signals)}")
-            _check_finite(where, f"signal {name!r}", outcomes.signals[name], outcomes)
+        for name in sorted((self.needs | self.reads) & outcomes.signals.keys()):
+            values = outcomes.signals[name]
+            if values.shape != (len(outcomes),) or values.dtype.kind not in "biuf":
+                raise ValueError(
+                    f"{where}: signal {name!r}: expected one number for each of {len(outcomes)} rows, "
+                    f"got shape {values.shape}, dtype {values.dtype}"
+                )
+            if name in self.needs:
+                _check_finite(where, f"signal {name!r}", values, outcomes)
         asked = outcomes.ids[outcomes.ids != UNASKED]
         self._ids.check(asked, where)
         if len(outcomes) == 0:
@@ -191,7 +204,10 @@ class Teacher(ABC, Generic[S]):
 
     @abstractmethod
     def _tell(self, outcomes: Outcomes) -> None:
-        """Learn from at least one row; ids, tasks, scores and needed signals are checked already."""
+        """Learn from at least one row; ids, tasks, scores and needed signals are checked already.
+
+        Whatever else may be wrong must be found before anything of the teacher changes.
+        """
 
     def _drop(self, ids: IntArray) -> None:
         """Forget whatever is kept for these outstanding ids."""
@@ -202,7 +218,11 @@ class Teacher(ABC, Generic[S]):
 
     @abstractmethod
     def _load(self, state: State) -> None:
-        """Take over what `_state` returned."""
+        """Take over what `_state` returned.
+
+        The state may be damaged: check, with `teacherstudent.saved`, every number that indexes an array or
+        weighs a draw. Raise ValueError if something is wrong; the base then puts the old state back.
+        """
 
     def columns(self, outcomes: Outcomes) -> Mapping[str, Array]:
         """Return what to log beside outcomes that are about to be told, ``(n,)`` each, by name.
@@ -247,13 +267,13 @@ class Teacher(ABC, Generic[S]):
     def load_state_dict(self, state: State) -> None:
         """Continue from `state_dict` of a teacher of the same class, space and configuration.
 
+        Either the whole state is taken over or an error is raised and nothing has changed.
+
         Raises:
-            ValueError: if the state is of another class or space, is incomplete, or holds ids or a generator
-                that no teacher can have.
-            TypeError: if it is no mapping.
+            ValueError: if the state is of another class or space, incomplete, or damaged.
         """
         if not isinstance(state, Mapping):
-            raise TypeError(f"teacher state: expected what state_dict returns, got {state!r}")
+            raise ValueError(f"teacher state: expected what state_dict returned, got {state!r}")
         check_names("teacher state", ("teacher", "space", "ids", "rng", "algorithm"), state)
         if not is_one_of(state["teacher"], [type(self).__name__]):
             raise ValueError(f"teacher state: expected one of {type(self).__name__}, got {state['teacher']}")
@@ -261,16 +281,23 @@ class Teacher(ABC, Generic[S]):
             raise ValueError(
                 f"teacher state: expected space {spaces.describe(self.space)}, got {state['space']}"
             )
-        if not isinstance(state["algorithm"], dict):
-            raise ValueError(f"teacher state: algorithm: expected a mapping, got {state['algorithm']!r}")
-        ids = Outstanding.of(state["ids"])
-        rng = _generator_state(state["rng"])
+        before = self.state_dict()
         try:
+            self._take(state)
+            if where := difference(self.state_dict(), dict(state), "teacher state"):
+                raise ValueError(f"{where}: expected what state_dict returned, got something else")
+        except BaseException:
+            self._take(before)
+            raise
+
+    def _take(self, state: State) -> None:
+        who = type(self).__name__
+        with _damaged("ids"):
+            self._ids = Outstanding.of(state["ids"])
+        with _damaged("rng"):
+            self.rng.bit_generator.state = _generator_state(state["rng"])
+        with _damaged(who):
             self._load(state["algorithm"])
-        except KeyError as error:
-            raise ValueError(f"teacher state: {type(self).__name__} expected an entry {error}") from error
-        self._ids = ids
-        self.rng.bit_generator.state = rng
 
     @final
     def _check_process(self) -> None:
@@ -319,11 +346,26 @@ def _generator_state(state: Any) -> dict[str, Any]:
         raise ValueError(f"teacher state: rng: expected a state of PCG64, got {state!r}: {error}") from error
 
 
+@contextlib.contextmanager
+def _damaged(what: str) -> Iterator[None]:
+    """Turn what reading a state of another form raises into a ValueError that says where."""
+    try:
+        yield
+    except KeyError as error:
+        raise ValueError(f"teacher state: {what} expected an entry {error}") from error
+    except (TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError) as error:
+        raise ValueError(
+            f"teacher state: {what}: expected what state_dict returned, got {type(error).__name__}: {error}"
+        ) from error
+
+
 def _check_finite(where: str, what: str, values: Array, outcomes: Outcomes) -> None:
-    finite = np.isfinite(values)
-    if not finite.all():
-        row = int(np.argwhere(~finite)[0][0])
+    with np.errstate(invalid="ignore"):
+        good = np.abs(values.astype(np.float64, copy=False)) <= LARGEST
+    if not good.all():
+        row = int(good.argmin())
+        expected = f"a finite {what}" if not np.isfinite(values[row]) else f"a {what} within {LARGEST:g}"
         raise ValueError(
             f"{where}: row {row} (id {outcomes.ids[row]}, task {outcomes.tasks[row].tolist()}): "
-            f"expected a finite {what}, got {values[row]}"
+            f"expected {expected}, got {values[row]}"
         )

@@ -26,6 +26,9 @@ lists of these. Nothing else, so that loading one never runs code."""
 
 Seed: TypeAlias = int | np.random.SeedSequence
 
+LARGEST = 1e100
+"""Scores, costs and needed signals lie within plus and minus this: sums of their squares are finite."""
+
 UNASKED = -1
 """The id of a row that the teacher did not ask for: warm start, replay of a log, a repeated task."""
 
@@ -116,7 +119,8 @@ class Outcomes:
         tasks: ``(n, *space.shape)``: the task that was really played.
         score: ``(n,)`` float64, higher is better, finite (an episode's undiscounted return, say).
         cost: ``(n,)`` float64, at least 0: environment steps, or FLOPs of a supervised stage.
-        signals: further columns by name, each ``(n, ...)``: ``length``, ``success``, ``value_l1``...
+        signals: further columns by name, each ``(n, ...)``: ``length``, ``success``, ``value_l1``...; what a
+            teacher `needs` is one number a row.
 
     Raises:
         TypeError: if a column holds anything but numbers, or the signals are no mapping.

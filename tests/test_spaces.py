@@ -120,6 +120,73 @@ def test_whole_numbers_are_drawn_equally_often():
         assert np.abs(counts - 10_000).max() < 500
 
 
+WHOLE = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_the_ends_of_every_whole_type_hold(name):
+    info = np.iinfo(name)
+    low, high = (np.array([end], name) for end in (info.min, info.max))
+    space = Box(low, high, dtype=np.dtype(name))
+    beyond = np.array([[-np.inf], [-1e300], [-0.05], [0.0], [1.0], [1.05], [1e300], [np.inf]])
+    with np.errstate(all="raise"):
+        tasks = spaces.from_unit(space, beyond)
+        assert tasks.ravel().tolist() == [info.min] * 4 + [info.max] * 4
+        assert spaces.from_flat(space, beyond[[0, -1]]).ravel().tolist() == [info.min, info.max]
+    assert tasks.dtype == space.dtype
+    assert spaces.check_tasks(space, tasks, "here") is tasks
+    assert spaces.from_unit(space, spaces.to_unit(space, tasks)).tolist() == tasks.tolist()
+    drawn = spaces.sample(space, np.random.default_rng(0), 100)
+    assert drawn.dtype == space.dtype
+    assert len(np.unique(drawn)) > 50
+    for outside in (
+        np.nextafter(float(info.max), np.inf),
+        float(info.max) + 1,
+        np.nextafter(float(info.min), -1e300),
+    ):
+        if not info.min <= int(outside) <= info.max:
+            with pytest.raises(ValueError, match=r"row 1: expected a task in|expected whole numbers"):
+                spaces.check_tasks(space, np.array([[0.0], [outside]]), "here")
+
+
+def test_uniform_points_give_whole_numbers_their_fair_share():
+    space = Box(np.array([0, -1], np.int8), np.array([3, 1], np.int8), dtype=np.int8)
+    grid = (np.arange(1200) + 0.5) / 1200
+    tasks = spaces.from_unit(space, np.column_stack([grid, grid]))
+    assert np.bincount(tasks[:, 0]).tolist() == [300, 300, 300, 300]
+    assert np.bincount(tasks[:, 1] + 1).tolist() == [400, 400, 400]
+    every = np.array([[0, -1], [1, 0], [2, 1], [3, 1]], np.int8)
+    unit = spaces.to_unit(space, every)
+    np.testing.assert_allclose(unit[:, 0], [1 / 8, 3 / 8, 5 / 8, 7 / 8])
+    assert spaces.from_unit(space, unit).tolist() == every.tolist()
+    assert [end.tolist() for end in spaces.edges(space)] == [[-0.5, -1.5], [3.5, 1.5]]
+    assert [end.tolist() for end in spaces.edges(NAMED)] == [[0, -2], [3, 6]]
+
+
+def test_discrete_tasks_at_the_end_of_their_type():
+    space = Discrete(5, start=2**63 - 5)
+    drawn = spaces.sample(space, np.random.default_rng(0), 200)
+    assert set(drawn.tolist()) == set(range(2**63 - 5, 2**63))
+    assert spaces.contains_each(space, drawn).all()
+    for bad in (np.array([2**63], np.uint64), [float(2**63)], [2**63 - 6]):
+        with pytest.raises(ValueError, match="row 0: expected a task"):
+            spaces.check_tasks(space, bad, "here")
+
+
+def test_ranges_beyond_float64_are_refused():
+    with pytest.raises(
+        ValueError, match=r"task space: x1: expected high - low within float64 .*, got \(-1.5e\+308"
+    ):
+        spaces.check_space(Box(np.array([0, -1.5e308]), np.array([1, 1.5e308]), dtype=np.float64))
+    with pytest.raises(ValueError, match=r"Parameters: wide: expected high - low within float64"):
+        Parameters(narrow=(0, 1), wide=(-1.7e308, 1.7e308))
+    widest = Parameters(x=(-8e307, 8e307))
+    tasks = spaces.sample(widest, np.random.default_rng(0), 100)
+    assert np.isfinite(spaces.to_unit(widest, tasks)).all()
+    assert np.abs(tasks).max() > 4e307
+    assert spaces.from_unit(widest, np.array([[-9.0], [9.0]])).ravel().tolist() == [-8e307, 8e307]
+
+
 def test_samples_of_an_unknown_space_are_refused():
     for function in (lambda: spaces.sample(MultiBinary(3), np.random.default_rng(0), 1),):
         with pytest.raises(TypeError, match="expected Box, Parameters, Discrete or Levels, got MultiBinary"):

@@ -20,11 +20,22 @@ FIRST = {
     "settings": set(),
     "trust": set(),
     "spaces": {"types"},
+    "saved": {"types"},
     "outstanding": {"types"},
-    "teacher": {"types", "spaces", "settings", "outstanding"},
+    "teacher": {"types", "spaces", "settings", "outstanding", "saved"},
     "student": {"types", "spaces"},
     "family": {"types", "spaces", "settings"},
-    "registry": {"types", "spaces", "settings", "trust", "outstanding", "teacher", "student", "family"},
+    "registry": {
+        "types",
+        "spaces",
+        "settings",
+        "trust",
+        "outstanding",
+        "saved",
+        "teacher",
+        "student",
+        "family",
+    },
 }
 """The project's modules that the first layers may import, even indirectly."""
 LATER = ("loop", "plan", "recording", "comparing", "experiment", "cli", "__main__", "testing")

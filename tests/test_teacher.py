@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from teacherstudent.outstanding import Outstanding
+from teacherstudent.saved import difference
 from teacherstudent.spaces import Box, Discrete, Parameters
 from teacherstudent.teacher import Teacher
 from teacherstudent.types import Assignment, Outcomes
@@ -122,7 +123,22 @@ def test_dropping_wrong_ids_is_refused():
         ({"signals": {}}, r"expected the signal 'value', got \[\]"),
         ({"signals": {"length": np.zeros(2)}}, r"expected the signal 'value', got \['length'\]"),
         ({"signals": {"value": np.array([0.0, np.nan])}}, "row 1 .*expected a finite signal 'value'"),
-        ({"signals": {"value": np.array([[0.0, 0.0], [np.inf, 0.0]])}}, "row 1 .*finite signal 'value'"),
+        (
+            {"score": np.array([0.0, -1.1e100])},
+            r"row 1 \(id 1, .*\): expected a score within 1e\+100, got -1.1e",
+        ),
+        ({"cost": np.array([1e155, 0.0])}, r"row 0 .*expected a cost within 1e\+100, got 1e\+155"),
+        ({"signals": {"value": np.array([0.0, 1.7e308])}}, "row 1 .*expected a signal 'value' within 1e"),
+        (
+            {"signals": {"value": np.zeros((2, 2))}},
+            r"signal 'value': expected one number .* 2 rows, got shape \(2, 2\)",
+        ),
+        (
+            {"signals": {"value": np.zeros((2, 1))}},
+            r"signal 'value': expected one number .*got shape \(2, 1\)",
+        ),
+        ({"signals": {"value": np.array(["a", "b"])}}, "signal 'value': expected one number .*dtype <U1"),
+        ({"signals": {"value": np.array([None, 1])}}, "signal 'value': expected one number .*dtype object"),
     ],
 )
 def test_bad_values_are_refused_and_nothing_is_told(columns, message):
@@ -137,8 +153,18 @@ def test_bad_values_are_refused_and_nothing_is_told(columns, message):
 def test_signals_that_are_not_needed_may_be_anything():
     teacher = make()
     teacher.ask(1)
-    teacher.tell(rows([0], signals={"value": np.zeros(1), "note": np.array([np.nan])}))
+    notes = {"note": np.array([np.nan]), "picture": np.zeros((1, 2, 3)), "text": np.array(["a"])}
+    teacher.tell(rows([0], signals={"value": np.zeros(1)} | notes))
     assert teacher.told == [0]
+
+
+def test_the_largest_numbers_are_taken():
+    teacher = make()
+    teacher.ask(2)
+    ends = np.array([-1e100, 1e100])
+    teacher.tell(rows([0, 1], score=ends, cost=np.abs(ends), signals={"value": ends.astype(np.float64)}))
+    teacher.tell(rows([-1], signals={"value": np.array([np.finfo(np.float32).max], np.float32)}))
+    assert teacher.told == [0, 1, -1]
 
 
 def test_an_error_in_the_algorithm_leaves_ids_open():
@@ -219,6 +245,48 @@ def test_states_of_others_are_refused():
         Recording(Parameters(height=(0, 3), spacing=(0, 7)), seed=0).load_state_dict(state)
     with pytest.raises(ValueError, match=r"missing \['rng'\]"):
         make().load_state_dict({k: v for k, v in state.items() if k != "rng"})
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "message"),
+    [
+        (("ids", "next"), -1, "ids: next: expected a whole number of at least 0, got -1"),
+        (("ids", "next"), 2**70, "ids: next: expected a whole number from 0 to"),
+        (("ids", "next"), "3", "ids: next: expected a whole number"),
+        (("ids", "next"), 2**50, "expected at most 17179869184 ids from the oldest open one on"),
+        (("ids", "open"), np.array([0, 3]), "ids: open: expected numbers from 0 to 2, got 3"),
+        (("ids", "open"), np.array([1, 0]), "ids: open: expected ascending ids"),
+        (("ids", "open"), np.array([1, 1]), "ids: open: expected ascending ids"),
+        (("ids", "open"), np.array([0.5]), "ids: open: expected an array of int64, got dtype float64"),
+        (("ids", "open"), np.zeros((2, 2), int), r"ids: open: expected shape \(any\), got \(2, 2\)"),
+        (("ids",), {"next": 3}, r"ids: expected .*missing \['open'\]"),
+        (("ids",), None, "teacher state: ids: expected what state_dict returned"),
+        (("rng",), {}, "teacher state: rng"),
+        (("rng",), "PCG64", "teacher state: rng"),
+        (("algorithm",), {}, "Recording expected an entry 'told'"),
+        (("algorithm",), {"told": 4}, "Recording: expected what state_dict returned, got TypeError"),
+        (
+            ("algorithm",),
+            {"told": [], "more": 1},
+            "teacher state.algorithm: expected what state_dict returned",
+        ),
+        (("algorithm",), {"told": (1, 2)}, "teacher state.algorithm.told: expected what state_dict returned"),
+    ],
+)
+def test_a_damaged_state_is_refused_and_nothing_is_loaded(where, value, message):
+    teacher, other = make(), make()
+    teacher.ask(3)
+    other.ask(7)
+    other.tell(rows([4, 2]))
+    before, state = other.state_dict(), teacher.state_dict()
+    inner = state
+    for key in where[:-1]:
+        inner = inner[key]
+    inner[where[-1]] = value
+    with pytest.raises(ValueError, match=message):
+        other.load_state_dict(state)
+    assert difference(before, other.state_dict()) is None
+    assert other.ask(1).ids.tolist() == [7]
 
 
 def test_a_teacher_without_columns_has_none():

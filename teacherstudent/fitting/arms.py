@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 
+from teacherstudent.fitting.score_range import ScoreRange, check_score_range
+from teacherstudent.saved import saved_array, saved_number, saved_whole
 from teacherstudent.spaces import Discrete
 from teacherstudent.types import (
     Array,
@@ -20,7 +22,6 @@ from teacherstudent.types import (
     check_flag,
     check_names,
     check_pair,
-    check_range,
     is_finite,
     is_number,
     is_one_of,
@@ -29,6 +30,9 @@ from teacherstudent.types import (
 Reward: TypeAlias = Literal["score", "progress", "shared"]
 Moves: TypeAlias = Literal["free", "advance"]
 Variant: TypeAlias = Literal["fixed", "paper"]
+
+LARGEST_GAIN, LEAST_COST = 1e120, 1e-100
+"""The greatest reward, and the least cost that one is divided by: their squares are finite, and not 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +72,7 @@ class Rules:
             raise ValueError(f"{who}: moves: expected one of {get_args(Moves)}, got {self.moves!r}")
         check_flag(f"{who}: per_cost", self.per_cost)
         if self.score_range is not None:
-            check_range(f"{who}: score_range", self.score_range)
+            check_score_range(f"{who}: score_range", self.score_range)
         if self.final is None:
             return
         expected = "an arm and a share of the budget"
@@ -140,6 +144,7 @@ class Arms:
         self._total = 0.0  # of all
         self._sum = np.zeros(self.k)  # of the arm's own gains
         self._asked: dict[int, float] = {}  # outstanding id: the probability of its arm
+        self._range = ScoreRange(who, None if rules.reward == "score" else rules.score_range)
 
     def allowed(self, progress: float) -> BoolArray:
         """Return ``(k,)`` bool: which arms may be handed out now."""
@@ -179,19 +184,25 @@ class Arms:
         return np.abs(values) if absolute else values
 
     def take(self, outcomes: Outcomes) -> Told:
-        """Return what the outcomes are worth, and remember them."""
+        """Return what the outcomes are worth, and remember them.
+
+        Raises:
+            ValueError: if a reward is too great, or divided by too small a cost; nothing changes then.
+        """
         rules = self.rules
-        propensity = self.propensity(outcomes.ids)
-        self.drop(outcomes.ids)
         arm = outcomes.tasks.astype(np.int64) - int(self._space.start)
-        groups = [(a, np.flatnonzero(arm == a)) for a in np.unique(arm).tolist()]
+        groups = _Groups.of(arm)
         level = self._scaled(outcomes.score)
         change = level if rules.reward == "score" else level - self._earlier(level, groups)
         cost = outcomes.cost if rules.per_cost else np.ones(len(arm))
         gain = np.full(len(arm), np.nan)
-        np.divide(change, cost, out=gain, where=cost > 0)
-        for a, rows in groups:
-            self.told[a] += len(rows)
+        with np.errstate(over="ignore"):
+            np.divide(change, cost, out=gain, where=cost > 0)
+        self._check(gain, cost, outcomes)
+        propensity = self.propensity(outcomes.ids)
+        self.drop(outcomes.ids)
+        self._range.watch(outcomes.score)
+        self._remember(level, groups)
         total = np.cumsum(np.concatenate([[self._total], cost]))
         self._total = float(total[-1])
         if rules.reward == "progress":
@@ -199,46 +210,73 @@ class Arms:
         time, curve = self._own(groups, np.where(np.isnan(gain), np.nan, change), cost)
         return Told(arm, gain, time, curve, propensity)
 
-    def _scaled(self, scores: FloatArray) -> FloatArray:
-        if self.rules.score_range is None:
-            return scores
-        low, high = self.rules.score_range
-        if self.rules.reward == "score":
-            return scores / (high - low)
-        return np.clip((scores - low) / (high - low), 0.0, 1.0)
+    def _check(self, gain: FloatArray, cost: FloatArray, outcomes: Outcomes) -> None:
+        """Raise ValueError that names the first row whose reward is out of range."""
+        least = f"a cost of 0 or at least {LEAST_COST:g}"
+        most = f"a reward within {LARGEST_GAIN:g}"
+        for expected, values, bad in (
+            (least, cost, (cost > 0) & (cost < LEAST_COST)),
+            (most, gain, np.abs(gain) > LARGEST_GAIN),
+        ):
+            if bad.any():
+                row = int(bad.argmax())
+                raise ValueError(
+                    f"{self._who}: row {row} (id {outcomes.ids[row]}): expected {expected}, got {values[row]}"
+                )
 
-    def _earlier(self, level: FloatArray, groups: list[tuple[int, IntArray]]) -> FloatArray:
-        """Return the score that each row is compared with, NaN if there is none, and keep the last ones."""
+    def _scaled(self, scores: FloatArray) -> FloatArray:
+        if self.rules.reward == "score" and self.rules.score_range is not None:
+            low, high = self.rules.score_range
+            with np.errstate(over="ignore"):
+                return scores / (high - low)
+        return self._range.scaled(scores)
+
+    def _earlier(self, level: FloatArray, groups: _Groups) -> FloatArray:
+        """Return the score that each row is compared with, NaN if there is none."""
         if self.rules.reward == "shared":
-            earlier = np.concatenate([self._last[:1], level[:-1]])
-            self._last[:] = level[-1]
-            return earlier
+            return np.concatenate([self._last[:1], level[:-1]])
+        # In the order of the arms, a row's earlier score is that of the row before it, or the arm's last one.
+        before = np.append(np.nan, level[groups.rows][:-1])
+        before[groups.starts] = self._last[groups.arms]
         earlier = np.empty(len(level))
-        for a, rows in groups:
-            earlier[rows] = np.concatenate([self._last[a : a + 1], level[rows[:-1]]])
-            self._last[a] = level[rows[-1]]
+        earlier[groups.rows] = before
         return earlier
 
-    def _own(
-        self, groups: list[tuple[int, IntArray]], change: FloatArray, cost: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
+    def _remember(self, level: FloatArray, groups: _Groups) -> None:
+        """Keep the last scores, and how many there were."""
+        self.told[groups.arms] += groups.counts
+        if self.rules.reward == "shared":
+            self._last[:] = level[-1]
+        elif self.rules.reward == "progress":
+            self._last[groups.arms] = level[groups.rows[groups.starts + groups.counts - 1]]
+
+    def _own(self, groups: _Groups, change: FloatArray, cost: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return time and curve of each row on the arm's own clock."""
-        time, curve = np.empty(len(change)), np.full(len(change), np.nan)
-        for a, rows in groups:
-            counted = ~np.isnan(change[rows])
-            time[rows] = np.cumsum(np.concatenate([self._clock[a : a + 1], cost[rows] * counted]))[1:]
-            gained = np.where(counted, change[rows], 0.0)
-            total = np.cumsum(np.concatenate([self._sum[a : a + 1], gained]))[1:]
-            self._clock[a], self._sum[a] = time[rows[-1]], total[-1]
-            curve[rows[counted]] = total[counted]
-        return time, curve
+        counted = ~np.isnan(change)
+        spent, gained = cost * counted, np.where(counted, change, 0.0)
+        time, total = np.empty(len(change)), np.empty(len(change))
+        alone = groups.counts == 1
+        rows, arms = groups.rows[groups.starts[alone]], groups.arms[alone]
+        time[rows], total[rows] = self._clock[arms] + spent[rows], self._sum[arms] + gained[rows]
+        self._clock[arms], self._sum[arms] = time[rows], total[rows]
+        for i in np.flatnonzero(~alone).tolist():  # sums one after the other, as if the rows came alone
+            a, start = groups.arms[i], groups.starts[i]
+            rows = groups.rows[start : start + groups.counts[i]]
+            time[rows] = np.cumsum(np.append(self._clock[a], spent[rows]))[1:]
+            total[rows] = np.cumsum(np.append(self._sum[a], gained[rows]))[1:]
+            self._clock[a], self._sum[a] = time[rows[-1]], total[rows[-1]]
+        return time, np.where(counted, total, np.nan)
 
     def metrics(self, probabilities: FloatArray) -> dict[str, float]:
-        """Return the likeliest arm, the mean arm, and the entropy of the arms as a share of its maximum."""
+        """Return the likeliest arm, the mean arm, and the entropy of the arms as a share of its maximum.
+
+        Where levels are mapped from a ``score_range``, also ``outside_range_share``, of the scores.
+        """
         p = probabilities[probabilities > 0]
         entropy = float(-(p * np.log(p)).sum() / np.log(self.k)) if self.k > 1 else 0.0
         mean = float(probabilities @ np.arange(self.k))
-        return {"arm_likeliest": float(probabilities.argmax()), "arm_mean": mean, "arm_entropy": entropy}
+        found = {"arm_likeliest": float(probabilities.argmax()), "arm_mean": mean, "arm_entropy": entropy}
+        return found | self._range.metrics()
 
     def snapshot(self, probabilities: FloatArray, value: FloatArray) -> dict[str, Array]:
         """Return each arm's task, next probability, value and outcomes told; all ``(k,)``."""
@@ -261,30 +299,78 @@ class Arms:
             "sum": self._sum.copy(),
             "asked": np.array(list(self._asked), np.int64),
             "propensity": np.array(list(self._asked.values()), np.float64),
+            "range": self._range.state(),
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Take over what `state` returned.
 
         Raises:
-            ValueError: if it is incomplete.
+            ValueError: if it is incomplete or damaged.
         """
-        names = ("position", "progress", "told", "last", "clock", "total", "sum", "asked", "propensity")
-        check_names(f"{self._who}: arms", names, state)
-        self.position, self.progress = int(state["position"]), float(state["progress"])
-        self.told = np.array(state["told"], np.int64)
-        self._last, self._clock, self._sum = (
-            np.array(state[x], np.float64) for x in ("last", "clock", "sum")
+        names = (
+            "position",
+            "progress",
+            "told",
+            "last",
+            "clock",
+            "total",
+            "sum",
+            "asked",
+            "propensity",
+            "range",
         )
-        self._total = float(state["total"])
-        ids, probabilities = (np.asarray(state[name]).tolist() for name in ("asked", "propensity"))
-        self._asked = dict(zip(ids, probabilities, strict=True))
+        who, one = f"{self._who}: arms", (self.k,)
+        check_names(who, names, state)
+        self.position = saved_whole(f"{who}: position", state["position"], 0, self.k - 1)
+        self.progress = saved_number(f"{who}: progress", state["progress"], 0, 1)
+        self.told = saved_array(f"{who}: told", state["told"], np.int64, one, low=0)
+        self._last = saved_array(f"{who}: last", state["last"], np.float64, one, finite=False)
+        if np.isinf(self._last).any():
+            raise ValueError(f"{who}: last: expected finite numbers, or NaN where there is none")
+        self._clock = saved_array(f"{who}: clock", state["clock"], np.float64, one, low=0)
+        self._sum = saved_array(f"{who}: sum", state["sum"], np.float64, one)
+        self._total = saved_number(f"{who}: total", state["total"], 0)
+        ids = saved_array(f"{who}: asked", state["asked"], np.int64, (None,), low=0)
+        shares = saved_array(f"{who}: propensity", state["propensity"], np.float64, (len(ids),), low=0)
+        if len(np.unique(ids)) != len(ids) or (shares == 0).any() or (shares > 1 + 1e-9).any():
+            raise ValueError(f"{who}: expected different ids with probabilities above 0 and up to 1")
+        self._asked = dict(zip(ids.tolist(), shares.tolist(), strict=True))
+        self._range.load(state["range"])
+
+
+class _Groups(NamedTuple):
+    """The rows of a batch in the order of their arms.
+
+    Attributes:
+        arms: ``(g,)`` the different ones, ascending.
+        rows: ``(n,)`` those of the first arm in their order, then those of the second...
+        starts: ``(g,)`` where the arms begin in ``rows``.
+        counts: ``(g,)`` rows of each.
+    """
+
+    arms: IntArray
+    rows: IntArray
+    starts: IntArray
+    counts: IntArray
+
+    @staticmethod
+    def of(arm: IntArray) -> _Groups:
+        arms, starts, counts = np.unique(np.sort(arm), return_index=True, return_counts=True)
+        return _Groups(arms, np.argsort(arm, kind="stable"), starts, counts)
 
 
 def push(fifo: FloatArray, arms: IntArray, values: FloatArray) -> None:
     """Append values to their arms' rows of ``(k, size)``: newest last, oldest dropped; NaN is no value."""
-    for arm in np.unique(arms).tolist():
-        fifo[arm] = np.concatenate([fifo[arm], values[arms == arm]])[-fifo.shape[1] :]
+    size, groups = fifo.shape[1], _Groups.of(arms)
+    # A row moves left by as many places as it gets values; place j takes what stood at j + count.
+    origin = np.arange(size) + groups.counts[:, None]
+    kept = np.take_along_axis(fifo[groups.arms], np.minimum(origin, size - 1), axis=1)
+    fifo[groups.arms] = np.where(origin < size, kept, np.nan)
+    ends = np.repeat(groups.starts + groups.counts, groups.counts)
+    place = size - (ends - np.arange(len(arms)))  # the newest value of an arm stands last
+    newest = place >= 0
+    fifo[arms[groups.rows][newest], place[newest]] = values[groups.rows][newest]
 
 
 def slopes(times: FloatArray, curves: FloatArray) -> FloatArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from teacherstudent.saved import saved_array
 from teacherstudent.types import FloatArray, IntArray, State, check_names
 
 
@@ -67,9 +68,9 @@ class Passes:
         return {"rest": self._rest.copy()}
 
     def load(self, state: State) -> None:
-        """Continue from `state`."""
+        """Continue from `state`; raise ValueError if it is damaged."""
         check_names("passes", ("rest",), state)
-        self._rest = np.array(state["rest"], np.int64)
+        self._rest = saved_array("passes: rest", state["rest"], np.int64, (None,), low=0, high=self._n - 1)
 
 
 def draw_without_replacement(rng: np.random.Generator, log_weights: FloatArray, count: int) -> IntArray:

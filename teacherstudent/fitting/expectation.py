@@ -15,6 +15,7 @@ from typing import NamedTuple, cast
 import numpy as np
 
 from teacherstudent.fitting.compiled import compiled
+from teacherstudent.saved import saved_array
 from teacherstudent.types import Array, FloatArray, IntArray, State, check_names
 
 TOLERANCE, MAX_ITERATIONS, REGULARISATION = 1e-3, 100, 1e-6
@@ -51,18 +52,28 @@ class Mixture:
         return {name: getattr(self, name).copy() for name in ("weights", "means", "covariances")}
 
     @staticmethod
-    def load(state: State) -> Mixture:
-        """Return the mixture of `state`.
+    def load(state: State, dimension: int) -> Mixture:
+        """Return the mixture of `state` over so many coordinates.
 
         Raises:
-            ValueError: if an array is missing or the shapes do not fit.
+            ValueError: if an array is missing, of another shape, or no mixture's.
         """
         check_names("mixture", ("weights", "means", "covariances"), state)
-        w, m, c = (np.array(state[name], np.float64) for name in ("weights", "means", "covariances"))
-        if w.ndim != 1 or m.ndim != 2 or len(m) != len(w) or c.shape != (*m.shape, m.shape[1]):
-            raise ValueError(
-                f"mixture: expected shapes (k,), (k, d), (k, d, d), got {w.shape, m.shape, c.shape}"
-            )
+        w = saved_array("mixture: weights", state["weights"], np.float64, (None,), low=0, high=1 + 1e-6)
+        k, d = len(w), dimension
+        m = saved_array("mixture: means", state["means"], np.float64, (k, d))
+        c = saved_array("mixture: covariances", state["covariances"], np.float64, (k, d, d))
+        if not abs(w.sum() - 1) < 1e-6:
+            raise ValueError(f"mixture: weights: expected a sum of 1, got {w.sum()}")
+        variances = c.diagonal(axis1=1, axis2=2)
+        if not (variances > 0).all():
+            raise ValueError(f"mixture: covariances: expected variances above 0, got {variances.min()}")
+        deviations = np.sqrt(variances)
+        correlations = c / deviations[:, :, None] / deviations[:, None]
+        if not np.allclose(correlations, correlations.transpose(0, 2, 1), rtol=0, atol=1e-6):
+            raise ValueError("mixture: covariances: expected symmetric matrices")
+        if np.linalg.eigvalsh(correlations).min() < -1e-6:
+            raise ValueError("mixture: covariances: expected no negative eigenvalue")
         return Mixture(w, m, c)
 
 

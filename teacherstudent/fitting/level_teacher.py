@@ -134,6 +134,7 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
 
     accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Box, Discrete, Levels)
     needs: ClassVar[frozenset[str]] = frozenset({EPISODES})
+    reads: ClassVar[frozenset[str]] = frozenset({EPISODES, "max_return"})
     granularity: ClassVar[Granularity] = "rollout"
 
     def __init__(

@@ -59,7 +59,8 @@ def fit_mixture(
     n, d = rows.shape
     ranges = np.ptp(rows, axis=0)
     scale = np.where(ranges > 1, ranges, 1.0)
-    shift = rows.mean(axis=0)
+    # The mean of equal numbers is off by a rounding error, which for numbers of 1e100 is no small one.
+    shift = np.where(ranges > 0, rows.mean(axis=0), rows[0])
     points = (rows - shift) / scale
     centres = first_centres(points, max(counts), rng)
     allowed = [k for k in counts if k <= centres.shape[1]] or [centres.shape[1]]

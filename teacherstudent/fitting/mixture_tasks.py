@@ -10,6 +10,7 @@ import numpy as np
 
 from teacherstudent import spaces
 from teacherstudent.fitting.mixture import Criterion, Mixture, fit_mixture, fit_reference
+from teacherstudent.saved import saved_array, saved_whole
 from teacherstudent.spaces import Box
 from teacherstudent.types import (
     Array,
@@ -19,7 +20,6 @@ from teacherstudent.types import (
     check_names,
     check_numbers,
     check_pair,
-    check_range,
     check_whole,
     is_number,
     is_one_of,
@@ -32,6 +32,7 @@ Gaussian: TypeAlias = tuple[Sequence[float], Sequence[float] | Sequence[Sequence
 MOST_ROWS = 10**8
 """Rows of a window, whose memory is taken at once."""
 _BLOCK = 64  # tasks drawn together
+_LARGE = 1e7  # a variance beside which those of tasks are lost, to 1e-8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +47,6 @@ class Options:
         random_task_ratio: probability of a uniform task.
         n_components: fewest and most components of the mixture, both tried.
         criterion: chooses their number.
-        score_range: scores are mapped linearly from it to (0, 1) with saturation; None leaves them alone.
         initial: the distribution of tasks before the first fit; None is uniform.
 
     Raises:
@@ -60,7 +60,6 @@ class Options:
     random_task_ratio: float
     n_components: tuple[int, int]
     criterion: Criterion
-    score_range: tuple[float, float] | None
     initial: Gaussian | None
 
     def __post_init__(self) -> None:
@@ -82,8 +81,8 @@ class Options:
                 f"fit_rate: expected at least {max(most, 2)} rows for {most} components (variant 'paper'), "
                 f"got {self.fit_rate}"
             )
-        if self.score_range is not None:
-            check_range("score_range", self.score_range)
+        if self.paper:
+            spaces.check_single(self.space, "variant 'paper'")
         if self.initial is not None:
             gaussian(self.initial, self.space)
 
@@ -100,13 +99,6 @@ class Options:
     def points(self, tasks: FloatArray) -> FloatArray:
         """Return flat tasks ``(n, d)`` in the coordinates of the mixture: raw (paper) or the unit cube."""
         return tasks if self.paper else spaces.to_unit(self.space, tasks)
-
-    def scaled(self, scores: FloatArray) -> FloatArray:
-        """Return scores mapped from ``score_range`` to (0, 1)."""
-        if self.score_range is None:
-            return scores
-        low, high = self.score_range
-        return np.clip((scores - low) / (high - low), 0.0, 1.0)
 
     @property
     def fit_seed(self) -> int:
@@ -129,7 +121,7 @@ class Options:
         """Return a mixture over `points` and further columns with its tasks in raw units."""
         if self.paper:
             return mixture
-        low, high = (x.ravel().astype(np.float64) for x in (self.space.low, self.space.high))
+        low, high = spaces.edges(self.space)
         further = mixture.means.shape[1] - low.size
         shift, scale = np.append(low, np.zeros(further)), np.append(high - low, np.ones(further))
         return mixture.moved(shift, scale)
@@ -199,11 +191,11 @@ class Window:
             ValueError: if something is missing or does not fit.
         """
         check_names("window", ("told", "tasks", "scores"), state)
-        told = int(state["told"])
-        tasks, scores = np.asarray(state["tasks"], np.float64), np.asarray(state["scores"], np.float64)
+        told = saved_whole("window: told", state["told"])
         used = told % len(self._scores)
-        if tasks.shape != (used, self._tasks.shape[1]) or scores.shape != (used,):
-            raise ValueError(f"window: expected {used} rows, got {tasks.shape} and {scores.shape}")
+        shape = (used, self._tasks.shape[1])
+        tasks = saved_array("window: tasks", state["tasks"], np.float64, shape)
+        scores = saved_array("window: scores", state["scores"], np.float64, (used,))
         self.told = told
         self._tasks[:used], self._scores[:used] = tasks, scores
 
@@ -265,7 +257,7 @@ class Draws:
 
     def _one_by_one(self, n: int, rng: np.random.Generator) -> Array:
         space, mixture = self._options.space, self._mixture
-        low, high = space.low.ravel().astype(np.float64), space.high.ravel().astype(np.float64)
+        low, high = spaces.edges(space)
         points = np.empty((n, low.size))
         for i in range(n):
             if mixture is None and self._initial is not None:
@@ -274,7 +266,7 @@ class Draws:
                 point = rng.uniform(low, high)
             else:
                 k = _proportional(self._utility, rng)
-                point = rng.multivariate_normal(mixture.means[k], mixture.covariances[k])[: low.size]
+                point = _gaussian_task(mixture.means[k], mixture.covariances[k], low.size, rng)
             points[i] = np.clip(point, low, high).astype(np.float32)
         return spaces.from_flat(space, points)
 
@@ -293,6 +285,14 @@ class Draws:
     def reset(self) -> None:
         """Forget the mixture."""
         self._mixture, self._left = None, self._none()
+
+
+def _gaussian_task(mean: FloatArray, covariance: FloatArray, d: int, rng: np.random.Generator) -> FloatArray:
+    """Return the first ``d`` coordinates of a draw from a Gaussian, as the authors draw them."""
+    if covariance.diagonal().max() <= _LARGE:
+        return rng.multivariate_normal(mean, covariance)[:d]
+    # The decomposition of a matrix with such a variance loses the small ones; that of the tasks does not.
+    return rng.multivariate_normal(mean[:d], covariance[:d, :d], check_valid="ignore")
 
 
 def _proportional(utility: FloatArray, rng: np.random.Generator) -> int:

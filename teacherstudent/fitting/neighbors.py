@@ -15,6 +15,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from teacherstudent.fitting.neighbor_tree import NONE, allocate, insert, search, search_batch
+from teacherstudent.saved import saved_array, saved_whole
 from teacherstudent.types import FloatArray, IntArray, State
 
 _CHUNK = 256  # questions that walk the tree together
@@ -204,12 +205,11 @@ class BufferedTrees:
         Raises:
             ValueError: if the arrays do not fit together.
         """
-        points, values = np.array(state["points"], np.float64), np.array(state["values"], np.float64)
-        main = int(state["main"])
-        if points.ndim != 2 or points.shape != (len(values), self._points.shape[1]):
-            raise ValueError(f"store: expected ({len(values)}, {self._points.shape[1]}), got {points.shape}")
+        points = saved_array("store: points", state["points"], np.float64, (None, self._points.shape[1]))
+        values = saved_array("store: values", state["values"], np.float64, (len(points),))
+        main = saved_whole("store: main", state["main"], 0, len(points))
         newer = len(points) - main
-        if main < 0 or not 0 <= newer <= self._buffer_size:
+        if newer > self._buffer_size:
             raise ValueError(f"store: expected 0 to {self._buffer_size} rows in the buffer, got {newer}")
         self._points, self._values = points, values
         self._start, self._main, self._end = 0, main, len(points)

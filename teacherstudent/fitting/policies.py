@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import numpy as np
 
-from teacherstudent.types import BoolArray, FloatArray, IntArray, check_pair, generator, is_number, is_one_of
-
-DRAWS = 1024
-"""Draws behind a simulated probability."""
+from teacherstudent.types import BoolArray, FloatArray, IntArray, check_pair, is_number, is_one_of
 
 Policy: TypeAlias = tuple[str, float]
 """``("epsilon", share of uniform draws)`` or ``("boltzmann", temperature)``, and what a teacher adds."""
@@ -59,7 +56,10 @@ def choose(policy: Policy, values: FloatArray, allowed: BoolArray) -> FloatArray
     """Return ``(k,)`` probabilities of an epsilon-greedy or Boltzmann policy over the allowed arms."""
     name, number = policy
     if name == "boltzmann":
-        return softmax(values / number, allowed)
+        # Less the greatest first, so that no quotient is infinite however small the temperature is.
+        top = values[allowed].max()
+        with np.errstate(over="ignore"):
+            return softmax((values - top) / number, allowed)
     return explore(greedy(values, allowed), number, allowed)
 
 
@@ -75,16 +75,3 @@ def winners(rng: np.random.Generator, values: FloatArray, allowed: BoolArray) ->
     masked = np.where(allowed, values, -np.inf)
     best = masked == masked.max(axis=1, keepdims=True)
     return np.asarray(np.where(best, rng.random(masked.shape), -1.0).argmax(axis=1))
-
-
-def simulated(
-    draw_arms: Callable[[np.random.Generator, int, BoolArray], IntArray], allowed: BoolArray
-) -> FloatArray:
-    """Return ``(k,)`` how often each arm is drawn, in 1 024 draws from a generator of their own.
-
-    The standard error is at most 0.016. An allowed arm that none of the draws has counts as half a draw, so
-    that what is divided by its probability stays finite.
-    """
-    count = np.bincount(draw_arms(generator(0), DRAWS, allowed), minlength=len(allowed))
-    share = np.where(allowed, np.maximum(count, 0.5), 0.0)
-    return np.asarray(share / share.sum())

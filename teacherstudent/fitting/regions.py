@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from teacherstudent.saved import saved_array
 from teacherstudent.types import Array, FloatArray, IntArray, State, check_names
 
 Points = npt.NDArray[np.float32]
@@ -68,6 +70,7 @@ class RegionTree:
             ]
         )
         self.rules = rules
+        self._ends = low.copy(), high.copy()
         self.size = 0
         self._store = np.zeros(16, record)
         self._add(low, high)
@@ -199,18 +202,54 @@ class RegionTree:
         return {name: self.nodes[name].copy() for name in self._store.dtype.names or ()}
 
     def load(self, state: State) -> None:
-        """Take over what `state` returned; raise ValueError if a column is missing or of another shape."""
-        names = self._store.dtype.names or ()
-        check_names("region tree", names, state)
-        size = len(state["dim"])
-        store = np.zeros(max(16, size), self._store.dtype)
-        for name in names:
-            column = np.asarray(state[name])
-            if column.shape != store[name][:size].shape:
-                expected = store[name][:size].shape
-                raise ValueError(f"region tree: {name}: expected shape {expected}, got {column.shape}")
-            store[name][:size] = column
+        """Take over what `state` returned.
+
+        Raises:
+            ValueError: if a column is missing or of another shape, or the records are no tree of regions with
+                their rings; compiled loops follow these numbers without looking.
+        """
+        record = self._store.dtype
+        check_names("region tree", record.names or (), state)
+        size = len(np.atleast_1d(np.asarray(state["dim"])))
+        store = np.zeros(max(16, size), record)
+        for name in record.names or ():
+            shape = (size, *record[name].shape)
+            what, limits = f"region tree: {name}", self._limits(name, size)
+            store[name][:size] = saved_array(what, state[name], record[name].base, shape, **limits)
+        self._check_tree(store[:size])
         self._store, self.size = store, size
+
+    def _limits(self, name: str, size: int) -> dict[str, Any]:
+        """Return between which numbers a column must lie."""
+        d, ring = self._store["low"].shape[1], self.rules.region_size + 1
+        least = {"dim": -1, "left": -1, "start": 0, "count": 0, "alp": 0}
+        most = {"dim": d - 1, "left": size - 2, "start": ring - 1, "count": ring}
+        return {"low": least.get(name), "high": most.get(name), "finite": name != "worst_score"}
+
+    def _check_tree(self, nodes: Array) -> None:
+        """Raise ValueError unless every node but the first has one parent, before it, which contains it."""
+        size, inner = len(nodes), np.flatnonzero(nodes["dim"] >= 0)
+        left = nodes["left"][inner]
+        children = np.concatenate([left, left + 1])
+        if size == 0 or (left <= inner).any() or not np.array_equal(np.sort(children), np.arange(1, size)):
+            raise ValueError(
+                "region tree: left: expected each node but the first as a child of one before it"
+            )
+        if (nodes["left"][nodes["dim"] < 0] != -1).any():
+            raise ValueError("region tree: left: expected -1 in a leaf")
+        full = nodes["count"][nodes["dim"] < 0].max()
+        if full > self.rules.region_size:
+            raise ValueError(
+                f"region tree: count: expected leaves of at most {self.rules.region_size}, got {full}"
+            )
+        if np.isnan(nodes["worst_score"]).any():
+            raise ValueError("region tree: worst_score: expected no NaN")
+        low, high = nodes["low"], nodes["high"]
+        outside = (low < self._ends[0]) | (high > self._ends[1]) | (low > high)
+        cut = nodes["cut"][inner]
+        rows = (inner, nodes["dim"][inner])
+        if outside.any() or (cut < low[rows]).any() or (cut > high[rows]).any():
+            raise ValueError("region tree: low, high, cut: expected boxes in the space, and cuts inside them")
 
 
 @njit(cache=True)

@@ -11,12 +11,19 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from teacherstudent import checkpoint, spaces
+from teacherstudent.saved import difference
 from teacherstudent.spaces import Box, Discrete
 from teacherstudent.teacher import Teacher
 from teacherstudent.types import UNASKED, Array, Assignment, FloatArray, IntArray, Outcomes, State
 
 Play: TypeAlias = Callable[[Teacher[Any], Assignment, np.random.Generator], Outcomes]
 """Returns an outcome for each row of an assignment, in order."""
+
+
+__all__ = [
+    "ContractError", "Play", "Session", "check_assignment", "copied", "difference", "difficulty", "name",
+    "plausible_outcomes", "replaced", "rule", "through_file", "unasked",
+]  # fmt: skip
 
 
 class ContractError(AssertionError):
@@ -177,22 +184,6 @@ def unasked(outcomes: Outcomes) -> Outcomes:
     """Return the same rows as tasks that nobody asked for."""
     ids: IntArray = np.full(len(outcomes), UNASKED, np.int64)
     return replaced(outcomes, ids=ids)
-
-
-def difference(a: Any, b: Any, where: str = "state") -> str | None:
-    """Return where two pieces of plain data differ in any bit, or None if they are the same."""
-    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
-        a, b = np.asarray(a), np.asarray(b)
-        same = a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
-        return None if same else where
-    if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():
-        parts = (difference(a[key], b[key], f"{where}.{key}") for key in a)
-        return next((part for part in parts if part), None)
-    if isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
-        parts = (difference(x, y, f"{where}[{i}]") for i, (x, y) in enumerate(zip(a, b, strict=True)))
-        return next((part for part in parts if part), None)
-    same = a == b or (a != a and b != b)  # NaN is the same as NaN
-    return None if same else where
 
 
 def through_file(state: State) -> State:

@@ -14,6 +14,7 @@ import numpy as np
 from teacherstudent import checkpoint, spaces
 from teacherstudent.spaces import Box, Discrete
 from teacherstudent.teacher import Teacher
+from teacherstudent.testing.damage import damaged
 from teacherstudent.testing.sessions import (
     ContractError,
     Play,
@@ -36,11 +37,13 @@ def check_teacher(
     play: Play = plausible_outcomes,
     episodes: int = 300,
     deterministic: bool = False,
+    damage: bool = True,
 ) -> None:
     """Check that a teacher keeps the contract of `teacherstudent.teacher.Teacher`.
 
     It must be reproducible from its seed, leave global generators and other teachers alone, take outcomes in
-    any order and batch, refuse bad ones without a change, and continue from its state bit for bit.
+    any order and batch, refuse bad ones without a change, continue from its state bit for bit, and refuse a
+    state that is damaged.
 
     Args:
         factory: returns a fresh teacher for a seed, on the same space and with the same options every time.
@@ -48,6 +51,7 @@ def check_teacher(
             ``(n,)``, or where scores in [0, 1] make no sense.
         episodes: tasks asked for in each session; take more than the teacher needs to reach its last phase.
         deterministic: the teacher's tasks do not depend on its seed.
+        damage: spoil every entry of a state too; see `teacherstudent.testing.damage`.
 
     Raises:
         AssertionError: with a sentence that names the rule that is broken.
@@ -59,6 +63,8 @@ def check_teacher(
     kit = _Kit(factory, play, episodes, deterministic)
     for check in _RULES:
         check(kit)
+    if damage:
+        _refuses_damaged_states(kit)
 
 
 @dataclass(frozen=True)
@@ -253,6 +259,8 @@ def _refuses_values(kit: _Kit) -> None:
         column = np.array([0.5, 0.5, value, 0.5])
         bad[f"a score of {value}"] = replaced(good, score=column)
         bad[f"a cost of {value}"] = replaced(good, cost=column)
+    for value in (1e155, -1.7e308):
+        bad[f"a score of {value}"] = replaced(good, score=np.array([0.5, 0.5, value, 0.5]))
     outside = _outside(teacher, good.tasks)
     if outside is not None:
         bad["a task outside the space"] = replaced(good, tasks=outside)
@@ -262,10 +270,37 @@ def _refuses_values(kit: _Kit) -> None:
         holes[1] = np.nan
         bad[f"no {signal!r}"] = replaced(good, signals=rest)
         bad[f"NaN as {signal!r}"] = replaced(good, signals=rest | {signal: holes})
+        bad[f"1e155 as {signal!r}"] = replaced(good, signals=rest | {signal: np.full(4, 1e155)})
+        bad[f"two columns as {signal!r}"] = replaced(good, signals=rest | {signal: np.ones((4, 2))})
+        bad[f"one column as {signal!r}"] = replaced(good, signals=rest | {signal: np.ones((4, 1))})
+        bad[f"text as {signal!r}"] = replaced(good, signals=rest | {signal: np.full(4, "text")})
+    for signal in teacher.reads - teacher.needs:
+        wrong = dict(good.signals) | {signal: np.ones((4, 2))}
+        bad[f"two columns as {signal!r}"] = replaced(good, signals=wrong)
     for what, outcomes in bad.items():
         _refused(kit, teacher, f"telling {what}", partial(teacher.tell, outcomes))
-    with rule(kit.who, "ids must stay outstanding when the batch that held them was refused"):
-        session.tell(good)
+    more = {"unknown": np.ones((4, 3)), "text": np.full(4, "text")}
+    with rule(kit.who, "signals that are not needed may be anything, and ids stay outstanding when refused"):
+        session.tell(replaced(good, signals=more | dict(good.signals)))
+
+
+def _refuses_damaged_states(kit: _Kit) -> None:
+    """Spoil every entry of a state: it is refused without a change, or taken by a teacher that goes on."""
+    session = kit.session(5)
+    session.run(kit.episodes)
+    state, teacher = session.teacher.state_dict(), kit.factory(5)
+    before = teacher.state_dict()
+    for what, bad in damaged(state):
+        try:
+            teacher.load_state_dict(bad)
+        except ValueError:
+            _unchanged(kit, teacher, before, f"a state with {what}, which was refused,")
+            continue
+        except Exception as error:
+            raise kit.fail(f"a state with {what} must raise ValueError, not {error!r}") from error
+        with rule(kit.who, f"a state with {what} must be refused, or leave a teacher that goes on"):
+            Session(teacher, kit.play).run(10)
+        teacher = kit.factory(5)
 
 
 def _reports(kit: _Kit) -> None:

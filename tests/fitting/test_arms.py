@@ -3,6 +3,7 @@ import pytest
 
 from teacherstudent.fitting import policies
 from teacherstudent.fitting.arms import Arms, Rules, push, slopes
+from teacherstudent.saved import difference
 from teacherstudent.spaces import Discrete
 from teacherstudent.types import Outcomes
 
@@ -161,6 +162,17 @@ def test_push_keeps_the_newest():
     same(fifo, [[6, 7, 8], [NAN] * 3, [NAN, 2, 5]])
 
 
+def test_push_equals_a_plain_loop():
+    rng = np.random.default_rng(0)
+    fifo, plain = np.full((6, 4), NAN), [[] for _ in range(6)]
+    for n in (0, 1, 3, 30, 5, 100):
+        arms, values = rng.integers(0, 6, n), rng.random(n)
+        push(fifo, arms, values)
+        for a, value in zip(arms.tolist(), values.tolist(), strict=True):
+            plain[a] = (plain[a] + [value])[-4:]
+        same(fifo, [[NAN] * (4 - len(row)) + row for row in plain])
+
+
 ALL = np.ones(4, bool)
 SOME = np.array([True, False, True, True])
 
@@ -184,15 +196,85 @@ def test_draws_follow_the_probabilities_and_never_take_an_arm_of_none():
     assert np.mean(arms == 1) == pytest.approx(0.2, abs=4 * np.sqrt(0.16 / 20_000))
 
 
-def test_simulated_probabilities_are_shares_with_a_floor_for_allowed_arms():
-    def draws(rng, n, allowed):
-        return np.where(rng.random(n) < 0.3, 0, 2)
+def test_temperatures_may_be_tiny_and_values_huge():
+    values = np.array([1e120, -1e120, 1e120, 3.0])
+    with np.errstate(invalid="raise", divide="raise"):
+        same(policies.choose(("boltzmann", 5e-324), values, ALL), [0.5, 0, 0.5, 0])
+        same(policies.choose(("boltzmann", 5e-324), values, ~ALL | (values == 3)), [0, 0, 0, 1])
 
-    share = policies.simulated(draws, np.array([True, True, True, False]))
-    assert share.sum() == pytest.approx(1)
-    assert share[0] == pytest.approx(0.3, abs=0.07)
-    assert 0 < share[1] < 0.001
-    assert share[3] == 0
+
+@pytest.mark.parametrize(
+    ("options", "score", "cost", "message"),
+    [
+        (
+            {"reward": "score", "per_cost": True},
+            [1.0, 1e100],
+            [1.0, 1e-90],
+            "row 1 .*a reward within 1e.120, got 1e",
+        ),
+        (
+            {"reward": "score", "per_cost": True},
+            [1.0, 1.0],
+            [1.0, 1e-101],
+            "row 1 .*cost of 0 or at least 1e-100",
+        ),
+        (
+            {"reward": "progress", "per_cost": True},
+            [-1e100, 1e100],
+            [1.0, 1e-50],
+            "row 1 .*a reward within 1e",
+        ),
+        ({"reward": "shared", "per_cost": True}, [-1e100, 1e100], [1.0, 1e-50], "row 1 .*a reward within 1e"),
+        ({"reward": "score", "score_range": (0.0, 5e-324)}, [0.0, -1e100], [1.0, 1.0], "row 1 .*got -inf"),
+    ],
+)
+def test_rewards_beyond_any_use_are_refused_by_row_and_nothing_changes(options, score, cost, message):
+    arms = make(**options)
+    arms.hand(np.array([0, 1]), np.array([2, 2]), 0.0, np.ones(2))
+    before = arms.state()
+    told = Outcomes(ids=np.array([0, 1]), tasks=np.array([2, 2]), score=score, cost=cost)
+    with pytest.raises(ValueError, match="who: " + message):
+        arms.take(told)
+    assert difference(before, arms.state()) is None
+    arms.take(rows([2, 1], [0.0, 0.0]))
+
+
+def test_many_rows_of_many_arms_equal_a_plain_loop():
+    rng = np.random.default_rng(1)
+    for reward in ("progress", "score", "shared"):
+        arms, last, clock, total, previous = make(40, reward=reward, per_cost=True), {}, {}, {}, None
+        for n in (1, 7, 200):
+            arm, score, cost = rng.integers(0, 40, n), rng.random(n), rng.random(n)
+            told = arms.take(rows(arm, score, cost))
+            for i, a in enumerate(arm.tolist()):
+                before = {"progress": last.get(a), "score": 0.0, "shared": previous}[reward]
+                if before is None:
+                    assert np.isnan(told.gain[i])
+                else:
+                    assert told.gain[i] == (score[i] - before) / cost[i]
+                    clock[a], total[a] = clock.get(a, 0.0) + cost[i], total.get(a, 0.0) + (score[i] - before)
+                if reward != "progress" and before is not None:
+                    assert (told.time[i], told.curve[i]) == (clock[a], total[a])
+                last[a] = previous = score[i]
+
+
+@pytest.mark.parametrize(
+    ("entry", "value"),
+    [
+        ("position", 3), ("position", -1), ("progress", 2.0), ("told", np.array([0, -1, 0])),
+        ("last", np.array([0.0, np.inf, 1.0])), ("clock", np.array([0.0, NAN, 1.0])), ("total", -1.0),
+        ("sum", np.array([0.0, 1.0])), ("asked", np.array([4, 4])), ("asked", np.array([-4, 4])),
+        ("propensity", np.array([0.0, 0.5])), ("propensity", np.array([0.5])),
+        ("propensity", np.array([1.5, 1])),
+    ],
+)  # fmt: skip
+def test_a_damaged_state_is_refused(entry, value):
+    arms = make()
+    arms.hand(np.array([4, 5]), np.array([0, 1]), 0.0, np.array([0.2, 0.3]))
+    state = arms.state()
+    make().load(state)
+    with pytest.raises(ValueError, match="who: arms"):
+        make().load(state | {entry: value})
 
 
 def test_propensities_are_kept_until_they_are_told_or_dropped():

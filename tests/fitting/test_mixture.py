@@ -227,9 +227,40 @@ def test_the_reference_is_the_best_of_scikit_learns_fits():
 
 def test_state_round_trip():
     mixture = fit_mixture(blobs(100, 2, seed=0), COUNTS, "aic", np.random.default_rng(0))
-    again = Mixture.load(mixture.state())
+    again = Mixture.load(mixture.state(), 2)
     assert np.array_equal(again.covariances, mixture.covariances)
     with pytest.raises(ValueError, match="missing \\['means'\\]"):
-        Mixture.load({k: v for k, v in mixture.state().items() if k != "means"})
-    with pytest.raises(ValueError, match="expected shapes"):
-        Mixture.load(mixture.state() | {"weights": np.ones(1)})
+        Mixture.load({k: v for k, v in mixture.state().items() if k != "means"}, 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"weights": np.ones(1)}, r"means: expected shape \(1, 2\), got \(2, 2\)"),
+        ({"weights": np.array([0.5, 0.4])}, r"weights: expected a sum of 1, got 0\.9"),
+        ({"weights": np.array([1.5, -0.5])}, "weights: expected numbers from 0 to"),
+        ({"weights": np.array([0.5, np.nan])}, "weights: expected finite numbers"),
+        ({"means": np.zeros((2, 3))}, r"means: expected shape \(2, 2\), got \(2, 3\)"),
+        ({"means": np.full((2, 2), np.inf)}, "means: expected finite numbers"),
+        ({"covariances": np.zeros((2, 2, 2))}, "covariances: expected variances above 0, got 0"),
+        ({"covariances": np.array([[[1, 2], [2, 1]]] * 2)}, "covariances: expected no negative eigenvalue"),
+        ({"covariances": np.array([[[1, 0.5], [0, 1]]] * 2)}, "covariances: expected symmetric matrices"),
+    ],
+)
+def test_what_is_no_mixture_is_refused(change, message):
+    good = {"weights": np.full(2, 0.5), "means": np.zeros((2, 2)), "covariances": np.array([np.eye(2)] * 2)}
+    assert len(Mixture.load(good, 2)) == 2
+    with pytest.raises(ValueError, match="mixture: " + message):
+        Mixture.load(good | change, 2)
+
+
+@pytest.mark.parametrize("value", [-1e100, 0.1, 1e100])
+def test_a_constant_column_has_no_range_however_large_it_is(value):
+    rows = np.column_stack([blobs(100, 2, seed=0), np.full(100, value)])
+    mixture = fit_mixture(rows, COUNTS, "aic", np.random.default_rng(0))
+    plain = fit_mixture(
+        np.column_stack([rows[:, :2], np.zeros(100)]), COUNTS, "aic", np.random.default_rng(0)
+    )
+    np.testing.assert_allclose(mixture.means[:, :2], plain.means[:, :2])
+    np.testing.assert_allclose(mixture.means[:, 2], value)
+    np.testing.assert_allclose(mixture.covariances[:, 2, 2], 1e-6)

@@ -173,7 +173,13 @@ def test_buffered_trees_answer_like_a_plain_search_and_resume():
             store.load(state)
             assert state["main"] == 240
         store.add(point, value)
-    with pytest.raises(ValueError, match="store: expected"):
+    with pytest.raises(ValueError, match=r"store: values: expected shape \(250\), got \(400,\)"):
         store.load(state | {"values": values})
+    with pytest.raises(
+        ValueError, match="store: main: expected a whole number from 0 to 250, got 1000000000"
+    ):
+        store.load(state | {"main": 10**9})
+    with pytest.raises(ValueError, match="store: points: expected finite numbers"):
+        store.load(state | {"points": np.full((250, 3), np.nan)})
     with pytest.raises(ValueError, match="expected 0 to 60 rows in the buffer, got 150"):
         store.load(state | {"main": 100})

@@ -245,14 +245,35 @@ def test_a_rebuilt_index_answers_as_before():
         assert difference(one.state_dict(), two.state_dict()) is None
 
 
+@pytest.mark.parametrize("size", [1.0, 1e5, 1e99])
+def test_the_scale_of_scores_does_not_move_the_tasks_of_the_paper_variant(size):
+    """Scores rise near 0.8 alone, so tasks are drawn there, however great the scores are."""
+    teacher = ALPGMM(UNIT, seed=0, fit_rate=100, variant="paper", random_task_ratio=0.0)
+    rng = np.random.default_rng(0)
+    for i in range(3):
+        tasks = rng.random((100, 2))
+        tasks[:50] = 0.8 + 0.01 * rng.standard_normal((50, 2))
+        near = (np.abs(tasks - 0.8) < 0.1).all(axis=1)
+        teacher.tell(rows(tasks, size * (i + rng.random(100)) * near))
+    drawn = teacher.ask(200).tasks
+    assert np.mean((np.abs(drawn - 0.8) < 0.1).all(axis=1)) > 0.7
+
+
 def test_bad_states_are_refused():
     teacher = ALPGMM(UNIT, seed=0, fit_rate=20)
     tasks, score = stream(50, space=UNIT)
     teacher.tell(rows(tasks, score))
     state = teacher.state_dict()
     for change, message in (
-        ({"window": state["algorithm"]["window"] | {"told": 49}}, "window: expected 9 rows"),
-        ({"history": {"points": tasks, "scores": score[:9]}}, "as many scores as points, got 9, 50"),
+        ({"window": state["algorithm"]["window"] | {"told": 49}}, r"window: tasks: expected shape \(9, 2\)"),
+        ({"history": {"points": tasks, "scores": score[:9]}}, r"scores: expected shape \(50\), got \(9,\)"),
+        (
+            {"history": {"points": tasks * np.nan, "scores": score}},
+            "history: points: expected finite numbers",
+        ),
+        ({"fit_seed": -1}, "alp-gmm: fit_seed: expected a whole number"),
+        ({"fitted": {"tasks": tasks, "alp": score[:9]}}, r"alp-gmm: alp: expected shape \(50\)"),
+        ({"range": {"told": 3, "outside": 4}}, "range: outside: expected a whole number from 0 to 3, got 4"),
         ({"fitted": {}}, "missing"),
         ({"draws": np.full((3, 2), 2.0)}, "expected a task in"),
     ):

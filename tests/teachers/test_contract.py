@@ -148,11 +148,19 @@ def test_no_teacher_is_left_out():
     assert {"riac-paper-box", "riac-fixed-parameters", "random-None-levels"} <= {case.id for case in CASES}
 
 
+UNCHECKED = {
+    *("accel", "domain-randomization", "parallel-accel", "parallel-plr", "plr", "robust-plr", "sfl"),
+    *("minimax", "paired", "repaired"),
+}
+"""Teachers that do not yet check every entry of a saved state: their levels, their networks."""
+
+
 @pytest.mark.parametrize(("name", "variant", "space"), CASES)
 def test_contract(name, variant, space):
     check_teacher(
         lambda seed: teachers.make(name, space, seed=seed, **options(name, variant, space)),
         episodes=EPISODES.get(name, 300),
+        damage=name not in UNCHECKED,
         deterministic=name in ("constant", "in-order", "mastery") or issubclass(teachers.get(name), OpenLoop),
     )
 

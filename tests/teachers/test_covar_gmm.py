@@ -146,7 +146,7 @@ def test_bad_options_and_states_are_refused():
     teacher = CovarGMM(UNIT, seed=0, fit_rate=20)
     teacher.tell(rows(*stream(50, space=UNIT)))
     state = teacher.state_dict()
-    with pytest.raises(ValueError, match="window: expected 9 rows"):
+    with pytest.raises(ValueError, match=r"window: tasks: expected shape \(9, 2\)"):
         teacher.load_state_dict(
             state
             | {"algorithm": state["algorithm"] | {"window": state["algorithm"]["window"] | {"told": 49}}}

@@ -14,7 +14,7 @@ SPACE = Discrete(5, start=2)
 
 
 def make(space=SPACE, **options):
-    return teachers.make("mastery", space, seed=0, **{"mastered": 0.98} | options)
+    return teachers.make("mastery", space, seed=0, **{"mastered": 0.98, "lookback": 1} | options)
 
 
 def outcomes(ids, tasks, scores):
@@ -80,19 +80,112 @@ def test_rows_go_round_the_tasks_at_hand():
     assert [int(teacher.ask(1).tasks[0]) for _ in range(4)] == [3, 4, 2, 3]
 
 
-def test_lookback_takes_the_mean_of_as_many_scores():
+def test_lookback_takes_the_mean_of_as_many_episodes_and_assesses_after_as_many():
     teacher = make(mastered=0.5, lookback=3)
-    for score, newest in ((1.0, 2), (1.0, 2), (-1.0, 2), (0.9, 2), (1.7, 3)):  # means 1/3, 0.3, 1.6/3
+    scores = (1.0, 1.0, -1.0, 1.0, 1.0, 1.0)  # means 1/3 and, after three more, 1
+    for score, newest in zip(scores, (2, 2, 2, 2, 2, 3), strict=True):
         tell(teacher, t2=score)
         assert teacher.metrics()["newest"] == newest
 
 
-def test_a_task_counts_once_whenever_outcomes_are_told():
-    teacher = make(mastered=0.5, lookback=2)
-    for scores, newest in (([1.0] * 5, 2), ([0.0, -0.4], 2), ([0.9, 1.7], 3)):  # means 1, -0.2, 1.3
-        teacher.tell(outcomes(np.full(len(scores), -1), [2] * len(scores), scores))
-        assert teacher.metrics()["newest"] == newest
-    np.testing.assert_allclose(teacher.snapshot()["value"][0], 0.55)
+@pytest.mark.parametrize("size", [1, 2, 4, 7, 20])
+def test_episodes_count_and_not_tells(size):
+    """The level is that of the last 20 episodes; a mean of 0.75 passes, wherever a tell ends."""
+    teacher = make(mastered=0.7, lookback=20)
+    scores = np.resize([1.0, 0.0, 1.0, 1.0], 60)
+    for start in range(0, 60, size):
+        part = scores[start : start + size]
+        teacher.tell(outcomes(np.full(len(part), -1), [2] * len(part), part))
+        told = start + len(part)
+        assert teacher.metrics()["newest"] == (3 if told >= 20 else 2)
+
+
+def test_few_lucky_episodes_do_not_promote():
+    used = []
+    for seed in range(10):
+        rng, teacher = (
+            np.random.default_rng(seed),
+            teachers.make("mastery", Discrete(10), seed=0, mastered=0.8),
+        )
+        for _ in range(2000):
+            asked = teacher.ask(1)
+            score = (rng.random(1) < 0.3).astype(float)
+            teacher.tell(outcomes(asked.ids, asked.tasks, score))
+        used.append(teacher.metrics()["newest"])
+    assert max(used) == 0
+    strong = teachers.make("mastery", Discrete(10), seed=0, mastered=0.8)
+    for _ in range(20 * 9):
+        assert strong.metrics()["newest"] < 9
+        asked = strong.ask(1)
+        strong.tell(outcomes(asked.ids, asked.tasks, [1.0]))
+    assert strong.metrics()["newest"] == 9
+
+
+def test_patience_takes_new_episodes_each_time():
+    teacher = make(mastered=0.5, lookback=4, patience=3)
+    for told in range(1, 13):
+        assert teacher.metrics()["newest"] == 2
+        tell(teacher, t2=1.0)
+        if told == 12:
+            assert teacher.metrics()["newest"] == 3
+
+
+def test_every_task_may_have_a_line_of_its_own():
+    teacher = make(mastered=[0.5, 0.9, 0.7, 0.5, 0.5])
+    tell(teacher, t2=0.6)
+    tell(teacher, t3=0.8)
+    assert teacher.metrics()["newest"] == 3
+    tell(teacher, t3=0.95)
+    tell(teacher, t4=0.71)
+    assert teacher.metrics()["newest"] == 5
+    both = make(mastered=(0.5, 0.9, 0.7, 0.5, 0.5), window=2)
+    tell(both, t2=0.6)
+    tell(both, t2=0.4, t3=0.95)  # mean 0.675, lines' mean 0.7
+    assert both.metrics()["newest"] == 3
+    tell(both, t2=0.5, t3=0.95)
+    assert both.metrics()["newest"] == 4
+
+
+def test_a_task_may_be_lost_again():
+    teacher = make(mastered=0.8, demoted=0.3, lookback=2)
+    tell(teacher, t2=1.0)
+    tell(teacher, t2=1.0)
+    tell(teacher, t3=0.4)
+    tell(teacher, t3=0.3)  # 0.35: neither
+    assert hand(teacher) == [3]
+    tell(teacher, t3=0.1)
+    tell(teacher, t3=0.2)
+    assert hand(teacher) == [2]
+    assert np.isnan(teacher.snapshot()["value"]).all()  # the way on is earned anew
+    tell(teacher, t2=0.9)
+    assert hand(teacher) == [2]
+    tell(teacher, t2=0.9)
+    assert hand(teacher) == [3]
+    stays = make(mastered=0.8, demoted=0.3, lookback=1)
+    tell(stays, t2=0.0)
+    assert hand(stays) == [2]  # nothing is before the first
+
+
+def test_failures_must_follow_each_other_and_each_task_has_its_line():
+    teacher = make(mastered=0.8, demoted=[0, 0, 0.6, 0, 0], patience=2)
+    for _ in range(2):
+        tell(teacher, t2=1.0)
+    for _ in range(2):
+        tell(teacher, t3=0.1)
+    assert hand(teacher) == [3]  # above its line of 0
+    for _ in range(2):
+        tell(teacher, t3=1.0)
+    for score in (0.5, 0.7, 0.5):
+        tell(teacher, t4=score)
+    assert hand(teacher) == [4]
+    tell(teacher, t4=0.5)
+    assert hand(teacher) == [3]
+    for window, expected in ((2, [2, 3]), (None, [2, 3])):
+        other = make(mastered=0.8, demoted=0.3, window=window)
+        tell(other, t2=1.0)
+        tell(other, t2=1.0, t3=1.0)
+        tell(other, t3=1.0, t4=0.1)
+        assert hand(other) == expected
 
 
 def test_patience_counts_passes_in_a_row():
@@ -127,7 +220,7 @@ def test_snapshot():
 
 def test_it_goes_on_from_its_state():
     one, two = make(window=None, patience=2, lookback=2), make(window=None, patience=2, lookback=2)
-    for _ in range(4):
+    for _ in range(5):
         tell(one, t2=1.0)
     one.ask(3)
     two.load_state_dict(one.state_dict())
@@ -135,6 +228,7 @@ def test_it_goes_on_from_its_state():
         tell(teacher, t3=1.0, t2=0.99)
         tell(teacher, t3=1.0, t2=0.99)
         tell(teacher, t3=1.0, t2=0.99)
+    assert one.metrics() == two.metrics()
     assert one.metrics()["newest"] == 4
     assert one.state_dict()["algorithm"].keys() == two.state_dict()["algorithm"].keys()
     assert one.ask(5).tasks.tolist() == two.ask(5).tasks.tolist()
@@ -144,7 +238,7 @@ def test_it_goes_on_from_its_state():
 def test_a_run_climbs(window, tmp_path):
     experiment = Experiment(
         teacher="mastery",
-        teacher_options={"window": window},
+        teacher_options={"window": window, "lookback": 1},
         family="parity",
         family_options={"kind": "dms", "largest": 4, "tests": 100},
         student="leaky-rnn",
@@ -165,6 +259,10 @@ def test_a_run_climbs(window, tmp_path):
     [
         ({"mastered": None}, "mastered: expected a score"),
         ({"mastered": np.nan}, "mastered: expected a score"),
+        ({"mastered": "high"}, "mastered: expected a score .* got 'high'"),
+        ({"mastered": [0.5, 0.5]}, r"mastered: expected .* one for each of 5 tasks, got \[0.5, 0.5\]"),
+        ({"demoted": [0.5, np.inf, 0, 0, 0]}, "demoted: expected a score"),
+        ({"demoted": [0.5, 0.99, 0, 0, 0]}, "demoted: expected at most mastered, 0.98 for task 1, got 0.99"),
         ({"window": 0}, "window: expected a whole number of at least 1, got 0"),
         ({"window": 1.5}, r"window: expected a whole number of at least 1, got 1\.5"),
         ({"lookback": 0}, "lookback: expected a whole number of at least 1"),
@@ -175,3 +273,21 @@ def test_a_run_climbs(window, tmp_path):
 def test_bad_options(options, message):
     with pytest.raises(ValueError, match=message):
         make(**options)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"newest": 5}, "mastery: newest: expected a task below 5, got 5"),
+        ({"newest": -1}, "mastery: newest: expected a whole number"),
+        ({"turn": 2}, "mastery: turn: expected one of 1 tasks, got 2"),
+        ({"episodes": 1}, "mastery: episodes: expected fewer than 1, got 1"),
+        ({"scores": np.zeros((5, 2))}, "mastery: scores: expected shape"),
+        ({"scores": np.full((5, 1), np.inf)}, "mastery: scores: expected NaN only"),
+    ],
+)
+def test_damaged_states_are_refused(change, message):
+    teacher = make()
+    state = teacher.state_dict()
+    with pytest.raises(ValueError, match=message):
+        teacher.load_state_dict(state | {"algorithm": state["algorithm"] | change})

@@ -142,7 +142,42 @@ def test_integer_tasks_count_although_they_are_rounded():
     space = Box(0, 12, (1,), np.int64)
     teacher = OracleTeacher(space, seed=0, difficulty_step=(1.0,), mastered=0.5, rehearsal=0.0)
     tell(teacher, teacher.ask(50), 1.0)
-    assert window(teacher)[0] == [1.0]
+    assert window(teacher)[0] == [0.5]  # 0 owns -0.5 to 0.5
+
+
+@pytest.mark.parametrize("variant", ["paper", "fixed"])
+def test_whole_numbers_have_their_fair_share_at_the_ends_of_the_window_too(variant):
+    space = Box(0, 5, (1,), np.uint8)
+    options = {"variant": variant, "difficulty_step": (1.0,), "mastered": 0.5, "rehearsal": 0.0}
+    teacher = OracleTeacher(space, seed=0, window=0.5, **options)
+    assert window(teacher) == ([0.0], [2.5])
+    for first in range(4):
+        counts = np.bincount(teacher.ask(3000).tasks[:, 0], minlength=6) / 3000
+        np.testing.assert_allclose(counts[first : first + 3], 1 / 3, atol=0.05)
+        assert counts.sum() == counts[first : first + 3].sum()
+        tell(teacher, teacher.ask(50), 1.0)
+    assert window(teacher) == ([2.5], [5.0])
+
+
+@pytest.mark.parametrize(
+    ("entry", "value", "message"),
+    [
+        ("low", np.array([0.1]), r"oracle: low: expected shape \(2\), got \(1,\)"),
+        ("low", np.array([0.1, np.nan]), "oracle: low: expected finite numbers"),
+        ("low", np.array([0.1, 7.0]), "oracle: low: expected .* to .*, got"),
+        ("scores", np.zeros(50), "oracle: scores: expected fewer than 50, got 50"),
+        ("scores", np.array([np.inf]), "oracle: scores: expected finite numbers"),
+        ("next", -1, "oracle: next: expected a whole number"),
+        ("since", 10**9, "oracle: since: expected a whole number from 0 to 60"),
+    ],
+)
+def test_a_damaged_state_is_refused(entry, value, message):
+    teacher = make()
+    tell(teacher, teacher.ask(60), 250.0)
+    state = teacher.state_dict()
+    state["algorithm"][entry] = value
+    with pytest.raises(ValueError, match=message):
+        make().load_state_dict(state)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from teacherstudent.fitting.drifting import kalman
 from teacherstudent.spaces import Discrete
-from teacherstudent.teachers.progress_thompson import ProgressThompson, kalman
+from teacherstudent.teachers.progress_thompson import ProgressThompson
 from teacherstudent.testing.sessions import difference
 from teacherstudent.types import Outcomes
 
@@ -133,7 +134,7 @@ def test_the_share_of_an_arm_is_its_probability_to_be_the_best():
     teacher = ProgressThompson(Discrete(2), seed=0, drift=0.0, **GAIN)
     tell(teacher, [0, 1], [0.0, 1.0], [0.6, 0.8])  # difference 1, standard deviation 1: Phi(-1)
     expected = 0.158655
-    assert teacher.snapshot()["probabilities"][0] == pytest.approx(expected, abs=0.05)
+    assert teacher.snapshot()["probabilities"][0] == pytest.approx(expected, abs=1e-6)
     share = np.mean(teacher.ask(20_000).tasks == 0)
     assert share == pytest.approx(expected, abs=4 * np.sqrt(expected * (1 - expected) / 20_000))
 

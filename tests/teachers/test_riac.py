@@ -335,6 +335,47 @@ def test_memory_does_not_grow_with_episodes():
     assert sizes[-1] <= sizes[1] * 1.1
 
 
+@pytest.mark.parametrize("variant", ["paper", "fixed"])
+@pytest.mark.parametrize(
+    "entry", ["dim", "left", "start", "count", "cut", "alp", "low", "scores", "worst_score"]
+)
+def test_a_damaged_state_is_refused_before_any_loop_follows_it(variant, entry):
+    teacher = RIAC(SPACE, seed=0, variant=variant, region_size=20)
+    asked = teacher.ask(300)
+    score = asked.tasks.sum(axis=1) * np.arange(300)
+    teacher.tell(Outcomes(ids=asked.ids, tasks=asked.tasks, score=score, cost=np.ones(300)))
+    state = teacher.state_dict()
+    good = state["algorithm"][entry]
+    assert len(good) > 5
+    for value in (10**9, -(10**9), -2, np.nan):
+        for rows in (slice(None), slice(0, 1), slice(1, 3), slice(-1, None)):
+            if good.dtype.kind == "i" and np.isnan(value):
+                continue
+            if entry in ("scores", "worst_score") and np.isfinite(value):
+                continue  # any finite score is one
+            bad = good.copy()
+            bad[rows] = value
+            if np.array_equal(bad, good):
+                continue
+            with pytest.raises(ValueError, match=f"region tree: .*{entry}"):
+                teacher.load_state_dict(state | {"algorithm": state["algorithm"] | {entry: bad}})
+
+
+@pytest.mark.parametrize("left", [0, 1, 2])
+def test_a_circle_of_regions_is_refused(left):
+    teacher = RIAC(SPACE, seed=0, region_size=20)
+    asked = teacher.ask(200)
+    score = asked.tasks.sum(axis=1) * np.arange(200)
+    teacher.tell(Outcomes(ids=asked.ids, tasks=asked.tasks, score=score, cost=np.ones(200)))
+    state = teacher.state_dict()
+    bad = state["algorithm"]["left"]
+    bad[bad >= 0] = left
+    with pytest.raises(
+        ValueError, match="left: expected each node but the first as a child of one before it"
+    ):
+        teacher.load_state_dict(state)
+
+
 def test_a_state_of_another_size_is_refused():
     state = RIAC(SPACE, seed=0, region_size=40).state_dict()
     with pytest.raises(ValueError, match=r"scores: expected shape \(1, 201\), got \(1, 41\)"):
