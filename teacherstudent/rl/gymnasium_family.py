@@ -226,7 +226,7 @@ def family_from_gymnasium(
         probe(env, make.name, space)
         if len(tests.outside):
             probe_test(env, make.name, tests.outside[0])
-        warn_if_alike(env, make.name, space)
+        warn_if_alike(env, make.name, tests.tasks)
     name = make.name if name is None else name
     return GymnasiumFamily(
         make,
