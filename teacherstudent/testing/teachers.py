@@ -273,14 +273,13 @@ def _refuses_values(kit: _Kit) -> None:
         bad[f"1e155 as {signal!r}"] = replaced(good, signals=rest | {signal: np.full(4, 1e155)})
         bad[f"two columns as {signal!r}"] = replaced(good, signals=rest | {signal: np.ones((4, 2))})
         bad[f"one column as {signal!r}"] = replaced(good, signals=rest | {signal: np.ones((4, 1))})
-        bad[f"text as {signal!r}"] = replaced(good, signals=rest | {signal: np.full(4, "text")})
     for signal in teacher.reads - teacher.needs:
         wrong = dict(good.signals) | {signal: np.ones((4, 2))}
         bad[f"two columns as {signal!r}"] = replaced(good, signals=wrong)
     for what, outcomes in bad.items():
         _refused(kit, teacher, f"telling {what}", partial(teacher.tell, outcomes))
-    more = {"unknown": np.ones((4, 3)), "text": np.full(4, "text")}
-    with rule(kit.who, "signals that are not needed may be anything, and ids stay outstanding when refused"):
+    more = {"unknown": np.ones((4, 3)), "holes": np.full(4, np.nan)}
+    with rule(kit.who, "signals that are not needed may be any numbers, and ids stay when a tell is refused"):
         session.tell(replaced(good, signals=more | dict(good.signals)))
 
 
