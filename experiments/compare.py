@@ -1,4 +1,4 @@
-"""Five teachers on cart-poles at equal cost: the learning result in the README.
+"""Five teachers on cart-poles at equal cost: the result of docs/results/cart-poles.md.
 
 python experiments/compare.py [--quick] [--seeds 0 1 2 3 4] [--budget 1e6]
 """
