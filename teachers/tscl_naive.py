@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from teacherstudent.fitting.arms import Moves, Reward, Rules, Variant, slopes
+from teacherstudent.fitting.arms import Moves, Reward, Rules, slopes
 from teacherstudent.fitting.bandit import Bandit
 from teacherstudent.fitting.policies import Policy, check_policy, choose, draw
 from teacherstudent.registry import TEACHERS
@@ -55,8 +55,6 @@ class TSCLNaive(Bandit):
         window: outcomes of a block, at least 2.
         policy: ``("epsilon", share of uniform draws)`` or ``("boltzmann", temperature)``; a name alone takes
             the authors' 0.1 and 0.0004.
-        variant: ``"fixed"``, or ``"paper"`` for two points in which the authors' code differs: see
-            `teacherstudent.fitting.arms.Rules`.
 
     Raises:
         TypeError: if the space is not discrete, or the seed is no integer.
@@ -76,7 +74,6 @@ class TSCLNaive(Bandit):
         rate: float = 0.1,
         window: int = 10,
         policy: Policy | str = "epsilon",
-        variant: Variant = "fixed",
     ) -> None:
         rules = Rules(
             reward=reward,
@@ -84,7 +81,6 @@ class TSCLNaive(Bandit):
             moves=moves,
             final=final,
             score_range=score_range,
-            variant=variant,
         )
         super().__init__(space, seed=seed, rules=rules, who="tscl-naive")
         if not (is_number(rate) and 0 < rate <= 1):

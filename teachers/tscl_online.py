@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from teacherstudent.fitting.arms import Moves, Reward, Rules, Variant
+from teacherstudent.fitting.arms import Moves, Reward, Rules
 from teacherstudent.fitting.bandit import Bandit
 from teacherstudent.fitting.policies import Policy, check_policy, choose
 from teacherstudent.registry import TEACHERS
@@ -36,7 +36,7 @@ class TSCLOnline(Bandit):
     Deviations from the paper:
 
     - an arm's first score has nothing to be compared with and leaves Q at 0; the authors' code takes 0 as the
-      score before it (``variant="paper"``);
+      score before it (``reward="signed"``);
     - one outcome tells of its own arm only; the authors' supervised experiments score all arms at once.
 
     The outcomes of a batch count one after the other, in its order.
@@ -49,8 +49,6 @@ class TSCLOnline(Bandit):
         rate: step of the running mean, in (0, 1].
         policy: ``("epsilon", share of uniform draws)`` or ``("boltzmann", temperature)``; a name alone takes
             the authors' 0.1 and 0.0004.
-        variant: ``"fixed"``, or ``"paper"`` for two points in which the authors' code differs: see
-            `teacherstudent.fitting.arms.Rules`.
 
     Raises:
         TypeError: if the space is not discrete, or the seed is no integer.
@@ -69,7 +67,6 @@ class TSCLOnline(Bandit):
         score_range: tuple[float, float] | None = None,
         rate: float = 0.1,
         policy: Policy | str = "epsilon",
-        variant: Variant = "fixed",
     ) -> None:
         rules = Rules(
             reward=reward,
@@ -77,7 +74,6 @@ class TSCLOnline(Bandit):
             moves=moves,
             final=final,
             score_range=score_range,
-            variant=variant,
         )
         super().__init__(space, seed=seed, rules=rules, who="tscl-online")
         if not (is_number(rate) and 0 < rate <= 1):

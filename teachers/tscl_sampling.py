@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from teacherstudent.fitting.arms import Moves, Reward, Rules, Variant, push
+from teacherstudent.fitting.arms import Moves, Reward, Rules, push
 from teacherstudent.fitting.bandit import Bandit
 from teacherstudent.fitting.best_of import best_of_values
 from teacherstudent.fitting.policies import Policy, check_policy, choose, draw, explore, winners
@@ -56,8 +56,6 @@ class TSCLSampling(Bandit):
         window: changes kept for each arm, at least 1.
         policy: ``("thompson", share of uniform draws)``; or ``("epsilon", share)`` or ``("boltzmann",
             temperature)`` on the mean of the changes. A name alone takes the authors' 0.1, 0.1 and 0.0004.
-        variant: ``"fixed"``, or ``"paper"`` for two points in which the authors' code differs: see
-            `teacherstudent.fitting.arms.Rules`.
 
     Raises:
         TypeError: if the space is not discrete, or the seed is no integer.
@@ -76,7 +74,6 @@ class TSCLSampling(Bandit):
         score_range: tuple[float, float] | None = None,
         window: int = 10,
         policy: Policy | str = "thompson",
-        variant: Variant = "fixed",
     ) -> None:
         rules = Rules(
             reward=reward,
@@ -84,7 +81,6 @@ class TSCLSampling(Bandit):
             moves=moves,
             final=final,
             score_range=score_range,
-            variant=variant,
         )
         super().__init__(space, seed=seed, rules=rules, who="tscl-sampling")
         self.policy = check_policy("tscl-sampling", policy, POLICIES)

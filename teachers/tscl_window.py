@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from teacherstudent.fitting.arms import Moves, Reward, Rules, Variant, push, slopes
+from teacherstudent.fitting.arms import Moves, Reward, Rules, push, slopes
 from teacherstudent.fitting.bandit import Bandit
 from teacherstudent.fitting.policies import Policy, check_policy, choose
 from teacherstudent.registry import TEACHERS
@@ -44,8 +44,6 @@ class TSCLWindow(Bandit):
         window: scores kept for each arm, at least 2.
         policy: ``("epsilon", share of uniform draws)`` or ``("boltzmann", temperature)``; a name alone takes
             the authors' 0.1 and 0.0004.
-        variant: ``"fixed"``, or ``"paper"`` for two points in which the authors' code differs: see
-            `teacherstudent.fitting.arms.Rules`.
 
     Raises:
         TypeError: if the space is not discrete, or the seed is no integer.
@@ -64,7 +62,6 @@ class TSCLWindow(Bandit):
         score_range: tuple[float, float] | None = None,
         window: int = 10,
         policy: Policy | str = "epsilon",
-        variant: Variant = "fixed",
     ) -> None:
         rules = Rules(
             reward=reward,
@@ -72,7 +69,6 @@ class TSCLWindow(Bandit):
             moves=moves,
             final=final,
             score_range=score_range,
-            variant=variant,
         )
         super().__init__(space, seed=seed, rules=rules, who="tscl-window")
         self.policy = check_policy("tscl-window", policy, POLICIES)

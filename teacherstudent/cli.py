@@ -183,7 +183,7 @@ def _resume(given: argparse.Namespace, console: Console) -> int:
     if not experiments:
         raise next(iter(errors.values()))
     for folder, reason in errors.items():
-        console.print(shown(folder, "bold"), "left out:", shown(reason))
+        console.print(shown(folder, "bold"), "left out:", shown(reason), soft_wrap=True)
     results = run_watched(experiments, jobs=given.jobs, threads=given.threads, resume=True, console=console)
     return 0 if not errors and all(result.status == "finished" for result in results) else 1
 

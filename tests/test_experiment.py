@@ -178,5 +178,5 @@ def test_an_empty_folder_is_refused_everywhere(tmp_path, monkeypatch):
 def test_names_that_are_no_texts_are_refused():
     with pytest.raises(TypeError, match="teacher: expected a name, got 3"):
         Experiment(teacher=3, family="toy-grid", plan=PLAN)
-    with pytest.raises(TypeError, match="label: expected a string, got 3"):
+    with pytest.raises(TypeError, match="label: expected a name, got 3"):
         Experiment(teacher="random", family="toy-grid", plan=PLAN, label=3)

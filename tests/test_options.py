@@ -151,7 +151,7 @@ def test_endless_options_are_refused():
     options["again"] = options
     with pytest.raises(ValueError, match=r"teacher_options\.again.*expected at most \d+ levels"):
         Experiment(teacher="random", family="toy-grid", plan=PLAN, teacher_options=options)
-    with pytest.raises(TypeError, match="teacher_options: expected names and values, got 3"):
+    with pytest.raises(TypeError, match="teacher_options: expected a mapping of names to values, got 3"):
         Experiment(teacher="random", family="toy-grid", plan=PLAN, teacher_options=3)
 
 

@@ -27,9 +27,8 @@ from teacherstudent.types import (
     is_one_of,
 )
 
-Reward: TypeAlias = Literal["score", "progress", "shared"]
+Reward: TypeAlias = Literal["score", "progress", "signed", "shared"]
 Moves: TypeAlias = Literal["free", "advance"]
-Variant: TypeAlias = Literal["fixed", "paper"]
 
 LARGEST_GAIN, LEAST_COST = 1e120, 1e-100
 """The greatest reward, and the least cost that one is divided by: their squares are finite, and not 0."""
@@ -41,7 +40,10 @@ class Rules:
 
     Attributes:
         reward: what an outcome is worth. ``"score"``: the score, which is a progress already (a stage's gain
-            on a held-out probe). ``"progress"``: the score less that of the arm's last outcome. ``"shared"``:
+            on a held-out probe). ``"progress"``: the score less that of the arm's last outcome. ``"signed"``:
+            the same as the code of TSCL's authors (https://github.com/tambetm/TSCL) has it with its defaults:
+            an arm's first score is compared with 0, and values are compared without taking them absolutely,
+            so that a forgotten arm is left. ``"shared"``:
             the score less that of the last outcome of any arm, for a student that measures every arm on one
             and the same probe.
         per_cost: divide by the outcome's cost (not if the score is a rate already). An outcome of cost 0
@@ -51,9 +53,6 @@ class Rules:
         final: an arm (-1 is the last) and the share of the budget at its end when no other is played.
         score_range: maps to (0, 1). Levels are mapped linearly with saturation; with ``reward="score"`` the
             score is divided by the range's width, so that no progress stays 0.
-        variant: ``"paper"``, of ``reward="progress"`` alone, does in two points what the code of TSCL's
-            authors (https://github.com/tambetm/TSCL) does with its defaults: an arm's first score is compared
-            with 0, and values are compared without taking them absolutely, so that a forgotten arm is left.
     """
 
     reward: Reward
@@ -61,13 +60,16 @@ class Rules:
     moves: Moves
     final: tuple[int, float] | None
     score_range: tuple[float, float] | None = None
-    variant: Variant = "fixed"
+
+    @property
+    def levels(self) -> bool:
+        """Whether scores are levels of the arm's own, of which the change counts."""
+        return self.reward in ("progress", "signed")
 
     def check(self, who: str, arms: int) -> None:
         """Raise ValueError for the first option out of range."""
         if not is_one_of(self.reward, get_args(Reward)):
             raise ValueError(f"{who}: reward: expected one of {get_args(Reward)}, got {self.reward!r}")
-        self._check_variant(who)
         if not is_one_of(self.moves, get_args(Moves)):
             raise ValueError(f"{who}: moves: expected one of {get_args(Moves)}, got {self.moves!r}")
         check_flag(f"{who}: per_cost", self.per_cost)
@@ -84,12 +86,6 @@ class Rules:
         if not 0 <= share <= 1:
             raise ValueError(f"{who}: final: expected a share in [0, 1], got {share}")
 
-    def _check_variant(self, who: str) -> None:
-        if self.variant not in get_args(Variant):
-            raise ValueError(f"{who}: variant: expected one of {get_args(Variant)}, got {self.variant!r}")
-        if self.variant == "paper" and self.reward != "progress":
-            raise ValueError(f"{who}: variant: expected 'fixed' for reward={self.reward!r}, got 'paper'")
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Told:
@@ -99,7 +95,7 @@ class Told:
         arm: ``(n,)`` from 0.
         gain: ``(n,)`` the reward; NaN where there is none (no earlier score, or nothing was trained).
         time: ``(n,)`` where the row stands on the arm's learning curve: outcomes or, per cost, cost so far;
-            of all arms for ``reward="progress"``, else of the arm alone.
+            of all arms for ``reward="progress"`` or ``"signed"``, else of the arm alone.
         curve: ``(n,)`` the learning curve there: the score, or the sum of the arm's own gains; NaN if none.
         propensity: ``(n,)`` the arm's probability when it was handed out; NaN if it was not asked for.
     """
@@ -138,7 +134,7 @@ class Arms:
         self._space, self.rules, self._who = space, rules, who
         self.position, self.progress = 0, 0.0
         self.told: IntArray = np.zeros(self.k, np.int64)
-        first = 0.0 if rules.variant == "paper" else np.nan
+        first = 0.0 if rules.reward == "signed" else np.nan
         self._last = np.full(self.k, first)  # the score that the arm's next one is compared with
         self._clock = np.zeros(self.k)  # outcomes or cost of each arm
         self._total = 0.0  # of all
@@ -177,11 +173,9 @@ class Arms:
         """Return what policies compare: ``|values|`` for ``reward="progress"``, else the values.
 
         The score of one arm also falls when it is forgotten, which is a reason to return to it; a gain on a
-        probe that all arms share is a harm where it is negative. ``variant="paper"`` compares values as they
-        are.
+        probe that all arms share is a harm where it is negative.
         """
-        absolute = self.rules.reward == "progress" and self.rules.variant == "fixed"
-        return np.abs(values) if absolute else values
+        return np.abs(values) if self.rules.reward == "progress" else values
 
     def take(self, outcomes: Outcomes) -> Told:
         """Return what the outcomes are worth, and remember them.
@@ -205,7 +199,7 @@ class Arms:
         self._remember(level, groups)
         total = np.cumsum(np.concatenate([[self._total], cost]))
         self._total = float(total[-1])
-        if rules.reward == "progress":
+        if rules.levels:
             return Told(arm, gain, total[1:], level.copy(), propensity)
         time, curve = self._own(groups, np.where(np.isnan(gain), np.nan, change), cost)
         return Told(arm, gain, time, curve, propensity)
@@ -247,7 +241,7 @@ class Arms:
         self.told[groups.arms] += groups.counts
         if self.rules.reward == "shared":
             self._last[:] = level[-1]
-        elif self.rules.reward == "progress":
+        elif self.rules.levels:
             self._last[groups.arms] = level[groups.rows[groups.starts + groups.counts - 1]]
 
     def _own(self, groups: _Groups, change: FloatArray, cost: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -22,6 +22,7 @@ _TAIL = 9.0  # deviations beyond which a Gaussian has no weight: 1e-19
 _LOOKS, _NOTHING = 33, 1e-18  # places where the product is looked at first, and what of it counts as 0
 _PANELS, _ROUNDS = 8, 60  # to begin with, and how often a panel is halved at most
 _CHUNK = 2**20  # numbers worked on at once
+_FINEST = 4096  # panels; more are no use: rounding keeps what they miss above the tolerance
 _EXACT = 32  # arms that tie and are integrated exactly by 16 nodes: a polynomial of degree 31
 
 
@@ -148,13 +149,16 @@ def best_of_normals(
         folded: whether the greatest absolute value wins.
         tolerance: by how much a panel may miss.
     """
-    problem = _Problem.of(np.abs(mean) if folded else mean, deviation, folded)
+    # From the greatest mean on, so that differences keep their digits however great the means are.
+    from_here = np.abs(mean) if folded else mean - mean.max(axis=1, keepdims=True)
+    problem = _Problem.of(from_here, deviation, folded)
     found = problem.certain()
     edges = np.linspace(0.0, 1.0, _PANELS + 1)
     left, right = edges[:-1], edges[1:]
     for i in range(_ROUNDS):
         won, missed = problem.integrate(left, right)
-        good = (missed <= tolerance) | (i == _ROUNDS - 1)
+        last = i == _ROUNDS - 1 or len(left) * (1 + len(mean) // 64) > _FINEST
+        good = (missed <= tolerance) | last
         found += won[:, good].sum(axis=1)
         if good.all():
             break

@@ -13,6 +13,7 @@ from teacherstudent.fitting import level_kernels as kernels
 from teacherstudent.fitting import level_repeats, level_spaces
 from teacherstudent.fitting.level_rules import MOST_LEVELS, Evict, Priority, RowRule, Semantics, Ties, rule_of
 from teacherstudent.fitting.level_tables import check_kept, column, no_ranks, rank_table, ranked, tie_numbers
+from teacherstudent.saved import saved_whole
 from teacherstudent.types import (
     Array,
     BoolArray,
@@ -385,9 +386,11 @@ class LevelBuffer:
             name: column(f"state: {name}", state[name], own.dtype.type, size, finite=name == "score")
             for name, own in self._columns._asdict().items()
         }
-        check_kept(kept, level_spaces.keys(self.space, levels), int(state["clock"]))
+        clock = saved_whole("level buffer: state: clock", state["clock"], 0, 2**62)
+        seen = saved_whole("level buffer: state: seen", state["seen"], 0, 2**62)
+        check_kept(kept, level_spaces.keys(self.space, levels), clock)
         self._size, self._ranks = size, None
         self._levels[:size] = levels
         for name, own in self._columns._asdict().items():
             own[:size] = kept[name]
-        self._clock, self._seen = int(state["clock"]), int(state["seen"])
+        self._clock, self._seen = clock, seen

@@ -237,6 +237,8 @@ class RegionTree:
             )
         if (nodes["left"][nodes["dim"] < 0] != -1).any():
             raise ValueError("region tree: left: expected -1 in a leaf")
+        if (nodes["cut"][nodes["dim"] < 0] != 0).any():
+            raise ValueError("region tree: cut: expected 0 in a leaf")
         full = nodes["count"][nodes["dim"] < 0].max()
         if full > self.rules.region_size:
             raise ValueError(

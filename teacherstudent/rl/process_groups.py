@@ -13,7 +13,6 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any, cast
 
-import numpy as np
 from gymnasium.vector.utils import CloudpickleWrapper
 
 from teacherstudent.processes import held_back
@@ -23,6 +22,8 @@ from teacherstudent.types import is_number
 
 _CLOSE_SECONDS = 5.0
 _START_SECONDS = 120.0
+ENDLESS = 2e6
+"""Seconds (23 days): a limit of more is none; `select` takes no such times."""
 """Seconds that the building of a group may take at least, imports included."""
 
 
@@ -197,7 +198,7 @@ def check_timeout(seconds: float | None) -> float | None:
         return None
     if not is_number(seconds) or not seconds > 0:
         raise ValueError(f"step_timeout: expected seconds above 0, or None, got {seconds!r}")
-    return None if np.isinf(seconds) else float(seconds)
+    return float(seconds) if seconds < ENDLESS else None
 
 
 def _waiting(pipe: Connection) -> Callable[[float | None], bool]:

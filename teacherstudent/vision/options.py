@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
@@ -71,11 +72,11 @@ class Training:
         _inside("lr", self.lr > 0 and math.isfinite(self.lr), "a rate above 0", self.lr)
         _inside("weight_decay", (self.weight_decay or 0) >= 0, "at least 0", self.weight_decay)
         _inside("warmup", 0 <= self.warmup < 1, "a share in [0, 1)", self.warmup)
-        whole = isinstance(self.batch_size, int) and self.batch_size >= 1
+        whole = isinstance(self.batch_size, numbers.Integral) and self.batch_size >= 1
         _inside("batch_size", whole, "a whole number of at least 1", self.batch_size)
         _inside("label_smoothing", 0 <= self.label_smoothing < 1, "in [0, 1)", self.label_smoothing)
         _inside("momentum", 0 <= self.momentum < 1, "in [0, 1)", self.momentum)
-        several = isinstance(self.renorm, int) and (self.renorm == 0 or self.renorm >= 2)
+        several = isinstance(self.renorm, numbers.Integral) and (self.renorm == 0 or self.renorm >= 2)
         _inside("renorm", several, "0 or a whole number of at least 2", self.renorm)
         _inside("clip", self.clip is None or self.clip > 0, "above 0 or None", self.clip)
         _inside("ema", 0 <= self.ema < 1, "a decay in [0, 1)", self.ema)

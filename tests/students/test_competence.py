@@ -109,7 +109,7 @@ def test_the_seed_is_the_seed_of_the_noise():
 def test_bad_input_is_refused():
     with pytest.raises(TypeError, match="expected the family toy-grid, got CartPoleParameters"):
         CompetenceStudent(envs.make("cartpole-parameters"), seed=0)
-    with pytest.raises(ValueError, match="batch: expected at least 1, got 0"):
+    with pytest.raises(ValueError, match="batch: expected a whole number of at least 1, got 0"):
         CompetenceStudent(FAMILY, seed=0, batch=0)
     with pytest.raises(ValueError, match="noise: expected a standard deviation of at least 0, got -1"):
         CompetenceStudent(FAMILY, seed=0, noise=-1)

@@ -9,6 +9,7 @@ from gymnasium.spaces import Dict as DictSpace
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from reaching import Reach, assign, reach
+from teacherstudent.failures import Failures
 from teacherstudent.family import RLFamily
 from teacherstudent.loop import check_fit
 from teacherstudent.rl.gymnasium_family import family_from_gymnasium
@@ -181,7 +182,7 @@ def test_a_rollout_runs_on_a_device_without_data(monkeypatch, recurrent):
     ppo = RslRlPPO(slots, 4, options={}, **options)
     queue = TensorQueue(6, seed=0, device=device)
     queue.put(Assignment(ids=np.arange(9), tasks=np.zeros((9, 1))))
-    rollout = TensorRollout(slots, queue, 4, discount=0.9)
+    rollout = TensorRollout(slots, queue, 4, discount=0.9, failures=Failures())
 
     def stop(*_):
         raise StopIteration("at the end of the loop")

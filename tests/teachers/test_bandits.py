@@ -63,7 +63,7 @@ def test_contract_with_boltzmann(name):
 
 
 @every
-@pytest.mark.parametrize("reward", ["score", "progress", "shared"])
+@pytest.mark.parametrize("reward", ["score", "progress", "signed", "shared"])
 def test_a_batch_told_at_once_equals_its_rows(name, reward):
     rng = np.random.default_rng([0, 1])
     batch, single = (make(name, reward=reward, per_cost=True) for _ in range(2))

@@ -45,7 +45,7 @@ def test_online_boltzmann_by_hand():
 
 
 def test_the_authors_code_compares_a_first_score_with_0_and_signed_values():
-    teacher = TSCLOnline(Discrete(3), seed=0, rate=0.5, variant="paper")
+    teacher = TSCLOnline(Discrete(3), seed=0, rate=0.5, reward="signed")
     tell(teacher, [0, 1, 0], [0.5, -1.0, 0.9])
     # arm 0: 0.5 * 0.5 = 0.25, then 0.25 + 0.5 * (0.4 - 0.25); arm 1: 0.5 * (-1 - 0)
     np.testing.assert_allclose(value(teacher), [0.325, -0.5, 0.0])
@@ -53,23 +53,15 @@ def test_the_authors_code_compares_a_first_score_with_0_and_signed_values():
 
 
 def test_the_authors_code_leaves_an_arm_that_is_forgotten():
-    paper, fixed = (TSCLSampling(Discrete(2), seed=0, window=1, variant=v) for v in ("paper", "fixed"))
+    paper, fixed = (TSCLSampling(Discrete(2), seed=0, window=1, reward=r) for r in ("signed", "progress"))
     for teacher in (paper, fixed):
         tell(teacher, [0, 1, 0, 1], [0.0, 0.9, 0.1, 0.0])  # changes 0.1 and -0.9
     np.testing.assert_allclose(probabilities(paper), [0.95, 0.05], atol=1e-3)
     np.testing.assert_allclose(probabilities(fixed), [0.05, 0.95], atol=1e-3)
-    window, naive = (cls(Discrete(2), seed=0, window=2, variant="paper") for cls in (TSCLWindow, TSCLNaive))
+    window, naive = (cls(Discrete(2), seed=0, window=2, reward="signed") for cls in (TSCLWindow, TSCLNaive))
     for teacher in (window, naive):
         tell(teacher, [0, 1, 0, 1], [0.0, 0.9, 0.1, 0.0])
         np.testing.assert_allclose(probabilities(teacher), [0.95, 0.05])
-
-
-@pytest.mark.parametrize("cls", ALL)
-def test_the_authors_code_knows_levels_alone(cls):
-    with pytest.raises(ValueError, match="variant: expected 'fixed' for reward='score', got 'paper'"):
-        cls(Discrete(2), seed=0, reward="score", variant="paper")
-    with pytest.raises(ValueError, match=r"variant: expected one of \('fixed', 'paper'\), got 'old'"):
-        cls(Discrete(2), seed=0, variant="old")
 
 
 def test_naive_by_hand():
