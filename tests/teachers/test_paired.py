@@ -286,7 +286,8 @@ def test_bad_input(name):
     (signal,) = teacher.needs & {"regret", "max_return"} if name != "repaired" else ("regret",)
     outcomes = simulated(teacher, teacher.ask(2))
     wide = dict(outcomes.signals) | {signal: np.zeros((2, 3))}
-    with pytest.raises(ValueError, match=rf"signal '{signal}': expected one number for each of 2 rows, got shape \(2, 3\)"):
+    said = rf"signal '{signal}': expected one number for each of 2 rows, got shape \(2, 3\)"
+    with pytest.raises(ValueError, match=said):
         teacher.tell(
             Outcomes(ids=outcomes.ids, tasks=outcomes.tasks, score=[0, 0], cost=[1, 1], signals=wide)
         )
