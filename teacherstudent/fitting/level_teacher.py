@@ -18,6 +18,7 @@ from teacherstudent.fitting.level_picture import picture
 from teacherstudent.fitting.level_rows import EDIT, NEW, REPLAY, Editor, Pending, Replayed, Rows
 from teacherstudent.fitting.level_scores import EPISODES, Score, score_of
 from teacherstudent.fitting.signals import signal
+from teacherstudent.saved import saved_array
 from teacherstudent.spaces import Box, Discrete, Levels
 from teacherstudent.teacher import Teacher
 from teacherstudent.types import (
@@ -300,5 +301,6 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         self.buffer.load_state_dict(state["buffer"])
         self._pending.load(state["pending"])
         self._replayed.load(state["replayed"])
-        self._asked = np.array(state["asked"], np.int64)
-        self._told = np.array(state["told"], np.int64)
+        spaces.check_tasks(self.space, state["replayed"]["tasks"], "replayed levels")
+        self._asked = saved_array("level teacher: asked", state["asked"], np.int64, (3,), low=0)
+        self._told = saved_array("level teacher: told", state["told"], np.int64, (2,), low=0)
