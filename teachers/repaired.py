@@ -19,6 +19,7 @@ from teacherstudent.fitting.level_rows import NEW, REPLAY, Pending, Rows
 from teacherstudent.fitting.level_scores import ScoreName, score_of
 from teacherstudent.fitting.level_teacher import Cycle
 from teacherstudent.registry import TEACHERS
+from teacherstudent.saved import saved_array
 from teacherstudent.types import (
     Array,
     Assignment,
@@ -189,4 +190,4 @@ class REPAIRED(AdversaryTeacher):
         for pending, kept in zip(self._pending, state["pending"], strict=True):
             pending.load(kept)
         super()._load({"adversary": state["adversary"]})
-        self._asked = np.array(state["asked"], np.int64)
+        self._asked = saved_array("repaired: asked", state["asked"], np.int64, (2,), low=0)

@@ -14,6 +14,7 @@ from teacherstudent.fitting.level_scores import Score
 from teacherstudent.fitting.level_teacher import Cycle, LevelTeacher
 from teacherstudent.fitting.signals import share, signal
 from teacherstudent.registry import TEACHERS
+from teacherstudent.saved import saved_array, saved_whole
 from teacherstudent.types import (
     Array,
     FloatArray,
@@ -152,7 +153,7 @@ class SFL(LevelTeacher):
         self._trial.load(state["trial"])
         if self._trial.begun:
             spaces.check_tasks(self.space, state["trial"]["tasks"], "sfl: state")
-        self._left = int(state["left"])
+        self._left = saved_whole("sfl: left", state["left"], -1, self._refresh)
 
 
 class _Trial:
@@ -211,12 +212,12 @@ class _Trial:
 
     def load(self, state: State) -> None:
         check_names("sfl: state", ("tasks", "tally", "first", "handed", "trained"), state)
-        tasks, tally = np.array(state["tasks"]), np.array(state["tally"], np.float64)
-        if tally.shape != (2, len(tasks)):
-            raise ValueError(f"sfl: state: expected a tally (2, {len(tasks)}), got {tally.shape}")
-        if not 0 <= state["handed"] <= len(tasks) * self.attempts:
-            most = len(tasks) * self.attempts
-            raise ValueError(f"sfl: state: handed: expected 0 to {most}, got {state['handed']}")
+        tasks = np.array(state["tasks"])
+        n = len(tasks)
+        tally = saved_array("sfl: tally", state["tally"], np.float64, (2, n), low=0)
+        if (tally[1] > tally[0]).any():
+            raise ValueError(f"sfl: tally: expected at most as many successes as rollouts, got {tally}")
+        self._handed = saved_whole("sfl: handed", state["handed"], 0, n * self.attempts)
         self._tasks, self._tally = tasks, tally
-        self._first, self._handed = int(state["first"]), int(state["handed"])
-        self.trained = int(state["trained"])
+        self._first = saved_whole("sfl: first", state["first"])
+        self.trained = saved_whole("sfl: trained", state["trained"])

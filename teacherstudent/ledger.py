@@ -5,12 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
-from teacherstudent.types import State
+from teacherstudent.types import State, check_mapping, check_names, check_real, check_whole
 
 COSTS = ("before", "train", "measure", "mutate", "antagonist", "evaluate", "adversary")
 _BESIDE = frozenset({"evaluate", "adversary"})
 """Costs that do not count against the budget."""
+_COUNTED = ({*COSTS} - _BESIDE - {"before"}) | {"updates", "environment_seconds"}
+"""What a student counts."""
+_WHOLE = ("episodes", "dropped", "failed")
 SECONDS = ("student", "environment", "teacher", "evaluate", "record", "checkpoint", "total")
 
 
@@ -50,28 +54,33 @@ class Ledger:
         """Take over a student's counters (`Student.spent`).
 
         Raises:
-            ValueError: if a key is not one of the counters.
+            ValueError: if a key is not one of the counters, or a value no finite number of at least 0.
+            TypeError: if it is no mapping.
         """
+        for name, value in check_mapping("Student.spent", spent, optional=False).items():
+            if name not in _COUNTED:
+                raise ValueError(f"Student.spent: expected keys of student.COUNTERS, got {name!r}")
+            check_real(f"Student.spent: {name}", value, 0)
         for name, value in spent.items():
             if name == "updates":
                 self.updates = value
             elif name == "environment_seconds":
                 self.seconds["environment"] = value
-            elif name in COSTS and name != "before" and name not in _BESIDE:
-                self.costs[name] = value + {"measure": -self._edited, "mutate": self._edited}.get(name, 0.0)
             else:
-                raise ValueError(f"Student.spent: expected keys of student.COUNTERS, got {name!r}")
+                self.costs[name] = value + {"measure": -self._edited, "mutate": self._edited}.get(name, 0.0)
 
     def absorb_teacher(self, spent: Mapping[str, float]) -> None:
         """Take over a teacher's counters (`Teacher.spent`).
 
         Raises:
-            ValueError: if a key is not ``adversary``.
+            ValueError: if a key is not ``adversary``, or the value no finite number of at least 0.
+            TypeError: if it is no mapping.
         """
-        for name, value in spent.items():
+        for name, value in check_mapping("Teacher.spent", spent, optional=False).items():
             if name != "adversary":
                 raise ValueError(f"Teacher.spent: expected the key 'adversary', got {name!r}")
-            self.costs[name] = value
+            check_real("Teacher.spent: adversary", value, 0)
+        self.costs |= spent
 
     def edited(self, cost: float) -> None:
         """Count a cost that the student has reported as ``measure`` as ``mutate``: an edited level's."""
@@ -126,11 +135,30 @@ class Ledger:
         }
 
     def load_state_dict(self, state: State) -> None:
-        """Continue from `state_dict`."""
-        self.costs.update(state["costs"])
-        self.seconds.update(state["seconds"])
-        self.updates = state["updates"]
-        self.episodes = state["episodes"]
-        self.dropped = state["dropped"]
-        self.failed = state.get("failed", 0)  # nor was this
-        self._edited = state.get("edited", 0.0)  # not there in runs that began before it was counted
+        """Continue from `state_dict`.
+
+        Raises:
+            ValueError: if the state is incomplete or damaged; nothing has changed then.
+            TypeError: if it is no mapping.
+        """
+        later = {"failed": 0, "edited": 0.0}  # not there in runs that began before they were counted
+        given = {**later, **check_mapping("ledger: state", state, optional=False)}
+        check_names("ledger: state", ("costs", "seconds", "updates", *_WHOLE, "edited"), given)
+        costs = _numbers("ledger: state: costs", given["costs"], COSTS)
+        seconds = _numbers("ledger: state: seconds", given["seconds"], SECONDS)
+        counts = {name: check_whole(f"ledger: state: {name}", given[name], 0) for name in _WHOLE}
+        updates = check_real("ledger: state: updates", given["updates"], 0)
+        edited = check_real("ledger: state: edited", given["edited"])
+        self.costs |= costs
+        self.seconds |= seconds
+        self.updates, self._edited = updates, edited
+        self.episodes, self.dropped, self.failed = (counts[name] for name in _WHOLE)
+
+
+def _numbers(what: str, given: Any, known: tuple[str, ...]) -> dict[str, float]:
+    """Return finite numbers by name; names that are not there are left out."""
+    values = check_mapping(what, given, optional=False)
+    for name in values:
+        if name not in known:
+            raise ValueError(f"{what}: expected names among {list(known)}, got {name!r}")
+    return {name: check_real(f"{what}: {name}", value) for name, value in values.items()}

@@ -24,10 +24,19 @@ from teacherstudent.progress import Progress
 from teacherstudent.recording.folder import CHECKPOINTS
 from teacherstudent.recording.recorder import START, Recorder
 from teacherstudent.run_notes import RunNotes
+from teacherstudent.saved import reading, saved_array
 from teacherstudent.settings import settings_of
 from teacherstudent.student import AsksForMore, Binds, Reports, Student, TakesWeights
 from teacherstudent.teacher import EDITED, Teacher
-from teacherstudent.types import Assignment, BoolArray, Outcomes, State, check_names
+from teacherstudent.types import (
+    Assignment,
+    BoolArray,
+    Outcomes,
+    State,
+    check_flag,
+    check_mapping,
+    check_names,
+)
 from teacherstudent.vision.weigher import Weigher
 
 _LOG = logging.getLogger(__name__)
@@ -127,6 +136,10 @@ def run(
             ``status.json`` and the folder resumes from its last checkpoint.
     """
     check_fit(family, teacher, student)
+    if not isinstance(plan, Plan):
+        raise TypeError(f"run: plan: expected a Plan, got {plan!r}")
+    check_flag("run: resume", resume)
+    more = check_mapping("run: manifest", manifest)
     check_budget(student, plan)
     if getattr(student, "budget", plan.own) != plan.own:
         raise ValueError(
@@ -145,7 +158,7 @@ def run(
     described = describe_run(family, teacher, student, plan)
     for name, value in described.get("student_report", {}).items():
         _LOG.info("%s: %s: %s", type(student).__name__, name, value)
-    recorder = Recorder(folder, manifest={**described, **(manifest or {})}, resume=recorded)
+    recorder = Recorder(folder, manifest={**described, **more}, resume=recorded)
     loop = _Loop(family, teacher, student, plan, recorder, checkpoints)
     with _recorded(recorder):
         if state is not None:
@@ -203,7 +216,8 @@ def _check_plan(state: State, plan: Plan) -> None:
     """Raise ValueError unless a checkpoint is of a run whose tests and costs start as in this plan."""
     names = ("teacher", "student", "recorder", "ledger", "due", "measuring", "test_seed")
     check_names("checkpoint", names, state)
-    there = {"test_seed": state["test_seed"], "charged": state["ledger"]["costs"].get("before", 0.0)}
+    with reading("checkpoint: ledger"):
+        there = {"test_seed": state["test_seed"], "charged": state["ledger"]["costs"].get("before", 0.0)}
     for name, value in there.items():
         if value != getattr(plan, name):
             raise ValueError(f"{name}: expected {value} as in the run to resume, got {getattr(plan, name)}")
@@ -393,17 +407,20 @@ class _Loop:
         """Continue from a checkpoint; tasks that the student could not take along are dropped.
 
         Raises:
-            ValueError: if the checkpoint is of another teacher, space or student.
+            ValueError: if the checkpoint is of another teacher, space or student, or damaged.
         """
         self.ledger.load_state_dict(state["ledger"])
         self.teacher.load_state_dict(state["teacher"])
-        self.student.load_state_dict(state["student"])
-        for name, interval in self._due.items():
-            interval.next = state["due"][name]
+        with reading(f"checkpoint: {type(self.student).__name__}"):
+            self.student.load_state_dict(state["student"])
+        with reading("checkpoint: due"):
+            for name, interval in self._due.items():
+                interval.next = float(state["due"][name])
         lost = np.setdiff1d(self.teacher.outstanding, self.student.holds())
         self.teacher.drop(lost)
         self.ledger.dropped += len(lost)
-        self._measuring = np.setdiff1d(state["measuring"], lost)
+        measuring = saved_array("checkpoint: measuring", state["measuring"], np.int64, (None,), low=0)
+        self._measuring = np.setdiff1d(measuring, lost)
         if isinstance(self.student, Survives):
             self.student.failures.count = self.ledger.failed
         _LOG.info("resumed at cost %g; %d episodes in flight dropped", self.ledger.spent, len(lost))

@@ -61,7 +61,10 @@ class Outstanding:
             ordered = np.sort(ids)
             twice = ordered[1:] == ordered[:-1]
             if twice.any():
-                raise ValueError(f"{where}: id {ordered[1:][twice][0]} comes twice in one batch")
+                again = ordered[1:][twice][0]
+                raise ValueError(
+                    f"{where}: id {again} comes twice in one batch: expected each id once, got {ids}"
+                )
 
     def close(self, ids: IntArray) -> None:
         """Close ids that `check` let pass."""

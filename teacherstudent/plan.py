@@ -100,7 +100,7 @@ class Interval:
     """
 
     def __init__(self, every: float) -> None:
-        self._every = every
+        self._every = float(every)
         self.next = 0.0
 
     def elapsed(self, spent: float) -> bool:

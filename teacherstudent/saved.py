@@ -6,7 +6,8 @@ array, weighs a draw or says how large something is goes through these before it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,10 @@ def saved_array(
         ValueError: if kind, shape or a number is not as expected.
     """
     kind = np.dtype(dtype)
-    given = np.asarray(value)
+    try:
+        given = np.asarray(value)
+    except ValueError as error:  # rows of different lengths
+        raise ValueError(f"{what}: expected an array of {kind}, got {value!r}: {error}") from error
     if given.size == 0 and given.dtype.kind == "f":
         given = given.astype(kind)  # an empty list knows no type
     if given.dtype.kind not in "biuf" or not np.can_cast(given.dtype, kind, "same_kind"):
@@ -78,6 +82,33 @@ def saved_whole(what: str, value: Any, low: int = 0, high: int | None = None) ->
     if high is not None and found > high:
         raise ValueError(f"{what}: expected a whole number from {low} to {high}, got {found}")
     return found
+
+
+def saved_generator(what: str, value: Any) -> dict[str, Any]:
+    """Return a copy of the state of a ``PCG64``; raise ValueError if it is none.
+
+    Raises:
+        ValueError: if no such generator can have it.
+    """
+    twin = np.random.PCG64(0)
+    try:
+        twin.state = value
+    except (TypeError, ValueError, KeyError, OverflowError) as error:
+        raise ValueError(f"{what}: expected a state of PCG64, got {value!r}: {error}") from error
+    return dict(twin.state)
+
+
+@contextlib.contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Turn what reading a state of another form raises in the block into a ValueError that says where."""
+    try:
+        yield
+    except KeyError as error:
+        raise ValueError(f"{what}: expected an entry {error}, got none") from error
+    except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RuntimeError) as error:
+        raise ValueError(
+            f"{what}: expected what state_dict returned, got {type(error).__name__}: {error}"
+        ) from error
 
 
 def saved_number(what: str, value: Any, low: float | None = None, high: float | None = None) -> float:

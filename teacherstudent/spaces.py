@@ -339,7 +339,10 @@ def check_tasks(space: gym.Space[Any], tasks: npt.ArrayLike, where: str) -> Arra
     Raises:
         ValueError: if the shape is wrong, a value is not finite, or a task lies outside the space.
     """
-    given = np.asarray(tasks)
+    try:
+        given = np.asarray(tasks)
+    except ValueError as error:  # rows of different lengths
+        raise ValueError(f"{where}: expected tasks of shape (n, {_shape(space)}), got {tasks!r}") from error
     if given.ndim == 0 or given.shape[1:] != space.shape:
         raise ValueError(f"{where}: expected tasks of shape (n, {_shape(space)}), got {given.shape}")
     if given.dtype.kind not in "biuf":
@@ -352,7 +355,7 @@ def check_tasks(space: gym.Space[Any], tasks: npt.ArrayLike, where: str) -> Arra
         # 2^63 is not above 2^63 - 1 in float64, but no int64: such a number changes when it is converted.
         with np.errstate(invalid="ignore"):
             same = given.astype(space.dtype).astype(given.dtype) == given
-        inside = same.reshape(len(given), -1).all(axis=1)
+        inside = same.all(axis=tuple(range(1, same.ndim)))  # there may be no row to reshape by
     if not inside.all():
         row = int(np.flatnonzero(~inside)[0])
         raise ValueError(f"{where}: row {row}: expected a task in {space}, got {given[row].tolist()}")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, TypeVar, final
 
 import gymnasium as gym
@@ -14,7 +13,7 @@ import numpy as np
 
 from teacherstudent import spaces
 from teacherstudent.outstanding import MOST_ROWS, Outstanding
-from teacherstudent.saved import difference
+from teacherstudent.saved import difference, reading, saved_generator
 from teacherstudent.settings import remember
 from teacherstudent.types import (
     LARGEST,
@@ -277,7 +276,7 @@ class Teacher(ABC, Generic[S]):
         check_names("teacher state", ("teacher", "space", "ids", "rng", "algorithm"), state)
         if not is_one_of(state["teacher"], [type(self).__name__]):
             raise ValueError(f"teacher state: expected one of {type(self).__name__}, got {state['teacher']}")
-        if not isinstance(state["space"], dict) or state["space"] != spaces.describe(self.space):
+        if difference(spaces.describe(self.space), state["space"]) is not None:
             raise ValueError(
                 f"teacher state: expected space {spaces.describe(self.space)}, got {state['space']}"
             )
@@ -292,11 +291,11 @@ class Teacher(ABC, Generic[S]):
 
     def _take(self, state: State) -> None:
         who = type(self).__name__
-        with _damaged("ids"):
+        with reading("teacher state: ids"):
             self._ids = Outstanding.of(state["ids"])
-        with _damaged("rng"):
-            self.rng.bit_generator.state = _generator_state(state["rng"])
-        with _damaged(who):
+        with reading("teacher state: rng"):
+            self.rng.bit_generator.state = saved_generator("teacher state: rng", state["rng"])
+        with reading(f"teacher state: {who}"):
             self._load(state["algorithm"])
 
     @final
@@ -334,29 +333,6 @@ _REMEDY = (
     "and whose teacher stays; for a teacher of its own, make one in that process (and, to go on from "
     "another's state, carry its state_dict() over to load_state_dict)."
 )
-
-
-def _generator_state(state: Any) -> dict[str, Any]:
-    """Return the state of a teacher's generator; raise ValueError if it is none."""
-    try:
-        twin = np.random.PCG64(0)
-        twin.state = state
-        return dict(twin.state)
-    except (TypeError, ValueError, KeyError, OverflowError) as error:
-        raise ValueError(f"teacher state: rng: expected a state of PCG64, got {state!r}: {error}") from error
-
-
-@contextlib.contextmanager
-def _damaged(what: str) -> Iterator[None]:
-    """Turn what reading a state of another form raises into a ValueError that says where."""
-    try:
-        yield
-    except KeyError as error:
-        raise ValueError(f"teacher state: {what} expected an entry {error}") from error
-    except (TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError) as error:
-        raise ValueError(
-            f"teacher state: {what}: expected what state_dict returned, got {type(error).__name__}: {error}"
-        ) from error
 
 
 def _check_finite(where: str, what: str, values: Array, outcomes: Outcomes) -> None:

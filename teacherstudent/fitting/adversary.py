@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import gymnasium as gym
@@ -13,6 +12,7 @@ import numpy as np
 from teacherstudent.builder import builder_of
 from teacherstudent.fitting.adversary_ppo import AdversaryOptions, AdversaryPPO, Steps
 from teacherstudent.fitting.signals import signal
+from teacherstudent.saved import saved_array, saved_whole
 from teacherstudent.types import (
     Array,
     BoolArray,
@@ -169,12 +169,22 @@ class Adversary:
         }
 
     def load_state_dict(self, state: State) -> None:
-        """Continue from `state_dict` of an adversary made with the same arguments."""
+        """Continue from `state_dict` of an adversary made with the same arguments.
+
+        Raises:
+            ValueError: if the state is incomplete or damaged; some of it may have been taken over then.
+        """
         check_names("adversary", ("ppo", "waiting", "counters", "reward"), state)
         self._ppo.load_state_dict(state["ppo"])
-        self._waiting = [_Batch.load(batch) for batch in state["waiting"]]
-        self.built, self.steps, self.updates = state["counters"]
-        self._reward = np.array(state["reward"], np.float64)
+        if not isinstance(state["waiting"], list):
+            raise ValueError(f"adversary: waiting: expected a list of batches, got {state['waiting']!r}")
+        empty = self._builder.empty(1)
+        self._waiting = [_Batch.load(batch, self._builder.steps, empty) for batch in state["waiting"]]
+        counters = saved_array("adversary: counters", state["counters"], np.int64, (3,), low=0)
+        self.built, self.steps, self.updates = counters.tolist()
+        self._reward = saved_array("adversary: reward", state["reward"], np.float64, (None,))
+        if self.updates and not self._reward.size:
+            raise ValueError(f"adversary: reward: expected some after {self.updates} updates, got none")
 
 
 @dataclass(eq=False)
@@ -236,5 +246,33 @@ class _Batch:
         }
 
     @classmethod
-    def load(cls, state: State) -> _Batch:
-        return cls(**copy.deepcopy(state))
+    def load(cls, state: State, steps: int, empty: Array) -> _Batch:
+        """Return a batch from `state`; tasks are built in so many steps, from ``empty``, one of them."""
+        if not isinstance(state, Mapping):
+            raise ValueError(f"adversary: batch: expected a mapping, got {state!r}")
+        check_names("adversary: batch", [one.name for one in fields(cls)], state)
+        counts = saved_array("adversary: counts", state["counts"], np.int64, (None,), low=0)
+        n = len(counts)
+        task = saved_array("adversary: task", state["task"], np.int64, (None,), low=0, high=n - 1)
+        shape = (steps, n, *empty.shape[1:])
+        columns = state["columns"]
+        if not isinstance(columns, list) or len(columns) != len(cls.kept):
+            raise ValueError(f"adversary: columns: expected {cls.kept}, got {columns!r}")
+        return cls(
+            first=saved_whole("adversary: first", state["first"], 0, 2**62),
+            task=task,
+            open=saved_array("adversary: open", state["open"], np.bool_, task.shape),
+            sums=saved_array("adversary: sums", state["sums"], np.float64, (n,)),
+            counts=counts,
+            partial=saved_array("adversary: partial", state["partial"], empty.dtype, shape),
+            columns=[
+                _column(name, column, (steps, n)) for name, column in zip(cls.kept, columns, strict=True)
+            ],
+        )
+
+
+def _column(name: str, values: Any, lead: tuple[int, int]) -> Array:
+    """Return a copy of what was noted of ``lead`` steps and tasks, in its own dtype."""
+    given = np.asarray(values)
+    inner = (None,) * max(0, given.ndim - 2)
+    return saved_array(f"adversary: {name}", given, given.dtype, (*lead, *inner))

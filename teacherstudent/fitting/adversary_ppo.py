@@ -19,10 +19,12 @@ from teacherstudent.fitting.modules import (
     module_state,
     optimizer_state,
 )
+from teacherstudent.saved import saved_array, saved_number
 from teacherstudent.types import (
     Array,
     FloatArray,
     State,
+    check_mapping,
     check_names,
     check_whole,
     is_number,
@@ -261,10 +263,11 @@ class AdversaryPPO:
     def load_state_dict(self, state: State) -> None:
         """Continue from `state_dict`."""
         check_names("adversary", ("network", "optimizer", "scale", "losses"), state)
-        load_module(self._network, state["network"], "adversary.network")
-        load_optimizer(self._optimizer, state["optimizer"])
+        load_module(self._network, state["network"], "adversary.network", finite=True)
+        load_optimizer(self._optimizer, state["optimizer"], finite=True)
         self._scale.load_state_dict(state["scale"])
-        self.losses = dict(state["losses"])
+        losses = check_mapping("adversary: losses", state["losses"], optional=False)
+        self.losses = {name: saved_number(f"adversary: {name}", value) for name, value in losses.items()}
 
 
 class RunningScale:
@@ -287,7 +290,9 @@ class RunningScale:
 
     def load_state_dict(self, state: State) -> None:
         """Continue from `state_dict`."""
-        self._moments = np.array(state["moments"], np.float64)
+        self._moments = saved_array("adversary: moments", state["moments"], np.float64, (3,))
+        if self._moments[0] < 0 or self._moments[2] < 0:
+            raise ValueError(f"adversary: moments: expected a count and squares >= 0, got {self._moments}")
 
 
 def _array(tensor: Tensor) -> Array:

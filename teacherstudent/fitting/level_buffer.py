@@ -13,7 +13,8 @@ from teacherstudent.fitting import level_kernels as kernels
 from teacherstudent.fitting import level_repeats, level_spaces
 from teacherstudent.fitting.level_rules import MOST_LEVELS, Evict, Priority, RowRule, Semantics, Ties, rule_of
 from teacherstudent.fitting.level_tables import check_kept, column, no_ranks, rank_table, ranked, tie_numbers
-from teacherstudent.saved import saved_whole
+from teacherstudent.outstanding import MOST_ROWS
+from teacherstudent.saved import saved_array, saved_whole
 from teacherstudent.types import (
     Array,
     BoolArray,
@@ -188,10 +189,12 @@ class LevelBuffer:
 
     def find(self, keys: IntArray) -> IntArray:
         """Return ``(n,)`` the slot of each key, -1 if it is not there."""
-        return kernels.find(self._columns.key[: self._size], np.array(keys, np.int64))
+        wanted = saved_array("level buffer: keys", keys, np.int64, (None,))
+        return kernels.find(self._columns.key[: self._size], wanted)
 
     def meet(self, n: int) -> IntArray:
         """Count ``n`` levels as seen for the first time and return their numbers, for `insert`'s ``met``."""
+        check_whole("level buffer: meet: n", n, 0, MOST_ROWS)
         self._seen += n
         return np.arange(self._seen - n + 1, self._seen + 1)
 
@@ -295,6 +298,7 @@ class LevelBuffer:
         Raises:
             ValueError: if a shape is wrong or a score is not finite.
         """
+        keys = saved_array("level buffer: keys", keys, np.int64, (None,))
         n = len(keys)
         given = column("scores", scores, np.float64, n, finite=True)
         best = np.full(n, -np.inf) if returns is None else column("returns", returns, np.float64, n)
@@ -332,8 +336,9 @@ class LevelBuffer:
         Raises:
             ValueError: if the buffer is empty, or n below 0.
         """
-        if not self._size or n < 0:
-            raise ValueError(f"level buffer: expected n >= 0 of at least 1 level, got {n} of {self._size}")
+        check_whole("level buffer: sample: n", n, 0, MOST_ROWS)
+        if not self._size:
+            raise ValueError(f"level buffer: expected at least 1 level to draw from, got {self._size}")
         sums = np.concatenate([[0], np.cumsum(self._columns.stamp[: self._size])])
         nodes = np.arange(self._size + 1)
         slots = kernels.draw(
@@ -374,8 +379,8 @@ class LevelBuffer:
         """Continue from `state_dict` of a buffer of the same space and options.
 
         Raises:
-            ValueError: if an entry is missing, or there are more levels than the capacity or any of another
-                space.
+            ValueError: if an entry is missing or damaged, or there are more levels than the capacity or any of
+                another space.
         """
         check_names("level buffer: state", ("levels", *self._columns._fields, "clock", "seen"), state)
         levels = spaces.check_tasks(self.space, state["levels"], "level buffer: state")
@@ -386,8 +391,9 @@ class LevelBuffer:
             name: column(f"state: {name}", state[name], own.dtype.type, size, finite=name == "score")
             for name, own in self._columns._asdict().items()
         }
-        clock = saved_whole("level buffer: state: clock", state["clock"], 0, 2**62)
-        seen = saved_whole("level buffer: state: seen", state["seen"], 0, 2**62)
+        clock, seen = (
+            saved_whole(f"level buffer: state: {x}", state[x], 0, 2**62) for x in ("clock", "seen")
+        )
         check_kept(kept, level_spaces.keys(self.space, levels), clock)
         self._size, self._ranks = size, None
         self._levels[:size] = levels

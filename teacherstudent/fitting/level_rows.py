@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from teacherstudent.fitting import level_repeats
 from teacherstudent.fitting.level_spaces import Step
+from teacherstudent.saved import saved_array
 from teacherstudent.teacher import EDITED
 from teacherstudent.types import (
     Array,
@@ -96,11 +97,12 @@ class Pending:
     def load(self, state: State) -> None:
         """Continue from `state`."""
         check_names("pending rows", ("ids", "table"), state)
-        ids, table = np.array(state["ids"], np.int64), np.array(state["table"], np.int64)
-        if ids.ndim != 1 or (np.diff(ids) <= 0).any() or table.shape != (4, len(ids)):
-            raise ValueError(
-                f"pending rows: expected ascending ids (n,) and a table (4, n), got {ids} and {table.shape}"
-            )
+        ids = saved_array("pending rows: ids", state["ids"], np.int64, (None,), low=0)
+        if (np.diff(ids) <= 0).any():
+            raise ValueError(f"pending rows: ids: expected ascending ids (n,), got {ids}")
+        table = saved_array("pending rows: table", state["table"], np.int64, (4, len(ids)))
+        saved_array("pending rows: kinds", table[0], np.int64, (len(ids),), low=NEW, high=EDIT)
+        saved_array("pending rows: edits", table[2], np.int64, (len(ids),), low=0)
         self._ids, self._table = ids, table
 
 
@@ -185,12 +187,12 @@ class Replayed:
         return {"tasks": self._tasks.copy(), "origin": self._origin.copy(), "merit": self._merit.copy()}
 
     def load(self, state: State) -> None:
-        """Continue from `state`."""
+        """Continue from `state`; whether the tasks lie in the space is for the caller to check."""
         check_names("replayed levels", ("tasks", "origin", "merit"), state)
-        tasks, merit = np.array(state["tasks"], self._tasks.dtype), np.array(state["merit"], np.float64)
-        origin = np.array(state["origin"], np.int64)
-        shapes = (merit.shape, origin.shape, tasks.shape)
-        n = len(tasks) if tasks.ndim else 0
-        if shapes != ((n,), (2, n), (n, *self._tasks.shape[1:])):
-            raise ValueError(f"replayed levels: expected n merits, (2, n) origins, n tasks, got {shapes}")
+        shape = (None, *self._tasks.shape[1:])
+        tasks = saved_array("replayed levels: tasks", state["tasks"], self._tasks.dtype, shape)
+        n = len(tasks)
+        merit = saved_array("replayed levels: merit", state["merit"], np.float64, (n,))
+        origin = saved_array("replayed levels: origin", state["origin"], np.int64, (2, n))
+        saved_array("replayed levels: edits", origin[1], np.int64, (n,), low=0)
         self._tasks, self._origin, self._merit = tasks, origin, merit

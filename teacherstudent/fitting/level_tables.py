@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherstudent.fitting.level_kernels import Ranks, Rule
+from teacherstudent.saved import saved_array
 from teacherstudent.simulation.counters import uniform_array
 from teacherstudent.types import Array, FloatArray, IntArray
 
@@ -60,12 +61,10 @@ def column(name: str, values: npt.ArrayLike, dtype: type, n: int, *, finite: boo
     """Return a copy of ``(n,)`` values.
 
     Raises:
-        ValueError: if the shape is another, a value is NaN or infinity, or, if all are to be finite, minus
-            infinity.
+        ValueError: if they are no numbers of this kind, the shape is another, a value is NaN or infinity, or,
+            if all are to be finite, minus infinity.
     """
-    found: Array = np.array(values, dtype)
-    if found.shape != (n,):
-        raise ValueError(f"level buffer: {name}: expected shape ({n},), got {found.shape}")
+    found = saved_array(f"level buffer: {name}", values, dtype, (n,), finite=False)
     if finite and not np.isfinite(found).all():
         raise ValueError(f"level buffer: {name}: expected finite numbers, got {found}")
     if not (found < np.inf).all():
@@ -77,6 +76,10 @@ def check_kept(kept: Mapping[str, Array], keys: IntArray, clock: int) -> None:
     """Raise ValueError unless columns of a saved buffer can be of levels with these keys."""
     if not np.array_equal(kept["key"], keys) or len(np.unique(keys)) < len(keys):
         raise ValueError("level buffer: state: key: expected the keys of its levels, each once, got others")
+    if (kept["edits"] < 0).any():
+        raise ValueError(
+            f"level buffer: state: edits: expected numbers of at least 0, got {kept['edits'].min()}"
+        )
     if (kept["stamp"] > clock).any():
         late = kept["stamp"].max()
         raise ValueError(f"level buffer: state: stamp: expected at most the clock, {clock}, got {late}")

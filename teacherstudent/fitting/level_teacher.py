@@ -301,5 +301,6 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         self.buffer.load_state_dict(state["buffer"])
         self._pending.load(state["pending"])
         self._replayed.load(state["replayed"])
+        spaces.check_tasks(self.space, state["replayed"]["tasks"], "replayed levels")
         self._asked = saved_array("level teacher: asked", state["asked"], np.int64, (3,), low=0)
         self._told = saved_array("level teacher: told", state["told"], np.int64, (2,), low=0)

@@ -27,9 +27,10 @@ from teacherstudent.recording.lock import FolderLock
 from teacherstudent.recording.logs import EpisodeLog, EventLog, TestLog
 from teacherstudent.recording.machine import provenance
 from teacherstudent.recording.manifest import FORMAT, check_manifest, check_same, read_manifest
+from teacherstudent.recording.positions import check_positions, check_readings
 from teacherstudent.recording.status import Status
 from teacherstudent.recording.tables import task_columns
-from teacherstudent.types import Array, BoolArray, Outcomes, State
+from teacherstudent.types import Array, BoolArray, Outcomes, State, check_real
 
 OWN_COLUMNS = frozenset(
     ("id", "task", "score", "cost", "learn", "spent", "time", "index", "task_index", "mastered")
@@ -93,7 +94,7 @@ class Recorder:
     ) -> None:
         self.folder = check_folder("run folder", folder)
         asked = check_manifest(plain.to_plain(manifest, "manifest"))
-        state = START if resume is None else resume
+        state = START if resume is None else check_positions(resume)
         with plain.naming(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
         check_folder_of_run(self.folder)
@@ -106,7 +107,7 @@ class Recorder:
             self._episodes = EpisodeLog(self.folder, state["episodes"])
             self._tests = TestLog(self.folder, state["tests"])
             self._teacher = LineLog(self.folder / TEACHER_FILE, state["teacher"])
-            self._failed = LineLog(self.folder / FAILED_FILE, state.get("failed") or {"bytes": 0})
+            self._failed = LineLog(self.folder / FAILED_FILE, state["failed"])
             self._events = (
                 EventLog(self.folder, state["events"], step=state["spent"]) if tensorboard else None
             )
@@ -133,10 +134,12 @@ class Recorder:
             columns: further columns, of the teacher.
 
         Raises:
-            ValueError: if the columns differ from those of the first call, or one is named twice.
+            ValueError: if the columns differ from those of the first call, one is named twice, or the cost is
+                no finite number of at least 0.
             WriteError: if a file cannot be written; the message names it.
         """
         rows = len(outcomes)
+        check_real("recorder: spent", spent, 0)
         if rows == 0:
             return
         seconds = self._seconds()
@@ -164,6 +167,8 @@ class Recorder:
             WriteError: if a file cannot be written; the message names it.
         """
         rows = len(outcomes)
+        check_real("recorder: spent", spent, 0)
+        readings = check_readings("recorder: ledger", ledger)
         seconds = self._seconds()
         columns = self._columns(outcomes, spent, seconds)
         columns |= {"index": self._tests.count, "task_index": np.arange(rows)}
@@ -174,10 +179,10 @@ class Recorder:
         if self._mastered is not None:
             columns["mastered"] = outcomes.score > self._mastered
             summary["mastered_percent"] = 100.0 * float(np.mean(columns["mastered"]))
-        columns |= {f"ledger_{name}": float(value) for name, value in ledger.items()}
+        columns |= {f"ledger_{name}": value for name, value in readings.items()}
         self._tests.append(columns, rows)
         scalars = {f"test/{name}": value for name, value in summary.items() if value is not None}
-        self._scalars(spent, scalars | {f"ledger/{name}": float(value) for name, value in ledger.items()})
+        self._scalars(spent, scalars | {f"ledger/{name}": value for name, value in readings.items()})
         self._status.tested({"spent": float(spent), **summary}, spent, seconds, ledger)
         return summary
 
@@ -200,9 +205,14 @@ class Recorder:
             student: metrics of the student, by name.
 
         Raises:
-            TypeError: if the snapshot holds something that is not plain data.
+            TypeError: if the snapshot holds something that is not plain data, or metrics are no numbers.
+            ValueError: if the cost is no finite number of at least 0.
             WriteError: if a file cannot be written; the message names it.
         """
+        check_real("recorder: spent", spent, 0)
+        check_readings("recorder: ledger", ledger)
+        for what, values in {"metrics": metrics, "student": student or {}}.items():
+            check_readings(f"recorder: {what}", values)
         train = self._episodes.take_means()
         seconds = self._seconds()
         curves = {"metrics": metrics, "student": student or {}, "train": train}

@@ -139,6 +139,9 @@ def read_status(path: Path) -> dict[str, Any]:
     for name, kind in {"test": dict, "error": dict, "note": str}.items():
         if not (status[name] is None or isinstance(status[name], kind)):
             raise ValueError(f"{path}: {name}: expected {_WORDS[kind]} or null, got {status[name]!r}")
+    for name, value in status["ledger"].items():
+        if not plain.is_real(value):
+            raise ValueError(f"{path}: ledger: {name}: expected a number, got {value!r}")
     for name in ("spent", "budget"):
         if not (plain.is_real(status[name]) or (name == "budget" and status[name] is None)):
             raise ValueError(f"{path}: {name}: expected a number, got {status[name]!r}")

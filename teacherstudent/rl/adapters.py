@@ -18,6 +18,7 @@ from teacherstudent.rl.env_probe import WatchedOptions
 from teacherstudent.rl.fixed_tasks import FixedTasks
 from teacherstudent.rl.slot_access import check_vector, goals_out_of_reach
 from teacherstudent.rl.task_vec_env import TaskVecEnv
+from teacherstudent.saved import saved_generator
 from teacherstudent.teacher import Teacher
 from teacherstudent.types import (
     Array,
@@ -357,8 +358,9 @@ class TeacherVecEnv(TaskVecEnv):
         """
         state = _load(path, "TeacherVecEnv", ("teacher", "steps", "seeds"))
         steps = check_whole("TeacherVecEnv: steps", state["steps"], 0)
+        seeds = saved_generator("TeacherVecEnv: seeds", state["seeds"])
         self.teacher.load_state_dict(state["teacher"])
-        self._rng.bit_generator.state = state["seeds"]
+        self._rng.bit_generator.state = seeds
         self._steps = steps
         self.ids[:] = -1
         self.tasks = None

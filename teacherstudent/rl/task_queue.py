@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from teacherstudent.saved import saved_generator
 from teacherstudent.types import UNASKED, Array, Assignment, IntArray, Seed, State, generator
 
 More: TypeAlias = Callable[[int], Assignment]
@@ -107,7 +108,7 @@ class TaskQueue:
 
     def load_state_dict(self, state: State) -> None:
         """Continue from `state_dict`."""
-        self._rng.bit_generator.state = state["rng"]
+        self._rng.bit_generator.state = saved_generator("queue: rng", state["rng"])
         self._ids, self._tasks, self._next = state["ids"], state["tasks"], 0
         self._latest = state["latest"]
         self._used, self.repeated = state["used"], state["repeated"]

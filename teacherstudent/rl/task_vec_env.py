@@ -17,6 +17,7 @@ from teacherstudent.rl.fixed_tasks import FixedTasks
 from teacherstudent.rl.play import check_rewards, successes
 from teacherstudent.rl.slot_access import check_vector, slot_attributes, slot_info, slot_methods
 from teacherstudent.rl.slot_failures import Failed, failed_slots, tolerate
+from teacherstudent.saved import saved_generator
 from teacherstudent.types import Array, BoolArray, FloatArray, IntArray, Outcomes, Seed, State, generator
 
 Draw: TypeAlias = Callable[[int], tuple[IntArray, Array]]
@@ -260,7 +261,7 @@ class TaskVecEnv(VecEnv):
 
     def load_state_dict(self, state: State) -> bool:
         """Continue from `state_dict`; return False if episodes under way are lost and `reset` must follow."""
-        self._rng.bit_generator.state = state["rng"]
+        self._rng.bit_generator.state = saved_generator("slots: rng", state["rng"])
         self.environment_seconds = state["environment_seconds"]
         self._finished.clear()
         self._kept.clear()

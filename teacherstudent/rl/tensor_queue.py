@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from teacherstudent.saved import saved_generator
 from teacherstudent.types import UNASKED, Array, Assignment, IntArray, Seed, State, generator
 
 _MASK = 0xFFFFFFFF
@@ -172,7 +173,7 @@ class TensorQueue:
 
     def load_state_dict(self, state: State) -> None:
         """Continue from `state_dict`."""
-        self._rng.bit_generator.state = state["rng"]
+        self._rng.bit_generator.state = saved_generator("queue: rng", state["rng"])
         self.key, self._ids = state["key"], state["ids"]
         self._tasks, self._latest = state["tasks"], state["latest"]
         self._used, self._started, self.repeated = state["used"], state["started"], state["repeated"]

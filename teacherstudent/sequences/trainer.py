@@ -11,6 +11,7 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from teacherstudent.rl.torch_state import load_module, load_optimizer, module_state, optimizer_state
+from teacherstudent.saved import saved_generator
 from teacherstudent.sequences.bits import Kind, answers, draw, latest, length_range
 from teacherstudent.sequences.leaky import LeakyNetwork
 from teacherstudent.types import (
@@ -214,7 +215,7 @@ class Trainer:
         check_names("leaky-rnn: trainer", ("network", "optimizer", "lengths", "bits"), state)
         load_module(self.network, state["network"], "leaky-rnn: network")
         load_optimizer(self._optimizer, state["optimizer"])
-        self._rng.bit_generator.state = state["lengths"]
+        self._rng.bit_generator.state = saved_generator("leaky-rnn: lengths", state["lengths"])
         self._bits.set_state(torch.from_numpy(np.array(state["bits"], np.uint8)))
 
 

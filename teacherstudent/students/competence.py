@@ -10,6 +10,7 @@ from teacherstudent import spaces
 from teacherstudent.envs.toy_grid import FULL, ToyGrid
 from teacherstudent.family import Family
 from teacherstudent.registry import STUDENTS
+from teacherstudent.saved import saved_generator
 from teacherstudent.types import (
     UNASKED,
     Array,
@@ -20,6 +21,7 @@ from teacherstudent.types import (
     Outcomes,
     Seed,
     State,
+    check_mapping,
     check_names,
     check_whole,
     generator,
@@ -72,7 +74,10 @@ class CompetenceStudent:
 
         Raises:
             ValueError: if a task lies outside the space.
+            TypeError: if it is given no assignment.
         """
+        if not isinstance(assignment, Assignment):
+            raise TypeError(f"competence.train: expected an Assignment, got {assignment!r}")
         tasks = spaces.check_tasks(self.family.space, assignment.tasks, "competence.train")
         learn = assignment.learn
         score = self.grid.measure(tasks)
@@ -128,12 +133,16 @@ class CompetenceStudent:
         """Continue from `state_dict`.
 
         Raises:
-            ValueError: if the state is incomplete or of another grid.
+            ValueError: if the state is incomplete, damaged or of another grid; nothing has changed then.
+            TypeError: if it is no mapping.
         """
-        check_names("competence: state", ("competence", "train", "measure", "rng"), state)
-        self.grid.competence = state["competence"]
-        self._train, self._measure = int(state["train"]), int(state["measure"])
-        self._rng.bit_generator.state = state["rng"]
+        given = check_mapping("competence: state", state, optional=False)
+        check_names("competence: state", ("competence", "train", "measure", "rng"), given)
+        counts = [check_whole(f"competence: state: {name}", given[name], 0) for name in ("train", "measure")]
+        rng = saved_generator("competence: state: rng", given["rng"])
+        self.grid.competence = given["competence"]
+        self._train, self._measure = counts
+        self._rng.bit_generator.state = rng
 
     def close(self) -> None:
         """Nothing to free."""

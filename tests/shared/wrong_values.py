@@ -53,7 +53,7 @@ WRONG: dict[str, Callable[[], Any]] = {
 """What no argument is likely to be; some of it is right for some."""
 
 
-_CLEAR = re.compile(
+CLEAR = re.compile(
     r"expected.*(got|missing|unknown)|unknown.*expected|was never issued|is not outstanding", re.DOTALL
 )
 """What a clear error says."""
@@ -85,7 +85,7 @@ def complaint(call: Callable[[], Any], use: Callable[[Any], Any] = lambda made: 
             use(call())
         except (TypeError, ValueError, FileNotFoundError) as error:
             said = str(error)
-            if _CLEAR.search(said):
+            if CLEAR.search(said):
                 return None
             return f"{type(error).__name__}: {said[:160]}"
         except ContractError:

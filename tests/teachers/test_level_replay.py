@@ -592,12 +592,22 @@ def test_sfl_with_odd_asks_and_outcomes_that_do_not_come():
 @pytest.mark.parametrize(
     ("name", "where", "damage", "message"),
     [
-        ("accel", "pending", {"ids": np.array([3, 1])}, "pending rows: expected ascending ids"),
-        ("accel", "pending", {"table": np.zeros((3, 8), int)}, "pending rows: expected ascending ids"),
-        ("accel", "replayed", {"merit": np.zeros(3)}, "replayed levels: expected n merits"),
-        ("accel", "replayed", {"origin": np.zeros((2, 2), int)}, "replayed levels: expected n merits"),
-        ("sfl", "trial", {"tally": np.zeros((2, 3))}, r"sfl: state: expected a tally \(2, 20\)"),
-        ("sfl", "trial", {"handed": 99}, "sfl: state: handed: expected 0 to 20, got 99"),
+        ("accel", "pending", {"ids": np.array([3, 1])}, "pending rows: ids: expected ascending ids"),
+        (
+            "accel",
+            "pending",
+            {"table": np.zeros((3, 8), int)},
+            r"rows: table: expected shape \(4, 8\)",
+        ),
+        ("accel", "replayed", {"merit": np.zeros(3)}, r"replayed levels: merit: expected shape \(0\)"),
+        (
+            "accel",
+            "replayed",
+            {"origin": np.zeros((2, 2), int)},
+            r"origin: expected shape \(2, 0\)",
+        ),
+        ("sfl", "trial", {"tally": np.zeros((2, 3))}, r"sfl: tally: expected shape \(2, 20\)"),
+        ("sfl", "trial", {"handed": 99}, "sfl: handed: expected a whole number from 0 to 20, got 99"),
         ("sfl", "trial", {"tasks": np.full(20, -7)}, "sfl: state: row 0: expected a task in"),
     ],
 )

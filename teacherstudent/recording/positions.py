@@ -1,0 +1,54 @@
+"""Checks of what a checkpoint says of a run's logs: how far they were, which a resumed run goes back to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from teacherstudent.types import check_mapping, check_names, check_real, check_whole, is_number
+
+_NAMES = ("episodes", "tests", "teacher", "events", "failed", "seconds", "spent", "test", "ledger")
+
+
+def check_positions(state: Any) -> Mapping[str, Any]:
+    """Return the state of a recorder.
+
+    Raises:
+        ValueError: if something is missing, or no number that a recorder could have written.
+        TypeError: if names and values are expected and something else is there.
+    """
+    what = "recorder: state"
+    later = {"failed": {"bytes": 0}}  # not there in runs that began before failed tasks were logged
+    given = later | check_mapping(what, state, optional=False)
+    check_names(what, _NAMES, given)
+    counts = {"episodes": ("parts", "rows"), "tests": ("count",), "teacher": ("bytes",), "failed": ("bytes",)}
+    for log, names in {**counts, "events": ("bytes",)}.items():
+        position = check_mapping(f"{what}: {log}", given[log], optional=False)
+        for name in names:
+            if name not in position:
+                raise ValueError(f"{what}: {log}: expected an entry {name!r}, got {sorted(position)}")
+            check_whole(f"{what}: {log}: {name}", position[name], 0)
+    check_readings(f"{what}: means", given["episodes"].get("means"))
+    files = given["events"].get("files")
+    if not isinstance(files, list) or not all(isinstance(name, str) for name in files):
+        raise ValueError(f"{what}: events: files: expected a list of names, got {files!r}")
+    for name in ("seconds", "spent"):
+        check_real(f"{what}: {name}", given[name], 0)
+    check_readings(f"{what}: ledger", given["ledger"])
+    check_mapping(f"{what}: test", given["test"])
+    return given
+
+
+def check_readings(what: str, values: Any) -> dict[str, float]:
+    """Return numbers by name, NaN and infinities too, as floats.
+
+    Raises:
+        TypeError: if they are no mapping of names to numbers.
+    """
+    given = check_mapping(what, values, optional=False)
+    for name, value in given.items():
+        if not (is_number(value) or isinstance(value, bool | np.bool_)):
+            raise TypeError(f"{what}: {name}: expected a number, got {value!r}")
+    return {name: float(value) for name, value in given.items()}

@@ -1,0 +1,49 @@
+"""A small space of levels."""
+
+import numpy as np
+
+from teacherstudent.spaces import Levels
+
+
+class Bits(Levels):
+    """Levels of six bits."""
+
+    def __init__(self):
+        super().__init__((6,), np.uint8)
+
+    def draw(self, rng, n):
+        return rng.integers(0, 2, (n, 6), dtype=np.uint8)
+
+    def mutate(self, rng, tasks, edits=1):
+        tasks = tasks.copy()
+        tasks[np.arange(len(tasks)), rng.integers(0, 6, len(tasks))] ^= 1
+        return tasks
+
+    def key(self, tasks):
+        return tasks.astype(np.int64) @ (1 << np.arange(6))
+
+    def contains_each(self, tasks):
+        return (tasks <= 1).all(axis=1)
+
+    def builder(self):
+        return BitsBuilder()
+
+
+class BitsBuilder:
+    """Sets one bit after the other."""
+
+    steps, n_actions, observation_shape = 6, 2, (6,)
+
+    def empty(self, n):
+        return np.zeros((n, 6), np.uint8)
+
+    def apply(self, partial, step, actions, rng):
+        after = partial.copy()
+        after[:, step] = actions
+        return after
+
+    def observe(self, partial):
+        return partial.astype(np.float32)
+
+    def finish(self, partial):
+        return partial
