@@ -28,7 +28,16 @@ from teacherstudent.saved import reading, saved_array
 from teacherstudent.settings import settings_of
 from teacherstudent.student import AsksForMore, Binds, Reports, Student, TakesWeights
 from teacherstudent.teacher import EDITED, Teacher
-from teacherstudent.types import Assignment, BoolArray, Outcomes, State, check_flag, check_mapping, check_names
+from teacherstudent.types import (
+    Assignment,
+    BoolArray,
+    Outcomes,
+    State,
+    check_flag,
+    check_mapping,
+    check_names,
+    is_finite,
+)
 from teacherstudent.vision.weigher import Weigher
 
 _LOG = logging.getLogger(__name__)
@@ -211,7 +220,7 @@ def _check_plan(state: State, plan: Plan) -> None:
     with reading("checkpoint: ledger"):
         there = {"test_seed": state["test_seed"], "charged": state["ledger"]["costs"].get("before", 0.0)}
     for name, value in there.items():
-        if value != getattr(plan, name):
+        if not is_finite(value) or value != getattr(plan, name):
             raise ValueError(f"{name}: expected {value} as in the run to resume, got {getattr(plan, name)}")
 
 

@@ -51,11 +51,8 @@ class Tally:
 
     def lines(self) -> list[str]:
         """Return what to print: a line for each kind of walk, and one for all."""
-        found = []
-        for kind in sorted({*self.accepted, *self.refused}):
-            found.append(
-                f"{kind}: {self.accepted.get(kind, 0)} accepted, {self.refused.get(kind, 0)} refused"
-            )
+        kinds = sorted({*self.accepted, *self.refused})
+        found = [f"{x}: {self.accepted.get(x, 0)} accepted, {self.refused.get(x, 0)} refused" for x in kinds]
         yes, no = sum(self.accepted.values()), sum(self.refused.values())
         seconds = time.perf_counter() - self.begun
         return [*found, f"fuzz: {yes + no} calls, {no} refused, {yes} accepted, {seconds:.0f} seconds"]
@@ -68,7 +65,7 @@ class FaultError(AssertionError):
     """A call that broke a rule; it names the seed that repeats it."""
 
 
-class Hang(BaseException):  # noqa: N818  # like KeyboardInterrupt, no `except Exception` takes it
+class Hang(BaseException):  # like KeyboardInterrupt, no `except Exception` takes it
     """A call took too long."""
 
 
@@ -113,6 +110,12 @@ class Walk:
             self.fail(f"{type(error).__name__}: {str(error)[:400]}", error)
         TALLY.count(self.kind, True)
         return found
+
+    def came(self, what: str, taken: bool) -> None:
+        """Count a call that was made elsewhere."""
+        self._made += 1
+        self._last.append(what)
+        TALLY.count(self.kind, taken)
 
     def fail(self, sentence: str, cause: BaseException | None = None) -> None:
         """Raise `FaultError` with the way to here."""
@@ -166,7 +169,7 @@ def _made(kind: str) -> int:
 
 @contextlib.contextmanager
 def _limit(seconds: float) -> Iterator[None]:
-    """Raise `Hang` in the block after this much processor time (the clock of pytest's own limit is another)."""
+    """Raise `Hang` in the block after so much processor time; the clock of pytest's own limit is another."""
 
     def over(number: int, frame: Any) -> None:
         del number, frame
