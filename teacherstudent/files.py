@@ -174,12 +174,12 @@ def check_folder(what: str, folder: Path | str) -> Path:
     return _path(what, folder, "the path of a folder", " ('.' is the current one)")
 
 
-def check_file(what: str, path: Path | str) -> Path:
+def check_file(what: str, path: os.PathLike[str] | str) -> Path:
     """Return a file's path (raises as `check_folder`)."""
     return _path(what, path, "the path of a file")
 
 
-def _path(what: str, path: Path | str, kind: str, hint: str = "") -> Path:
+def _path(what: str, path: os.PathLike[str] | str, kind: str, hint: str = "") -> Path:
     text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
     if not isinstance(text, str):
         raise TypeError(f"{what}: expected {kind}, got {path!r}")
