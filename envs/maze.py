@@ -19,7 +19,7 @@ from teacherstudent.registry import FAMILIES
 from teacherstudent.rl.process_slots import SnapshotProcessSlots
 from teacherstudent.rl.task_slots import check_slots
 from teacherstudent.rl.tensor_envs import TensorEnvs
-from teacherstudent.types import Array
+from teacherstudent.types import Array, check_keywords
 
 
 @FAMILIES.register("maze")
@@ -131,4 +131,4 @@ def _free(levels: Mapping[str, Any] | None) -> dict[str, Any]:
         raise TypeError(
             f"maze: levels: expected options of drawn levels, got {taken}, which suite and family set"
         )
-    return dict(levels or {})
+    return check_keywords("maze: levels", levels, MazeLevels)

@@ -32,7 +32,7 @@ from teacherstudent.envs.maze_picture import draw_agents
 from teacherstudent.rl.batch_slots import BatchSlots
 from teacherstudent.rl.task_slots import Step, check_live
 from teacherstudent.simulation.kernels import thread_count
-from teacherstudent.types import Array, IntArray
+from teacherstudent.types import Array, IntArray, check_whole, is_one_of
 
 _SLOTS_PER_CHUNK = 2048
 """Waking a thread takes as long as stepping about so many slots."""
@@ -196,9 +196,9 @@ class MazeSlots(BatchSlots):
 
 def observation_space(observation: str) -> gym.Space[Any]:
     """Return the observations of one slot, or raise ValueError unless "flat" or "dict"."""
-    if observation == "flat":
+    if is_one_of(observation, ["flat"]):
         return Box(0.0, 1.0, (PIXELS + 4,), np.float32)
-    if observation == "dict":
+    if is_one_of(observation, ["dict"]):
         image = Box(0, LARGEST_LOOK, (VIEW, VIEW, 3), np.uint8)
         return Dict({"image": image, "direction": Box(0.0, 1.0, (4,), np.float32)})
     raise ValueError(f"observation: expected 'flat' or 'dict', got {observation!r}")
@@ -206,6 +206,6 @@ def observation_space(observation: str) -> gym.Space[Any]:
 
 def action_space(actions: int) -> Discrete:
     """Return so many actions, or raise ValueError unless 3 or 7."""
-    if actions not in (3, 7):
+    if check_whole("actions", actions) not in (3, 7):
         raise ValueError(f"actions: expected 3 or 7, got {actions!r}")
     return Discrete(actions)

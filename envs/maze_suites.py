@@ -30,6 +30,8 @@ SUITES: Mapping[str, tuple[str, ...]] = {
 """The mazes of "Replay-guided adversarial environment design" (2021) with 25 walls, of jaxued and SFL, and of
 ACCEL (2022)."""
 RANDOM: Final = "random-solvable"
+MOST_REPEATS = 10**4
+"""Rows of one maze: each is drawn, held and tested."""
 _RANDOM = re.compile(RANDOM + r"(?:-([1-9]\d*))?")
 _RANDOM_LEVELS, _RANDOM_WALLS = 10_000, 60
 _SEED: Final = 4222
@@ -64,11 +66,11 @@ def make_suite(suite: str | Sequence[str], *, steps: int | None = None, repeats:
     Raises:
         ValueError: if there is no such suite or maze, or a number is not whole or below 1.
     """
-    check_whole("suite: repeats", repeats)
+    check_whole("suite: repeats", repeats, 1, MOST_REPEATS)
     if steps is not None:
-        check_whole("suite: steps", steps)
-    parts = [suite] if isinstance(suite, str) else list(suite)
-    if not parts:
+        check_whole("suite: steps", steps, 1, 2**31)
+    parts = [suite] if isinstance(suite, str) else suite
+    if not isinstance(parts, list | tuple) or not parts or not all(isinstance(x, str) for x in parts):
         raise ValueError(f"suite: expected one of {[*SUITES, RANDOM]} or a list of mazes, got {suite!r}")
     made = [row for part in parts for row in _mazes_of(part, repeats)]
     extent = max(SIZE, *(max(level.shape) for _, level, _ in made))

@@ -10,7 +10,7 @@ from teacherstudent.envs.walker_family import WalkerFamily, published_test_tasks
 from teacherstudent.envs.walker_track import Polygon, WalkerTrack, box
 from teacherstudent.envs.walker_tracks import STUMPS
 from teacherstudent.registry import FAMILIES
-from teacherstudent.types import Array
+from teacherstudent.types import Array, check_real
 
 MAX_SPACING, MIN_SPACING = 6.0, 0.01  # m
 
@@ -70,6 +70,8 @@ def stump_tracks(
         ValueError: if there is no such walker, simulator or solver, a height is not above 0, or tests exceed
             the space.
     """
+    check_real("max_height", max_height, 0, above=True)
+    check_real("test_height", test_height, 0, above=True)
     if not 0 < test_height <= max_height:
         raise ValueError(f"test_height: expected above 0, at most max_height {max_height}, got {test_height}")
     return WalkerFamily(

@@ -20,7 +20,7 @@ from teacherstudent.rl.gymnasium_family import EnvMaker, GymnasiumFamily
 from teacherstudent.rl.process_slots import SnapshotProcessSlots
 from teacherstudent.rl.task_slots import check_slots
 from teacherstudent.rl.tensor_envs import TensorEnvs
-from teacherstudent.types import Array
+from teacherstudent.types import Array, is_one_of
 
 MAX_STEPS = 2000
 MASTERED = 230.0
@@ -67,8 +67,11 @@ class WalkerFamily(GymnasiumFamily):
         simulator: str,
         solver: str,
     ) -> None:
+        for what, given in {"embodiment": options["embodiment"], "solver": solver}.items():
+            if not isinstance(given, str):
+                raise TypeError(f"{what}: expected a name, got {given!r}")
         embodiment(options["embodiment"])
-        if simulator not in SIMULATORS:
+        if not is_one_of(simulator, SIMULATORS):
             raise ValueError(f"simulator: expected one of {SIMULATORS}, got {simulator!r}")
         check_solver(solver)
         super().__init__(

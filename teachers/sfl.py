@@ -219,5 +219,5 @@ class _Trial:
             raise ValueError(f"sfl: tally: expected at most as many successes as rollouts, got {tally}")
         self._handed = saved_whole("sfl: handed", state["handed"], 0, n * self.attempts)
         self._tasks, self._tally = tasks, tally
-        self._first = saved_whole("sfl: first", state["first"])
-        self.trained = saved_whole("sfl: trained", state["trained"])
+        self._first = saved_whole("sfl: first", state["first"], 0, 2**62)
+        self.trained = saved_whole("sfl: trained", state["trained"], 0, 2**62)

@@ -11,7 +11,7 @@ import numpy as np
 
 from teacherstudent import plain
 from teacherstudent.arrays import read_npz
-from teacherstudent.files import atomic_write, refuse_links
+from teacherstudent.files import atomic_write, check_file, refuse_links
 from teacherstudent.types import Array, State
 
 FORMAT = 1
@@ -33,6 +33,7 @@ def save(path: Path, state: State) -> None:
         ValueError: if what is no array in it is larger, or nested deeper, than what is read.
         WriteError: if the file cannot be written; an older file of that name is untouched.
     """
+    path = check_file("checkpoint", path)
     arrays: dict[str, Array] = {}
     tree = json.dumps({"format": FORMAT, "state": _flatten(state, "state", arrays)}).encode()
     if len(tree) > _TREE_BYTES:
@@ -54,6 +55,9 @@ def load(path: Path) -> State:
         FileNotFoundError: if there is no such file.
         CheckpointError: if it is damaged or of a newer format.
     """
+    path = check_file("checkpoint", path)
+    if path.exists() and not path.is_file():
+        raise CheckpointError(f"checkpoint {path}: expected a file, got a folder, pipe or device")
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint at {path}")
     try:

@@ -306,9 +306,14 @@ def _make(registry: Registry[Any], name: str, options: Mapping[str, Any], *args:
     """Build a registered thing from checked options."""
     _check_options(registry, name, options)
     try:
-        return registry.make(name, *args, **given, **options)
+        made = registry.make(name, *args, **given, **options)
     except TypeError as error:
         raise TypeError(f"{registry.kind} {name!r}: {error}") from error
+    if not isinstance(made, registry.made):
+        raise TypeError(
+            f"{registry.kind} {name!r}: expected what makes a {registry.made.__name__}, got {made!r} from it"
+        )
+    return made
 
 
 def _check_options(registry: Registry[Any], name: str, options: Mapping[str, Any]) -> None:

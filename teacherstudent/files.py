@@ -171,11 +171,20 @@ def check_folder(what: str, folder: Path | str) -> Path:
         TypeError: if it is neither a string nor a path.
         ValueError: if it is empty, or no name that a folder can have.
     """
-    if not isinstance(folder, str | os.PathLike):
-        raise TypeError(f"{what}: expected the path of a folder, got {folder!r}")
-    text = os.fspath(folder)
+    return _path(what, folder, "the path of a folder", " ('.' is the current one)")
+
+
+def check_file(what: str, path: os.PathLike[str] | str) -> Path:
+    """Return a file's path (raises as `check_folder`)."""
+    return _path(what, path, "the path of a file")
+
+
+def _path(what: str, path: os.PathLike[str] | str, kind: str, hint: str = "") -> Path:
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    if not isinstance(text, str):
+        raise TypeError(f"{what}: expected {kind}, got {path!r}")
     if not text or "\0" in text:
-        raise ValueError(f"{what}: expected the path of a folder ('.' is the current one), got {text!r}")
+        raise ValueError(f"{what}: expected {kind}{hint}, got {text!r}")
     return Path(text)
 
 

@@ -36,6 +36,7 @@ from teacherstudent.types import (
     check_flag,
     check_mapping,
     check_names,
+    is_finite,
 )
 from teacherstudent.vision.weigher import Weigher
 
@@ -219,7 +220,7 @@ def _check_plan(state: State, plan: Plan) -> None:
     with reading("checkpoint: ledger"):
         there = {"test_seed": state["test_seed"], "charged": state["ledger"]["costs"].get("before", 0.0)}
     for name, value in there.items():
-        if value != getattr(plan, name):
+        if not is_finite(value) or value != getattr(plan, name):
             raise ValueError(f"{name}: expected {value} as in the run to resume, got {getattr(plan, name)}")
 
 

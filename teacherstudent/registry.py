@@ -45,7 +45,7 @@ class Registry(Generic[T]):
 
     def __init__(self, kind: str, package: str, variable: str, made: type = object) -> None:
         self.kind = kind
-        self._made = made
+        self.made = made
         self._package = package
         self._variable = variable
         self._found: dict[str, Entry] | None = None
@@ -94,7 +94,7 @@ class Registry(Generic[T]):
             return self._loaded[name]
         if ":" in name:
             found = self._import(name)
-            trust.check_found(found, name, self.kind, (self._made,))
+            trust.check_found(found, name, self.kind, (self.made,))
             return found
         factory = self._import(self._entries()[name].target)
         self._loaded[name] = factory

@@ -167,3 +167,15 @@ for k in range(10**6):
         state = Checkpoints(tmp_path).latest()
         assert (state["a"] == state["k"]).all()
         assert len(state["a"]) == 100_000
+
+
+def test_a_folder_in_a_checkpoint_s_place_is_named(tmp_path):
+    """It is no file that a run has replaced meanwhile, which would be looked for again and again."""
+    kept = Checkpoints(tmp_path)
+    kept.save({"a": 1})
+    (tmp_path / "checkpoint-00000001.npz").mkdir()
+    with pytest.raises(CheckpointError, match=r"checkpoint-00000001.npz: expected a file, got a folder"):
+        kept.latest()
+    for wrong in (None, 3, {}):
+        with pytest.raises(TypeError, match="checkpoint: expected the path of a file, got"):
+            checkpoint.load(wrong)

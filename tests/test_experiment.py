@@ -180,3 +180,9 @@ def test_names_that_are_no_texts_are_refused():
         Experiment(teacher=3, family="toy-grid", plan=PLAN)
     with pytest.raises(TypeError, match="label: expected a name, got 3"):
         Experiment(teacher="random", family="toy-grid", plan=PLAN, label=3)
+
+
+def test_what_a_name_makes_must_be_of_its_kind():
+    wrong = Experiment(teacher="random", family="os:getcwd", student="competence", plan=Plan(budget=10))
+    with pytest.raises(TypeError, match=r"family 'os:getcwd': expected what makes a Family, got '"):
+        wrong.build()

@@ -1,6 +1,7 @@
 import pytest
 
 from teacherstudent.ledger import Ledger
+from teacherstudent.saved import difference
 
 
 def test_what_counts_against_the_budget():
@@ -74,3 +75,47 @@ def test_state_round_trip():
     other.load_state_dict(ledger.state_dict())
     assert other.as_dict() == ledger.as_dict()
     assert other.as_dict()["seconds/environment"] == 2.5
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        {"costs": {"train": float("nan")}},
+        {"costs": {"coffee": 1.0}},
+        {"seconds": None},
+        {"episodes": -1},
+        {"dropped": "x"},
+        {"updates": "x"},
+        {"edited": None},
+        {"unknown": 1},
+    ],
+)
+def test_a_damaged_state_is_refused_and_changes_nothing(spoiled):
+    ledger = Ledger(2.0)
+    ledger.absorb({"train": 5.0})
+    state = ledger.state_dict()
+    with pytest.raises((ValueError, TypeError), match="expected"):
+        ledger.load_state_dict({**state, **spoiled})
+    assert difference(ledger.state_dict()["costs"], state["costs"]) is None
+    for missing in ("costs", "episodes"):
+        with pytest.raises(ValueError, match=f"missing \\['{missing}'\\]"):
+            ledger.load_state_dict({name: value for name, value in state.items() if name != missing})
+    older = {name: value for name, value in state.items() if name not in ("failed", "edited")}
+    ledger.load_state_dict(older)
+    assert ledger.spent == 7.0
+
+
+def test_counters_are_numbers_and_a_refused_report_counts_nothing():
+    ledger = Ledger()
+    for spent in (
+        {"train": 9.0, "coffee": 1.0},
+        {"train": 9.0, "measure": float("nan")},
+        {"train": "x"},
+        None,
+    ):
+        with pytest.raises((ValueError, TypeError), match=r"Student.spent.*expected"):
+            ledger.absorb(spent)
+    with pytest.raises(ValueError, match="expected the key 'adversary'"):
+        ledger.absorb_teacher({"adversary": 3.0, "train": 1.0})
+    assert ledger.spent == 0
+    assert ledger.costs["adversary"] == 0

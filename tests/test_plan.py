@@ -36,3 +36,9 @@ def test_what_is_due_by_hand():
     due = Plan(budget=100).intervals()
     assert [due[name].elapsed(0.0) for name in due] == [True] * 3
     assert [due[name].next for name in ("test", "record", "checkpoint")] == [5, 1, 5]
+
+
+def test_intervals_of_large_whole_numbers():
+    """Whole numbers beyond 64 bits are numbers too."""
+    due = Plan(budget=2**70, test_every=2**69).intervals()["test"]
+    assert [due.elapsed(spent) for spent in (0, 2.0**68, 2.0**69)] == [True, False, True]

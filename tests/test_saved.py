@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from teacherstudent.saved import saved_array, saved_fifo, saved_number, saved_whole
+from teacherstudent.saved import reading, saved_array, saved_fifo, saved_generator, saved_number, saved_whole
 
 NAN = np.nan
 
@@ -69,3 +69,18 @@ def test_numbers():
             saved_number("x", value, 0, 3)
     with pytest.raises(ValueError, match="x: expected a finite number of any size, got nan"):
         saved_number("x", NAN)
+
+
+def test_generators_and_errors_of_reading():
+    state = np.random.default_rng(3).bit_generator.state
+    assert saved_generator("rng", state) == state
+    for bad in (None, {}, {**state, "uinteger": 2**70}, {**state, "bit_generator": "MT19937"}, [1]):
+        with pytest.raises(ValueError, match="rng: expected a state of PCG64, got"):
+            saved_generator("rng", bad)
+    for error in (KeyError("x"), TypeError("x"), ValueError("x"), IndexError("x"), AttributeError("x")):
+        with pytest.raises(ValueError, match=r"here: expected .*got"), reading("here"):
+            raise error
+    with pytest.raises(KeyboardInterrupt), reading("here"):
+        raise KeyboardInterrupt
+    with pytest.raises(ValueError, match="rows: expected an array of int64, got"):
+        saved_array("rows", [[1], [2, 3]], np.int64, (None, None))

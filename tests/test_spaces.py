@@ -287,3 +287,13 @@ def test_levels_are_a_gymnasium_space():
     assert not space.is_np_flattenable
     with pytest.raises(ValueError, match="expected no mask and no probability"):
         space.sample(mask=np.ones(3))
+
+
+def test_no_row_at_all_and_rows_of_different_lengths():
+    """A round in which nothing finished is told too, and its floats may be of any space."""
+    for space in (spaces.Box(0, 3, (2,), np.int8), spaces.Discrete(3)):
+        none = spaces.check_tasks(space, np.zeros((0, *space.shape)), "here")
+        assert none.shape == (0, *space.shape)
+        assert none.dtype == space.dtype
+    with pytest.raises(ValueError, match=r"here: expected tasks of shape \(n, 2\), got \[\[1\], \[2, 3\]\]"):
+        spaces.check_tasks(spaces.Box(0, 3, (2,), np.int8), [[1], [2, 3]], "here")

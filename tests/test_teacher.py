@@ -265,7 +265,7 @@ def test_states_of_others_are_refused():
         (("ids",), None, "teacher state: ids: expected a mapping, got None"),
         (("rng",), {}, "teacher state: rng"),
         (("rng",), "PCG64", "teacher state: rng"),
-        (("algorithm",), {}, "Recording expected an entry 'told'"),
+        (("algorithm",), {}, "Recording: expected an entry 'told'"),
         (("algorithm",), {"told": 4}, "Recording: expected what state_dict returned, got TypeError"),
         (
             ("algorithm",),

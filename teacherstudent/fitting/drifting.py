@@ -133,7 +133,8 @@ class ExactFilter(Filter):
         mean, covariance = self.mean[arms], self.covariance[np.ix_(arms, arms)]
         found = np.zeros(len(allowed))
         if np.count_nonzero(covariance - np.diag(covariance.diagonal())) == 0:
-            found[arms] = best_of_normals(mean[None], self.deviation()[arms], folded=self.folded)[0]
+            share = best_of_normals(mean[None], self.deviation()[arms], folded=self.folded)[0]
+            found[arms] = share / share.sum()
             return found
         rng = np.random.default_rng([look, arms.size])
         for points in (POINTS, MOST):

@@ -338,7 +338,7 @@ class LevelBuffer:
         """
         check_whole("level buffer: sample: n", n, 0, MOST_ROWS)
         if not self._size:
-            raise ValueError(f"level buffer: expected at least 1 level to draw from, got {self._size}")
+            raise ValueError(f"level buffer: expected n >= 0 of at least 1 level, got {n} of {self._size}")
         sums = np.concatenate([[0], np.cumsum(self._columns.stamp[: self._size])])
         nodes = np.arange(self._size + 1)
         slots = kernels.draw(
@@ -379,7 +379,7 @@ class LevelBuffer:
         """Continue from `state_dict` of a buffer of the same space and options.
 
         Raises:
-            ValueError: if an entry is missing or damaged, or there are more levels than the capacity or any of
+            ValueError: if an entry is missing or damaged, there are more levels than the capacity, or any of
                 another space.
         """
         check_names("level buffer: state", ("levels", *self._columns._fields, "clock", "seen"), state)

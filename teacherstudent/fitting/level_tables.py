@@ -64,7 +64,9 @@ def column(name: str, values: npt.ArrayLike, dtype: type, n: int, *, finite: boo
         ValueError: if they are no numbers of this kind, the shape is another, a value is NaN or infinity, or,
             if all are to be finite, minus infinity.
     """
-    found = saved_array(f"level buffer: {name}", values, dtype, (n,), finite=False)
+    found = saved_array(f"level buffer: {name}", values, dtype, (None,), finite=False)
+    if found.shape != (n,):
+        raise ValueError(f"level buffer: {name}: expected shape ({n},), got {found.shape}")
     if finite and not np.isfinite(found).all():
         raise ValueError(f"level buffer: {name}: expected finite numbers, got {found}")
     if not (found < np.inf).all():

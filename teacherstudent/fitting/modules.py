@@ -79,7 +79,12 @@ def optimizer_state(optimizer: torch.optim.Optimizer) -> State:
 def load_optimizer(
     optimizer: torch.optim.Optimizer, state: Mapping[str, Any], *, finite: bool = False
 ) -> None:
-    """Continue from `optimizer_state` of an optimiser with the same parameter groups (arguments as of `load_module`).
+    """Continue from `optimizer_state` of an optimiser with the same parameter groups.
+
+    Args:
+        optimizer: takes moments and learning rates.
+        state: what `optimizer_state` returned.
+        finite: as of `load_module`.
 
     Raises:
         ValueError: if the state is incomplete or damaged; nothing has changed then.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from pathlib import Path
 from typing import Any, SupportsFloat
 
 import gymnasium as gym
@@ -14,6 +13,7 @@ import numpy.typing as npt
 from stable_baselines3.common.callbacks import BaseCallback
 
 from teacherstudent import checkpoint, spaces
+from teacherstudent.files import check_file
 from teacherstudent.rl.env_probe import WatchedOptions
 from teacherstudent.rl.fixed_tasks import FixedTasks
 from teacherstudent.rl.slot_access import check_vector, goals_out_of_reach
@@ -78,7 +78,7 @@ def _check_budget(budget: float | None) -> float:
 
 
 def _load(path: str | os.PathLike[str], where: str, names: tuple[str, ...]) -> dict[str, Any]:
-    state = checkpoint.load(Path(path))
+    state = checkpoint.load(check_file(where, path))
     check_names(f"{where} in {path}", names, state)
     return state
 
@@ -222,7 +222,9 @@ class TeacherEnv(gym.Wrapper[Any, Any, Any, Any]):
         Raises:
             WriteError: if the file cannot be written; an older file of that name is untouched.
         """
-        checkpoint.save(Path(path), {"teacher": self.teacher.state_dict(), "steps": self._steps})
+        checkpoint.save(
+            check_file("TeacherEnv", path), {"teacher": self.teacher.state_dict(), "steps": self._steps}
+        )
 
     def load(self, path: str | os.PathLike[str]) -> int:
         """Go on from `save`; a reset must follow.
@@ -344,7 +346,7 @@ class TeacherVecEnv(TaskVecEnv):
         """
         seeds = dict(self._rng.bit_generator.state)
         state = {"teacher": self.teacher.state_dict(), "steps": self._steps, "seeds": seeds}
-        checkpoint.save(Path(path), state)
+        checkpoint.save(check_file("TeacherVecEnv", path), state)
 
     def load(self, path: str | os.PathLike[str]) -> int:
         """Go on from `save`; a reset must follow, as ``model.learn()`` does it.

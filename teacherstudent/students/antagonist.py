@@ -22,7 +22,11 @@ from teacherstudent.types import (
     Outcomes,
     Seed,
     State,
+    check_keywords,
+    check_mapping,
     check_names,
+    check_real,
+    is_one_of,
     seed_sequence,
 )
 
@@ -112,14 +116,16 @@ class AntagonistStudent:
         tested: str = "protagonist",
         budget: float | None = None,
     ) -> None:
-        if estimator not in _ESTIMATORS:
+        if not is_one_of(estimator, _ESTIMATORS):
             raise ValueError(
                 f"antagonist: estimator: expected one of {sorted(_ESTIMATORS)}, got {estimator!r}"
             )
-        if tested not in _ROLES:
+        if not is_one_of(tested, _ROLES):
             raise ValueError(f"antagonist: tested: expected one of {list(_ROLES)}, got {tested!r}")
+        if budget is not None:
+            check_real("antagonist: budget", budget, 0, above=True)
         half = {} if budget is None else {"budget": budget / 2}
-        options = {**half, **(student_options or {})}
+        options = {**half, **check_mapping("antagonist: student_options", student_options)}
         self.protagonist, self.antagonist = (
             _bound(student, family, options, stream) for stream in seed_sequence(seed).spawn(2)
         )
@@ -241,7 +247,9 @@ def _bound(name: str, family: RLFamily, options: Mapping[str, Any], seed: np.ran
 
     Raises:
         ValueError: if it cannot be.
+        TypeError: if it has no such option.
     """
+    options = check_keywords("antagonist: student_options", options, STUDENTS.get(name))
     made: Student = STUDENTS.make(name, family, seed=seed, **options)
     if not isinstance(made, Binds):
         raise ValueError(f"antagonist: expected a student that can be bound for rollouts, got {name!r}")

@@ -22,7 +22,10 @@ from teacherstudent.types import (
     Outcomes,
     Seed,
     State,
+    check_mapping,
     check_names,
+    is_finite,
+    is_one_of,
 )
 from teacherstudent.vision import backbones
 from teacherstudent.vision.compute import Compute
@@ -114,13 +117,14 @@ class ClassifierStudent:
             raise TypeError(
                 f"classifier: expected a family of images, like fashion-stages, got {type(family).__name__}"
             )
-        if score not in SCORES:
+        if not is_one_of(score, SCORES):
             raise ValueError(f"classifier: score: expected one of {list(SCORES)}, got {score!r}")
         if score != "rate" and isinstance(family, ExampleFamily):
             raise ValueError("classifier: score: touches nothing: an example's score is minus its loss")
         for name, value in (("chunk", chunk), ("budget", budget)):
-            if value is not None and not 0 < value < np.inf:
-                raise ValueError(f"classifier: {name}: expected FLOPs above 0, got {value}")
+            if value is not None and not (is_finite(value) and value > 0):
+                raise ValueError(f"classifier: {name}: expected FLOPs above 0, got {value!r}")
+        own = check_mapping("classifier: backbone_options", backbone_options)
         self.family = family
         data = family.data
         if isinstance(family, ExampleFamily):
@@ -128,10 +132,7 @@ class ClassifierStudent:
 
         def make() -> torch.nn.Module:
             channels, side = data.train.images.shape[1], data.train.images.shape[-1]
-            options = dict(backbone_options or {})
-            return backbones.make(
-                backbone, classes=data.classes, channels=channels, size=side, options=options
-            )
+            return backbones.make(backbone, classes=data.classes, channels=channels, size=side, options=own)
 
         self.trainer = Trainer(
             family,

@@ -32,9 +32,13 @@ from teacherstudent.types import (
     Outcomes,
     Seed,
     State,
+    check_whole,
+    is_one_of,
     seed_sequence,
 )
 
+_MOST = 10**7
+"""Slots, or steps of a rollout: what is held for them must fit into memory."""
 _NORMALIZE: Mapping[bool | str, tuple[bool, bool]] = {
     True: (True, True),
     False: (False, False),
@@ -121,11 +125,14 @@ class RslRlStudent:
             raise TypeError(
                 f"rsl-rl: expected a family with environments (RLFamily), got {type(family).__name__}"
             )
-        if n_envs < 1 or n_steps < 1 or n_envs * n_steps < 2:
+        check_whole("rsl-rl: n_envs", n_envs, 1, _MOST)
+        check_whole("rsl-rl: n_steps", n_steps, 1, _MOST)
+        check_whole("rsl-rl: processes", processes, 1, _MOST)
+        if n_envs * n_steps < 2:
             raise ValueError(
                 f"rsl-rl: expected n_envs and n_steps >= 1, more than 1 together, got {n_envs}, {n_steps}"
             )
-        if normalize not in _NORMALIZE:
+        if not isinstance(normalize, bool) and not is_one_of(normalize, ("observations", "rewards")):
             raise ValueError(f"rsl-rl: normalize: expected one of {list(_NORMALIZE)}, got {normalize!r}")
         options, policy = {} if options is None else options, {} if policy is None else policy
         check_options(options, policy, slots=n_envs, steps=n_steps)

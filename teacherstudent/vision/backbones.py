@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from teacherstudent import trust
+from teacherstudent.types import check_mapping
 
 Factory = Callable[..., nn.Module]
 
@@ -305,9 +306,11 @@ def make(name: str, *, classes: int, channels: int, size: int, options: Mapping[
 
     Raises:
         ValueError: if there is no such network, or an option has a bad value.
-        TypeError: if an option is unknown or the result is no ``torch.nn.Module``.
+        TypeError: if the name is no text, an option is unknown or the result is no ``torch.nn.Module``.
         ImportError: if the package that it needs is not there.
     """
+    if not isinstance(name, str):
+        raise TypeError(f"backbone: expected a name or 'module:function', got {name!r}")
     if ":" in name:
         trust.check_import(name, "backbone")
         module, _, attribute = name.partition(":")
@@ -321,7 +324,11 @@ def make(name: str, *, classes: int, channels: int, size: int, options: Mapping[
         factory = BACKBONES[name]
     else:
         raise ValueError(f"backbone: expected one of {list(BACKBONES)} or 'module:function', got {name!r}")
-    network = factory(classes=classes, channels=channels, size=size, **options)
+    given = check_mapping("backbone_options", options)
+    try:
+        network = factory(classes=classes, channels=channels, size=size, **given)
+    except TypeError as error:
+        raise TypeError(f"backbone {name!r}: expected its options, got {given}: {error}") from error
     if not isinstance(network, nn.Module):
         raise TypeError(f"backbone {name!r}: expected a torch.nn.Module, got {type(network).__name__}")
     return network

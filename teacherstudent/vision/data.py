@@ -14,7 +14,7 @@ import numpy as np
 
 from teacherstudent.arrays import read_npz
 from teacherstudent.files import memory_limit
-from teacherstudent.types import Array, IntArray, generator
+from teacherstudent.types import Array, IntArray, generator, is_finite
 
 DATA = "TEACHERSTUDENT_DATA"
 """The environment variable that names the folder of data sets; Fashion-MNIST is ``fashion-mnist`` in it."""
@@ -318,7 +318,7 @@ def add_label_noise(images: Images, share: float, classes: int, seed: int) -> Im
     Raises:
         ValueError: if the share is not in [0, 1) or there are fewer than two classes.
     """
-    if not 0 <= share < 1:
+    if not (is_finite(share) and 0 <= share < 1):
         raise ValueError(f"label_noise: expected a share in [0, 1), got {share}")
     if classes < 2:
         raise ValueError(f"label_noise: expected at least 2 classes, got {classes}")
@@ -337,7 +337,7 @@ def imbalanced(images: Images, ratio: float, classes: int, seed: int) -> Images:
     Raises:
         ValueError: if the ratio is below 1.
     """
-    if not (np.isfinite(ratio) and ratio >= 1):
+    if not (is_finite(ratio) and ratio >= 1):
         raise ValueError(f"imbalance: expected a ratio of at least 1, got {ratio}")
     rng = generator(seed)
     kept = []

@@ -12,7 +12,7 @@ from gymnasium.spaces import Discrete
 
 from teacherstudent.family import Family
 from teacherstudent.spaces import Parameters
-from teacherstudent.types import Array, generator
+from teacherstudent.types import Array, check_mapping, generator, is_finite
 from teacherstudent.vision.data import Images, Splits, add_label_noise, imbalanced, split
 from teacherstudent.vision.knobs import (
     KNOBS,
@@ -59,12 +59,12 @@ class Source:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.label_noise < 1:
-            raise ValueError(f"label_noise: expected a share in [0, 1), got {self.label_noise}")
+        if not (is_finite(self.label_noise) and 0 <= self.label_noise < 1):
+            raise ValueError(f"label_noise: expected a share in [0, 1), got {self.label_noise!r}")
         if not isinstance(self.stratified, bool):
             raise TypeError(f"stratified: expected True or False, got {self.stratified!r}")
-        if not (np.isfinite(self.imbalance) and self.imbalance >= 1):
-            raise ValueError(f"imbalance: expected a ratio of at least 1, got {self.imbalance}")
+        if not (is_finite(self.imbalance) and self.imbalance >= 1):
+            raise ValueError(f"imbalance: expected a ratio of at least 1, got {self.imbalance!r}")
         left = self.examples - self.probe - self.validation
         if self.train is not None and not 1 <= self.train <= left:
             raise ValueError(f"train: expected 1 to {left} examples, got {self.train}")
@@ -165,7 +165,9 @@ class StageFamily(ImageFamily):
     ) -> None:
         self.source = source
         where = f"{source.name} stages"
-        self._fixed = {k: check_value(f"{where}: fixed", k, v) for k, v in (fixed or {}).items()}
+        given = check_mapping(f"{where}: fixed", fixed)
+        knobs = None if knobs is None else check_mapping(f"{where}: knobs", knobs)
+        self._fixed = {k: check_value(f"{where}: fixed", k, v) for k, v in given.items()}
         self._listed: list[dict[str, float]] | None = None
         if stages is not None:
             if knobs is not None:
@@ -247,7 +249,8 @@ class ExampleFamily(ImageFamily):
     ) -> None:
         self.source, self.classes = source, classes
         where = f"{source.name} examples: fixed"
-        own = {name: check_value(where, name, value) for name, value in (fixed or {}).items()}
+        given = check_mapping(f"{where}: fixed", fixed)
+        own = {name: check_value(where, name, value) for name, value in given.items()}
         for name in ("data_fraction", "batch_size"):
             if name in own:
                 raise ValueError(f"{where}: expected no {name}: tasks are the examples of a batch")

@@ -218,3 +218,38 @@ def test_images_and_vectors_are_seen_and_the_world_generator_is_left_alone():
 def test_options_out_of_range_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         AdversaryOptions(**options)
+
+
+def test_damaged_modules_and_optimizers_are_refused_and_change_nothing():
+    from teacherstudent.fitting.modules import load_module, load_optimizer, module_state, optimizer_state
+    from teacherstudent.saved import difference
+
+    module = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.Adam(module.parameters())
+    module(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    state, moments = module_state(module), optimizer_state(optimizer)
+    nan = np.full((1, 2), np.nan, np.float32)
+    for bad in (
+        {"weight": None},
+        {"weight": nan[0]},
+        {"weight": nan.astype("U")},
+        {"bias": np.zeros((), int)},
+    ):
+        with pytest.raises(ValueError, match="expected"):
+            load_module(module, {**state, **bad}, "here")
+    with pytest.raises(ValueError, match=r"here.weight: expected finite numbers"):
+        load_module(module, {**state, "weight": nan}, "here", finite=True)
+    broken = {
+        "lr": {**moments, "lr": [0.1, 0.2]},
+        "moments: 7": {**moments, "moments": {"7": {}}},
+        "exp_avg": {**moments, "moments": {"0": {**moments["moments"]["0"], "exp_avg": np.zeros(3)}}},
+    }
+    for message, bad in broken.items():
+        with pytest.raises(
+            ValueError, match=f"optimizer: .*{message}.*expected|optimizer: {message}: expected"
+        ):
+            load_optimizer(optimizer, bad)
+    assert difference(state, module_state(module)) is None
+    assert difference(moments, optimizer_state(optimizer)) is None
+    load_module(module, {**state, "weight": nan}, "here")  # a student that diverged

@@ -758,3 +758,32 @@ def test_state_round_trip(semantics):
         assert taken[0] == taken[1]
     for name, value in one.state_dict().items():
         assert np.array_equal(value, two.state_dict()[name]), name
+
+
+def test_wrong_columns_and_numbers_are_refused_and_change_nothing():
+    from teacherstudent.saved import difference
+
+    buffer = LevelBuffer(Discrete(9), capacity=4)
+    buffer.insert([1, 2], [0.5, 0.7], edits=[1, 2])
+    before, rng = buffer.state_dict(), np.random.default_rng(0)
+    calls = [
+        lambda: buffer.insert([3], ["x"]),
+        lambda: buffer.insert([3], [[1.0]]),
+        lambda: buffer.insert([3], [1.0], parents=[0.5]),
+        lambda: buffer.insert([3], [1.0], met=[None]),
+        lambda: buffer.insert([[3], [4, 5]], [1.0, 2.0]),
+        lambda: buffer.update(None, [1.0]),
+        lambda: buffer.update([0.5], [1.0]),
+        lambda: buffer.update([1, 2], [1.0]),
+        lambda: buffer.find("x"),
+        lambda: buffer.meet(-1),
+        lambda: buffer.meet(2**70),
+        lambda: buffer.sample(rng, 0.5),
+        lambda: buffer.sample(rng, 10**18),
+    ]
+    spoiled = ({"clock": "x"}, {"seen": -1}, {"edits": np.array([-1, 0])}, {"key": np.array([0.5, 1.0])})
+    calls += [lambda bad=bad: buffer.load_state_dict({**before, **bad}) for bad in spoiled]
+    for call in calls:
+        with pytest.raises((ValueError, TypeError), match=r"expected.*got"):
+            call()
+        assert difference(before, buffer.state_dict()) is None

@@ -1,4 +1,4 @@
-"""Damaged files: checkpoints and run folders with flipped, cut, lost and replaced files, and odd manifests."""
+"""Damaged files: checkpoints and run folders with flipped, cut and lost files, and odd manifests."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Live objects besides teachers: level buffers, records, ledgers, plans, spaces and the competence student."""
+"""Live objects besides teachers: level buffers, records, ledgers, plans, spaces, students without a model."""
 
 import copy
 

@@ -51,11 +51,8 @@ class Tally:
 
     def lines(self) -> list[str]:
         """Return what to print: a line for each kind of walk, and one for all."""
-        found = []
-        for kind in sorted({*self.accepted, *self.refused}):
-            found.append(
-                f"{kind}: {self.accepted.get(kind, 0)} accepted, {self.refused.get(kind, 0)} refused"
-            )
+        kinds = sorted({*self.accepted, *self.refused})
+        found = [f"{x}: {self.accepted.get(x, 0)} accepted, {self.refused.get(x, 0)} refused" for x in kinds]
         yes, no = sum(self.accepted.values()), sum(self.refused.values())
         seconds = time.perf_counter() - self.begun
         return [*found, f"fuzz: {yes + no} calls, {no} refused, {yes} accepted, {seconds:.0f} seconds"]
@@ -114,6 +111,12 @@ class Walk:
         TALLY.count(self.kind, True)
         return found
 
+    def came(self, what: str, taken: bool) -> None:
+        """Count a call that was made elsewhere."""
+        self._made += 1
+        self._last.append(what)
+        TALLY.count(self.kind, taken)
+
     def fail(self, sentence: str, cause: BaseException | None = None) -> None:
         """Raise `FaultError` with the way to here."""
         way = "\n  ".join(self._last)
@@ -166,7 +169,7 @@ def _made(kind: str) -> int:
 
 @contextlib.contextmanager
 def _limit(seconds: float) -> Iterator[None]:
-    """Raise `Hang` in the block after this much processor time (the clock of pytest's own limit is another)."""
+    """Raise `Hang` in the block after so much processor time; the clock of pytest's own limit is another."""
 
     def over(number: int, frame: Any) -> None:
         del number, frame

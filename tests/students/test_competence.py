@@ -124,3 +124,21 @@ def test_bad_input_is_refused():
         student.load_state_dict({k: v for k, v in student.state_dict().items() if k != "rng"})
     with pytest.raises(ValueError, match=r"expected integers of shape \(10, 10\)"):
         student.load_state_dict(CompetenceStudent(ToyGrid(dims=3), seed=0).state_dict())
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    [{"rng": None}, {"rng": {"bit_generator": "PCG64"}}, {"train": -1}, {"train": "x"}, {"competence": 3}],
+)
+def test_a_damaged_state_is_refused_and_changes_nothing(spoiled):
+    from teacherstudent.saved import difference
+
+    student = CompetenceStudent(ToyGrid(), seed=0, noise=0.1)
+    state = student.state_dict()
+    other = CompetenceStudent(ToyGrid(), seed=1, noise=0.1)
+    before = other.state_dict()
+    with pytest.raises((ValueError, TypeError), match="expected"):
+        other.load_state_dict({**state, **spoiled})
+    assert difference(before, other.state_dict()) is None
+    with pytest.raises(TypeError, match=r"competence.train: expected an Assignment, got None"):
+        student.train(None)
