@@ -9,6 +9,7 @@ uniform points of the unit cube give every value its fair share, the lowest and 
 
 from __future__ import annotations
 
+import dataclasses
 from abc import abstractmethod
 from typing import Any
 
@@ -17,54 +18,79 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.spaces import Box, Discrete
 
-from teacherstudent.types import Array, BoolArray, FloatArray, IntArray, is_number
+from teacherstudent.dimensions import Dimension, choice, dimension, log, whole
+from teacherstudent.types import Array, BoolArray, FloatArray, IntArray
 
 _RANGE = "high - low within float64 (narrow the range, or take its logarithm)"
 
 
 class Parameters(Box):
-    """A box of named real parameters.
+    """A box of named parameters.
 
-    ``Parameters(stump_height=(0, 3), obstacle_spacing=(0, 6))`` is a float64 ``Box`` of shape ``(2,)`` whose
-    dimensions carry the names, in the order given.
+    ``Parameters(height=(0, 3), friction=log(0.1, 10), legs=whole(2, 6), ground=choice("grass", "ice"))`` is a
+    float64 ``Box`` of shape ``(4,)`` whose dimensions carry the names, in the order given. A task holds
+    numbers on the raw scale: a whole number as it is, a choice by its place in the list. `task_dict` gives
+    names and values back.
+
+    Attributes:
+        names: of the parameters.
+        dimensions: what kind each is.
 
     Raises:
         ValueError: if there is no parameter, or a range is not finite or not ``low < high``, or
             ``high - low`` is beyond float64.
-        TypeError: if a range is not a pair of numbers.
+        TypeError: if a range is neither a pair of numbers nor a `Dimension`.
     """
 
-    def __init__(self, **ranges: tuple[float, float]) -> None:
+    def __init__(self, **ranges: tuple[float, float] | Dimension) -> None:
         if not ranges:
             raise ValueError("Parameters: expected at least one name=(low, high), got none")
-        bounds = np.array([_ends(name, pair) for name, pair in ranges.items()])
+        self.dimensions = tuple(dimension(name, given) for name, given in ranges.items())
+        bounds = np.array([(each.low, each.high) for each in self.dimensions])
         super().__init__(bounds[:, 0], bounds[:, 1], dtype=np.float64)
         self.names: tuple[str, ...] = tuple(ranges)
+        self.log = np.array([each.kind == "log" for each in self.dimensions])
+        self.whole = np.array([each.is_whole for each in self.dimensions])
+
+    @property
+    def plain(self) -> bool:
+        """Whether all parameters are real numbers on a linear scale."""
+        return not (self.log.any() or self.whole.any())
 
     def __repr__(self) -> str:
-        inner = ", ".join(
-            f"{n}=({lo:g}, {hi:g})" for n, lo, hi in zip(self.names, self.low, self.high, strict=True)
-        )
+        inner = ", ".join(f"{name}={each}" for name, each in zip(self.names, self.dimensions, strict=True))
         return f"Parameters({inner})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Parameters) and self.names == other.names and super().__eq__(other)
+        if not isinstance(other, Parameters):
+            return False
+        return self.names == other.names and self.dimensions == other.dimensions
 
     __hash__ = None  # type: ignore[assignment]  # as Box
 
+    def sample(self, mask: Any | None = None, probability: Any | None = None) -> Array:
+        """Return one uniform task, as gymnasium spaces do (raises as `Box.sample`)."""
+        if self.plain:
+            return np.asarray(super().sample(mask, probability))
+        return np.asarray(from_unit(self, self.np_random.random((1, len(self.names))))[0])
 
-def _ends(name: str, pair: Any) -> tuple[float, float]:
-    """Return the two ends of a parameter's range, or raise as `Parameters` does."""
-    ordered = isinstance(pair, tuple | list | np.ndarray)  # a set has no order, a text no numbers
-    parts = list(pair) if ordered and np.ndim(pair) == 1 else []
-    if len(parts) != 2 or not all(is_number(part) for part in parts):
-        raise TypeError(f"Parameters: {name}: expected a pair (low, high), got {pair!r}")
-    low, high = float(parts[0]), float(parts[1])
-    if not (np.isfinite(low) and np.isfinite(high) and low < high):
-        raise ValueError(f"Parameters: {name}: expected finite low < high, got ({low}, {high})")
-    if not np.isfinite(high - low):
-        raise ValueError(f"Parameters: {name}: expected {_RANGE}, got ({low}, {high})")
-    return low, high
+    def contains(self, x: Any) -> bool:
+        """Return whether ``x`` is one task."""
+        return super().contains(x) and bool(contains_each(self, np.asarray(x)[None])[0])
+
+
+def task_dict(space: gym.Space[Any], task: npt.ArrayLike) -> dict[str, Any]:
+    """Return one task's values by their names: floats, ints, choices; ``{"task": number}`` of a discrete one.
+
+    Raises:
+        ValueError: if it is no task of the space.
+    """
+    row = check_tasks(space, np.asarray(task)[None], "task_dict")[0]
+    if isinstance(space, Parameters):
+        numbers = zip(space.names, space.dimensions, row.tolist(), strict=True)
+        return {name: each.value(number) for name, each, number in numbers}
+    values = row.ravel().tolist()
+    return dict(zip(dimension_names(space), values, strict=True))
 
 
 class Levels(gym.Space[Array]):
@@ -166,8 +192,11 @@ def around(space: gym.Space[Any], tasks: Array) -> gym.Space[Any]:
         return Discrete(last - first + 1, start=first)
     low, high = np.minimum(space.low, low), np.maximum(space.high, high)
     if isinstance(space, Parameters):
-        ends = zip(low.tolist(), high.tolist(), strict=True)
-        return Parameters(**dict(zip(space.names, ends, strict=True)))
+        wider = [
+            dataclasses.replace(each, low=first, high=last)
+            for each, first, last in zip(space.dimensions, low.tolist(), high.tolist(), strict=True)
+        ]
+        return Parameters(**dict(zip(space.names, wider, strict=True)))
     if np.issubdtype(space.dtype, np.integer):
         info = np.iinfo(space.dtype)
         if (low < info.min).any() or (high > info.max).any():
@@ -274,18 +303,35 @@ def edges(space: Box) -> tuple[FloatArray, FloatArray]:
     The space's own ends; half a unit beyond them for whole numbers, which own half a unit to both sides.
     """
     low, high = space.low.astype(np.float64).ravel(), space.high.astype(np.float64).ravel()
-    half = 0.5 if np.issubdtype(space.dtype, np.integer) else 0.0
+    half = np.where(whole_numbers(space), 0.5, 0.0)
     return low - half, high + half
+
+
+def whole_numbers(space: Box) -> BoolArray:
+    """Return ``(d,)`` bool: which coordinates are whole numbers."""
+    if isinstance(space, Parameters):
+        return space.whole
+    return np.full(int(np.prod(space.shape)), np.issubdtype(space.dtype, np.integer))
 
 
 def to_unit(space: Box, tasks: npt.ArrayLike) -> FloatArray:
     """Map tasks ``(n, *space.shape)`` to the unit cube, ``(n, d)`` float64.
 
-    Whole numbers go to the middle of their interval: of 0 to 3, 0 to 1/8 and 3 to 7/8.
+    Whole numbers go to the middle of their interval: of 0 to 3, 0 to 1/8 and 3 to 7/8. Parameters on a
+    logarithmic scale are linear in their logarithm.
     """
     low, high = edges(space)
     flat = np.asarray(tasks, np.float64).reshape(-1, low.size)
+    if isinstance(space, Parameters) and space.log.any():
+        low, high, flat = (_logarithms(space, numbers) for numbers in (low, high, flat))
     return (flat - low) / (high - low)
+
+
+def _logarithms(space: Parameters, numbers: FloatArray) -> FloatArray:
+    """Return numbers ``(..., d)`` with the logarithm in the place of those on a logarithmic scale."""
+    found = numbers.copy()
+    found[..., space.log] = np.log(numbers[..., space.log])
+    return found
 
 
 def from_unit(space: Box, unit: FloatArray) -> Array:
@@ -294,8 +340,15 @@ def from_unit(space: Box, unit: FloatArray) -> Array:
     Uniform points give uniform tasks, whole numbers too (see `edges`).
     """
     low, high = edges(space)
+    if isinstance(space, Parameters) and space.log.any():
+        low, high = (_logarithms(space, ends) for ends in (low, high))
     with np.errstate(over="ignore"):  # infinity is clipped as any other number
         flat = low + unit * (high - low)
+        if isinstance(space, Parameters) and space.log.any():
+            flat[:, space.log] = np.exp(flat[:, space.log])
+            # the way to the logarithm and back is not exact, the ends are
+            flat = np.where((unit <= 0) & space.log, space.low, flat)
+            flat = np.where((unit >= 1) & space.log, space.high, flat)
     return from_flat(space, flat)
 
 
@@ -306,6 +359,8 @@ def from_flat(space: Box, flat: FloatArray) -> Array:
     """
     flat = flat.reshape(len(flat), *space.shape)
     low, high = space.low.astype(np.float64), space.high.astype(np.float64)
+    if isinstance(space, Parameters) and space.whole.any():
+        flat = np.where(space.whole, np.rint(flat), flat)
     if not np.issubdtype(space.dtype, np.integer):
         return np.clip(flat, low, high).astype(space.dtype)
     # Only what lies strictly between the ends is converted: an end need not be a float64 (2^63 - 1 is none),
@@ -320,6 +375,8 @@ def contains_each(space: gym.Space[Any], tasks: Array) -> BoolArray:
     """Return ``(n,)`` bool: which tasks lie in the space."""
     if isinstance(space, Box):
         inside = (tasks >= space.low) & (tasks <= space.high)
+        if isinstance(space, Parameters) and space.whole.any():
+            inside &= ~space.whole | (tasks == np.rint(tasks))
         return np.asarray(inside.all(axis=tuple(range(1, inside.ndim))))
     if isinstance(space, Discrete):
         return np.asarray((tasks >= int(space.start)) & (tasks <= int(space.start) + int(space.n) - 1))
@@ -384,6 +441,8 @@ def describe(space: gym.Space[Any]) -> dict[str, Any]:
             "shape": list(space.shape),
             "dtype": str(space.dtype),
         }
+        if isinstance(space, Parameters) and not space.plain:
+            kind["dimensions"] = [each.describe() for each in space.dimensions]
     elif isinstance(space, Discrete):
         kind |= {"n": int(space.n), "start": int(space.start)}
     else:
@@ -393,6 +452,7 @@ def describe(space: gym.Space[Any]) -> dict[str, Any]:
 
 __all__ = [
     "Box",
+    "Dimension",
     "Discrete",
     "Levels",
     "Parameters",
@@ -401,6 +461,7 @@ __all__ = [
     "check_single",
     "check_space",
     "check_tasks",
+    "choice",
     "contains_each",
     "describe",
     "dimension_names",
@@ -409,7 +470,11 @@ __all__ = [
     "from_unit",
     "holds",
     "hull",
+    "log",
     "named",
     "sample",
+    "task_dict",
     "to_unit",
+    "whole",
+    "whole_numbers",
 ]

@@ -37,7 +37,7 @@ def count(space: gym.Space[Any]) -> float:
     """Return how many different tasks there are: infinitely many of real numbers, or of levels."""
     if isinstance(space, Discrete):
         return int(space.n)
-    if isinstance(space, Box) and is_whole(space):
+    if isinstance(space, Box) and spaces.whole_numbers(space).all():
         ranges = space.high.astype(np.float64) - space.low.astype(np.float64) + 1
         with np.errstate(over="ignore"):  # more than any float are infinitely many
             return float(np.prod(ranges))
@@ -131,9 +131,14 @@ def mutated(
         return _moved_whole(space, rng, tasks, edits, step)
     unit, rows = spaces.to_unit(space, tasks), np.arange(len(tasks))
     touched = np.zeros(unit.shape, np.bool_)
+    low, high = spaces.edges(space)
+    # A whole number or a choice moves by one at least: half its interval would be rounded back.
+    least = np.where(spaces.whole_numbers(space), 1 / (high - low), 0.0)
     for _ in range(edits):
         which = rng.integers(unit.shape[1], size=len(tasks))
-        unit[rows, which] = np.clip(unit[rows, which] + step.moves(rng, len(tasks)), 0, 1)
+        move = step.moves(rng, len(tasks))
+        far = np.maximum(np.abs(move), least[which])
+        unit[rows, which] = np.clip(unit[rows, which] + np.where(move < 0, -far, far), 0, 1)
         touched[rows, which] = True
     # the way to the unit cube and back is not exact: what no edit has touched stays as it was, bit for bit
     return np.where(touched.reshape(tasks.shape), spaces.from_unit(space, unit), tasks)
