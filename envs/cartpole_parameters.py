@@ -33,7 +33,8 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "push": (0.0, 3.0),
 }
 _HARDER = {"pole_length": -1, "force": -1, "gravity": -1, "push": 1}
-_TEST_TASKS, _TEST_SEED = 50, 4222
+_TEST_TASKS = 50
+_TEST_SEED = 4222
 
 
 def task_space(ranges: Mapping[str, tuple[float, float]]) -> spaces.Parameters:

@@ -11,7 +11,8 @@ from teacherstudent.types import BoolArray, FloatArray
 CARTPOLE_V1: Mapping[str, float] = {"pole_length": 1.0, "force": 10.0, "gravity": 9.8, "push": 0.0}
 """What can vary, with its value in CartPole-v1: full length (m), newtons, m/s^2, m/s of the tip."""
 
-CART_MASS, POLE_MASS = 1.0, 0.1  # kg
+CART_MASS = 1.0  # kg
+POLE_MASS = 0.1  # kg
 SECONDS_PER_STEP = 0.02
 MAX_ANGLE = 12 * 2 * np.pi / 360  # rad
 MAX_POSITION = 2.4  # m
@@ -27,11 +28,16 @@ def advance(state: FloatArray, right: BoolArray, physics: FloatArray) -> FloatAr
         right: ``(n,)``: whether the force pushes the cart to the right.
         physics: ``(n, 4)``, columns as in `CARTPOLE_V1`.
     """
-    velocity, angle, spin = state[:, 1], state[:, 2], state[:, 3]
-    half, gravity = physics[:, 0] / 2, physics[:, 2]
+    velocity = state[:, 1]
+    angle = state[:, 2]
+    spin = state[:, 3]
+    half = physics[:, 0] / 2
+    gravity = physics[:, 2]
     force = np.where(right, physics[:, 1], -physics[:, 1])
-    cos, sin = np.cos(angle), np.sin(angle)
-    total, moment = CART_MASS + POLE_MASS, POLE_MASS * half
+    cos = np.cos(angle)
+    sin = np.sin(angle)
+    total = CART_MASS + POLE_MASS
+    moment = POLE_MASS * half
     thrust = (force + moment * np.square(spin) * sin) / total
     spin_rate = (gravity * sin - cos * thrust) / (half * (4.0 / 3.0 - POLE_MASS * np.square(cos) / total))
     acceleration = thrust - moment * spin_rate * cos / total

@@ -49,10 +49,14 @@ class FashionExamples(ExampleFamily):
     ) -> None:
         self._folder = fashion_folder() if path is None else Path(path)
         self._files: tuple[Images, Images] | None = None
-        name, side, n, classes = "fashion", 28, 60_000, 10
+        name = "fashion"
+        side = 28
+        n = 60_000
+        classes = 10
         if path is not None or imbalance != 1:
             self._files = read_folder(self._folder)
-            name, n = self._folder.name if path is not None else name, len(self._files[0])
+            name = self._folder.name if path is not None else name
+            n = len(self._files[0])
             side = int(self._files[0].images.shape[-1])
         self.source = Source(
             name=name,
@@ -67,7 +71,8 @@ class FashionExamples(ExampleFamily):
         )
         n = train if train is not None else n - probe - validation
         if self._files is not None:
-            n, classes = len(self.data.train), self.data.classes
+            n = len(self.data.train)
+            classes = self.data.classes
         super().__init__(self.source, n=n, classes=classes, fixed=fixed)
 
     def read(self) -> tuple[Images, Images]:

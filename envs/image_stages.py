@@ -52,10 +52,13 @@ class FashionStages(StageFamily):
         stratified: bool = False,
     ) -> None:
         self._folder = fashion_folder() if path is None else Path(path)
-        name, side, examples = "fashion", 28, 60_000
+        name = "fashion"
+        side = 28
+        examples = 60_000
         if path is not None:
             self._files = read_folder(self._folder)
-            name, examples = self._folder.name, len(self._files[0])
+            name = self._folder.name
+            examples = len(self._files[0])
             side = int(self._files[0].images.shape[-1])
         source = Source(
             name=name,

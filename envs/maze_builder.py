@@ -41,7 +41,8 @@ class MazeBuilder:
         self.steps = n_walls + 2
         self.n_actions = size**2
         self.observation_shape: tuple[int, ...] = (len(_SEEN), size + 2, size + 2)
-        self._size, self._extent = size, extent
+        self._size = size
+        self._extent = extent
         self._goal = n_walls if order == "goal-last" else 0
 
     def empty(self, n: int) -> Array:
@@ -50,7 +51,8 @@ class MazeBuilder:
 
     def apply(self, partial: Array, step: int, actions: IntArray, rng: np.random.Generator) -> Array:
         """Place a wall, the goal or the agent in each maze."""
-        codes, rows = partial.copy(), np.arange(len(partial))
+        codes = partial.copy()
+        rows = np.arange(len(partial))
         if step == self._goal:
             codes[rows, actions] = GOAL
         elif step == self._goal + 1:

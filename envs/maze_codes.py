@@ -24,7 +24,9 @@ SIZE: Final = 13
 MAX_STEPS: Final = 250
 """Cap on steps of a training level."""
 
-_FOUR, _SHIFT, _ZERO = np.uint64(4), np.uint64(1), np.uint64(0)
+_FOUR = np.uint64(4)
+_SHIFT = np.uint64(1)
+_ZERO = np.uint64(0)
 _CELLS_PER_WORD = 16
 
 
@@ -37,7 +39,8 @@ def blocks(code: Any) -> Any:
 @kernel
 def level_key(level: Any) -> Any:
     """Return a level's hash: 63 bits, splitmix64's finaliser over words of 16 cells."""
-    bits, word = np.uint64(level.shape[1]), _ZERO
+    bits = np.uint64(level.shape[1])
+    word = _ZERO
     filled = 0
     for row in range(level.shape[0]):
         for column in range(level.shape[1]):
@@ -45,7 +48,8 @@ def level_key(level: Any) -> Any:
             filled += 1
             if filled == _CELLS_PER_WORD:
                 bits = mix(bits ^ word, 0)
-                word, filled = _ZERO, 0
+                word = _ZERO
+                filled = 0
     return np.int64(mix(bits ^ word, filled) >> _SHIFT)
 
 
@@ -61,7 +65,8 @@ def is_valid(level: Any) -> Any:
         height += 1
     while width < columns and level[0, width] != OUTSIDE:
         width += 1
-    goals, agents = 0, 0
+    goals = 0
+    agents = 0
     for row in range(rows):
         for column in range(columns):
             code = level[row, column]

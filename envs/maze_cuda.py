@@ -16,7 +16,8 @@ from teacherstudent.envs.maze_slots import NO_LIMITS, Limits, action_space, obse
 from teacherstudent.rl.cuda_slots import CudaSlots, Kernels, compile_kernels
 from teacherstudent.simulation.cuda import cuda, shared
 
-_NAN, _ONE = np.float32(np.nan), np.float32(1)
+_NAN = np.float32(np.nan)
+_ONE = np.float32(1)
 
 
 def _step(
@@ -28,11 +29,15 @@ def _step(
     if e >= len(done):
         return
     if done[e]:
-        rewards[e], terminated[e], truncated[e] = _NAN, False, False
+        rewards[e] = _NAN
+        terminated[e] = False
+        truncated[e] = False
         return
     reward, over, cut = act(grids[e], poses[e], actions[e], side)
     rewards[e] = reward if 0 <= actions[e] < number else _NAN
-    terminated[e], truncated[e], done[e] = over, cut, over or cut
+    terminated[e] = over
+    truncated[e] = cut
+    done[e] = over or cut
     see(grids[e], poses[e], side, looks, observations[e], observations[e], PIXELS, _ONE)
 
 
@@ -157,7 +162,8 @@ class CudaMazes(CudaSlots):
         grids = shared(self._zeros(torch.uint8, self.num_envs, side**2))
         now, given, results = self._shared()
         # an array without elements has no address: a key that no level has
-        keys, steps = np.append(limits.keys, np.iinfo(np.int64).max), np.append(limits.steps, limits.other)
+        keys = np.append(limits.keys, np.iinfo(np.int64).max)
+        steps = np.append(limits.steps, limits.other)
         looks, keys, steps = (
             shared(torch.from_numpy(part).to(self.device)) for part in (SHARES, keys, steps)
         )

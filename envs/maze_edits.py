@@ -86,7 +86,8 @@ def _jaxued(rng: np.random.Generator, codes: Array, edits: int) -> None:
     headings = rng.integers(0, 4, (n, edits + 1))
     for j in range(edits):
         rows = np.flatnonzero(j < counts)
-        columns, action = order[rows, j], actions[rows, j]
+        columns = order[rows, j]
+        action = actions[rows, j]
         for number, was in ((2, _is_agent(codes)), (3, codes == GOAL)):
             moved = rows[action == number]
             before = np.argmax(was[moved], axis=1)
@@ -116,7 +117,8 @@ def _put_back(rng: np.random.Generator, codes: Array, what: Array, there: BoolAr
 
 def _dcd(rng: np.random.Generator, codes: Array, edits: int) -> None:
     """Rule of dcd: cells drawn with replacement become wall, free or goal; a lost one goes to a free cell."""
-    n, rows = len(codes), np.arange(len(codes))
+    n = len(codes)
+    rows = np.arange(len(codes))
     agent = np.argmax(_is_agent(codes), axis=1)
     heading = codes[rows, agent]
     for _ in range(edits):

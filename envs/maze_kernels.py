@@ -30,7 +30,8 @@ hide what is behind them. Then their number."""
 
 _HIDDEN: Final = 3
 _OWN_BIT: Final = VIEW * (VIEW - 1) + VIEW // 2
-_PRIZE, _LOSS = 1.0, 0.9
+_PRIZE = 1.0
+_LOSS = 0.9
 
 
 @kernel
@@ -73,7 +74,9 @@ def lay(level: Any, grid: Any) -> None:
 def stand(level: Any, limit: Any, pose: Any) -> None:
     """Put the agent where its level says."""
     rows, columns = level.shape[0], level.shape[1]
-    pose[STEPS], pose[LIMIT], pose[HIDES] = 0, limit, 0
+    pose[STEPS] = 0
+    pose[LIMIT] = limit
+    pose[HIDES] = 0
     for row in range(rows):
         for column in range(columns):
             code = level[row, column]
@@ -90,12 +93,14 @@ def act(grid: Any, pose: Any, action: Any, side: Any) -> Any:
 
     Without branches on the action, which no processor can foresee.
     """
-    steps, heading = pose[STEPS] + 1, (pose[HEADING] + (action == RIGHT) - (action == LEFT)) & 3
+    steps = pose[STEPS] + 1
+    heading = (pose[HEADING] + (action == RIGHT) - (action == LEFT)) & 3
     stride = _stride(heading, side)
     ahead = grid[pose[PLACE] + stride]
     moves = (action == FORWARD) & (ahead != WALL)
     reached = moves & (ahead == GOAL)
-    pose[STEPS], pose[HEADING] = steps, heading
+    pose[STEPS] = steps
+    pose[HEADING] = heading
     pose[PLACE] += stride * moves
     reward = 0.0
     if reached:
@@ -142,7 +147,8 @@ def see(
         unit: what stands for true in ``direction``.
     """
     heading = pose[HEADING]
-    down, across = -_stride(heading, side), _stride((heading + 1) & 3, side)
+    down = -_stride(heading, side)
+    across = _stride((heading + 1) & 3, side)
     corner = pose[PLACE] - (VIEW - 1) * down - (VIEW // 2) * across
     seen = _visible(grid, corner, down, across) if pose[HIDES] != 0 else -1
     pixel = 0
@@ -152,7 +158,9 @@ def see(
             look = grid[corner + row * down + column * across] if (seen >> bit) & 1 else _HIDDEN
             if bit == _OWN_BIT:
                 look = FREE
-            image[pixel], image[pixel + 1], image[pixel + 2] = looks[look, 0], looks[look, 1], looks[look, 2]
+            image[pixel] = looks[look, 0]
+            image[pixel + 1] = looks[look, 1]
+            image[pixel + 2] = looks[look, 2]
             pixel += 3
     for i in range(4):
         direction[first + i] = unit if i == heading else 0 * unit

@@ -65,7 +65,8 @@ _PLANS: Final = (
     """,
 )
 _SYMBOLS: Final = {".": FREE, "#": WALL, "G": GOAL} | {s: AGENT + i for i, s in enumerate(">v<^")}
-_FOUR_ROOMS_STEPS, _CROSSING_STEPS = 100, 4 * 11**2
+_FOUR_ROOMS_STEPS = 100
+_CROSSING_STEPS = 4 * 11**2
 
 
 class Maze(NamedTuple):
@@ -92,8 +93,10 @@ def _plan(level: Array, rng: np.random.Generator) -> Array:
 def _mirrored(level: Array) -> Array:
     """Return a level mirrored left to right, heading included."""
     mirrored = level[:, ::-1].copy()
-    right, left = mirrored == AGENT, mirrored == AGENT + 2
-    mirrored[right], mirrored[left] = AGENT + 2, AGENT
+    right = mirrored == AGENT
+    left = mirrored == AGENT + 2
+    mirrored[right] = AGENT + 2
+    mirrored[left] = AGENT
     return mirrored
 
 
@@ -112,9 +115,11 @@ def _corridor(size: int, rng: np.random.Generator) -> Array:
 def _four_rooms(rng: np.random.Generator) -> Array:
     """Return minigrid's FourRooms: each wall between two rooms has a door, start and goal are anywhere."""
     level = np.zeros((17, 17), np.uint8)
-    level[8, :], level[:, 8] = WALL, WALL
+    level[8, :] = WALL
+    level[:, 8] = WALL
     doors = rng.integers(0, 8, 4) + np.array([0, 9, 0, 9])
-    level[8, doors[:2]], level[doors[2:], 8] = FREE, FREE
+    level[8, doors[:2]] = FREE
+    level[doors[2:], 8] = FREE
     cells = rng.permutation(np.flatnonzero(level == FREE))
     level.flat[cells[0]], level.flat[cells[1]] = GOAL, AGENT + rng.integers(4)
     return level
@@ -131,10 +136,13 @@ def _crossing(size: int, rivers: int, rng: np.random.Generator) -> Array:
     chosen = rng.permutation(2 * len(places))[:rivers]
     upright = np.sort(places[chosen[chosen < len(places)]])
     level_ones = np.sort(places[chosen[chosen >= len(places)] - len(places)])
-    level[:, upright], level[level_ones, :] = OPAQUE, OPAQUE
-    columns, rows = np.r_[-1, upright, size], np.r_[-1, level_ones, size]
+    level[:, upright] = OPAQUE
+    level[level_ones, :] = OPAQUE
+    columns = np.r_[-1, upright, size]
+    rows = np.r_[-1, level_ones, size]
     crossings = rng.permutation(np.r_[np.zeros(len(upright), int), np.ones(len(level_ones), int)])
-    across, down = 0, 0
+    across = 0
+    down = 0
     for falls in crossings.tolist():
         if falls:
             level[rows[down + 1], rng.integers(columns[across] + 1, columns[across + 1])] = FREE
@@ -142,7 +150,8 @@ def _crossing(size: int, rivers: int, rng: np.random.Generator) -> Array:
         else:
             level[rng.integers(rows[down] + 1, rows[down + 1]), columns[across + 1]] = FREE
             across += 1
-    level[0, 0], level[-1, -1] = AGENT, GOAL
+    level[0, 0] = AGENT
+    level[-1, -1] = GOAL
     return level
 
 
@@ -161,7 +170,8 @@ def _perfect(size: int, rng: np.random.Generator) -> Array:
     level[::2, ::2] = FREE
     level[tree.row // side + tree.col // side, tree.row % side + tree.col % side] = FREE
     start, goal = rng.permutation([(0, 0), (0, -1), (-1, 0), (-1, -1)])[:2]
-    level[tuple(start)], level[tuple(goal)] = AGENT, GOAL
+    level[tuple(start)] = AGENT
+    level[tuple(goal)] = GOAL
     return level
 
 

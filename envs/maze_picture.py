@@ -22,7 +22,8 @@ _COLOURS: Final = {
     OUTSIDE: (30, 30, 30),
     OPAQUE: (110, 60, 60),
 }
-_LINE, _AGENT = (225, 225, 225), (200, 50, 45)
+_LINE = (225, 225, 225)
+_AGENT = (200, 50, 45)
 
 
 def draw_levels(levels: Array, *, tile: int = TILE) -> Array:

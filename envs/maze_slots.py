@@ -127,7 +127,8 @@ class MazeSlots(BatchSlots):
             RuntimeError: if one has none.
             ValueError: if actions are of another number, or one does not exist.
         """
-        now, n = self._now, self.num_envs
+        now = self._now
+        n = self.num_envs
         check_live(now["done"])
         chosen = np.asarray(actions)
         if chosen.shape != (n,) or chosen.dtype.kind not in "iu" or not self._exist(chosen):
@@ -135,7 +136,8 @@ class MazeSlots(BatchSlots):
                 f"actions: expected {n} whole numbers below {self.single_action_space.n}, got {actions!r}"
             )
         now |= {name: np.empty_like(now[name]) for name in self._parts}
-        rewards, (terminated, truncated) = np.empty(n), np.empty((2, n), np.bool_)
+        rewards = np.empty(n)
+        (terminated, truncated) = np.empty((2, n), np.bool_)
         results = rewards, terminated, truncated
         slots = chosen.astype(np.int64, copy=False), self._grids, now["pose"], *self._view(), *results
         chunks = min(4 * self._threads, n // _SLOTS_PER_CHUNK)
@@ -149,7 +151,8 @@ class MazeSlots(BatchSlots):
 
     def render(self) -> tuple[Array, ...]:
         """Return one frame for each slot, ``(height, width, 3)`` uint8."""
-        levels, pose = self._now["task"], self._now["pose"]
+        levels = self._now["task"]
+        pose = self._now["pose"]
         rows, columns = np.divmod(pose[:, PLACE], side_of(levels.shape[1]))
         agents = np.stack([rows - MARGIN, columns - MARGIN, pose[:, HEADING]], axis=1)
         return tuple(draw_agents(levels, agents))

@@ -29,13 +29,17 @@ def _search(level: Any, turning: Any, before: Any, queue: Any) -> Any:
         if AGENT <= code < OUTSIDE:
             first = 4 * cell + ((int(code) - AGENT) if turning else 0)
     before[: 4 * rows * columns] = NO_WAY
-    before[first], queue[0] = NO_WAY - 1, first
-    head, tail = 0, 1
+    before[first] = NO_WAY - 1
+    queue[0] = first
+    head = 0
+    tail = 1
     while head < tail:
         state = queue[head]
         head += 1
-        cell, heading = state >> 2, state & 3
-        row, column = cell // columns, cell % columns
+        cell = state >> 2
+        heading = state & 3
+        row = cell // columns
+        column = cell % columns
         if level[row, column] == GOAL:
             return state
         for move in range(3 if turning else 4):
@@ -43,7 +47,8 @@ def _search(level: Any, turning: Any, before: Any, queue: Any) -> Any:
                 following = 4 * cell + ((heading + (3 if move == LEFT else 1)) & 3)
             else:
                 to = heading if turning else move
-                down, across = row + (to == 1) - (to == 3), column + (to == 0) - (to == 2)
+                down = row + (to == 1) - (to == 3)
+                across = column + (to == 0) - (to == 2)
                 if not (0 <= down < rows and 0 <= across < columns) or blocks(level[down, across]):
                     continue
                 following = 4 * (down * columns + across) + (heading if turning else 0)

@@ -33,7 +33,8 @@ RANDOM: Final = "random-solvable"
 MOST_REPEATS = 10**4
 """Rows of one maze: each is drawn, held and tested."""
 _RANDOM = re.compile(RANDOM + r"(?:-([1-9]\d*))?")
-_RANDOM_LEVELS, _RANDOM_WALLS = 10_000, 60
+_RANDOM_LEVELS = 10_000
+_RANDOM_WALLS = 60
 _SEED: Final = 4222
 
 

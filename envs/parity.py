@@ -83,7 +83,9 @@ class Parity(Family):
                 small = not whole or value < least
                 expected = f"at least {least}" if small else f"at most {most}"
                 raise ValueError(f"parity: {name}: expected {expected}, got {value!r}")
-        self.kind, self.largest, self.tests = kind, largest, tests
+        self.kind = kind
+        self.largest = largest
+        self.tests = tests
         self.space = Discrete(largest - SMALLEST + 1, start=SMALLEST)
         self.score_range = (0.5, 1.0)
         self.mastered: float = 0.98

@@ -12,7 +12,8 @@ from teacherstudent.envs.walker_tracks import STUMPS
 from teacherstudent.registry import FAMILIES
 from teacherstudent.types import Array, check_real
 
-MAX_SPACING, MIN_SPACING = 6.0, 0.01  # m
+MAX_SPACING = 6.0  # m
+MIN_SPACING = 0.01  # m
 
 
 class StumpTracksEnv(WalkerTrack):

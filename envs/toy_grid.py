@@ -15,9 +15,11 @@ from teacherstudent.spaces import Parameters
 from teacherstudent.teacher import Teacher
 from teacherstudent.types import Array, BoolArray, FloatArray, IntArray, Outcomes
 
-FULL, MASTERED = 100, 75
+FULL = 100
+MASTERED = 75
 """Highest competence of a cell, and the competence that opens its successors."""
-MOST_CELLS, MOST_TESTS = 10_000_000, 10_000
+MOST_CELLS = 10_000_000
+MOST_TESTS = 10_000
 TEST_SEED = 4222
 
 
@@ -52,7 +54,9 @@ class ToyGrid(Family):
                 raise ValueError(f"toy-grid: {name}: expected {least} to {most}, got {value!r}")
         if cells**dims > MOST_CELLS:
             raise ValueError(f"toy-grid: expected at most {MOST_CELLS} cells, got {cells}^{dims}")
-        self.dims, self.cells, self.irrelevant = dims, cells, irrelevant
+        self.dims = dims
+        self.cells = cells
+        self.irrelevant = irrelevant
         names = [f"x{i}" for i in range(dims)] + [f"irrelevant{i}" for i in range(irrelevant)]
         self.space: gym.Space[Any] = Parameters(**dict.fromkeys(names, (0.0, 1.0)))
         self.score_range = (0.0, 1.0)
@@ -93,7 +97,8 @@ class CompetenceGrid:
     """
 
     def __init__(self, dims: int, cells: int) -> None:
-        self.dims, self.cells = dims, cells
+        self.dims = dims
+        self.cells = cells
         self._shape = (cells,) * dims
         self._competence = np.zeros(cells**dims, np.int64)
         self._open = np.zeros(cells**dims, np.bool_)
@@ -192,7 +197,8 @@ def run(
         raise ValueError(f"run: expected episodes >= 1 and batch >= 1, got {episodes} and {batch}")
     if spaces.describe(teacher.space) != spaces.describe(family.space):
         raise ValueError(f"run: expected a teacher on {family.space}, got one on {teacher.space}")
-    grid, done = family.grid(), 0
+    grid = family.grid()
+    done = 0
     while done < episodes:
         assignment = teacher.ask(min(batch, episodes - done), progress=done / episodes)
         score = grid.visit(assignment.tasks)

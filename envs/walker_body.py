@@ -167,7 +167,8 @@ class Body:
         """Return, for every leg, hip angle and speed, knee angle and speed, and its contact flag."""
         state: list[float] = []
         for i, touching in enumerate(self.contacts.feet):
-            hip, knee = self.joints[2 * i], self.joints[2 * i + 1]
+            hip = self.joints[2 * i]
+            knee = self.joints[2 * i + 1]
             state += (hip.angle, hip.speed / SPEED_HIP, knee.angle + 1.0, knee.speed / SPEED_KNEE, touching)
         return state
 

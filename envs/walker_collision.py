@@ -50,8 +50,11 @@ from teacherstudent.envs.walker_rig import (
 )
 from teacherstudent.simulation.kernels import kernel
 
-_RELATIVE, _ABSOLUTE = F(0.98), F(0.001)  # a face of the other polygon must be better by that much
-_GROUND_CORNER, _BODY_CORNER, _CUT = 16, 32, 64  # numbers of features
+_RELATIVE = F(0.98)  # a face of the other polygon must be better by that much
+_ABSOLUTE = F(0.001)  # and by that
+_GROUND_CORNER = 16  # this and the next two: numbers of features
+_BODY_CORNER = 32
+_CUT = 64
 _NONE = -1
 
 
@@ -61,7 +64,10 @@ def place_part(rig: Any, state: Any, work: Any, body: Any, lane: Any, shape: Any
     x, y = state[BODY_ROWS * body + X, lane], state[BODY_ROWS * body + Y, lane]
     c, s = work[TRIG_ROWS * body + COS, lane], work[TRIG_ROWS * body + SIN, lane]
     width, height = rig.bodies[body, HALF_WIDTH], rig.bodies[body, HALF_HEIGHT]
-    cw, sw, ch, sh = c * width, s * width, c * height, s * height
+    cw = c * width
+    sw = s * width
+    ch = c * height
+    sh = s * height
     shape[0, 0], shape[0, 1], shape[0, 2], shape[0, 3] = x - cw + sh, y - sw - ch, s, -c
     shape[1, 0], shape[1, 1], shape[1, 2], shape[1, 3] = x + cw + sh, y + sw - ch, c, s
     shape[2, 0], shape[2, 1], shape[2, 2], shape[2, 3] = x + cw - sh, y + sw + ch, -s, c
@@ -71,10 +77,14 @@ def place_part(rig: Any, state: Any, work: Any, body: Any, lane: Any, shape: Any
 @kernel
 def place_hull(rig: Any, state: Any, work: Any, lane: Any, shape: Any) -> None:
     """Put the hull's corners and normals into ``shape``."""
-    x, y, c, s = state[X, lane], state[Y, lane], work[COS, lane], work[SIN, lane]
+    x = state[X, lane]
+    y = state[Y, lane]
+    c = work[COS, lane]
+    s = work[SIN, lane]
     n = len(rig.hull)
     for i in range(n):
-        a, b = rig.hull[i, 0], rig.hull[i, 1]
+        a = rig.hull[i, 0]
+        b = rig.hull[i, 1]
         shape[i, 0], shape[i, 1] = x + c * a - s * b, y + s * a + c * b
     for i in range(n):
         j = i + 1 if i + 1 < n else 0
@@ -86,7 +96,9 @@ def place_hull(rig: Any, state: Any, work: Any, lane: Any, shape: Any) -> None:
 @kernel
 def bounds(shape: Any, n: Any) -> Any:
     """Return left end, right end and bottom of a polygon, skins included."""
-    left, right, bottom = shape[0, 0], shape[0, 0], shape[0, 1]
+    left = shape[0, 0]
+    right = shape[0, 0]
+    bottom = shape[0, 1]
     for i in range(1, n):
         left, right = min(left, shape[i, 0]), max(right, shape[i, 0])
         bottom = min(bottom, shape[i, 1])
@@ -131,8 +143,12 @@ def _cut(
         t = over_a / (over_a - over_b)
         cx, cy = ax + t * (bx - ax), ay + t * (by - ay)
         if over_a > ZERO:
-            ax, ay, a = bx, by, b
-        bx, by, b = cx, cy, _CUT + corner
+            ax = bx
+            ay = by
+            a = b
+        bx = cx
+        by = cy
+        b = _CUT + corner
     return True, ax, ay, a, bx, by, b
 
 
@@ -160,7 +176,12 @@ def _put(
     depth_a, depth_b = HALF * ((ax - px) * nx + (ay - py) * ny), HALF * ((bx - px) * nx + (by - py) * ny)
     work[row + R1X, lane], work[row + R1Y, lane] = ax - depth_a * nx - x, ay - depth_a * ny - y
     work[row + R2X, lane], work[row + R2Y, lane] = bx - depth_b * nx - x, by - depth_b * ny - y
-    ax, ay, bx, by, px, py = ax - x, ay - y, bx - x, by - y, px - x, py - y
+    ax = ax - x
+    ay = ay - y
+    bx = bx - x
+    by = by - y
+    px = px - x
+    py = py - y
     work[row + LIVE_1, lane], work[row + LIVE_2, lane] = ONE, ONE if two else ZERO
     if ground_face:
         work[row + GROUND_FACE, lane] = ONE
@@ -220,7 +241,9 @@ def _manifold(
     near_a = nx * (ax - fx) + ny * (ay - fy) <= SKINS
     near_b = nx * (bx - fx) + ny * (by - fy) <= SKINS
     if not near_a:
-        ax, ay, a_number = bx, by, b_number
+        ax = bx
+        ay = by
+        a_number = b_number
     if not near_b:
         bx, by = ax, ay
     two = near_a and near_b
@@ -234,11 +257,13 @@ def _manifold(
 @kernel
 def _least_opposed(shape: Any, n: Any, nx: Any, ny: Any) -> Any:
     """Return the side of a polygon whose normal points most against a direction."""
-    best, side = FAR, 0
+    best = FAR
+    side = 0
     for i in range(n):
         along = nx * shape[i, 2] + ny * shape[i, 3]
         if along < best:
-            best, side = along, i
+            best = along
+            side = i
     return side
 
 
@@ -266,12 +291,17 @@ def touch_edge(
     edge = support(shape, n, nx, ny, ax, ay)
     if edge > SKINS:
         return False
-    best, side = -FAR, 0
+    best = -FAR
+    side = 0
     for i in range(n):
-        px, py, sx, sy = shape[i, 0], shape[i, 1], shape[i, 2], shape[i, 3]
+        px = shape[i, 0]
+        py = shape[i, 1]
+        sx = shape[i, 2]
+        sy = shape[i, 3]
         gap = min(sx * (ax - px) + sy * (ay - py), sx * (bx - px) + sy * (by - py))
         if gap > best:
-            best, side = gap, i
+            best = gap
+            side = i
     if best > SKINS:
         return False
     if best > _RELATIVE * edge + _ABSOLUTE:
@@ -294,30 +324,36 @@ def touch_obstacle(
     shape: Any, n: Any, solid: Any, m: Any, state: Any, work: Any, row: Any, body: Any, lane: Any, mark: Any
 ) -> Any:
     """Find the manifold of a polygon and a convex obstacle of ``m`` sides."""
-    best_a, side_a = -FAR, 0
+    best_a = -FAR
+    side_a = 0
     for i in range(m):
         gap = support(shape, n, solid[i, 2], solid[i, 3], solid[i, 0], solid[i, 1])
         if gap > SKINS:
             return False
         if gap > best_a:
-            best_a, side_a = gap, i
-    best_b, side_b = -FAR, 0
+            best_a = gap
+            side_a = i
+    best_b = -FAR
+    side_b = 0
     for i in range(n):
         gap = support(solid, m, shape[i, 2], shape[i, 3], shape[i, 0], shape[i, 1])
         if gap > SKINS:
             return False
         if gap > best_b:
-            best_b, side_b = gap, i
+            best_b = gap
+            side_b = i
     if best_b > _RELATIVE * best_a + _ABSOLUTE:
         i = _least_opposed(solid, m, shape[side_b, 2], shape[side_b, 3])
-        j, k = i + 1 if i + 1 < m else 0, side_b + 1 if side_b + 1 < n else 0
+        j = i + 1 if i + 1 < m else 0
+        k = side_b + 1 if side_b + 1 < n else 0
         return _manifold(
             state, work, row, body, lane, mark, False, (shape[side_b, 2], shape[side_b, 3]),
             (shape[side_b, 0], shape[side_b, 1]), (shape[k, 0], shape[k, 1]), (side_b, k),
             (solid[i, 0], solid[i, 1]), _GROUND_CORNER + i, (solid[j, 0], solid[j, 1]), _GROUND_CORNER + j,
         )  # fmt: skip
     i = _least_opposed(shape, n, solid[side_a, 2], solid[side_a, 3])
-    j, k = i + 1 if i + 1 < n else 0, side_a + 1 if side_a + 1 < m else 0
+    j = i + 1 if i + 1 < n else 0
+    k = side_a + 1 if side_a + 1 < m else 0
     return _manifold(
         state, work, row, body, lane, mark, True, (solid[side_a, 2], solid[side_a, 3]),
         (solid[side_a, 0], solid[side_a, 1]), (solid[k, 0], solid[k, 1]), (side_a, k),

@@ -76,7 +76,9 @@ def prepare_contact(bodies: Any, state: Any, rows: Any, row: Any, body: Any, at:
     live_1, live_2 = load(rows, row + LIVE_1, at) > HALF, load(rows, row + LIVE_2, at) > HALF
     n1, n2 = r1x * ny - r1y * nx, r2x * ny - r2y * nx
     t1, t2 = -r1x * nx - r1y * ny, -r2x * nx - r2y * ny
-    k11, k22, k12 = im + ii * n1 * n1, im + ii * n2 * n2, im + ii * n1 * n2
+    k11 = im + ii * n1 * n1
+    k22 = im + ii * n2 * n2
+    k12 = im + ii * n1 * n2
     det = k11 * k22 - k12 * k12
     two = live_2 & (k11 * k11 < _WORST * det)
     inverse = ONE / select(two, det, ONE)
@@ -101,7 +103,8 @@ def prepare_contact(bodies: Any, state: Any, rows: Any, row: Any, body: Any, at:
     store(rows, row + P2N, at, qn)
     store(rows, row + P2T, at, qt)
     first = BODY_ROWS * body
-    push, drag = im * (pn + qn), im * (pt + qt)
+    push = im * (pn + qn)
+    drag = im * (pt + qt)
     store(state, first + VX, at, load(state, first + VX, at) + push * nx + drag * ny)
     store(state, first + VY, at, load(state, first + VY, at) + push * ny - drag * nx)
     turn = n1 * pn + t1 * pt + n2 * qn + t2 * qt
@@ -113,7 +116,9 @@ def contact_velocity(bodies: Any, state: Any, rows: Any, row: Any, body: Any, at
     """Do one velocity iteration of a contact and return its largest change of an impulse (N s)."""
     im, ii = bodies[body, INV_MASS], bodies[body, INV_INERTIA]
     first = BODY_ROWS * body
-    vx, vy, spin = load(state, first + VX, at), load(state, first + VY, at), load(state, first + SPIN, at)
+    vx = load(state, first + VX, at)
+    vy = load(state, first + VY, at)
+    spin = load(state, first + SPIN, at)
     nx, ny = load(rows, row + NX, at), load(rows, row + NY, at)
     t1, t2 = load(rows, row + RT1, at), load(rows, row + RT2, at)
     n1, n2 = load(rows, row + RN1, at), load(rows, row + RN2, at)
@@ -137,7 +142,9 @@ def contact_velocity(bodies: Any, state: Any, rows: Any, row: Any, body: Any, at
     store(rows, row + P2T, at, old_2 + d2)
 
     # normal impulses of both points (b2ContactSolver's four cases, the last one first)
-    k11, k12, k22 = load(rows, row + B11, at), load(rows, row + B12, at), load(rows, row + B22, at)
+    k11 = load(rows, row + B11, at)
+    k12 = load(rows, row + B12, at)
+    k22 = load(rows, row + B22, at)
     along = vx * nx + vy * ny
     b1 = along + spin * n1 - (k11 * a1 + k12 * a2)
     b2 = along + spin * n2 - (k12 * a1 + k22 * a2)
@@ -180,7 +187,9 @@ def _correct_point(
     px, py, qx, qy, live = columns
     im, ii = bodies[body, INV_MASS], bodies[body, INV_INERTIA]
     first = BODY_ROWS * body
-    x, y, angle = load(state, first + X, at), load(state, first + Y, at), load(state, first + ANGLE, at)
+    x = load(state, first + X, at)
+    y = load(state, first + Y, at)
+    angle = load(state, first + ANGLE, at)
     c, s = load(rows, TRIG_ROWS * body + COS, at), load(rows, TRIG_ROWS * body + SIN, at)
     ax, ay = load(rows, row + px, at), load(rows, row + py, at)
     mx, my = load(rows, row + MX, at), load(rows, row + MY, at)

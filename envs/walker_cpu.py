@@ -65,7 +65,9 @@ def step_all(
         truncated: ``(n,)``.
         chunks: into how many parts the groups are split over threads.
     """
-    n, groups, parts = len(actions), len(state), len(rig.parents)
+    n = len(actions)
+    groups = len(state)
+    parts = len(rig.parents)
     for chunk in prange(chunks):
         work = new_work(parts, work_size)
         commands = np.zeros((parts, WIDTH), np.float32)
@@ -79,7 +81,9 @@ def step_all(
             for lane in range(count):
                 slot = first + lane
                 reward, over, cut = finish_step(rig, rows, state[group], ints[group], commands, lane, limit)
-                rewards[slot], terminated[slot], truncated[slot] = reward, over, cut
+                rewards[slot] = reward
+                terminated[slot] = over
+                truncated[slot] = cut
                 observe(rig, rows, tracks, state[group], ints[group], slot, lane, observations[slot])
 
 
@@ -112,7 +116,8 @@ def start_some(
     parts = len(rig.parents)
     for i in prange(len(slots)):
         slot = slots[i]
-        group, lane = slot // WIDTH, slot % WIDTH
+        group = slot // WIDTH
+        lane = slot % WIDTH
         work = new_work(parts, work_size)
         actions = np.zeros((parts, WIDTH), np.float32)
         start_episode(

@@ -39,7 +39,11 @@ from teacherstudent.simulation.draws import stream_of
 # constants of the kernels; here the default walker's, `_kernels` puts another walker's in their place
 _RIG = rig_of(embodiment("default"))
 _ROWS = rows_of(4)
-_PARTS, _BODIES, _FLOATS, _INTS, _WORK = 4, 5, _ROWS.floats, _ROWS.ints, work_rows(4)
+_PARTS = 4
+_BODIES = 5
+_FLOATS = _ROWS.floats
+_INTS = _ROWS.ints
+_WORK = work_rows(4)
 _NAN = np.float32(np.nan)
 _F32, _I32 = np.float32, np.int32
 
@@ -55,9 +59,12 @@ def _step(
     if e >= len(done):
         return
     if done[e]:
-        rewards[e], terminated[e], truncated[e] = _NAN, False, False
+        rewards[e] = _NAN
+        terminated[e] = False
+        truncated[e] = False
         return
-    state, whole = cuda.local.array((_FLOATS, 1), _F32), cuda.local.array((_INTS, 1), _I32)
+    state = cuda.local.array((_FLOATS, 1), _F32)
+    whole = cuda.local.array((_INTS, 1), _I32)
     commands = cuda.local.array((_PARTS, 1), _F32)
     work = Work(
         cuda.local.array((_WORK, 1), _F32), cuda.local.array((_PARTS, 1), _I32),
@@ -76,7 +83,10 @@ def _step(
     solver = Solver(velocity_iterations, position_iterations, tolerance)
     advance(_RIG, _ROWS, solver, tracks, state, whole, work, commands, e, 1, 0)
     reward, over, cut = finish_step(_RIG, _ROWS, state, whole, commands, 0, limit)
-    rewards[e], terminated[e], truncated[e], done[e] = reward + wrong, over, cut, over or cut
+    rewards[e] = reward + wrong
+    terminated[e] = over
+    truncated[e] = cut
+    done[e] = over or cut
     observe(_RIG, _ROWS, tracks, state, whole, e, 0, observations[e])
     for i in range(_FLOATS):
         floats[i, e] = state[i, 0]
@@ -98,12 +108,15 @@ def _start(
     for i in range(len(low)):
         tasks[e, i] = given[e, i]
         inside = inside and low[i] <= given[e, i] <= high[i]
-    seeds[e], started[e], done[e] = numbers[e], inside, not inside
+    seeds[e] = numbers[e]
+    started[e] = inside
+    done[e] = not inside
     if not inside:
         for i in range(observations.shape[1]):
             observations[e, i] = _NAN
         return
-    state, whole = cuda.local.array((_FLOATS, 1), _F32), cuda.local.array((_INTS, 1), _I32)
+    state = cuda.local.array((_FLOATS, 1), _F32)
+    whole = cuda.local.array((_INTS, 1), _I32)
     commands = cuda.local.array((_PARTS, 1), _F32)
     work = Work(
         cuda.local.array((_WORK, 1), _F32), cuda.local.array((_PARTS, 1), _I32),
@@ -236,7 +249,8 @@ class CudaWalkers(CudaSlots):
 
     def _empty(self, parts: int, dimensions: int) -> dict[str, Tensor]:
         """Return the state of slots before their first episode."""
-        n, rows = self.num_envs, rows_of(parts)
+        n = self.num_envs
+        rows = rows_of(parts)
         return {
             "floats": self._zeros(torch.float32, rows.floats, n),
             "ints": self._zeros(torch.int32, rows.ints, n),

@@ -22,9 +22,14 @@ from teacherstudent.simulation.draws import stream_of, uniform
 from teacherstudent.simulation.kernels import kernel, large_kernel
 from teacherstudent.simulation.trigonometry import cosine_sine
 
-_SPIN, _VX, _VY = F(2 / 50), F(0.3 * (600 / 30) / 50), F(0.3 * (400 / 30) / 50)
-_PROGRESS, _TILT, _FALL = F(130 / 30), F(5.0), F(-100.0)
-_HULL_VALUES, _LEG_VALUES = 4, 5
+_SPIN = F(2 / 50)
+_VX = F(0.3 * (600 / 30) / 50)
+_VY = F(0.3 * (400 / 30) / 50)
+_PROGRESS = F(130 / 30)
+_TILT = F(5.0)
+_FALL = F(-100.0)
+_HULL_VALUES = 4
+_LEG_VALUES = 5
 
 
 @kernel
@@ -43,11 +48,13 @@ def observe(rig: Any, rows: Any, tracks: Any, state: Any, ints: Any, slot: Any, 
     out[2], out[3] = _VX * state[VX, lane], _VY * state[VY, lane]
     parts = len(rig.parents)
     for part in range(parts):
-        above, body = BODY_ROWS * rig.parents[part], BODY_ROWS * (part + 1)
+        above = BODY_ROWS * rig.parents[part]
+        body = BODY_ROWS * (part + 1)
         angle = state[body + ANGLE, lane] - state[above + ANGLE, lane] - rig.joints[part, REFERENCE]
         speed = (state[body + SPIN, lane] - state[above + SPIN, lane]) / rig.joints[part, SPEED]
         column = _HULL_VALUES + _LEG_VALUES * (part >> 1) + 2 * (part & 1)
-        out[column], out[column + 1] = (angle + ONE if part & 1 else angle), speed
+        out[column] = angle + ONE if part & 1 else angle
+        out[column + 1] = speed
         if part & 1:
             out[column + 2] = F(ints[rows.feet + (part >> 1), lane])
     cast_rays(tracks, slot, x, y, out[_HULL_VALUES + _LEG_VALUES * (parts >> 1) :])

@@ -25,7 +25,8 @@ from teacherstudent.types import Array, is_one_of
 MAX_STEPS = 2000
 MASTERED = 230.0
 SCORE_RANGE = (-150.0, 350.0)
-_TEST_TASKS, _TEST_SEED = 50, 4222
+_TEST_TASKS = 50
+_TEST_SEED = 4222
 
 
 SIMULATORS = ("compiled", "box2d")

@@ -22,13 +22,17 @@ def close_obstacle(tracks: Any, slot: Any, sides: Any) -> None:
     """Take in an obstacle whose corners have been written behind the last one."""
     n = tracks.lengths[slot, 1]
     solid = tracks.corners[slot, n]
-    left, right, top = solid[0, 0], solid[0, 0], solid[0, 1]
+    left = solid[0, 0]
+    right = solid[0, 0]
+    top = solid[0, 1]
     for i in range(sides):
         j = i + 1 if i + 1 < sides else 0
         dx, dy = solid[j, 0] - solid[i, 0], solid[j, 1] - solid[i, 1]
         scale = ONE / math.sqrt(dx * dx + dy * dy)
         solid[i, 2], solid[i, 3] = dy * scale, -dx * scale
-        left, right, top = min(left, solid[i, 0]), max(right, solid[i, 0]), max(top, solid[i, 1])
+        left = min(left, solid[i, 0])
+        right = max(right, solid[i, 0])
+        top = max(top, solid[i, 1])
     tracks.reach[slot, n, 0], tracks.reach[slot, n, 1], tracks.reach[slot, n, 2] = left, right, top
     tracks.sides[slot, n] = sides
     tracks.lengths[slot, 1] = n + 1
@@ -38,6 +42,12 @@ def close_obstacle(tracks: Any, slot: Any, sides: Any) -> None:
 def box(tracks: Any, slot: Any, left: Any, right: Any, low: Any, high: Any) -> None:
     """Add an upright rectangle."""
     solid = tracks.corners[slot, tracks.lengths[slot, 1]]
-    solid[0, 0], solid[0, 1], solid[1, 0], solid[1, 1] = left, low, right, low
-    solid[2, 0], solid[2, 1], solid[3, 0], solid[3, 1] = right, high, left, high
+    solid[0, 0] = left
+    solid[0, 1] = low
+    solid[1, 0] = right
+    solid[1, 1] = low
+    solid[2, 0] = right
+    solid[2, 1] = high
+    solid[3, 0] = left
+    solid[3, 1] = high
     close_obstacle(tracks, slot, 4)

@@ -28,8 +28,11 @@ from teacherstudent.envs.walker_rig import ANGLE, BODY_ROWS, IMPULSE_ROWS, SPIN,
 from teacherstudent.envs.walker_touch import contact_row, flag_foot, keep_impulses, meet
 from teacherstudent.simulation.kernels import kernel
 
-_TARGET, _TOLERANCE = LINEAR_SLOP, F(0.25 * 0.005)  # m of separation at the impact
-_SUBSTEPS, _BISECTIONS, _POSITION_ITERATIONS = 8, 9, 20
+_TARGET = LINEAR_SLOP  # m of separation at the impact
+_TOLERANCE = F(0.25 * 0.005)  # m
+_SUBSTEPS = 8
+_BISECTIONS = 9
+_POSITION_ITERATIONS = 20
 _DEEP = F(-1.5)  # slops
 
 
@@ -56,7 +59,10 @@ def _above(shape: Any, n: Any, ax: Any, ay: Any, bx: Any, by: Any, margin: Any) 
     if gap >= reach:
         return True
     for i in range(n):
-        nx, ny, px, py = shape[i, 2], shape[i, 3], shape[i, 0], shape[i, 1]
+        nx = shape[i, 2]
+        ny = shape[i, 3]
+        px = shape[i, 0]
+        py = shape[i, 1]
         if min(nx * (ax - px) + ny * (ay - py), nx * (bx - px) + ny * (by - py)) >= margin:
             return True
     return False
@@ -87,7 +93,9 @@ def _free(tracks: Any, slot: Any, shape: Any, margin: Any) -> Any:
 def _move(rig: Any, state: Any, work: Any, body: Any, lane: Any, x: Any, y: Any, angle: Any) -> None:
     """Put a leg part somewhere, and its corners into ``work.shape``."""
     first = BODY_ROWS * body
-    state[first + X, lane], state[first + Y, lane], state[first + ANGLE, lane] = x, y, angle
+    state[first + X, lane] = x
+    state[first + Y, lane] = y
+    state[first + ANGLE, lane] = angle
     set_angle(work.rows, body, angle, lane)
     place_part(rig, state, work.rows, body, lane, work.shape)
 
@@ -101,11 +109,15 @@ def _time_of_impact(
     The part is left at the end of its way.
     """
     first = BODY_ROWS * body
-    x, y, angle = state[first + X, lane], state[first + Y, lane], state[first + ANGLE, lane]
+    x = state[first + X, lane]
+    y = state[first + Y, lane]
+    angle = state[first + ANGLE, lane]
     place_part(rig, state, work.rows, body, lane, work.shape)
     if _free(tracks, slot, work.shape, _TARGET - _TOLERANCE):
         return ONE
-    x0, y0, angle0 = work.before[i, body, 0], work.before[i, body, 1], work.before[i, body, 2]
+    x0 = work.before[i, body, 0]
+    y0 = work.before[i, body, 1]
+    angle0 = work.before[i, body, 2]
     _move(rig, state, work, body, lane, x0, y0, angle0)
     outside = _free(tracks, slot, work.shape, ZERO)
     low, high = ZERO, ONE
@@ -133,7 +145,8 @@ def _time_of_impact(
 @kernel
 def _resolve(rig: Any, solver: Any, state: Any, work: Any, part: Any, i: Any, lane: Any) -> None:
     """Take a part's penetration and approach away at the impact."""
-    parts, body = len(rig.parents), part + 1
+    parts = len(rig.parents)
+    body = part + 1
     count = work.counts[part, lane]
     for _ in range(_POSITION_ITERATIONS):
         least = ZERO
@@ -176,14 +189,19 @@ def stop_at_impact(
     lane: Any,
 ) -> None:
     """Stop a part at its impacts during the step that has just been made, at most eight times."""
-    body, passed = part + 1, ZERO
+    body = part + 1
+    passed = ZERO
     first = BODY_ROWS * body
     for _ in range(_SUBSTEPS):
         t = _time_of_impact(rig, tracks, state, work, body, slot, i, lane)
         if t < ZERO or t >= ONE:
             return
-        x, y, angle = state[first + X, lane], state[first + Y, lane], state[first + ANGLE, lane]
-        x0, y0, angle0 = work.before[i, body, 0], work.before[i, body, 1], work.before[i, body, 2]
+        x = state[first + X, lane]
+        y = state[first + Y, lane]
+        angle = state[first + ANGLE, lane]
+        x0 = work.before[i, body, 0]
+        y0 = work.before[i, body, 1]
+        angle0 = work.before[i, body, 2]
         _move(
             rig, state, work, body, lane, x0 + t * (x - x0), y0 + t * (y - y0), angle0 + t * (angle - angle0)
         )

@@ -94,18 +94,20 @@ def prepare_joint(
         action: the motor's command, -1 to 1.
         at: the lane, or None.
     """
-    a, b = rig.parents[joint], joint + 1
-    ma, ia, mb, ib = (
-        rig.bodies[a, INV_MASS],
-        rig.bodies[a, INV_INERTIA],
-        rig.bodies[b, INV_MASS],
-        rig.bodies[b, INV_INERTIA],
-    )
+    a = rig.parents[joint]
+    b = joint + 1
+    ma = rig.bodies[a, INV_MASS]
+    ia = rig.bodies[a, INV_INERTIA]
+    mb = rig.bodies[b, INV_MASS]
+    ib = rig.bodies[b, INV_INERTIA]
     anchors = rig.joints[joint]
     ax, ay = turned(rows, a, anchors[ANCHOR_AX], anchors[ANCHOR_AY], at)
     bx, by = turned(rows, b, anchors[ANCHOR_BX], anchors[ANCHOR_BY], at)
-    k11, k22 = ma + mb + ay * ay * ia + by * by * ib, ma + mb + ax * ax * ia + bx * bx * ib
-    k12, k13, k23 = -ay * ax * ia - by * bx * ib, -ay * ia - by * ib, ax * ia + bx * ib
+    k11 = ma + mb + ay * ay * ia + by * by * ib
+    k22 = ma + mb + ax * ax * ia + bx * bx * ib
+    k12 = -ay * ax * ia - by * bx * ib
+    k13 = -ay * ia - by * ib
+    k23 = ax * ia + bx * ib
     k33 = ia + ib
     inverse = ONE / (k11 * k22 - k12 * k12)
     store(rows, row + M11, at, inverse * k22)
@@ -127,7 +129,8 @@ def prepare_joint(
     store(rows, row + K23, at, k23)
     store(rows, row + MOTOR_MASS, at, ONE / k33)
 
-    first, second = BODY_ROWS * a, BODY_ROWS * b
+    first = BODY_ROWS * a
+    second = BODY_ROWS * b
     angle = load(state, second + ANGLE, at) - load(state, first + ANGLE, at) - anchors[REFERENCE]
     side = select(angle <= anchors[LOW], -ONE, select(angle >= anchors[HIGH], ONE, ZERO))
     same = (side == load(state, kept + SIDE, at)) & (size(side) > HALF)
@@ -151,11 +154,9 @@ def prepare_joint(
 @kernel
 def _limited(rows: Any, row: Any, old: Any, side: Any, c1: Any, c2: Any, c3: Any, at: Any) -> Any:
     """Return the impulses of a joint at its limit: both coordinates of the push, and the stop."""
-    n12, n13, n23 = (
-        load(rows, row + N12, at),
-        load(rows, row + N13, at),
-        load(rows, row + N23, at),
-    )
+    n12 = load(rows, row + N12, at)
+    n13 = load(rows, row + N13, at)
+    n23 = load(rows, row + N23, at)
     px = -(load(rows, row + N11, at) * c1 + n12 * c2 + n13 * c3)
     py = -(n12 * c1 + load(rows, row + N22, at) * c2 + n23 * c3)
     pz = -(n13 * c1 + n23 * c2 + load(rows, row + N33, at) * c3)
@@ -175,13 +176,19 @@ def joint_velocity(
     b = joint + 1
     ma, ia = bodies[a, INV_MASS], bodies[a, INV_INERTIA]
     mb, ib = bodies[b, INV_MASS], bodies[b, INV_INERTIA]
-    first, second = BODY_ROWS * a, BODY_ROWS * b
-    vax, vay, wa = load(state, first + VX, at), load(state, first + VY, at), load(state, first + SPIN, at)
-    vbx, vby, wb = load(state, second + VX, at), load(state, second + VY, at), load(state, second + SPIN, at)
+    first = BODY_ROWS * a
+    second = BODY_ROWS * b
+    vax = load(state, first + VX, at)
+    vay = load(state, first + VY, at)
+    wa = load(state, first + SPIN, at)
+    vbx = load(state, second + VX, at)
+    vby = load(state, second + VY, at)
+    wb = load(state, second + SPIN, at)
     ax, ay = load(rows, row + ARM_AX, at), load(rows, row + ARM_AY, at)
     bx, by = load(rows, row + ARM_BX, at), load(rows, row + ARM_BY, at)
 
-    strength, old = load(rows, row + STRENGTH, at), load(state, kept + MOTOR, at)
+    strength = load(rows, row + STRENGTH, at)
+    old = load(state, kept + MOTOR, at)
     wanted = old - load(rows, row + MOTOR_MASS, at) * (wb - wa - load(rows, row + WANTED, at))
     turn = select(active, clamp(wanted, -strength, strength), old) - old
     store(state, kept + MOTOR, at, old + turn)
@@ -219,10 +226,12 @@ def joint_position(
     rig: Any, state: Any, rows: Any, joint: Any, row: Any, kept: Any, at: Any, active: Any
 ) -> Any:
     """Do one position iteration of a joint and return whether it was out of place."""
-    a, b = rig.parents[joint], joint + 1
+    a = rig.parents[joint]
+    b = joint + 1
     ma, ia = rig.bodies[a, INV_MASS], rig.bodies[a, INV_INERTIA]
     mb, ib = rig.bodies[b, INV_MASS], rig.bodies[b, INV_INERTIA]
-    first, second = BODY_ROWS * a, BODY_ROWS * b
+    first = BODY_ROWS * a
+    second = BODY_ROWS * b
     anchors = rig.joints[joint]
     angle_a, angle_b = load(state, first + ANGLE, at), load(state, second + ANGLE, at)
     side = load(state, kept + SIDE, at)
@@ -241,7 +250,8 @@ def joint_position(
     x_a, y_a = load(state, first + X, at), load(state, first + Y, at)
     x_b, y_b = load(state, second + X, at), load(state, second + Y, at)
     c1, c2 = x_b + bx - x_a - ax, y_b + by - y_a - ay
-    k11, k22 = ma + mb + ia * ay * ay + ib * by * by, ma + mb + ia * ax * ax + ib * bx * bx
+    k11 = ma + mb + ia * ay * ay + ib * by * by
+    k22 = ma + mb + ia * ax * ax + ib * bx * bx
     k12 = -ia * ax * ay - ib * bx * by
     scale = select(active, ONE / (k11 * k22 - k12 * k12), ZERO)
     px, py = -scale * (k22 * c1 - k12 * c2), -scale * (k11 * c2 - k12 * c1)

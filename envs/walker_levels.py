@@ -17,12 +17,20 @@ from teacherstudent.simulation.kernels import kernel
 ROUGHNESS, PIT_LOW, PIT_HIGH, STUMP_LOW, STUMP_HIGH, STAIR_LOW, STAIR_HIGH, STAIR_STEPS, SEED = range(9)
 """Entries of a level. The last one may be missing: then the terrain is drawn from the slot's stream."""
 
-ACTIVE_PIT, ACTIVE_STUMP, ACTIVE_STAIR = F(0.8), F(0.2), F(0.2)
+ACTIVE_PIT = F(0.8)
+ACTIVE_STUMP = F(0.2)
+ACTIVE_STAIR = F(0.2)
 """A kind of obstacle is there if its largest size is at least that."""
 
-_CELLS, _PAD_CELLS, _GRASS = 200, 20, 10
-_PIT_DEPTH, _STUMP_WIDTH, _STAIR_WIDTH = 4, 1, 4  # cells
-_PULL, _DAMPING, _LEAST = F(0.01), F(0.8), F(0.05)
+_CELLS = 200
+_PAD_CELLS = 20
+_GRASS = 10
+_PIT_DEPTH = 4  # cells
+_STUMP_WIDTH = 1  # cells
+_STAIR_WIDTH = 4  # cells
+_PULL = F(0.01)
+_DAMPING = F(0.8)
+_LEAST = F(0.05)
 _FIRST_DRAW = 1  # draw 0 is the force of the first step
 _ON_GRASS, _AT_PIT, _AT_STUMP, _AT_STAIRS = range(4)
 _NAMED, _PAPER, _HARDCORE = range(3)  # styles
@@ -42,7 +50,8 @@ def _whole(low: Any, high: Any, stream: Any, draw: Any) -> Any:
 @kernel
 def _draw_obstacle(task: Any, stream: Any, draw: Any) -> Any:
     """Return one of the kinds of obstacles that the task switches on; grass if it switches on none."""
-    pit, stump = task[PIT_HIGH] >= ACTIVE_PIT, task[STUMP_HIGH] >= ACTIVE_STUMP
+    pit = task[PIT_HIGH] >= ACTIVE_PIT
+    stump = task[STUMP_HIGH] >= ACTIVE_STUMP
     stairs = task[STAIR_HIGH] >= ACTIVE_STAIR
     kinds = int(pit) + int(stump) + int(stairs)
     if kinds == 0:
@@ -158,8 +167,15 @@ def lay_level(paper: Any, task: Any, stream: Any, tracks: Any, slot: Any) -> Non
     style = _style(paper, task)
     if len(task) > SEED:
         stream = stream_of(int(abs(task[SEED])), 0)
-    state, fresh, counter, draw = _ON_GRASS, False, _PAD_CELLS, _FIRST_DRAW
-    y, velocity, size, steps, base = GROUND, ZERO, ZERO, 0, GROUND
+    state = _ON_GRASS
+    fresh = False
+    counter = _PAD_CELLS
+    draw = _FIRST_DRAW
+    y = GROUND
+    velocity = ZERO
+    size = ZERO
+    steps = 0
+    base = GROUND
     for i in range(_CELLS):
         x = F(i) * STEP
         if state == _ON_GRASS and not fresh:

@@ -76,7 +76,9 @@ def _cast(
 @njit(cache=True)
 def _free(x: float, y: float, dx: float, dy: float, edges: FloatArray, leave: float) -> float:
     """Return at which share of the ray it enters a convex polygon, or ``leave`` if not before that."""
-    free, enter, hit = leave, 0.0, False
+    free = leave
+    enter = 0.0
+    hit = False
     for e in range(len(edges)):
         ahead = edges[e, 2] * (edges[e, 0] - x) + edges[e, 3] * (edges[e, 1] - y)
         slope = edges[e, 2] * dx + edges[e, 3] * dy
@@ -84,7 +86,8 @@ def _free(x: float, y: float, dx: float, dy: float, edges: FloatArray, leave: fl
             if ahead < 0.0:
                 return free  # parallel to this side and outside of it
         elif slope < 0.0 and ahead < enter * slope:
-            enter, hit = ahead / slope, True
+            enter = ahead / slope
+            hit = True
         elif slope > 0.0 and ahead < leave * slope:
             leave = ahead / slope
         if leave < enter:

@@ -176,12 +176,15 @@ def _prepare(rig: Any, rows: Any, state: Any, work: Any, actions: Any, at: Any) 
 @large_kernel
 def _solve_velocities(rig: Any, rows: Any, solver: Any, state: Any, work: Any, at: Any) -> None:
     """Iterate over joints and contacts until no impulse of a walker changes by the tolerance."""
-    parts, bodies, scratch = len(rig.parents), rig.bodies, work.rows
+    parts = len(rig.parents)
+    bodies = rig.bodies
+    scratch = work.rows
     active = load(state, X, at) == load(state, X, at)
     for _ in range(solver.velocity_iterations):
         change = size(load(state, X, at)) * ZERO
         for joint in rig.joint_order:
-            kept, row = rows.joints + JOINT_ROWS * joint, _joint_work(parts, joint)
+            kept = rows.joints + JOINT_ROWS * joint
+            row = _joint_work(parts, joint)
             change = larger(
                 change,
                 joint_velocity(bodies, rig.parents[joint], state, scratch, joint, row, kept, at, active),
@@ -199,7 +202,9 @@ def _solve_velocities(rig: Any, rows: Any, solver: Any, state: Any, work: Any, a
 def _integrate(state: Any, work: Any, body: Any, at: Any) -> None:
     """Move a body; it neither moves nor turns further in a step than Box2D allows."""
     first = BODY_ROWS * body
-    vx, vy, spin = load(state, first + VX, at), load(state, first + VY, at), load(state, first + SPIN, at)
+    vx = load(state, first + VX, at)
+    vy = load(state, first + VY, at)
+    spin = load(state, first + SPIN, at)
     way = DT * DT * (vx * vx + vy * vy)
     far = way > MAX_TRANSLATION * MAX_TRANSLATION
     if any_lane(far):
@@ -231,7 +236,8 @@ def _solve_positions(rig: Any, rows: Any, solver: Any, state: Any, work: Any, at
                 )
         wrong = gap < _DEEP * LINEAR_SLOP
         for joint in rig.joint_order:
-            kept, row = rows.joints + JOINT_ROWS * joint, _joint_work(parts, joint)
+            kept = rows.joints + JOINT_ROWS * joint
+            row = _joint_work(parts, joint)
             wrong = wrong | joint_position(rig, state, work.rows, joint, row, kept, at, active)
         active = active & wrong
         if not any_lane(active):

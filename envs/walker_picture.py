@@ -43,7 +43,9 @@ class WalkerPicture(BipedalWalker):
 
     def draw(self, view: WalkerView) -> Any:
         """Return or show a frame."""
-        rig, poses, corners = view.rig, view.poses, view.ground.tolist()
+        rig = view.rig
+        poses = view.poses
+        corners = view.ground.tolist()
         edges = list(pairwise(corners))
         hull = _placed(rig.hull, poses[0])
         parts = [

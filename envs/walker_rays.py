@@ -28,7 +28,8 @@ def _hit_ground(tracks: Any, slot: Any, edge: Any, x: Any, y: Any, dx: Any, dy: 
         )
         across = dx * ey - dy * ex
         if abs(across) > _PARALLEL:
-            t, u = (px * ey - py * ex) / across, (px * dy - py * dx) / across
+            t = (px * ey - py * ex) / across
+            u = (px * dy - py * dx) / across
             if t >= ZERO and t <= ONE and u >= ZERO and u <= ONE:
                 return t
         edge += 1
@@ -38,12 +39,16 @@ def _hit_ground(tracks: Any, slot: Any, edge: Any, x: Any, y: Any, dx: Any, dy: 
 @kernel
 def _hit_obstacle(solid: Any, m: Any, x: Any, y: Any, dx: Any, dy: Any, free: Any) -> Any:
     """Return at which share of the ray it enters a convex obstacle, ``free`` if not before that."""
-    enter, leave, hit = ZERO, free, False
+    enter = ZERO
+    leave = free
+    hit = False
     for i in range(m):
         nx, ny = solid[i, 2], solid[i, 3]
-        ahead, slope = nx * (solid[i, 0] - x) + ny * (solid[i, 1] - y), nx * dx + ny * dy
+        ahead = nx * (solid[i, 0] - x) + ny * (solid[i, 1] - y)
+        slope = nx * dx + ny * dy
         if slope < ZERO and ahead < enter * slope:
-            enter, hit = ahead / slope, True
+            enter = ahead / slope
+            hit = True
         elif slope > ZERO and ahead < leave * slope:
             leave = ahead / slope
         elif slope == ZERO and ahead < ZERO:
@@ -56,7 +61,8 @@ def _hit_obstacle(solid: Any, m: Any, x: Any, y: Any, dx: Any, dy: Any, free: An
 @kernel
 def cast_rays(tracks: Any, slot: Any, x: Any, y: Any, out: Any) -> None:
     """Write for each ray from ``(x, y)`` the share of its length that is free, 1 if it hits nothing."""
-    edge, obstacle = first_edge(tracks, slot, x), first_obstacle(tracks, slot, x)
+    edge = first_edge(tracks, slot, x)
+    obstacle = first_obstacle(tracks, slot, x)
     n = tracks.lengths[slot, 1]
     for k in range(RAYS):
         dx, dy = _ACROSS[k], _UP[k]

@@ -15,9 +15,11 @@ Int32Array = npt.NDArray[np.int32]
 
 SCALE: Final = 30.0  # pixels to the metre
 LEG_DOWN: Final = -8 / SCALE  # m: how far below the hull's origin the hips are
-HULL_DENSITY, LEG_DENSITY = 5.0, 1.0  # kg / m^2
+HULL_DENSITY = 5.0  # kg / m^2
+LEG_DENSITY = 1.0  # kg / m^2
 LOWER_WIDTH = 0.8  # of the upper leg's
-HIP, KNEE = (-0.8, 1.1, 4.0), (-1.6, -0.1, 6.0)  # rad, rad, rad/s: lower and upper angle, speed
+HIP = (-0.8, 1.1, 4.0)  # rad, rad, rad/s: lower and upper angle, speed
+KNEE = (-1.6, -0.1, 6.0)  # the same
 LEAN: Final = 0.05  # rad: how far the two legs of a pair start apart
 
 MANIFOLDS: Final = 8
@@ -116,7 +118,8 @@ def rig_of(measures: Embodiment) -> Rig:
     """Return an embodiment's arrays."""
     corners = _counter_clockwise(np.array(measures.hull) / SCALE)
     hull_mass, centre, hull_inertia = _polygon_mass(corners, HULL_DENSITY)
-    height, upper = measures.leg_height / SCALE, measures.leg_width / SCALE
+    height = measures.leg_height / SCALE
+    upper = measures.leg_width / SCALE
     bodies = [(1 / hull_mass, 1 / hull_inertia, 0.0, 0.0)]
     joints: list[tuple[float, ...]] = []
     parents: list[int] = []
@@ -157,7 +160,8 @@ def _counter_clockwise(corners: FloatArray) -> FloatArray:
 
 def _polygon_mass(corners: FloatArray, density: float) -> tuple[float, FloatArray, float]:
     """Return mass, centre of mass and moment of inertia about it, of a counter-clockwise polygon."""
-    a, b = corners, np.roll(corners, -1, axis=0)
+    a = corners
+    b = np.roll(corners, -1, axis=0)
     cross = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
     mass = density * cross.sum() / 2
     centre = np.asarray((cross[:, None] * (a + b)).sum(axis=0) / 3 / cross.sum())

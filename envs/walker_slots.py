@@ -99,7 +99,8 @@ class WalkerSlots(BatchSlots):
             RuntimeError: if one has none.
             ValueError: if actions have another shape, or one is not finite.
         """
-        now, n = self._now, self.num_envs
+        now = self._now
+        n = self.num_envs
         check_live(now["done"])
         commands = np.ascontiguousarray(actions, np.float32)
         if commands.shape != (n, len(self._rig.parents)) or not np.isfinite(commands).all():
@@ -107,7 +108,8 @@ class WalkerSlots(BatchSlots):
                 f"actions: expected finite numbers, shape {self.action_space.shape}, got {actions!r}"
             )
         observations = now["observation"] = np.empty_like(now["observation"])
-        rewards, (terminated, truncated) = np.empty(n), np.empty((2, n), np.bool_)
+        rewards = np.empty(n)
+        (terminated, truncated) = np.empty((2, n), np.bool_)
         _, rows, solver = self._layout
         self._limit_threads()
         step_all(
@@ -201,7 +203,9 @@ class WalkerSlots(BatchSlots):
 
     def _unmoved(self) -> dict[str, Array]:
         """Return the walkers and what they see before their first episode."""
-        n, groups, rows = self.num_envs, -(-self.num_envs // WIDTH), self._layout[1]
+        n = self.num_envs
+        groups = -(-self.num_envs // WIDTH)
+        rows = self._layout[1]
         return {
             "floats": np.zeros((groups, rows.floats, WIDTH), np.float32),
             "ints": np.zeros((groups, rows.ints, WIDTH), np.int32),

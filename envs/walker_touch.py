@@ -36,7 +36,9 @@ def contact_row(parts: Any, part: Any, k: Any) -> Any:
 @kernel
 def hull_touches(rig: Any, tracks: Any, state: Any, work: Any, slot: Any, lane: Any) -> Any:
     """Return whether the hull touches the ground; the rows of the first contact are scratch."""
-    n, shape, mark = len(rig.hull), work.shape, work.marks[0]
+    n = len(rig.hull)
+    shape = work.shape
+    mark = work.marks[0]
     row = contact_row(len(rig.parents), 0, 0)
     place_hull(rig, state, work.rows, lane, shape)
     left, right, bottom = bounds(shape, n)
@@ -55,7 +57,8 @@ def hull_touches(rig: Any, tracks: Any, state: Any, work: Any, slot: Any, lane: 
         edge += 1
     i = first_obstacle(tracks, slot, left)
     while i < tracks.lengths[slot, 1] and tracks.reach[slot, i, 0] <= right:
-        solid, m = tracks.corners[slot, i], tracks.sides[slot, i]
+        solid = tracks.corners[slot, i]
+        m = tracks.sides[slot, i]
         if bottom <= tracks.reach[slot, i, 2] and touch_obstacle(
             shape, n, solid, m, state, work.rows, row, 0, lane, mark
         ):
@@ -71,7 +74,9 @@ def find_contacts(rig: Any, tracks: Any, state: Any, work: Any, part: Any, slot:
     They are solved in this order. Box2D's is the newest contact first: mostly edges of the ground from right
     to left, then obstacles from right to left.
     """
-    parts, shape, body = len(rig.parents), work.shape, part + 1
+    parts = len(rig.parents)
+    shape = work.shape
+    body = part + 1
     place_part(rig, state, work.rows, body, lane, shape)
     left, right, bottom = bounds(shape, 4)
     count = 0
@@ -84,7 +89,8 @@ def find_contacts(rig: Any, tracks: Any, state: Any, work: Any, part: Any, slot:
             tracks.y[slot, edge + 1],
         )
         if bottom <= max(ends[1], ends[3]):
-            row, mark = contact_row(parts, part, count), work.marks[count]
+            row = contact_row(parts, part, count)
+            mark = work.marks[count]
             if touch_edge(shape, 4, ends, state, work.rows, row, body, lane, mark):
                 mark[KEY] = edge
                 count += 1
@@ -96,8 +102,10 @@ def find_contacts(rig: Any, tracks: Any, state: Any, work: Any, part: Any, slot:
     while i > first and count < MANIFOLDS:
         i -= 1
         if bottom <= tracks.reach[slot, i, 2]:
-            row, mark = contact_row(parts, part, count), work.marks[count]
-            solid, m = tracks.corners[slot, i], tracks.sides[slot, i]
+            row = contact_row(parts, part, count)
+            mark = work.marks[count]
+            solid = tracks.corners[slot, i]
+            m = tracks.sides[slot, i]
             if touch_obstacle(shape, 4, solid, m, state, work.rows, row, body, lane, mark):
                 mark[KEY] = _OBSTACLE + i
                 count += 1
@@ -133,21 +141,26 @@ def meet(
 
     As in gymnasium, a foot's flag follows its last event: standing on two edges and leaving one clears it.
     """
-    parts, marks = len(rig.parents), work.marks
+    parts = len(rig.parents)
+    marks = work.marks
     count = find_contacts(rig, tracks, state, work, part, slot, lane)
     first = rows.marks + MARK_ROWS * MANIFOLDS * part
     kept = rows.impulses + IMPULSE_ROWS * MANIFOLDS * part
     before = ints[rows.counts + part, lane]
-    began, stayed = False, 0
+    began = False
+    stayed = 0
     for k in range(count):
         row = contact_row(parts, part, k)
         old = _known(ints, first, before, marks[k, KEY], lane)
         for p in range(2):
-            normal, friction = ZERO, ZERO
+            normal = ZERO
+            friction = ZERO
             if old >= 0:
-                mark, impulses = first + MARK_ROWS * old, kept + IMPULSE_ROWS * old
+                mark = first + MARK_ROWS * old
+                impulses = kept + IMPULSE_ROWS * old
                 normal, friction = _kept_impulse(ints, mark, state, impulses, marks[k, FEATURE_1 + p], lane)
-            work.rows[row + P1N + 2 * p, lane], work.rows[row + P1N + 2 * p + 1, lane] = normal, friction
+            work.rows[row + P1N + 2 * p, lane] = normal
+            work.rows[row + P1N + 2 * p + 1, lane] = friction
         if old < 0:
             began = True
         else:

@@ -49,7 +49,10 @@ Polygon: TypeAlias = list[Point]
 
 FINISH = (TERRAIN_LENGTH - TERRAIN_GRASS) * TERRAIN_STEP
 _ITERATIONS = (6 * 30, 2 * 30)  # Box2D's velocity and position iterations
-GREEN, EARTH, WHITE, GREY = (76, 204, 76), (102, 153, 76), (255, 255, 255), (153, 153, 153)
+GREEN = (76, 204, 76)
+EARTH = (102, 153, 76)
+WHITE = (255, 255, 255)
+GREY = (153, 153, 153)
 
 
 class Rays(Protocol):
@@ -106,10 +109,13 @@ class WalkerGround(BipedalWalker):
         self.world = new_world()
         self._build_track(self.task)
         self.body = Body(self.world, self.measures, self._fixtures, self.np_random)
-        self.hull, self.legs, self.joints = self.body.hull, self.body.parts, self.body.joints
+        self.hull = self.body.hull
+        self.legs = self.body.parts
+        self.joints = self.body.joints
         self.drawlist = [*self.terrain, *self.legs, self.hull]
         self.prev_shaping = None
-        self.scroll, self.lidar_render = 0.0, 0
+        self.scroll = 0.0
+        self.lidar_render = 0
         observation = self.step(np.zeros(2 * self.measures.legs))[0]
         return observation, {"task": self.task.copy()}
 
@@ -119,7 +125,9 @@ class WalkerGround(BipedalWalker):
         self.body.drive(action, self.measures.torque)
         self.world.Step(1.0 / FPS, *_ITERATIONS)
         hull = self.body.hull
-        position, velocity, angle = hull.position, hull.linearVelocity, hull.angle
+        position = hull.position
+        velocity = hull.linearVelocity
+        angle = hull.angle
         x, y = position.x, position.y
         observation = np.array(
             [
@@ -153,7 +161,8 @@ class WalkerGround(BipedalWalker):
 
     def _put(self, corners: Sequence[Point], polygons: list[Polygon]) -> list[Any]:
         """Put edges of ground between the corners, and obstacles; return the obstacles' fixtures."""
-        ground, obstacles = self.world.CreateStaticBody(), self.world.CreateStaticBody()
+        ground = self.world.CreateStaticBody()
+        obstacles = self.world.CreateStaticBody()
         ground.color1, ground.color2 = GREEN, GREEN
         obstacles.color1, obstacles.color2 = WHITE, GREY
         fixtures = []
@@ -184,8 +193,10 @@ class WalkerTrack(WalkerGround):
 
     def _build_track(self, task: Array) -> None:
         """Lay groups of obstacles from the start pad to the end, and edges of ground between their ends."""
-        x, end = TERRAIN_STARTPAD * TERRAIN_STEP, TERRAIN_LENGTH * TERRAIN_STEP
-        corners, polygons = [0.0, x], []
+        x = TERRAIN_STARTPAD * TERRAIN_STEP
+        end = TERRAIN_LENGTH * TERRAIN_STEP
+        corners = [0.0, x]
+        polygons = []
         while x < end:
             group, x = self.group(task, x)
             polygons += group

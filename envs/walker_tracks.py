@@ -35,8 +35,11 @@ CAPACITY: Final = {
 }
 """Corners of the ground and obstacles that a track of each kind can have."""
 
-_NOISE, _LEAST = F(0.1), F(0.05)
-_LEAST_GAP, _GAP, _HEXAGON_WIDTH = F(0.01), F(8.0), F(1.0)  # m
+_NOISE = F(0.1)
+_LEAST = F(0.05)
+_LEAST_GAP = F(0.01)  # m
+_GAP = F(8.0)  # m
+_HEXAGON_WIDTH = F(1.0)  # m
 _FIRST_DRAW = 1  # draw 0 is the force of the first step
 _HEXAGON_X = np.array([-0.5, -0.5, -0.25, 0.25, 0.5, 0.5], np.float32)
 _HEXAGON_Y = np.array([0.0, 0.25, 0.5, 0.5, 0.25, 0.0], np.float32)
@@ -58,7 +61,8 @@ def empty_tracks(n: int, kind: int) -> Tracks:
 @kernel
 def _stumps(task: Any, stream: Any, tracks: Any, slot: Any) -> None:
     """One stump after the other, with flat ground between; the task is height and spacing."""
-    x, draw = PAD, _FIRST_DRAW
+    x = PAD
+    draw = _FIRST_DRAW
     while x < END:
         height = max(_LEAST, task[0] + _NOISE * normal(stream, draw)) * STEP
         box(tracks, slot, x, x + STEP, GROUND, GROUND + height)
@@ -78,7 +82,8 @@ def _hull_of(points: Any, n: Any, solid: Any) -> Any:
             points[i, 0] == points[start, 0] and points[i, 1] < points[start, 1]
         ):
             start = i
-    count, at = 0, start
+    count = 0
+    at = start
     while count < SIDES:
         solid[count, 0], solid[count, 1] = points[at, 0], points[at, 1]
         count += 1
@@ -98,7 +103,8 @@ def _hull_of(points: Any, n: Any, solid: Any) -> Any:
 @kernel
 def _hexagons(task: Any, stream: Any, tracks: Any, slot: Any, points: Any) -> None:
     """A deformed hexagon every nine metres; the task is how far each corner goes right and up."""
-    x, draw = PAD, _FIRST_DRAW
+    x = PAD
+    draw = _FIRST_DRAW
     while x < END:
         for i in range(SIDES):
             right = task[2 * i] + _NOISE * normal(stream, draw + 4 * i)
@@ -119,7 +125,8 @@ def _hexagons(task: Any, stream: Any, tracks: Any, slot: Any, points: Any) -> No
 @kernel
 def _sequence(task: Any, stream: Any, tracks: Any, slot: Any) -> None:
     """Flights of five stumps side by side; the task is height and width of each."""
-    x, draw = PAD, _FIRST_DRAW
+    x = PAD
+    draw = _FIRST_DRAW
     while x < END:
         for i in range(len(task) // 2):
             height = max(_LEAST, task[2 * i] + _NOISE * normal(stream, draw)) * STEP

@@ -5,12 +5,10 @@ from teacherstudent.registry import TEACHERS
 if __name__ != "teacherstudent.teachers":
     raise ImportError(f"import this package as teacherstudent.teachers, not as {__name__}")
 
-entries, get, make, names, register = (
-    TEACHERS.entries,
-    TEACHERS.get,
-    TEACHERS.make,
-    TEACHERS.names,
-    TEACHERS.register,
-)
+entries = TEACHERS.entries
+get = TEACHERS.get
+make = TEACHERS.make
+names = TEACHERS.names
+register = TEACHERS.register
 
 __all__ = ["entries", "get", "make", "names", "register"]

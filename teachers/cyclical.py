@@ -91,7 +91,10 @@ def cycle_sizes(epochs: float, *, low: float = 0.25, high: float = 1.0, alpha: f
     check_number(who, "epochs", epochs, 0, 1e6, open_low=True)
     if not (is_number(alpha) and 0 < alpha < 1):
         raise ValueError(f"{who}: alpha: expected a factor in (0, 1), got {alpha!r}")
-    sizes, size, grows, total = [low], low, True, low
+    sizes = [low]
+    size = low
+    grows = True
+    total = low
     while total < epochs - EDGE:
         if grows and size >= high - EDGE:
             grows = False

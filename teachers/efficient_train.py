@@ -75,7 +75,8 @@ class EfficientTrain(OpenLoop):
             raise ValueError(f"{who}: ramp: expected one of {get_args(Ramp)} or None, got {ramp!r}")
         if not is_one_of(clock, get_args(Clock)):
             raise ValueError(f"{who}: clock: expected one of {get_args(Clock)}, got {clock!r}")
-        self._sizes, self._ramp = full * shares, ramp
+        self._sizes = full * shares
+        self._ramp = ramp
         self._strongest = check_number(who, "strongest", strongest, 0, 1)
         self._ends = stage_ends(shares) if clock == "compute" else np.arange(1, len(shares) + 1) / len(shares)
         drives = {self._knob: (float(self._sizes.min()), float(self._sizes.max()))}
@@ -86,7 +87,8 @@ class EfficientTrain(OpenLoop):
 
     def path(self, progress: float) -> dict[str, float]:
         """Return the size, and the magnitude unless it is left alone."""
-        stage, k = stage_at(self._ends, progress), len(self._sizes)
+        stage = stage_at(self._ends, progress)
+        k = len(self._sizes)
         found = {self._knob: float(self._sizes[stage])}
         if self._ramp == "linear":
             seen = np.interp(progress, [0.0, *self._ends], np.linspace(0, 1, k + 1))

@@ -86,7 +86,10 @@ class Exp3S(Bandit):
         rules = Rules(reward=reward, per_cost=per_cost, moves=moves, final=final)
         super().__init__(space, seed=seed, rules=rules, who="exp3s")
         _check_options(self._arms.k, epsilon, eta, alpha, quantiles)
-        self.epsilon, self.eta, self.alpha, self.quantiles = epsilon, eta, alpha, quantiles
+        self.epsilon = epsilon
+        self.eta = eta
+        self.alpha = alpha
+        self.quantiles = quantiles
         self._weights = np.zeros(self._arms.k)  # logarithms
         self._updates = 0
         self._history: list[float] = []  # ascending

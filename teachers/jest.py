@@ -106,7 +106,9 @@ class JEST(Teacher[Discrete]):
             self.needs = frozenset({"loss", REFERENCE})  # type: ignore[misc]  # here the options say
         self._sign = 0.0 if score == "easy-reference" else 1.0
         self._select: Select = select
-        self._keep, self._chunks, self._temperature = 1 - filter, chunks, temperature
+        self._keep = 1 - filter
+        self._chunks = chunks
+        self._temperature = temperature
         self._passes = Passes(n)
         self._waiting: IntArray = np.zeros((2, 0), np.int64)  # ids that are being measured, their examples
         self._pool = np.zeros((2, 0))  # measured examples, each once, and their scores
@@ -124,7 +126,8 @@ class JEST(Teacher[Discrete]):
 
     def _complete(self, n: int) -> bool:
         """Return whether ``n`` examples are to be chosen from what is measured."""
-        measured, total = self._pool.shape[1], int(self.space.n)
+        measured = self._pool.shape[1]
+        total = int(self.space.n)
         if measured * self._keep >= n - 1e-9 or measured == total:
             return True
         others = total - measured - self._waiting.shape[1]
@@ -132,7 +135,8 @@ class JEST(Teacher[Discrete]):
 
     def _choose(self, n: int) -> IntArray:
         """Return ``n`` examples of the super-batch, which ends; more than there are come again."""
-        examples, scores = self._pool[0].astype(np.int64), self._pool[1]
+        examples = self._pool[0].astype(np.int64)
+        scores = self._pool[1]
         if n > len(examples):
             whole = np.tile(examples, n // len(examples))
             left = n - len(whole)
@@ -155,7 +159,8 @@ class JEST(Teacher[Discrete]):
         if losses.shape != (len(outcomes),) or known.shape != losses.shape:
             raise ValueError(f"jest: expected a loss a row, got shapes {losses.shape} and {known.shape}")
         measured = np.isin(outcomes.ids, self._waiting[0])
-        examples, scores = examples[measured], (self._sign * losses - known)[measured]
+        examples = examples[measured]
+        scores = (self._sign * losses - known)[measured]
         pool = np.concatenate([self._pool, [examples, scores]], axis=1)
         # unique finds first places: of the reversed rows they are each example's last score
         last = pool.shape[1] - 1 - np.unique(pool[0, ::-1], return_index=True)[1]

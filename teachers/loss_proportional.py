@@ -53,12 +53,14 @@ class LossProportional(Teacher[Discrete]):
             raise ValueError(f"loss-proportional: power: expected a number of at least 0, got {power!r}")
         if not (is_number(explore) and 0 <= explore <= 1):
             raise ValueError(f"loss-proportional: explore: expected a share in [0, 1], got {explore!r}")
-        self.power, self.explore = power, explore
+        self.power = power
+        self.explore = explore
         self._losses = np.full(int(space.n), np.nan)
 
     def probabilities(self) -> FloatArray:
         """Return ``(n,)`` the probability of each example in a single draw."""
-        n, known = len(self._losses), ~np.isnan(self._losses)
+        n = len(self._losses)
+        known = ~np.isnan(self._losses)
         greatest = float(self._losses[known].max()) if known.any() else 1.0
         if greatest == 0:
             return np.full(n, 1 / n)
@@ -68,7 +70,8 @@ class LossProportional(Teacher[Discrete]):
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         with np.errstate(divide="ignore"):
             weights = np.log(self.probabilities())
-        most, left = int((weights > -np.inf).sum()), len(ids)
+        most = int((weights > -np.inf).sum())
+        left = len(ids)
         parts = []
         while left > 0:  # once, unless more is asked for than there is
             parts.append(draw_without_replacement(self.rng, weights, min(left, most)))
@@ -91,7 +94,8 @@ class LossProportional(Teacher[Discrete]):
 
     def _load(self, state: State) -> None:
         check_names("loss-proportional: state", ("losses",), state)
-        what, n = "loss-proportional: losses", len(self._losses)
+        what = "loss-proportional: losses"
+        n = len(self._losses)
         losses = saved_array(what, state["losses"], np.float64, (n,), low=0, finite=False)
         if np.isinf(losses).any():
             raise ValueError(f"{what}: expected finite losses, or NaN where none is known")

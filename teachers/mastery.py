@@ -88,7 +88,9 @@ class MasteryTeacher(Teacher[Discrete]):
             if not (name == "window" and value is None):
                 check_whole(f"mastery: {name}", value, 1, 10**6)
         k = int(space.n)
-        self.mastered, self.patience, self.lookback = _lines("mastered", mastered, k), patience, lookback
+        self.mastered = _lines("mastered", mastered, k)
+        self.patience = patience
+        self.lookback = lookback
         self.demoted = np.full(k, -np.inf) if demoted is None else _lines("demoted", demoted, k)
         if (self.demoted > self.mastered).any():
             task = int((self.demoted > self.mastered).argmax())
@@ -129,7 +131,8 @@ class MasteryTeacher(Teacher[Discrete]):
     def _assess(self, hand: IntArray) -> None:
         """Count a pass or a failure, and move when there were enough in a row."""
         levels = self._scores[hand].mean(axis=1)  # NaN, which is above and below nothing, without scores
-        newest, lines = levels[-1], self.mastered[hand]
+        newest = levels[-1]
+        lines = self.mastered[hand]
         passed = newest > lines[-1] and levels.mean() > lines.mean()
         self._passes = self._passes + 1 if passed else 0
         self._fails = self._fails + 1 if newest < self.demoted[self._newest] else 0
@@ -183,8 +186,11 @@ class MasteryTeacher(Teacher[Discrete]):
             raise ValueError(f"mastery: turn: expected one of {len(self._at_hand())} tasks, got {turn}")
         if episodes >= self.lookback:
             raise ValueError(f"mastery: episodes: expected fewer than {self.lookback}, got {episodes}")
-        self._turn, self._episodes, self._scores = turn, episodes, scores
-        self._passes, self._fails = passes, fails
+        self._turn = turn
+        self._episodes = episodes
+        self._scores = scores
+        self._passes = passes
+        self._fails = fails
 
 
 def _lines(name: str, value: float | Sequence[float], k: int) -> FloatArray:

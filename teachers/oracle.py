@@ -102,7 +102,8 @@ class OracleTeacher(Teacher[Box]):
         if rehearsal is not None and not (is_number(rehearsal) and 0 <= rehearsal < 1):
             raise ValueError(f"oracle: rehearsal: expected a share in [0, 1), got {rehearsal!r}")
         self.paper = variant == "paper"
-        self.mastered, self.block = float(mastered), block
+        self.mastered = float(mastered)
+        self.block = block
         self.rehearsal = (0.0 if self.paper else REHEARSAL) if rehearsal is None else float(rehearsal)
         self._path = _Path(space, difficulty_step, window, fixed=not self.paper)
         self._scores: FloatArray = np.empty(0)  # counted since the last decision
@@ -110,7 +111,8 @@ class OracleTeacher(Teacher[Box]):
         self._since = 0  # the first id asked since the window moved
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
-        path, n = self._path, len(ids)
+        path = self._path
+        n = len(ids)
         low = np.broadcast_to(path.low, (n, len(path.low)))
         high = low + path.size
         if self.rehearsal > 0:

@@ -97,8 +97,10 @@ class ProgressThompson(Bandit):
             raise ValueError(f"progress-thompson: drift: expected a variance of at least 0, got {drift!r}")
         if not (is_number(common) and 0 <= common <= 1):
             raise ValueError(f"progress-thompson: common: expected a share in [0, 1], got {common!r}")
-        self.drift, self.common = drift, common
-        k, folded = self._arms.k, reward == "progress"
+        self.drift = drift
+        self.common = common
+        k = self._arms.k
+        folded = reward == "progress"
         kind = ExactFilter if k <= EXACT else FactorFilter
         self._filter: Filter = kind(k, drift=drift, common=common, folded=folded)
         self._noise = _Noise(k)
@@ -117,7 +119,8 @@ class ProgressThompson(Bandit):
         if error is not None and self._arms.rules.per_cost:
             error[rows] = np.minimum(error[rows] / outcomes.cost[rows], LARGEST_GAIN)
         for row in rows.tolist():
-            arm, gain = int(told.arm[row]), float(told.gain[row])
+            arm = int(told.arm[row])
+            gain = float(told.gain[row])
             self._noise.add(arm, gain)
             variance = self._noise.variance if error is None else float(error[row]) ** 2
             self._filter.step(self._noise.variance)
@@ -168,7 +171,8 @@ class _Noise:
 
     def add(self, arm: int, reward: float) -> None:
         """Take in a reward."""
-        before, self._last[arm] = self._last[arm], reward
+        before = self._last[arm]
+        self._last[arm] = reward
         if np.isnan(before):
             self._singles += 1
             if not self._pairs:
@@ -192,7 +196,8 @@ class _Noise:
         last = saved_array(f"{who}: last", state["last"], np.float64, self._last.shape, finite=False)
         if np.isinf(last).any():
             raise ValueError(f"{who}: last: expected finite numbers, or NaN where there is none")
-        self.variance, self._last = saved_number(f"{who}: variance", state["variance"], 0), last
+        self.variance = saved_number(f"{who}: variance", state["variance"], 0)
+        self._last = last
         self._singles = saved_whole(f"{who}: singles", state["singles"])
         self._pairs = saved_whole(f"{who}: pairs", state["pairs"])
 

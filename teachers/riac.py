@@ -28,9 +28,11 @@ from teacherstudent.types import (
     is_one_of,
 )
 
-MUTATE, ANYWHERE = 0.1, 0.2
+MUTATE = 0.1
+ANYWHERE = 0.2
 """Shares of mode 3 (near a region's worst task) and mode 2 (uniform); the rest is mode 1."""
-NOISE, INSET = 0.1, 1e-5
+NOISE = 0.1
+INSET = 1e-5
 """Standard deviation of a mutation, and how far it stays away from the region's border."""
 
 
@@ -119,7 +121,8 @@ class RIAC(Teacher[Box]):
         self._cumulative: FloatArray | None = None  # of the ALP of the regions sampled; None if out of date
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
-        tree, n = self._tree, len(ids)
+        tree = self._tree
+        n = len(ids)
         mode, pick = self.rng.random((2, n))
         region = self._draw_regions(pick)
         uniform = (mode >= MUTATE) & (mode < MUTATE + ANYWHERE)
@@ -144,7 +147,8 @@ class RIAC(Teacher[Box]):
         """Return a node for each uniform number, in proportion to ALP; uniformly if no region progresses."""
         if self._cumulative is None:
             self._cumulative = np.cumsum(self._tree.nodes["alp"][self._regions()])
-        total, size = self._cumulative[-1], self._cumulative.size
+        total = self._cumulative[-1]
+        size = self._cumulative.size
         row: IntArray
         if total > 0:
             row = np.minimum(np.searchsorted(self._cumulative, pick * total, side="right"), size - 1)

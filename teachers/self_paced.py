@@ -100,11 +100,13 @@ class SelfPaced(Teacher[Discrete]):
             self_paced_weights(np.zeros(1), age, law, power)
         self.law: Law = law
         self.by: By = by
-        self._power, self._grow = power, grow
+        self._power = power
+        self._grow = grow
         self._span, self._absolute = (share, False) if ages is None else (ages, True)
         self._losses = np.full(int(space.n), np.nan)
         self._order: IntArray = np.zeros(0, np.int64)  # the rest of what is measured or trained on
-        self._measuring, self._progress = False, 0.0
+        self._measuring = False
+        self._progress = 0.0
 
     def age(self, progress: float) -> float:
         """Return the age when a share ``progress`` of the budget is spent; infinite for all examples."""
@@ -130,7 +132,8 @@ class SelfPaced(Teacher[Discrete]):
     def _weights(self, losses: FloatArray, age: float) -> FloatArray:
         """Return the weights ``(n,)`` of known losses."""
         if self.law == "logarithmic" and not self._absolute and np.isfinite(age):
-            losses, age = losses / (2 * age), 0.5
+            losses = losses / (2 * age)
+            age = 0.5
         return self_paced_weights(losses, age, self.law, self._power)
 
     def weigh(self, losses: FloatArray, indices: IntArray, *, progress: float) -> FloatArray:
@@ -153,7 +156,8 @@ class SelfPaced(Teacher[Discrete]):
                     self._order = self._others(np.concatenate(tasks), left)
                 else:
                     self._next(progress)
-            part, self._order = self._order[:left], self._order[left:]
+            part = self._order[:left]
+            self._order = self._order[left:]
             tasks.append(part)
             learn.append(np.full(len(part), not self._measuring))
             left -= len(part)

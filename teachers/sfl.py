@@ -124,7 +124,9 @@ class SFL(LevelTeacher):
 
     def _for_training(self, n: int) -> list[Rows]:
         """Return ``rho n`` levels of the set, rounded so that it holds over several asks, and new ones."""
-        rho, before, parts = self._cycle.replay, self._trial.trained, []
+        rho = self._cycle.replay
+        before = self._trial.trained
+        parts = []
         self._trial.trained += n
         known = int(rho * (before + n)) - int(rho * before) if len(self.buffer) else 0
         if known:
@@ -218,6 +220,7 @@ class _Trial:
         if (tally[1] > tally[0]).any():
             raise ValueError(f"sfl: tally: expected at most as many successes as rollouts, got {tally}")
         self._handed = saved_whole("sfl: handed", state["handed"], 0, n * self.attempts)
-        self._tasks, self._tally = tasks, tally
+        self._tasks = tasks
+        self._tally = tally
         self._first = saved_whole("sfl: first", state["first"], 0, 2**62)
         self.trained = saved_whole("sfl: trained", state["trained"], 0, 2**62)

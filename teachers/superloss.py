@@ -67,7 +67,9 @@ class SuperLoss(Teacher[Discrete]):
             raise ValueError(f"superloss: threshold: expected a finite loss or None, got {threshold!r}")
         if not (is_number(memory) and 0 <= memory < 1):
             raise ValueError(f"superloss: memory: expected a number in [0, 1), got {memory!r}")
-        self.strength, self.threshold, self.memory = strength, threshold, memory
+        self.strength = strength
+        self.threshold = threshold
+        self.memory = memory
         self._passes = Passes(int(space.n))
         self._average: float | None = None
         self._weight = 1.0  # mean of the last batch's

@@ -98,7 +98,8 @@ class TSCLNaive(Bandit):
         return self._value
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
-        n, present = len(ids), self._arms.position
+        n = len(ids)
+        present = self._arms.position
         rest = min(self._rest, n) if self._arms.allowed(progress)[present] else 0
         blocks = -((rest - n) // self.window)
         arms = np.repeat(present, rest)

@@ -90,7 +90,8 @@ class TSCLSampling(Bandit):
     def _values(self) -> FloatArray:
         """Return ``(k,)`` the mean of the changes, 1 where there is none."""
         there = ~np.isnan(self._changes)
-        total, count = np.where(there, self._changes, 0.0).sum(axis=1), there.sum(axis=1)
+        total = np.where(there, self._changes, 0.0).sum(axis=1)
+        count = there.sum(axis=1)
         return np.where(count > 0, total / np.maximum(count, 1), 1.0)
 
     def _winners(self, n: int, allowed: BoolArray) -> IntArray:
@@ -119,7 +120,8 @@ class TSCLSampling(Bandit):
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         if self.policy[0] != "thompson":
             return super()._ask(ids, progress)
-        n, allowed = len(ids), self._arms.allowed(progress)
+        n = len(ids)
+        allowed = self._arms.allowed(progress)
         arms = self._winners(n, allowed)
         anywhere = self.rng.random(n) < self.policy[1]
         arms[anywhere] = draw(self.rng, allowed / allowed.sum(), int(anywhere.sum()))

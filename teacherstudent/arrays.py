@@ -127,7 +127,8 @@ def _array(file: IO[bytes], size: int, name: str) -> Array:
     shape, fortran, dtype = _HEADERS[version](file)
     if dtype.hasobject:
         raise ValueError(f"{name}: expected an array of numbers, got dtype {dtype}")
-    stated, there = math.prod(shape) * dtype.itemsize, size - file.tell()
+    stated = math.prod(shape) * dtype.itemsize
+    there = size - file.tell()
     if stated != there or any(length < 0 for length in shape):
         raise ValueError(f"{name}: expected {stated} bytes for shape {shape}, got {there}")
     if stated > memory_limit():

@@ -23,7 +23,8 @@ def check_budget(student: Student, plan: Plan) -> None:
     planned = plan_cost(student, plan)
     if not planned:
         return
-    cost, name = planned["round_cost"], type(student).__name__
+    cost = planned["round_cost"]
+    name = type(student).__name__
     if MUCH_OVERSPENT * plan.own < cost:
         without = f" without what it is charged with ({plan.charged:g})" if plan.charged else ""
         raise ValueError(

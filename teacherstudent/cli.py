@@ -171,7 +171,8 @@ def _resume(given: argparse.Namespace, console: Console) -> int:
     from teacherstudent.recording.runs import Run, find_folders
     from teacherstudent.study import run_watched
 
-    experiments, errors = [], {}
+    experiments = []
+    errors = {}
     for folder in find_folders(given.folders):
         try:
             experiment = Experiment.from_folder(folder, trust=given.trust)

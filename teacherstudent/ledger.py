@@ -151,7 +151,8 @@ class Ledger:
         edited = check_real("ledger: state: edited", given["edited"])
         self.costs |= costs
         self.seconds |= seconds
-        self.updates, self._edited = updates, edited
+        self.updates = updates
+        self._edited = edited
         self.episodes, self.dropped, self.failed = (counts[name] for name in _WHOLE)
 
 

@@ -257,8 +257,11 @@ class _Loop:
         recorder: Recorder,
         checkpoints: Checkpoints,
     ) -> None:
-        self.teacher, self.student, self.plan = teacher, student, plan
-        self.recorder, self.checkpoints = recorder, checkpoints
+        self.teacher = teacher
+        self.student = student
+        self.plan = plan
+        self.recorder = recorder
+        self.checkpoints = checkpoints
         self.ledger = Ledger(plan.charged)
         self._test_tasks = family.test_tasks()
         self._due = plan.intervals()
@@ -283,7 +286,8 @@ class _Loop:
         while self.ledger.spent < self.plan.budget and not stopped:
             with self.ledger.timed("total"):
                 self._round()
-                spent, stopped = self.ledger.spent, stop()
+                spent = self.ledger.spent
+                stopped = stop()
                 over = spent >= self.plan.budget
                 if self._due["test"].elapsed(spent) or over:
                     self._test(progress)
@@ -299,7 +303,8 @@ class _Loop:
 
     def _round(self) -> None:
         """Ask for what the student can use, let it train, tell the teacher what has finished."""
-        ledger, before = self.ledger, self.ledger.spent
+        ledger = self.ledger
+        before = self.ledger.spent
         with ledger.timed("teacher"):
             assignment = self._ask()
         if isinstance(self.student, Survives):

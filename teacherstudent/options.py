@@ -119,7 +119,8 @@ def restore(options: Mapping[str, Any], kinds: list[list[Any]], where: str) -> d
             at: Any = whole
             last: Any = 0
             for step in place:
-                at, last = at[last], step
+                at = at[last]
+                last = step
             at[last] = _restored(at[last], kind)
     except (TypeError, ValueError, KeyError, IndexError, OverflowError) as error:
         raise ValueError(f"{where}: expected what was written about these options, got {kinds!r}") from error

@@ -27,7 +27,8 @@ def too_short(teacher: Teacher[Any], student: Student, budget: float) -> str | N
         student: it says what a row costs, if it knows.
         budget: the cost that the run itself may spend.
     """
-    wait, cost = teacher.first_action(), row_cost(student)
+    wait = teacher.first_action()
+    cost = row_cost(student)
     if wait is None or cost is None or budget / cost > wait.rows:
         return None
     told = f"the budget of {budget:g} holds {budget / cost:.0f} of {cost:g} each: it never will"
@@ -47,9 +48,13 @@ class Outset:
     def __init__(
         self, teacher: Teacher[Any], student: Student, budget: float, say: Callable[[str], None]
     ) -> None:
-        self._teacher, self._student, self._budget, self._say = teacher, student, budget, say
+        self._teacher = teacher
+        self._student = student
+        self._budget = budget
+        self._say = say
         self._wait = teacher.first_action() if row_cost(student) is None else None  # what has to be counted
-        self._rows, self._cost = 0, 0.0
+        self._rows = 0
+        self._cost = 0.0
 
     def begin(self) -> None:
         """Look before the first round."""

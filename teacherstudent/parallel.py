@@ -175,7 +175,8 @@ class _Pool:
 
     def __init__(self, variables: Mapping[str, str], resume: bool) -> None:
         self._context = multiprocessing.get_context("spawn")
-        self._variables, self._resume = variables, resume
+        self._variables = variables
+        self._resume = resume
         self.active: dict[Path, BaseProcess] = {}
         self._codes: dict[Path, int | None] = {}
 

@@ -228,14 +228,16 @@ def _too_deep(where: str) -> ValueError:
 def brackets(data: bytes) -> int:
     """Return how deep brackets nest, at most: those within strings count too."""
     raw = np.frombuffer(data, np.uint8)
-    opens, closes = (raw == 0x5B) | (raw == 0x7B), (raw == 0x5D) | (raw == 0x7D)  # [ {, ] }
+    opens = (raw == 0x5B) | (raw == 0x7B)  # [ {
+    closes = (raw == 0x5D) | (raw == 0x7D)  # ] }
     steps = opens.astype(np.int8) - closes
     return int(np.cumsum(steps[steps != 0], dtype=np.int64).max(initial=0))
 
 
 def _depth(value: Any) -> int:
     """Return how deep lists and mappings nest, counted to one more than what is read."""
-    level, depth = [value], 0
+    level = [value]
+    depth = 0
     while level and depth <= DEPTH:
         mappings = [inner for outer in level if isinstance(outer, dict) for inner in outer.values()]
         level = mappings + [inner for outer in level if isinstance(outer, list) for inner in outer]

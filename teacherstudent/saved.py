@@ -122,7 +122,8 @@ def saved_number(what: str, value: Any, low: float | None = None, high: float | 
 def difference(a: Any, b: Any, where: str = "state") -> str | None:
     """Return where two pieces of plain data differ in any bit, or None if they are the same."""
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
-        a, b = np.asarray(a), np.asarray(b)
+        a = np.asarray(a)
+        b = np.asarray(b)
         same = a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
         return None if same else where
     if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():

@@ -253,7 +253,8 @@ def _check_box(space: Box) -> None:
     for what, wrong in (("finite low < high", bad), (_RANGE, wide)):
         if wrong.any():
             i = int(wrong.argmax())
-            name, got = dimension_names(space)[i], (float(low[i]), float(high[i]))
+            name = dimension_names(space)[i]
+            got = (float(low[i]), float(high[i]))
             raise ValueError(f"task space: {name}: expected {what}, got {got}")
 
 

@@ -183,7 +183,8 @@ class Teacher(ABC, Generic[S]):
             RuntimeError: in another process than the one that made the teacher.
         """
         self._check_process()
-        where, given = type(self).__name__ + ".drop", np.asarray(ids)
+        where = type(self).__name__ + ".drop"
+        given = np.asarray(ids)
         if given.ndim != 1 or (given.size and given.dtype.kind not in "iu"):
             raise TypeError(f"{where}: ids: expected an array (n,) of integers, got {ids!r}")
         ids = given.astype(np.int64)

@@ -227,7 +227,8 @@ def seed_sequence(seed: Seed) -> np.random.SeedSequence:
 
 def check_names(what: str, expected: Sequence[str], got: Iterable[str]) -> None:
     """Raise ValueError unless ``got`` holds exactly the expected names; a state dict's keys, say."""
-    missing, extra = set(expected) - set(got), set(got) - set(expected)
+    missing = set(expected) - set(got)
+    extra = set(got) - set(expected)
     if missing or extra:
         raise ValueError(
             f"{what}: expected {sorted(expected)}; missing {sorted(missing)}, unknown {sorted(extra)}"

@@ -99,7 +99,8 @@ def analyse(
     runs, notes = drop_repeated(runs, [labels[run.folder] for run in runs])
     curves = {run.folder: run.curve() for run in runs}
     states = {run.folder: run.status() for run in runs}
-    counted, stopped = [], []
+    counted = []
+    stopped = []
     for run in runs:
         tested = len(curves[run.folder].spent) > 0
         finished = states[run.folder]["status"] == "finished" and tested

@@ -127,7 +127,8 @@ def draw_curves(setting: Setting, groups: Sequence[Group], style: Mapping[str, S
     for axes, (measure, quantity) in zip(panels, shown, strict=True):
         for group in groups:
             if quantity == setting.quantity and not setting.own_ends:
-                grid, values = group.grid, group.measure(measure)
+                grid = group.grid
+                values = group.measure(measure)
             else:
                 grid, values = group.lines(measure, quantity)
             within = PERCENT if measure == "mastered" else None

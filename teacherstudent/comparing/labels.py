@@ -109,7 +109,8 @@ def drop_repeated(runs: Sequence[Run], labels: Sequence[Labels]) -> tuple[list[R
     Returns:
         The runs that are kept, and a sentence for each that is not.
     """
-    kept, notes = [], []
+    kept = []
+    notes = []
     pairs = list(zip(runs, labels, strict=True))
     for (label, seed), same in group_by(pairs, lambda pair: (pair[1], text_of(pair[0].seed))).items():
         furthest = max((run for run, _ in same), key=lambda run: float(run.status().get("spent", 0.0)))

@@ -138,7 +138,8 @@ def two_evaluations(
     Returns:
         ``(levels,)`` share mastered in the one, and in the other.
     """
-    last, repeats = tests[-1], np.bincount(level)
+    last = tests[-1]
+    repeats = np.bincount(level)
     order = np.argsort(level, kind="stable")
     place = np.empty(len(level), np.int64)
     place[order] = np.arange(len(level)) - np.repeat(np.cumsum(repeats) - repeats, repeats)

@@ -115,7 +115,8 @@ def chain_of(key: IntArray, parent: IntArray) -> IntArray:
     at = np.minimum(np.searchsorted(keys, parent[first]), len(keys) - 1)
     known = (keys[at] == parent[first]) & (parent[first] != 0) & (first[at] < first)
     up = np.where(known, at, -1)
-    depth, reached = np.zeros(len(keys), np.int64), up
+    depth = np.zeros(len(keys), np.int64)
+    reached = up
     while (reached >= 0).any():
         depth += reached >= 0
         reached = np.where(reached >= 0, up[reached], -1)

@@ -28,10 +28,12 @@ WINDOWS = 5
 POINTS = 1_500
 """At most so many tasks are drawn in one panel."""
 
-COST_BINS, VALUE_BINS = 40, 24
+COST_BINS = 40
+VALUE_BINS = 24
 OUTLINE = "#D55E00"
 
-MIXTURE, REGIONS = ("weights", "means", "covariances"), ("low", "high")
+MIXTURE = ("weights", "means", "covariances")
+REGIONS = ("low", "high")
 """Entries of a teacher's snapshot that are drawn as outlines."""
 
 
@@ -66,7 +68,8 @@ class Plane:
 
     def frame(self, axes: Axes) -> None:
         """Set the limits to the space, with a little room for points on its border."""
-        (x0, y0), (x1, y1) = self.low, self.high
+        (x0, y0) = self.low
+        (x1, y1) = self.high
         axes.set_xlim(x0 - 0.02 * (x1 - x0), x1 + 0.02 * (x1 - x0))
         axes.set_ylim(y0 - 0.02 * (y1 - y0), y1 + 0.02 * (y1 - y0))
 
@@ -125,7 +128,8 @@ def _sampling_map(setting: Setting, shown: Mapping[str, Run], plane: Plane) -> F
     scores = [table["score"] for table in tables.values() if table]
     colours = _scale(np.concatenate(scores) if scores else np.zeros(0))
     for row, (teacher, run) in enumerate(shown.items()):
-        table, records = tables[teacher], run.records()
+        table = tables[teacher]
+        records = run.records()
         tasks = run.tasks(table)[:, plane.dims] if table else np.zeros((0, 2))
         for column, axes in enumerate(panels[row]):
             low, high = edges[column], edges[column + 1]
@@ -240,10 +244,12 @@ class Marginal:
 
 def _marginals(run: Run) -> list[Marginal]:
     """Return the dimensions of a box, or the one of a discrete space."""
-    space, table = run.manifest["space"], run.episodes(_columns(run))
+    space = run.manifest["space"]
+    table = run.episodes(_columns(run))
     spent = table.get("spent", np.zeros(0))
     if space["kind"] == "Discrete":
-        first, count = space["start"], space["n"]
+        first = space["start"]
+        count = space["n"]
         bins = np.linspace(first - 0.5, first + count - 0.5, min(count, 2 * VALUE_BINS) + 1)
         return [Marginal("task", spent, table.get("task", np.zeros(0)), bins)]
     return [

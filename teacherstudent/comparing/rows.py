@@ -84,7 +84,8 @@ def _against(row: Row, group: Group, reference: Group, setting: Setting) -> Row:
     row = replace(row, reached=int(np.isfinite(costs).sum()), reached_at=_median(costs))
     if group is reference:
         return row
-    own, other = setting.results(group), setting.results(reference)
+    own = setting.results(group)
+    other = setting.results(reference)
     paired = setting.paired(group, reference)
     p = stats.paired_t(own, other) if paired else stats.welch(own, other)
     return replace(row, difference=_difference([own], [other], paired, p))
@@ -123,13 +124,15 @@ def pooled_rows(settings: Sequence[Setting], baseline: str | None) -> list[Row]:
     if len(settings) < 2 or any(setting.mastered is None for setting in settings):
         return []
     nothing = Estimate(float("nan"), float("nan"), float("nan"), 0)
-    found, strata = {}, {}
+    found = {}
+    strata = {}
     for teacher in dict.fromkeys(group.teacher for group in settings[0].groups):
         groups = [_find(setting, teacher) for setting in settings]
         pairs = [(s, group) for s, group in zip(settings, groups, strict=True) if group is not None]
         values = [setting.results(group) for setting, group in pairs]
         if len(pairs) == len(settings) and all(map(len, values)):
-            found[teacher], strata[teacher] = pairs, values
+            found[teacher] = pairs
+            strata[teacher] = values
     if len(strata) < 2:
         return []
     rows = []

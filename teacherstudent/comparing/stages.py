@@ -77,7 +77,8 @@ def _knobs(setting: Setting, groups: Sequence[Group], style: Mapping[str, Style]
     figure, grid = new_grid(len(names), 3, width=4.8, height=3.2)
     for i, group in enumerate(groups):
         values = np.stack([stages_of(run) for run in group.runs])  # (seeds, points, knobs)
-        middle, spread = values.mean(axis=0), values.std(axis=0)
+        middle = values.mean(axis=0)
+        spread = values.std(axis=0)
         width = 1.4 + 2.6 * (1.0 - (i + 1) / len(groups))  # lines below others stay visible
         own = style[group.teacher] | {"linewidth": width, "label": legend_label(group)}
         for k, axes in enumerate(grid):
@@ -115,7 +116,8 @@ def arm_shares(group: Group, first: int, count: int) -> FloatArray:
 def _listed(setting: Setting, groups: Sequence[Group]) -> Figure:
     """Draw a panel for each teacher: the shares of the stages, stacked, the first one below."""
     space = _space(setting)
-    first, count = space["start"], space["n"]
+    first = space["start"]
+    count = space["n"]
     figure, grid = new_grid(len(groups), 4, width=3.2, height=2.5, shared=True)
     colours = colormaps[COLOURS](np.linspace(0.05, 0.95, count))
     names = _stage_names(setting, first, count)
@@ -123,7 +125,8 @@ def _listed(setting: Setting, groups: Sequence[Group]) -> Figure:
     for axes, group in zip(grid, groups, strict=True):
         top = np.zeros(BINS)
         for arm, share in enumerate(arm_shares(group, first, count).T):
-            bottom, top = top, top + share
+            bottom = top
+            top = top + share
             axes.stairs(top, edges, baseline=bottom, fill=True, color=colours[arm], label=names[arm])
         tidy(axes, y="share of the stages", title=legend_label(group))
         axes.grid(False)

@@ -243,7 +243,9 @@ def estimate_difference(
     """
     ours, theirs = ([np.asarray(values, np.float64) for values in side] for side in (treated, baseline))
     _check_sides(ours, theirs, paired)
-    strata, count, pooled = [*ours, *theirs], len(ours), _pooled(statistic)
+    strata = [*ours, *theirs]
+    count = len(ours)
+    pooled = _pooled(statistic)
 
     def difference(*strata: Array, axis: int = -1) -> Array:
         return pooled(*strata[:count], axis=axis) - pooled(*strata[count:], axis=axis)

@@ -101,7 +101,9 @@ class Adversary:
         if len(self._waiting) >= WAITING:
             self._learn(self._waiting.pop(0))
         n = int(task.max()) + 1
-        partial, partials, seen = self._builder.empty(n), [], []
+        partial = self._builder.empty(n)
+        partials = []
+        seen = []
         for step in range(self._builder.steps):
             partials.append(partial)
             actions, what = self._ppo.act(self._builder.observe(partial), step, self._rng)

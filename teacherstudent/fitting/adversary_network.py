@@ -48,7 +48,8 @@ class AdversaryNetwork(nn.Module):
         shape = builder.observation_shape
         if len(shape) not in (1, 3) or (len(shape) == 3 and min(shape[1:]) < 3):
             raise ValueError(f"builder: expected observations (d,) or (channels, >= 3, >= 3), got {shape}")
-        self._steps, self._discrete = builder.steps, builder.n_actions > 0
+        self._steps = builder.steps
+        self._discrete = builder.n_actions > 0
         features = math.prod(shape)
         self.convolution: nn.Module = nn.Identity()
         if len(shape) == 3:
@@ -78,7 +79,8 @@ class AdversaryNetwork(nn.Module):
         features = seen if seen.ndim == 2 else functional.relu(self.convolution(seen)).flatten(1)
         step = self.step(functional.one_hot(step, self._steps).to(features.dtype))
         features = torch.cat([features, step, noise], 1)
-        outputs, values = self.policy(features), self.value(features)[:, 0]
+        outputs = self.policy(features)
+        values = self.value(features)[:, 0]
         if self._discrete:
             return Categorical(outputs), values
         return SquashedGaussian(outputs[:, 0], self.log_std), values

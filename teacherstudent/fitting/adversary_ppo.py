@@ -182,7 +182,8 @@ class AdversaryPPO:
             steps = torch.full((n,), step, device=self._device)
             policy, value = self._network(self._tensor(seen), steps, self._tensor(noise))
             raw = policy.draw(uniform)
-            taken, log_prob = policy.taken(raw), policy.log_prob(raw)
+            taken = policy.taken(raw)
+            log_prob = policy.log_prob(raw)
         actions = _array(taken)
         if actions.dtype != np.int64:
             actions = actions.astype(np.float64)
@@ -213,7 +214,8 @@ class AdversaryPPO:
 
     def _learn(self, *columns: Tensor) -> FloatArray:
         """Take one step on rows of `_losses`' columns and return its numbers and 1."""
-        options, total = self._options, len(columns[0])
+        options = self._options
+        total = len(columns[0])
         sums = np.zeros(3)
         self._optimizer.zero_grad()
         for start in range(0, total, _AT_ONCE):
@@ -279,7 +281,8 @@ class RunningScale:
     def scaled(self, values: FloatArray) -> FloatArray:
         """Return ``values`` ``(n,)`` over the square root of (variance + 1e-8); their mean stays."""
         count, mean, squares = self._moments
-        n, own = len(values), values.mean()
+        n = len(values)
+        own = values.mean()
         squares += ((values - own) ** 2).sum() + (own - mean) ** 2 * count * n / (count + n)
         self._moments = np.array([count + n, mean + (own - mean) * n / (count + n), squares])
         return np.asarray(values / np.sqrt(squares / (count + n) + 1e-8))

@@ -30,7 +30,8 @@ from teacherstudent.types import (
 Reward: TypeAlias = Literal["score", "progress", "signed", "shared"]
 Moves: TypeAlias = Literal["free", "advance"]
 
-LARGEST_GAIN, LEAST_COST = 1e120, 1e-100
+LARGEST_GAIN = 1e120
+LEAST_COST = 1e-100
 """The greatest reward, and the least cost that one is divided by: their squares are finite, and not 0."""
 
 
@@ -131,8 +132,11 @@ class Arms:
     def __init__(self, space: Discrete, rules: Rules, who: str) -> None:
         self.k = int(space.n)
         rules.check(who, self.k)
-        self._space, self.rules, self._who = space, rules, who
-        self.position, self.progress = 0, 0.0
+        self._space = space
+        self.rules = rules
+        self._who = who
+        self.position = 0
+        self.progress = 0.0
         self.told: IntArray = np.zeros(self.k, np.int64)
         first = 0.0 if rules.reward == "signed" else np.nan
         self._last = np.full(self.k, first)  # the score that the arm's next one is compared with
@@ -156,7 +160,8 @@ class Arms:
 
         The last one is the new position.
         """
-        self.position, self.progress = int(arms[-1]), progress
+        self.position = int(arms[-1])
+        self.progress = progress
         self._asked |= zip(ids.tolist(), propensity.tolist(), strict=True)
         return Assignment(ids=ids, tasks=(arms + self._space.start).astype(self._space.dtype))
 
@@ -247,18 +252,25 @@ class Arms:
     def _own(self, groups: _Groups, change: FloatArray, cost: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return time and curve of each row on the arm's own clock."""
         counted = ~np.isnan(change)
-        spent, gained = cost * counted, np.where(counted, change, 0.0)
-        time, total = np.empty(len(change)), np.empty(len(change))
+        spent = cost * counted
+        gained = np.where(counted, change, 0.0)
+        time = np.empty(len(change))
+        total = np.empty(len(change))
         alone = groups.counts == 1
-        rows, arms = groups.rows[groups.starts[alone]], groups.arms[alone]
-        time[rows], total[rows] = self._clock[arms] + spent[rows], self._sum[arms] + gained[rows]
-        self._clock[arms], self._sum[arms] = time[rows], total[rows]
+        rows = groups.rows[groups.starts[alone]]
+        arms = groups.arms[alone]
+        time[rows] = self._clock[arms] + spent[rows]
+        total[rows] = self._sum[arms] + gained[rows]
+        self._clock[arms] = time[rows]
+        self._sum[arms] = total[rows]
         for i in np.flatnonzero(~alone).tolist():  # sums one after the other, as if the rows came alone
-            a, start = groups.arms[i], groups.starts[i]
+            a = groups.arms[i]
+            start = groups.starts[i]
             rows = groups.rows[start : start + groups.counts[i]]
             time[rows] = np.cumsum(np.append(self._clock[a], spent[rows]))[1:]
             total[rows] = np.cumsum(np.append(self._sum[a], gained[rows]))[1:]
-            self._clock[a], self._sum[a] = time[rows[-1]], total[rows[-1]]
+            self._clock[a] = time[rows[-1]]
+            self._sum[a] = total[rows[-1]]
         return time, np.where(counted, total, np.nan)
 
     def metrics(self, probabilities: FloatArray) -> dict[str, float]:
@@ -314,7 +326,8 @@ class Arms:
             "propensity",
             "range",
         )
-        who, one = f"{self._who}: arms", (self.k,)
+        who = f"{self._who}: arms"
+        one = (self.k,)
         check_names(who, names, state)
         self.position = saved_whole(f"{who}: position", state["position"], 0, self.k - 1)
         self.progress = saved_number(f"{who}: progress", state["progress"], 0, 1)
@@ -356,7 +369,8 @@ class _Groups(NamedTuple):
 
 def push(fifo: FloatArray, arms: IntArray, values: FloatArray) -> None:
     """Append values to their arms' rows of ``(k, size)``: newest last, oldest dropped; NaN is no value."""
-    size, groups = fifo.shape[1], _Groups.of(arms)
+    size = fifo.shape[1]
+    groups = _Groups.of(arms)
     # A row moves left by as many places as it gets values; place j takes what stood at j + count.
     origin = np.arange(size) + groups.counts[:, None]
     kept = np.take_along_axis(fifo[groups.arms], np.minimum(origin, size - 1), axis=1)

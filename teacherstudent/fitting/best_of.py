@@ -19,8 +19,10 @@ from teacherstudent.types import Array, FloatArray, IntArray
 TOLERANCE = 1e-9
 """By how much the integral over one panel may miss the share that is known to lie in it."""
 _TAIL = 9.0  # deviations beyond which a Gaussian has no weight: 1e-19
-_LOOKS, _NOTHING = 33, 1e-18  # places where the product is looked at first, and what of it counts as 0
-_PANELS, _ROUNDS = 8, 60  # to begin with, and how often a panel is halved at most
+_LOOKS = 33  # places where the product is looked at first
+_NOTHING = 1e-18  # what of it counts as 0
+_PANELS = 8  # to begin with
+_ROUNDS = 60  # how often a panel is halved at most
 _CHUNK = 2**20  # numbers worked on at once
 _FINEST = 4096  # panels; more are no use: rounding keeps what they miss above the tolerance
 _EXACT = 32  # arms that tie and are integrated exactly by 16 nodes: a polynomial of degree 31
@@ -79,13 +81,15 @@ def _shares(runs: _Runs) -> FloatArray:
     base = int(runs.size.max()) + 1
     kind = (runs.before * base + runs.mass) * base + runs.size  # equal for runs that are alike
     order = np.lexsort((kind, runs.value))
-    value, kind = runs.value[order], kind[order]
+    value = runs.value[order]
+    kind = kind[order]
     new_value = np.append(True, value[1:] != value[:-1])
     new_row = new_value | np.append(True, kind[1:] != kind[:-1])
     row_at = np.flatnonzero(new_row)  # a row stands for all alike runs at one value
     many = np.diff(np.append(row_at, len(order))).astype(np.float64)
     one = order[row_at]
-    below, mass = runs.before[one] / runs.size[one], runs.mass[one] / runs.size[one]
+    below = runs.before[one] / runs.size[one]
+    mass = runs.mass[one] / runs.size[one]
     group = np.cumsum(new_value[row_at]) - 1
     group_at = np.flatnonzero(new_value[row_at])
     old = many * np.log(np.where(below > 0, below, 1.0))
@@ -113,7 +117,8 @@ def _ties(below: FloatArray, mass: FloatArray, many: FloatArray, group: IntArray
     per_row = np.repeat(np.arange(len(at)), np.diff(np.append(at, len(group))))
     step = max(1, _CHUNK // len(group))
     for i in range(0, len(nodes), step):
-        s, w = nodes[i : i + step], weights[i : i + step]
+        s = nodes[i : i + step]
+        w = weights[i : i + step]
         terms = np.log(below[:, None] + mass[:, None] * s)
         product = np.add.reduceat(many[:, None] * terms, at, axis=0)
         found += np.exp(product[per_row] - terms) @ w
@@ -214,9 +219,11 @@ class _Problem:
 
     def _below(self, t: FloatArray, arms: IntArray) -> tuple[FloatArray, FloatArray]:
         """Return distribution function and density of some arms at ``t (b, n)``, each ``(b, n, arms)``."""
-        m, s = self.mean[:, None, arms], self.deviation[arms]
+        m = self.mean[:, None, arms]
+        s = self.deviation[arms]
         z = (t[:, :, None] - m) / s
-        below, density = ndtr(z), np.exp(-0.5 * z * z)
+        below = ndtr(z)
+        density = np.exp(-0.5 * z * z)
         if self.folded:
             z = (t[:, :, None] + m) / s
             below -= ndtr(-z)

@@ -17,7 +17,9 @@ from teacherstudent.fitting.policies import draw, winners
 from teacherstudent.saved import saved_array
 from teacherstudent.types import BoolArray, FloatArray, IntArray, State, check_names
 
-POINTS, MOST, ERROR = 128, 512, 0.02
+POINTS = 128
+MOST = 512
+ERROR = 0.02
 """Points of the common part behind a probability: at first, and where its standard error would be above this
 if the points were independent; they are spread (`spread_points`), which leaves less."""
 NODES = 5
@@ -39,7 +41,9 @@ class Filter(ABC):
 
     def __init__(self, k: int, *, drift: float, common: float, folded: bool) -> None:
         self.mean = np.full(k, np.nan)
-        self.drift, self.common, self.folded = drift, common, folded
+        self.drift = drift
+        self.common = common
+        self.folded = folded
 
     @abstractmethod
     def step(self, noise: float) -> None:
@@ -110,7 +114,8 @@ class ExactFilter(Filter):
     def observe(self, arm: int, reward: float, noise: float) -> None:
         """Take in a reward; an arm's first one is its mean."""
         if np.isnan(self.mean[arm]):
-            self.mean[arm], self.covariance[arm, arm] = reward, noise
+            self.mean[arm] = reward
+            self.covariance[arm, arm] = noise
         else:
             self.mean, self.covariance = kalman(self.mean, self.covariance, arm, reward, noise)
 
@@ -130,7 +135,8 @@ class ExactFilter(Filter):
     def best(self, allowed: BoolArray, look: int) -> FloatArray:
         """Return ``(k,)`` how probable each arm is to be the best of one draw."""
         arms = np.flatnonzero(allowed)
-        mean, covariance = self.mean[arms], self.covariance[np.ix_(arms, arms)]
+        mean = self.mean[arms]
+        covariance = self.covariance[np.ix_(arms, arms)]
         found = np.zeros(len(allowed))
         if np.count_nonzero(covariance - np.diag(covariance.diagonal())) == 0:
             share = best_of_normals(mean[None], self.deviation()[arms], folded=self.folded)[0]
@@ -155,12 +161,14 @@ class ExactFilter(Filter):
     def load(self, state: State) -> None:
         """Take over what `state` returned; raise ValueError if it is damaged."""
         check_names("filter", ("mean", "covariance"), state)
-        mean, k = self._load_mean(state), len(self.mean)
+        mean = self._load_mean(state)
+        k = len(self.mean)
         covariance = saved_array("filter: covariance", state["covariance"], np.float64, (k, k))
         least = np.linalg.eigvalsh(covariance).min()
         if not np.array_equal(covariance, covariance.T) or least < -1e-6 * np.abs(covariance).max():
             raise ValueError("filter: covariance: expected a symmetric matrix without negative eigenvalues")
-        self.mean, self.covariance = mean, covariance
+        self.mean = mean
+        self.covariance = covariance
 
 
 class FactorFilter(Filter):
@@ -180,7 +188,8 @@ class FactorFilter(Filter):
 
     def step(self, noise: float) -> None:
         """Add the step's variances, and merge its common part with the one that is kept."""
-        seen, variance = ~np.isnan(self.mean), self.drift * noise
+        seen = ~np.isnan(self.mean)
+        variance = self.drift * noise
         self.own += variance * (1 - self.common) * seen
         columns = np.stack([self.follow, np.sqrt(variance * self.common) * seen])
         values, vectors = np.linalg.eigh(columns @ columns.T)
@@ -191,9 +200,12 @@ class FactorFilter(Filter):
     def observe(self, arm: int, reward: float, noise: float) -> None:
         """Take in a reward; an arm's first one is its mean."""
         if np.isnan(self.mean[arm]):
-            self.mean[arm], self.own[arm], self.follow[arm] = reward, noise, 0.0
+            self.mean[arm] = reward
+            self.own[arm] = noise
+            self.follow[arm] = 0.0
             return
-        own, load = self.own[arm], self.follow[arm]
+        own = self.own[arm]
+        load = self.follow[arm]
         total = own + load**2 + noise
         if total <= 0:  # all is certain
             return
@@ -219,7 +231,8 @@ class FactorFilter(Filter):
         """Return ``(k,)`` how probable each arm is to be the best of one draw."""
         del look  # nothing is estimated
         arms = np.flatnonzero(allowed)
-        mean, load = self.mean[arms], self.follow[arms]
+        mean = self.mean[arms]
+        load = self.follow[arms]
         nodes, weights = hermegauss(NODES if load.any() else 1)
         found = np.zeros(len(allowed))
         each = best_of_normals(
@@ -236,10 +249,12 @@ class FactorFilter(Filter):
     def load(self, state: State) -> None:
         """Take over what `state` returned; raise ValueError if it is damaged."""
         check_names("filter", ("mean", "own", "follow"), state)
-        mean, k = self._load_mean(state), len(self.mean)
+        mean = self._load_mean(state)
+        k = len(self.mean)
         own = saved_array("filter: own", state["own"], np.float64, (k,), low=0)
         self.follow = saved_array("filter: follow", state["follow"], np.float64, (k,))
-        self.mean, self.own = mean, own
+        self.mean = mean
+        self.own = own
 
 
 def kalman(

@@ -23,7 +23,8 @@ class Passes:
         """Return the next ``(count,)`` numbers; a new pass begins where one ends."""
         if count > len(self._rest):
             self._append(rng, -(-(count - len(self._rest)) // self._n))
-        taken, self._rest = self._rest[:count], self._rest[count:]
+        taken = self._rest[:count]
+        self._rest = self._rest[count:]
         return taken
 
     def take_others(self, rng: np.random.Generator, count: int, avoid: IntArray) -> IntArray:

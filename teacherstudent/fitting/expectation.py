@@ -18,11 +18,15 @@ from teacherstudent.fitting.compiled import compiled
 from teacherstudent.saved import saved_array
 from teacherstudent.types import Array, FloatArray, IntArray, State, check_names
 
-TOLERANCE, MAX_ITERATIONS, REGULARISATION = 1e-3, 100, 1e-6
+TOLERANCE = 1e-3
+MAX_ITERATIONS = 100
+REGULARISATION = 1e-6
 """EM's defaults in scikit-learn: smallest gain in the mean log likelihood, iterations, variance added."""
 HORIZON = 40
 """A mixture is given up when this many more iterations like its last one would not make it the best."""
-LLOYD, TRIALS, SEQUENCES = 6, 4, 2
+LLOYD = 6
+TRIALS = 4
+SEQUENCES = 2
 """Iterations of k-means before EM, candidates for each of its first centres, independent draws of centres."""
 
 
@@ -60,7 +64,8 @@ class Mixture:
         """
         check_names("mixture", ("weights", "means", "covariances"), state)
         w = saved_array("mixture: weights", state["weights"], np.float64, (None,), low=0, high=1 + 1e-6)
-        k, d = len(w), dimension
+        k = len(w)
+        d = dimension
         m = saved_array("mixture: means", state["means"], np.float64, (k, d))
         c = saved_array("mixture: covariances", state["covariances"], np.float64, (k, d, d))
         if not abs(w.sum() - 1) < 1e-6:
@@ -99,8 +104,10 @@ def first_centres(points: FloatArray, most: int, rng: np.random.Generator) -> Fl
         ``(SEQUENCES, m, d)``: in each sequence different points, fewer than ``most`` if there are no more
         (closer than 1e-6 is equal).
     """
-    n, each = len(points), np.arange(SEQUENCES)
-    norms, columns = np.einsum("ij,ij->i", points, points), np.ascontiguousarray(points.T)
+    n = len(points)
+    each = np.arange(SEQUENCES)
+    norms = np.einsum("ij,ij->i", points, points)
+    columns = np.ascontiguousarray(points.T)
     draws = rng.random((most, SEQUENCES, TRIALS))
     chosen = np.empty((SEQUENCES, most), np.int64)
     chosen[:, 0] = draws[0, :, 0] * n
@@ -183,7 +190,8 @@ def _eliminate(matrix: FloatArray, place: IntArray, k: int, row: FloatArray) -> 
             continue
         for j in range(i, size):
             if j != k:
-                entry, other = place[i, j], place[j, k]
+                entry = place[i, j]
+                other = place[j, k]
                 for x in range(c):
                     matrix[entry, x] -= row[i, x] * matrix[other, x]
 
@@ -197,7 +205,8 @@ def _sweep(matrix: FloatArray, place: IntArray, log_determinant: FloatArray) -> 
         place: as in `_Features`.
         log_determinant: ``(c,)``; filled in.
     """
-    size, c = len(place), matrix.shape[1]
+    size = len(place)
+    c = matrix.shape[1]
     row = np.empty((size, c))
     log_determinant[:] = 0
     for k in range(size):
@@ -232,7 +241,8 @@ def _solve(
         Moments and coefficients, ``(f, c)``.
     """
     features, components = sums.shape
-    mass, log_determinant = np.empty(components), np.empty(components)
+    mass = np.empty(components)
+    log_determinant = np.empty(components)
     for x in range(components):
         mass[x] = sums[0, x] + 10 * 2.220446049250313e-16  # as scikit-learn
         sums[0, x] = mass[x]

@@ -305,7 +305,8 @@ class LevelBuffer:
         found = self.find(keys)
         there = found >= 0
         level, first = level_repeats.groups(found[there])
-        slots, old = found[there][first], self._columns.score[found[there][first]]
+        slots = found[there][first]
+        old = self._columns.score[found[there][first]]
         if self._means:
             new = level_repeats.means(level, given[there])
             blended = (1 - self._rule.blend) * old + self._rule.blend * new
@@ -354,7 +355,8 @@ class LevelBuffer:
 
     def clear(self) -> None:
         """Forget all levels; the clock goes on."""
-        self._size, self._ranks = 0, None
+        self._size = 0
+        self._ranks = None
 
     def _prior(self) -> FloatArray:
         """Return ``(len,)`` the weights by score; uniform where all are 0."""
@@ -395,8 +397,10 @@ class LevelBuffer:
             saved_whole(f"level buffer: state: {x}", state[x], 0, 2**62) for x in ("clock", "seen")
         )
         check_kept(kept, level_spaces.keys(self.space, levels), clock)
-        self._size, self._ranks = size, None
+        self._size = size
+        self._ranks = None
         self._levels[:size] = levels
         for name, own in self._columns._asdict().items():
             own[:size] = kept[name]
-        self._clock, self._seen = clock, seen
+        self._clock = clock
+        self._seen = seen

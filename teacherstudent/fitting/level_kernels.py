@@ -9,7 +9,9 @@ import numpy as np
 from teacherstudent.fitting.compiled import compiled
 from teacherstudent.types import BoolArray, FloatArray, IntArray
 
-RANK, PROPORTIONAL, TOPK = 0, 1, 2
+RANK = 0
+PROPORTIONAL = 1
+TOPK = 2
 
 
 class Rule(NamedTuple):
@@ -116,7 +118,8 @@ def mix(out: FloatArray, prior: FloatArray, stamps: IntArray, clock: int, size: 
 
     Where every level is fresh dcd's weights sum to less than 1; the caller normalises them.
     """
-    total, age = 0.0, 0
+    total = 0.0
+    age = 0
     for i in range(size):
         total += prior[i]
         age += clock - stamps[i]
@@ -147,17 +150,23 @@ def _least(
     the one at ``uniform`` in [0, 1) of them.
     """
     size = len(stamps)
-    by_score, by_age = 1.0, 0.0
+    by_score = 1.0
+    by_age = 0.0
     if not rule.by_score:
-        total, age = prior.sum(), clock * size - stamps.sum()
+        total = prior.sum()
+        age = clock * size - stamps.sum()
         by_score = (1.0 - rule.staleness) / total if total > 0 else 0.0
         by_age = rule.staleness / age if age > 0 else 0.0
     of = scores if rule.by_score else prior
-    slot, least, equals = 0, np.inf, 0
+    slot = 0
+    least = np.inf
+    equals = 0
     for i in range(size):
         weight = by_score * of[i] + by_age * (clock - stamps[i])
         if weight < least:
-            slot, least, equals = i, weight, 1
+            slot = i
+            least = weight
+            equals = 1
         elif weight == least:
             equals += 1
     if not rule.shared or equals < 2:
@@ -194,21 +203,24 @@ def _move(
         else:
             prior[slot] = _proportional(new, others, rule)
         return
-    first, equal = 1, 1
+    first = 1
+    equal = 1
     for i in range(size):
         other = scores[i]
         if i != slot:
             wins_ties = not rule.shared and (slot < i) == rule.jaxued
             was = old > other or (old == other and wins_ties)
             now = new > other or (new == other and wins_ties)
-            beside_was, beside = rule.shared and old == other, rule.shared and new == other
+            beside_was = rule.shared and old == other
+            beside = rule.shared and new == other
             first += int(not now) - int(beside)
             equal += int(beside)
             if was != now or beside_was != beside:
                 ranks.first[i] += int(now) - int(was)
                 ranks.equal[i] += int(beside) - int(beside_was)
                 prior[i] = _of_rank(ranks.first[i], ranks.equal[i], table)
-    ranks.first[slot], ranks.equal[slot] = first, equal
+    ranks.first[slot] = first
+    ranks.equal[slot] = equal
     prior[slot] = _of_rank(first, equal, table)
     if rule.mode == TOPK:
         priorities(prior, scores, ranks, table, size, rule)
@@ -247,7 +259,8 @@ def offer(
         size, clock, the slot of each level (-1: refused), and whether the level was put there (False: it was
         known, or refused).
     """
-    capacity, ranked = len(columns.key), len(ranks.first) > 0
+    capacity = len(columns.key)
+    ranked = len(ranks.first) > 0
     slots = np.full(len(keys), -1, np.int64)
     taken = np.zeros(len(keys), np.bool_)
     prior = np.zeros(capacity)
@@ -276,9 +289,12 @@ def offer(
                 clock += int(rule.jaxued)
                 continue
         clock += int(rule.jaxued)
-        columns.key[slot], columns.score[slot], columns.best[slot] = keys[j], scores[j], best[j]
+        columns.key[slot] = keys[j]
+        columns.score[slot] = scores[j]
+        columns.best[slot] = best[j]
         columns.stamp[slot] = clock if rule.jaxued else clock - ages[j]
-        slots[j], taken[j] = slot, True
+        slots[j] = slot
+        taken[j] = True
         if ranked:
             _move(columns.score, ranks, prior, table, size, slot, old, rule)
     return size, clock, slots, taken
@@ -320,7 +336,9 @@ def draw(
         elif age == 0:
             slot = int(uniforms[j, 1] * size)
         else:
-            slot, left, step = 0, int(uniforms[j, 1] * age), highest
+            slot = 0
+            left = int(uniforms[j, 1] * age)
+            step = highest
             while step:
                 if slot + step <= size:
                     part = clock * step - tree[slot + step]

@@ -24,7 +24,9 @@ from teacherstudent.types import (
     is_one_of,
 )
 
-NEW, REPLAY, EDIT = 0, 1, EDITED
+NEW = 0
+REPLAY = 1
+EDIT = EDITED
 """Kinds of rows: a generated level, one from the buffer, a child of one of these."""
 
 Parents: TypeAlias = Literal["batch", "easy", "hard"]
@@ -88,7 +90,8 @@ class Pending:
     def close(self, ids: IntArray) -> None:
         """Forget rows."""
         keep = ~np.isin(self._ids, ids)
-        self._ids, self._table = self._ids[keep], self._table[:, keep]
+        self._ids = self._ids[keep]
+        self._table = self._table[:, keep]
 
     def state(self) -> State:
         """Return the rows as plain data; a copy."""
@@ -103,7 +106,8 @@ class Pending:
         table = saved_array("pending rows: table", state["table"], np.int64, (4, len(ids)))
         saved_array("pending rows: kinds", table[0], np.int64, (len(ids),), low=NEW, high=EDIT)
         saved_array("pending rows: edits", table[2], np.int64, (len(ids),), low=0)
-        self._ids, self._table = ids, table
+        self._ids = ids
+        self._table = table
 
 
 MOST_EDITS = 10**6
@@ -164,12 +168,14 @@ class Replayed:
         levels of equal merit come in random order.
         """
         if parents == "batch":
-            rows, left = np.arange(n) % len(self), np.arange(n, len(self))
+            rows = np.arange(n) % len(self)
+            left = np.arange(n, len(self))
         else:
             level, first = level_repeats.groups(self._origin[0])
             merit = level_repeats.means(level, self._merit)
             chosen = first[level_repeats.falling(merit if parents == "easy" else -merit, rng)[:FEW]]
-            rows, left = chosen[np.sort(np.arange(n) % len(chosen))], np.arange(0)
+            rows = chosen[np.sort(np.arange(n) % len(chosen))]
+            left = np.arange(0)
         taken = self._tasks[rows], self._origin[0, rows], self._origin[1, rows]
         self._keep(left)
         return taken
@@ -179,7 +185,8 @@ class Replayed:
         self._keep(np.arange(0))
 
     def _keep(self, rows: IntArray) -> None:
-        self._tasks, self._merit = self._tasks[rows], self._merit[rows]
+        self._tasks = self._tasks[rows]
+        self._merit = self._merit[rows]
         self._origin = self._origin[:, rows]
 
     def state(self) -> State:
@@ -195,4 +202,6 @@ class Replayed:
         merit = saved_array("replayed levels: merit", state["merit"], np.float64, (n,))
         origin = saved_array("replayed levels: origin", state["origin"], np.int64, (2, n))
         saved_array("replayed levels: edits", origin[1], np.int64, (n,), low=0)
-        self._tasks, self._origin, self._merit = tasks, origin, merit
+        self._tasks = tasks
+        self._origin = origin
+        self._merit = merit

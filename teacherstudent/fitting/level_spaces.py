@@ -129,7 +129,8 @@ def mutated(
     step = step or Step()
     if is_whole(space):
         return _moved_whole(space, rng, tasks, edits, step)
-    unit, rows = spaces.to_unit(space, tasks), np.arange(len(tasks))
+    unit = spaces.to_unit(space, tasks)
+    rows = np.arange(len(tasks))
     touched = np.zeros(unit.shape, np.bool_)
     low, high = spaces.edges(space)
     # A whole number or a choice moves by one at least: half its interval would be rounded back.

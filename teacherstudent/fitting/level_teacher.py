@@ -149,7 +149,8 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         editor: Editor | None = None,
     ) -> None:
         super().__init__(space, seed=seed)
-        self._cycle, self._editor = cycle, editor
+        self._cycle = cycle
+        self._editor = editor
         self._score: Score | None = None
         if score is not None:
             self._score = score_of(score)
@@ -184,7 +185,8 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
             return [self._generated(n)]
         kinds = 2 if self._editor is None else 3
         turn = (self._asked.sum() + np.arange(1, n + 1)) % kinds
-        replays, children = int((turn == 0).sum()), int((turn == 2).sum())
+        replays = int((turn == 0).sum())
+        children = int((turn == 2).sum())
         parts = [self._generated(n - replays - children)] if n > replays + children else []
         if replays:
             parts.append(self._from_buffer(replays))
@@ -205,7 +207,8 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         return Rows(tasks=tasks, kind=NEW, learn=self._cycle.train_new, numbers=self.buffer.meet(n))
 
     def _from_buffer(self, n: int) -> Rows:
-        slots, buffer = self.buffer.sample(self.rng, n), self.buffer
+        slots = self.buffer.sample(self.rng, n)
+        buffer = self.buffer
         return Rows(
             tasks=buffer.levels[slots],
             kind=REPLAY,

@@ -66,7 +66,8 @@ def fit_mixture(
     allowed = [k for k in counts if k <= centres.shape[1]] or [centres.shape[1]]
     costs = penalty(criterion, np.array([parameters(k, d) for k in allowed], np.float64), n)
     if not np.isfinite(costs).any():
-        allowed, costs = allowed[:1], np.zeros(1)
+        allowed = allowed[:1]
+        costs = np.zeros(1)
     with _threads().limit(limits=1, user_api="blas"):
         fits = maximise(points, allowed, assign(points, centres, allowed), costs=costs)
     values = [
@@ -110,7 +111,8 @@ def fit_reference(
     from sklearn.mixture import GaussianMixture
 
     n, d = rows.shape
-    values, fits = [], []
+    values = []
+    fits = []
     with warnings.catch_warnings(), np.errstate(under="ignore"), threadpool_limits(1):
         warnings.simplefilter("ignore", ConvergenceWarning)
         for k in counts:

@@ -123,7 +123,8 @@ class Options:
             return mixture
         low, high = spaces.edges(self.space)
         further = mixture.means.shape[1] - low.size
-        shift, scale = np.append(low, np.zeros(further)), np.append(high - low, np.ones(further))
+        shift = np.append(low, np.zeros(further))
+        scale = np.append(high - low, np.ones(further))
         return mixture.moved(shift, scale)
 
 
@@ -168,7 +169,8 @@ class Window:
 
     def fill(self, tasks: Array, scores: FloatArray) -> Iterator[tuple[FloatArray, FloatArray]]:
         """Take in rows; yield tasks and scores, as views, whenever the window is full."""
-        size, start = len(self._scores), 0
+        size = len(self._scores)
+        start = 0
         while start < len(scores):
             used = self.told % size
             rows = min(len(scores) - start, size - used)
@@ -197,7 +199,8 @@ class Window:
         tasks = saved_array("window: tasks", state["tasks"], np.float64, shape)
         scores = saved_array("window: scores", state["scores"], np.float64, (used,))
         self.told = told
-        self._tasks[:used], self._scores[:used] = tasks, scores
+        self._tasks[:used] = tasks
+        self._scores[:used] = scores
 
 
 class Draws:
@@ -224,7 +227,8 @@ class Draws:
 
     def use(self, mixture: Mixture, utility: FloatArray) -> None:
         """Draw from this mixture from now on: component i in proportion to ``utility[i]``, of at least 0."""
-        self._mixture, self._utility = mixture, utility
+        self._mixture = mixture
+        self._utility = utility
         self._left = self._none()
         if not self._options.paper:
             d = int(np.prod(self._options.space.shape))
@@ -237,12 +241,14 @@ class Draws:
         if len(self._left) < n:
             fresh = self._block(max(n - len(self._left), _BLOCK), rng)
             self._left = np.concatenate([self._left, fresh])
-        tasks, self._left = self._left[:n], self._left[n:]
+        tasks = self._left[:n]
+        self._left = self._left[n:]
         return tasks
 
     def _block(self, n: int, rng: np.random.Generator) -> Array:
         options = self._options
-        space, d = options.space, int(np.prod(options.space.shape))
+        space = options.space
+        d = int(np.prod(options.space.shape))
         if self._mixture is None and self._initial is not None:
             return spaces.from_flat(space, rng.multivariate_normal(*self._initial, n))
         points = rng.random((n, d))
@@ -256,7 +262,8 @@ class Draws:
         return spaces.from_unit(space, points)
 
     def _one_by_one(self, n: int, rng: np.random.Generator) -> Array:
-        space, mixture = self._options.space, self._mixture
+        space = self._options.space
+        mixture = self._mixture
         low, high = spaces.edges(space)
         points = np.empty((n, low.size))
         for i in range(n):

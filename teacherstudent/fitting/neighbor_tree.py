@@ -116,7 +116,8 @@ def _open(
     for i in range(start, stop):
         r = queue[i]
         if bounds[i] <= limits[r] and (best[r] > 0 or first < where[r]):
-            queue[k], bounds[k] = r, bounds[i]
+            queue[k] = r
+            bounds[k] = bounds[i]
             k += 1
     return k
 
@@ -127,7 +128,8 @@ def _hand_down(
 ) -> int:  # fmt: skip
     """Append the questions in [start, stop) whose bound is within their limit at ``k``; return the end."""
     for i in range(start, stop):
-        queue[k], bounds[k] = queue[i], nearer[i - start]
+        queue[k] = queue[i]
+        bounds[k] = nearer[i - start]
         k += nearer[i - start] <= limits[queue[i]]
     return k
 
@@ -163,10 +165,14 @@ def search(
     left, right = np.empty(m, np.float32), np.empty(m, np.float32)
     for r in range(m):
         queue[r], bounds[r] = r, _f4(0)
-    stack[0, 0], stack[0, 1], stack[0, 2], top = 0, 0, m, 1
+    stack[0, 0] = 0
+    stack[0, 1] = 0
+    stack[0, 2] = m
+    top = 1
     while top:
         top -= 1
-        v, start = stack[top, 0], stack[top, 1]
+        v = stack[top, 0]
+        start = stack[top, 1]
         stop = _open(bounds, queue, start, stack[top, 2], tree.first[v], best, where, limits)
         if stop == start:
             continue
@@ -195,28 +201,35 @@ def search(
 def search_batch(points: FloatArray, base: int, best: FloatArray, where: IntArray) -> None:
     """Find for each point the nearest earlier one of the same batch; rows are counted from ``base``."""
     for r in range(len(points)):
-        best[r], where[r] = np.inf, NONE
+        best[r] = np.inf
+        where[r] = NONE
         for o in range(r):
             s = _square(points, o, points, r)
             if s < best[r]:
-                best[r], where[r] = s, base + o
+                best[r] = s
+                where[r] = base + o
 
 
 @compiled
 def _cut(store: FloatArray, tree: Tree, leaf: int) -> tuple[int, float]:
     """Return the axis on which a leaf's points spread most, and their median there, above the lowest."""
-    n, axis, widest = tree.filled[leaf], 0, -1.0
+    n = tree.filled[leaf]
+    axis = 0
+    widest = -1.0
     ordered = np.empty(n)
     for c in range(store.shape[1]):
         low, high = np.inf, -np.inf
         for i in range(n):
             low, high = min(low, store[tree.rows[leaf, i], c]), max(high, store[tree.rows[leaf, i], c])
         if high - low > widest:
-            axis, widest = c, high - low
+            axis = c
+            widest = high - low
     for i in range(n):  # insertion sort: short, and quick to compile
-        value, k = store[tree.rows[leaf, i], axis], i
+        value = store[tree.rows[leaf, i], axis]
+        k = i
         while k > 0 and ordered[k - 1] > value:
-            ordered[k], k = ordered[k - 1], k - 1
+            ordered[k] = ordered[k - 1]
+            k = k - 1
         ordered[k] = value
     k = n // 2
     while ordered[k] == ordered[0]:  # the points are different, so some lie higher
@@ -230,14 +243,19 @@ def _split(store: FloatArray, tree: Tree, v: int, nodes: int, leaves: int) -> No
     old = -1 - tree.child[v]
     n = tree.filled[old]
     axis, cut = _cut(store, tree, old)
-    tree.axis[v], tree.cut[v], tree.child[v] = axis, cut, nodes
+    tree.axis[v] = axis
+    tree.cut[v] = cut
+    tree.child[v] = nodes
     for x, leaf in ((nodes, old), (nodes + 1, leaves)):
-        tree.child[x], tree.first[x], tree.filled[leaf] = -1 - leaf, NONE, 0
+        tree.child[x] = -1 - leaf
+        tree.first[x] = NONE
+        tree.filled[leaf] = 0
         for c in range(store.shape[1]):
             tree.box[x, 0, c], tree.box[x, 1, c] = _f4(np.inf), _f4(-np.inf)
     for i in range(n):
         right = store[tree.rows[old, i], axis] >= cut
-        x, leaf = nodes + right, leaves if right else old
+        x = nodes + right
+        leaf = leaves if right else old
         _place(store, tree, x, leaf, tree.rows[old, i])
     for i in range(tree.filled[old], _LEAF):
         for c in range(store.shape[1]):
@@ -258,7 +276,8 @@ def _place(store: FloatArray, tree: Tree, v: int, leaf: int, o: int) -> None:
     """Put point ``o`` at the end of a leaf, whose node is ``v``."""
     _widen(store, tree, v, o)
     i = tree.filled[leaf]
-    tree.rows[leaf, i], tree.filled[leaf] = o, i + 1
+    tree.rows[leaf, i] = o
+    tree.filled[leaf] = i + 1
     for c in range(store.shape[1]):
         tree.leaves[leaf, c, i] = _f4(store[o, c])
 
@@ -286,7 +305,9 @@ def insert(store: FloatArray, tree: Tree, order: IntArray, size: IntArray) -> in
     for done in range(len(order)):
         if size[1] == len(tree.filled):
             return done
-        o, v, depth = order[done], 0, 0
+        o = order[done]
+        v = 0
+        depth = 0
         while True:
             _widen(store, tree, v, o)
             if tree.child[v] < 0:
@@ -295,7 +316,8 @@ def insert(store: FloatArray, tree: Tree, order: IntArray, size: IntArray) -> in
                     break
                 _split(store, tree, v, size[0], size[1])
                 size[0], size[1] = size[0] + 2, size[1] + 1
-            v, depth = tree.child[v] + (store[o, tree.axis[v]] >= tree.cut[v]), depth + 1
+            v = tree.child[v] + (store[o, tree.axis[v]] >= tree.cut[v])
+            depth = depth + 1
         size[2] = max(size[2], depth)
         twin = _twin(store, tree, leaf, o)
         if twin < 0:

@@ -19,7 +19,8 @@ from teacherstudent.saved import saved_array, saved_whole
 from teacherstudent.types import FloatArray, IntArray, State
 
 _CHUNK = 256  # questions that walk the tree together
-_SMALLEST, _LARGEST = 1e-15, 1e15  # the greatest coordinate; squares stay within float32
+_SMALLEST = 1e-15  # limits of the greatest coordinate: squares stay within float32
+_LARGEST = 1e15
 
 
 class NearestOlder:
@@ -42,7 +43,8 @@ class NearestOlder:
         self._scale = _SMALLEST
         self._size = np.array([1, 1, 0])  # nodes, leaves, depth
         self._tree = allocate(self._store.shape[1], 4)
-        self._tree.child[0], self._tree.first[0] = -1, NONE
+        self._tree.child[0] = -1
+        self._tree.first[0] = NONE
         self._tree.box[0, 0], self._tree.box[0, 1] = np.inf, -np.inf
 
     def __len__(self) -> int:
@@ -67,7 +69,8 @@ class NearestOlder:
         for start in range(0, len(points), _CHUNK):
             chunk = points[start : start + _CHUNK]
             scale = max(self._scale, float(np.abs(chunk).max()))
-            squares, where = np.empty(len(chunk)), np.empty(len(chunk), np.int64)
+            squares = np.empty(len(chunk))
+            where = np.empty(len(chunk), np.int64)
             search_batch(chunk, self._n, squares, where)
             if self._n:
                 search(self._store, self._tree, int(self._size[2]), chunk, scale, squares, where)
@@ -110,7 +113,8 @@ class NearestOlder:
             self._store = grown
         self._store[self._n : end] = points
         rows = np.arange(self._n, end)
-        self._n, self._scale = end, scale
+        self._n = end
+        self._scale = scale
         self._grow_tree(rows)
         if self._size[2] > 64 + 2 * np.sqrt(self._size[1]):  # points came in sorted order, say
             self._rebuild()
@@ -119,14 +123,17 @@ class NearestOlder:
         while len(rows):
             rows = rows[insert(self._store, self._tree, rows, self._size) :]
             if len(rows):
-                old, self._tree = self._tree, allocate(len(self._store[0]), 2 * len(self._tree.filled))
+                old = self._tree
+                self._tree = allocate(len(self._store[0]), 2 * len(self._tree.filled))
                 for mine, theirs in zip(self._tree, old, strict=True):
                     mine[: len(theirs)] = theirs
 
     def _rebuild(self) -> None:
-        n, scale = self._n, self._scale
+        n = self._n
+        scale = self._scale
         self._clear()
-        self._n, self._scale = n, scale
+        self._n = n
+        self._scale = scale
         self._grow_tree(np.random.default_rng(0).permutation(n))
 
 
@@ -158,7 +165,8 @@ class BufferedTrees:
     def nearest(self, point: FloatArray) -> float:
         """Return the value at the nearest point; there must be one."""
         parts = ((0, self._start, self._main), (1, self._main, self._end))
-        best, row = np.inf, -1
+        best = np.inf
+        row = -1
         for which, first, stop in parts:
             if first == stop:
                 continue
@@ -166,7 +174,8 @@ class BufferedTrees:
                 self._trees[which] = _author_tree(self._points[first:stop])
             distance, index = self._trees[which].query(point)
             if distance < best:
-                best, row = distance, first + int(index)
+                best = distance
+                row = first + int(index)
         return float(self._values[row])
 
     def add(self, point: FloatArray, value: float) -> None:
@@ -178,16 +187,20 @@ class BufferedTrees:
             self._trees[0] = None
         if self._end == len(self._points):
             self._make_room()
-        self._points[self._end], self._values[self._end] = point, value
+        self._points[self._end] = point
+        self._values[self._end] = value
         self._end += 1
         self._trees[1] = None
 
     def _make_room(self) -> None:
         rows = slice(self._start, self._end)
         size = 2 * len(self)
-        points, values = np.empty((size, self._points.shape[1])), np.empty(size)
-        points[: len(self)], values[: len(self)] = self._points[rows], self._values[rows]
-        self._points, self._values = points, values
+        points = np.empty((size, self._points.shape[1]))
+        values = np.empty(size)
+        points[: len(self)] = self._points[rows]
+        values[: len(self)] = self._values[rows]
+        self._points = points
+        self._values = values
         self._start, self._main, self._end = 0, self._main - self._start, len(self)
 
     def state(self) -> State:
@@ -211,7 +224,8 @@ class BufferedTrees:
         newer = len(points) - main
         if newer > self._buffer_size:
             raise ValueError(f"store: expected 0 to {self._buffer_size} rows in the buffer, got {newer}")
-        self._points, self._values = points, values
+        self._points = points
+        self._values = values
         self._start, self._main, self._end = 0, main, len(points)
         self._trees = [None, None]
 

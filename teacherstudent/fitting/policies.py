@@ -38,7 +38,8 @@ def check_policy(who: str, policy: Policy | str, defaults: Mapping[str, float]) 
     Raises:
         ValueError: if the name is unknown or the number out of range.
     """
-    what, expected = f"{who}: policy", "a name, or a name and a number"
+    what = f"{who}: policy"
+    expected = "a name, or a name and a number"
     name, number = (policy, None) if isinstance(policy, str) else check_pair(what, expected, policy)
     if not is_one_of(name, defaults):
         raise ValueError(f"{what}: expected one of {sorted(defaults)}, got {policy!r}")

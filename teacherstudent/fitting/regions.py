@@ -57,7 +57,8 @@ class RegionTree:
     """
 
     def __init__(self, low: FloatArray, high: FloatArray, rules: Rules) -> None:
-        d, ring = len(low), rules.region_size + 1
+        d = len(low)
+        ring = rules.region_size + 1
         record = np.dtype(
             [
                 *((name, np.int64) for name in ("dim", "left", "start", "count")),
@@ -84,9 +85,12 @@ class RegionTree:
         """Append an empty leaf and return its index."""
         if self.size == len(self._store):
             self._store = np.concatenate([self._store, np.zeros_like(self._store)])
-        node, self.size = self.size, self.size + 1
+        node = self.size
+        self.size = self.size + 1
         new = self._store[node]
-        new["dim"], new["left"], new["worst_score"] = -1, -1, np.inf
+        new["dim"] = -1
+        new["left"] = -1
+        new["worst_score"] = np.inf
         new["low"], new["high"] = low, high
         return node
 
@@ -94,7 +98,8 @@ class RegionTree:
         """Add ``(n, d)`` points in order, and split or thin out each leaf as soon as it is too full."""
         done = 0
         while done < len(points):
-            nodes, size = self.nodes, self.rules.region_size
+            nodes = self.nodes
+            size = self.rules.region_size
             names = ("dim", "cut", "left", "start", "count", "alp", "scores", "points")
             columns = [nodes[name] for name in (*names, "unbounded", "worst_score", "worst_point")]
             done, full = _insert(points, scores, done, self.rules.window, size, self.rules.paper, *columns)
@@ -122,7 +127,8 @@ class RegionTree:
 
     def _split(self, leaf: int, rng: np.random.Generator) -> None:
         """Split a leaf at the best of the random cuts, or drop its oldest tasks if none is possible."""
-        rules, node = self.rules, self.nodes[leaf]
+        rules = self.rules
+        node = self.nodes[leaf]
         index = self._contents(np.array([leaf]))
         used = int(node["count"])
         x, y = self._store["points"][index][0, :used], self._store["scores"][index][0, :used]
@@ -155,8 +161,12 @@ class RegionTree:
         self, low: FloatArray, high: FloatArray, x: Points, rng: np.random.Generator
     ) -> tuple[IntArray, FloatArray, IntArray]:
         """Return up to ``attempts`` cuts with enough points on both sides: dimension, cut, left size."""
-        attempts, fewest = self.rules.attempts, self.rules.region_size / 20
-        dims, cuts, sizes, found = [], [], [], 0
+        attempts = self.rules.attempts
+        fewest = self.rules.region_size / 20
+        dims = []
+        cuts = []
+        sizes = []
+        found = 0
         for _ in range(DRAWS):
             dim = rng.integers(len(low), size=attempts)
             cut = (low[dim] + rng.random(attempts) * (high - low)[dim]).astype(np.float32).astype(np.float64)
@@ -175,12 +185,15 @@ class RegionTree:
     def _grow(self, leaf: int, dim: int, cut: float, x: Points, y: FloatArray) -> None:
         """Give a leaf two children that share its points."""
         low, high = self.nodes["low"][leaf].copy(), self.nodes["high"][leaf].copy()
-        inner_high, inner_low = high.copy(), low.copy()
+        inner_high = high.copy()
+        inner_low = low.copy()
         inner_high[dim] = inner_low[dim] = cut
         left = self._add(low, inner_high)
         right = self._add(inner_low, high)
         node = self.nodes[leaf]
-        node["dim"], node["cut"], node["left"] = dim, cut, left
+        node["dim"] = dim
+        node["cut"] = cut
+        node["left"] = left
         below = (x[:, dim] <= cut) if self.rules.paper else (x[:, dim] < cut)
         for child, rows in ((left, below), (right, ~below)):
             count = np.count_nonzero(rows)
@@ -190,7 +203,8 @@ class RegionTree:
 
     def _drop(self, leaf: int) -> None:
         """Forget the oldest share of a leaf's tasks."""
-        node, size = self.nodes[leaf], self.rules.region_size
+        node = self.nodes[leaf]
+        size = self.rules.region_size
         gone = int(size * self.rules.discard)
         node["start"] = (node["start"] + gone) % (size + 1)
         node["count"] -= gone
@@ -214,21 +228,25 @@ class RegionTree:
         store = np.zeros(max(16, size), record)
         for name in record.names or ():
             shape = (size, *record[name].shape)
-            what, limits = f"region tree: {name}", self._limits(name, size)
+            what = f"region tree: {name}"
+            limits = self._limits(name, size)
             store[name][:size] = saved_array(what, state[name], record[name].base, shape, **limits)
         self._check_tree(store[:size])
-        self._store, self.size = store, size
+        self._store = store
+        self.size = size
 
     def _limits(self, name: str, size: int) -> dict[str, Any]:
         """Return between which numbers a column must lie."""
-        d, ring = self._store["low"].shape[1], self.rules.region_size + 1
+        d = self._store["low"].shape[1]
+        ring = self.rules.region_size + 1
         least = {"dim": -1, "left": -1, "start": 0, "count": 0, "alp": 0}
         most = {"dim": d - 1, "left": size - 2, "start": ring - 1, "count": ring}
         return {"low": least.get(name), "high": most.get(name), "finite": name != "worst_score"}
 
     def _check_tree(self, nodes: Array) -> None:
         """Raise ValueError unless every node but the first has one parent, before it, which contains it."""
-        size, inner = len(nodes), np.flatnonzero(nodes["dim"] >= 0)
+        size = len(nodes)
+        inner = np.flatnonzero(nodes["dim"] >= 0)
         left = nodes["left"][inner]
         children = np.concatenate([left, left + 1])
         if size == 0 or (left <= inner).any() or not np.array_equal(np.sort(children), np.arange(1, size)):
@@ -281,7 +299,8 @@ def _cut_progress(
     alp = np.empty((len(dim), 2))
     left, right = np.empty(len(y)), np.empty(len(y))
     for i in range(len(dim)):
-        n, m = 0, 0
+        n = 0
+        m = 0
         for j in range(len(y)):
             value = x[j, dim[i]]
             if value < cut[i] or (closed and value == cut[i]):
@@ -323,7 +342,9 @@ def _insert(
     ring = region_size + 1
     stack = np.empty(len(dim) + 1, np.int64)
     for row in range(done, len(points)):
-        stack[0], waiting, full = 0, 1, False
+        stack[0] = 0
+        waiting = 1
+        full = False
         while waiting > 0:
             waiting -= 1
             node = stack[waiting]

@@ -130,7 +130,9 @@ def read_episodes(run: Path, columns: Sequence[str] | None = None) -> Table:
 
 def _read_parts(folder: Path, columns: Sequence[str] | None) -> tuple[list[Table], bool]:
     """Return the first parts of a folder, and whether these are all and none was replaced meanwhile."""
-    tables, files, size = [], [], 0
+    tables = []
+    files = []
+    size = 0
     there = parts(folder)
     for path in there.values():
         try:
@@ -211,7 +213,8 @@ class TestLog:
             self._replace(concatenate([there, buffer.view()]))
         else:
             plain.write_file(self._run / TESTS / _part(self.count), encode(buffer.view()))
-            self._pending_rows, self._small = pending, None
+            self._pending_rows = pending
+            self._small = None
         self.count += 1
 
     def merge(self) -> None:
@@ -226,7 +229,8 @@ class TestLog:
         else:
             (self._run / TESTS_FILE).unlink(missing_ok=True)
         _remove_from(self._run / TESTS, 0)
-        self._merged_rows, self._pending_rows = rows, 0
+        self._merged_rows = rows
+        self._pending_rows = 0
         self._small = table if rows <= TEST_ROWS else None
 
     def position(self) -> State:

@@ -71,7 +71,8 @@ class Status:
 
     def seen(self, spent: float, seconds: float, ledger: Mapping[str, float] | None = None) -> None:
         """Note how far the run is."""
-        self._fields["spent"], self._fields["seconds"] = float(spent), seconds
+        self._fields["spent"] = float(spent)
+        self._fields["seconds"] = seconds
         if ledger is not None:
             self._fields["ledger"] = {name: float(value) for name, value in ledger.items()}
         if time.monotonic() - self._written > STATUS_SECONDS:

@@ -139,7 +139,8 @@ def encode(table: Table) -> bytes:
     size = sum(values.nbytes for values in table.values())
     if size > TABLE_BYTES:
         raise ValueError(f"table: expected at most {TABLE_BYTES} bytes in one file, got {size}")
-    fields, arrays = [], []
+    fields = []
+    arrays = []
     for name, values in table.items():
         contiguous = np.ascontiguousarray(values)
         array = pa.array(contiguous.reshape(-1))
@@ -225,7 +226,8 @@ def _check_whole(data: bytes) -> None:
 
 def _check_size(parquet: Any, wanted: Sequence[str]) -> None:
     """Raise ValueError for columns of other kinds than ours, or that unpack to more than `TABLE_BYTES`."""
-    about, schema = parquet.metadata, parquet.schema_arrow
+    about = parquet.metadata
+    schema = parquet.schema_arrow
     if len(set(schema.names)) < len(schema.names):
         raise ValueError("expected columns of different names")
     row = sum(_width(schema.field(name)) for name in wanted)
@@ -244,7 +246,8 @@ def _check_size(parquet: Any, wanted: Sequence[str]) -> None:
 
 def _width(field: Any) -> int:
     """Return the bytes of a column in a row."""
-    kind, count = field.type, 1
+    kind = field.type
+    count = 1
     if pa.types.is_fixed_size_list(kind):
         kind, count = kind.value_type, kind.list_size
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):

@@ -87,7 +87,8 @@ class _TestsNoticed:
     """Warns once if stable-baselines3's ``evaluate_policy`` plays on what tells a teacher."""
 
     def __init__(self, where: str) -> None:
-        self._where, self._warned = where, False
+        self._where = where
+        self._warned = False
 
     def look(self) -> None:
         """Warn if one of the calls under way is ``evaluate_policy`` (sb3's, sb3-contrib's)."""
@@ -145,10 +146,12 @@ class TeacherEnv(gym.Wrapper[Any, Any, Any, Any]):
         _check_fits(teacher, getattr(env.unwrapped, "task_space", None), "TeacherEnv")
         self.teacher = teacher
         self._mastered = mastered
-        self._budget, self._steps = _check_budget(budget), 0
+        self._budget = _check_budget(budget)
+        self._steps = 0
         self._task_id: int | None = None
         self._task: Array | None = None
-        self._return, self._length = 0.0, 0
+        self._return = 0.0
+        self._length = 0
         self._options: WatchedOptions | None = None  # of the first episode
         self._looked = False  # whether an episode has shown if the environment looks at its task
         self._tests = _TestsNoticed("TeacherEnv")
@@ -168,11 +171,14 @@ class TeacherEnv(gym.Wrapper[Any, Any, Any, Any]):
             )
         self._tests.look()
         if self._task_id is not None:
-            given_up, self._task_id = self._task_id, None
+            given_up = self._task_id
+            self._task_id = None
             self.teacher.drop(np.array([given_up]))
         assignment = self.teacher.ask(progress=min(1.0, self._steps / self._budget))
-        self._task_id, self._task = int(assignment.ids[0]), assignment.tasks[0]
-        self._return, self._length = 0.0, 0
+        self._task_id = int(assignment.ids[0])
+        self._task = assignment.tasks[0]
+        self._return = 0.0
+        self._length = 0
         handed = {**(options or {}), "task": self._task}
         if not self._looked:
             handed = self._options = WatchedOptions(handed)
@@ -214,7 +220,8 @@ class TeacherEnv(gym.Wrapper[Any, Any, Any, Any]):
                 "never looked there in a whole episode: the teacher's choice of task changes nothing",
                 stacklevel=3,
             )
-        self._looked, self._options = True, None
+        self._looked = True
+        self._options = None
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the teacher and the count of steps to a file, which `load` reads.
@@ -239,7 +246,8 @@ class TeacherEnv(gym.Wrapper[Any, Any, Any, Any]):
         state = _load(path, "TeacherEnv", ("teacher", "steps"))
         steps = check_whole("TeacherEnv: steps", state["steps"], 0)
         self.teacher.load_state_dict(state["teacher"])
-        self._steps, self._task_id = steps, None
+        self._steps = steps
+        self._task_id = None
         return _drop_open(self.teacher)
 
 
@@ -287,7 +295,8 @@ class TeacherVecEnv(TaskVecEnv):
             warnings.warn(f"TeacherVecEnv: {reason}", stacklevel=2)
         super().__init__(envs, self._ask, tell=teacher.tell, mastered=mastered, seed=seed)
         self.teacher = teacher
-        self._budget, self._steps = _check_budget(budget), 0
+        self._budget = _check_budget(budget)
+        self._steps = 0
         self._tests = _TestsNoticed("TeacherVecEnv")
 
     def step_wait(self) -> tuple[Any, Array, BoolArray, list[dict[str, Any]]]:

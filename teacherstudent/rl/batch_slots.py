@@ -76,7 +76,8 @@ class BatchSlots(VectorEnv[Any, Any, Any], ABC):
         seeds = slot_seeds(seed, self.num_envs)
         mask = slot_mask(options, self.num_envs)
         tasks = slot_tasks(self.task_space, options, mask)
-        now, slots = self._now, np.flatnonzero(mask)
+        now = self._now
+        slots = np.flatnonzero(mask)
         now["episode"][slots] += 1
         given = mask & (seeds != UNSEEDED)
         now["seed"][given] = seeds[given]
@@ -126,5 +127,6 @@ class BatchSlots(VectorEnv[Any, Any, Any], ABC):
 
     def _uniform(self, slots: IntArray, draws: IntArray) -> FloatArray:
         """Return ``(slots, draws)`` numbers in [0, 1) of the slots' present episodes."""
-        seeds, episodes = self._now["seed"][slots, None], self._now["episode"][slots, None]
+        seeds = self._now["seed"][slots, None]
+        episodes = self._now["episode"][slots, None]
         return uniform_array(seeds.astype(np.uint64), episodes, draws[None, :])

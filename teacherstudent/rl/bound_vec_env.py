@@ -79,7 +79,8 @@ class BoundVecEnv(TaskVecEnv):
 
     def _record(self, rewards: FloatArray, done: BoolArray) -> None:
         super()._record(rewards, done)
-        self.rewards[self._now], self.ends[self._now] = rewards, done
+        self.rewards[self._now] = rewards
+        self.ends[self._now] = done
         self._serial += self.num_envs
 
     def _success(self, slots: IntArray, returns: Array, info: dict[str, Any]) -> BoolArray | None:
@@ -121,7 +122,8 @@ class BoundVecEnv(TaskVecEnv):
 
     def load_state_dict(self, state: State) -> bool:
         """Continue from `state_dict`, exactly; a new rollout must follow."""
-        self._rollouts, self._key = state["rollouts"], state["key"]
+        self._rollouts = state["rollouts"]
+        self._key = state["key"]
         self.environment_seconds = state["environment_seconds"]
         return True
 

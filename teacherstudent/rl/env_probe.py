@@ -123,7 +123,8 @@ def probe_test(env: gym.Env[Any, Any], name: str, task: Array) -> None:
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
     """Give the global generators of Python, NumPy and torch back as they were."""
-    state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002  # an environment's own, perhaps
+    state = random.getstate()
+    numpy_state = np.random.get_state()  # noqa: NPY002  # an environment's own, perhaps
     torch = sys.modules.get("torch")
     torch_state = None if torch is None else torch.get_rng_state()
     try:

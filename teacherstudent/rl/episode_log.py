@@ -84,7 +84,8 @@ class EpisodeLog:
         Args:
             advantages: ``(steps, slots)``, not normalised.
         """
-        advantages, done = advantages.double(), self.done
+        advantages = advantages.double()
+        done = self.done
         following = torch.zeros_like(advantages)
         following[:-1] = advantages[1:]
         delta = advantages - self._discount * following.masked_fill_(done, 0.0)

@@ -109,7 +109,8 @@ def pack(done: Tensor, slots: Tensor) -> Packed:
     ends[-1] = True
     last, column = ends.nonzero(as_tuple=True)
     order = torch.argsort(offset[last, column], descending=True, stable=True)
-    last, column = last[order], column[order]
+    last = last[order]
+    column = column[order]
     began = start[last, column]
     rank = torch.zeros_like(offset)
     rank[began, column] = torch.arange(len(order), device=done.device)

@@ -75,19 +75,25 @@ class _Episodes:
     def __init__(
         self, envs: gym.vector.VectorEnv[Any, Any, Any], tasks: Array, seeds: IntArray, failed: dict[int, str]
     ) -> None:
-        n, slots = len(tasks), envs.num_envs
-        self._envs, self._tasks, self._seeds, self._failed = envs, tasks, seeds, failed
+        n = len(tasks)
+        slots = envs.num_envs
+        self._envs = envs
+        self._tasks = tasks
+        self._seeds = seeds
+        self._failed = failed
         self._returns, self._success = np.zeros(n), np.zeros(n, np.bool_)
         self._lengths = np.zeros(n, np.int64)
         self._playing = np.full(slots, -1)  # the row that a slot plays; -1 for what nobody sees
-        self._next, self.left = 0, n
+        self._next = 0
+        self.left = n
 
     def start(self, mask: BoolArray) -> tuple[Any, BoolArray]:
         """Start the next tasks in the slots of the mask; return observations and which slots have started.
 
         Where an environment fails to start, the slot takes the task after; unseen ones are left alone.
         """
-        waiting, started = mask.copy(), mask.copy()
+        waiting = mask.copy()
+        started = mask.copy()
         while True:
             n = len(self._tasks)
             fresh = np.arange(self._next, self._next + int(waiting.sum()))
@@ -117,7 +123,8 @@ class _Episodes:
         self, rewards: Array, done: BoolArray, info: dict[str, Any], mastered: float | None, most_steps: int
     ) -> BoolArray:
         """Count a step in, and return which slots are to start their next task."""
-        live, playing = self._playing >= 0, self._playing
+        live = self._playing >= 0
+        playing = self._playing
         check_rewards(rewards, self._tasks[np.maximum(playing, 0)])
         self._returns[playing[live]] += rewards[live]
         self._lengths[playing[live]] += 1

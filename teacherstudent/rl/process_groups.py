@@ -55,8 +55,10 @@ class ProcessGroups:
     ) -> None:
         self.tolerant = False
         self._make = cast("Any", CloudpickleWrapper)(make)
-        self._bounds, self._blocks = bounds, blocks
-        self._timeout, self._name = timeout, name
+        self._bounds = bounds
+        self._blocks = blocks
+        self._timeout = timeout
+        self._name = name
         self._pipes: list[Connection] = []
         self._waits: list[Callable[[float | None], bool]] = []
         self.workers: list[Any] = []
@@ -174,7 +176,9 @@ class ProcessGroups:
                 worker.kill()
                 worker.join()
             pipe.close()
-        self._pipes, self._waits, self.workers = [], [], []
+        self._pipes = []
+        self._waits = []
+        self.workers = []
 
     def _death(self, k: int) -> RuntimeError:
         self.workers[k].join(_CLOSE_SECONDS)

@@ -67,13 +67,12 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
         ends = np.cumsum([0, *sizes]).tolist()
         self._bounds: list[tuple[int, int]] = list(pairwise(ends))
         with contextlib.closing(make(1, first_slot=0)) as one:
-            self.single_observation_space, self.single_action_space = (
-                one.single_observation_space,
-                one.single_action_space,
-            )
+            self.single_observation_space = one.single_observation_space
+            self.single_action_space = one.single_action_space
             self.observation_space = batch_space(self.single_observation_space, n)
             self.action_space = batch_space(self.single_action_space, n)
-            self.metadata, self.render_mode = one.metadata, one.render_mode
+            self.metadata = one.metadata
+            self.render_mode = one.render_mode
             self._blocks = Blocks.of(multiprocessing.get_context(), one, n)
         self._parts: list[Any] = [
             create_empty_array(self.single_observation_space, n=size, fn=np.zeros) for size in sizes
@@ -127,7 +126,8 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
         answers, errors, cut = self._play(command, arguments, ~self._parked)
         for slot, error in self._cut_later.items():
             self._show_cut(slot, slot + 1, np.ones(1, np.bool_))
-            errors[slot], cut[slot] = error, True
+            errors[slot] = error
+            cut[slot] = True
         self._cut_later = {}
         observations, infos = self._seen(answers, errors, cut)
         terminated, truncated = self._blocks.flags.array().copy()
@@ -194,7 +194,8 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
         """Let a step end the episodes of live slots, without a reward."""
         terminated, truncated = self._blocks.flags.array()
         self._blocks.rewards.array()[lo:hi] = 0.0
-        terminated[lo:hi], truncated[lo:hi] = False, live
+        terminated[lo:hi] = False
+        truncated[lo:hi] = live
 
     def _name(self, k: int) -> str:
         """Return the slots of a process, and the tasks of those that may be to blame."""
@@ -270,7 +271,8 @@ class SnapshotProcessSlots(ProcessSlots):
             ValueError: if the state is of another number of slots or processes.
         """
         check_names("state", ("groups", "observations"), state)
-        groups, seen = state["groups"], np.asarray(state["observations"])
+        groups = state["groups"]
+        seen = np.asarray(state["observations"])
         if len(groups) != len(self._processes) or seen.shape != self.observation_space.shape:
             raise ValueError(
                 f"state: expected {len(self._processes)} groups, one a process, and observations of shape "

@@ -129,7 +129,8 @@ class _Worker:
     def __init__(self, job: Job) -> None:
         self.group: Any = job.make.fn(job.last - job.first, first_slot=job.first)
         tolerate(self.group, job.tolerant)
-        rows, blocks = slice(job.first, job.last), job.blocks
+        rows = slice(job.first, job.last)
+        blocks = job.blocks
         self._current = blocks.current.array()[job.first : job.first + 1]
         if hasattr(self.group, "current"):
             self.group.current = self._current

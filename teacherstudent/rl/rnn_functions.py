@@ -89,7 +89,8 @@ Compute = Callable[[Steps, Tables, Sequence[Tensor]], tuple[Any, Lent]]
 def _keep(compute: Compute, ctx: Any, steps: Steps, tables: Tables, inputs: Sequence[Tensor]) -> Any:
     """Return a layer's outputs, and keep what `_kept` returns."""
     found, ctx.lent = compute(steps, tables, inputs)
-    ctx.steps, ctx.tables = steps, tables
+    ctx.steps = steps
+    ctx.tables = tables
     ctx.save_for_backward(*inputs, found[0] if isinstance(found, tuple) else found)
     return found
 
@@ -130,7 +131,8 @@ class LSTM(torch.autograd.Function):
             torch.addmm(gates, h[:n], across, out=gates)
             now = c_array[rows]
             lstm_forward(z_array[rows], before[:n], now, t_array[rows], y_array[rows])
-            h, before = out, now
+            h = out
+            before = now
         return (y, c[steps.last]), (block, [z, c, tanh_c])
 
     @staticmethod
@@ -152,7 +154,8 @@ class LSTM(torch.autograd.Function):
         before = [c_start.numpy(), *(c_array[rows] for rows in steps.rows[:-1])]
         gates = _by_step(z, steps)
         for t in range(len(gates) - 1, -1, -1):
-            rows, n = steps.rows[t], steps.sizes[t]
+            rows = steps.rows[t]
+            n = steps.sizes[t]
             lstm_backward(
                 z_array[rows], before[t][:n], t_array[rows], dy_array[rows], dh_array[:n], dc_array[:n]
             )
@@ -179,14 +182,17 @@ class GRU(torch.autograd.Function):
         y = torch.empty_like(spare)
         across = _across(w_hh, steps)
         recurrent = x.new_empty(len(h), 3 * m)
-        gates_array, recurrent_array, y_array = gates.numpy(), recurrent.numpy(), y.numpy()
+        gates_array = gates.numpy()
+        recurrent_array = recurrent.numpy()
+        y_array = y.numpy()
         before = h.numpy()
         for out, rows in zip(_by_step(y, steps), steps.rows, strict=True):
             n = len(out)
             torch.addmm(b_hh, h[:n], across, out=recurrent[:n])
             now = y_array[rows]
             gru_forward(gates_array[rows], recurrent_array[:n], before[:n], now)
-            h, before = out, now
+            h = out
+            before = now
         return y, (block, [gates, spare])
 
     @staticmethod
@@ -203,13 +209,16 @@ class GRU(torch.autograd.Function):
         steps: Steps = ctx.steps
         m = w_hh.shape[1]
         dh = torch.zeros_like(h_start)
-        gates_array, y_array = gates.numpy(), y.numpy()
+        gates_array = gates.numpy()
+        y_array = y.numpy()
         dy_array, dh_array = dy.contiguous().numpy(), dh.numpy()
         before = [h_start.numpy(), *(y_array[rows] for rows in steps.rows[:-1])]
-        own, other = gates[:, : 3 * m], gates[:, m:]  # of the inputs' share: n, r, z; of the other: r, z, n
+        own = gates[:, : 3 * m]  # of the inputs' share: n, r, z
+        other = gates[:, m:]  # of the other: r, z, n
         parts = _by_step(other, steps)
         for t in range(len(parts) - 1, -1, -1):
-            rows, n = steps.rows[t], steps.sizes[t]
+            rows = steps.rows[t]
+            n = steps.sizes[t]
             gru_backward(gates_array[rows], before[t][:n], dy_array[rows], dh_array[:n])
             torch.addmm(dh[:n], parts[t], w_hh, out=dh[:n])
         h_before = _states_before(h_start, y, steps, out=spare)
@@ -225,7 +234,9 @@ def lstm_step(x: Tensor, h: Tensor, c: Tensor, *weights: Tensor) -> tuple[Tensor
     w_in, w_hh, b_in, b_hh = weights
     z = torch.addmm(b_in + b_hh, x, w_in.t()).addmm_(h, w_hh.t())
     before = c.detach().contiguous()
-    y, after, tanh_c = torch.empty_like(before), torch.empty_like(before), torch.empty_like(before)
+    y = torch.empty_like(before)
+    after = torch.empty_like(before)
+    tanh_c = torch.empty_like(before)
     lstm_forward(z.numpy(), before.numpy(), after.numpy(), tanh_c.numpy(), y.numpy())
     return y, after
 

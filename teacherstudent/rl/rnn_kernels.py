@@ -77,14 +77,21 @@ def lstm_forward(z: Array, c_before: Array, c: Array, tanh_c: Array, h: Array) -
     """
     n, m = c.shape
     for r in range(n):
-        i_f, g, o = z[r, : 2 * m], z[r, 2 * m : 3 * m], z[r, 3 * m :]
+        i_f = z[r, : 2 * m]
+        g = z[r, 2 * m : 3 * m]
+        o = z[r, 3 * m :]
         for j in range(2 * m):
             i_f[j] = _sigmoid(i_f[j])
         for j in range(m):
             g[j] = _tanh(g[j])
         for j in range(m):
             o[j] = _sigmoid(o[j])
-        i, f, before, now, t, out = z[r, :m], z[r, m : 2 * m], c_before[r], c[r], tanh_c[r], h[r]
+        i = z[r, :m]
+        f = z[r, m : 2 * m]
+        before = c_before[r]
+        now = c[r]
+        t = tanh_c[r]
+        out = h[r]
         for j in range(m):
             now[j] = f[j] * before[j] + i[j] * g[j]
         for j in range(m):
@@ -108,8 +115,15 @@ def lstm_backward(z: Array, c_before: Array, tanh_c: Array, dh: Array, later: Ar
     n, m = dh.shape
     one = _F(1)
     for r in range(n):
-        i, f, g, o = z[r, :m], z[r, m : 2 * m], z[r, 2 * m : 3 * m], z[r, 3 * m :]
-        before, t, d, e, more = c_before[r], tanh_c[r], dc[r], later[r], dh[r]
+        i = z[r, :m]
+        f = z[r, m : 2 * m]
+        g = z[r, 2 * m : 3 * m]
+        o = z[r, 3 * m :]
+        before = c_before[r]
+        t = tanh_c[r]
+        d = dc[r]
+        e = later[r]
+        more = dh[r]
         for j in range(m):
             e[j] += more[j]
         for j in range(m):
@@ -117,11 +131,13 @@ def lstm_backward(z: Array, c_before: Array, tanh_c: Array, dh: Array, later: Ar
         for j in range(m):
             o[j] = e[j] * t[j] * o[j] * (one - o[j])
         for j in range(m):
-            a, b = i[j], g[j]
+            a = i[j]
+            b = g[j]
             i[j] = d[j] * b * a * (one - a)
             g[j] = d[j] * a * (one - b * b)
         for j in range(m):
-            a, b = f[j], d[j]
+            a = f[j]
+            b = d[j]
             f[j] = b * before[j] * a * (one - a)
             d[j] = b * a
 
@@ -140,11 +156,17 @@ def gru_forward(gates: Array, recurrent: Array, h_before: Array, h: Array) -> No
     m = h.shape[1]
     one = _F(1)
     for k in range(len(h)):
-        new, r_z, kept = gates[k, :m], gates[k, m : 3 * m], gates[k, 3 * m :]
-        own, other = recurrent[k, : 2 * m], recurrent[k, 2 * m :]
+        new = gates[k, :m]
+        r_z = gates[k, m : 3 * m]
+        kept = gates[k, 3 * m :]
+        own = recurrent[k, : 2 * m]
+        other = recurrent[k, 2 * m :]
         for j in range(2 * m):
             r_z[j] = _sigmoid(r_z[j] + own[j])
-        r, z, before, now = gates[k, m : 2 * m], gates[k, 2 * m : 3 * m], h_before[k], h[k]
+        r = gates[k, m : 2 * m]
+        z = gates[k, 2 * m : 3 * m]
+        before = h_before[k]
+        now = h[k]
         for j in range(m):
             kept[j] = other[j]
         for j in range(m):
@@ -168,16 +190,23 @@ def gru_backward(gates: Array, h_before: Array, dh: Array, later: Array) -> None
     m = dh.shape[1]
     one = _F(1)
     for k in range(len(dh)):
-        new, r, z, kept = gates[k, :m], gates[k, m : 2 * m], gates[k, 2 * m : 3 * m], gates[k, 3 * m :]
-        before, d, more = h_before[k], later[k], dh[k]
+        new = gates[k, :m]
+        r = gates[k, m : 2 * m]
+        z = gates[k, 2 * m : 3 * m]
+        kept = gates[k, 3 * m :]
+        before = h_before[k]
+        d = later[k]
+        more = dh[k]
         for j in range(m):
             d[j] += more[j]
         for j in range(m):
-            a, b = z[j], new[j]
+            a = z[j]
+            b = new[j]
             new[j] = d[j] * (one - a) * (one - b * b)
             z[j] = d[j] * (before[j] - b) * a * (one - a)
             d[j] *= a
         for j in range(m):
-            a, b = r[j], new[j]
+            a = r[j]
+            b = new[j]
             r[j] = b * kept[j] * a * (one - a)
             kept[j] = b * a

@@ -66,7 +66,8 @@ def rollout_scores(
     def mean(of_episodes: Tensor) -> Tensor:
         return of_episodes.masked_fill(~counted, 0.0).sum(0) / number
 
-    lengths, returns = sums[0], sums[1]
+    lengths = sums[0]
+    returns = sums[1]
     scores = {
         "score": mean(returns),
         "episodes": ends.sum(0),

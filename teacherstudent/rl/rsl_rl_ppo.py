@@ -71,7 +71,8 @@ class RslRlPPO:
         from teacherstudent.rl.rsl_rl_recurrent import EpisodeStorage  # needs rsl_rl
 
         self.recurrent = is_recurrent(policy)
-        n, device = envs.num_envs, envs.device
+        n = envs.num_envs
+        device = envs.device
         obs = TensorDict({"obs": torch.zeros(n, _size(envs.single_observation_space))}, [n]).to(device)
         self._actions = _Actions(envs.single_action_space, device)
         actor, critic = _models(obs, self._actions, policy, observations)
@@ -85,7 +86,8 @@ class RslRlPPO:
         storage.distribution_params = tuple(torch.zeros(steps, *shape, device=device) for shape in shapes)
         self._moments = EmpiricalNormalization(1).to(device) if rewards else None
         self._discounted = torch.zeros(n, device=device)
-        self._ends, self._now = Ends(), 0
+        self._ends = Ends()
+        self._now = 0
         self.restart()
 
     @property
@@ -110,7 +112,9 @@ class RslRlPPO:
 
     def act(self, t: int) -> Tensor:
         """Sample actions for ``observations[t]``, write step ``t``, and return what the environments take."""
-        storage, actor, critic = self.alg.storage, self.alg.actor, self.alg.critic
+        storage = self.alg.storage
+        actor = self.alg.actor
+        critic = self.alg.critic
         self._now = t
         if t == 0:
             storage.first = (hidden_of(actor), hidden_of(critic))
@@ -213,7 +217,8 @@ class RslRlPPO:
         try:
             means = self.alg.update()
         finally:
-            self.alg.storage, self.alg.num_mini_batches = whole, batches
+            self.alg.storage = whole
+            self.alg.num_mini_batches = batches
         losses = {f"loss/{name}": float(value) for name, value in means.items()}
         if not all(map(math.isfinite, losses.values())):
             raise FloatingPointError(f"rsl-rl: expected finite losses, got {losses}; lower the learning rate")
@@ -256,7 +261,8 @@ class RslRlPPO:
         """Return time and slot of each episode cut by the time limit, and the critic's hidden state there."""
         storage = self.alg.storage
         packed = storage.pack(cut.any(0).nonzero()[:, 0])
-        rows, start = storage.rows(packed.steps), packed.start(storage.first[1])
+        rows = storage.rows(packed.steps)
+        start = packed.start(storage.first[1])
         hidden = self.alg.critic.hidden_after(rows, packed.sizes, start)
         chosen = cut.flatten()[packed.last]
         times = packed.last[chosen] // storage.num_envs
@@ -339,7 +345,8 @@ def _models(obs: Any, actions: _Actions, policy: Mapping[str, Any], normalize: b
 
     setting = {**POLICY, **policy}
     groups = {"actor": ["obs"], "critic": ["obs"]}
-    kind, shared = MLPModel, {"activation": setting["activation"], "obs_normalization": normalize}
+    kind = MLPModel
+    shared = {"activation": setting["activation"], "obs_normalization": normalize}
     if is_recurrent(policy):
         kind = PackedRNNModel
         shared |= {name: setting[name] for name in ("rnn_type", "rnn_hidden_dim", "rnn_num_layers")}
@@ -364,7 +371,8 @@ def _distribution(setting: Mapping[str, Any], *, discrete: bool) -> dict[str, An
     names = ["init_std", "std_type", "std_range"]
     kind = "HeteroscedasticGaussianDistribution"
     if not setting["state_dependent_std"]:
-        kind, names = "GaussianDistribution", [*names, "learn_std"]
+        kind = "GaussianDistribution"
+        names = [*names, "learn_std"]
     given = {name: setting[name] for name in names}
     return {"class_name": f"{module}:{kind}", **given}
 

@@ -32,7 +32,8 @@ class PackedRNNModel(RNNModel):  # type: ignore[misc]  # rsl_rl has no types
 
     def get_latent(self, obs: Any, masks: Tensor | None = None, hidden_state: Any = None) -> Any:
         """Return the recurrent network's output for each row."""
-        x, rnn = MLPModel.get_latent(self, obs), self.rnn.rnn
+        x = MLPModel.get_latent(self, obs)
+        rnn = self.rnn.rnn
         if masks is not None:
             return packed_rnn.packed(rnn, x, masks, parts_of(hidden_state), self._tables)[0]
         out, after = packed_rnn.step(rnn, x, hidden_of(self))

@@ -31,7 +31,8 @@ def standard_policy(kind: type[BaseAlgorithm], space: gym.Space[Any]) -> str:
         network = "MultiInput"
     else:
         network = "Cnn" if is_image_space(space) else "Mlp"
-    plain, recurrent = f"{network}Policy", f"{network}LstmPolicy"
+    plain = f"{network}Policy"
+    recurrent = f"{network}LstmPolicy"
     known = kind.policy_aliases
     return recurrent if recurrent in known and plain not in known else plain
 

@@ -68,7 +68,9 @@ class BoundRollouts:
     ) -> None:
         self.envs = BoundVecEnv(envs, model.n_steps, seed=seed, mastered=mastered, failures=failures)
         self.measured = 0.0
-        self._model, self._mastered, self._total = model, mastered, total
+        self._model = model
+        self._mastered = mastered
+        self._total = total
         self._learn: BoolArray = np.ones(self.envs.num_envs, np.bool_)
         normalize = model.get_vec_normalize_env()
         env: VecEnv = self.envs
@@ -112,7 +114,9 @@ class BoundRollouts:
         model.collect_rollouts(model.env, callback, model.rollout_buffer, n_rollout_steps=model.n_steps)
 
     def _scores(self) -> dict[str, torch.Tensor]:
-        model, envs, buffer = self._model, self.envs, self._model.rollout_buffer
+        model = self._model
+        envs = self.envs
+        buffer = self._model.rollout_buffer
         normalize = model.get_vec_normalize_env()
         scale = 1.0 if normalize is None else float(np.sqrt(normalize.ret_rms.var + normalize.epsilon))
         return rollout_scores(
@@ -126,7 +130,8 @@ class BoundRollouts:
         )
 
     def _update(self, learn: BoolArray) -> None:
-        model, whole = self._model, self._model.rollout_buffer
+        model = self._model
+        whole = self._model.rollout_buffer
         model._update_current_progress_remaining(model.num_timesteps, self._total)
         if not learn.all():
             model.rollout_buffer = columns(whole, learn)

@@ -76,7 +76,8 @@ def load_algorithm(model: BaseAlgorithm, state: State) -> None:
     for name, value in state["counters"].items():
         setattr(model, name, value)
     model.action_space.np_random.bit_generator.state = state["action_space"]
-    noise, n_envs = getattr(model, "action_noise", None), model.n_envs
+    noise = getattr(model, "action_noise", None)
+    n_envs = model.n_envs
     if noise is not None and n_envs > 1 and not isinstance(noise, VectorizedActionNoise):
         model.action_noise = VectorizedActionNoise(noise, n_envs)  # as `learn` does when it sets itself up
     for noise, previous in zip(_noises(model), state["noise"], strict=True):
@@ -187,7 +188,8 @@ def _head(value: Any, filled: int) -> Any:
 def _load_buffer(buffer: Any, state: State | None) -> None:
     if state is None:
         return
-    buffer.pos, buffer.full = state["pos"], state["full"]
+    buffer.pos = state["pos"]
+    buffer.full = state["full"]
     for name, value in state["arrays"].items():
         own = getattr(buffer, name)
         for target, source in (

@@ -76,7 +76,8 @@ def add_failures(
     told = infos.setdefault(FAILURE, np.full(n, None, object))
     mask = infos.setdefault(f"_{FAILURE}", np.zeros(n, np.bool_))
     for slot, error in errors.items():
-        told[slot], mask[slot] = error, True
+        told[slot] = error
+        mask[slot] = True
     if cut is not None and cut.any():
         infos[CUT] = infos.get(CUT, np.zeros(n, np.bool_)) | cut
         infos[f"_{CUT}"] = infos[CUT].copy()

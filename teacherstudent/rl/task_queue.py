@@ -61,7 +61,8 @@ class TaskQueue:
             return
         self._latest = assignment.tasks
         if self._tasks is None or len(self) == 0:
-            self._ids, self._tasks = assignment.ids, assignment.tasks
+            self._ids = assignment.ids
+            self._tasks = assignment.tasks
         else:
             self._ids = np.concatenate([self.ids, assignment.ids])
             self._tasks = np.concatenate([self._tasks[self._next :], assignment.tasks])
@@ -78,7 +79,8 @@ class TaskQueue:
         if self.more is not None and n > len(self):
             self._ask_for(n - len(self), self.more)
         rows = slice(self._next, self._next + n)
-        ids, tasks = self._ids[rows], self._tasks[rows]
+        ids = self._ids[rows]
+        tasks = self._tasks[rows]
         self._next += len(ids)
         short = n - len(ids)
         if short == 0:
@@ -109,6 +111,9 @@ class TaskQueue:
     def load_state_dict(self, state: State) -> None:
         """Continue from `state_dict`."""
         self._rng.bit_generator.state = saved_generator("queue: rng", state["rng"])
-        self._ids, self._tasks, self._next = state["ids"], state["tasks"], 0
+        self._ids = state["ids"]
+        self._tasks = state["tasks"]
+        self._next = 0
         self._latest = state["latest"]
-        self._used, self.repeated = state["used"], state["repeated"]
+        self._used = state["used"]
+        self.repeated = state["repeated"]

@@ -202,7 +202,8 @@ class TaskSlots(VectorEnv[Any, Any, Any]):
         for i in np.flatnonzero(mask).tolist():
             own = shared if tasks is None else shared | {"task": tasks[i].copy()}
             self._tasks[i] = None if tasks is None else tasks[i]
-            self._done[i], self._parked[i] = True, False
+            self._done[i] = True
+            self._parked[i] = False
             self._enter(i)
             try:
                 own_seed = None if seeds[i] == UNSEEDED else seeds[i]
@@ -236,7 +237,9 @@ class TaskSlots(VectorEnv[Any, Any, Any]):
                 faults[i] = self._fault(i, "step", error)
         faults = self._not_finite("step", ~self._parked, rewards) | faults
         for i in faults:
-            rewards[i], terminated[i], truncated[i] = 0.0, False, True
+            rewards[i] = 0.0
+            terminated[i] = False
+            truncated[i] = True
         self._park(faults, infos)
         self._done = terminated | truncated | self._parked
         return self._batch.get(), rewards, terminated, truncated, infos

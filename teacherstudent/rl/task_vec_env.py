@@ -154,7 +154,8 @@ class TaskVecEnv(VecEnv):
     ) -> Any:
         """Report the episodes that are kept, fill in the infos of all that are done, start the next tasks."""
         slots = np.flatnonzero(done)
-        returns, lengths = self._returns[slots], self._lengths[slots]
+        returns = self._returns[slots]
+        lengths = self._lengths[slots]
         success = self._success(slots, returns, info)
         self._report(slots, returns, lengths, success, kept[slots])
         assert self.tasks is not None

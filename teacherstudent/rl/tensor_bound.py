@@ -32,10 +32,12 @@ class BoundTasks:
     """
 
     def __init__(self, assignment: Assignment, *, serial: int, key: int, device: torch.device) -> None:
-        self.ids, self.tasks = assignment.ids, assignment.tasks
+        self.ids = assignment.ids
+        self.tasks = assignment.tasks
         self.rows = torch.arange(len(assignment), device=device)
         self._table = torch.from_numpy(self.tasks).to(device)
-        self._serial, self._key = serial, key
+        self._serial = serial
+        self._key = key
 
     def draw(self, done: Tensor) -> tuple[Tensor, Tensor]:
         """Return the tasks and new seeds of all slots."""
@@ -80,7 +82,9 @@ class BoundTensorRollout(TensorSteps):
         super().__init__(envs, steps, discount=discount, failures=failures)
         self.failed: BoolArray = np.zeros(envs.num_envs, np.bool_)
         self.learnt: Tensor | None = None
-        self._discount, self._mastered, self._key = discount, mastered, key
+        self._discount = discount
+        self._mastered = mastered
+        self._key = key
         self._rollouts = 0
 
     def collect(self, ppo: RslRlPPO, assignment: Assignment, learn: Tensor | None) -> dict[str, Tensor]:
@@ -148,5 +152,6 @@ class BoundTensorRollout(TensorSteps):
 
     def load_state_dict(self, state: State) -> None:
         """Continue from `state_dict`, exactly."""
-        self._rollouts, self._key = state["rollouts"], state["key"]
+        self._rollouts = state["rollouts"]
+        self._key = state["key"]
         self.clock.seconds = state["environment_seconds"]

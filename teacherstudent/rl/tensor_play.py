@@ -73,9 +73,15 @@ class _TensorEpisodes:
     def __init__(
         self, envs: TensorEnvs, tasks: Array, seeds: IntArray, failed: dict[int, str], most_steps: int
     ) -> None:
-        n, slots, device = len(tasks), envs.num_envs, envs.device
+        n = len(tasks)
+        slots = envs.num_envs
+        device = envs.device
         rows = np.append(np.arange(n), 0)  # the row n is for what nobody sees
-        self._envs, self._tasks, self._lost, self._most, self._n = envs, tasks, failed, most_steps, n
+        self._envs = envs
+        self._tasks = tasks
+        self._lost = failed
+        self._most = most_steps
+        self._n = n
         self._host = envs if isinstance(envs, HostTensorEnvs) else None
         self._teller = envs if isinstance(envs, TellsSuccess) else None
         self._table = torch.from_numpy(tasks[rows]).to(device)
@@ -128,7 +134,8 @@ class _TensorEpisodes:
         """Note what failed in the last call; unseen slots that failed stay parked and are not done."""
         if self._host is None or self._host.failed is None:
             return done
-        rows, done = self._playing.cpu(), done.clone()
+        rows = self._playing.cpu()
+        done = done.clone()
         for slot, error in zip(self._host.failed.slots.tolist(), self._host.failed.errors, strict=True):
             if rows[slot] < self._n:
                 self._lost[int(rows[slot])] = error

@@ -46,10 +46,12 @@ class RoundTasks:
 
     def __init__(self, ids: IntArray, tasks: Array, order: Tensor, seeds: Tensor, slots: int) -> None:
         device = seeds.device
-        self.ids, self.tasks = ids, tasks
+        self.ids = ids
+        self.tasks = tasks
         self.rows = torch.arange(slots, device=device)
         self._table = torch.from_numpy(tasks).to(device)
-        self._order, self._seeds = order, seeds
+        self._order = order
+        self._seeds = seeds
         self._started = torch.zeros((), dtype=torch.int64, device=device)
 
     def draw(self, done: Tensor) -> tuple[Tensor, Tensor]:
@@ -88,7 +90,8 @@ class TensorQueue:
     """
 
     def __init__(self, slots: int, *, seed: Seed, device: torch.device) -> None:
-        self._slots, self._device = slots, device
+        self._slots = slots
+        self._device = device
         self._rng = generator(seed)
         self.key = int(self._rng.integers(2**31))
         self._ids: IntArray = np.zeros(0, np.int64)
@@ -150,7 +153,8 @@ class TensorQueue:
         started = tasks.started
         taken = min(started, len(self))
         assert self._tasks is not None
-        self._ids, self._tasks = self._ids[taken:], self._tasks[taken:]
+        self._ids = self._ids[taken:]
+        self._tasks = self._tasks[taken:]
         self.repeated += started - taken
         self._started += started
 
@@ -174,6 +178,10 @@ class TensorQueue:
     def load_state_dict(self, state: State) -> None:
         """Continue from `state_dict`."""
         self._rng.bit_generator.state = saved_generator("queue: rng", state["rng"])
-        self.key, self._ids = state["key"], state["ids"]
-        self._tasks, self._latest = state["tasks"], state["latest"]
-        self._used, self._started, self.repeated = state["used"], state["started"], state["repeated"]
+        self.key = state["key"]
+        self._ids = state["ids"]
+        self._tasks = state["tasks"]
+        self._latest = state["latest"]
+        self._used = state["used"]
+        self._started = state["started"]
+        self.repeated = state["repeated"]

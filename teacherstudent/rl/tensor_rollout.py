@@ -53,7 +53,8 @@ class TensorRollout(TensorSteps):
         self.queue.close(tasks)
         self.queue.observe(len(episodes.rows))
         rows = tasks.rows.cpu().numpy()
-        self.ids, self._tasks = tasks.ids[rows], tasks.tasks[rows]
+        self.ids = tasks.ids[rows]
+        self._tasks = tasks.tasks[rows]
         self.clock.settle()
         return tasks, episodes
 
@@ -75,9 +76,12 @@ class TensorRollout(TensorSteps):
         self.clock.seconds = state["environment_seconds"]
         self._log.reset()
         if not isinstance(self.envs, Snapshot) or state["envs"] is None or state["observations"] is None:
-            self.ids, self._tasks, self._obs = np.full(self.envs.num_envs, UNASKED), None, None
+            self.ids = np.full(self.envs.num_envs, UNASKED)
+            self._tasks = None
+            self._obs = None
             return False
-        self.ids, self._tasks = state["ids"], state["tasks"]
+        self.ids = state["ids"]
+        self._tasks = state["tasks"]
         self._obs = torch.from_numpy(state["observations"]).to(self.envs.device)
         self._log.load_state_dict(state["log"])
         self.envs.set_state(state["envs"])

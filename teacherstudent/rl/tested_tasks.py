@@ -65,7 +65,8 @@ def _draw(space: gym.Space[Any], n: int, seed: Seed) -> tuple[Array, str]:
     label = f"seed{seed}" if isinstance(seed, int | np.integer) else "seeded"
     if not isinstance(space, Discrete):
         return spaces.sample(space, generator(seed), n), f"uniform{n}_{label}"
-    first, size = int(space.start), int(space.n)
+    first = int(space.start)
+    size = int(space.n)
     if size <= n:
         return np.arange(first, first + size), "all"
     chosen = generator(seed).choice(size, n, replace=False)

@@ -71,7 +71,8 @@ class PrivateGenerators:
 
     def load_state_dict(self, state: State) -> None:
         """Continue from `state_dict`."""
-        python, numpy = state["python"], state["numpy"]
+        python = state["python"]
+        numpy = state["numpy"]
         self._python = (python["version"], tuple(python["words"].tolist()), python["gauss"])
         self._numpy = (numpy["kind"], numpy["keys"], *numpy["rest"])
         self._torch = torch.from_numpy(np.array(state["torch"]))

@@ -90,7 +90,8 @@ class _Scan(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, drive: Tensor, start: Tensor, transition: Tensor) -> Tensor:
         states = torch.empty_like(drive)
-        across, state = transition.T, start
+        across = transition.T
+        state = start
         for now, into in zip(drive.unbind(), states.unbind(), strict=True):
             state = functional.leaky_relu_(torch.addmm(now, state, across, out=into), SLOPE)
         ctx.save_for_backward(states, start, transition)

@@ -88,7 +88,9 @@ class Trainer:
         self, kind: Kind, smallest: int, readouts: int, settings: Settings, *, seed: Seed, device: str
     ) -> None:
         weights, lengths, bits = seed_sequence(seed).spawn(3)
-        self._kind, self._smallest, self._settings = kind, smallest, settings
+        self._kind = kind
+        self._smallest = smallest
+        self._settings = settings
         self._device = Machine(device=device).resolve()
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(int(weights.generate_state(1)[0]))
@@ -111,7 +113,8 @@ class Trainer:
         Raises:
             FloatingPointError: if a loss is no longer finite.
         """
-        losses, cost = [], 0
+        losses = []
+        cost = 0
         for _ in range(self._settings.steps):
             bits, found = self._batch(sizes)
             start = self.network.start(self._settings.batch, self._bits)
@@ -188,7 +191,8 @@ class Trainer:
 
     def least(self) -> float:
         """Return the FLOPs of the cheapest round: the smallest task alone, at its shortest length."""
-        settings, shortest = self._settings, length_range(self._smallest)[0]
+        settings = self._settings
+        shortest = length_range(self._smallest)[0]
         passes = 3 * settings.steps + settings.probe
         return float(passes * settings.batch * self.network.operations(shortest, 1))
 

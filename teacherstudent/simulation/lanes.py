@@ -55,7 +55,9 @@ class _Bools(types.Type):
         super().__init__(name=f"boolx{WIDTH}")
 
 
-_floats, _bools, _one = _Floats(), _Bools(), types.float32
+_floats = _Floats()
+_bools = _Bools()
+_one = types.float32
 
 
 @register_model(_Floats)
@@ -254,7 +256,8 @@ def _lanewise(name: str) -> Any:
     return apply
 
 
-_size_lanes, _root_lanes = _lanewise("fabs"), _lanewise("sqrt")
+_size_lanes = _lanewise("fabs")
+_root_lanes = _lanewise("sqrt")
 
 
 @_intrinsic

@@ -2,12 +2,10 @@
 
 from teacherstudent.registry import STUDENTS
 
-entries, get, make, names, register = (
-    STUDENTS.entries,
-    STUDENTS.get,
-    STUDENTS.make,
-    STUDENTS.names,
-    STUDENTS.register,
-)
+entries = STUDENTS.entries
+get = STUDENTS.get
+make = STUDENTS.make
+names = STUDENTS.names
+register = STUDENTS.register
 
 __all__ = ["entries", "get", "make", "names", "register"]

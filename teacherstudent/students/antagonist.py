@@ -209,7 +209,8 @@ class AntagonistStudent:
 
     def spent(self) -> Mapping[str, float]:
         """Return what both spent; the antagonist's training steps are charged as ``antagonist``."""
-        mine, other = self.protagonist.spent(), self.antagonist.spent()
+        mine = self.protagonist.spent()
+        other = self.antagonist.spent()
         shared = {name: mine.get(name, 0.0) + other.get(name, 0.0) for name in {*mine, *other}}
         return shared | {"train": mine.get("train", 0.0), "antagonist": other.get("train", 0.0)}
 

@@ -131,7 +131,8 @@ class ClassifierStudent:
             _check_classes(family)
 
         def make() -> torch.nn.Module:
-            channels, side = data.train.images.shape[1], data.train.images.shape[-1]
+            channels = data.train.images.shape[1]
+            side = data.train.images.shape[-1]
             return backbones.make(backbone, classes=data.classes, channels=channels, size=side, options=own)
 
         self.trainer = Trainer(
@@ -142,7 +143,8 @@ class ClassifierStudent:
             machine=parse(Machine, "machine", machine),
         )
         self.trainer.reduction = reduction(loss)
-        self.compute, self.budget = Compute(budget), budget
+        self.compute = Compute(budget)
+        self.budget = budget
         self.rounds: StageRounds | ExampleRounds
         if isinstance(family, ExampleFamily):
             self.rounds = ExampleRounds(family, self.trainer, self.compute, chunk=chunk)
@@ -215,8 +217,10 @@ class ClassifierStudent:
         split = self.trainer.inputs["test" if final else "validation"]
         found, hits = self.trainer.measure("test" if final else "validation")
         labels = split.labels.cpu().numpy()
-        losses, correct = found.double().cpu().numpy(), hits.double().cpu().numpy()
-        score, loss = np.full(len(tasks), correct.mean()), np.full(len(tasks), losses.mean())
+        losses = found.double().cpu().numpy()
+        correct = hits.double().cpu().numpy()
+        score = np.full(len(tasks), correct.mean())
+        loss = np.full(len(tasks), losses.mean())
         if isinstance(self.family, ExampleFamily):
             for row, number in enumerate(tasks.tolist()):
                 own = labels == number

@@ -56,7 +56,9 @@ class CompetenceStudent:
         check_whole("competence: batch", batch, 1, 10**7)
         if not (is_finite(noise) and noise >= 0):
             raise ValueError(f"competence: noise: expected a standard deviation of at least 0, got {noise!r}")
-        self.family, self.batch, self.noise = family, batch, noise
+        self.family = family
+        self.batch = batch
+        self.noise = noise
         self.grid = family.grid()
         self._rng = generator(seed)
         self._train = self._measure = 0

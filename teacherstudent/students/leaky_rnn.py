@@ -91,7 +91,8 @@ class LeakyRNNStudent:
         settings = Settings(
             units=units, batch=batch, steps=steps, lr=lr, momentum=momentum, clip=clip, probe=probe
         )
-        self.family, self.settings = family, settings
+        self.family = family
+        self.settings = settings
         self._tasks = len(family.test_tasks())
         self.trainer = Trainer(family.kind, SMALLEST, self._tasks, settings, seed=seed, device=device)
         self._tests: dict[int, FixedSequences] = {}

@@ -134,12 +134,15 @@ class RslRlStudent:
             )
         if not isinstance(normalize, bool) and not is_one_of(normalize, ("observations", "rewards")):
             raise ValueError(f"rsl-rl: normalize: expected one of {list(_NORMALIZE)}, got {normalize!r}")
-        options, policy = {} if options is None else options, {} if policy is None else policy
+        options = {} if options is None else options
+        policy = {} if policy is None else policy
         check_options(options, policy, slots=n_envs, steps=n_steps)
         numbers, self._rate = learning_rate(options, budget)
         self._device = _device(device)
         model_seed, queue_seed = seed_sequence(seed).spawn(2)
-        self._family, self._n_envs, self._processes = family, n_envs, processes
+        self._family = family
+        self._n_envs = n_envs
+        self._processes = processes
         self.failures = Failures()
         self._generators = PrivateGenerators(int(model_seed.generate_state(1)[0]) % 2**31)
         self._test_envs: dict[int, TensorEnvs] = {}
@@ -176,7 +179,8 @@ class RslRlStudent:
             return
         if self._bound is not None or self._counts["train"] + self._counts["measure"] > 0:
             raise ValueError(f"rsl-rl: expected to be bound before training, got {granularity!r} afterwards")
-        steps, batches = len(self.ppo.observations), self.ppo.minibatches(1)
+        steps = len(self.ppo.observations)
+        batches = self.ppo.minibatches(1)
         if steps < 2 * batches:
             raise ValueError(
                 f"rsl-rl: bound for rollouts, of which one slot may be all that is learnt from: expected "

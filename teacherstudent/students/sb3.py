@@ -128,7 +128,10 @@ class SB3Student:
         given = {} if options is None else options
         sb3_options.check_options(kind, given)
         resolved = sb3_options.resolve(given, budget)
-        self._family, self._n_envs, self._processes, self._budget = family, n_envs, processes, budget
+        self._family = family
+        self._n_envs = n_envs
+        self._processes = processes
+        self._budget = budget
         self.failures = Failures()
         self._generators = PrivateGenerators(number)
         self._queue = TaskQueue(n_envs, seed=queue_seed)
@@ -252,9 +255,12 @@ class SB3Student:
 
     def spent(self) -> Mapping[str, float]:
         """Return environment steps trained and measured, optimiser steps, seconds in the environments."""
-        steps, envs, measured = float(self.model.num_timesteps), self._envs, self._counts["measure"]
+        steps = float(self.model.num_timesteps)
+        envs = self._envs
+        measured = self._counts["measure"]
         if self._bound is not None:
-            envs, measured = self._bound.envs, self._bound.measured
+            envs = self._bound.envs
+            measured = self._bound.measured
             steps -= measured
         return self._counts | {
             "train": steps,
@@ -344,7 +350,8 @@ class SB3Student:
 
     def _round(self) -> Outcomes | None:
         """Collect and train once, as the algorithm's own ``learn`` does, and return what has finished."""
-        model, env = self.model, self.model.env
+        model = self.model
+        env = self.model.env
         assert env is not None
         if isinstance(model, OnPolicyAlgorithm):
             model.collect_rollouts(env, self._callback, model.rollout_buffer, n_rollout_steps=model.n_steps)

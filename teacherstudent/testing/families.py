@@ -53,7 +53,8 @@ def check_family(
     else:
         check_factory("check_family", factory, Family, 'check_family(lambda: envs.make("toy-grid"))')
         with rule("family", "the factory must make a family"):
-            family, other = factory(), factory()
+            family = factory()
+            other = factory()
     _check_declarations(family, other)
     if isinstance(family, RLFamily):
         kit = _Kit(family, steps)
@@ -191,7 +192,8 @@ def _restart(kit: _Kit, seeds: Any, form: str) -> None:
     first = 5 if all(len(episode.rewards) > 5 for episode in kit.alone) else 0
     with kit.vec(3) as vec:
         episodes = play(vec, kit.scripts[:3], first)
-        mask, tasks = np.array([False, True, False]), _outside(kit.family, 3)
+        mask = np.array([False, True, False])
+        tasks = _outside(kit.family, 3)
         tasks[1] = kit.tasks[3]
         with rule(kit.who, f"reset must ignore the tasks and seeds of slots outside the mask ({form})"):
             observations, _ = vec.reset(seed=seeds, options={"reset_mask": mask, "task": tasks})
@@ -222,7 +224,8 @@ def _outside(family: Family, n: int) -> Array:
 
 
 def _bad_input(kit: _Kit) -> None:
-    good, space = kit.tasks[:3], kit.family.space
+    good = kit.tasks[:3]
+    space = kit.family.space
     bad: list[tuple[str, dict[str, Any]]] = [
         ("tasks of another shape", {"options": {"task": good[:2]}}),
         ("a mask of another shape", {"options": {"task": good, "reset_mask": np.ones(2, np.bool_)}}),
@@ -259,7 +262,8 @@ def _flags(kit: _Kit) -> None:
     ended = [i for i, episode in enumerate(kit.alone) if episode.over]
     if not ended:
         return  # too long-lived for this check
-    script, length = kit.scripts[ended[0]], len(kit.alone[ended[0]].rewards)
+    script = kit.scripts[ended[0]]
+    length = len(kit.alone[ended[0]].rewards)
     with kit.vec(1) as vec:
         start(vec, [script])
         for action in script.actions[:length]:
@@ -272,7 +276,8 @@ def _flags(kit: _Kit) -> None:
 
 
 def _snapshots(kit: _Kit) -> None:
-    half, parts = kit.steps // 2, kit.scripts[:3]
+    half = kit.steps // 2
+    parts = kit.scripts[:3]
     with kit.vec(3) as vec, kit.vec(3) as other:
         if not isinstance(vec, Snapshot):
             return

@@ -82,7 +82,9 @@ class Session:
     """
 
     def __init__(self, teacher: Teacher[Any], play: Play, *, seed: int = 0, reuse: bool = False) -> None:
-        self.teacher, self.play, self.reuse = teacher, play, reuse
+        self.teacher = teacher
+        self.play = play
+        self.reuse = reuse
         self.rng = np.random.Generator(np.random.PCG64(seed))
         self._waste = np.random.Generator(np.random.PCG64(1))
         self.waiting: list[Assignment] = []
@@ -126,7 +128,8 @@ class Session:
 
     def run(self, rows: int) -> list[Array]:
         """Ask for at least ``rows`` tasks, tell most of them, and return the tasks asked by this call."""
-        first, count = len(self.asked), 0
+        first = len(self.asked)
+        count = 0
         while count < rows:
             n = int(self.rng.integers(1, 25))
             assignment = self.ask(n, progress=min(1.0, count / rows))
@@ -154,7 +157,8 @@ class Session:
 
 def check_assignment(teacher: Teacher[Any], assignment: Assignment, n: int) -> None:
     """Raise `ContractError` unless these are ``n`` new tasks of the teacher's space."""
-    who, space = name(teacher), teacher.space
+    who = name(teacher)
+    space = teacher.space
     if not isinstance(assignment, Assignment) or len(assignment) != n:
         raise ContractError(f"{who}: ask(n) must return an Assignment of n rows, got {assignment!r} for {n}")
     tasks = assignment.tasks

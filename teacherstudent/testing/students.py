@@ -93,7 +93,8 @@ def _check_refusal(student: Student) -> None:
 
 def _check_bound(factory: Factory, family: Family) -> None:
     """Compare a student that measures for a round with one that does not, and mix both kinds of rows."""
-    measuring, other = _Driver(factory(0), family), _Driver(factory(0), family)
+    measuring = _Driver(factory(0), family)
+    other = _Driver(factory(0), family)
     for driver in (measuring, other):
         driver.round()
     before = dict(measuring.student.spent())
@@ -108,7 +109,8 @@ def _check_bound(factory: Factory, family: Family) -> None:
     tasks = family.test_tasks()[:5]
     found, expected = (driver.student.evaluate(tasks, seed=1) for driver in (measuring, other))
     _same(found, expected, "rows with learn False must not change the student")
-    mixed, learn = measuring.bound_round(0.5), measuring.learn
+    mixed = measuring.bound_round(0.5)
+    learn = measuring.learn
     must(
         measuring.student.spent()["measure"] == after.get("measure", 0.0) + mixed.cost[~learn].sum(),
         "only the rows with learn False must be charged as 'measure'",
@@ -136,7 +138,8 @@ class _Driver:
 
     def bound_round(self, share: float) -> Outcomes:
         """Train a student that is bound on a share of the rows, at random; measure the others."""
-        first, wanted = self._next, self.student.wants()
+        first = self._next
+        wanted = self.student.wants()
         outcomes = self.round(self._rng.permutation(wanted) < share * wanted)
         expected = np.arange(first, first + wanted)
         must(
@@ -210,7 +213,8 @@ def _check_resume(factory: Factory, family: Family, driver: _Driver, *, exact: b
     resumed.student.load_state_dict(state)
     resumed._rng.bit_generator.state = driver._rng.bit_generator.state
     resumed._next = driver._next
-    resumed._open, resumed._cost = dict(driver._open), driver._cost
+    resumed._open = dict(driver._open)
+    resumed._cost = driver._cost
     if exact:
         said = dict(resumed.student.metrics())
         told = dict(driver.student.metrics())

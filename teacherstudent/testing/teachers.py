@@ -91,7 +91,8 @@ class _Kit:
 
 
 def _declarations(kit: _Kit) -> None:
-    teacher, other = kit.factory(0), kit.factory(0)
+    teacher = kit.factory(0)
+    other = kit.factory(0)
     if not (isinstance(teacher.needs, frozenset) and all(isinstance(s, str) for s in teacher.needs)):
         raise kit.fail(f"needs must be a frozenset of signal names, got {teacher.needs!r}")
     if teacher.granularity not in get_args(Granularity):
@@ -129,7 +130,9 @@ def _batch_sizes(kit: _Kit) -> None:
 def _any_order(kit: _Kit) -> None:
     session = kit.session()
     with rule(kit.who, "tasks may be told late, out of order, in parts, or never"):
-        early, lost, late = session.ask(20), session.ask(20), session.ask(20)
+        early = session.ask(20)
+        lost = session.ask(20)
+        late = session.ask(20)
         session.tell(kit.play(session.teacher, late.select(np.arange(20)[::-1]), session.rng))
         session.ask(20)
         session.teacher.drop(lost.ids[::2])
@@ -139,7 +142,8 @@ def _any_order(kit: _Kit) -> None:
 
 
 def _rows_not_asked_for(kit: _Kit) -> None:
-    session, donor = kit.session(), kit.session(1)
+    session = kit.session()
+    donor = kit.session(1)
     with rule(kit.who, "rows with id -1 must be accepted, before the first ask and later"):
         rows = kit.play(donor.teacher, donor.ask(kit.episodes), donor.rng)
         session.tell(unasked(rows))
@@ -161,7 +165,9 @@ def _reproducible(kit: _Kit) -> None:
 def _alone(kit: _Kit) -> None:
     before = np.random.get_state(legacy=False), random.getstate()  # noqa: NPY002  # the one to be left alone
     steps = range(2 + kit.episodes // 12)
-    alone, one, two = kit.session(5), kit.session(5), kit.session(6, seed=1)
+    alone = kit.session(5)
+    one = kit.session(5)
+    two = kit.session(6, seed=1)
     with rule(kit.who, "asks and tells must work in any legal order"):
         expected = [alone.run(1) for _ in steps]
         asked = [(one.run(1), two.run(1))[0] for _ in steps]
@@ -173,7 +179,8 @@ def _alone(kit: _Kit) -> None:
 
 
 def _resumes(kit: _Kit) -> None:
-    through, saved = kit.session(5), kit.session(5)
+    through = kit.session(5)
+    saved = kit.session(5)
     with rule(kit.who, "asks and tells must work in any legal order"):
         through.run(kit.episodes)
         saved.run(kit.episodes)
@@ -181,9 +188,11 @@ def _resumes(kit: _Kit) -> None:
     kept = copy.deepcopy(state)
     with rule(kit.who, "state_dict must be plain data: nested dicts, arrays, numbers, strings, lists"):
         read = through_file(state)
-    fresh, busy = kit.session(5), kit.session(5, seed=1)
+    fresh = kit.session(5)
+    busy = kit.session(5, seed=1)
     busy.run(kit.episodes // 2)
-    resumed, used = fresh.teacher, busy.teacher
+    resumed = fresh.teacher
+    used = busy.teacher
     with rule(kit.who, "load_state_dict must accept what state_dict returned and a checkpoint kept"):
         resumed.load_state_dict(read)
         used.load_state_dict(state)
@@ -217,7 +226,8 @@ def _incomplete(kit: _Kit, state: dict[str, Any]) -> None:
 
 
 def _keeps_its_own_arrays(kit: _Kit) -> None:
-    clean, reusing = kit.session(5), kit.session(5, reuse=True)
+    clean = kit.session(5)
+    reusing = kit.session(5, reuse=True)
     with rule(kit.who, "arrays handed over may be overwritten by the caller afterwards"):
         asked = [session.run(kit.episodes) for session in (clean, reusing)]
     same = difference(clean.teacher.state_dict(), reusing.teacher.state_dict()) is None
@@ -229,7 +239,9 @@ def _refuses_ids(kit: _Kit) -> None:
     session = kit.session()
     session.run(kit.episodes)
     teacher = session.teacher
-    told, dropped, fresh = session.ask(4), session.ask(4), session.ask(4)
+    told = session.ask(4)
+    dropped = session.ask(4)
+    fresh = session.ask(4)
     outcomes = kit.play(teacher, fresh, session.rng)
     session.tell(kit.play(teacher, told, session.rng))
     teacher.drop(dropped.ids)
@@ -287,7 +299,8 @@ def _refuses_damaged_states(kit: _Kit) -> None:
     """Spoil every entry of a state: it is refused without a change, or taken by a teacher that goes on."""
     session = kit.session(5)
     session.run(kit.episodes)
-    state, teacher = session.teacher.state_dict(), kit.factory(5)
+    state = session.teacher.state_dict()
+    teacher = kit.factory(5)
     before = teacher.state_dict()
     for what, bad in damaged(state):
         try:
@@ -309,7 +322,8 @@ def _reports(kit: _Kit) -> None:
         teacher = session.teacher
         before = teacher.state_dict()
         with rule(kit.who, f"metrics and snapshot must work after {rows} tasks"):
-            metrics, snapshot = teacher.metrics(), teacher.snapshot()
+            metrics = teacher.metrics()
+            snapshot = teacher.snapshot()
         for key, value in metrics.items():
             if not (isinstance(key, str) and isinstance(value, float | int) and np.isfinite(value)):
                 raise kit.fail(f"metrics must be finite numbers by name, got {key!r}: {value!r}")
@@ -356,7 +370,8 @@ def _unchanged(kit: _Kit, teacher: Teacher[Any], before: dict[str, Any], what: s
 
 def _outside(teacher: Teacher[Any], tasks: Array) -> Array | None:
     """Return the tasks with one outside the space, or None if every array of that shape is a task."""
-    space, moved = teacher.space, tasks.astype(np.float64)
+    space = teacher.space
+    moved = tasks.astype(np.float64)
     if isinstance(space, Box):
         moved[1] = space.high.astype(np.float64) + 1
     elif isinstance(space, Discrete):

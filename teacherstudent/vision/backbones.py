@@ -31,7 +31,8 @@ class SmallCNN(nn.Module):
         width: filters of the first layer.
     """
 
-    size_step, smallest = 2, 4
+    size_step = 2
+    smallest = 4
 
     def __init__(self, classes: int, channels: int, size: int, *, width: int = 32) -> None:
         super().__init__()
@@ -91,7 +92,8 @@ class SmallResNet(nn.Module):
         ValueError: if a number is below 1.
     """
 
-    size_step, smallest = 2, 4
+    size_step = 2
+    smallest = 4
 
     def __init__(
         self,
@@ -128,7 +130,10 @@ class _Logits(nn.Module):
 
     def __init__(self, model: nn.Module, size_step: int, smallest: int, **call: Any) -> None:
         super().__init__()
-        self.model, self.size_step, self.smallest, self._call = model, size_step, smallest, call
+        self.model = model
+        self.size_step = size_step
+        self.smallest = smallest
+        self._call = call
 
     def forward(self, images: Tensor) -> Tensor:
         return cast("Tensor", self.model(images, **self._call).logits)

@@ -22,8 +22,10 @@ class Chunk:
     """
 
     def __init__(self, allowed: float, left: float, after: float) -> None:
-        self.allowed, self.used = allowed, 0.0
-        self._left, self._after = left, after
+        self.allowed = allowed
+        self.used = 0.0
+        self._left = left
+        self._after = after
 
     def pays(self, scoring: float) -> bool:
         """Return whether the budget pays for a scoring pass and something after it."""

@@ -59,7 +59,8 @@ class Images:
     labels: IntArray
 
     def __post_init__(self) -> None:
-        images, labels = np.asarray(self.images), np.asarray(self.labels)
+        images = np.asarray(self.images)
+        labels = np.asarray(self.labels)
         if images.dtype != np.uint8:
             raise TypeError(f"images: expected uint8 pixels from 0 to 255, got {images.dtype}")
         if images.ndim == 3:
@@ -139,7 +140,8 @@ def _read_idx(file: Any, path: Path) -> Array:
     start = file.read(4)
     if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in _IDX:
         raise DataFileError(f"{path}: expected an IDX file, got the bytes {start!r}")
-    dtype, axes = _IDX[start[2]], start[3]
+    dtype = _IDX[start[2]]
+    axes = start[3]
     sides = file.read(4 * axes)
     shape = tuple(np.frombuffer(sides, ">u4").tolist()) if len(sides) == 4 * axes else ()
     expected = math.prod(shape) * dtype.itemsize
@@ -203,7 +205,8 @@ def _find(folder: Path, name: str, packed: Path) -> Path:
 def _read_npz(path: Path) -> tuple[Array, Array]:
     try:
         found = read_npz(path, ("images", "labels"))
-        images, labels = found["images"], found["labels"]
+        images = found["images"]
+        labels = found["labels"]
     except (OSError, ValueError, KeyError) as error:
         raise DataFileError(f"{path}: expected an npz file with images and labels: {error}") from error
     if images.ndim == 4:
@@ -266,7 +269,8 @@ def _stratify(order: IntArray, labels: IntArray, sizes: tuple[int, int], classes
             f"stratified: expected probe and validation of at least {classes}, one image a class, and three "
             f"images of every class in all, got {sizes} and {counts.min()} of class {counts.argmin()}"
         )
-    rest, parts = order, []
+    rest = order
+    parts = []
     for k, size in enumerate(sizes):
         own = labels[rest]
         left = np.bincount(own, minlength=classes)

@@ -139,7 +139,9 @@ class LayerRates:
     """
 
     def __init__(self, layers: int, law: str) -> None:
-        self._layers, self._law, self._start = layers, law, 0.0
+        self._layers = layers
+        self._law = law
+        self._start = 0.0
 
     def at(self, spread: float) -> FloatArray:
         """Return the multipliers ``(layers,)`` at a spread in decades, from the input to the head."""

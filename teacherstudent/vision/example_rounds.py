@@ -57,7 +57,9 @@ class ExampleRounds:
     def __init__(
         self, family: ExampleFamily, trainer: Trainer, compute: Compute, *, chunk: float | None
     ) -> None:
-        self._setting, self._trainer, self._compute = family.setting(0), trainer, compute
+        self._setting = family.setting(0)
+        self._trainer = trainer
+        self._compute = compute
         self._batch = trainer.training.batch_size
         self._least = max(min(2, self._batch), -(-self._batch // 2))
         self.chunk = chunk or trainer.flops(trainer.sizes()[-1]).train * self._batch
@@ -96,9 +98,12 @@ class ExampleRounds:
 
     def _train(self, tasks: Array, learn: Array) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return losses, whether they were classified as labelled, and costs, ``(n,)`` each."""
-        trainer, compute, setting = self._trainer, self._compute, self._setting
+        trainer = self._trainer
+        compute = self._compute
+        setting = self._setting
         indices = torch.from_numpy(tasks).to(trainer.device)
-        losses, correct = np.zeros(len(tasks)), np.zeros(len(tasks))
+        losses = np.zeros(len(tasks))
+        correct = np.zeros(len(tasks))
         measured = np.flatnonzero(~learn)
         costs = np.where(learn, trainer.cost(setting), trainer.forward_cost())
         if measured.size:

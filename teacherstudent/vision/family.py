@@ -247,7 +247,8 @@ class ExampleFamily(ImageFamily):
     def __init__(
         self, source: Source, *, n: int, classes: int, fixed: Mapping[str, float] | None = None
     ) -> None:
-        self.source, self.classes = source, classes
+        self.source = source
+        self.classes = classes
         where = f"{source.name} examples: fixed"
         given = check_mapping(f"{where}: fixed", fixed)
         own = {name: check_value(where, name, value) for name, value in given.items()}

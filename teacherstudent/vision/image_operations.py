@@ -59,7 +59,9 @@ def rotate(images: Tensor, degrees: Tensor) -> Tensor:
     """Turn about the centre, anticlockwise, as ``Image.rotate``."""
     height, width = images.shape[-2:]
     angle = torch.deg2rad(degrees)
-    cos, sin, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
+    cos = angle.cos()
+    sin = angle.sin()
+    zero = torch.zeros_like(angle)
     # the output pixel (x, y) shows the input at (cos x - sin y, sin x + cos y), from the centre, y downwards;
     # grid units are half a width and half a height, so that mixed terms take the ratio of the sides
     rows = [cos, -sin * (height / width), zero, sin * (width / height), cos, zero]
@@ -78,7 +80,8 @@ def shear_y(images: Tensor, factor: Tensor) -> Tensor:
 
 def _shear(images: Tensor, factor: Tensor) -> Tensor:
     height, width = images.shape[-2:]
-    one, zero = torch.ones_like(factor), torch.zeros_like(factor)
+    one = torch.ones_like(factor)
+    zero = torch.zeros_like(factor)
     # x + factor y from the upper left corner is, in grid units, x + factor (y + 1) height / width
     mixed = factor * (height / width)
     return _warp(images, torch.stack([one, mixed, mixed, zero, one, zero], 1))
@@ -95,7 +98,8 @@ def translate_y(images: Tensor, share: Tensor) -> Tensor:
 
 
 def _translate(images: Tensor, share: Tensor) -> Tensor:
-    one, zero = torch.ones_like(share), torch.zeros_like(share)
+    one = torch.ones_like(share)
+    zero = torch.zeros_like(share)
     return _warp(images, torch.stack([one, zero, 2 * share, zero, one, zero], 1))  # the grid is 2 wide
 
 

@@ -48,7 +48,9 @@ class Learner:
         *,
         any_length: bool = False,
     ) -> None:
-        self.network, self._training, self._device = network, training, device
+        self.network = network
+        self._training = training
+        self._device = device
         self.average = copy.deepcopy(network).requires_grad_(False) if training.ema else None
         self.layers = max(depths.values()) if depths else 1
         self._optimizer = training.make_optimizer(_groups(network, training.decay, depths))
@@ -59,7 +61,8 @@ class Learner:
         if machine.compile:
             dynamic = None if any_length else False
             self._call = cast("Callable[[Tensor], Tensor]", torch.compile(network, dynamic=dynamic))
-        self.steps, self.rate = 0, 0.0
+        self.steps = 0
+        self.rate = 0.0
 
     def arithmetic(self) -> AbstractContextManager[Any]:
         """Return the context in which the network is called."""

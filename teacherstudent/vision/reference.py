@@ -67,7 +67,9 @@ def reference_losses(
     held_out.space = Discrete(len(data.probe))
     options = {"budget": budget, **(student_options or {})}
     model = STUDENTS.make(student, held_out, seed=weights, **options)
-    passes, rng, first = Passes(len(data.probe)), generator(order), 0
+    passes = Passes(len(data.probe))
+    rng = generator(order)
+    first = 0
     while sum(model.spent().get(kind, 0.0) for kind in ("train", "measure")) < budget:
         n = model.wants()
         ids = np.arange(first, first + n, dtype=np.int64)

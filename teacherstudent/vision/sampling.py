@@ -50,10 +50,12 @@ class IndexSampler:
     """
 
     def __init__(self, n: int, *, seed: int, device: torch.device) -> None:
-        self._n, self._device = n, device
+        self._n = n
+        self._device = device
         self._generator = torch.Generator().manual_seed(seed)
         self._order = torch.empty(0, dtype=torch.int64, device=device)
-        self._position, self._fraction = 0, 1.0
+        self._position = 0
+        self._fraction = 1.0
         self.passes = 0
 
     def ends(self, batch: int, fraction: float) -> bool:
@@ -89,7 +91,8 @@ class IndexSampler:
             drawn = draw_by_score(scores, count, self._generator)
             order = drawn[torch.randperm(count, generator=self._generator)]
         self._order = order.to(self._device)
-        self._position, self._fraction = 0, fraction
+        self._position = 0
+        self._fraction = fraction
         self.passes += 1
 
     def state_dict(self) -> State:

@@ -69,7 +69,9 @@ class Smoothing:
                 f"smoothing: touches nothing: expected convolutions with overlapping kernels above 1 x 1 in "
                 f"{type(network).__name__}, found none ({len(patches)} patch embeddings)"
             )
-        self.touched, self.sigma, self._width = len(convolutions), 0.0, width
+        self.touched = len(convolutions)
+        self.sigma = 0.0
+        self._width = width
         self._kernels: dict[tuple[float, torch.device, torch.dtype], Tensor] = {}
         for module in convolutions:
             module.register_forward_hook(self._blur)
@@ -86,7 +88,8 @@ class Smoothing:
     @contextlib.contextmanager
     def at(self, sigma: float) -> Iterator[None]:
         """Blur by ``sigma`` pixels within a block; the standard deviation before it is put back."""
-        before, self.sigma = self.sigma, sigma
+        before = self.sigma
+        self.sigma = sigma
         try:
             yield
         finally:

@@ -19,7 +19,9 @@ from teacherstudent.vision.trainer import Trainer
 STAGE_SIGNALS = ("train_loss", "seconds", "steps", "size")
 PROBE_SIGNALS = ("probe_loss", "score_se")
 SCORES = ("rate", "decrease", "level", "train")
-CHUNKS, PROBES, FEWEST = 50, 10, 8
+CHUNKS = 50
+PROBES = 10
+FEWEST = 8
 """If nothing is said: chunks in a budget; a chunk's least cost in probes; chunks in a small budget."""
 
 
@@ -52,7 +54,10 @@ class StageRounds:
     def __init__(
         self, family: ImageFamily, trainer: Trainer, compute: Compute, *, score: str, chunk: float | None
     ) -> None:
-        self._family, self._trainer, self._compute, self._score = family, trainer, compute, score
+        self._family = family
+        self._trainer = trainer
+        self._compute = compute
+        self._score = score
         self._target = family.setting(family.test_tasks()[-1])  # the condition of the probe
         self.chunk = chunk or self._standard_chunk()
         if trainer.training.reference:
@@ -125,7 +130,8 @@ class StageRounds:
 
         Scoring passes are part of the chunk. One that the rest of the budget cannot pay is left out.
         """
-        trainer, compute = self._trainer, self._compute
+        trainer = self._trainer
+        compute = self._compute
         chunk = compute.begin(self.chunk, 0.0 if self._score == "train" else self._probe_cost())
         step_cost = trainer.batch_size(setting) * trainer.cost(setting)
         losses: list[Tensor] = []

@@ -75,7 +75,9 @@ class Trainer:
     ) -> None:
         streams = [int(s.generate_state(1)[0]) for s in seed_sequence(seed).spawn(3)]
         self.device = device = machine.resolve()
-        self.training, self.machine, self._reach = training, machine, family.reach
+        self.training = training
+        self.machine = machine
+        self._reach = family.reach
         data = family.data
         mean_, std = moments(data.train)
         layout = machine.channels_last
@@ -92,7 +94,9 @@ class Trainer:
         check_stages(family, self._sizes[-1], self.size)
         check_single(network, self.inputs["train"], family.reach, training, min(self._sizes))
         knobs = Touched(network, self.inputs["train"], family.reach, training)
-        self.depths, self.smoothing, self._augment = knobs.depths, knobs.smoothing, knobs.augment
+        self.depths = knobs.depths
+        self.smoothing = knobs.smoothing
+        self._augment = knobs.augment
         if machine.compile and self.smoothing is not None:
             raise ValueError("classifier: expected compile=False with smoothing, which changes the network")
         single = isinstance(family, ExampleFamily)
@@ -197,7 +201,8 @@ class Trainer:
             setting: the knobs.
             rescore: whether a pass that is due is made; else examples are drawn by their last losses.
         """
-        scores, cost = self._own_scores, self.scoring_cost(setting) if rescore else 0.0
+        scores = self._own_scores
+        cost = self.scoring_cost(setting) if rescore else 0.0
         if scores is None and self._begins(setting):
             if cost > 0:
                 self.table.losses = self.measure("train", averaged=False)[0]
@@ -277,13 +282,15 @@ class Trainer:
         """
         given = self.inputs[split]
         chosen = torch.arange(len(given), device=self.device) if rows is None else rows
-        losses, correct = [], []
+        losses = []
+        correct = []
         with self._renormalised() if averaged else contextlib.nullcontext():
             for part in torch.split(chosen, self.machine.probe_batch):
                 logits = self.learner.logits(given.batch(part), averaged=averaged)
                 losses.append(example_losses(logits, given.labels[part]))
                 correct.append(logits.argmax(1) == given.labels[part])
-        whole, last = torch.cat(losses), self.learner.steps - 1
+        whole = torch.cat(losses)
+        last = self.learner.steps - 1
         check_finite(whole, np.full(len(whole), last), self._setting, self.learner.rate, split)
         return whole, torch.cat(correct)
 
@@ -295,7 +302,8 @@ class Trainer:
         return min(self.training.renorm, len(self.inputs["train"])) if self.learner.norms else 0
 
     def _renormalised(self) -> AbstractContextManager[None]:
-        train, count = self.inputs["train"], self._renorm()
+        train = self.inputs["train"]
+        count = self._renorm()
         if count == 0:
             return contextlib.nullcontext()
         rows = torch.linspace(0, len(train) - 1, count, device=self.device, dtype=torch.float64).long()
