@@ -1,6 +1,6 @@
 """What experiments need, and what they compute from their runs."""
 
-import importlib
+import importlib.util
 import sys
 from pathlib import Path
 
@@ -20,12 +20,20 @@ def _importable(monkeypatch):
     monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "experiments"))
 
 
+def load(path):
+    """Return a script as a module of its own: benchmarks have scripts of the same names."""
+    spec = importlib.util.spec_from_file_location(f"experiments_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def image_studies():
     """Return every study of an experiment on images, and how its script is started."""
     found = []
     for path in sorted((Path(__file__).parents[1] / "experiments").glob("[!_]*.py")):
         if "import few_examples" in path.read_text() or "import FIXED, images" in path.read_text():
-            module = importlib.import_module(path.stem)
+            module = load(path)
             studies = [value for value in vars(module).values() if isinstance(value, Study)]
             if path.stem == "jest":
                 studies = [module.make_study(name, "", 0.0) for name in module.SETTINGS]

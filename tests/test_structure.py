@@ -19,14 +19,16 @@ FIRST = {
     "types": set(),
     "settings": set(),
     "trust": set(),
-    "spaces": {"types"},
+    "dimensions": {"types"},
+    "spaces": {"types", "dimensions"},
     "saved": {"types"},
     "outstanding": {"types"},
-    "teacher": {"types", "spaces", "settings", "outstanding", "saved"},
-    "student": {"types", "spaces"},
-    "family": {"types", "spaces", "settings"},
+    "teacher": {"types", "dimensions", "spaces", "settings", "outstanding", "saved"},
+    "student": {"types", "dimensions", "spaces"},
+    "family": {"types", "dimensions", "spaces", "settings"},
     "registry": {
         "types",
+        "dimensions",
         "spaces",
         "settings",
         "trust",
@@ -85,7 +87,7 @@ def named(module):
 
 def test_the_modules_were_found():
     assert {named("types"), named("teachers.riac"), named("envs.toy_grid"), "teacherstudent"} <= set(MODULES)
-    assert uses(named("spaces")) == {named("types")}
+    assert uses(named("spaces")) == {named("types"), named("dimensions")}
     assert named("types") in reaches(named("teachers.riac"))
     for module in MODULES:
         assert uses(module) <= set(MODULES), module
