@@ -196,7 +196,7 @@ class _Path:
         still = (self._step == 0) & fixed
         self.size = (top - self._bottom) * np.where(still, 1.0, share)
         self._last = top - self.size
-        self._slack = 0.5 if np.issubdtype(space.dtype, np.integer) else 1e-6 * self.size
+        self._slack = 0.5 if spaces.is_whole(space) else 1e-6 * self.size
         self.start = np.where((self._step > 0) | still, self._bottom, self._last)
         self.low = self.start.copy()
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from teacherstudent.types import is_number
 
-_RANGE = "high - low within float64 (narrow the range, or take its logarithm)"
+RANGE = "high - low within float64 (narrow the range, or take its logarithm)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,5 +135,5 @@ def _ends(where: str, low: Any, high: Any) -> tuple[float, float]:
     if not (np.isfinite(first) and np.isfinite(last) and first < last):
         raise ValueError(f"{where}: expected finite low < high, got ({first}, {last})")
     if not np.isfinite(last - first):
-        raise ValueError(f"{where}: expected {_RANGE}, got ({first}, {last})")
+        raise ValueError(f"{where}: expected {RANGE}, got ({first}, {last})")
     return first, last

@@ -18,10 +18,8 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.spaces import Box, Discrete
 
-from teacherstudent.dimensions import Dimension, choice, dimension, log, whole
+from teacherstudent.dimensions import RANGE, Dimension, choice, dimension, log, whole
 from teacherstudent.types import Array, BoolArray, FloatArray, IntArray
-
-_RANGE = "high - low within float64 (narrow the range, or take its logarithm)"
 
 
 class Parameters(Box):
@@ -250,7 +248,7 @@ def _check_box(space: Box) -> None:
     with np.errstate(over="ignore", invalid="ignore"):
         wide = ~np.isfinite(high - low)
     bad = ~(np.isfinite(low) & np.isfinite(high) & (low < high))
-    for what, wrong in (("finite low < high", bad), (_RANGE, wide)):
+    for what, wrong in (("finite low < high", bad), (RANGE, wide)):
         if wrong.any():
             i = int(wrong.argmax())
             name = dimension_names(space)[i]
@@ -285,7 +283,7 @@ def sample(space: gym.Space[Any], rng: np.random.Generator, n: int) -> Array:
         TypeError: if the space is of no known kind.
     """
     if isinstance(space, Box):
-        if np.issubdtype(space.dtype, np.integer):
+        if is_whole(space):
             return rng.integers(space.low, space.high, (n, *space.shape), space.dtype, endpoint=True)
         return from_unit(space, rng.random((n, int(np.prod(space.shape)))))
     if isinstance(space, Discrete):
@@ -312,7 +310,12 @@ def whole_numbers(space: Box) -> BoolArray:
     """Return ``(d,)`` bool: which coordinates are whole numbers."""
     if isinstance(space, Parameters):
         return space.whole
-    return np.full(int(np.prod(space.shape)), np.issubdtype(space.dtype, np.integer))
+    return np.full(int(np.prod(space.shape)), is_whole(space))
+
+
+def is_whole(space: gym.Space[Any]) -> bool:
+    """Return whether tasks are whole numbers alone, by the space's type; truth values are 0 and 1."""
+    return np.dtype(space.dtype).kind in "biu"
 
 
 def to_unit(space: Box, tasks: npt.ArrayLike) -> FloatArray:
@@ -362,7 +365,7 @@ def from_flat(space: Box, flat: FloatArray) -> Array:
     low, high = space.low.astype(np.float64), space.high.astype(np.float64)
     if isinstance(space, Parameters) and space.whole.any():
         flat = np.where(space.whole, np.rint(flat), flat)
-    if not np.issubdtype(space.dtype, np.integer):
+    if not is_whole(space):
         return np.clip(flat, low, high).astype(space.dtype)
     # Only what lies strictly between the ends is converted: an end need not be a float64 (2^63 - 1 is none),
     # and a number beyond the type's range would wrap round to the other end.
@@ -405,7 +408,7 @@ def check_tasks(space: gym.Space[Any], tasks: npt.ArrayLike, where: str) -> Arra
         raise ValueError(f"{where}: expected tasks of shape (n, {_shape(space)}), got {given.shape}")
     if given.dtype.kind not in "biuf":
         raise ValueError(f"{where}: expected numeric tasks, got dtype {given.dtype}")
-    whole = np.issubdtype(space.dtype, np.integer)
+    whole = is_whole(space)
     if whole and given.dtype.kind == "f" and not (given == np.rint(given)).all():
         raise ValueError(f"{where}: expected whole numbers as tasks of {space}, got {given}")
     inside = contains_each(space, given)
@@ -471,6 +474,7 @@ __all__ = [
     "from_unit",
     "holds",
     "hull",
+    "is_whole",
     "log",
     "named",
     "sample",

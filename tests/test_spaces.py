@@ -163,6 +163,18 @@ def test_uniform_points_give_whole_numbers_their_fair_share():
     assert [end.tolist() for end in spaces.edges(NAMED)] == [[0, -2], [3, 6]]
 
 
+def test_truth_values_are_whole_numbers():
+    space = Box(np.zeros(2, bool), np.ones(2, bool), dtype=bool)
+    grid = np.repeat((np.arange(100)[:, None] + 0.5) / 100, 2, axis=1)
+    assert spaces.from_unit(space, grid).sum(axis=0).tolist() == [50, 50]
+    drawn = spaces.sample(space, np.random.default_rng(0), 4000)
+    assert drawn.dtype == bool
+    assert np.abs(drawn.mean(axis=0) - 0.5).max() < 0.05
+    np.testing.assert_array_equal(spaces.to_unit(space, [[False, True]]), [[0.25, 0.75]])
+    with pytest.raises(ValueError, match="expected whole numbers"):
+        spaces.check_tasks(space, [[0.5, 0.0]], "here")
+
+
 def test_discrete_tasks_at_the_end_of_their_type():
     space = Discrete(5, start=2**63 - 5)
     drawn = spaces.sample(space, np.random.default_rng(0), 200)

@@ -44,11 +44,6 @@ def count(space: gym.Space[Any]) -> float:
     return np.inf
 
 
-def is_whole(space: Box) -> bool:
-    """Return whether the coordinates of a box are whole numbers."""
-    return np.dtype(space.dtype).kind in "biu"
-
-
 def _mixed(x: Array) -> Array:
     """Return 64-bit words scrambled, one to one (the finaliser of SplitMix64)."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -127,7 +122,7 @@ def mutated(
     if not isinstance(space, Box):
         raise TypeError(f"edits: expected a space of type Levels or Box, got {space!r}")
     step = step or Step()
-    if is_whole(space):
+    if spaces.is_whole(space):
         return _moved_whole(space, rng, tasks, edits, step)
     unit = spaces.to_unit(space, tasks)
     rows = np.arange(len(tasks))

@@ -112,6 +112,15 @@ def test_gaussians_by_hand():
         np.testing.assert_allclose(same, [[0.158655254, 1 - 0.158655254]], atol=1e-8)
 
 
+@pytest.mark.parametrize(("folded", "near"), [(False, 1e-9), (True, 1e-5)])
+def test_gaussians_far_from_0_end(folded, near):
+    """Rounding of numbers this great is above the tolerance: halving panels would never end."""
+    deviation = np.array([0.0, 0.03, 0.06])
+    found = best_of_normals(np.full((1, 3), 1e9), deviation, folded=folded)
+    expected = best_of_normals(np.zeros((1, 3)), deviation)
+    np.testing.assert_allclose(found, expected, atol=near)
+
+
 def test_arms_without_a_deviation_win_for_sure_or_share():
     mean = np.array([[1.0, 1.0, 0.0], [-2.0, 0.0, 0.0]])
     assert best_of_normals(mean, np.zeros(3)).tolist() == [[0.5, 0.5, 0], [0, 0.5, 0.5]]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from teacherstudent import LevelBuffer
 from teacherstudent.fitting import level_spaces
 from teacherstudent.fitting.level_tables import tie_numbers
-from teacherstudent.spaces import Box, Discrete, Parameters
+from teacherstudent.spaces import Box, Discrete, Parameters, choice, whole
 
 SPACE = Discrete(10**9)
 
@@ -285,6 +285,8 @@ def test_several_offers_of_one_level_in_a_batch():
 def test_the_capacity_is_at_most_the_number_of_tasks():
     assert LevelBuffer(Discrete(7), capacity=100).capacity == 7
     assert LevelBuffer(Box(-2, 1, (2,), np.int8), capacity=100).capacity == 16
+    assert LevelBuffer(Box(np.zeros(3, bool), np.ones(3, bool), dtype=bool), capacity=100).capacity == 8
+    assert LevelBuffer(Parameters(a=whole(1, 4), b=choice("x", "y")), capacity=100).capacity == 8
     assert LevelBuffer(Box(0, 255, (9, 9), np.uint8), capacity=100).capacity == 100
     assert LevelBuffer(Box(0.0, 1.0, (2,)), capacity=100).capacity == 100
     with np.errstate(all="raise"):  # 256 ** 900 images
