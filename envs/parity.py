@@ -15,6 +15,7 @@ from teacherstudent.sequences.bits import KINDS, Kind, answers, draw, latest, le
 from teacherstudent.types import (
     IntArray,
     is_one_of,
+    is_whole,
 )
 
 SMALLEST = 2
@@ -78,7 +79,7 @@ class Parity(Family):
             ("largest", largest, SMALLEST + 1, MOST_BITS),
             ("tests", tests, 1, MOST_SEQUENCES),
         ):
-            whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+            whole = is_whole(value)
             if not (whole and least <= value <= most):
                 small = not whole or value < least
                 expected = f"at least {least}" if small else f"at most {most}"

@@ -13,7 +13,7 @@ from teacherstudent.family import Family
 from teacherstudent.registry import FAMILIES
 from teacherstudent.spaces import Parameters
 from teacherstudent.teacher import Teacher
-from teacherstudent.types import Array, BoolArray, FloatArray, IntArray, Outcomes
+from teacherstudent.types import Array, BoolArray, FloatArray, IntArray, Outcomes, is_whole
 
 FULL = 100
 MASTERED = 75
@@ -49,7 +49,7 @@ class ToyGrid(Family):
             ("cells", cells, 2, MOST_CELLS),
             ("irrelevant", irrelevant, 0, 1000),
         ):
-            whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+            whole = is_whole(value)
             if not (whole and least <= value <= most):
                 raise ValueError(f"toy-grid: {name}: expected {least} to {most}, got {value!r}")
         if cells**dims > MOST_CELLS:

@@ -23,6 +23,7 @@ from teacherstudent.types import (
     State,
     check_mapping,
     check_names,
+    is_whole,
 )
 
 
@@ -61,7 +62,7 @@ class Constant(Teacher[gym.Space[Any]]):
         elif isinstance(space, Discrete):
             if check_mapping("constant: values", values):
                 raise ValueError(f"constant: values: expected none for listed stages, got {values}")
-            whole = isinstance(stage, int | np.integer) and not isinstance(stage, bool)
+            whole = is_whole(stage)
             if not (whole and -space.n <= stage < space.n):
                 raise ValueError(f"constant: stage: expected one of {space.n}, got {stage!r}")
             self._task = np.array([space.start + stage % space.n], np.int64)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from teacherstudent.types import check_whole, is_finite
+from teacherstudent.types import check_whole, is_finite, is_whole
 
 FEW_FAILED = 3
 FAILED_ONE_IN = 20
@@ -62,10 +62,10 @@ class Plan:
         every = self.checkpoint_every
         if every is not None and not (is_finite(every) and every >= 0):
             raise ValueError(f"checkpoint_every: expected a finite cost of at least 0, got {every!r}")
-        whole = isinstance(self.test_seed, int | np.integer) and not isinstance(self.test_seed, bool)
+        whole = is_whole(self.test_seed)
         if not whole or self.test_seed < 0:
             raise ValueError(f"test_seed: expected an integer of at least 0, got {self.test_seed!r}")
-        if not isinstance(self.keep, int | np.integer) or isinstance(self.keep, bool) or self.keep < 1:
+        if not is_whole(self.keep) or self.keep < 1:
             raise ValueError(f"keep: expected at least 1 checkpoint, got {self.keep!r}")
         if self.max_failed_tasks is not None:
             check_whole("max_failed_tasks", self.max_failed_tasks, 0)

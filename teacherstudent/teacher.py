@@ -30,6 +30,7 @@ from teacherstudent.types import (
     generator,
     is_number,
     is_one_of,
+    is_whole,
 )
 
 EDITED = 2
@@ -105,7 +106,7 @@ class Teacher(ABC, Generic[S]):
             RuntimeError: in another process than the one that made the teacher.
         """
         self._check_process()
-        if isinstance(n, bool) or not isinstance(n, int | np.integer):
+        if not is_whole(n):
             raise TypeError(f"ask: expected an integer n, got {n!r}")
         if n < 1:
             raise ValueError(f"ask: expected n >= 1, got {n}")

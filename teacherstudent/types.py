@@ -218,7 +218,7 @@ def seed_sequence(seed: Seed) -> np.random.SeedSequence:
     """Return ``seed`` as a seed sequence (raises as `generator`)."""
     if isinstance(seed, np.random.SeedSequence):
         return seed
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
+    if not is_whole(seed):
         raise TypeError(f"seed: expected an int or a numpy.random.SeedSequence, got {seed!r}")
     if seed < 0:
         raise ValueError(f"seed: expected an integer of at least 0, got {seed}")
@@ -237,7 +237,7 @@ def check_names(what: str, expected: Sequence[str], got: Iterable[str]) -> None:
 
 def check_whole(what: str, value: Any, least: int = 1, most: int | None = None) -> int:
     """Return ``value``; raise ValueError unless it is a whole number from ``least`` to ``most``."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+    if not is_whole(value) or value < least:
         raise ValueError(f"{what}: expected a whole number of at least {least}, got {value!r}")
     if most is not None and int(value) > most:
         raise ValueError(f"{what}: expected a whole number of at most {most}, got {value!r}")
@@ -277,6 +277,11 @@ def check_flag(what: str, value: Any) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise ValueError(f"{what}: expected True or False, got {value!r}")
     return bool(value)
+
+
+def is_whole(value: Any) -> TypeGuard[int]:
+    """Return whether ``value`` is a whole number, NumPy's too; True and False are none."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def is_finite(value: Any) -> TypeGuard[float]:

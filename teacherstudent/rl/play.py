@@ -13,7 +13,7 @@ import numpy as np
 from teacherstudent.failures import Failures
 from teacherstudent.rl.slot_failures import failed_slots, tolerate
 from teacherstudent.rl.task_slots import TaskError
-from teacherstudent.types import UNASKED, Array, BoolArray, FloatArray, IntArray, Outcomes
+from teacherstudent.types import UNASKED, Array, Assignment, BoolArray, FloatArray, IntArray, Outcomes
 
 Act = Callable[[Any, BoolArray], Array]
 """Gives actions ``(slots, ...)`` for observations; the flags say which slots start an episode."""
@@ -215,10 +215,31 @@ def slots_for(tasks: int, most: int) -> int:
     return min(1 << (tasks - 1).bit_length(), most)
 
 
-def as_measured(played: Outcomes, ids: IntArray, provides: Collection[str]) -> Outcomes:
-    """Return the outcomes under the ids of what was asked for; signals that play does not give are NaN."""
+def measured(
+    assignment: Assignment,
+    play: Callable[[Array, IntArray, dict[int, str] | None], Outcomes],
+    provides: Collection[str],
+    failures: Failures,
+) -> tuple[Outcomes, float]:
+    """Return what an assignment's tasks brought that were played without training, and what it cost.
+
+    Rows that failed are noted and left out; their cost counts. Seeds are drawn from NumPy's global generator.
+
+    Args:
+        assignment: the rows to play.
+        play: takes tasks, seeds, and where it notes rows that fail (None: it raises).
+        provides: names of the student's signals; those that play does not give are NaN: not measured.
+        failures: of the student.
+
+    Raises:
+        TooManyFailedTasksError: if more have failed than are allowed.
+    """
+    seeds = np.random.randint(2**31, size=len(assignment))  # noqa: NPY002  # a student swaps its own in
+    failed: dict[int, str] | None = {} if failures.allowed else None
+    played = play(assignment.tasks, seeds, failed)
     missing = {name: np.full(len(played), np.nan) for name in provides if name not in played.signals}
-    return dataclasses.replace(played, ids=ids, signals={**played.signals, **missing})
+    outcomes = dataclasses.replace(played, ids=assignment.ids, signals={**played.signals, **missing})
+    return reported(outcomes, failed or {}, failures), float(played.cost.sum())
 
 
 def reported(outcomes: Outcomes, failed: Mapping[int, str], failures: Failures) -> Outcomes:

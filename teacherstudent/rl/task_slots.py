@@ -13,7 +13,7 @@ from gymnasium.vector.utils import batch_space, concatenate, create_empty_array,
 
 from teacherstudent import spaces
 from teacherstudent.rl.slot_failures import add_failures
-from teacherstudent.types import Array, BoolArray, IntArray
+from teacherstudent.types import Array, BoolArray, IntArray, is_whole
 
 Env = gym.Env[Any, Any]
 Step = tuple[Any, Array, BoolArray, BoolArray, dict[str, Any]]
@@ -43,7 +43,7 @@ def slot_seeds(seed: SlotSeeds, n: int) -> IntArray:
     """
     if seed is None:
         return np.full(n, UNSEEDED, np.int64)
-    if isinstance(seed, int | np.integer) and not isinstance(seed, bool):
+    if is_whole(seed):
         seed = [int(seed) + i for i in range(n)]
     if isinstance(seed, np.ndarray) and seed.dtype != object:
         return _seed_array(seed, n)
@@ -53,7 +53,7 @@ def slot_seeds(seed: SlotSeeds, n: int) -> IntArray:
     if len(seeds) != n:
         raise ValueError(f"seed: expected {n} seeds, one for each slot, got {len(seeds)}")
     for i, one in enumerate(seeds):
-        if one is not None and (isinstance(one, bool) or not isinstance(one, int | np.integer)):
+        if one is not None and not is_whole(one):
             raise TypeError(f"seed: slot {i}: expected an integer or None, got {one!r}")
         if one is not None and one < 0:
             raise ValueError(f"seed: slot {i}: expected at least 0, got {one}")

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from gymnasium.spaces import Discrete
 
 from teacherstudent import spaces
-from teacherstudent.types import Array, Seed, generator
+from teacherstudent.types import Array, Seed, generator, is_whole
 
 MOST_DRAWN = 10**6
 """More test tasks than this are never drawn."""
@@ -45,7 +45,7 @@ class TestedTasks:
         """
         if test_space is not None:
             spaces.check_like(space, test_space, "test_space")
-        if isinstance(tasks, int | np.integer) and not isinstance(tasks, bool | np.bool_):
+        if is_whole(tasks):
             if not 1 <= tasks <= MOST_DRAWN:
                 raise ValueError(
                     f"test_tasks: expected at least one task and at most {MOST_DRAWN}, got {tasks}"
@@ -62,7 +62,7 @@ class TestedTasks:
 
 def _draw(space: gym.Space[Any], n: int, seed: Seed) -> tuple[Array, str]:
     """Return ``n`` tasks (different ones of a list, or all of it) and a name for them."""
-    label = f"seed{seed}" if isinstance(seed, int | np.integer) else "seeded"
+    label = f"seed{seed}" if is_whole(seed) else "seeded"
     if not isinstance(space, Discrete):
         return spaces.sample(space, generator(seed), n), f"uniform{n}_{label}"
     first = int(space.start)

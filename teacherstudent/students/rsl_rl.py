@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -13,7 +14,7 @@ import torch
 from teacherstudent.failures import Failures
 from teacherstudent.family import RLFamily
 from teacherstudent.registry import STUDENTS
-from teacherstudent.rl.play import as_measured, play_all, reported, slots_for
+from teacherstudent.rl.play import measured, play_all, slots_for
 from teacherstudent.rl.rollout_scores import BOUND_SIGNALS, bound_outcomes, check_rows
 from teacherstudent.rl.rollout_signals import SIGNALS
 from teacherstudent.rl.rsl_rl_options import check_library, check_options, learning_rate
@@ -339,12 +340,11 @@ class RslRlStudent:
 
     def _measure(self, assignment: Assignment) -> Outcomes:
         """Play tasks with the exploring policy, without training; value signals are NaN: not measured."""
+        explore = functools.partial(self._play, greedy=False)
         with self._active(self._generators):
-            seeds = np.random.randint(2**31, size=len(assignment))  # noqa: NPY002  # swapped in
-            failed: dict[int, str] | None = {} if self.failures.allowed else None
-            played = self._play(assignment.tasks, seeds, failed, greedy=False)
-        self._counts["measure"] += float(played.cost.sum())
-        return reported(as_measured(played, assignment.ids, self.provides), failed or {}, self.failures)
+            outcomes, cost = measured(assignment, explore, self.provides, self.failures)
+        self._counts["measure"] += cost
+        return outcomes
 
     def _play(
         self, tasks: Array, seeds: IntArray, failed: dict[int, str] | None, *, greedy: bool

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, cast
@@ -21,7 +22,7 @@ from teacherstudent.family import RLFamily
 from teacherstudent.fitting.modules import device_of
 from teacherstudent.registry import STUDENTS
 from teacherstudent.rl import sb3_options, sb3_state
-from teacherstudent.rl.play import as_measured, play, play_all, reported, slots_for
+from teacherstudent.rl.play import measured, play, play_all, slots_for
 from teacherstudent.rl.rollout_scores import BOUND_SIGNALS
 from teacherstudent.rl.rollout_signals import SIGNALS, RolloutSignals
 from teacherstudent.rl.sb3_recurrent import speed_up
@@ -41,6 +42,7 @@ from teacherstudent.types import (
     check_flag,
     check_whole,
     is_finite,
+    is_whole,
     seed_sequence,
 )
 
@@ -108,7 +110,7 @@ class SB3Student:
             raise TypeError(
                 f"sb3: expected a family with environments (RLFamily), got {type(family).__name__}"
             )
-        whole = isinstance(n_envs, int | np.integer) and not isinstance(n_envs, bool)
+        whole = is_whole(n_envs)
         if not (whole and 1 <= n_envs <= MOST_ENVS):
             raise ValueError(f"sb3: expected n_envs >= 1 and at most {MOST_ENVS}, got {n_envs!r}")
         check_whole("sb3: processes", processes, 1, n_envs)
@@ -395,12 +397,11 @@ class SB3Student:
 
     def _measure(self, assignment: Assignment) -> Outcomes:
         """Play tasks with the exploring policy, without training; value signals are NaN: not measured."""
+        explore = functools.partial(self._play, greedy=False)
         with self._generators.active():
-            seeds = np.random.randint(2**31, size=len(assignment))  # noqa: NPY002  # swapped in
-            failed: dict[int, str] | None = {} if self.failures.allowed else None
-            played = self._play(assignment.tasks, seeds, failed, greedy=False)
-        self._counts["measure"] += float(played.cost.sum())
-        return reported(as_measured(played, assignment.ids, self.provides), failed or {}, self.failures)
+            outcomes, cost = measured(assignment, explore, self.provides, self.failures)
+        self._counts["measure"] += cost
+        return outcomes
 
     def _play(
         self, tasks: Array, seeds: IntArray, failed: dict[int, str] | None, *, greedy: bool

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 import torch
 
-from teacherstudent.types import is_number, is_one_of
+from teacherstudent.types import check_whole, is_number, is_one_of, is_whole
 
 T = TypeVar("T")
 
@@ -72,11 +71,10 @@ class Training:
         _inside("lr", self.lr > 0 and math.isfinite(self.lr), "a rate above 0", self.lr)
         _inside("weight_decay", (self.weight_decay or 0) >= 0, "at least 0", self.weight_decay)
         _inside("warmup", 0 <= self.warmup < 1, "a share in [0, 1)", self.warmup)
-        whole = _is_whole(self.batch_size) and self.batch_size >= 1
-        _inside("batch_size", whole, "a whole number of at least 1", self.batch_size)
+        check_whole("batch_size", self.batch_size)
         _inside("label_smoothing", 0 <= self.label_smoothing < 1, "in [0, 1)", self.label_smoothing)
         _inside("momentum", 0 <= self.momentum < 1, "in [0, 1)", self.momentum)
-        several = _is_whole(self.renorm) and (self.renorm == 0 or self.renorm >= 2)
+        several = is_whole(self.renorm) and (self.renorm == 0 or self.renorm >= 2)
         _inside("renorm", several, "0 or a whole number of at least 2", self.renorm)
         _inside("clip", self.clip is None or self.clip > 0, "above 0 or None", self.clip)
         _inside("ema", 0 <= self.ema < 1, "a decay in [0, 1)", self.ema)
@@ -196,10 +194,6 @@ def parse(kind: type[T], what: str, given: Mapping[str, Any] | T | None) -> T:
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
     if not is_one_of(value, known):
         raise ValueError(f"{name}: expected one of {list(known)}, got {value!r}")
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def _inside(name: str, inside: bool, expected: str, value: Any) -> None:

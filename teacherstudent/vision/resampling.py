@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from teacherstudent.types import FloatArray
+from teacherstudent.types import FloatArray, is_whole
 
 LOBES = 3
 """Half width of the Lanczos window, in output pixels."""
@@ -72,7 +72,7 @@ def _check(images: Tensor, size: int, where: str) -> int:
     if images.ndim < 2 or images.shape[-1] != images.shape[-2]:
         raise ValueError(f"{where}: expected square images (..., H, H), got shape {tuple(images.shape)}")
     side = int(images.shape[-1])
-    if isinstance(size, bool) or not isinstance(size, int | np.integer) or not 2 <= size <= side:
+    if not is_whole(size) or not 2 <= size <= side:
         raise ValueError(f"{where}: expected a whole size from 2 to the image's side {side}, got {size!r}")
     return side
 
