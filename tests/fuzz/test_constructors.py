@@ -3,6 +3,7 @@
 import gymnasium as gym
 import numpy as np
 import pytest
+from task_spaces import KNOBS
 from wrong_values import WRONG, complaint, faults
 
 from teacherstudent import (
@@ -26,16 +27,6 @@ from teacherstudent.fitting.paths import OpenLoop
 from teacherstudent.spaces import Box, Discrete
 from teacherstudent.testing import check_family, check_teacher
 
-KNOBS = Parameters(
-    bandwidth=(2, 8),
-    magnitude=(0, 1),
-    lr_spread=(0, 5),
-    smoothing=(0, 1),
-    data_fraction=(0.1, 1),
-    self_distillation=(0, 1),
-    lr_scale=(1e-6, 1),
-)
-"""For teachers that know their knobs by name."""
 NEEDED = {
     "mastery": {"mastered": 0.5},
     "oracle": {"mastered": 0.5, "difficulty_step": (0.1, 0.1)},

@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 import pytest
-from level_bits import Bits
+from task_spaces import Bits
 from walks import REFUSED, spoil, walks
 
 from teacherstudent import Assignment, LevelBuffer, Outcomes, Plan, spaces

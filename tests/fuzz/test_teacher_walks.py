@@ -4,11 +4,10 @@ import inspect
 
 import numpy as np
 import pytest
-from level_bits import Bits
+from task_spaces import Bits, spaces_for
 from walks import REFUSED, spoil, walks
 
 from teacherstudent import checkpoint, teachers
-from teacherstudent.fitting.paths import OpenLoop
 from teacherstudent.spaces import Box, Discrete, Parameters
 from teacherstudent.testing.sessions import check_assignment, plausible_outcomes, through_file
 from teacherstudent.types import Assignment, Outcomes
@@ -24,15 +23,6 @@ SPACES = {
     "one": Discrete(1, start=3),
     "levels": Bits(),
 }
-KNOBS = Parameters(
-    bandwidth=(2, 8),
-    magnitude=(0, 1),
-    lr_spread=(0, 5),
-    smoothing=(0, 1),
-    data_fraction=(0.1, 1),
-    self_distillation=(0, 1),
-    lr_scale=(1e-6, 1),
-)
 MIXTURE = {"fit_rate": 20, "n_components": (2, 3)}
 ADVERSARY = {"adversary": {"noise": 2, "hidden": (4,), "epochs": 1, "minibatches": 1}}
 REPLAY = {"buffer": {"capacity": 8, "temperature": 1.0}}
@@ -52,15 +42,6 @@ OPTIONS = {
     "compose": {"parts": ("lerac",)},
 }
 """Options that bring several phases within few tasks."""
-
-
-def spaces_of(name):
-    kind = teachers.get(name)
-    if issubclass(kind, OpenLoop):
-        return {"knobs": KNOBS}
-    if name == "constant":
-        return {"knobs": KNOBS, "discrete": SPACES["discrete"]}
-    return {label: space for label, space in SPACES.items() if isinstance(space, kind.accepts)}
 
 
 def make(name, space, seed):
@@ -269,7 +250,7 @@ def checkpoint_difference(a, b):
 
 @pytest.mark.parametrize("name", teachers.names())
 def test_teachers(name):
-    places = list(spaces_of(name).values())
+    places = list(spaces_for(name, SPACES).values())
 
     def begin(walk):
         return TeacherWalk(walk, name, places[walk.seed % len(places)]).advance

@@ -5,57 +5,13 @@ import typing
 
 import numpy as np
 import pytest
+from task_spaces import Bits, spaces_for
 from threadpoolctl import threadpool_limits
 
 from teacherstudent import teachers
 from teacherstudent.fitting.paths import OpenLoop
-from teacherstudent.spaces import Box, Discrete, Levels, Parameters
+from teacherstudent.spaces import Box, Discrete, Parameters
 from teacherstudent.testing import check_teacher
-
-
-class Bits(Levels):
-    """Levels of six bits."""
-
-    def __init__(self):
-        super().__init__((6,), np.uint8)
-
-    def draw(self, rng, n):
-        return rng.integers(0, 2, (n, 6), dtype=np.uint8)
-
-    def mutate(self, rng, tasks, edits=1):
-        tasks = tasks.copy()
-        tasks[np.arange(len(tasks)), rng.integers(0, 6, len(tasks))] ^= 1
-        return tasks
-
-    def key(self, tasks):
-        return tasks.astype(np.int64) @ (1 << np.arange(6))
-
-    def contains_each(self, tasks):
-        return (tasks <= 1).all(axis=1)
-
-    def builder(self):
-        return BitsBuilder()
-
-
-class BitsBuilder:
-    """Sets one bit after the other."""
-
-    steps, n_actions, observation_shape = 6, 2, (6,)
-
-    def empty(self, n):
-        return np.zeros((n, 6), np.uint8)
-
-    def apply(self, partial, step, actions, rng):
-        after = partial.copy()
-        after[:, step] = actions
-        return after
-
-    def observe(self, partial):
-        return partial.astype(np.float32)
-
-    def finish(self, partial):
-        return partial
-
 
 SPACES = {
     "parameters": Parameters(height=(0, 3), spacing=(-2, 6)),
@@ -64,16 +20,6 @@ SPACES = {
     "levels": Bits(),
 }
 
-KNOBS = Parameters(
-    bandwidth=(2, 8),
-    magnitude=(0, 1),
-    lr_spread=(0, 5),
-    smoothing=(0, 1),
-    data_fraction=(0.1, 1),
-    self_distillation=(0, 1),
-    lr_scale=(1e-6, 1),
-)
-"""For teachers that know their knobs by name."""
 
 MIXTURE = {"fit_rate": 60, "n_components": (2, 4)}
 ADVERSARY = {
@@ -98,15 +44,6 @@ OPTIONS = {
 """Options by teacher that bring several of its phases within a few hundred tasks."""
 EPISODES = dict.fromkeys(("minimax", "paired", "repaired"), 100)
 """Tasks in each session by teacher; those that train a network reach their last phase soon."""
-
-
-def spaces_of(name):
-    """Return the kinds of space that a teacher is tried on."""
-    if issubclass(teachers.get(name), OpenLoop):
-        return {"knobs": KNOBS}
-    if name == "constant":
-        return {"knobs": KNOBS, "discrete": SPACES["discrete"]}
-    return {kind: space for kind, space in SPACES.items() if isinstance(space, teachers.get(name).accepts)}
 
 
 @pytest.fixture(autouse=True)
@@ -138,7 +75,7 @@ CASES = [
     pytest.param(name, variant, space, id=f"{name}-{variant}-{kind}")
     for name in teachers.names()
     for variant in variants(name)
-    for kind, space in spaces_of(name).items()
+    for kind, space in spaces_for(name, SPACES).items()
 ]
 
 
@@ -148,16 +85,11 @@ def test_no_teacher_is_left_out():
     assert {"riac-paper-box", "riac-fixed-parameters", "random-None-levels"} <= {case.id for case in CASES}
 
 
-UNCHECKED = {}
-"""Teachers that do not yet check every entry of a saved state: their levels, their networks."""
-
-
 @pytest.mark.parametrize(("name", "variant", "space"), CASES)
 def test_contract(name, variant, space):
     check_teacher(
         lambda seed: teachers.make(name, space, seed=seed, **options(name, variant, space)),
         episodes=EPISODES.get(name, 300),
-        damage=name not in UNCHECKED,
         deterministic=name in ("constant", "in-order", "mastery") or issubclass(teachers.get(name), OpenLoop),
     )
 
@@ -165,8 +97,8 @@ def test_contract(name, variant, space):
 @pytest.mark.parametrize("name", teachers.names())
 def test_other_spaces_and_bad_seeds_are_refused(name):
     accepts = teachers.get(name).accepts
-    for space in [*SPACES.values(), *spaces_of(name).values()]:
-        if isinstance(space, Parameters) and space not in spaces_of(name).values():
+    for space in [*SPACES.values(), *spaces_for(name, SPACES).values()]:
+        if isinstance(space, Parameters) and space not in spaces_for(name, SPACES).values():
             continue  # other names than the teacher's
         if not isinstance(space, accepts):
             with pytest.raises(TypeError, match=r"expected a space of type .*, got "):

@@ -1,8 +1,31 @@
-"""A small space of levels."""
+"""Small task spaces that tests of all teachers share."""
 
 import numpy as np
 
-from teacherstudent.spaces import Levels
+from teacherstudent import teachers
+from teacherstudent.fitting.paths import OpenLoop
+from teacherstudent.spaces import Levels, Parameters
+
+KNOBS = Parameters(
+    bandwidth=(2, 8),
+    magnitude=(0, 1),
+    lr_spread=(0, 5),
+    smoothing=(0, 1),
+    data_fraction=(0.1, 1),
+    self_distillation=(0, 1),
+    lr_scale=(1e-6, 1),
+)
+"""For teachers that know their knobs by name."""
+
+
+def spaces_for(name, spaces):
+    """Return those of a mapping of spaces on which a teacher is tried; a schedule has its knobs."""
+    kind = teachers.get(name)
+    if issubclass(kind, OpenLoop):
+        return {"knobs": KNOBS}
+    if name == "constant":
+        return {"knobs": KNOBS, "discrete": spaces["discrete"]}
+    return {label: space for label, space in spaces.items() if isinstance(space, kind.accepts)}
 
 
 class Bits(Levels):
