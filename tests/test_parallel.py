@@ -192,7 +192,11 @@ def start_parent(tmp_path, *, watch="pass", how=""):
     tests = os.path.dirname(__file__)
     script.write_text(PARENT.format(tests=tests, watch=watch, folder=str(tmp_path), how=how))
     command = [sys.executable, str(script)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would stay ignored there
+    try:
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def wait_for(found, child=None, seconds=60):
