@@ -159,16 +159,14 @@ class TaskVecEnv(VecEnv):
         success = self._success(slots, returns, info)
         self._report(slots, returns, lengths, success, kept[slots])
         assert self.tasks is not None
-        played = (
-            self.tasks[slots],
-            self.ids[slots].tolist(),
-        )  # copies: the slots' next tasks take their place
+        tasks = self.tasks[slots]  # copies: the slots' next tasks take their place
+        ids = self.ids[slots].tolist()
         last = _rows(obs, slots)
         columns = zip(slots.tolist(), cut[slots].tolist(), returns.tolist(), lengths.tolist(), strict=True)
         for i, (slot, was_cut, r, length) in enumerate(columns):  # stable-baselines3 wants dicts of scalars
             infos[slot] = slot_info(info, slot) | {
-                "task": played[0][i],
-                "task_id": played[1][i],
+                "task": tasks[i],
+                "task_id": ids[i],
                 "terminal_observation": _rows(last, i),
                 "TimeLimit.truncated": was_cut,
             }
