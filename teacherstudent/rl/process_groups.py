@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from multiprocessing.util import Finalize
 from typing import Any, cast
 
 from gymnasium.vector.utils import CloudpickleWrapper
@@ -18,27 +19,29 @@ from gymnasium.vector.utils import CloudpickleWrapper
 from teacherstudent.processes import held_back
 from teacherstudent.rl.process_worker import DONE, STEP, Blocks, Job, MakeGroup, work
 from teacherstudent.rl.task_slots import TaskError
-from teacherstudent.types import is_number
+from teacherstudent.types import Array, BoolArray, is_number
 
 _CLOSE_SECONDS = 5.0
 _START_SECONDS = 120.0
+"""Seconds that the building of a group may take at least, imports included."""
 ENDLESS = 2e6
 """Seconds (23 days): a limit of more is none; `select` takes no such times."""
-"""Seconds that the building of a group may take at least, imports included."""
 
 
 class ProcessGroups:
     """One process for each group of slots.
 
     Attributes:
+        close: stops the processes; one that does not answer is killed. Called when the object is dropped, and
+            at the end of Python; does nothing in a fork.
         tolerant: whether the groups of processes started anew are tolerant.
+        workers: the processes.
 
     Args:
         make: returns one group; carried to the processes by cloudpickle.
         bounds: first slot of each group, and the one after its last.
         blocks: the shared arrays.
         timeout: seconds that a process may take for one answer; None for no end.
-        name: names the slots of group k in messages, with their tasks.
 
     Raises:
         RuntimeError: if a group cannot be built, or not within the time.
@@ -51,23 +54,24 @@ class ProcessGroups:
         blocks: Blocks,
         *,
         timeout: float | None,
-        name: Callable[[int], str],
     ) -> None:
         self.tolerant = False
         self._make = cast("Any", CloudpickleWrapper)(make)
         self._bounds = bounds
         self._blocks = blocks
         self._timeout = timeout
-        self._name = name
+        self._tasks: Array | None = None  # what each slot was last given
         self._pipes: list[Connection] = []
         self._waits: list[Callable[[float | None], bool]] = []
         self.workers: list[Any] = []
-        for k in range(len(bounds)):
-            pipe, worker = self._spawn(k)
-            self._pipes.append(pipe)
-            self._waits.append(_waiting(pipe))
-            self.workers.append(worker)
+        # Also called before `multiprocessing` waits, at the end of Python, for processes that are deaf to it.
+        self.close = Finalize(self, _stop, args=(self._pipes, self.workers), exitpriority=10)
         try:
+            for k in range(len(bounds)):
+                pipe, worker = self._spawn(k)
+                self._pipes.append(pipe)
+                self._waits.append(_waiting(pipe))
+                self.workers.append(worker)
             self.all("ready")
         except Exception:
             self.close()
@@ -164,21 +168,29 @@ class ProcessGroups:
         inside = int(self._blocks.current.array()[lo])
         return lo + inside if inside >= 0 else None
 
-    def close(self) -> None:
-        """Stop the processes; one that does not answer is killed."""
-        for pipe in self._pipes:
-            with contextlib.suppress(OSError):  # it is gone already
-                pipe.send(("close", None))
-        end = time.monotonic() + _CLOSE_SECONDS
-        for worker, pipe in zip(self.workers, self._pipes, strict=True):
-            worker.join(max(0.0, end - time.monotonic()))
-            if worker.is_alive():
-                worker.kill()
-                worker.join()
-            pipe.close()
-        self._pipes = []
-        self._waits = []
-        self.workers = []
+    def remember(self, tasks: Array | None, mask: BoolArray) -> None:
+        """Keep the tasks of the slots that start, to name them if a process ends.
+
+        Args:
+            tasks: (n, ...) those of all slots; None if slots have none.
+            mask: (n,) which slots start.
+        """
+        if tasks is None:
+            self._tasks = None
+        elif self._tasks is None:
+            self._tasks = tasks.copy()
+        else:
+            self._tasks[mask] = tasks[mask]
+
+    def _name(self, k: int) -> str:
+        """Return the slots of a process, and the tasks of those that may be to blame."""
+        lo, hi = self._bounds[k]
+        name = f"process of slots {lo} to {hi - 1}"
+        if self._tasks is None:
+            return name
+        blamed = self.blamed(k)
+        slots = range(lo, hi) if blamed is None else [blamed]
+        return f"{name}: " + ", ".join(f"slot {i}, task {self._tasks[i].tolist()}" for i in slots)
 
     def _death(self, k: int) -> RuntimeError:
         self.workers[k].join(_CLOSE_SECONDS)
@@ -194,6 +206,22 @@ class ProcessGroups:
         self.workers[k].join()
         text = f"{self._name(k)}: {command}: expected an answer within {limit:g} s (step_timeout), got none"
         return RuntimeError(text) if command == "ready" else TaskError(text)
+
+
+def _stop(pipes: list[Connection], workers: list[Any]) -> None:
+    """Stop the processes; one that does not answer is killed."""
+    for pipe in pipes:
+        with contextlib.suppress(OSError):  # it is gone already
+            pipe.send(("close", None))
+    end = time.monotonic() + _CLOSE_SECONDS
+    for worker, pipe in zip(workers, pipes, strict=True):
+        worker.join(max(0.0, end - time.monotonic()))
+        if worker.is_alive():
+            worker.kill()
+            worker.join()
+        pipe.close()
+    pipes.clear()
+    workers.clear()
 
 
 def check_timeout(seconds: float | None) -> float | None:

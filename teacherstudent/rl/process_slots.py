@@ -16,7 +16,7 @@ from teacherstudent.rl.process_groups import ProcessGroups, check_timeout
 from teacherstudent.rl.process_worker import Blocks, MakeGroup
 from teacherstudent.rl.slot_failures import add_failures
 from teacherstudent.rl.task_slots import SlotSeeds, Step, check_slots, slot_mask, slot_seeds, slot_tasks
-from teacherstudent.types import Array, BoolArray, State, check_names
+from teacherstudent.types import BoolArray, State, check_names
 
 
 class ProcessSlots(VectorEnv[Any, Any, Any]):
@@ -78,12 +78,9 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
             create_empty_array(self.single_observation_space, n=size, fn=np.zeros) for size in sizes
         ]
         self._blocks.current.array()[:] = -1
-        self._tasks: Array | None = None  # what each slot was last given
         self._parked = np.zeros(n, np.bool_)  # slots of processes started anew, until they are reset
         self._cut_later: dict[int, str] = {}  # slots whose process ended while others were reset
-        self._processes = ProcessGroups(
-            make, self._bounds, self._blocks, timeout=self.step_timeout, name=self._name
-        )
+        self._processes = ProcessGroups(make, self._bounds, self._blocks, timeout=self.step_timeout)
 
     @property
     def tolerant(self) -> bool:
@@ -108,7 +105,7 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
             if mask[lo:hi].any():
                 own = options | {"reset_mask": mask[lo:hi]}
                 arguments[k] = (seeds[lo:hi], own if tasks is None else own | {"task": tasks[lo:hi]})
-        self._remember(tasks, mask)
+        self._processes.remember(tasks, mask)
         self._parked &= ~mask
         self._cut_later = {slot: error for slot, error in self._cut_later.items() if not mask[slot]}
         return self._seen(*self._play("reset", arguments, mask))
@@ -145,15 +142,6 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
             else:
                 live.append(k)
         return live
-
-    def _remember(self, tasks: Array | None, mask: BoolArray) -> None:
-        """Keep the tasks of the slots that start, to name them if a process ends."""
-        if tasks is None:
-            self._tasks = None
-        elif self._tasks is None:
-            self._tasks = tasks.copy()
-        else:
-            self._tasks[mask] = tasks[mask]
 
     def render(self) -> tuple[Any, ...]:
         """Return one frame for each slot."""
@@ -197,16 +185,6 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
         terminated[lo:hi] = False
         truncated[lo:hi] = live
 
-    def _name(self, k: int) -> str:
-        """Return the slots of a process, and the tasks of those that may be to blame."""
-        lo, hi = self._bounds[k]
-        name = f"process of slots {lo} to {hi - 1}"
-        if self._tasks is None:
-            return name
-        blamed = self._processes.blamed(k)
-        slots = range(lo, hi) if blamed is None else [blamed]
-        return f"{name}: " + ", ".join(f"slot {i}, task {self._tasks[i].tolist()}" for i in slots)
-
     def _rows(self, actions: Any, lo: int, hi: int) -> Any:
         """Return the actions of slots ``lo`` to ``hi``, as a batch of their own."""
         rows = list(iterate(self.action_space, actions))[lo:hi]
@@ -218,20 +196,20 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
     ) -> tuple[Any, dict[str, Any]]:
         """Return all slots' latest observations, and the infos of the processes with the errors of others."""
         infos: list[dict[str, Any]] = [{} for _ in self._bounds]
-        if self._blocks.observations is not None:
-            for k, answer in answers.items():
-                infos[k] = answer
-            merged = self._merge(infos)
-            add_failures(merged, errors, self.num_envs, cut=cut)
-            return self._blocks.observations.array().copy(), merged
+        shared = self._blocks.observations
         for k, answer in answers.items():
-            self._parts[k], infos[k] = answer
+            if shared is None:
+                self._parts[k], infos[k] = answer
+            else:
+                infos[k] = answer
+        merged = self._merge(infos)
+        add_failures(merged, errors, self.num_envs, cut=cut)
+        if shared is not None:
+            return shared.array().copy(), merged
         rows: list[Any] = []
         for part, (lo, hi) in zip(self._parts, self._bounds, strict=True):
             rows += iterate(batch_space(self.single_observation_space, hi - lo), part)
         empty: Any = create_empty_array(self.single_observation_space, n=self.num_envs)
-        merged = self._merge(infos)
-        add_failures(merged, errors, self.num_envs, cut=cut)
         return concatenate(self.single_observation_space, rows, empty), merged
 
     def _merge(self, parts: list[dict[str, Any]]) -> dict[str, Any]:
