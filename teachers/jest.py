@@ -11,6 +11,7 @@ import numpy as np
 
 from teacherstudent.arrays import read_npy
 from teacherstudent.fitting.examples import Passes, joint_selection
+from teacherstudent.purposes import Purpose
 from teacherstudent.registry import TEACHERS
 from teacherstudent.saved import saved_array, saved_number
 from teacherstudent.spaces import Discrete
@@ -122,7 +123,8 @@ class JEST(Teacher[Discrete]):
         known = np.concatenate([self._pool[0].astype(np.int64), self._waiting[1]])
         examples = self._passes.take_others(self.rng, n, known)
         self._waiting = np.concatenate([self._waiting, [ids, examples]], axis=1)
-        return Assignment(ids=ids, tasks=examples + self.space.start, learn=np.zeros(n, np.bool_))
+        measured = np.full(n, Purpose.MEASURE, np.uint8)
+        return Assignment(ids=ids, tasks=examples + self.space.start, purpose=measured)
 
     def _complete(self, n: int) -> bool:
         """Return whether ``n`` examples are to be chosen from what is measured."""

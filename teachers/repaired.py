@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import gymnasium as gym
 import numpy as np
 
-from teacherstudent.fitting import level_spaces
 from teacherstudent.fitting.adversary import reward_of
 from teacherstudent.fitting.adversary_ppo import AdversaryOptions
 from teacherstudent.fitting.adversary_teacher import AdversaryTeacher, first_half
@@ -18,10 +17,10 @@ from teacherstudent.fitting.level_picture import picture
 from teacherstudent.fitting.level_rows import NEW, REPLAY, Pending, Rows
 from teacherstudent.fitting.level_scores import ScoreName, score_of
 from teacherstudent.fitting.level_teacher import Cycle
+from teacherstudent.purposes import Purpose
 from teacherstudent.registry import TEACHERS
 from teacherstudent.saved import saved_array
 from teacherstudent.types import (
-    Array,
     Assignment,
     FloatArray,
     IntArray,
@@ -113,23 +112,19 @@ class REPAIRED(AdversaryTeacher):
         else:
             tasks = super()._ask(ids, progress).tasks
             halves = [
-                Rows(tasks=half, kind=NEW, learn=False, numbers=buffer.meet(len(half)))
+                Rows(tasks=half, kind=NEW, purpose=Purpose.MEASURE, numbers=buffer.meet(len(half)))
                 for buffer, half in zip(self.buffers, (tasks[:first], tasks[first:]), strict=True)
             ]
         self._asked[halves[0].kind] += n
         parts = [
-            pending.hand_out(rows, [half])
+            pending.hand_out(self.space, rows, [half])
             for pending, rows, half in zip(self._pending, (ids[:first], ids[first:]), halves, strict=True)
         ]
-        return Assignment(
-            ids=ids,
-            tasks=np.concatenate([part.tasks for part in parts]),
-            learn=np.concatenate([part.learn for part in parts]),
-        )
+        return Assignment.concatenate(parts)
 
     def _replayed(self, buffer: LevelBuffer, n: int) -> Rows:
         slots = buffer.sample(self.rng, n)
-        return Rows(tasks=buffer.levels[slots], kind=REPLAY, learn=True)
+        return Rows(tasks=buffer.levels[slots], kind=REPLAY, purpose=Purpose.TRAIN)
 
     def _reward(self, outcomes: Outcomes) -> FloatArray:
         return reward_of(outcomes, "regret")
@@ -153,12 +148,6 @@ class REPAIRED(AdversaryTeacher):
     def first_action(self) -> Wait | None:
         """Return what replay waits for: half of the rows fill the protagonist's buffer."""
         return self._cycle.wait(self.buffers[0], rows=2)
-
-    def columns(self, outcomes: Outcomes) -> dict[str, Array]:
-        """Return ``kind`` (0 new, 1 replay), ``key`` (the level's) and ``parent`` (always 0) of rows."""
-        kind = sum(pending.look(outcomes.ids)[0] for pending in self._pending)
-        keys = np.array(level_spaces.keys(self.space, outcomes.tasks), np.int64)
-        return {"kind": np.asarray(kind, np.int8), "key": keys, "parent": np.zeros_like(keys)}
 
     def metrics(self) -> dict[str, float]:
         """Return the share of replays, what the buffers hold, and the adversary's numbers as of `PAIRED`."""

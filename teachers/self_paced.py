@@ -9,13 +9,14 @@ import numpy as np
 
 from teacherstudent.fitting.examples import draw_without_replacement
 from teacherstudent.fitting.pacing import Law, self_paced_weights
+from teacherstudent.purposes import Purpose
 from teacherstudent.registry import TEACHERS
 from teacherstudent.saved import saved_array, saved_number
 from teacherstudent.spaces import Discrete
 from teacherstudent.teacher import Teacher
 from teacherstudent.types import (
     Assignment,
-    BoolArray,
+    ByteArray,
     FloatArray,
     IntArray,
     Outcomes,
@@ -147,7 +148,7 @@ class SelfPaced(Teacher[Discrete]):
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         self._progress = progress
         tasks: list[IntArray] = []
-        learn: list[BoolArray] = []
+        purpose: list[ByteArray] = []
         left = len(ids)
         while left > 0:
             if self._order.size == 0:
@@ -159,10 +160,11 @@ class SelfPaced(Teacher[Discrete]):
             part = self._order[:left]
             self._order = self._order[left:]
             tasks.append(part)
-            learn.append(np.full(len(part), not self._measuring))
+            now = Purpose.MEASURE if self._measuring else Purpose.TRAIN
+            purpose.append(np.full(len(part), now, np.uint8))
             left -= len(part)
         return Assignment(
-            ids=ids, tasks=np.concatenate(tasks) + self.space.start, learn=np.concatenate(learn)
+            ids=ids, tasks=np.concatenate(tasks) + self.space.start, purpose=np.concatenate(purpose)
         )
 
     def _others(self, there: IntArray, count: int) -> IntArray:

@@ -13,6 +13,7 @@ from teacherstudent.fitting.level_rows import NEW, Rows
 from teacherstudent.fitting.level_scores import Score
 from teacherstudent.fitting.level_teacher import Cycle, LevelTeacher
 from teacherstudent.fitting.signals import share, signal
+from teacherstudent.purposes import Purpose
 from teacherstudent.registry import TEACHERS
 from teacherstudent.saved import saved_array, saved_whole
 from teacherstudent.types import (
@@ -119,7 +120,7 @@ class SFL(LevelTeacher):
             self._left -= 1
             return self._for_training(n)
         tasks, numbers = self._trial.hand_out(n)
-        parts = [Rows(tasks=tasks, kind=NEW, learn=False, numbers=numbers)]
+        parts = [Rows(tasks=tasks, kind=NEW, purpose=Purpose.MEASURE, numbers=numbers)]
         return parts if len(tasks) == n else parts + self._for_training(n - len(tasks))
 
     def _for_training(self, n: int) -> list[Rows]:
@@ -133,7 +134,7 @@ class SFL(LevelTeacher):
             parts.append(self._from_buffer(known))
         if n > known:
             tasks = spaces.sample(self.space, self.rng, n - known)
-            parts.append(Rows(tasks=tasks, kind=NEW, learn=True))
+            parts.append(Rows(tasks=tasks, kind=NEW, purpose=Purpose.TRAIN))
         return parts
 
     def _keep_best(self) -> None:

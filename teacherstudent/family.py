@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import gymnasium as gym
@@ -26,6 +28,8 @@ class Family(ABC):
         cost_unit: what costs and budgets are counted in.
         test_names: a name for each test task, if they are to be told apart in figures; tasks of one name are
             averaged. None if they have none.
+        prices: what each kind of cost weighs in the budget, by the names of `Student.spent` and
+            `Teacher.spent`; a name that is not here weighs 1 if the student spends it, 0 if the teacher does.
         score_name: what the score of a test is called in tables: ``"return"``, ``"accuracy"``.
         usual_student: the registered student for tasks that are no environments; empty for environments.
     """
@@ -37,6 +41,7 @@ class Family(ABC):
     mastered: float | None = None
     difficulty_step: tuple[float, ...] | None = None
     cost_unit: str = "environment steps"
+    prices: Mapping[str, float] = MappingProxyType({})
     score_name: str = "return"
     test_names: tuple[str, ...] | None = None
     usual_student: str = ""

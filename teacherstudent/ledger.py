@@ -1,4 +1,7 @@
-"""The budget ledger: what a run has spent, apart by purpose, so that teachers are compared at equal cost."""
+"""The budget ledger: what a run has spent, apart by purpose, so that teachers are compared at equal cost.
+
+Names of costs are open: what a student or a teacher says it has spent is counted under the name that it says.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from teacherstudent.types import State, check_mapping, check_names, check_real, check_whole
+from teacherstudent.types import State, check_mapping, check_names, check_real, check_whole, is_one_of
 
-COSTS = ("before", "train", "measure", "mutate", "antagonist", "evaluate", "adversary")
-_BESIDE = frozenset({"evaluate", "adversary"})
-"""Costs that do not count against the budget."""
-_COUNTED = ({*COSTS} - _BESIDE - {"before"}) | {"updates", "environment_seconds"}
-"""What a student counts."""
+BEFORE = "before"
+EVALUATE = "evaluate"
+_OWN = (BEFORE, EVALUATE)
+"""Costs that the run itself counts; nobody else may use the names."""
+_START = (BEFORE, "train", "measure", EVALUATE)
+"""Costs that every ledger shows."""
+UPDATES = "updates"
+ENVIRONMENT_SECONDS = "environment_seconds"
+"""What a student counts beside costs."""
 _WHOLE = ("episodes", "dropped", "failed")
 SECONDS = ("student", "environment", "teacher", "evaluate", "record", "checkpoint", "total")
 
@@ -23,11 +30,16 @@ class Ledger:
 
     Args:
         before: cost that the run is charged with before it starts: of a reference model, say.
+        prices: what a cost weighs in the budget, by name (`teacherstudent.family.Family.prices`). One that is
+            not named weighs 1 if the student spends it, 0 if the teacher does.
 
     Attributes:
-        costs: cumulative cost by purpose, keys `COSTS`. All but ``evaluate`` and ``adversary`` count against
-            the budget: evaluation on the test set is the same for every teacher, and the steps of an
-            adversary that builds tasks are no environment's.
+        costs: cumulative cost by name: ``before``; ``evaluate``, which never counts against the budget, since
+            the test set is the same for every teacher; ``train``, ``measure`` and whatever else student and
+            teacher have spent.
+
+    Raises:
+        ValueError: if a price is no finite number of at least 0, or of a cost that the run itself counts.
         seconds: cumulative seconds by purpose, keys `SECONDS`; ``environment`` is part of ``student``.
         updates: gradient updates.
         episodes: finished tasks; for rows bound for whole rollouts, the episodes completed in them.
@@ -35,58 +47,56 @@ class Ledger:
         failed: tasks whose environment failed.
     """
 
-    def __init__(self, before: float = 0.0) -> None:
-        self.costs = dict.fromkeys(COSTS, 0.0) | {"before": float(before)}
+    def __init__(self, before: float = 0.0, prices: Mapping[str, float] | None = None) -> None:
+        self._prices = {BEFORE: 1.0, EVALUATE: 0.0}
+        for name, price in check_mapping("prices", prices).items():
+            if name in _OWN:
+                raise ValueError(f"prices: expected no price of {list(_OWN)}, got one of {name!r}")
+            self._prices[name] = check_real(f"prices: {name}", price, 0)
+        self._weighs: dict[str, float] = {}  # of the costs that have come up
+        self.costs = {BEFORE: float(before)} | dict.fromkeys(_START[1:], 0.0)
         self.seconds = dict.fromkeys(SECONDS, 0.0)
         self.updates = 0.0
         self.episodes = 0
         self.dropped = 0
         self.failed = 0
-        self._edited = 0.0  # cost of edited levels, which students report as measured
         self._open: dict[str, float] = {}  # blocks under way: purpose -> the time up to which it is counted
 
     @property
     def spent(self) -> float:
         """What counts against the budget."""
-        return sum(cost for purpose, cost in self.costs.items() if purpose not in _BESIDE)
+        return sum(cost * self.price(name) for name, cost in self.costs.items() if cost)
+
+    def price(self, name: str) -> float:
+        """Return what a cost weighs in the budget."""
+        return self._prices.get(name, self._weighs.get(name, 1.0))
 
     def absorb(self, spent: Mapping[str, float]) -> None:
         """Take over a student's counters (`Student.spent`).
 
         Raises:
-            ValueError: if a key is not one of the counters, or a value no finite number of at least 0.
+            ValueError: if a value is no finite number of at least 0, or a name one that the run itself uses.
             TypeError: if it is no mapping.
         """
-        for name, value in check_mapping("Student.spent", spent, optional=False).items():
-            if name not in _COUNTED:
-                raise ValueError(f"Student.spent: expected keys of student.COUNTERS, got {name!r}")
-            check_real(f"Student.spent: {name}", value, 0)
-        for name, value in spent.items():
-            if name == "updates":
-                self.updates = value
-            elif name == "environment_seconds":
-                self.seconds["environment"] = value
-            else:
-                self.costs[name] = value + {"measure": -self._edited, "mutate": self._edited}.get(name, 0.0)
+        costs = dict(_spent("Student.spent", spent))
+        self.updates = costs.pop(UPDATES, self.updates)
+        self.seconds["environment"] = costs.pop(ENVIRONMENT_SECONDS, self.seconds["environment"])
+        self.costs |= costs
 
     def absorb_teacher(self, spent: Mapping[str, float]) -> None:
         """Take over a teacher's counters (`Teacher.spent`).
 
         Raises:
-            ValueError: if a key is not ``adversary``, or the value no finite number of at least 0.
+            ValueError: if a value is no finite number of at least 0, or a name one that the run itself or
+                the student uses.
             TypeError: if it is no mapping.
         """
-        for name, value in check_mapping("Teacher.spent", spent, optional=False).items():
-            if name != "adversary":
-                raise ValueError(f"Teacher.spent: expected the key 'adversary', got {name!r}")
-            check_real("Teacher.spent: adversary", value, 0)
-        self.costs |= spent
-
-    def edited(self, cost: float) -> None:
-        """Count a cost that the student has reported as ``measure`` as ``mutate``: an edited level's."""
-        self._edited += cost
-        self.costs["measure"] -= cost
-        self.costs["mutate"] += cost
+        costs = _spent("Teacher.spent", spent)
+        for name in costs:
+            if name in self.costs and name not in self._weighs:
+                raise ValueError(f"Teacher.spent: expected names that the student does not use, got {name!r}")
+        self._weighs |= dict.fromkeys(costs, 0.0)
+        self.costs |= costs
 
     @contextmanager
     def timed(self, purpose: str) -> Iterator[None]:
@@ -131,7 +141,7 @@ class Ledger:
             "episodes": self.episodes,
             "dropped": self.dropped,
             "failed": self.failed,
-            "edited": self._edited,
+            "teacher": list(self._weighs),
         }
 
     def load_state_dict(self, state: State) -> None:
@@ -141,25 +151,34 @@ class Ledger:
             ValueError: if the state is incomplete or damaged; nothing has changed then.
             TypeError: if it is no mapping.
         """
-        later = {"failed": 0, "edited": 0.0}  # not there in runs that began before they were counted
-        given = {**later, **check_mapping("ledger: state", state, optional=False)}
-        check_names("ledger: state", ("costs", "seconds", "updates", *_WHOLE, "edited"), given)
-        costs = _numbers("ledger: state: costs", given["costs"], COSTS)
-        seconds = _numbers("ledger: state: seconds", given["seconds"], SECONDS)
+        given = check_mapping("ledger: state", state, optional=False)
+        check_names("ledger: state", ("costs", "seconds", "updates", *_WHOLE, "teacher"), given)
+        costs = _numbers("ledger: state: costs", given["costs"])
+        seconds = _numbers("ledger: state: seconds", given["seconds"])
+        check_names("ledger: state: seconds", SECONDS, seconds)
+        teacher = given["teacher"]
+        if not isinstance(teacher, list) or not all(is_one_of(name, costs) for name in teacher):
+            raise ValueError(f"ledger: state: teacher: expected names of costs, got {teacher!r}")
         counts = {name: check_whole(f"ledger: state: {name}", given[name], 0) for name in _WHOLE}
         updates = check_real("ledger: state: updates", given["updates"], 0)
-        edited = check_real("ledger: state: edited", given["edited"])
         self.costs |= costs
+        self._weighs = dict.fromkeys(teacher, 0.0)
         self.seconds |= seconds
         self.updates = updates
-        self._edited = edited
         self.episodes, self.dropped, self.failed = (counts[name] for name in _WHOLE)
 
 
-def _numbers(what: str, given: Any, known: tuple[str, ...]) -> dict[str, float]:
-    """Return finite numbers by name; names that are not there are left out."""
+def _spent(what: str, given: Any) -> dict[str, float]:
+    """Return costs by name; raise for a name that the run itself uses."""
+    costs = check_mapping(what, given, optional=False)
+    for name, value in costs.items():
+        if name in _OWN or not name:
+            raise ValueError(f"{what}: expected names of costs other than {list(_OWN)}, got {name!r}")
+        check_real(f"{what}: {name}", value, 0)
+    return costs
+
+
+def _numbers(what: str, given: Any) -> dict[str, float]:
+    """Return finite numbers by name."""
     values = check_mapping(what, given, optional=False)
-    for name in values:
-        if name not in known:
-            raise ValueError(f"{what}: expected names among {list(known)}, got {name!r}")
     return {name: check_real(f"{what}: {name}", value) for name, value in values.items()}

@@ -24,14 +24,13 @@ from teacherstudent.progress import Progress
 from teacherstudent.recording.folder import CHECKPOINTS
 from teacherstudent.recording.recorder import START, Recorder
 from teacherstudent.run_notes import RunNotes
-from teacherstudent.saved import reading, saved_array
+from teacherstudent.saved import reading
 from teacherstudent.settings import settings_of
 from teacherstudent.student import AsksForMore, Binds, Reports, Student, TakesWeights
-from teacherstudent.teacher import EDITED, Teacher
+from teacherstudent.teacher import Teacher
 from teacherstudent.types import (
     Assignment,
-    BoolArray,
-    Outcomes,
+    IntArray,
     State,
     check_flag,
     check_mapping,
@@ -215,7 +214,7 @@ def _warn_of_silence(*parts: Any) -> None:
 
 def _check_plan(state: State, plan: Plan) -> None:
     """Raise ValueError unless a checkpoint is of a run whose tests and costs start as in this plan."""
-    names = ("teacher", "student", "recorder", "ledger", "due", "measuring", "test_seed")
+    names = ("teacher", "student", "recorder", "ledger", "due", "test_seed")
     check_names("checkpoint", names, state)
     with reading("checkpoint: ledger"):
         there = {"test_seed": state["test_seed"], "charged": state["ledger"]["costs"].get("before", 0.0)}
@@ -262,11 +261,9 @@ class _Loop:
         self.plan = plan
         self.recorder = recorder
         self.checkpoints = checkpoints
-        self.ledger = Ledger(plan.charged)
+        self.ledger = Ledger(plan.charged, family.prices)
         self._test_tasks = family.test_tasks()
         self._due = plan.intervals()
-        self._measuring = np.zeros(0, np.int64)  # ids under way that are not trained on
-        self._failed = np.zeros(0, np.int64)  # ids given up in the present round
         self._idle_rounds = 0
         self._outset = Outset(teacher, student, plan.own, recorder.note)
         self._notes = RunNotes(recorder)
@@ -315,18 +312,14 @@ class _Loop:
         finally:
             ledger.absorb(self.student.spent())
             self._drop_failed()
-        learn = self._learnt(assignment, outcomes)
         with ledger.timed("teacher"):
-            columns = self.teacher.columns(outcomes)
             self.teacher.tell(outcomes)
         ledger.absorb_teacher(self.teacher.spent())
-        if "kind" in columns:
-            ledger.edited(float(outcomes.cost[~learn & (columns["kind"] == EDITED)].sum()))
         ledger.episodes += int(np.sum(outcomes.signals.get("episodes", len(outcomes))))
         self._outset.round(len(outcomes), ledger.spent - before)
         self._notes.round(outcomes)
         with ledger.timed("record"):
-            self.recorder.episodes(outcomes, spent=ledger.spent, learn=learn, columns=columns)
+            self.recorder.episodes(outcomes, spent=ledger.spent)
         self._idle_rounds = 0 if ledger.spent > before else self._idle_rounds + 1
         if self._idle_rounds >= _IDLE_LIMIT:
             raise RuntimeError(f"{type(self.student).__name__}: spent nothing in {_IDLE_LIMIT} rounds")
@@ -334,44 +327,40 @@ class _Loop:
     def _drop_failed(self) -> None:
         """Give up the tasks whose environment failed, and write them down."""
         failed = self.student.failures.take() if isinstance(self.student, Survives) else []
-        self._failed = asked_for(failed)
         if not failed:
             return
-        self.teacher.drop(self._failed)
-        self._measuring = np.setdiff1d(self._measuring, self._failed)
+        self._drop(asked_for(failed))
         blamed = sum(one.blamed for one in failed)
         self.ledger.failed += blamed
         self.ledger.dropped += len(failed) - blamed
         self.recorder.failed(failed, spent=self.ledger.spent)
 
+    def _drop(self, ids: IntArray) -> None:
+        self.teacher.drop(ids)
+        self.recorder.dropped(ids)
+
     def _ask(self) -> Assignment:
         wanted = self.student.wants()
         if wanted > 0:
-            return self.teacher.ask(wanted, progress=self._progress())
+            return self._asked(wanted)
         space = self.teacher.space
-        return Assignment(ids=np.zeros(0, np.int64), tasks=np.zeros((0, *space.shape), space.dtype))
+        return Assignment.none(space.shape, space.dtype)
+
+    def _asked(self, n: int) -> Assignment:
+        assignment = self.teacher.ask(n, progress=self._progress())
+        self.recorder.asked(assignment)
+        return assignment
 
     def _progress(self) -> float:
         return min(1.0, (self.ledger.spent - self.plan.charged) / self.plan.own)
 
     def _more(self, n: int) -> Assignment:
         """Return tasks for a student in the midst of a round; those to be measured are dropped."""
-        assignment = self.teacher.ask(n, progress=self._progress())
+        assignment = self._asked(n)
         if assignment.learn.all():
             return assignment
-        self.teacher.drop(assignment.ids[~assignment.learn])
+        self._drop(assignment.ids[~assignment.learn])
         return assignment.select(assignment.learn)
-
-    def _learnt(self, assignment: Assignment, outcomes: Outcomes) -> BoolArray:
-        """Return which of the outcomes were trained on, and not only measured."""
-        learn = np.ones(len(outcomes), np.bool_)
-        if not assignment.learn.all():
-            under_way = np.setdiff1d(assignment.ids[~assignment.learn], self._failed)
-            self._measuring = np.concatenate([self._measuring, under_way])
-        if self._measuring.size:
-            learn = ~np.isin(outcomes.ids, self._measuring)
-            self._measuring = np.setdiff1d(self._measuring, outcomes.ids)
-        return learn
 
     def _test(self, progress: Progress | None) -> None:
         with self.ledger.timed("evaluate"):
@@ -404,7 +393,6 @@ class _Loop:
                     "recorder": self.recorder.state_dict(),
                     "ledger": self.ledger.state_dict(),
                     "due": {name: interval.next for name, interval in self._due.items()},
-                    "measuring": self._measuring,
                     "test_seed": self.plan.test_seed,
                 }
             )
@@ -423,10 +411,8 @@ class _Loop:
             for name, interval in self._due.items():
                 interval.next = float(state["due"][name])
         lost = np.setdiff1d(self.teacher.outstanding, self.student.holds())
-        self.teacher.drop(lost)
+        self._drop(lost)
         self.ledger.dropped += len(lost)
-        measuring = saved_array("checkpoint: measuring", state["measuring"], np.int64, (None,), low=0)
-        self._measuring = np.setdiff1d(measuring, lost)
         if isinstance(self.student, Survives):
             self.student.failures.count = self.ledger.failed
         _LOG.info("resumed at cost %g; %d episodes in flight dropped", self.ledger.spent, len(lost))

@@ -7,9 +7,6 @@ from typing import Any, Protocol, runtime_checkable
 
 from teacherstudent.types import Array, Assignment, Granularity, IntArray, Outcomes, State
 
-COUNTERS = ("train", "measure", "mutate", "antagonist", "updates", "environment_seconds")
-"""Keys of `Student.spent`: costs by purpose (environment steps, or FLOPs), gradient updates, seconds."""
-
 
 @runtime_checkable
 class Student(Protocol):
@@ -33,7 +30,9 @@ class Student(Protocol):
     def train(self, assignment: Assignment) -> Outcomes:
         """Take the tasks (perhaps none), train for one round, return what has finished, in any order.
 
-        Rows with ``learn`` False are measured, not trained on. Outcomes may belong to earlier assignments.
+        Only rows of the purpose `Purpose.TRAIN` are trained on; the student refuses purposes that it does not
+        know (`teacherstudent.purposes.check_purposes`). Outcomes may belong to earlier assignments; each
+        carries its row's id, purpose and member (`teacherstudent.types.Outcomes.of`).
         """
 
     def evaluate(self, tasks: Array, *, seed: int) -> Outcomes:
@@ -43,7 +42,12 @@ class Student(Protocol):
         """
 
     def spent(self) -> Mapping[str, float]:
-        """Return what was spent so far under the keys `COUNTERS`; missing keys are 0."""
+        """Return what was spent so far, by name; a missing name is 0.
+
+        Costs (environment steps, FLOPs, whatever the family counts in) stand under the name of the purpose,
+        ``train``, ``measure``, ``edit``, or any other. Beside them ``updates`` counts gradient updates, and
+        ``environment_seconds`` the seconds in environments.
+        """
 
     def holds(self) -> IntArray:
         """Return the ids of all tasks that are queued or under way, in any order.
@@ -119,7 +123,7 @@ class Binds(Protocol):
     Bound for rollouts, row i of every assignment is bound to slot i for one whole rollout: `Student.wants` is
     the number of slots, every slot starts a new episode of its task when the rollout starts, an episode that
     ends starts the same task again, and `Student.train` returns exactly one outcome for each row, in order,
-    measured rows (``learn`` False) too; rows whose environment fails have none
+    measured rows too; rows whose environment fails have none
     (`teacherstudent.failures.Survives`). What the outcomes hold says `teacherstudent.rl.rollout_scores`.
 
     A rollout must have at least as many steps as an episode may last: in a shorter one a row may complete no

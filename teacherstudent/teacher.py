@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -33,9 +34,6 @@ from teacherstudent.types import (
     is_whole,
 )
 
-EDITED = 2
-"""In a column ``kind`` of `Teacher.columns`: the level is an edited copy of another one."""
-
 S = TypeVar("S", bound=gym.Space[Any])
 
 
@@ -43,7 +41,7 @@ class Teacher(ABC, Generic[S]):
     """Chooses tasks and learns from their outcomes.
 
     An author writes ``__init__`` (its keywords are the whole configuration), `_ask`, `_tell`, `_state` and
-    `_load`, and may write `columns`, `first_action`, `spent`, `metrics` and `snapshot`. Users call `ask` and
+    `_load`, and may write `first_action`, `spent`, `metrics` and `snapshot`. Users call `ask` and
     `tell`.
 
     Many tasks may be outstanding; outcomes may come late, out of order, in any batch, or never.
@@ -164,13 +162,7 @@ class Teacher(ABC, Generic[S]):
         if len(outcomes) == 0:
             return
         if tasks is not outcomes.tasks:
-            outcomes = Outcomes(
-                ids=outcomes.ids,
-                tasks=tasks,
-                score=outcomes.score,
-                cost=outcomes.cost,
-                signals=outcomes.signals,
-            )
+            outcomes = dataclasses.replace(outcomes, tasks=tasks)
         self._tell(outcomes)
         self._ids.close(asked)
 
@@ -201,7 +193,10 @@ class Teacher(ABC, Generic[S]):
 
     @abstractmethod
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
-        """Return an assignment with exactly these ids, in this order."""
+        """Return an assignment with exactly these ids, in this order.
+
+        Its notes, which are logged with the outcomes, must have the same names in every call.
+        """
 
     @abstractmethod
     def _tell(self, outcomes: Outcomes) -> None:
@@ -225,15 +220,6 @@ class Teacher(ABC, Generic[S]):
         weighs a draw. Raise ValueError if something is wrong; the base then puts the old state back.
         """
 
-    def columns(self, outcomes: Outcomes) -> Mapping[str, Array]:
-        """Return what to log beside outcomes that are about to be told, ``(n,)`` each, by name.
-
-        A column ``kind`` that is `EDITED` for a row that is only measured moves that row's cost from
-        ``measure`` to ``mutate`` in the ledger. The same names must come in every call.
-        """
-        del outcomes
-        return {}
-
     def metrics(self) -> dict[str, float]:
         """Return named numbers for the log."""
         return {}
@@ -246,7 +232,10 @@ class Teacher(ABC, Generic[S]):
         return None
 
     def spent(self) -> Mapping[str, float]:
-        """Return what the teacher itself spent so far: ``adversary``, steps of building tasks."""
+        """Return what the teacher itself spent so far, by name.
+
+        It counts against the budget only where the family gives it a price (`Family.prices`).
+        """
         return {}
 
     def snapshot(self) -> dict[str, Any]:

@@ -12,9 +12,12 @@ from typing import Any, Literal, NamedTuple, TypeAlias, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
+from teacherstudent.purposes import Purpose
+
 Array: TypeAlias = npt.NDArray[Any]
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
+ByteArray: TypeAlias = npt.NDArray[np.uint8]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 
 Granularity: TypeAlias = Literal["episode", "rollout", "chunk", "step"]
@@ -56,10 +59,10 @@ def _column(name: str, values: npt.ArrayLike, dtype: npt.DTypeLike, rows: int) -
             raise ValueError(f"{name}: expected whole numbers, got {given}")
         if not (abs(given.astype(np.float64)) < _IDS).all():
             raise ValueError(f"{name}: expected whole numbers below 2**62, got {given}")
-    elif dtype is np.bool_:
-        given = _given(name, values, "True and False", "biu")
-        if given.dtype.kind != "b" and not np.isin(given, (0, 1)).all():
-            raise ValueError(f"{name}: expected True and False, got {given}")
+    elif dtype is np.uint8:
+        given = _given(name, values, "whole numbers from 0 to 255", "iuf")
+        if not (np.isin(given, np.arange(256))).all():
+            raise ValueError(f"{name}: expected whole numbers from 0 to 255, got {given}")
     else:
         given = _given(name, values, "numbers")
     column = given.astype(dtype, copy=False)
@@ -76,6 +79,52 @@ def _tasks(values: npt.ArrayLike) -> Array:
     return tasks
 
 
+def _purpose(values: npt.ArrayLike | None, rows: int) -> ByteArray:
+    """Return what each row is for; to be trained on if nothing is given."""
+    if values is None:
+        return np.zeros(rows, np.uint8)
+    return _column("purpose", values, np.uint8, rows)
+
+
+def _member(name: str, values: npt.ArrayLike | None, rows: int) -> IntArray:
+    """Return the member that each row names; the first one if nothing is given."""
+    if values is None:
+        return np.zeros(rows, np.int64)
+    members = _column(name, values, np.int64, rows)
+    if (members < 0).any():
+        raise ValueError(f"{name}: expected members from 0 on, got {members}")
+    return members
+
+
+def _columns(kind: str, given: Any, rows: int) -> dict[str, Array]:
+    """Return named columns with a value for each row, or raise an error that names the column."""
+    if not isinstance(given, Mapping):
+        raise TypeError(f"{kind}s: expected a mapping of names to columns, got {given!r}")
+    columns = {}
+    for name, values in given.items():
+        column = _given(f"{kind} {name!r}", values, "numbers")
+        if column.ndim == 0 or column.shape[0] != rows:
+            raise ValueError(f"{kind} {name!r}: expected {rows} rows, got shape {column.shape}")
+        columns[name] = column
+    return columns
+
+
+def _joined(parts: Iterable[Any], kind: type[Any], columns: str) -> list[Any]:
+    """Return the parts as a list; raise unless all are of the kind and have columns of the same names."""
+    found = list(parts) if isinstance(parts, Iterable) else [parts]
+    if not found:
+        raise ValueError(f"concatenate: expected at least one {kind.__name__}, got none")
+    for part in found:
+        if not isinstance(part, kind):
+            raise TypeError(f"concatenate: expected {kind.__name__}, got {part!r}")
+    names = getattr(found[0], columns).keys()
+    for part in found:
+        if getattr(part, columns).keys() != names:
+            got = sorted(getattr(part, columns))
+            raise ValueError(f"concatenate: expected {columns} {sorted(names)}, got {got}")
+    return found
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Assignment:
     """Tasks that a teacher hands to a student.
@@ -83,31 +132,78 @@ class Assignment:
     Attributes:
         ids: ``(n,)`` int64, unique within the teacher; an outcome carries the id of its row back.
         tasks: ``(n, *space.shape)``.
-        learn: ``(n,)`` bool; False means *measure, do not train*. All True if not given.
+        purpose: ``(n,)`` uint8, what each row is for (`Purpose`); all to be trained on if not given.
+        member: ``(n,)`` int64, which member of the student each row is for; all the first, 0, if not given.
+        origin: ``(n,)`` int64, from whose weights that member starts; its own if not given.
+        notes: further columns by name, each ``(n, ...)``, that are logged with the row's outcome:
+            ``propensity``, ``kind``, ``key``, ``parent``...
 
     Raises:
-        TypeError: if a column holds anything but numbers.
-        ValueError: if the leading axes differ, or ids are no whole numbers.
+        TypeError: if a column holds anything but numbers, or the notes are no mapping.
+        ValueError: if the leading axes differ, or ids, purposes or members are no whole numbers in range.
     """
 
     ids: IntArray
     tasks: Array
-    learn: BoolArray = None  # type: ignore[assignment]  # filled in __post_init__
+    purpose: ByteArray = None  # type: ignore[assignment]  # filled in __post_init__, as the next two
+    member: IntArray = None  # type: ignore[assignment]
+    origin: IntArray = None  # type: ignore[assignment]
+    notes: Mapping[str, Array] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         tasks = _tasks(self.tasks)
         rows = len(tasks)
+        member = _member("member", self.member, rows)
+        origin = member if self.origin is None else _member("origin", self.origin, rows)
         object.__setattr__(self, "tasks", tasks)
         object.__setattr__(self, "ids", _column("ids", self.ids, np.int64, rows))
-        learn = np.ones(rows, np.bool_) if self.learn is None else self.learn
-        object.__setattr__(self, "learn", _column("learn", learn, np.bool_, rows))
+        object.__setattr__(self, "purpose", _purpose(self.purpose, rows))
+        object.__setattr__(self, "member", member)
+        object.__setattr__(self, "origin", origin)
+        object.__setattr__(self, "notes", _columns("note", self.notes, rows))
+
+    @property
+    def learn(self) -> BoolArray:
+        """``(n,)`` bool: which rows are to be trained on, and not only measured."""
+        learn: BoolArray = self.purpose == Purpose.TRAIN
+        return learn
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def select(self, rows: BoolArray | IntArray | slice) -> Assignment:
         """Return the given rows as a new assignment."""
-        return Assignment(ids=self.ids[rows], tasks=self.tasks[rows], learn=self.learn[rows])
+        return Assignment(
+            ids=self.ids[rows],
+            tasks=self.tasks[rows],
+            purpose=self.purpose[rows],
+            member=self.member[rows],
+            origin=self.origin[rows],
+            notes={name: values[rows] for name, values in self.notes.items()},
+        )
+
+    @staticmethod
+    def concatenate(parts: Iterable[Assignment]) -> Assignment:
+        """Join assignments row-wise; all parts must carry the same notes.
+
+        Raises:
+            ValueError: if there is no part or the notes differ.
+            TypeError: if a part is no assignment.
+        """
+        parts = _joined(parts, Assignment, "notes")
+        return Assignment(
+            ids=np.concatenate([p.ids for p in parts]),
+            tasks=np.concatenate([p.tasks for p in parts]),
+            purpose=np.concatenate([p.purpose for p in parts]),
+            member=np.concatenate([p.member for p in parts]),
+            origin=np.concatenate([p.origin for p in parts]),
+            notes={name: np.concatenate([p.notes[name] for p in parts]) for name in parts[0].notes},
+        )
+
+    @staticmethod
+    def none(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Assignment:
+        """Return an assignment without rows, of tasks of this shape and dtype."""
+        return Assignment(ids=np.zeros(0, np.int64), tasks=np.zeros((0, *shape), dtype))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -119,19 +215,23 @@ class Outcomes:
         tasks: ``(n, *space.shape)``: the task that was really played.
         score: ``(n,)`` float64, higher is better, finite (an episode's undiscounted return, say).
         cost: ``(n,)`` float64, at least 0: environment steps, or FLOPs of a supervised stage.
+        purpose: ``(n,)`` uint8, the assignment's: what the row was for; all trained on if not given.
+        member: ``(n,)`` int64, the assignment's: the member that played it; all the first if not given.
         signals: further columns by name, each ``(n, ...)``: ``length``, ``success``, ``value_l1``...; what a
             teacher `needs` is one number a row.
 
     Raises:
         TypeError: if a column holds anything but numbers, or the signals are no mapping.
-        ValueError: if the leading axes differ, or ids are no whole numbers. `Teacher.tell` checks that
-            values are finite.
+        ValueError: if the leading axes differ, or ids, purposes or members are no whole numbers in range.
+            `Teacher.tell` checks that values are finite.
     """
 
     ids: IntArray
     tasks: Array
     score: FloatArray
     cost: FloatArray
+    purpose: ByteArray = None  # type: ignore[assignment]  # filled in __post_init__, as the next one
+    member: IntArray = None  # type: ignore[assignment]
     signals: Mapping[str, Array] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -141,15 +241,38 @@ class Outcomes:
         object.__setattr__(self, "ids", _column("ids", self.ids, np.int64, rows))
         object.__setattr__(self, "score", _column("score", self.score, np.float64, rows))
         object.__setattr__(self, "cost", _column("cost", self.cost, np.float64, rows))
-        if not isinstance(self.signals, Mapping):
-            raise TypeError(f"signals: expected a mapping of names to columns, got {self.signals!r}")
-        signals = {
-            name: _given(f"signal {name!r}", values, "numbers") for name, values in self.signals.items()
-        }
-        for name, values in signals.items():
-            if values.ndim == 0 or values.shape[0] != rows:
-                raise ValueError(f"signal {name!r}: expected {rows} rows, got shape {values.shape}")
-        object.__setattr__(self, "signals", signals)
+        object.__setattr__(self, "purpose", _purpose(self.purpose, rows))
+        object.__setattr__(self, "member", _member("member", self.member, rows))
+        object.__setattr__(self, "signals", _columns("signal", self.signals, rows))
+
+    @staticmethod
+    def of(
+        assignment: Assignment,
+        *,
+        score: npt.ArrayLike,
+        cost: npt.ArrayLike,
+        signals: Mapping[str, npt.ArrayLike] | None = None,
+    ) -> Outcomes:
+        """Return the outcomes of an assignment's rows, in order, with the ids, purposes and members of these.
+
+        Raises:
+            TypeError, ValueError: as `Outcomes`.
+        """
+        return Outcomes(
+            ids=assignment.ids,
+            tasks=assignment.tasks,
+            score=score,  # type: ignore[arg-type]  # made an array there
+            cost=cost,  # type: ignore[arg-type]
+            purpose=assignment.purpose,
+            member=assignment.member,
+            signals=signals or {},  # type: ignore[arg-type]
+        )
+
+    @property
+    def learn(self) -> BoolArray:
+        """``(n,)`` bool: which rows were trained on, and not only measured."""
+        learn: BoolArray = self.purpose == Purpose.TRAIN
+        return learn
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -161,6 +284,8 @@ class Outcomes:
             tasks=self.tasks[rows],
             score=self.score[rows],
             cost=self.cost[rows],
+            purpose=self.purpose[rows],
+            member=self.member[rows],
             signals={name: values[rows] for name, values in self.signals.items()},
         )
 
@@ -170,23 +295,17 @@ class Outcomes:
 
         Raises:
             ValueError: if there is no part or the signals differ.
+            TypeError: if a part is no outcomes.
         """
-        parts = list(parts) if isinstance(parts, Iterable) else [parts]
-        if not parts:
-            raise ValueError("concatenate: expected at least one Outcomes, got none")
-        for part in parts:
-            if not isinstance(part, Outcomes):
-                raise TypeError(f"concatenate: expected Outcomes, got {part!r}")
-        names = parts[0].signals.keys()
-        for part in parts:
-            if part.signals.keys() != names:
-                raise ValueError(f"concatenate: expected signals {sorted(names)}, got {sorted(part.signals)}")
+        parts = _joined(parts, Outcomes, "signals")
         return Outcomes(
             ids=np.concatenate([p.ids for p in parts]),
             tasks=np.concatenate([p.tasks for p in parts]),
             score=np.concatenate([p.score for p in parts]),
             cost=np.concatenate([p.cost for p in parts]),
-            signals={name: np.concatenate([p.signals[name] for p in parts]) for name in names},
+            purpose=np.concatenate([p.purpose for p in parts]),
+            member=np.concatenate([p.member for p in parts]),
+            signals={name: np.concatenate([p.signals[name] for p in parts]) for name in parts[0].signals},
         )
 
 

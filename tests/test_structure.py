@@ -16,17 +16,19 @@ MODULES = {
     )
 }
 FIRST = {
-    "types": set(),
+    "purposes": set(),
+    "types": {"purposes"},
     "settings": set(),
     "trust": set(),
-    "dimensions": {"types"},
-    "spaces": {"types", "dimensions"},
-    "saved": {"types"},
-    "outstanding": {"types"},
-    "teacher": {"types", "dimensions", "spaces", "settings", "outstanding", "saved"},
-    "student": {"types", "dimensions", "spaces"},
-    "family": {"types", "dimensions", "spaces", "settings"},
+    "dimensions": {"purposes", "types"},
+    "spaces": {"purposes", "types", "dimensions"},
+    "saved": {"purposes", "types"},
+    "outstanding": {"purposes", "types"},
+    "teacher": {"purposes", "types", "dimensions", "spaces", "settings", "outstanding", "saved"},
+    "student": {"purposes", "types", "dimensions", "spaces"},
+    "family": {"purposes", "types", "dimensions", "spaces", "settings"},
     "registry": {
+        "purposes",
         "types",
         "dimensions",
         "spaces",

@@ -291,13 +291,6 @@ def test_a_damaged_state_is_refused_and_nothing_is_loaded(where, value, message)
     assert other.ask(1).ids.tolist() == [7]
 
 
-def test_a_teacher_without_columns_has_none():
-    teacher = make()
-    asked = teacher.ask(2)
-    rows = Outcomes(ids=asked.ids, tasks=asked.tasks, score=np.zeros(2), cost=np.ones(2))
-    assert teacher.columns(rows) == {}
-
-
 def test_a_teacher_without_metrics_has_none():
     assert make().metrics() == {}
     assert make().snapshot() == {}

@@ -39,11 +39,12 @@ def test_an_assignment_learns_unless_told_otherwise():
 
 @pytest.mark.parametrize("rows", [slice(1, 3), np.array([1, 2]), np.array([False, True, True])])
 def test_rows_can_be_selected(rows):
-    assignment = Assignment(ids=[7, 8, 9], tasks=[[0.0], [1.0], [2.0]], learn=[True, False, True])
+    assignment = Assignment(ids=[7, 8, 9], tasks=[[0.0], [1.0], [2.0]], purpose=[0, 1, 0], member=[2, 1, 0])
     part = assignment.select(rows)
     assert part.ids.tolist() == [8, 9]
     assert part.tasks.tolist() == [[1.0], [2.0]]
     assert part.learn.tolist() == [False, True]
+    assert part.member.tolist() == part.origin.tolist() == [1, 0]
     told = outcomes().select(rows)
     assert told.ids.tolist() == [1, 2]
     assert told.score.tolist() == [0.5, 1.0]
@@ -78,8 +79,8 @@ def test_rows_must_match(columns, message):
 def test_an_assignment_must_have_a_row_for_each_id():
     with pytest.raises(ValueError, match=r"ids: expected shape \(1,\)"):
         Assignment(ids=[0, 1], tasks=[[0.0]])
-    with pytest.raises(ValueError, match=r"learn: expected shape \(2,\)"):
-        Assignment(ids=[0, 1], tasks=[[0.0], [1.0]], learn=[True])
+    with pytest.raises(ValueError, match=r"purpose: expected shape \(2,\)"):
+        Assignment(ids=[0, 1], tasks=[[0.0], [1.0]], purpose=[1])
     with pytest.raises(TypeError, match=r"tasks: expected an array \(n, ...\), a row for each task, got 1.0"):
         Assignment(ids=[0], tasks=1.0)
 
@@ -169,8 +170,30 @@ def test_columns_hold_numbers(columns, error, message):
         Outcomes(**right | columns)
 
 
-def test_learn_is_a_column_of_truth_values():
-    assert Assignment(ids=[0, 1], tasks=[[0.0], [1.0]], learn=[1, 0]).learn.tolist() == [True, False]
-    for wrong in ([2, 0], [0.5, 1.0], ["x", "y"]):
-        with pytest.raises((ValueError, TypeError), match="learn: expected True and False, got"):
-            Assignment(ids=[0, 1], tasks=[[0.0], [1.0]], learn=wrong)
+def test_purposes_and_members_are_whole_numbers():
+    made = Assignment(ids=[0, 1], tasks=[[0.0], [1.0]], purpose=[0, 2], member=[3, 1], origin=[0, 1])
+    assert (made.learn.tolist(), made.member.tolist(), made.origin.tolist()) == (
+        [True, False],
+        [3, 1],
+        [0, 1],
+    )
+    assert made.purpose.dtype == np.uint8
+    for wrong in ([256, 0], [0.5, 1.0], ["x", "y"], [True, False], [-1, 0]):
+        with pytest.raises((ValueError, TypeError), match="purpose: expected whole numbers from 0 to 255"):
+            Assignment(ids=[0, 1], tasks=[[0.0], [1.0]], purpose=wrong)
+    for name in ("member", "origin"):
+        with pytest.raises(ValueError, match=f"{name}: expected members from 0 on, got"):
+            Assignment(ids=[0, 1], tasks=[[0.0], [1.0]], **{name: [0, -1]})
+
+
+def test_outcomes_of_an_assignment_carry_its_rows_back():
+    rows = Assignment(ids=[4, 5], tasks=[[0.0], [1.0]], purpose=[1, 0], member=[0, 2], notes={"k": [1, 2]})
+    found = Outcomes.of(rows, score=[1, 2], cost=[3, 4], signals={"length": [5, 6]})
+    assert (found.ids.tolist(), found.purpose.tolist(), found.member.tolist()) == ([4, 5], [1, 0], [0, 2])
+    assert found.learn.tolist() == [False, True]
+    both = Assignment.concatenate([rows, rows.select([0])])
+    assert both.notes["k"].tolist() == [1, 2, 1]
+    with pytest.raises(ValueError, match=r"concatenate: expected notes \['k'\], got \[\]"):
+        Assignment.concatenate([rows, Assignment(ids=[1], tasks=[[0.0]])])
+    with pytest.raises(ValueError, match="note 'k': expected 2 rows"):
+        Assignment(ids=[4, 5], tasks=[[0.0], [1.0]], notes={"k": [1]})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from teacherstudent.ledger import COSTS
 from teacherstudent.recording.runs import Curve
 from teacherstudent.types import FloatArray
 
@@ -14,6 +13,9 @@ SECONDS = "seconds"
 
 FLOPS = "FLOPs"
 """The unit of computed costs: of supervised training, whose seconds say something else."""
+
+_COST = "cost/"
+_COUNTS = ("updates", "episodes", "dropped", "failed", SPENT, SECONDS)
 
 TRAINING = ("seconds/student", "seconds/teacher")
 
@@ -35,7 +37,7 @@ class Quantity:
     @property
     def word(self) -> str:
         """What a sentence calls it: ``cost``, ``seconds``, ``updates``."""
-        if self.name in COSTS:
+        if self._is_cost:
             return f"{self.name} cost"
         return "cost" if self.name == SPENT else self.name.replace("_", " ").replace("/", " ")
 
@@ -44,14 +46,18 @@ class Quantity:
         """What follows a number: ``FLOPs``, ``FLOPs (measure)``, ``seconds``, ``updates``."""
         if self.name == SPENT:
             return self.cost_unit
-        return f"{self.cost_unit} ({self.name})" if self.name in COSTS else self.word
+        return f"{self.cost_unit} ({self.name})" if self._is_cost else self.word
 
     @property
     def label(self) -> str:
         """What an axis is called."""
         if self.name == SECONDS:
             return "seconds of student and teacher"
-        return f"{self.word} ({self.cost_unit})" if self.name in (SPENT, *COSTS) else self.word
+        return f"{self.word} ({self.cost_unit})" if self.name == SPENT or self._is_cost else self.word
+
+    @property
+    def _is_cost(self) -> bool:
+        return _entry(self.name).startswith(_COST)
 
     def of(self, curve: Curve) -> FloatArray:
         """Return the quantity ``(k,)`` at each test.
@@ -63,7 +69,7 @@ class Quantity:
             return curve.spent
         names = TRAINING if self.name == SECONDS else (_entry(self.name),)
         if any(name not in curve.ledger for name in names):
-            short = [name.removeprefix("cost/") for name in curve.ledger]
+            short = [name.removeprefix(_COST) for name in curve.ledger]
             known = [SPENT, *([SECONDS] if {*TRAINING} <= curve.ledger.keys() else []), *short]
             raise ValueError(f"x: expected one of {known}, got {self.name!r}")
         total: FloatArray = sum((curve.ledger[name] for name in names[1:]), start=curve.ledger[names[0]])
@@ -77,4 +83,6 @@ class Quantity:
 
 
 def _entry(name: str) -> str:
-    return f"cost/{name}" if name in COSTS else name
+    """Return the name in the ledger; whatever it does not count beside costs is the name of a cost."""
+    beside = name in _COUNTS or name.startswith("seconds/") or name.startswith(_COST)
+    return name if beside else f"{_COST}{name}"

@@ -29,9 +29,6 @@ WIDTH = 110
 SIDE_BY_SIDE = 5
 """Teachers in one table of the ledger, so that their numbers fit."""
 
-PARTS = ("before", "train", "measure", "mutate", "antagonist", "adversary")
-"""Purposes of cost that differ between teachers; all but ``adversary`` count against the budget."""
-
 
 def write(comparison: Comparison, out: Path) -> None:
     """Write ``comparison.txt``, ``.csv``, ``.json`` and ``seeds.csv`` into a folder (raises OSError).
@@ -117,7 +114,11 @@ def _results(setting: Setting, rows: Sequence[Row]) -> Table:
 
 def _finals(setting: Setting, rows: Sequence[Row]) -> Table:
     """Return the table of the last tests, with what the runs had cost by then."""
-    parts = [name for name in PARTS if any(row.ledger.get(f"cost/{name}") for row in rows)]
+    parts = [
+        name.removeprefix("cost/")
+        for name in _ledger_names(rows)
+        if name.startswith("cost/") and name != "cost/evaluate"
+    ]
     names = ["seeds", *_measures(setting), setting.cost_unit, *(parts if len(parts) > 1 else []), "seconds"]
     title = f"{setting.label}: last test of each run"
     table = _table(title + (", test split" if setting.split else ""), ["teacher"], names)

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from teacherstudent.comparing.drawing import COLOURS, Style, draw_band, head, legend_label, new_grid, tidy
 from teacherstudent.comparing.groups import Group, Setting
 from teacherstudent.comparing.quantities import FLOPS
+from teacherstudent.purposes import Purpose
 from teacherstudent.recording.runs import Run
 from teacherstudent.types import Array, FloatArray
 
@@ -59,9 +60,10 @@ def stages_of(run: Run) -> Array:
     """
     names = run.manifest["space"].get("names")
     columns = ["task"] if names is None else [f"task_{name}" for name in names]
-    table = run.episodes([*columns, "spent", "learn"])
+    table = run.episodes([*columns, "spent", "purpose"])
     if table:
-        table = {name: values[table["learn"]] for name, values in table.items()}
+        trained = table["purpose"] == Purpose.TRAIN
+        table = {name: values[trained] for name, values in table.items()}
     if not table or len(table["spent"]) == 0:
         return np.full((POINTS, len(names)) if names else POINTS, np.nan)
     charged = float(run.manifest.get("charged", 0.0))

@@ -163,7 +163,8 @@ class Arms:
         self.position = int(arms[-1])
         self.progress = progress
         self._asked |= zip(ids.tolist(), propensity.tolist(), strict=True)
-        return Assignment(ids=ids, tasks=(arms + self._space.start).astype(self._space.dtype))
+        tasks = (arms + self._space.start).astype(self._space.dtype)
+        return Assignment(ids=ids, tasks=tasks, notes={"propensity": propensity})
 
     def propensity(self, ids: IntArray) -> FloatArray:
         """Return ``(n,)`` the probabilities of outstanding arms when they were handed out; NaN for others."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import gymnasium as gym
@@ -13,15 +12,14 @@ from teacherstudent.fitting.arms import Arms, Rules
 from teacherstudent.fitting.policies import draw
 from teacherstudent.spaces import Discrete
 from teacherstudent.teacher import Teacher
-from teacherstudent.types import Array, Assignment, FloatArray, IntArray, Outcomes, Seed, Wait
+from teacherstudent.types import Array, Assignment, FloatArray, IntArray, Seed, Wait
 
 
 class Bandit(Teacher[Discrete]):
     """Plays arms. An author writes `_probabilities`, `_values`, `_tell`, `_state` and `_load`.
 
-    The episodes file has a column ``propensity``: the probability that the row's arm had when it was handed
-    out, given all that was told before. It is what off-policy evaluation weighs rows with; NaN for a row that
-    the bandit did not ask for.
+    Rows carry a note ``propensity``: the probability that the row's arm had when it was handed out, given all
+    that was told before. The episodes file holds it too. It is what off-policy evaluation weighs rows with.
 
     Args:
         space: the arms.
@@ -60,10 +58,6 @@ class Bandit(Teacher[Discrete]):
 
     def _drop(self, ids: IntArray) -> None:
         self._arms.drop(ids)
-
-    def columns(self, outcomes: Outcomes) -> Mapping[str, Array]:
-        """Return ``propensity (n,)``, the probability of each row's arm when it was handed out."""
-        return {"propensity": self._arms.propensity(outcomes.ids)}
 
     def metrics(self) -> dict[str, float]:
         """Return where the probabilities lie (see `Arms.metrics`) and the greatest value."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
+import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from teacherstudent.fitting import level_repeats
+from teacherstudent.fitting import level_repeats, level_spaces
 from teacherstudent.fitting.level_spaces import Step
+from teacherstudent.purposes import Purpose
 from teacherstudent.saved import saved_array
-from teacherstudent.teacher import EDITED
 from teacherstudent.types import (
     Array,
     Assignment,
@@ -26,7 +27,7 @@ from teacherstudent.types import (
 
 NEW = 0
 REPLAY = 1
-EDIT = EDITED
+EDIT = 2
 """Kinds of rows: a generated level, one from the buffer, a child of one of these."""
 
 Parents: TypeAlias = Literal["batch", "easy", "hard"]
@@ -41,7 +42,7 @@ class Rows:
     Attributes:
         tasks: ``(n, *space.shape)``.
         kind: `NEW`, `REPLAY` or `EDIT`.
-        learn: whether they are trained on.
+        purpose: what they are for.
         parents: ``(n,)`` key of the level that each was edited from; 0 for none.
         edits: ``(n,)`` edits since a level was generated.
         numbers: ``(n,)`` what the method remembers of each row.
@@ -49,7 +50,7 @@ class Rows:
 
     tasks: Array
     kind: int
-    learn: bool
+    purpose: Purpose
     parents: IntArray | int = 0
     edits: IntArray | int = 0
     numbers: IntArray | int = -1
@@ -68,12 +69,24 @@ class Pending:
         self._ids = np.zeros(0, np.int64)  # ascending
         self._table = np.zeros((4, 0), np.int64)
 
-    def hand_out(self, ids: IntArray, parts: Sequence[Rows]) -> Assignment:
-        """Remember the rows under their ids and return them as an assignment."""
+    def hand_out(self, space: gym.Space[Any], ids: IntArray, parts: Sequence[Rows]) -> Assignment:
+        """Remember the rows under their ids and return them as an assignment of levels of the space.
+
+        Its notes are ``kind`` (0 new, 1 replay, 2 edit), ``key``, the level's, and ``parent``: the key of the
+        level that this one was edited from, 0 for none. Lineages are followed from parent to key. Where no
+        edit changed anything, a child is its parent, and both keys are equal.
+        """
+        table = np.concatenate([part.table() for part in parts], axis=1)
         self._ids = np.concatenate([self._ids, ids])
-        self._table = np.concatenate([self._table, *(part.table() for part in parts)], axis=1)
-        learn = np.repeat([part.learn for part in parts], [len(part.tasks) for part in parts])
-        return Assignment(ids=ids, tasks=np.concatenate([part.tasks for part in parts]), learn=learn)
+        self._table = np.concatenate([self._table, table], axis=1)
+        tasks = np.concatenate([part.tasks for part in parts])
+        keys = np.array(level_spaces.keys(space, tasks), np.int64)
+        return Assignment(
+            ids=ids,
+            tasks=tasks,
+            purpose=np.repeat([part.purpose for part in parts], [len(part.tasks) for part in parts]),
+            notes={"kind": table[0].astype(np.int8), "key": keys, "parent": table[1]},
+        )
 
     def look(self, ids: IntArray) -> IntArray:
         """Return ``(4, n)`` what is known of rows; those that are not outstanding are new levels."""

@@ -18,6 +18,7 @@ from teacherstudent.fitting.level_picture import picture
 from teacherstudent.fitting.level_rows import EDIT, NEW, REPLAY, Editor, Pending, Replayed, Rows
 from teacherstudent.fitting.level_scores import EPISODES, Score, score_of
 from teacherstudent.fitting.signals import signal
+from teacherstudent.purposes import Purpose
 from teacherstudent.saved import saved_array
 from teacherstudent.spaces import Box, Discrete, Levels
 from teacherstudent.teacher import Teacher
@@ -165,7 +166,7 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         parts = self._parts(len(ids))
         for part in parts:
             self._asked[part.kind] += len(part.tasks)
-        return self._pending.hand_out(ids, parts)
+        return self._pending.hand_out(self.space, ids, parts)
 
     def _parts(self, n: int) -> list[Rows]:
         """Return the ``n`` rows of the next cycle, in groups of one kind."""
@@ -204,7 +205,8 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
             tasks = self.space.draw_simple(self.rng, n)
         else:
             tasks = spaces.sample(self.space, self.rng, n)
-        return Rows(tasks=tasks, kind=NEW, learn=self._cycle.train_new, numbers=self.buffer.meet(n))
+        purpose = Purpose.TRAIN if self._cycle.train_new else Purpose.MEASURE
+        return Rows(tasks=tasks, kind=NEW, purpose=purpose, numbers=self.buffer.meet(n))
 
     def _from_buffer(self, n: int) -> Rows:
         slots = self.buffer.sample(self.rng, n)
@@ -212,7 +214,7 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         return Rows(
             tasks=buffer.levels[slots],
             kind=REPLAY,
-            learn=True,
+            purpose=Purpose.TRAIN,
             parents=buffer.parents[slots],
             edits=buffer.edits[slots],
         )
@@ -221,7 +223,7 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         return Rows(
             tasks=level_spaces.mutated(self.space, self.rng, tasks, editor.edits, editor.step),
             kind=EDIT,
-            learn=False,
+            purpose=Purpose.EDIT,
             parents=keys,
             edits=edits + editor.edits,
             numbers=self.buffer.meet(n),
@@ -255,16 +257,6 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
     def first_action(self) -> Wait | None:
         """Return how many levels the buffer must hold before the first replay; None without replay."""
         return self._cycle.wait(self.buffer) if self._score is not None else None
-
-    def columns(self, outcomes: Outcomes) -> dict[str, Array]:
-        """Return of rows ``kind`` (0 new, 1 replay, 2 edit), ``key``, the level's, and ``parent``.
-
-        The parent is the key of the level that this one was edited from, 0 for none; lineages are followed
-        from parent to key. Where no edit changed anything, a child is its parent, and both keys are equal.
-        """
-        kind, parent = self._pending.look(outcomes.ids)[:2]
-        keys = np.array(level_spaces.keys(self.space, outcomes.tasks), np.int64)
-        return {"kind": kind.astype(np.int8), "key": keys, "parent": parent}
 
     def metrics(self) -> dict[str, float]:
         """Return the shares of rows by kind, and of the buffer fill, mean score, age and effective size.

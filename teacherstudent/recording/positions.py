@@ -9,7 +9,7 @@ import numpy as np
 
 from teacherstudent.types import check_mapping, check_names, check_real, check_whole, is_number
 
-_NAMES = ("episodes", "tests", "teacher", "events", "failed", "seconds", "spent", "test", "ledger")
+_NAMES = ("episodes", "tests", "teacher", "events", "failed", "notes", "seconds", "spent", "test", "ledger")
 
 
 def check_positions(state: Any) -> Mapping[str, Any]:
@@ -20,8 +20,7 @@ def check_positions(state: Any) -> Mapping[str, Any]:
         TypeError: if names and values are expected and something else is there.
     """
     what = "recorder: state"
-    later = {"failed": {"bytes": 0}}  # not there in runs that began before failed tasks were logged
-    given = later | check_mapping(what, state, optional=False)
+    given = check_mapping(what, state, optional=False)
     check_names(what, _NAMES, given)
     counts = {"episodes": ("parts", "rows"), "tests": ("count",), "teacher": ("bytes",), "failed": ("bytes",)}
     for log, names in {**counts, "events": ("bytes",)}.items():
@@ -38,6 +37,7 @@ def check_positions(state: Any) -> Mapping[str, Any]:
         check_real(f"{what}: {name}", given[name], 0)
     check_readings(f"{what}: ledger", given["ledger"])
     check_mapping(f"{what}: test", given["test"])
+    check_mapping(f"{what}: notes", given["notes"], optional=False)
     return given
 
 

@@ -27,13 +27,27 @@ from teacherstudent.recording.lock import FolderLock
 from teacherstudent.recording.logs import EpisodeLog, EventLog, TestLog
 from teacherstudent.recording.machine import provenance
 from teacherstudent.recording.manifest import FORMAT, check_manifest, check_same, read_manifest
+from teacherstudent.recording.notes import Notes
 from teacherstudent.recording.positions import check_positions, check_readings
 from teacherstudent.recording.status import Status
 from teacherstudent.recording.tables import task_columns
-from teacherstudent.types import Array, BoolArray, Outcomes, State, check_real
+from teacherstudent.types import Assignment, IntArray, Outcomes, State, check_real
 
 OWN_COLUMNS = frozenset(
-    ("id", "task", "score", "cost", "learn", "spent", "time", "index", "task_index", "mastered")
+    (
+        "id",
+        "task",
+        "score",
+        "cost",
+        "purpose",
+        "member",
+        "learn",
+        "spent",
+        "time",
+        "index",
+        "task_index",
+        "mastered",
+    )
 )
 """Columns that no signal may be called."""
 
@@ -43,6 +57,7 @@ START: State = {
     "teacher": {"bytes": 0},
     "events": {"files": [], "bytes": 0},
     "failed": {"bytes": 0},
+    "notes": {"ids": np.zeros(0, np.int64), "columns": None},
     "seconds": 0.0,
     "spent": 0.0,
     "test": None,
@@ -112,26 +127,34 @@ class Recorder:
                 EventLog(self.folder, state["events"], step=state["spent"]) if tensorboard else None
             )
             self._status = Status(self.folder / STATUS, written, state)
+            self._notes = Notes()
+            self._notes.load(state["notes"])
         except BaseException:
             self._lock.release()
             raise
         self._closed = False
 
-    def episodes(
-        self,
-        outcomes: Outcomes,
-        *,
-        spent: float,
-        learn: BoolArray | bool = True,
-        columns: Mapping[str, Array] | None = None,
-    ) -> None:
+    def asked(self, assignment: Assignment) -> None:
+        """Keep what the teacher notes of rows that it hands out, to log it with their outcomes.
+
+        Raises:
+            ValueError: if the names of the notes differ from those of the first assignment, or ids from
+                before come again.
+        """
+        self._notes.put(assignment)
+
+    def dropped(self, ids: IntArray) -> None:
+        """Forget what the teacher has noted of rows whose outcomes will never come."""
+        self._notes.drop(ids)
+
+    def episodes(self, outcomes: Outcomes, *, spent: float) -> None:
         """Log finished episodes (or stages); cheap, since rows are gathered and written now and then.
+
+        What the teacher noted of them (`asked`) is logged with them.
 
         Args:
             outcomes: one row for each; the signals must be the same in every call.
             spent: the run's cost after them.
-            learn: which of them were trained on, and not only measured.
-            columns: further columns, of the teacher.
 
         Raises:
             ValueError: if the columns differ from those of the first call, one is named twice, or the cost is
@@ -143,11 +166,12 @@ class Recorder:
         if rows == 0:
             return
         seconds = self._seconds()
-        own = self._columns(outcomes, spent, seconds) | {"id": outcomes.ids, "learn": learn}
-        more = dict(columns or {})
-        if taken := own.keys() & more.keys():
-            raise ValueError(f"recorder: expected new names for the teacher's columns, got {sorted(taken)}")
-        self._episodes.append(own | more, rows)
+        rows_of = {"id": outcomes.ids, "purpose": outcomes.purpose, "member": outcomes.member}
+        own = self._columns(outcomes, spent, seconds) | rows_of
+        notes = self._notes.take(outcomes.ids)
+        if taken := own.keys() & notes.keys():
+            raise ValueError(f"recorder: expected new names for the teacher's notes, got {sorted(taken)}")
+        self._episodes.append(own | notes, rows)
         self._status.seen(spent, seconds)
 
     def tests(
@@ -256,6 +280,7 @@ class Recorder:
             "teacher": self._teacher.position(),
             "events": self._events.position() if self._events else START["events"],
             "failed": self._failed.position(),
+            "notes": self._notes.state(),
             "seconds": self._seconds(),
             **self._status.state(),
         }

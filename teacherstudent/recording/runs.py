@@ -12,6 +12,7 @@ import numpy as np
 
 from teacherstudent.files import check_folder
 from teacherstudent.plain import SEALED
+from teacherstudent.purposes import Purpose, purposes
 from teacherstudent.recording.folder import MANIFEST, STATUS, TEACHER_FILE
 from teacherstudent.recording.lines import read_lines
 from teacherstudent.recording.lock import FolderLock
@@ -119,7 +120,8 @@ class Run:
         """Return the episodes in the order in which they finished, as columns of ``(n, ...)``.
 
         Columns: ``id``, ``task_<name>`` for each dimension (``task`` for other spaces), ``score``, ``cost``,
-        ``learn``, ``spent`` and ``time`` (cost and seconds since the start), and the student's signals.
+        ``purpose`` (`teacherstudent.purposes.Purpose`), ``member``, ``spent`` and ``time`` (cost and seconds
+        since the start), the student's signals, and the teacher's notes.
 
         Args:
             columns: which columns, if not all; those that do not exist are left out.
@@ -127,12 +129,20 @@ class Run:
         Raises:
             ValueError: if a file is unreadable; the message names it.
         """
-        return read_episodes(self.folder, columns)
+        wanted = columns
+        if columns is not None and "purpose" in columns:
+            wanted = [*columns, "learn", "kind"]
+        table = read_episodes(self.folder, wanted)
+        if "learn" in table and "purpose" not in table:
+            table["purpose"] = _purpose(table)
+        if columns is None:
+            return table
+        return {name: values for name, values in table.items() if name in columns}
 
     def tests(self, columns: Sequence[str] | None = None) -> Table:
         """Return all tests, one row for each test task of each test (arguments and errors as `episodes`).
 
-        Columns: ``index`` of the test, ``task_index``, those of `episodes` but ``id`` and ``learn``,
+        Columns: ``index`` of the test, ``task_index``, those of `episodes` but those of a row,
         ``mastered`` if the family has such a line, and ``ledger_<name>``.
         """
         return read_tests(self.folder, columns)
@@ -174,6 +184,17 @@ class Run:
             if name.startswith("ledger_")
         }
         return Curve(table["spent"][first], score, mastered, test, ledger)
+
+
+def _purpose(table: Table) -> Array:
+    """Return what each row was for, of an older folder: it says what was learnt from, and the kind of level.
+
+    Rows of kind 2 that were not learnt from were edited levels.
+    """
+    found = purposes(table["learn"])
+    if "kind" in table:
+        found[(found == Purpose.MEASURE) & (table["kind"] == 2)] = Purpose.EDIT
+    return found
 
 
 def _unpacked(record: dict[str, Any], path: Path) -> dict[str, Any]:

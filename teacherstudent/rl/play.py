@@ -11,6 +11,7 @@ import gymnasium as gym
 import numpy as np
 
 from teacherstudent.failures import Failures
+from teacherstudent.purposes import measured_costs
 from teacherstudent.rl.slot_failures import failed_slots, tolerate
 from teacherstudent.rl.task_slots import TaskError
 from teacherstudent.types import UNASKED, Array, Assignment, BoolArray, FloatArray, IntArray, Outcomes
@@ -220,8 +221,8 @@ def measured(
     play: Callable[[Array, IntArray, dict[int, str] | None], Outcomes],
     provides: Collection[str],
     failures: Failures,
-) -> tuple[Outcomes, float]:
-    """Return what an assignment's tasks brought that were played without training, and what it cost.
+) -> tuple[Outcomes, dict[str, float]]:
+    """Return what an assignment's tasks brought that were played without training, and costs by purpose.
 
     Rows that failed are noted and left out; their cost counts. Seeds are drawn from NumPy's global generator.
 
@@ -238,8 +239,10 @@ def measured(
     failed: dict[int, str] | None = {} if failures.allowed else None
     played = play(assignment.tasks, seeds, failed)
     missing = {name: np.full(len(played), np.nan) for name in provides if name not in played.signals}
-    outcomes = dataclasses.replace(played, ids=assignment.ids, signals={**played.signals, **missing})
-    return reported(outcomes, failed or {}, failures), float(played.cost.sum())
+    signals = {**played.signals, **missing}
+    outcomes = Outcomes.of(assignment, score=played.score, cost=played.cost, signals=signals)
+    costs = measured_costs(assignment.purpose, played.cost)
+    return reported(outcomes, failed or {}, failures), costs
 
 
 def reported(outcomes: Outcomes, failed: Mapping[int, str], failures: Failures) -> Outcomes:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from teacherstudent.purposes import check_purposes
 from teacherstudent.rl.rollout_signals import SIGNALS
 from teacherstudent.types import Array, Assignment, Outcomes
 
@@ -94,11 +95,12 @@ def bound_outcomes(assignment: Assignment, scores: Mapping[str, Tensor], steps: 
     columns["episodes"] = columns["episodes"].astype(np.int64)
     score = columns.pop("score")
     cost = np.full(len(assignment), float(steps))
-    return Outcomes(ids=assignment.ids, tasks=assignment.tasks, score=score, cost=cost, signals=columns)
+    return Outcomes.of(assignment, score=score, cost=cost, signals=columns)
 
 
 def check_rows(assignment: Assignment, slots: int, where: str) -> None:
-    """Raise ValueError unless the assignment has one row for each slot."""
+    """Raise ValueError unless the assignment has one row for each slot, for purposes that are known."""
+    check_purposes(assignment, where)
     if len(assignment) != slots:
         raise ValueError(
             f"{where}: bound for rollouts: expected {slots} tasks, one for each slot, got {len(assignment)}"

@@ -15,6 +15,7 @@ from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from teacherstudent.failures import Failures
+from teacherstudent.purposes import add_costs, measured_costs
 from teacherstudent.rl.bound_vec_env import BoundVecEnv
 from teacherstudent.rl.rollout_scores import bound_outcomes, check_rows, rollout_scores
 from teacherstudent.rl.sb3_state import clear_hidden
@@ -45,7 +46,7 @@ class BoundRollouts:
 
     Attributes:
         envs: the slots.
-        measured: environment steps of rows that were not learnt from.
+        measured: environment steps of rows that were not learnt from, by the name of their purpose.
 
     Args:
         model: the algorithm; its environment is replaced.
@@ -67,7 +68,7 @@ class BoundRollouts:
         failures: Failures | None = None,
     ) -> None:
         self.envs = BoundVecEnv(envs, model.n_steps, seed=seed, mastered=mastered, failures=failures)
-        self.measured = 0.0
+        self.measured: dict[str, float] = {}
         self._model = model
         self._mastered = mastered
         self._total = total
@@ -101,7 +102,7 @@ class BoundRollouts:
         outcomes = bound_outcomes(assignment.select(good), scores, steps)
         if self._learn.any():
             self._update(self._learn)
-        self.measured += float(steps * (~assignment.learn).sum())
+        add_costs(self.measured, measured_costs(assignment.purpose, steps))
         return outcomes
 
     def _collect(self) -> None:
@@ -142,12 +143,12 @@ class BoundRollouts:
 
     def state_dict(self) -> State:
         """Return the number of the environments' seeds and the count of measured steps."""
-        return {"envs": self.envs.state_dict(), "measured": self.measured}
+        return {"envs": self.envs.state_dict(), "measured": dict(self.measured)}
 
     def load_state_dict(self, state: State) -> None:
         """Continue from `state_dict`."""
         self.envs.load_state_dict(state["envs"])
-        self.measured = state["measured"]
+        self.measured = dict(state["measured"])
 
 
 def columns(buffer: RolloutBuffer, slots: BoolArray) -> RolloutBuffer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from teacherstudent import spaces
 from teacherstudent.envs.toy_grid import FULL, ToyGrid
 from teacherstudent.family import Family
+from teacherstudent.purposes import Purpose, add_costs, check_purposes, measured_costs
 from teacherstudent.registry import STUDENTS
 from teacherstudent.saved import saved_generator
 from teacherstudent.types import (
@@ -23,6 +25,7 @@ from teacherstudent.types import (
     State,
     check_mapping,
     check_names,
+    check_real,
     check_whole,
     generator,
     is_finite,
@@ -61,7 +64,7 @@ class CompetenceStudent:
         self.noise = noise
         self.grid = family.grid()
         self._rng = generator(seed)
-        self._train = self._measure = 0
+        self._spent = {"train": 0.0, "measure": 0.0}
 
     def round_cost(self) -> float:
         """Return the batch size: every episode costs 1."""
@@ -81,14 +84,14 @@ class CompetenceStudent:
         if not isinstance(assignment, Assignment):
             raise TypeError(f"competence.train: expected an Assignment, got {assignment!r}")
         tasks = spaces.check_tasks(self.family.space, assignment.tasks, "competence.train")
+        check_purposes(assignment, "competence.train")
         learn = assignment.learn
         score = self.grid.measure(tasks)
         if learn.any():
             score[learn] = self.grid.visit(tasks[learn])
-        trained = int(np.count_nonzero(learn))
-        self._train += trained
-        self._measure += len(learn) - trained
-        return self._outcomes(assignment.ids, tasks, score, self._rng)
+        self._spent["train"] += np.count_nonzero(learn)
+        add_costs(self._spent, measured_costs(assignment.purpose, 1.0))
+        return self._outcomes(dataclasses.replace(assignment, tasks=tasks), score, self._rng)
 
     def evaluate(self, tasks: Array, *, seed: int) -> Outcomes:
         """Return the competence on each task, without a visit.
@@ -97,21 +100,19 @@ class CompetenceStudent:
             ValueError: if a task lies outside the space.
         """
         tasks = spaces.check_tasks(self.family.space, tasks, "competence.evaluate")
-        ids = np.full(len(tasks), UNASKED, np.int64)
-        return self._outcomes(ids, tasks, self.grid.measure(tasks), generator(seed))
+        rows = Assignment(ids=np.full(len(tasks), UNASKED), tasks=tasks)
+        return self._outcomes(rows, self.grid.measure(tasks), generator(seed))
 
-    def _outcomes(self, ids: Array, tasks: Array, score: FloatArray, rng: np.random.Generator) -> Outcomes:
+    def _outcomes(self, rows: Assignment, score: FloatArray, rng: np.random.Generator) -> Outcomes:
         if self.noise > 0:
             score = np.clip(score + self.noise * rng.standard_normal(len(score)), 0.0, 1.0)
         ones = np.ones(len(score))
         success = (score > self.family.mastered).astype(np.float64)
-        return Outcomes(
-            ids=ids, tasks=tasks, score=score, cost=ones, signals={"length": ones, "success": success}
-        )
+        return Outcomes.of(rows, score=score, cost=ones, signals={"length": ones, "success": success})
 
     def spent(self) -> Mapping[str, float]:
         """Return the episodes trained on and those measured; there is no gradient and no environment."""
-        return {"train": float(self._train), "measure": float(self._measure)}
+        return dict(self._spent)
 
     def holds(self) -> IntArray:
         """Return no id: every task is finished within the `train` that took it."""
@@ -126,8 +127,7 @@ class CompetenceStudent:
         """Return the competence, the counters and the state of the noise; a copy."""
         return {
             "competence": self.grid.competence,
-            "train": self._train,
-            "measure": self._measure,
+            "spent": dict(self._spent),
             "rng": dict(self._rng.bit_generator.state),
         }
 
@@ -139,11 +139,15 @@ class CompetenceStudent:
             TypeError: if it is no mapping.
         """
         given = check_mapping("competence: state", state, optional=False)
-        check_names("competence: state", ("competence", "train", "measure", "rng"), given)
-        counts = [check_whole(f"competence: state: {name}", given[name], 0) for name in ("train", "measure")]
+        check_names("competence: state", ("competence", "spent", "rng"), given)
+        spent = {
+            name: check_real(f"competence: state: {name}", value, 0)
+            for name, value in check_mapping("competence: state: spent", given["spent"]).items()
+        }
+        check_names("competence: state: spent", tuple(self._spent), set(spent) - {Purpose.EDIT.cost})
         rng = saved_generator("competence: state: rng", given["rng"])
         self.grid.competence = given["competence"]
-        self._train, self._measure = counts
+        self._spent = spent
         self._rng.bit_generator.state = rng
 
     def close(self) -> None:

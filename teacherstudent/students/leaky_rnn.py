@@ -9,6 +9,7 @@ import numpy as np
 from teacherstudent import spaces
 from teacherstudent.envs.parity import SMALLEST, FixedSequences, Parity
 from teacherstudent.family import Family
+from teacherstudent.purposes import Purpose, check_purposes
 from teacherstudent.registry import STUDENTS
 from teacherstudent.sequences.trainer import Measured, Settings, Trainer
 from teacherstudent.types import (
@@ -114,11 +115,12 @@ class LeakyRNNStudent:
             ValueError: if a task lies outside the space.
             FloatingPointError: if the loss is no longer finite.
         """
+        check_purposes(assignment, "leaky-rnn", (Purpose.TRAIN, Purpose.MEASURE))
         tasks = spaces.check_tasks(self.family.space, assignment.tasks, "leaky-rnn.train")
         if len(tasks) == 0:
             nothing = np.zeros(0)
             signals: dict[str, Array] = dict.fromkeys(self.provides, nothing)
-            return Outcomes(ids=assignment.ids, tasks=tasks, score=nothing, cost=nothing, signals=signals)
+            return Outcomes.of(assignment, score=nothing, cost=nothing, signals=signals)
         sizes, row = np.unique(tasks, return_inverse=True)
         train_loss = np.full(len(sizes), np.nan)
         learnt = np.unique(tasks[assignment.learn])
@@ -131,9 +133,8 @@ class LeakyRNNStudent:
             self._counts["updates"] += self.settings.steps
         found = self.trainer.probe(sizes.tolist())
         self._counts["measure"] += found.cost
-        return Outcomes(
-            ids=assignment.ids,
-            tasks=tasks,
+        return Outcomes.of(
+            assignment,
             score=found.accuracy[row],
             cost=_spread(cost + found.cost, len(tasks)),
             signals={

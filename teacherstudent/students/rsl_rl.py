@@ -13,6 +13,7 @@ import torch
 
 from teacherstudent.failures import Failures
 from teacherstudent.family import RLFamily
+from teacherstudent.purposes import add_costs, check_purposes, measured_costs
 from teacherstudent.registry import STUDENTS
 from teacherstudent.rl.play import measured, play_all, slots_for
 from teacherstudent.rl.rollout_scores import BOUND_SIGNALS, bound_outcomes, check_rows
@@ -228,6 +229,7 @@ class RslRlStudent:
         """
         if self._bound is not None:
             return self._train_bound(self._bound, assignment)
+        check_purposes(assignment, "rsl-rl")
         parts = []
         if not assignment.learn.all():
             parts.append(self._measure(assignment.select(~assignment.learn)))
@@ -253,10 +255,11 @@ class RslRlStudent:
             steps = len(self.ppo.observations)
             found = bound_outcomes(assignment.select(good), scores, steps)
             self._counts["train"] += float(steps * learn.sum())
-            self._counts["measure"] += float(steps * (~learn).sum())
+            add_costs(self._counts, measured_costs(assignment.purpose, steps))
             slots = rollout.learnt
             if slots is None or len(slots):
-                self._update(self._counts["train"] + self._counts["measure"], slots)
+                spent = sum(cost for name, cost in self._counts.items() if name != "updates")
+                self._update(spent, slots)
         return found
 
     def _update(self, spent: float, slots: torch.Tensor | None = None) -> None:
@@ -342,8 +345,8 @@ class RslRlStudent:
         """Play tasks with the exploring policy, without training; value signals are NaN: not measured."""
         explore = functools.partial(self._play, greedy=False)
         with self._active(self._generators):
-            outcomes, cost = measured(assignment, explore, self.provides, self.failures)
-        self._counts["measure"] += cost
+            outcomes, costs = measured(assignment, explore, self.provides, self.failures)
+        add_costs(self._counts, costs)
         return outcomes
 
     def _play(

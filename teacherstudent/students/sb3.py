@@ -20,6 +20,7 @@ from stable_baselines3.common.vec_env import VecNormalize
 from teacherstudent.failures import Failures
 from teacherstudent.family import RLFamily
 from teacherstudent.fitting.modules import device_of
+from teacherstudent.purposes import add_costs, check_purposes
 from teacherstudent.registry import STUDENTS
 from teacherstudent.rl import sb3_options, sb3_state
 from teacherstudent.rl.play import measured, play, play_all, slots_for
@@ -231,6 +232,7 @@ class SB3Student:
         if self._bound is not None:
             with self._generators.active():
                 return self._bound.train(assignment)
+        check_purposes(assignment, "sb3")
         parts = []
         if not assignment.learn.all():
             parts.append(self._measure(assignment.select(~assignment.learn)))
@@ -258,17 +260,12 @@ class SB3Student:
     def spent(self) -> Mapping[str, float]:
         """Return environment steps trained and measured, optimiser steps, seconds in the environments."""
         steps = float(self.model.num_timesteps)
-        envs = self._envs
-        measured = self._counts["measure"]
-        if self._bound is not None:
-            envs = self._bound.envs
-            measured = self._bound.measured
-            steps -= measured
-        return self._counts | {
-            "train": steps,
-            "measure": measured,
-            "environment_seconds": envs.environment_seconds,
-        }
+        if self._bound is None:
+            return self._counts | {"train": steps, "environment_seconds": self._envs.environment_seconds}
+        measured = self._bound.measured
+        train = steps - sum(measured.values())  # the algorithm counts both
+        seconds = self._bound.envs.environment_seconds
+        return self._counts | measured | {"train": train, "environment_seconds": seconds}
 
     def holds(self) -> IntArray:
         """Return the ids in the queue and in the slots."""
@@ -399,8 +396,8 @@ class SB3Student:
         """Play tasks with the exploring policy, without training; value signals are NaN: not measured."""
         explore = functools.partial(self._play, greedy=False)
         with self._generators.active():
-            outcomes, cost = measured(assignment, explore, self.provides, self.failures)
-        self._counts["measure"] += cost
+            outcomes, costs = measured(assignment, explore, self.provides, self.failures)
+        add_costs(self._counts, costs)
         return outcomes
 
     def _play(

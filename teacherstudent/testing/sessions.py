@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from teacherstudent import checkpoint, spaces
+from teacherstudent.recording.recorder import OWN_COLUMNS
 from teacherstudent.saved import difference
 from teacherstudent.spaces import Box, Discrete
 from teacherstudent.teacher import Teacher
@@ -58,7 +60,7 @@ def plausible_outcomes(teacher: Teacher[Any], assignment: Assignment, rng: np.ra
     age = assignment.ids / (assignment.ids + 200.0)
     score = np.clip(2 * age - difficulty(teacher, assignment.tasks) + 0.1 * rng.standard_normal(n), 0, 1)
     signals = {name: rng.random(n) for name in sorted(teacher.needs)}
-    return Outcomes(ids=assignment.ids, tasks=assignment.tasks, score=score, cost=np.ones(n), signals=signals)
+    return Outcomes.of(assignment, score=score, cost=np.ones(n), signals=signals)
 
 
 def difficulty(teacher: Teacher[Any], tasks: Array) -> FloatArray:
@@ -89,6 +91,7 @@ class Session:
         self._waste = np.random.Generator(np.random.PCG64(1))
         self.waiting: list[Assignment] = []
         self.asked: list[Array] = []
+        self._notes: set[str] | None = None  # names
 
     def fork(self, teacher: Teacher[Any]) -> Session:
         """Return a session that goes on from here with another teacher."""
@@ -101,11 +104,25 @@ class Session:
         """Ask for tasks, check what comes back, and remember a copy of it."""
         assignment = self.teacher.ask(n, progress=progress)
         check_assignment(self.teacher, assignment, n)
+        self._check_notes(assignment)
         copy = copied(assignment)
         self.asked.append(copy.tasks)
         if self.reuse:
             self._overwrite(assignment.tasks)
         return copy
+
+    def _check_notes(self, assignment: Assignment) -> None:
+        """Raise `ContractError` unless the notes have the names of the first assignment, and free ones."""
+        names = set(assignment.notes)
+        if self._notes is None:
+            self._notes = names
+        if names != self._notes:
+            raise ContractError(
+                f"{name(self.teacher)}: every ask must note the same names, {sorted(self._notes)}, "
+                f"got {sorted(names)}"
+            )
+        if taken := names & OWN_COLUMNS:
+            raise ContractError(f"{name(self.teacher)}: notes must not be called {sorted(taken)}")
 
     def tell(self, outcomes: Outcomes) -> None:
         """Tell, and check that the arrays told are left alone."""
@@ -147,11 +164,7 @@ class Session:
             self.teacher.drop(self.waiting[lost[0]].ids)
         self.waiting = [self.waiting[i] for i in later]
         if chosen:
-            rows = Assignment(
-                ids=np.concatenate([row.ids for row in chosen]),
-                tasks=np.concatenate([row.tasks for row in chosen]),
-                learn=np.concatenate([row.learn for row in chosen]),
-            )
+            rows = Assignment.concatenate(chosen)
             self.tell(self.play(self.teacher, rows, self.rng))
 
 
@@ -176,13 +189,12 @@ def check_assignment(teacher: Teacher[Any], assignment: Assignment, n: int) -> N
 
 def copied(assignment: Assignment) -> Assignment:
     """Return an assignment that shares no memory with the given one."""
-    return Assignment(ids=assignment.ids.copy(), tasks=assignment.tasks.copy(), learn=assignment.learn.copy())
+    return assignment.select(np.arange(len(assignment)))  # indexing by numbers copies
 
 
 def replaced(outcomes: Outcomes, **columns: Any) -> Outcomes:
     """Return outcomes with some columns replaced."""
-    names = ("ids", "tasks", "score", "cost", "signals")
-    return Outcomes(**({key: getattr(outcomes, key) for key in names} | columns))
+    return dataclasses.replace(outcomes, **columns)
 
 
 def unasked(outcomes: Outcomes) -> Outcomes:

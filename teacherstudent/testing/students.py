@@ -11,9 +11,11 @@ import numpy as np
 
 from teacherstudent import checkpoint, spaces
 from teacherstudent.family import Family
-from teacherstudent.student import COUNTERS, Binds, Student
+from teacherstudent.ledger import ENVIRONMENT_SECONDS, UPDATES, Ledger
+from teacherstudent.purposes import Purpose
+from teacherstudent.student import Binds, Student
 from teacherstudent.testing.sessions import ContractError, check_factory, difference, must, name, rule
-from teacherstudent.types import Assignment, BoolArray, Outcomes, check_whole, generator
+from teacherstudent.types import Array, Assignment, Outcomes, check_whole, generator
 
 Factory = Callable[[int], Student]
 """Makes a fresh student from a seed."""
@@ -29,8 +31,8 @@ def check_student(factory: Factory, family: Family, *, rounds: int = 4, exact: b
     signal ``seconds`` may differ: it is a clock's reading.
 
     A student that can be bound for rollouts (`teacherstudent.student.Binds`) is checked bound as well: then a
-    resume is always exact, every row of an assignment has exactly one outcome, in order, and rows with
-    ``learn`` False change nothing that tests or counters of training could tell.
+    resume is always exact, every row of an assignment has exactly one outcome, in order, and rows that are
+    measured change nothing that tests or counters of training could tell; their cost has their purpose's name.
 
     Args:
         factory: makes the student; called several times.
@@ -97,23 +99,24 @@ def _check_bound(factory: Factory, family: Family) -> None:
     other = _Driver(factory(0), family)
     for driver in (measuring, other):
         driver.round()
-    before = dict(measuring.student.spent())
-    measured = measuring.bound_round(0.0)
-    after = measuring.student.spent()
-    for key in ("train", "antagonist", "updates"):
-        must(after.get(key) == before.get(key), f"rows with learn False must not spend {key!r}")
-    must(
-        after.get("measure", 0.0) == before.get("measure", 0.0) + measured.cost.sum(),
-        "rows with learn False must be charged as 'measure'",
-    )
+    for purpose in (Purpose.MEASURE, Purpose.EDIT):
+        before = dict(measuring.student.spent())
+        measured = measuring.bound_round(0.0, purpose)
+        after = measuring.student.spent()
+        charged = before | {purpose.cost: before.get(purpose.cost, 0.0) + measured.cost.sum()}
+        for key in {*charged, *after} - {ENVIRONMENT_SECONDS}:
+            must(
+                after.get(key, 0.0) == charged.get(key, 0.0),
+                f"rows of the purpose {purpose.name} must be charged as {purpose.cost!r} and nothing else, "
+                f"but {key!r} went from {before.get(key, 0.0)} to {after.get(key, 0.0)}",
+            )
     tasks = family.test_tasks()[:5]
     found, expected = (driver.student.evaluate(tasks, seed=1) for driver in (measuring, other))
-    _same(found, expected, "rows with learn False must not change the student")
-    mixed = measuring.bound_round(0.5)
-    learn = measuring.learn
+    _same(found, expected, "rows that are measured must not change the student")
+    mixed = measuring.bound_round(0.5, Purpose.MEASURE)
     must(
-        measuring.student.spent()["measure"] == after.get("measure", 0.0) + mixed.cost[~learn].sum(),
-        "only the rows with learn False must be charged as 'measure'",
+        measuring.student.spent()["measure"] == after.get("measure", 0.0) + mixed.cost[~mixed.learn].sum(),
+        "only the rows that are measured must be charged as 'measure'",
     )
     for driver in (measuring, other):
         driver.student.close()
@@ -134,13 +137,13 @@ class _Driver:
         self._next = 0
         self._open: dict[int, Any] = {}
         self._cost = 0.0
-        self.learn: BoolArray = np.zeros(0, np.bool_)
 
-    def bound_round(self, share: float) -> Outcomes:
-        """Train a student that is bound on a share of the rows, at random; measure the others."""
+    def bound_round(self, share: float, purpose: Purpose) -> Outcomes:
+        """Train a student that is bound on a share of the rows, at random; the others are for the purpose."""
         first = self._next
         wanted = self.student.wants()
-        outcomes = self.round(self._rng.permutation(wanted) < share * wanted)
+        trained = self._rng.permutation(wanted) < share * wanted
+        outcomes = self.round(np.where(trained, Purpose.TRAIN, purpose))
         expected = np.arange(first, first + wanted)
         must(
             np.array_equal(outcomes.ids, expected),
@@ -149,29 +152,28 @@ class _Driver:
         )
         return outcomes
 
-    def round(self, learn: BoolArray | None = None) -> Outcomes:
+    def round(self, purpose: Array | None = None) -> Outcomes:
         wanted = self.student.wants()
         must(wanted >= 0, f"wants() must be at least 0, got {wanted}")
         ids = np.arange(self._next, self._next + wanted)
         tasks = spaces.sample(self._space, self._rng, wanted)
         self._next += wanted
-        self._open |= dict(zip(ids.tolist(), tasks, strict=True))
         before = dict(self.student.spent())
-        assignment = Assignment(
-            ids=ids, tasks=tasks, learn=np.ones(wanted, np.bool_) if learn is None else learn
-        )
-        self.learn = assignment.learn
+        assignment = Assignment(ids=ids, tasks=tasks, purpose=purpose)  # type: ignore[arg-type]
+        rows = zip(tasks, assignment.purpose.tolist(), strict=True)
+        self._open |= dict(zip(ids.tolist(), rows, strict=True))
         with rule(name(self.student), "train must take an assignment of wants() rows"):
             outcomes = self.student.train(assignment)
         must(isinstance(outcomes, Outcomes), f"train must return Outcomes, got {outcomes!r}")
         after = self.student.spent()
-        must(set(after) <= set(COUNTERS), f"spent() must have keys of {COUNTERS}, got {sorted(after)}")
+        with rule(name(self.student), "spent() must hold costs by name, numbers of at least 0"):
+            Ledger().absorb(after)
         for key, value in before.items():
             now = after.get(key, 0.0)
             must(now >= value, f"spent()[{key!r}] must not fall, went from {value} to {now}")
         self._check(outcomes)
         self._cost += float(outcomes.cost.sum())
-        charged = sum(after.get(key, 0.0) for key in ("train", "measure", "mutate", "antagonist"))
+        charged = sum(cost for key, cost in after.items() if key not in (UPDATES, ENVIRONMENT_SECONDS))
         must(self._cost <= charged, f"outcomes cost {self._cost} together, but spent() says only {charged}")
         held = self.student.holds()
         must(len(set(held.tolist())) == len(held), f"holds() must not repeat ids, got {held}")
@@ -185,11 +187,14 @@ class _Driver:
         must((outcomes.cost >= 0).all(), "costs must be at least 0")
         with rule(name(self.student), "outcomes must have tasks of the family's space"):
             spaces.check_tasks(self._space, outcomes.tasks, "outcomes")
-        for number, task in zip(outcomes.ids.tolist(), outcomes.tasks, strict=True):
+        rows = zip(outcomes.ids.tolist(), outcomes.tasks, outcomes.purpose.tolist(), strict=True)
+        for number, task, purpose in rows:
             if number == -1:
                 continue
             must(number in self._open, f"id {number} was never assigned or was reported twice")
-            must(np.array_equal(self._open.pop(number), task), f"id {number} came back with another task")
+            given, meant = self._open.pop(number)
+            must(np.array_equal(given, task), f"id {number} came back with another task")
+            must(purpose == meant, f"id {number} came back with the purpose {purpose}, not {meant}")
 
 
 def _check_evaluation(driver: _Driver, family: Family, untouched: _Driver) -> None:

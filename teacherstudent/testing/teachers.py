@@ -335,21 +335,6 @@ def _reports(kit: _Kit) -> None:
         _unchanged(kit, teacher, before, "metrics, snapshot, and overwriting the snapshot")
 
 
-def _columns(kit: _Kit) -> None:
-    session = kit.session()
-    session.run(kit.episodes)
-    teacher = session.teacher
-    asked = kit.play(teacher, session.ask(3), session.rng)
-    outcomes = Outcomes.concatenate([asked.select(np.array([2, 0])), unasked(asked.select(np.array([1])))])
-    before = teacher.state_dict()
-    with rule(kit.who, "columns must work on outcomes that are about to be told"):
-        columns = teacher.columns(outcomes)
-    for key, column in columns.items():
-        if not (isinstance(key, str) and np.asarray(column).shape[:1] == (3,)):
-            raise kit.fail(f"columns must hold a row for each outcome, got {key!r}: {column!r}")
-    _unchanged(kit, teacher, before, "columns")
-
-
 def _refused(kit: _Kit, teacher: Teacher[Any], what: str, call: Callable[[], object]) -> None:
     """Raise `ContractError` unless the call raises ValueError and the teacher is as before."""
     before = teacher.state_dict()
@@ -395,5 +380,4 @@ _RULES: tuple[Callable[[_Kit], None], ...] = (
     _refuses_ids,
     _refuses_values,
     _reports,
-    _columns,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import ClassVar
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from teacherstudent.purposes import Purpose, check_purposes
 from teacherstudent.types import (
     Array,
     Assignment,
@@ -83,18 +85,15 @@ class ExampleRounds:
 
     def train(self, assignment: Assignment) -> Outcomes:
         """Measure examples, then train on the others; return those that are done, which have waited first."""
-        joined = Assignment(
-            ids=np.concatenate([self.held.ids, assignment.ids]),
-            tasks=np.concatenate([self.held.tasks, assignment.tasks]),
-            learn=np.concatenate([self.held.learn, assignment.learn]),
-        )
+        check_purposes(assignment, "classifier", (Purpose.TRAIN, Purpose.MEASURE))
+        joined = Assignment.concatenate([self.held, dataclasses.replace(assignment, notes={})])
         waits = joined.learn & (joined.learn.sum() < self._least)
         self.held, now = joined.select(waits), joined.select(~waits)
         losses, correct, costs = self._train(now.tasks, now.learn)
         signals: dict[str, Array] = {"loss": losses, "correct": correct}
         if self._reference is not None:
             signals[REFERENCE] = self._reference[now.tasks]
-        return Outcomes(ids=now.ids, tasks=now.tasks, score=-losses, cost=costs, signals=signals)
+        return Outcomes.of(now, score=-losses, cost=costs, signals=signals)
 
     def _train(self, tasks: Array, learn: Array) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return losses, whether they were classified as labelled, and costs, ``(n,)`` each."""

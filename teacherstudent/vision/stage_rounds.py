@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from teacherstudent.purposes import Purpose, check_purposes
 from teacherstudent.types import Assignment, FloatArray, Granularity, Outcomes, State, check_names
 from teacherstudent.vision.checks import check_finite
 from teacherstudent.vision.compute import Compute
@@ -92,6 +93,7 @@ class StageRounds:
 
     def train(self, assignment: Assignment) -> Outcomes:
         """Train on stages (or measure) in the order given, and return all of them."""
+        check_purposes(assignment, "classifier", (Purpose.TRAIN, Purpose.MEASURE))
         tasks = assignment.tasks
         rows = np.zeros((len(tasks), 2 + len(self.signals)))
         for row, (task, learns) in enumerate(zip(tasks, assignment.learn, strict=True)):
@@ -99,7 +101,7 @@ class StageRounds:
             found = self._chunk_of(setting) if learns else self._measured(setting)
             rows[row] = found[: rows.shape[1]]
         signals = {name: rows[:, 2 + k] for k, name in enumerate(self.signals)}
-        return Outcomes(ids=assignment.ids, tasks=tasks, score=rows[:, 0], cost=rows[:, 1], signals=signals)
+        return Outcomes.of(assignment, score=rows[:, 0], cost=rows[:, 1], signals=signals)
 
     def state(self) -> State:
         """Return nothing: no stage waits."""

@@ -8,6 +8,7 @@ from teacherstudent import spaces
 from teacherstudent.comparing import figures, maps, stages
 from teacherstudent.comparing.compare import analyse
 from teacherstudent.comparing.drawing import styles
+from teacherstudent.purposes import Purpose
 from teacherstudent.recording.recorder import Recorder
 from teacherstudent.recording.runs import find_runs
 from teacherstudent.types import Outcomes
@@ -20,7 +21,7 @@ def write(tmp_path, synthetic, monkeypatch):
     """Return a function that writes a run whose chunks have given tasks and end at given costs."""
     monkeypatch.setattr("os.fsync", lambda descriptor: None)
 
-    def write_stages(name, space, tasks, ends, seed=0, learn=True, **entries):
+    def write_stages(name, space, tasks, ends, seed=0, purposes=None, **entries):
         manifest = synthetic.manifest(
             space,
             seed=seed,
@@ -34,8 +35,14 @@ def write(tmp_path, synthetic, monkeypatch):
             synthetic.tests(50, space).select(slice(1)), spent=entries.get("charged", 0), ledger={}
         )
         for k, (task, end) in enumerate(zip(tasks, ends, strict=True)):
-            row = Outcomes(ids=np.array([k]), tasks=np.array([task]), score=np.ones(1), cost=np.full(1, 10.0))
-            recorder.episodes(row, spent=end, learn=learn if isinstance(learn, bool) else learn[k])
+            row = Outcomes(
+                ids=np.array([k]),
+                tasks=np.array([task]),
+                score=np.ones(1),
+                cost=np.full(1, 10.0),
+                purpose=[Purpose.TRAIN if purposes is None else purposes[k]],
+            )
+            recorder.episodes(row, spent=end)
         recorder.tests(synthetic.tests(90, space).select(slice(1)), spent=1000.0, ledger={})
         recorder.close("finished")
 
@@ -49,7 +56,8 @@ def setting_of(tmp_path):
 
 
 def test_a_stage_holds_for_the_compute_of_its_chunk(write, tmp_path):
-    write("a", Discrete(3), [0, 2, 1, 1], [250, 500, 900, 1000], learn=[True, True, False, True])
+    purposes = [Purpose.TRAIN, Purpose.TRAIN, Purpose.MEASURE, Purpose.TRAIN]
+    write("a", Discrete(3), [0, 2, 1, 1], [250, 500, 900, 1000], purposes=purposes)
     setting, _ = setting_of(tmp_path)
     found = stages.stages_of(setting.groups[0].runs[0])
     np.testing.assert_array_equal(found, np.repeat([0, 2, 1], [100, 100, 200]))  # the third was measured

@@ -153,22 +153,22 @@ def records(walk):
         n = len(tasks)
         given = {"ids": np.arange(n), "tasks": tasks}
         if kind is Assignment:
-            given["learn"] = walk.rng.random(n) < 0.5
+            given |= {name: walk.rng.integers(3, size=n) for name in ("purpose", "member", "origin")}
+            given["notes"] = {"a": np.ones(n)}
         else:
             given |= {"score": np.ones(n), "cost": np.ones(n), "signals": {"a": np.ones((n, 2))}}
         if walk.chance(0.6):
             name = walk.one_of(*given)
-            given[name] = odd_column(walk, given[name] if name != "signals" else np.ones(n))
-            if name == "signals" and walk.chance(0.5):
+            given[name] = odd_column(walk, given[name] if name not in ("signals", "notes") else np.ones(n))
+            if name in ("signals", "notes") and walk.chance(0.5):
                 given[name] = {walk.one_of("a", 3, None): given[name]}
         made = walk.call(f"{kind.__name__}({given!r})", lambda: kind(**given))
         if made is REFUSED:
             return
         rows = walk.one_of(slice(0, 1), np.arange(min(1, len(made))), np.zeros(len(made), bool))
         part = walk.call(f"select({rows!r})", lambda: made.select(rows))
-        if kind is Outcomes:
-            whole = walk.call("concatenate", lambda: Outcomes.concatenate([made, part]))
-            assert len(whole) == len(made) + len(part)
+        whole = walk.call("concatenate", lambda: kind.concatenate([made, part]))
+        assert len(whole) == len(made) + len(part)
 
     return make
 
@@ -185,15 +185,13 @@ def ledgers(walk):
         return {name: value for name, value in ledger.state_dict().items() if name != "seconds"}
 
     def make():
-        what = walk.one_of("absorb", "absorb_teacher", "edited", "load")
-        if what == "edited":
-            walk.call("edited", lambda: ledger.edited(walk.or_odd(1.0, 0.0)), state)
-        elif what == "load":
+        what = walk.one_of("absorb", "absorb_teacher", "load")
+        if what == "load":
             how, bad = spoil(walk, through_file(ledger.state_dict()))
             walk.call(f"load_state_dict({how})", lambda: ledger.load_state_dict(bad), state)
         else:
             name = walk.one_of(
-                "train", "measure", "mutate", "before", "evaluate", "adversary", "updates", 3, "x"
+                "train", "measure", "edit", "before", "evaluate", "adversary", "updates", 3, "x"
             )
             given = walk.or_odd({name: walk.or_odd(2.0), "train": 1.0})
             walk.call(f"{what}({given!r})", lambda: getattr(ledger, what)(given), state)
@@ -289,7 +287,7 @@ class StudentWalk:
             assignment = walk.or_odd(None, 0.1)
             try:
                 n = len(tasks)
-                made = Assignment(ids=np.arange(n), tasks=tasks, learn=walk.rng.random(n) < 0.7)
+                made = Assignment(ids=np.arange(n), tasks=tasks, purpose=walk.rng.integers(3, size=n))
             except (TypeError, ValueError):
                 made = assignment
             self.call(f"train({made!r})", lambda: student.train(made))

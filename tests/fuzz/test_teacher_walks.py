@@ -76,7 +76,7 @@ class TeacherWalk:
         return self.walk.call(what, call, self.state)
 
     def advance(self):
-        names = ["ask", "tell", "drop", "columns", "look", "save", "load"]
+        names = ["ask", "tell", "drop", "look", "save", "load"]
         chosen = self.walk.rng.choice(names, p=[0.34, 0.38, 0.08, 0.04, 0.06, 0.04, 0.06])
         getattr(self, chosen)()
 
@@ -102,9 +102,7 @@ class TeacherWalk:
         if walk.chance(0.2):
             ids, tasks = np.append(ids, -1), [*tasks, self.drawn()]
         tasks = np.array(tasks, self.space.dtype).reshape(len(ids), *self.space.shape)
-        played = plausible_outcomes(
-            self.teacher, Assignment(ids=ids, tasks=tasks, learn=np.ones(len(ids), bool)), walk.rng
-        )
+        played = plausible_outcomes(self.teacher, Assignment(ids=ids, tasks=tasks), walk.rng)
         columns = {x: getattr(played, x).copy() for x in ("ids", "tasks", "score", "cost")}
         extra = {}
         if walk.chance(0.2):
@@ -176,7 +174,6 @@ class TeacherWalk:
         def tell():
             given = Outcomes(**columns)
             before = given.ids.copy()
-            self.teacher.columns(given) if not spoiled else None
             self.teacher.tell(given)
             assert np.array_equal(before, given.ids)
 
@@ -195,14 +192,6 @@ class TeacherWalk:
                 self.walk.odd()[1], np.array([10**6]), np.array([-1]), ids.astype(float), np.append(ids, ids)
             )
         self.call(f"drop({ids!r})", lambda: self.teacher.drop(ids))
-
-    def columns(self):
-        columns = self.rows()
-        before = self.state()
-        found = self.call("columns", lambda: self.teacher.columns(Outcomes(**columns)))
-        assert all(len(column) == len(columns["ids"]) for column in found.values())
-        if checkpoint_difference(before, self.state()):
-            self.walk.fail("columns changes the state")
 
     def look(self):
         before = self.state()

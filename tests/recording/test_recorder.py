@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import os
@@ -15,10 +16,10 @@ from gymnasium.spaces import Discrete
 
 from teacherstudent import plain, spaces
 from teacherstudent.files import WriteError
-from teacherstudent.recording import logs
+from teacherstudent.recording import logs, tables
 from teacherstudent.recording.recorder import START, Recorder
 from teacherstudent.recording.runs import Run
-from teacherstudent.types import Outcomes
+from teacherstudent.types import Assignment, Outcomes
 
 
 class Mazes(spaces.Levels):
@@ -44,9 +45,14 @@ class Mazes(spaces.Levels):
 def test_what_is_written_is_read_back(tmp_path, synthetic, space):
     rng = np.random.default_rng(1)
     recorder = Recorder(tmp_path, manifest=synthetic.manifest(space))
-    batches = [synthetic.outcomes(rng, n, space, first) for n, first in ((64, 0), (1, 64), (7, 65))]
+    batches = [
+        dataclasses.replace(
+            synthetic.outcomes(rng, n, space, first), purpose=np.arange(n) % 3, member=np.arange(n) % 2
+        )
+        for n, first in ((64, 0), (1, 64), (7, 65))
+    ]
     for i, batch in enumerate(batches):
-        recorder.episodes(batch, spent=10.0 * i, learn=np.arange(len(batch)) % 2 == 0)
+        recorder.episodes(batch, spent=10.0 * i)
     test = synthetic.outcomes(rng, 9, space)
     summary = recorder.tests(test, spent=20.0, ledger={"cost/train": 20.0})
     recorder.close("finished")
@@ -62,7 +68,8 @@ def test_what_is_written_is_read_back(tmp_path, synthetic, space):
     assert table["success"].dtype == np.bool_
     np.testing.assert_array_equal(table["success"], whole.signals["success"])
     np.testing.assert_array_equal(table["length"], whole.signals["length"])
-    assert table["learn"][:4].tolist() == [True, False, True, False]
+    np.testing.assert_array_equal(table["purpose"], whole.purpose)
+    np.testing.assert_array_equal(table["member"], whole.member)
 
     tests = run.tests()
     np.testing.assert_array_equal(tests["score"], test.score)
@@ -92,18 +99,53 @@ def test_columns_may_be_chosen_and_several_axes_survive(tmp_path, synthetic):
     np.testing.assert_array_equal(table["trace"], trace)
 
 
-def test_columns_of_the_teacher(tmp_path, synthetic):
+def asked(ids, **notes):
+    return Assignment(ids=ids, tasks=np.zeros((len(ids), 2)), notes=notes)
+
+
+def test_notes_of_the_teacher_are_logged_when_rows_come_back(tmp_path, synthetic):
     recorder = Recorder(tmp_path, manifest=synthetic.manifest(), tensorboard=False)
     batch = synthetic.outcomes(np.random.default_rng(0), 3)
-    kind, parent = np.array([0, 2, 1], np.int8), np.array([0, -(2**62), 5])
-    recorder.episodes(batch, spent=1.0, columns={"kind": kind, "parent": parent})
-    for name in ("score", "learn", "length"):
-        with pytest.raises(ValueError, match=rf"new names for the teacher's columns, got \['{name}'\]"):
-            recorder.episodes(batch, spent=2.0, columns={name: kind})
+    recorder.asked(asked([0, 1], kind=np.array([0, 2], np.int8), chance=[0.5, 0.25], parent=[0, -(2**62)]))
+    recorder.asked(asked([2, 3], kind=np.array([1, 1], np.int8), chance=[1.0, 0.125], parent=[5, 6]))
+    recorder.episodes(batch.select([2, 0]), spent=1.0)
+    state = recorder.state_dict()
+    recorder.close("interrupted")
+    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), resume=state, tensorboard=False)
+    recorder.dropped(np.array([3]))
+    strange = dataclasses.replace(batch.select([0]), ids=[-1])
+    recorder.episodes(Outcomes.concatenate([batch.select([1]), strange]), spent=2.0)
     recorder.close("finished")
     table = Run.load(tmp_path).episodes()
-    assert table["kind"].tolist() == kind.tolist()
-    assert table["parent"].tolist() == parent.tolist()
+    assert table["id"].tolist() == [2, 0, 1, -1]
+    assert table["kind"].tolist() == [1, 0, 2, 0]
+    assert table["parent"].tolist() == [5, 0, -(2**62), 0]
+    np.testing.assert_array_equal(table["chance"], [1.0, 0.5, 0.25, np.nan])
+
+
+def test_notes_have_the_names_of_the_first_and_free_ones(tmp_path, synthetic):
+    for name in ("score", "purpose", "length"):
+        recorder = Recorder(tmp_path / name, manifest=synthetic.manifest(), tensorboard=False)
+        recorder.asked(asked([0, 1, 2], **{name: np.zeros(3)}))
+        with pytest.raises(ValueError, match=rf"notes: expected those of the first assignment, \['{name}'\]"):
+            recorder.asked(asked([5], other=[1]))
+        with pytest.raises(ValueError, match="notes: expected ids above 2, got 2"):
+            recorder.asked(asked([2], **{name: [1]}))
+        with pytest.raises(ValueError, match=rf"new names for the teacher's notes, got \['{name}'\]"):
+            recorder.episodes(synthetic.outcomes(np.random.default_rng(0), 3), spent=2.0)
+        recorder.close("failed")
+
+
+def test_folders_that_say_only_what_was_learnt_from_are_read(tmp_path, synthetic):
+    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), tensorboard=False)
+    recorder.close("finished")
+    columns = {"score": np.arange(4.0), "learn": np.array([True, False, False, True])}
+    (tmp_path / "episodes" / "part-00000.parquet").write_bytes(tables.encode(columns))
+    assert Run.load(tmp_path).episodes()["purpose"].tolist() == [0, 1, 1, 0]
+    columns["kind"] = np.array([2, 2, 0, 1])
+    (tmp_path / "episodes" / "part-00000.parquet").write_bytes(tables.encode(columns))
+    assert Run.load(tmp_path).episodes(["purpose"])["purpose"].tolist() == [0, 2, 1, 0]
+    assert set(Run.load(tmp_path).episodes(["purpose", "score"])) == {"purpose", "score"}
 
 
 def test_rows_beyond_the_buffer_become_parts_in_order(tmp_path, synthetic, monkeypatch):
@@ -408,10 +450,10 @@ WRITER = textwrap.dedent(
     import json, sys, time
     from pathlib import Path
     import numpy as np
-    from teacherstudent.recording import logs
+    from teacherstudent.recording import logs, tables
     from teacherstudent import plain
     from teacherstudent.recording.recorder import START, Recorder
-    from teacherstudent.types import Outcomes
+    from teacherstudent.types import Assignment, Outcomes
 
     folder, manifest, last = Path(sys.argv[1]), json.loads(sys.argv[2]), int(sys.argv[3])
     logs.EPISODE_ROWS, logs.TEST_ROWS = 20, 30

@@ -8,6 +8,7 @@ import torch
 from gymnasium.spaces import Box, Discrete
 from stable_baselines3.common.buffers import RolloutBuffer
 
+from teacherstudent.purposes import purposes
 from teacherstudent.rl.rollout_scores import BOUND_SIGNALS, VALUE_SIGNALS, bound_outcomes, rollout_scores
 from teacherstudent.types import Assignment
 
@@ -99,7 +100,7 @@ def test_deltas_are_those_of_the_buffer_that_computed_the_advantages():
 
 def test_outcomes_are_one_for_each_row():
     assignment = Assignment(
-        ids=np.array([4, 9, 6]), tasks=np.arange(3.0)[:, None], learn=np.array([1, 0, 1], bool)
+        ids=np.array([4, 9, 6]), tasks=np.arange(3.0)[:, None], purpose=purposes(np.array([1, 0, 1], bool))
     )
     found = bound_outcomes(assignment, rollout_scores(REWARDS, ENDS, ADVANTAGES, VALUES, discount=0.5), 5)
     assert found.ids.tolist() == [4, 9, 6]

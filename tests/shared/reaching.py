@@ -4,6 +4,7 @@ import numpy as np
 from gymnasium import Env
 from gymnasium.spaces import Box
 
+from teacherstudent.purposes import purposes
 from teacherstudent.rl.gymnasium_family import family_from_gymnasium
 from teacherstudent.spaces import Parameters
 from teacherstudent.types import Assignment
@@ -70,4 +71,4 @@ def assign(student, family, *, first=0, learn=True):
     n = max(student.wants(), 1)
     tasks = family.test_tasks()[np.arange(first, first + n) % len(family.test_tasks())]
     learn = np.broadcast_to(np.asarray(learn, bool), n)
-    return Assignment(ids=np.arange(first, first + n), tasks=tasks, learn=learn)
+    return Assignment(ids=np.arange(first, first + n), tasks=tasks, purpose=purposes(learn))

@@ -6,6 +6,7 @@ import pytest
 from teacherstudent import envs, students
 from teacherstudent.experiment import Experiment
 from teacherstudent.plan import Plan
+from teacherstudent.purposes import purposes
 from teacherstudent.students import antagonist
 from teacherstudent.students.antagonist import AntagonistStudent
 from teacherstudent.testing.students import check_student
@@ -27,7 +28,9 @@ def twice(family, n=3, first=0, learn=True):
     tasks = family.test_tasks()[np.arange(first, first + n)]
     ids = np.arange(first, first + 2 * n)
     return Assignment(
-        ids=ids, tasks=np.tile(tasks, (2, 1)), learn=np.broadcast_to(np.asarray(learn, bool), 2 * n)
+        ids=ids,
+        tasks=np.tile(tasks, (2, 1)),
+        purpose=purposes(np.broadcast_to(np.asarray(learn, bool), 2 * n)),
     )
 
 

@@ -16,6 +16,7 @@ from teacherstudent.envs.toy_grid import ToyGrid
 from teacherstudent.experiment import Experiment
 from teacherstudent.loop import run
 from teacherstudent.plan import Plan
+from teacherstudent.purposes import purposes
 from teacherstudent.recording.runs import Run
 from teacherstudent.students.classifier import ClassifierStudent
 from teacherstudent.testing.students import check_student
@@ -85,7 +86,11 @@ def student(family=STAGES, *, seed=0, backbone=TINY, **options):
 
 def rows(tasks, learn=None, first=0):
     tasks = np.asarray(tasks)
-    return Assignment(ids=np.arange(first, first + len(tasks)), tasks=tasks, learn=learn)
+    return Assignment(
+        ids=np.arange(first, first + len(tasks)),
+        tasks=tasks,
+        purpose=None if learn is None else purposes(learn),
+    )
 
 
 # The contract

@@ -10,6 +10,7 @@ from teacherstudent.envs.parity import Parity
 from teacherstudent.envs.toy_grid import ToyGrid
 from teacherstudent.experiment import Experiment
 from teacherstudent.plan import Plan
+from teacherstudent.purposes import purposes
 from teacherstudent.recording.runs import Run
 from teacherstudent.students.leaky_rnn import LeakyRNNStudent
 from teacherstudent.testing.students import check_student
@@ -25,7 +26,11 @@ def student(seed=0, family=FAMILY, **options):
 
 def rows(tasks, learn=None, first=0):
     tasks = np.asarray(tasks, np.int64)
-    return Assignment(ids=np.arange(first, first + len(tasks)), tasks=tasks, learn=learn)
+    return Assignment(
+        ids=np.arange(first, first + len(tasks)),
+        tasks=tasks,
+        purpose=None if learn is None else purposes(learn),
+    )
 
 
 def weights(own):

@@ -12,6 +12,7 @@ from reaching import Reach, assign, reach
 from teacherstudent.failures import Failures
 from teacherstudent.family import RLFamily
 from teacherstudent.loop import check_fit
+from teacherstudent.purposes import purposes
 from teacherstudent.rl.gymnasium_family import family_from_gymnasium
 from teacherstudent.rl.play import EpisodeError
 from teacherstudent.rl.rsl_rl_ppo import RslRlPPO
@@ -283,7 +284,9 @@ def test_measured_tasks_are_not_trained_on_and_are_charged(cartpole):
     student.train(assign(student, cartpole))
     trained = student.spent()["train"]
     mixed = Assignment(
-        ids=np.arange(50, 55), tasks=cartpole.test_tasks()[:5], learn=np.array([0, 0, 1, 0, 1], bool)
+        ids=np.arange(50, 55),
+        tasks=cartpole.test_tasks()[:5],
+        purpose=purposes(np.array([0, 0, 1, 0, 1], bool)),
     )
     outcomes = student.train(mixed)
     measured = np.isin(outcomes.ids, [50, 51, 53])
@@ -301,7 +304,7 @@ def test_measuring_goes_on_exactly_whatever_was_tested_before(cartpole):
     student.evaluate(cartpole.test_tasks()[:3], seed=0)
     student.train(assign(student, cartpole))
     resumed.load_state_dict(student.state_dict())
-    one = Assignment(ids=np.array([99]), tasks=cartpole.test_tasks()[:1], learn=np.array([False]))
+    one = Assignment(ids=np.array([99]), tasks=cartpole.test_tasks()[:1], purpose=purposes(np.array([False])))
     assert student.train(one).score.tolist() == resumed.train(one).score.tolist()
 
 

@@ -8,6 +8,7 @@ from rsl_rl.models import RNNModel
 
 from reaching import assign, reach
 from teacherstudent.family import RLFamily
+from teacherstudent.purposes import purposes
 from teacherstudent.rl import packed_rnn
 from teacherstudent.rl.rsl_rl_ppo import RslRlPPO
 from teacherstudent.rl.tensor_envs import make_tensor_envs
@@ -316,7 +317,7 @@ def test_the_update_sees_the_learnt_rows_only(monkeypatch, cartpole, per_batch):
     options = {"normalize_advantage_per_mini_batch": per_batch}
     honest, spoilt, whole = (bound(cartpole, options=options) for _ in range(3))
     mixed = assign(honest, cartpole)
-    mixed = Assignment(ids=mixed.ids, tasks=mixed.tasks, learn=LEARN)
+    mixed = Assignment(ids=mixed.ids, tasks=mixed.tasks, purpose=purposes(LEARN))
     honest.train(mixed)
     finish = RslRlPPO.finish
 
@@ -378,6 +379,12 @@ def test_mazes_on_the_host():
     assert isinstance(slots.single_action_space, Discrete)
     rng = np.random.default_rng(0)
     learn = np.array([True, False, True])
-    found = student.train(Assignment(ids=np.arange(3), tasks=maze.space.draw(rng, 3), learn=learn))
+    found = student.train(
+        Assignment(
+            ids=np.arange(3),
+            tasks=maze.space.draw(rng, 3),
+            purpose=None if learn is None else purposes(learn),
+        )
+    )
     assert found.signals["length"].tolist() == [8.0] * 3
     assert np.isfinite([found.signals[n] for n in ("value_l1", "td_error", "max_return", "mean_value")]).all()

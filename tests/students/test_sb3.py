@@ -7,6 +7,7 @@ from stable_baselines3.common.noise import OrnsteinUhlenbeckActionNoise
 
 from reaching import Reach, assign, reach
 from teacherstudent import envs
+from teacherstudent.purposes import purposes
 from teacherstudent.rl.gymnasium_family import family_from_gymnasium
 from teacherstudent.rl.task_vec_env import TaskVecEnv
 from teacherstudent.students.sb3 import SB3Student
@@ -89,7 +90,7 @@ def test_measured_tasks_are_not_trained_on_and_are_charged(cartpole):
     mixed = Assignment(
         ids=np.arange(50, 50 + rows),
         tasks=cartpole.test_tasks()[:rows],
-        learn=np.array([0, 0, 1, 0, 1], bool),
+        purpose=purposes(np.array([0, 0, 1, 0, 1], bool)),
     )
     outcomes = student.train(mixed)
     measured = np.isin(outcomes.ids, [50, 51, 53])
@@ -203,7 +204,7 @@ def test_measuring_goes_on_exactly_whatever_was_tested_before(cartpole):
     student.train(assign(student, cartpole))
     resumed = make()
     resumed.load_state_dict(student.state_dict())
-    one = Assignment(ids=np.array([99]), tasks=cartpole.test_tasks()[:1], learn=np.array([False]))
+    one = Assignment(ids=np.array([99]), tasks=cartpole.test_tasks()[:1], purpose=purposes(np.array([False])))
     first, second = student.train(one), resumed.train(one)
     assert first.score.tolist() == second.score.tolist()
     for mine, theirs in zip(

@@ -10,6 +10,7 @@ from stable_baselines3 import PPO
 from reaching import Steps, assign, steps
 from teacherstudent.loop import check_fit, run
 from teacherstudent.plan import Plan
+from teacherstudent.purposes import purposes
 from teacherstudent.recording.runs import Run
 from teacherstudent.rl.task_vec_env import TaskVecEnv
 from teacherstudent.rl.torch_state import PrivateGenerators
@@ -291,7 +292,7 @@ class Half(Teacher[Parameters]):
 
     def _ask(self, ids, progress):
         learn = np.arange(len(ids)) < len(ids) // 2
-        return Assignment(ids=ids, tasks=sample(self.space, self.rng, len(ids)), learn=learn)
+        return Assignment(ids=ids, tasks=sample(self.space, self.rng, len(ids)), purpose=purposes(learn))
 
     def _tell(self, outcomes):
         assert (outcomes.signals["max_return"] >= outcomes.score).all()
@@ -379,5 +380,5 @@ def test_a_run_resumes_exactly_though_the_environments_cannot_be_saved(tmp_path)
             np.testing.assert_array_equal(mine[name], theirs[name], err_msg=name)
     episodes = one.episodes()
     assert len(episodes["id"]) == 32
-    assert episodes["learn"].tolist() == [True, True, False, False] * 8
+    assert episodes["purpose"].tolist() == [0, 0, 1, 1] * 8
     assert set(episodes["episodes"].tolist()) == {2}

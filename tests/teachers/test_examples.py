@@ -8,6 +8,7 @@ from teacherstudent.experiment import Experiment
 from teacherstudent.fitting.pacing import self_paced_weights
 from teacherstudent.loop import check_fit
 from teacherstudent.plan import Plan
+from teacherstudent.purposes import Purpose
 from teacherstudent.recording.runs import Run
 from teacherstudent.spaces import Discrete
 from teacherstudent.students.competence import CompetenceStudent
@@ -411,9 +412,9 @@ def test_a_run_on_digits_resumes_where_it_stopped(label, tmp_path):
     assert Run.load(tmp_path / "parts").status()["status"] == "interrupted"
     experiment(label).run(tmp_path / "parts", resume=True)
     whole, parts = (Run.load(tmp_path / part).episodes() for part in ("whole", "parts"))
-    for column in ("task", "learn", "loss"):
+    for column in ("task", "purpose", "loss"):
         assert np.array_equal(whole[column], parts[column]), column
-    learnt = whole["learn"].mean()
+    learnt = (whole["purpose"] == Purpose.TRAIN).mean()
     assert (learnt == 1) == (label not in ("self-paced", "jest"))
     assert learnt > 0.1
 

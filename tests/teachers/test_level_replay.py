@@ -7,9 +7,9 @@ from teacherstudent import envs, teachers
 from teacherstudent.fitting.level_offers import scored
 from teacherstudent.fitting.level_rows import Replayed
 from teacherstudent.fitting.level_scores import score_of
-from teacherstudent.ledger import Ledger
 from teacherstudent.loop import run
 from teacherstudent.plan import Plan
+from teacherstudent.purposes import Purpose, add_costs, measured_costs
 from teacherstudent.recording.runs import Run
 from teacherstudent.spaces import Discrete, Levels, Parameters
 from teacherstudent.testing import check_teacher
@@ -69,9 +69,8 @@ def cycle(teacher, n=8, value=None):
     assignment = teacher.ask(n)
     number = assignment.tasks.reshape(n, -1)[:, 0]
     outcomes = played(assignment, score=number, value_l1=number if value is None else value)
-    kinds = teacher.columns(outcomes)["kind"]
     teacher.tell(outcomes)
-    return assignment, kinds
+    return assignment, assignment.notes["kind"]
 
 
 # The cycle
@@ -138,7 +137,6 @@ def test_late_outcomes_and_rows_nobody_asked_for():
     assert teacher.buffer.staleness.tolist() == [3, 2, 1, 0, 4, 6]
     free = played(teacher.ask(2), value_l1=3.0)
     rows = Outcomes(ids=[-1, -1], tasks=free.tasks, score=free.score, cost=free.cost, signals=free.signals)
-    assert teacher.columns(rows)["kind"].tolist() == [0, 0]
     teacher.tell(rows)
     assert len(teacher.buffer) == 8
 
@@ -333,7 +331,7 @@ def test_accel_edits_what_it_has_replayed():
     assert not children.learn.any()
     assert np.array_equal(children.tasks, replayed.tasks + 1000)
     outcomes = played(children, value_l1=1000.0)
-    columns = teacher.columns(outcomes)
+    columns = children.notes
     assert columns["kind"].dtype == np.int8
     assert columns["kind"].tolist() == [2] * 8
     assert columns["parent"].tolist() == SPACE.key(replayed.tasks).tolist()
@@ -373,7 +371,7 @@ def test_a_child_that_no_edit_changed_has_its_parents_key():
     tell_levels(teacher, levels, episodes=np.ones(10), value_l1=levels - 99_000)
     replayed, _ = cycle(teacher)
     children = teacher.ask(8)
-    columns = teacher.columns(played(children))
+    columns = children.notes
     same = (replayed.tasks == children.tasks)[:, 0]
     assert 0 < same.sum() < 8
     assert np.array_equal(columns["key"] == columns["parent"], same)
@@ -497,7 +495,7 @@ def test_children_of_the_replayed_levels_beside_them():
     for _ in range(3):
         cycle(teacher, 12)
     assignment = teacher.ask(12)
-    columns = teacher.columns(played(assignment))
+    columns = assignment.notes
     replayed, children = (assignment.tasks[columns["kind"] == k] for k in (1, 2))
     assert np.array_equal(children, replayed + 7)
     assert np.array_equal(columns["parent"][columns["kind"] == 2], SPACE.key(replayed))
@@ -530,8 +528,7 @@ def test_sfl_measures_then_trains():
     np.testing.assert_allclose(teacher.buffer.scores, [0.25, 2 / 9])
     assert np.array_equal(teacher.buffer.levels, tasks[best])
     assert training.learn.all()
-    columns = teacher.columns(played(training, success=0.0))
-    assert columns["kind"].tolist() == [1, 1, 0, 0]
+    assert training.notes["kind"].tolist() == [1, 1, 0, 0]
     assert np.isin(training.tasks[:2], tasks[best]).all()
     assert teacher.ask(4).learn.all()
     assert not teacher.ask(4).learn.any(), "the next refresh"
@@ -764,17 +761,11 @@ class RolloutStudent:
         return 9
 
     def train(self, assignment):
-        for name, rows in (("train", assignment.learn), ("measure", ~assignment.learn)):
-            self.costs[name] += 10.0 * rows.sum()
+        self.costs["train"] += 10.0 * assignment.learn.sum()
+        add_costs(self.costs, measured_costs(assignment.purpose, 10.0))
         self.costs["updates"] += assignment.learn.any()
         outcomes = played(assignment, value_l1=assignment.tasks[:, 0], episodes=self.episodes)
-        return Outcomes(
-            ids=outcomes.ids,
-            tasks=outcomes.tasks,
-            score=outcomes.score,
-            cost=np.full(9, 10.0),
-            signals=outcomes.signals,
-        )
+        return Outcomes.of(assignment, score=outcomes.score, cost=np.full(9, 10.0), signals=outcomes.signals)
 
     def evaluate(self, tasks, *, seed):
         n = len(tasks)
@@ -812,9 +803,9 @@ def test_a_run_logs_the_lineage_and_charges_edits_apart(tmp_path):
     table = Run.load(tmp_path / "whole").episodes()
     kind = table["kind"]
     assert set(kind.tolist()) == {0, 1, 2}
-    assert np.array_equal(table["learn"], kind == 1)
+    assert np.array_equal(table["purpose"], np.array([Purpose.MEASURE, Purpose.TRAIN, Purpose.EDIT])[kind])
     assert ((table["parent"] != 0) >= (kind == 2)).all()
-    for name, k in (("measure", 0), ("train", 1), ("mutate", 2)):
+    for name, k in (("measure", 0), ("train", 1), ("edit", 2)):
         assert ledger.costs[name] == 10.0 * (kind == k).sum()
     assert ledger.spent == 3600.0
     rounds = iter(range(100))
@@ -854,15 +845,3 @@ def test_a_run_whose_rollouts_are_too_short_says_so(tmp_path, caplog):
     note = Run.load(tmp_path).status()["note"]
     assert note.startswith("in 100% of the rollouts no episode was completed")
     assert [note.count(record.message.split(": ", 1)[1]) for record in caplog.records] == [1, 1]
-
-
-def test_the_ledger_moves_edits_from_measure_to_mutate():
-    ledger = Ledger()
-    ledger.absorb({"train": 10, "measure": 30})
-    ledger.edited(20.0)
-    assert (ledger.costs["measure"], ledger.costs["mutate"], ledger.spent) == (10.0, 20.0, 40.0)
-    other = Ledger()
-    other.load_state_dict(ledger.state_dict())
-    for counted in (ledger, other):
-        counted.absorb({"train": 10, "measure": 50, "mutate": 1})
-        assert (counted.costs["measure"], counted.costs["mutate"]) == (30.0, 21.0)

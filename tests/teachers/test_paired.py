@@ -198,8 +198,8 @@ class TestREPAIRED:
         assert np.isin(late.tasks, teacher.buffers[0].levels).all()
         assert not np.array_equal(late.tasks[:4], late.tasks[4:])
         outcomes = simulated(teacher, late, score=5.0)
-        assert (teacher.columns(outcomes)["kind"] == 1).all()
-        keys = teacher.columns(outcomes)["key"]
+        assert (late.notes["kind"] == 1).all()
+        keys = late.notes["key"]
         assert np.array_equal(np.isin(keys, teacher.buffers[1].keys), np.full(8, True))
         teacher.tell(outcomes)
         assert teacher.metrics()["adversary_updates"] == 1

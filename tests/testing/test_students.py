@@ -1,5 +1,7 @@
 """The kit for students catches students that break its rules."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -124,6 +126,14 @@ class LearnsWhatItMeasures(SB3Student):
         return super().train(assignment)
 
 
+class ChargesTraining(LearnsWhatItMeasures):
+    def train(self, assignment):
+        outcomes = super().train(assignment)
+        if len(assignment) == self.wants():
+            outcomes = dataclasses.replace(outcomes, purpose=assignment.purpose)
+        return outcomes
+
+
 class ChangesWhenMeasuring(SB3Student):
     def train(self, assignment):
         outcomes = super().train(assignment)
@@ -151,7 +161,8 @@ class TakesAnyGranularity(SB3Student):
 
 
 BROKEN_WHEN_BOUND = {
-    LearnsWhatItMeasures: "must not spend 'train'",
+    LearnsWhatItMeasures: "came back with the purpose 0, not 1",
+    ChargesTraining: "MEASURE must be charged as 'measure' and nothing else",
     ChangesWhenMeasuring: "must not change the student",
     OtherOrder: "one outcome, in order",
     TakesAnyGranularity: "bind must raise ValueError",

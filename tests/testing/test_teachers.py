@@ -1,5 +1,6 @@
 """The kit for teachers must pass a sound teacher and catch each of these broken ones."""
 
+import dataclasses
 import random
 
 import numpy as np
@@ -368,20 +369,15 @@ class Granular(Sound):
     granularity = "epoch"
 
 
-class ShortColumns(Sound):
-    def columns(self, outcomes):
-        return {"kind": np.zeros(1)}
+class OddNotes(Sound):
+    def _ask(self, ids, progress):
+        notes = {"kind": np.zeros(len(ids))} if len(ids) % 2 else {}
+        return dataclasses.replace(super()._ask(ids, progress), notes=notes)
 
 
-class EagerColumns(Sound):
-    def columns(self, outcomes):
-        self.scores = np.append(self.scores, 0.0)
-        return {}
-
-
-class AskedColumns(Sound):
-    def columns(self, outcomes):
-        return {"note": np.array([self.notes[i] for i in outcomes.ids.tolist()])}
+class OwnNotes(Sound):
+    def _ask(self, ids, progress):
+        return dataclasses.replace(super()._ask(ids, progress), notes={"score": np.zeros(len(ids))})
 
 
 class HalfReads(Sound):
@@ -428,9 +424,8 @@ BROKEN = {
     DrawingMetrics: "metrics differs|must not change the teacher",
     ObjectSnapshot: "snapshot must be plain data",
     LiveSnapshot: "overwriting the snapshot must not change the teacher; state.algorithm.scores differs",
-    ShortColumns: "columns must hold a row for each outcome, got 'kind'",
-    EagerColumns: "columns must not change the teacher; state.algorithm.scores differs",
-    AskedColumns: "columns must work on outcomes that are about to be told; it raised KeyError: -1",
+    OddNotes: "every ask must note the same names",
+    OwnNotes: r"notes must not be called \['score'\]",
     KeepsViews: "arrays handed over may be overwritten",
     Scales: "tell must not change the arrays it is given",
     TrustsScores: "telling a score of nan must raise ValueError",

@@ -13,6 +13,7 @@ from teacherstudent.envs.image_examples import DigitsExamples
 from teacherstudent.envs.image_stages import DigitsStages
 from teacherstudent.loop import run
 from teacherstudent.plan import Plan
+from teacherstudent.purposes import purposes
 from teacherstudent.students.classifier import ClassifierStudent
 from teacherstudent.types import Assignment
 
@@ -61,7 +62,7 @@ def student(batch, backbone="normalised", *, family=FAMILY, budget=None, **machi
 def rows(tasks, learn=True, first=0):
     tasks = np.asarray(tasks)
     learn = np.broadcast_to(np.asarray(learn), len(tasks))
-    return Assignment(ids=first + np.arange(len(tasks)), tasks=tasks, learn=learn)
+    return Assignment(ids=first + np.arange(len(tasks)), tasks=tasks, purpose=purposes(learn))
 
 
 @pytest.mark.parametrize(

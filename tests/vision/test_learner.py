@@ -82,7 +82,7 @@ def student(family, backbone="plain", **options):
 
 
 def rows(tasks):
-    return Assignment(ids=np.arange(len(tasks)), tasks=np.asarray(tasks), learn=None)
+    return Assignment(ids=np.arange(len(tasks)), tasks=np.asarray(tasks))
 
 
 COMPILED = {"compile": True}
