@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from teacherstudent.files import WriteError, atomic_write, read_limited, write_error
+from teacherstudent.types import is_number, is_whole
 
 JSON_BYTES = 2**25
 """Largest JSON file that is written or read; one unpacks to some twenty times as much memory at most."""
@@ -175,7 +176,7 @@ def read_sealed(path: Path) -> dict[str, Any]:
     """
     value = read_json(path)
     version = value.get("format", 1)
-    if is_version(version) and version > SEALED:
+    if is_whole(version) and version > SEALED:
         raise ValueError(
             f"{path}: expected format {SEALED} or older, got {version}; a newer teacherstudent wrote it"
         )
@@ -188,11 +189,6 @@ def read_sealed(path: Path) -> dict[str, Any]:
             'edited by hand (then take "digest" out and set "format" to 1)'
         )
     return value
-
-
-def is_version(value: Any) -> bool:
-    """Return whether this is the number of a file's format."""
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def parse(data: bytes, where: str, *, strict: bool = True) -> Any:
@@ -261,7 +257,7 @@ def first_difference(there: Any, asked: Any, where: str) -> str | None:
         return None
     if there == asked and type(there) is type(asked):
         return None
-    if there == asked and is_real(there) and is_real(asked):
+    if there == asked and is_number(there) and is_number(asked):
         return None
     return f"{where}: expected {_shown(there)} as in that run, got {_shown(asked)}"
 
@@ -274,11 +270,6 @@ class _Nothing:
 
 
 _NOTHING = _Nothing()
-
-
-def is_real(value: Any) -> bool:
-    """Return whether this is a number of JSON."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _shown(value: Any) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from teacherstudent import plain
 from teacherstudent.recording.tables import Table
-from teacherstudent.types import State
+from teacherstudent.types import State, is_number
 
 STATUS_SECONDS = 3.0
 FAILED_SHOWN = 20
@@ -141,10 +141,10 @@ def read_status(path: Path) -> dict[str, Any]:
         if not (status[name] is None or isinstance(status[name], kind)):
             raise ValueError(f"{path}: {name}: expected {_WORDS[kind]} or null, got {status[name]!r}")
     for name, value in status["ledger"].items():
-        if not plain.is_real(value):
+        if not is_number(value):
             raise ValueError(f"{path}: ledger: {name}: expected a number, got {value!r}")
     for name in ("spent", "budget"):
-        if not (plain.is_real(status[name]) or (name == "budget" and status[name] is None)):
+        if not (is_number(status[name]) or (name == "budget" and status[name] is None)):
             raise ValueError(f"{path}: {name}: expected a number, got {status[name]!r}")
     return status
 
