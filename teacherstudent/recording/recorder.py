@@ -22,7 +22,7 @@ from teacherstudent.recording.folder import (
     check_folder_of_run,
     remove_leftovers,
 )
-from teacherstudent.recording.lines import LineLog
+from teacherstudent.recording.lines import LineLog, read_lines
 from teacherstudent.recording.lock import FolderLock
 from teacherstudent.recording.logs import EpisodeLog, EventLog, TestLog
 from teacherstudent.recording.machine import provenance
@@ -111,7 +111,8 @@ class Recorder:
             self._events = (
                 EventLog(self.folder, state["events"], step=state["spent"]) if tensorboard else None
             )
-            self._status = Status(self.folder / STATUS, written, state)
+            failed = _blamed_before(self.folder / FAILED_FILE)
+            self._status = Status(self.folder / STATUS, written, state, failed)
         except BaseException:
             self._lock.release()
             raise
@@ -305,6 +306,23 @@ class Recorder:
     def _scalars(self, spent: float, scalars: Mapping[str, float]) -> None:
         if self._events:
             self._events.append(scalars, step=spent)
+
+
+def _blamed_before(path: Path) -> list[dict[str, Any]]:
+    """Return the tasks to blame that a run has logged before it is resumed, as its status names them.
+
+    They are for whoever looks at the status: the run goes on though its log of them is damaged.
+    """
+    try:
+        rows = read_lines(path)
+    except ValueError as error:
+        _LOG.warning("the status names no task that failed before the resume: %s", error)
+        return []
+    return [
+        {name: value for name, value in row.items() if name not in ("spent", "time")}
+        for row in rows
+        if row.get("blamed")
+    ]
 
 
 def _begin(folder: Path, asked: dict[str, Any], spent: float, *, fresh: bool) -> dict[str, Any]:

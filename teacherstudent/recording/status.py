@@ -48,9 +48,22 @@ class Means:
 
 
 class Status:
-    """The status file: written at start and end, and every few seconds while the run goes on."""
+    """The status file: written at start and end, and every few seconds while the run goes on.
 
-    def __init__(self, path: Path, manifest: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+    Args:
+        path: of the file.
+        manifest: of the run.
+        state: of the recorder.
+        failed: tasks of the run before a resume whose environment failed.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        manifest: Mapping[str, Any],
+        state: Mapping[str, Any],
+        failed: list[dict[str, Any]],
+    ) -> None:
         self._path = path
         self._fields: dict[str, Any] = {
             "status": "running",
@@ -63,7 +76,7 @@ class Status:
             "started": manifest["sessions"][0]["started"],
             "error": None,
             "note": None,
-            "failed_tasks": [],
+            "failed_tasks": failed[-FAILED_SHOWN:],
             "process": os.getpid(),
             "host": socket.gethostname(),
         }
