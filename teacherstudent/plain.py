@@ -112,23 +112,21 @@ def write_all(descriptor: int, data: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def write_file(path: Path, data: bytes | memoryview) -> None:
-    """Replace a file as a whole (raises `WriteError`)."""
-    with atomic_write(path) as file:
-        file.write(data)
-
-
-def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
-    """Replace a file by ``value`` as indented JSON (raises TypeError as `to_plain`, and `WriteError`).
+def write_file(path: Path, data: bytes | memoryview, *, durable: bool = True) -> None:
+    """Replace a file as a whole (raises `WriteError`).
 
     Args:
         path: the file.
-        value: plain data.
+        data: what it is to hold.
         durable: whether it must survive a power cut; see `atomic_write`.
     """
-    data = dumps(value, path.name, indent=1)
     with atomic_write(path, durable=durable) as file:
         file.write(data)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace a file by ``value`` as indented JSON (raises TypeError as `to_plain`, and `WriteError`)."""
+    write_file(path, dumps(value, path.name, indent=1))
 
 
 def write_sealed(path: Path, value: Mapping[str, Any], *, durable: bool = True) -> None:
@@ -145,8 +143,7 @@ def write_sealed(path: Path, value: Mapping[str, Any], *, durable: bool = True) 
         raise ValueError(
             f"{path}: expected at most {JSON_BYTES} bytes, got {len(data)}; put large options into files"
         )
-    with atomic_write(path, durable=durable) as file:
-        file.write(data)
+    write_file(path, data, durable=durable)
 
 
 def _digest(content: Mapping[str, Any]) -> str:
