@@ -344,13 +344,4 @@ def _begin(folder: Path, asked: dict[str, Any], spent: float, *, fresh: bool) ->
     return manifest
 
 
-__all__ = [
-    "FORMAT",
-    "MANIFEST",
-    "START",
-    "STATUS",
-    "Recorder",
-    "check_manifest",
-    "check_same",
-    "read_manifest",
-]
+__all__ = ["START", "Recorder"]
