@@ -22,6 +22,9 @@ JSON_BYTES = 2**25
 DEPTH = 100
 """Levels of lists and mappings within each other that are read."""
 
+KINDS: Mapping[type, str] = {str: "a text", dict: "names and values"}
+"""How messages call kinds of values."""
+
 SEALED = 2
 """The format of files that end with a digest of what they hold; those of format 1 have none."""
 
@@ -256,7 +259,7 @@ def first_difference(there: Any, asked: Any, where: str) -> str | None:
         return None
     if there == asked and is_number(there) and is_number(asked):
         return None
-    return f"{where}: expected {_shown(there)} as in that run, got {_shown(asked)}"
+    return f"{where}: expected {cut_repr(there)} as in that run, got {cut_repr(asked)}"
 
 
 class _Nothing:
@@ -269,7 +272,8 @@ class _Nothing:
 _NOTHING = _Nothing()
 
 
-def _shown(value: Any) -> str:
+def cut_repr(value: Any) -> str:
+    """Return a value as a literal, cut where it is long."""
     text = repr(value)
     return text if len(text) <= 200 else text[:200] + "..."
 

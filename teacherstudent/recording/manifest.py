@@ -31,7 +31,7 @@ def check_manifest(manifest: dict[str, Any]) -> dict[str, Any]:
             if name in ("name", "label", "options", "student_options", "family_options") and not isinstance(
                 part, kind
             ):
-                raise ValueError(f"manifest: {role}.{name}: expected {_KINDS[kind]}, got {part!r}")
+                raise ValueError(f"manifest: {role}.{name}: expected {plain.KINDS[kind]}, got {part!r}")
     found = {"cost_unit": "environment steps", "score_name": "return"} | manifest
     for name in ("test_set", "cost_unit", "score_name"):
         if not isinstance(found[name], str):
@@ -41,9 +41,6 @@ def check_manifest(manifest: dict[str, Any]) -> dict[str, Any]:
             raise ValueError(f"manifest: {name}: expected a number, got {found[name]!r}")
     _check_described(found["space"])
     return found
-
-
-_KINDS: Mapping[type, str] = {str: "a text", dict: "names and values"}
 
 
 def _check_described(space: Any) -> None:

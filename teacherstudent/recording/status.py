@@ -149,10 +149,10 @@ def read_status(path: Path) -> dict[str, Any]:
     texts = {"status": str, "score_name": str, "ledger": dict}
     for name, kind in texts.items():
         if not isinstance(status.get(name, kind()), kind) or (name == "status" and name not in status):
-            raise ValueError(f"{path}: {name}: expected {_WORDS[kind]}, got {status.get(name)!r}")
+            raise ValueError(f"{path}: {name}: expected {plain.KINDS[kind]}, got {status.get(name)!r}")
     for name, kind in {"test": dict, "error": dict, "note": str}.items():
         if not (status[name] is None or isinstance(status[name], kind)):
-            raise ValueError(f"{path}: {name}: expected {_WORDS[kind]} or null, got {status[name]!r}")
+            raise ValueError(f"{path}: {name}: expected {plain.KINDS[kind]} or null, got {status[name]!r}")
     for name, value in status["ledger"].items():
         if not is_number(value):
             raise ValueError(f"{path}: ledger: {name}: expected a number, got {value!r}")
@@ -160,6 +160,3 @@ def read_status(path: Path) -> dict[str, Any]:
         if not (is_number(status[name]) or (name == "budget" and status[name] is None)):
             raise ValueError(f"{path}: {name}: expected a number, got {status[name]!r}")
     return status
-
-
-_WORDS: Mapping[type, str] = {str: "a text", dict: "names and values"}
