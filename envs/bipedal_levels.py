@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from gymnasium.utils import EzPickle
@@ -31,7 +31,7 @@ from teacherstudent.envs.walker_terrain import TerrainLevels
 from teacherstudent.envs.walker_track import EARTH, WalkerGround
 from teacherstudent.envs.walker_tracks import LEVELS, PAPER_LEVELS, empty_tracks, lay_track
 from teacherstudent.registry import FAMILIES
-from teacherstudent.types import Array, check_whole, generator, is_one_of
+from teacherstudent.types import Array, generator, is_one_of
 
 KINDS: Final = {"fixed": LEVELS, "paper": PAPER_LEVELS}
 """Kinds of tracks by variant."""
@@ -101,7 +101,6 @@ class BipedalLevelsEnv(WalkerGround):
         render_mode: str | None = None,
     ) -> None:
         _check_name("variant", variant, KINDS)
-        _check_terrain(start, parameters)
         super().__init__(TerrainLevels(start, parameters), embodiment, render_mode)
         self._kind = KINDS[variant]
         EzPickle.__init__(self, start, parameters, variant, embodiment, render_mode)
@@ -155,7 +154,6 @@ class BipedalLevels(WalkerFamily):
     ) -> None:
         _check_name("suite", suite, SUITES)
         _check_name("variant", variant, KINDS)
-        _check_terrain(start, parameters)
         super().__init__(
             BipedalLevelsEnv,
             {"start": start, "parameters": parameters, "variant": variant, "embodiment": embodiment},
@@ -223,10 +221,3 @@ def levels_of(name: str) -> Array:
 def _check_name(what: str, name: str, known: Mapping[str, object]) -> None:
     if not is_one_of(name, known):
         raise ValueError(f"{what}: expected one of {list(known)}, got {name!r}")
-
-
-def _check_terrain(start: Any, parameters: Any) -> None:
-    """Raise unless these can be looked up among the known ones."""
-    if not isinstance(start, str):
-        raise TypeError(f"start: expected a name, got {start!r}")
-    check_whole("parameters", parameters)

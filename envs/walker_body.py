@@ -69,8 +69,11 @@ def embodiment(name: str) -> Embodiment:
     """Return a walker by name.
 
     Raises:
+        TypeError: if it is no name.
         ValueError: if there is none of that name.
     """
+    if not isinstance(name, str):
+        raise TypeError(f"embodiment: expected a name, got {name!r}")
     if name not in EMBODIMENTS:
         raise ValueError(f"embodiment: expected one of {sorted(EMBODIMENTS)}, got {name!r}")
     return EMBODIMENTS[name]

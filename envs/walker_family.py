@@ -51,6 +51,7 @@ class WalkerFamily(GymnasiumFamily):
         solver: how exactly the compiled walkers are solved, a name of `SOLVERS`.
 
     Raises:
+        TypeError: if ``options["embodiment"]`` or the solver is no name.
         ValueError: if ``options["embodiment"]`` names no walker, or there is no such simulator or solver.
     """
 
@@ -68,9 +69,6 @@ class WalkerFamily(GymnasiumFamily):
         simulator: str,
         solver: str,
     ) -> None:
-        for what, given in {"embodiment": options["embodiment"], "solver": solver}.items():
-            if not isinstance(given, str):
-                raise TypeError(f"{what}: expected a name, got {given!r}")
         embodiment(options["embodiment"])
         if not is_one_of(simulator, SIMULATORS):
             raise ValueError(f"simulator: expected one of {SIMULATORS}, got {simulator!r}")

@@ -214,6 +214,8 @@ class WalkerSlots(BatchSlots):
 
 
 def check_solver(solver: str) -> None:
-    """Raise ValueError unless there is a solver of that name."""
+    """Raise ValueError unless there is a solver of that name, TypeError if it is no name."""
+    if not isinstance(solver, str):
+        raise TypeError(f"solver: expected a name, got {solver!r}")
     if solver not in SOLVERS:
         raise ValueError(f"solver: expected one of {list(SOLVERS)}, got {solver!r}")

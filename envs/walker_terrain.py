@@ -31,7 +31,7 @@ from teacherstudent.envs.walker_levels import (
     STUMP_HIGH,
     STUMP_LOW,
 )
-from teacherstudent.types import Array, BoolArray, FloatArray, IntArray
+from teacherstudent.types import Array, BoolArray, FloatArray, IntArray, check_whole
 
 SEEDS: Final = 2**24
 """Number of terrain seeds, from 0; all of them are whole numbers in single precision."""
@@ -78,13 +78,16 @@ class TerrainLevels(spaces.Levels):
         parameters: how many are drawn and edited: 8, or the first 5; there are no stairs then.
 
     Raises:
+        TypeError: if the start is no name.
         ValueError: if there is no such start or number of parameters.
     """
 
     def __init__(self, start: str = "full", parameters: int = 8) -> None:
+        if not isinstance(start, str):
+            raise TypeError(f"start: expected a name, got {start!r}")
         if start not in STARTS:
             raise ValueError(f"start: expected one of {list(STARTS)}, got {start!r}")
-        if parameters not in PARAMETERS:
+        if check_whole("parameters", parameters) not in PARAMETERS:
             raise ValueError(f"parameters: expected one of {PARAMETERS}, got {parameters!r}")
         super().__init__((len(RANGES) + 1,), np.float64)
         self.start = start

@@ -1,4 +1,7 @@
-"""Reading NumPy's files: sizes that a file states are compared with what it holds before memory is taken."""
+"""Arrays: reading NumPy's files, and counting rows within their groups.
+
+Sizes that a file states are compared with what it holds before memory is taken.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from typing import IO, Any
 import numpy as np
 
 from teacherstudent.files import memory_limit
-from teacherstudent.types import Array
+from teacherstudent.types import Array, IntArray
 
 _ERRORS = (
     OSError,
@@ -36,6 +39,21 @@ _HEADERS: Mapping[tuple[int, int], Any] = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
+
+
+def places(group: IntArray) -> IntArray:
+    """Return for each row how many rows of its own group stand before it.
+
+    Args:
+        group: ``(n,)`` which group each row is in, whole numbers from 0 on.
+    """
+    sizes = np.bincount(group)
+    starts = np.cumsum(sizes) - sizes
+    by_group = np.argsort(group, kind="stable")
+    found = np.empty(len(group), np.int64)
+    # sorted by groups, a row's place is its distance from the first row of its group
+    found[by_group] = np.arange(len(group)) - np.repeat(starts, sizes)
+    return found
 
 
 def read_npy(path: str | Path) -> Array:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from teacherstudent.plain import DEPTH, to_plain
+from teacherstudent.plain import DEPTH, cut_repr, to_plain
 
 _WORDS = (
     "numbers, texts, None, paths, arrays of numbers, or lists, tuples, sets and mappings by texts of these, "
@@ -95,8 +95,7 @@ def _is_kept(array: np.ndarray[Any, Any]) -> bool:
 def _shown(value: Any) -> str:
     if type(value) is int:
         return f"a whole number of {value.bit_length()} bits"
-    text = repr(value)
-    return text if len(text) <= 200 else text[:200] + "..."
+    return cut_repr(value)
 
 
 def _hint(value: Any) -> str:

@@ -14,12 +14,16 @@ from typing import Any
 import numpy as np
 
 from teacherstudent.files import WriteError, atomic_write, read_limited, write_error
+from teacherstudent.types import is_number, is_whole
 
 JSON_BYTES = 2**25
 """Largest JSON file that is written or read; one unpacks to some twenty times as much memory at most."""
 
 DEPTH = 100
 """Levels of lists and mappings within each other that are read."""
+
+KINDS: Mapping[type, str] = {str: "a text", dict: "names and values"}
+"""How messages call kinds of values."""
 
 SEALED = 2
 """The format of files that end with a digest of what they hold; those of format 1 have none."""
@@ -111,23 +115,21 @@ def write_all(descriptor: int, data: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def write_file(path: Path, data: bytes | memoryview) -> None:
-    """Replace a file as a whole (raises `WriteError`)."""
-    with atomic_write(path) as file:
-        file.write(data)
-
-
-def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
-    """Replace a file by ``value`` as indented JSON (raises TypeError as `to_plain`, and `WriteError`).
+def write_file(path: Path, data: bytes | memoryview, *, durable: bool = True) -> None:
+    """Replace a file as a whole (raises `WriteError`).
 
     Args:
         path: the file.
-        value: plain data.
+        data: what it is to hold.
         durable: whether it must survive a power cut; see `atomic_write`.
     """
-    data = dumps(value, path.name, indent=1)
     with atomic_write(path, durable=durable) as file:
         file.write(data)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace a file by ``value`` as indented JSON (raises TypeError as `to_plain`, and `WriteError`)."""
+    write_file(path, dumps(value, path.name, indent=1))
 
 
 def write_sealed(path: Path, value: Mapping[str, Any], *, durable: bool = True) -> None:
@@ -144,8 +146,7 @@ def write_sealed(path: Path, value: Mapping[str, Any], *, durable: bool = True) 
         raise ValueError(
             f"{path}: expected at most {JSON_BYTES} bytes, got {len(data)}; put large options into files"
         )
-    with atomic_write(path, durable=durable) as file:
-        file.write(data)
+    write_file(path, data, durable=durable)
 
 
 def _digest(content: Mapping[str, Any]) -> str:
@@ -175,7 +176,7 @@ def read_sealed(path: Path) -> dict[str, Any]:
     """
     value = read_json(path)
     version = value.get("format", 1)
-    if is_version(version) and version > SEALED:
+    if is_whole(version) and version > SEALED:
         raise ValueError(
             f"{path}: expected format {SEALED} or older, got {version}; a newer teacherstudent wrote it"
         )
@@ -188,11 +189,6 @@ def read_sealed(path: Path) -> dict[str, Any]:
             'edited by hand (then take "digest" out and set "format" to 1)'
         )
     return value
-
-
-def is_version(value: Any) -> bool:
-    """Return whether this is the number of a file's format."""
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def parse(data: bytes, where: str, *, strict: bool = True) -> Any:
@@ -261,9 +257,9 @@ def first_difference(there: Any, asked: Any, where: str) -> str | None:
         return None
     if there == asked and type(there) is type(asked):
         return None
-    if there == asked and is_real(there) and is_real(asked):
+    if there == asked and is_number(there) and is_number(asked):
         return None
-    return f"{where}: expected {_shown(there)} as in that run, got {_shown(asked)}"
+    return f"{where}: expected {cut_repr(there)} as in that run, got {cut_repr(asked)}"
 
 
 class _Nothing:
@@ -276,12 +272,8 @@ class _Nothing:
 _NOTHING = _Nothing()
 
 
-def is_real(value: Any) -> bool:
-    """Return whether this is a number of JSON."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _shown(value: Any) -> str:
+def cut_repr(value: Any) -> str:
+    """Return a value as a literal, cut where it is long."""
     text = repr(value)
     return text if len(text) <= 200 else text[:200] + "..."
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from teacherstudent.types import Array, FloatArray, check_whole, is_number
+from teacherstudent.types import Array, FloatArray, check_whole, is_finite
 
 
 def saved_array(
@@ -113,7 +113,7 @@ def reading(what: str) -> Iterator[None]:
 
 def saved_number(what: str, value: Any, low: float | None = None, high: float | None = None) -> float:
     """Return ``value``; raise ValueError unless it is a finite number from ``low`` to ``high``."""
-    good = is_number(value) and np.isfinite(value)
+    good = is_finite(value)
     if not good or (low is not None and value < low) or (high is not None and value > high):
         raise ValueError(f"{what}: expected a finite number {_within(low, high)}, got {value!r}")
     return float(value)

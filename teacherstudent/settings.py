@@ -63,10 +63,12 @@ def _arguments(
     for name, value in list(bound.items())[1:]:
         parameter = signature.parameters[name]
         if parameter.kind is parameter.VAR_KEYWORD:
-            found |= {key: describe(part) for key, part in value.items()}
-        elif name not in _GIVEN and describe(value) != describe(parameter.default):
-            found[name] = describe(value)
-    return {name: value for name, value in found.items() if name not in PLACE}
+            found |= {key: describe(part) for key, part in value.items() if key not in PLACE}
+        elif name not in _GIVEN | PLACE:
+            said = describe(value)
+            if said != describe(parameter.default):
+                found[name] = said
+    return found
 
 
 def settings_of(thing: Any) -> dict[str, Any] | None:

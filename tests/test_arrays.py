@@ -1,4 +1,4 @@
-"""NumPy's files are read like NumPy reads them, within what the files themselves hold."""
+"""NumPy's files are read like NumPy reads them, within what they hold; rows are counted in their groups."""
 
 import io
 import os
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from teacherstudent import arrays, files
-from teacherstudent.arrays import read_npy, read_npz
+from teacherstudent.arrays import places, read_npy, read_npz
 
 ARRAYS = {
     "plain": np.arange(6.0).reshape(2, 3),
@@ -122,3 +122,9 @@ def test_memory_is_what_the_process_may_have(monkeypatch):
     assert 2**28 < whole <= (files.physical_memory() or 2**40)
     monkeypatch.setattr(resource, "getrlimit", lambda _: (2**28, 2**28))
     assert files.memory_limit() == 2**28
+
+
+def test_rows_are_counted_within_their_groups():
+    assert places(np.array([2, 0, 2, 2, 0, 4])).tolist() == [0, 0, 1, 2, 1, 0]  # none is in 1 or 3
+    assert places(np.zeros(3, np.int64)).tolist() == [0, 1, 2]
+    assert places(np.zeros(0, np.int64)).tolist() == []

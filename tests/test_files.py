@@ -1,6 +1,7 @@
 import contextlib
 import os
 
+import numpy as np
 import pytest
 
 from teacherstudent.files import WriteError, atomic_write, folder_name, read_limited
@@ -99,6 +100,7 @@ def test_first_difference_names_the_place():
     )
     assert first_difference({}, {"e": True}, "x") == "x.e: expected nothing as in that run, got True"
     assert first_difference(1, True, "x") == "x: expected 1 as in that run, got True"
+    assert first_difference(8.0, np.int64(8), "x") is None
 
 
 def test_what_cannot_be_printed_is_escaped():

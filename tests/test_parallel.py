@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 import torch
 
@@ -139,6 +140,12 @@ def test_a_finished_run_of_other_options_is_not_taken_for_this_one(tmp_path):
     ):
         run_all([(experiment("raise"), tmp_path / "run")], resume=True)
     assert run_all([(experiment(), tmp_path / "run")], resume=True)[0].status == "finished"
+
+
+def test_a_run_knows_its_folder_again_by_numpy_numbers(tmp_path):
+    runs = [(experiment(charged=np.int64(8)), tmp_path / "run")]
+    assert run_all(runs)[0].status == "finished"
+    assert run_all(runs, resume=True)[0].status == "finished"
 
 
 def test_a_terminated_process_writes_a_checkpoint_and_resumes(tmp_path):

@@ -64,7 +64,7 @@ def test_numbers():
     for value in (4, -1, 1.0, "1", None, True):
         with pytest.raises(ValueError, match="x: expected a whole number"):
             saved_whole("x", value, 0, 3)
-    for value in (4.0, -1.0, NAN, np.inf, "1", None, True):
+    for value in (4.0, -1.0, NAN, np.inf, 10**400, "1", None, True):
         with pytest.raises(ValueError, match="x: expected a finite number from 0 to 3, got"):
             saved_number("x", value, 0, 3)
     with pytest.raises(ValueError, match="x: expected a finite number of any size, got nan"):

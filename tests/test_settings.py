@@ -93,6 +93,22 @@ class Slots:
     __slots__ = ()
 
 
+class Asked:
+    def __init__(self):
+        self.times = 0
+
+    def settings(self):
+        self.times += 1
+        return {"times": "many"}
+
+
+def test_an_argument_is_described_once_and_a_place_never():
+    scores, more, device = Asked(), Asked(), Asked()
+    own = Own(scores, more=more, device=device)
+    assert settings_of(own).keys() == {"scores", "more"}
+    assert (scores.times, more.times, device.times) == (1, 1, 0)
+
+
 def test_objects_may_say_it_themselves():
     assert settings_of(Told()) == {"rate": 0.1, "layers": [3, 4]}
     assert settings_of(Slots()) is None

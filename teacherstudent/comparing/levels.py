@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from teacherstudent.arrays import places
 from teacherstudent.comparing import stats
 from teacherstudent.comparing.buffers import draw_buffer
 from teacherstudent.comparing.drawing import Style, band_note, draw_line, head, legend_label, new_figure, tidy
@@ -140,11 +141,8 @@ def two_evaluations(
     """
     last = tests[-1]
     repeats = np.bincount(level)
-    order = np.argsort(level, kind="stable")
-    place = np.empty(len(level), np.int64)
-    place[order] = np.arange(len(level)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
     if repeats.min() >= 2:
-        first = place < repeats[level] // 2
+        first = places(level) < repeats[level] // 2
         return _means(last[first] > mastered, level[first]), _means(last[~first] > mastered, level[~first])
     return _means(tests[0] > mastered, level), _means(last > mastered, level)
 

@@ -20,7 +20,15 @@ from teacherstudent import plain
 from teacherstudent.files import memory_limit, open_own, take_over
 from teacherstudent.recording.folder import EPISODES, EVENTS, TESTS, TESTS_FILE
 from teacherstudent.recording.status import Means
-from teacherstudent.recording.tables import ColumnBuffer, Table, concatenate, count_rows, encode, read_table
+from teacherstudent.recording.tables import (
+    ColumnBuffer,
+    Table,
+    concatenate,
+    count_rows,
+    encode,
+    read_table,
+    size_of,
+)
 from teacherstudent.types import State, check_whole
 
 EPISODE_ROWS = 65_536
@@ -140,7 +148,7 @@ def _read_parts(folder: Path, columns: Sequence[str] | None) -> tuple[list[Table
             tables.append(read_table(path, columns))
         except FileNotFoundError:
             break
-        size += sum(values.nbytes for values in tables[-1].values())
+        size += size_of(tables[-1])
         if size > memory_limit():
             raise ValueError(
                 f"{folder}: expected at most the {memory_limit()} bytes of memory, got more: read columns"
@@ -196,7 +204,7 @@ class TestLog:
 
     def _take(self, table: Table) -> None:
         """Put these tests into the one file, or leave them in parts where that would be too large."""
-        if _size(table) <= TEST_BYTES:
+        if size_of(table) <= TEST_BYTES:
             self._replace(table)
         else:
             self._merged_rows, self._pending_rows = 0, len(table["index"])
@@ -207,7 +215,7 @@ class TestLog:
         buffer.append(columns, rows)
         pending = self._pending_rows + rows
         total = self._merged_rows + pending
-        fits = total * (_size(buffer.view()) // max(1, rows)) <= TEST_BYTES
+        fits = total * (size_of(buffer.view()) // max(1, rows)) <= TEST_BYTES
         if fits and (total <= TEST_ROWS or pending * 8 >= total):
             there = read_tests(self._run) if self._small is None else self._small
             self._replace(concatenate([there, buffer.view()]))
@@ -236,10 +244,6 @@ class TestLog:
     def position(self) -> State:
         """Return the position: how many tests were made."""
         return {"count": self.count}
-
-
-def _size(table: Table) -> int:
-    return sum(values.nbytes for values in table.values())
 
 
 def read_tests(run: Path, columns: Sequence[str] | None = None) -> Table:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from teacherstudent import plain
+from teacherstudent.types import is_number, is_whole
 
 FORMAT = plain.SEALED
 """Version of the run folder; a reader refuses newer ones. Those of version 1 have no checksums."""
@@ -30,19 +31,16 @@ def check_manifest(manifest: dict[str, Any]) -> dict[str, Any]:
             if name in ("name", "label", "options", "student_options", "family_options") and not isinstance(
                 part, kind
             ):
-                raise ValueError(f"manifest: {role}.{name}: expected {_KINDS[kind]}, got {part!r}")
+                raise ValueError(f"manifest: {role}.{name}: expected {plain.KINDS[kind]}, got {part!r}")
     found = {"cost_unit": "environment steps", "score_name": "return"} | manifest
     for name in ("test_set", "cost_unit", "score_name"):
         if not isinstance(found[name], str):
             raise ValueError(f"manifest: {name}: expected a text, got {found[name]!r}")
     for name in ("budget", "mastered"):
-        if not (plain.is_real(found[name]) or (name == "mastered" and found[name] is None)):
+        if not (is_number(found[name]) or (name == "mastered" and found[name] is None)):
             raise ValueError(f"manifest: {name}: expected a number, got {found[name]!r}")
     _check_described(found["space"])
     return found
-
-
-_KINDS: Mapping[type, str] = {str: "a text", dict: "names and values"}
 
 
 def _check_described(space: Any) -> None:
@@ -75,7 +73,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
         ValueError: if it is unreadable, damaged, of a newer version, or no manifest; the message names it.
     """
     manifest = plain.read_sealed(path)
-    if not plain.is_version(manifest.get("format")):
+    if not is_whole(manifest.get("format")):
         raise ValueError(f"{path}: expected the manifest of a run, got one without a format number")
     try:
         _check_sessions(manifest.get("sessions", []))

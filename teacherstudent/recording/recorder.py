@@ -22,7 +22,7 @@ from teacherstudent.recording.folder import (
     check_folder_of_run,
     remove_leftovers,
 )
-from teacherstudent.recording.lines import LineLog
+from teacherstudent.recording.lines import LineLog, read_lines
 from teacherstudent.recording.lock import FolderLock
 from teacherstudent.recording.logs import EpisodeLog, EventLog, TestLog
 from teacherstudent.recording.machine import provenance
@@ -126,7 +126,8 @@ class Recorder:
             self._events = (
                 EventLog(self.folder, state["events"], step=state["spent"]) if tensorboard else None
             )
-            self._status = Status(self.folder / STATUS, written, state)
+            failed = _blamed_before(self.folder / FAILED_FILE)
+            self._status = Status(self.folder / STATUS, written, state, failed)
             self._notes = Notes()
             self._notes.load(state["notes"])
         except BaseException:
@@ -332,6 +333,23 @@ class Recorder:
             self._events.append(scalars, step=spent)
 
 
+def _blamed_before(path: Path) -> list[dict[str, Any]]:
+    """Return the tasks to blame that a run has logged before it is resumed, as its status names them.
+
+    They are for whoever looks at the status: the run goes on though its log of them is damaged.
+    """
+    try:
+        rows = read_lines(path)
+    except ValueError as error:
+        _LOG.warning("the status names no task that failed before the resume: %s", error)
+        return []
+    return [
+        {name: value for name, value in row.items() if name not in ("spent", "time")}
+        for row in rows
+        if row.get("blamed")
+    ]
+
+
 def _begin(folder: Path, asked: dict[str, Any], spent: float, *, fresh: bool) -> dict[str, Any]:
     """Write the manifest of a new run, or check and extend that of the run to resume; return it."""
     path = folder / MANIFEST
@@ -351,13 +369,4 @@ def _begin(folder: Path, asked: dict[str, Any], spent: float, *, fresh: bool) ->
     return manifest
 
 
-__all__ = [
-    "FORMAT",
-    "MANIFEST",
-    "START",
-    "STATUS",
-    "Recorder",
-    "check_manifest",
-    "check_same",
-    "read_manifest",
-]
+__all__ = ["START", "Recorder"]

@@ -12,7 +12,7 @@ from typing import Any
 
 from teacherstudent import plain
 from teacherstudent.recording.tables import Table
-from teacherstudent.types import State
+from teacherstudent.types import State, is_number
 
 STATUS_SECONDS = 3.0
 FAILED_SHOWN = 20
@@ -48,9 +48,22 @@ class Means:
 
 
 class Status:
-    """The status file: written at start and end, and every few seconds while the run goes on."""
+    """The status file: written at start and end, and every few seconds while the run goes on.
 
-    def __init__(self, path: Path, manifest: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+    Args:
+        path: of the file.
+        manifest: of the run.
+        state: of the recorder.
+        failed: tasks of the run before a resume whose environment failed.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        manifest: Mapping[str, Any],
+        state: Mapping[str, Any],
+        failed: list[dict[str, Any]],
+    ) -> None:
         self._path = path
         self._fields: dict[str, Any] = {
             "status": "running",
@@ -63,7 +76,7 @@ class Status:
             "started": manifest["sessions"][0]["started"],
             "error": None,
             "note": None,
-            "failed_tasks": [],
+            "failed_tasks": failed[-FAILED_SHOWN:],
             "process": os.getpid(),
             "host": socket.gethostname(),
         }
@@ -136,17 +149,14 @@ def read_status(path: Path) -> dict[str, Any]:
     texts = {"status": str, "score_name": str, "ledger": dict}
     for name, kind in texts.items():
         if not isinstance(status.get(name, kind()), kind) or (name == "status" and name not in status):
-            raise ValueError(f"{path}: {name}: expected {_WORDS[kind]}, got {status.get(name)!r}")
+            raise ValueError(f"{path}: {name}: expected {plain.KINDS[kind]}, got {status.get(name)!r}")
     for name, kind in {"test": dict, "error": dict, "note": str}.items():
         if not (status[name] is None or isinstance(status[name], kind)):
-            raise ValueError(f"{path}: {name}: expected {_WORDS[kind]} or null, got {status[name]!r}")
+            raise ValueError(f"{path}: {name}: expected {plain.KINDS[kind]} or null, got {status[name]!r}")
     for name, value in status["ledger"].items():
-        if not plain.is_real(value):
+        if not is_number(value):
             raise ValueError(f"{path}: ledger: {name}: expected a number, got {value!r}")
     for name in ("spent", "budget"):
-        if not (plain.is_real(status[name]) or (name == "budget" and status[name] is None)):
+        if not (is_number(status[name]) or (name == "budget" and status[name] is None)):
             raise ValueError(f"{path}: {name}: expected a number, got {status[name]!r}")
     return status
-
-
-_WORDS: Mapping[type, str] = {str: "a text", dict: "names and values"}

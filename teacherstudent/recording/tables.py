@@ -127,6 +127,11 @@ def tasks_of(space: Mapping[str, Any], table: Table) -> Array:
     return np.stack([table[f"task_{name}"] for name in space["names"]], axis=1)
 
 
+def size_of(table: Table) -> int:
+    """Return the bytes that the columns of a table take in memory."""
+    return sum(values.nbytes for values in table.values())
+
+
 def encode(table: Table) -> bytes:
     """Return the table as the bytes of a Parquet file; columns with more axes become fixed-size lists.
 
@@ -136,7 +141,7 @@ def encode(table: Table) -> bytes:
     Raises:
         ValueError: if the table is larger than what is read.
     """
-    size = sum(values.nbytes for values in table.values())
+    size = size_of(table)
     if size > TABLE_BYTES:
         raise ValueError(f"table: expected at most {TABLE_BYTES} bytes in one file, got {size}")
     fields = []

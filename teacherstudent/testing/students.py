@@ -32,7 +32,7 @@ def check_student(factory: Factory, family: Family, *, rounds: int = 4, exact: b
 
     A student that can be bound for rollouts (`teacherstudent.student.Binds`) is checked bound as well: then a
     resume is always exact, every row of an assignment has exactly one outcome, in order, and rows that are
-    measured change nothing that tests or counters of training could tell; their cost has their purpose's name.
+    measured change nothing that tests or counters of training could tell; their cost is named by purpose.
 
     Args:
         factory: makes the student; called several times.

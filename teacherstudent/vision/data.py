@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from teacherstudent.arrays import read_npz
+from teacherstudent.arrays import places, read_npz
 from teacherstudent.files import memory_limit
 from teacherstudent.types import Array, IntArray, generator, is_finite
 
@@ -275,11 +275,7 @@ def _stratify(order: IntArray, labels: IntArray, sizes: tuple[int, int], classes
         own = labels[rest]
         left = np.bincount(own, minlength=classes)
         taken = _quotas(left, size, left - (len(sizes) - k))
-        # rank of each row among those of its class, in the order that is given
-        by_class = np.argsort(own, kind="stable")
-        rank = np.empty(len(rest), np.int64)
-        rank[by_class] = np.arange(len(rest)) - np.repeat(np.cumsum(left) - left, left)
-        chosen = rank < taken[own]
+        chosen = places(own) < taken[own]
         parts.append(rest[chosen])
         rest = rest[~chosen]
     return np.concatenate([*parts, rest])

@@ -250,7 +250,7 @@ class ExampleFamily(ImageFamily):
         self.source = source
         self.classes = classes
         where = f"{source.name} examples: fixed"
-        given = check_mapping(f"{where}: fixed", fixed)
+        given = check_mapping(where, fixed)
         own = {name: check_value(where, name, value) for name, value in given.items()}
         for name in ("data_fraction", "batch_size"):
             if name in own:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from teacherstudent.types import check_whole, is_number, is_one_of, is_whole
+from teacherstudent.types import check_whole, is_one_of, is_whole
 
 T = TypeVar("T")
 
@@ -140,12 +140,7 @@ class Machine:
             raise ValueError(f"device: expected a name, got {self.device!r}")
         _one_of("data", self.data, ("auto", "device", "host"))
         _one_of("precision", self.precision, ("float32", "bfloat16", "float16"))
-        _inside(
-            "probe_batch",
-            is_number(self.probe_batch) and self.probe_batch >= 1,
-            "at least 1",
-            self.probe_batch,
-        )
+        check_whole("probe_batch", self.probe_batch)
 
     def resolve(self) -> torch.device:
         """Return the device.

@@ -7,22 +7,14 @@ import io
 
 import numpy as np
 import pytest
+from editing import rewrite
 
 from teacherstudent.comparing import report
 from teacherstudent.comparing.compare import compare
-from teacherstudent.recording.tables import encode, read_table
 
 
 def teacher(name, **options):
     return {"name": name, "options": options}
-
-
-def rewrite(folder, change):
-    """Change the columns of a run's tests in place."""
-    path = folder / "tests.parquet"
-    table = read_table(path)
-    change(table)
-    path.write_bytes(encode(table))
 
 
 def the_note(comparison, words):

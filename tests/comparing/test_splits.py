@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 import pytest
+from editing import rewrite
 
 from teacherstudent.comparing import figures, maps, report
 from teacherstudent.comparing.compare import analyse, compare
 from teacherstudent.comparing.drawing import styles
 from teacherstudent.recording.runs import Run, find_runs
-from teacherstudent.recording.tables import encode, read_table
 
 
 @pytest.fixture
@@ -39,10 +39,11 @@ def test_a_curve_knows_the_split_of_each_test(write, write_run):
 
 def on_test_alone(folder):
     """Rewrite a run's tests as if all had been on the test split."""
-    path = folder / "tests.parquet"
-    table = read_table(path)
-    table["test"] = np.ones_like(table["test"])
-    path.write_bytes(encode(table))
+
+    def change(table):
+        table["test"] = np.ones_like(table["test"])
+
+    rewrite(folder, change)
 
 
 def test_tests_of_one_split_only_are_all_there(write, tmp_path):

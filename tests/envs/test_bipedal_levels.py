@@ -14,6 +14,7 @@ from teacherstudent.envs import bipedal_levels
 from teacherstudent.envs.bipedal_levels import SUITES, TEST_SEEDS, TESTS, BipedalLevelsEnv, levels_of
 from teacherstudent.envs.walker_cpu import lay_some
 from teacherstudent.envs.walker_lidar import DIRECTIONS
+from teacherstudent.envs.walker_slots import WalkerSlots
 from teacherstudent.envs.walker_terrain import RANGES, SEEDS, TerrainLevels
 from teacherstudent.envs.walker_tracks import LEVELS, PAPER_LEVELS, empty_tracks
 from teacherstudent.registry import FAMILIES
@@ -462,3 +463,23 @@ def test_bad_options_are_named(option, value, match):
     if option in ("start", "parameters", "variant"):
         with pytest.raises(ValueError, match=match):
             bipedal_levels.BipedalLevelsEnv(**{option: value})
+
+
+@pytest.mark.parametrize("option", ["start", "embodiment"])
+def test_names_that_are_no_texts_are_refused_by_whoever_takes_them(option):
+    match = rf"{option}: expected a name, got \['x'\]"
+    with pytest.raises(TypeError, match=match):
+        FAMILIES.make("bipedal-levels", **{option: ["x"]})
+    with pytest.raises(TypeError, match=match):
+        bipedal_levels.BipedalLevelsEnv(**{option: ["x"]})
+
+
+def test_the_number_of_parameters_is_whole_and_solvers_have_names():
+    with pytest.raises(ValueError, match=r"parameters: expected a whole number of at least 1, got 5.0"):
+        TerrainLevels(parameters=5.0)
+    with pytest.raises(TypeError, match=r"start: expected a name, got \['x'\]"):
+        TerrainLevels(["x"])
+    with pytest.raises(TypeError, match=r"solver: expected a name, got \['x'\]"):
+        FAMILIES.make("bipedal-levels", solver=["x"])
+    with pytest.raises(TypeError, match=r"solver: expected a name, got \['x'\]"):
+        WalkerSlots(2, space=TerrainLevels(), kind=LEVELS, solver=["x"])

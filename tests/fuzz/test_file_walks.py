@@ -111,9 +111,8 @@ class FolderWalk:
         run = self.walk.call(f"Run.load({folder.name})", lambda: Run.load(folder))
         if run is REFUSED:
             return
-        for name in ("status", "records", "episodes", "tests", "failed"):
-            if hasattr(run, name):
-                self.walk.call(name, getattr(run, name))
+        for name in ("status", "records", "episodes", "tests"):
+            self.walk.call(name, getattr(run, name))
         kept = folder / "checkpoints"
         if kept.is_dir():
             self.walk.call("latest", checkpoint.Checkpoints(kept).latest)

@@ -15,6 +15,7 @@ import pytest
 from gymnasium.spaces import Discrete
 
 from teacherstudent import plain, spaces
+from teacherstudent.failures import FailedTask
 from teacherstudent.files import WriteError
 from teacherstudent.recording import logs, tables
 from teacherstudent.recording.recorder import START, Recorder
@@ -319,6 +320,36 @@ def test_resume_from_the_start_and_time_goes_on(tmp_path, synthetic):
     third.close("finished")
     assert Run.load(tmp_path).episodes(["time"])["time"][-1] >= 1000.0
     assert START["episodes"] == {"parts": 0, "rows": 0, "means": {}}
+
+
+def failed(number, *, blamed=True):
+    return FailedTask(id=number, task=np.array([0.5, number]), error=f"slot {number}", blamed=blamed)
+
+
+def test_a_resumed_run_names_the_tasks_that_failed_before(tmp_path, synthetic):
+    first = Recorder(tmp_path, manifest=synthetic.manifest())
+    first.failed([failed(1), failed(2, blamed=False), failed(3)], spent=10.0)
+    state = first.state_dict()
+    first.failed([failed(4)], spent=20.0)  # lost: it is not in the checkpoint
+    first.close("interrupted")
+    second = Recorder(tmp_path, manifest=synthetic.manifest(), resume=state)
+    told = [{"id": n, "task": [0.5, n], "error": f"slot {n}", "blamed": True} for n in (1, 3, 5)]
+    assert Run.load(tmp_path).status()["failed_tasks"] == told[:2]
+    second.failed([failed(5)], spent=20.0)
+    second.close("finished")
+    assert Run.load(tmp_path).status()["failed_tasks"] == told
+
+
+def test_a_run_is_resumed_though_its_log_of_failed_tasks_is_damaged(tmp_path, synthetic, caplog):
+    first = Recorder(tmp_path, manifest=synthetic.manifest())
+    first.failed([failed(1)], spent=10.0)
+    state = first.state_dict()
+    first.close("interrupted")
+    log = tmp_path / "failed.jsonl"
+    log.write_bytes(log.read_bytes().replace(b"slot 1", b"slot 2"))
+    Recorder(tmp_path, manifest=synthetic.manifest(), resume=state).close("finished")
+    assert "failed.jsonl: line 1: expected what its checksum stands for" in caplog.text
+    assert Run.load(tmp_path).status()["failed_tasks"] == []
 
 
 def test_a_folder_that_holds_a_run_is_refused(tmp_path, synthetic):

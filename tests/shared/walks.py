@@ -111,12 +111,6 @@ class Walk:
         TALLY.count(self.kind, True)
         return found
 
-    def came(self, what: str, taken: bool) -> None:
-        """Count a call that was made elsewhere."""
-        self._made += 1
-        self._last.append(what)
-        TALLY.count(self.kind, taken)
-
     def fail(self, sentence: str, cause: BaseException | None = None) -> None:
         """Raise `FaultError` with the way to here."""
         way = "\n  ".join(self._last)

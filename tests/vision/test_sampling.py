@@ -146,6 +146,12 @@ def test_the_rate_rises_first():
         (Training, {"batch_size": 1.5}, ValueError, "batch_size: expected a whole number"),
         (Training, {"ema": 1}, ValueError, "ema: expected a decay"),
         (Machine, {"precision": "int8"}, ValueError, "precision: expected one of"),
+        (
+            Machine,
+            {"probe_batch": 2.5},
+            ValueError,
+            "probe_batch: expected a whole number",
+        ),
     ],
 )
 def test_bad_options(kind, given, error, message):
