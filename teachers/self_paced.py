@@ -193,7 +193,7 @@ class SelfPaced(Teacher[Discrete]):
 
     def _tell(self, outcomes: Outcomes) -> None:
         losses = np.asarray(outcomes.signals["loss"], np.float64)
-        if losses.shape != (len(outcomes),) or (losses < 0).any():
+        if (losses < 0).any():
             raise ValueError(f"self-paced: expected losses of at least 0, one a row, got {losses}")
         self._losses[outcomes.tasks - self.space.start] = losses
 
