@@ -12,7 +12,7 @@ from teacherstudent.failures import Failures
 from teacherstudent.rl.slot_failures import Failed
 from teacherstudent.rl.task_vec_env import TaskVecEnv
 from teacherstudent.rl.tensor_queue import episode_seeds
-from teacherstudent.types import Array, BoolArray, FloatArray, IntArray, Outcomes, Seed, State
+from teacherstudent.types import Array, BoolArray, FloatArray, IntArray, Seed, State
 
 
 class BoundVecEnv(TaskVecEnv):
@@ -47,7 +47,7 @@ class BoundVecEnv(TaskVecEnv):
         mastered: float | None,
         failures: Failures | None = None,
     ) -> None:
-        super().__init__(envs, _no_more, seed=seed, tell=_forget, mastered=mastered, failures=failures)
+        super().__init__(envs, _no_more, seed=seed, mastered=mastered, failures=failures)
         self.failed: BoolArray = np.zeros(self.num_envs, np.bool_)
         shape = (steps, self.num_envs)
         self.rewards: FloatArray = np.zeros(shape)
@@ -88,6 +88,11 @@ class BoundVecEnv(TaskVecEnv):
         if success is not None:
             self.told[self._now, slots] = success
         return success
+
+    def _report(
+        self, slots: IntArray, returns: Array, lengths: IntArray, success: BoolArray | None, kept: BoolArray
+    ) -> None:
+        """Tell nobody: the tables hold the finished episodes already."""
 
     def _finish(self, done: BoolArray, kept: BoolArray, obs: Any, *further: Any) -> Any:
         self._seen = obs
@@ -130,7 +135,3 @@ class BoundVecEnv(TaskVecEnv):
 
 def _no_more(n: int) -> tuple[IntArray, Array]:
     raise RuntimeError(f"bound slots: expected no draw of tasks, got one of {n}")
-
-
-def _forget(outcomes: Outcomes) -> None:
-    """Take finished episodes, which the tables hold already."""
