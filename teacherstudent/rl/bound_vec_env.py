@@ -108,10 +108,9 @@ class BoundVecEnv(TaskVecEnv):
         return self._seen
 
     def _fail(self, failed: Failed) -> None:
-        new = ~self.failed[failed.slots]  # a parked slot may be named again when its process ends
-        self.failed[failed.slots] = True
-        errors = [failed.errors[i] for i in np.flatnonzero(new)]
-        super()._fail(Failed(failed.slots[new], errors, failed.blamed[new]))
+        fresh = failed.fresh(self.failed)
+        self.failed[fresh.slots] = True
+        super()._fail(fresh)
 
     def _draw_seeds(self, mask: BoolArray) -> IntArray:
         serials = torch.arange(self._serial, self._serial + self.num_envs)
