@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 from gymnasium.envs.box2d.bipedal_walker import LIDAR_RANGE
-from numba import njit
 
+from teacherstudent.fitting.compiled import compiled
 from teacherstudent.types import FloatArray, IntArray
 
 RAYS = 10
@@ -47,7 +47,7 @@ class Lidar:
         return list(fractions.tolist())
 
 
-@njit(cache=True)
+@compiled
 def _cast(
     x: float,
     y: float,
@@ -73,7 +73,7 @@ def _cast(
     return fractions
 
 
-@njit(cache=True)
+@compiled
 def _free(x: float, y: float, dx: float, dy: float, edges: FloatArray, leave: float) -> float:
     """Return at which share of the ray it enters a convex polygon, or ``leave`` if not before that."""
     free = leave

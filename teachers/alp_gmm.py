@@ -150,7 +150,7 @@ class ALPGMM(Teacher[Box]):
 
     def first_action(self) -> Wait | None:
         """Return how many outcomes the first fit waits for; until then tasks are uniform."""
-        return Wait(self._window.size, "fitting", f"a smaller fit_rate, here {self._window.size}")
+        return self._window.wait()
 
     def metrics(self) -> dict[str, float]:
         """Return the outcomes told, and the mean ALP and the components of the last fit.

@@ -123,7 +123,7 @@ class CovarGMM(Teacher[Box]):
 
     def first_action(self) -> Wait | None:
         """Return how many outcomes the first fit waits for; until then tasks are uniform."""
-        return Wait(self._window.size, "fitting", f"a smaller fit_rate, here {self._window.size}")
+        return self._window.wait()
 
     def metrics(self) -> dict[str, float]:
         """Return the outcomes told, and the components of the last fit with their greatest utility.

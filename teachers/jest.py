@@ -158,8 +158,6 @@ class JEST(Teacher[Discrete]):
         examples = outcomes.tasks - self.space.start
         losses = np.asarray(outcomes.signals["loss"], np.float64)
         known = outcomes.signals[REFERENCE] if self._reference is None else self._reference[examples]
-        if losses.shape != (len(outcomes),) or known.shape != losses.shape:
-            raise ValueError(f"jest: expected a loss a row, got shapes {losses.shape} and {known.shape}")
         measured = np.isin(outcomes.ids, self._waiting[0])
         examples = examples[measured]
         scores = (self._sign * losses - known)[measured]

@@ -9,7 +9,7 @@ import numpy as np
 
 from teacherstudent.fitting.examples import draw_without_replacement
 from teacherstudent.registry import TEACHERS
-from teacherstudent.saved import saved_array
+from teacherstudent.saved import saved_gaps
 from teacherstudent.spaces import Discrete
 from teacherstudent.teacher import Teacher
 from teacherstudent.types import (
@@ -80,7 +80,7 @@ class LossProportional(Teacher[Discrete]):
 
     def _tell(self, outcomes: Outcomes) -> None:
         losses = np.asarray(outcomes.signals["loss"], np.float64)
-        if losses.shape != (len(outcomes),) or (losses < 0).any():
+        if (losses < 0).any():
             raise ValueError(f"loss-proportional: expected losses of at least 0, one a row, got {losses}")
         self._losses[outcomes.tasks - self.space.start] = losses
 
@@ -94,9 +94,6 @@ class LossProportional(Teacher[Discrete]):
 
     def _load(self, state: State) -> None:
         check_names("loss-proportional: state", ("losses",), state)
-        what = "loss-proportional: losses"
-        n = len(self._losses)
-        losses = saved_array(what, state["losses"], np.float64, (n,), low=0, finite=False)
-        if np.isinf(losses).any():
-            raise ValueError(f"{what}: expected finite losses, or NaN where none is known")
-        self._losses = losses
+        expected = "finite losses, or NaN where none is known"
+        shape = self._losses.shape
+        self._losses = saved_gaps("loss-proportional: losses", state["losses"], shape, expected, low=0)

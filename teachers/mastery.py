@@ -23,6 +23,7 @@ from teacherstudent.types import (
     State,
     Wait,
     check_names,
+    check_numbers,
     check_whole,
 )
 
@@ -195,10 +196,9 @@ class MasteryTeacher(Teacher[Discrete]):
 
 def _lines(name: str, value: float | Sequence[float], k: int) -> FloatArray:
     """Return a line for each task; raise ValueError unless it is one finite number or ``k`` of them."""
-    given = np.asarray(value)
-    numbers = given.dtype.kind in "iuf" and given.shape in ((), (k,))
-    if not numbers or not np.isfinite(given).all():
-        raise ValueError(
-            f"mastery: {name}: expected a score as the line, or one for each of {k} tasks, got {value!r}"
-        )
-    return np.array(np.broadcast_to(given, k), np.float64)
+    what = f"mastery: {name}"
+    expected = f"a score as the line, or one for each of {k} tasks"
+    given = check_numbers(what, expected, value)
+    if given.shape not in ((), (k,)):
+        raise ValueError(f"{what}: expected {expected}, got {value!r}")
+    return np.array(np.broadcast_to(given, k))

@@ -8,7 +8,7 @@ from teacherstudent.fitting.arms import LARGEST_GAIN, Moves, Reward, Rules
 from teacherstudent.fitting.bandit import Bandit
 from teacherstudent.fitting.drifting import ExactFilter, FactorFilter, Filter
 from teacherstudent.registry import TEACHERS
-from teacherstudent.saved import saved_array, saved_number, saved_whole
+from teacherstudent.saved import saved_gaps, saved_number, saved_whole
 from teacherstudent.spaces import Discrete
 from teacherstudent.types import (
     LARGEST,
@@ -193,9 +193,8 @@ class _Noise:
     def load(self, state: State) -> None:
         check_names("progress-thompson: noise", ("variance", "last", "singles", "pairs"), state)
         who = "progress-thompson: noise"
-        last = saved_array(f"{who}: last", state["last"], np.float64, self._last.shape, finite=False)
-        if np.isinf(last).any():
-            raise ValueError(f"{who}: last: expected finite numbers, or NaN where there is none")
+        expected = "finite numbers, or NaN where there is none"
+        last = saved_gaps(f"{who}: last", state["last"], self._last.shape, expected)
         self.variance = saved_number(f"{who}: variance", state["variance"], 0)
         self._last = last
         self._singles = saved_whole(f"{who}: singles", state["singles"])

@@ -11,7 +11,7 @@ from teacherstudent.fitting.examples import draw_without_replacement
 from teacherstudent.fitting.pacing import Law, self_paced_weights
 from teacherstudent.purposes import Purpose
 from teacherstudent.registry import TEACHERS
-from teacherstudent.saved import saved_array, saved_number
+from teacherstudent.saved import saved_array, saved_gaps, saved_number
 from teacherstudent.spaces import Discrete
 from teacherstudent.teacher import Teacher
 from teacherstudent.types import (
@@ -195,7 +195,7 @@ class SelfPaced(Teacher[Discrete]):
 
     def _tell(self, outcomes: Outcomes) -> None:
         losses = np.asarray(outcomes.signals["loss"], np.float64)
-        if losses.shape != (len(outcomes),) or (losses < 0).any():
+        if (losses < 0).any():
             raise ValueError(f"self-paced: expected losses of at least 0, one a row, got {losses}")
         self._losses[outcomes.tasks - self.space.start] = losses
 
@@ -219,10 +219,8 @@ class SelfPaced(Teacher[Discrete]):
     def _load(self, state: State) -> None:
         check_names("self-paced: state", ("losses", "order", "measuring", "progress"), state)
         n = len(self._losses)
-        losses = saved_array("self-paced: losses", state["losses"], np.float64, (n,), low=0, finite=False)
-        if np.isinf(losses).any():
-            raise ValueError("self-paced: losses: expected finite losses, or NaN where none is known")
-        self._losses = losses
+        expected = "finite losses, or NaN where none is known"
+        self._losses = saved_gaps("self-paced: losses", state["losses"], (n,), expected, low=0)
         self._order = saved_array("self-paced: order", state["order"], np.int64, (None,), low=0, high=n - 1)
         self._measuring = bool(state["measuring"])
         self._progress = saved_number("self-paced: progress", state["progress"], 0, 1)

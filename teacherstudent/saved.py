@@ -76,6 +76,27 @@ def saved_fifo(what: str, value: Any, shape: tuple[int, int]) -> FloatArray:
     return queues
 
 
+def saved_gaps(
+    what: str, value: Any, shape: Sequence[int | None], expected: str, low: float | None = None
+) -> FloatArray:
+    """Return a copy of ``value`` as finite numbers of this shape, with NaN where there is none.
+
+    Args:
+        what: who and which entry; starts the message.
+        value: what the state holds.
+        shape: the expected one; None is any length.
+        expected: what it should hold, for the message.
+        low: smallest number allowed, None for no limit.
+
+    Raises:
+        ValueError: if the shape differs, or a number is infinite or below ``low``.
+    """
+    found = saved_array(what, value, np.float64, shape, low=low, finite=False)
+    if np.isinf(found).any():
+        raise ValueError(f"{what}: expected {expected}")
+    return found
+
+
 def saved_whole(what: str, value: Any, low: int = 0, high: int | None = None) -> int:
     """Return ``value``; raise ValueError unless it is a whole number from ``low`` to ``high``."""
     found = check_whole(what, value, low)

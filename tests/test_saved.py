@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from teacherstudent.saved import reading, saved_array, saved_fifo, saved_generator, saved_number, saved_whole
+from teacherstudent.saved import (
+    reading,
+    saved_array,
+    saved_fifo,
+    saved_gaps,
+    saved_generator,
+    saved_number,
+    saved_whole,
+)
 
 NAN = np.nan
 
@@ -56,6 +64,21 @@ def test_queues_fill_from_their_end():
             saved_fifo("x", bad, (1, 3))
     with pytest.raises(ValueError, match="x: expected shape"):
         saved_fifo("x", good, (3, 2))
+
+
+def test_numbers_with_gaps():
+    given = np.array([1.0, NAN, -2.0])
+    found = saved_gaps("x", given, (3,), "finite y, or NaN")
+    np.testing.assert_array_equal(found, given)
+    found[0] = 5.0
+    assert given[0] == 1.0
+    for bad in (np.inf, -np.inf):
+        with pytest.raises(ValueError, match=r"^x: expected finite y, or NaN$"):
+            saved_gaps("x", [1.0, NAN, bad], (3,), "finite y, or NaN")
+    with pytest.raises(ValueError, match=r"x: expected numbers of at least 0, got -2\.0"):
+        saved_gaps("x", given, (3,), "finite y, or NaN", low=0)
+    with pytest.raises(ValueError, match=r"x: expected shape \(2\), got \(3,\)"):
+        saved_gaps("x", given, (2,), "finite y, or NaN")
 
 
 def test_numbers():

@@ -185,6 +185,12 @@ def test_no_module_leaves_work_undone():
         assert "NotImplementedError" not in path.read_text(encoding="utf-8"), path
 
 
+def test_functions_are_compiled_where_a_cache_has_no_folder_too():
+    for module, path in MODULES.items():
+        if module not in (named("fitting.compiled"), named("simulation.kernels")):  # both see to that
+            assert "njit" not in path.read_text(encoding="utf-8"), module
+
+
 def test_pickle_passes_between_processes_only():
     for module, path in MODULES.items():
         if not module.startswith(named("rl.process_")):  # pipes between a run and its own workers

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 import numpy as np
 
 from teacherstudent.fitting.score_range import ScoreRange, check_score_range
-from teacherstudent.saved import saved_array, saved_number, saved_whole
+from teacherstudent.saved import saved_array, saved_gaps, saved_number, saved_whole
 from teacherstudent.spaces import Discrete
 from teacherstudent.types import (
     Array,
@@ -333,9 +333,8 @@ class Arms:
         self.position = saved_whole(f"{who}: position", state["position"], 0, self.k - 1)
         self.progress = saved_number(f"{who}: progress", state["progress"], 0, 1)
         self.told = saved_array(f"{who}: told", state["told"], np.int64, one, low=0)
-        self._last = saved_array(f"{who}: last", state["last"], np.float64, one, finite=False)
-        if np.isinf(self._last).any():
-            raise ValueError(f"{who}: last: expected finite numbers, or NaN where there is none")
+        expected = "finite numbers, or NaN where there is none"
+        self._last = saved_gaps(f"{who}: last", state["last"], one, expected)
         self._clock = saved_array(f"{who}: clock", state["clock"], np.float64, one, low=0)
         self._sum = saved_array(f"{who}: sum", state["sum"], np.float64, one)
         self._total = saved_number(f"{who}: total", state["total"], 0)

@@ -14,7 +14,7 @@ from numpy.polynomial.hermite_e import hermegauss
 
 from teacherstudent.fitting.best_of import best_of_normals, independent_parts, spread_points
 from teacherstudent.fitting.policies import draw, winners
-from teacherstudent.saved import saved_array
+from teacherstudent.saved import saved_array, saved_gaps
 from teacherstudent.types import BoolArray, FloatArray, IntArray, State, check_names
 
 POINTS = 128
@@ -87,10 +87,8 @@ class Filter(ABC):
 
     def _load_mean(self, state: State) -> FloatArray:
         """Return the means; raise ValueError if one is infinite."""
-        mean = saved_array("filter: mean", state["mean"], np.float64, self.mean.shape, finite=False)
-        if np.isinf(mean).any():
-            raise ValueError("filter: mean: expected finite numbers, or NaN where there is no reward")
-        return mean
+        expected = "finite numbers, or NaN where there is no reward"
+        return saved_gaps("filter: mean", state["mean"], self.mean.shape, expected)
 
 
 class ExactFilter(Filter):

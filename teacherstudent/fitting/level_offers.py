@@ -82,7 +82,8 @@ def offer(buffer: LevelBuffer, rows: Scored, table: IntArray) -> BoolArray:
     """
     kind, parents, edits, numbers = table
     old: BoolArray = rows.counts & (kind == REPLAY)
-    buffer.update(rows.keys[old], rows.scores[old], rows.reached[old])
+    if old.any():  # an update of nothing would have the buffer rank its levels anew
+        buffer.update(rows.keys[old], rows.scores[old], rows.reached[old])
     new = rows.counts & (kind != REPLAY)
     unasked = new & (numbers < 0)
     numbers[unasked] = buffer.meet(int(unasked.sum()))

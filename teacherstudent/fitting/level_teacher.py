@@ -189,15 +189,18 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         replays = int((turn == 0).sum())
         children = int((turn == 2).sum())
         parts = [self._generated(n - replays - children)] if n > replays + children else []
+        if not replays + children:
+            return parts
+        slots = self.buffer.sample(self.rng, replays or children)
         if replays:
-            parts.append(self._from_buffer(replays))
+            parts.append(self._at(slots))
         if children and self._editor is not None:
-            slots = self.buffer.sample(self.rng, children) if not replays else None
-            tasks = parts[-1].tasks if slots is None else self.buffer.levels[slots]
-            rows = np.arange(children) % len(tasks)
-            keys = level_spaces.keys(self.space, tasks)
-            edits = self.buffer.edits[self.buffer.find(keys)]
-            parts.append(self._children(children, self._editor, tasks[rows], keys[rows], edits[rows]))
+            buffer = self.buffer
+            parents = slots[np.arange(children) % len(slots)]
+            tasks = buffer.levels[parents]
+            parts.append(
+                self._children(children, self._editor, tasks, buffer.keys[parents], buffer.edits[parents])
+            )
         return parts
 
     def _generated(self, n: int) -> Rows:
@@ -209,7 +212,10 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         return Rows(tasks=tasks, kind=NEW, purpose=purpose, numbers=self.buffer.meet(n))
 
     def _from_buffer(self, n: int) -> Rows:
-        slots = self.buffer.sample(self.rng, n)
+        return self._at(self.buffer.sample(self.rng, n))
+
+    def _at(self, slots: IntArray) -> Rows:
+        """Return the levels in these slots of the buffer, to be replayed."""
         buffer = self.buffer
         return Rows(
             tasks=buffer.levels[slots],

@@ -17,6 +17,7 @@ from teacherstudent.types import (
     FloatArray,
     Seed,
     State,
+    Wait,
     check_names,
     check_numbers,
     check_pair,
@@ -162,10 +163,10 @@ class Window:
         self.told = 0
         self._tasks, self._scores = np.empty((size, d)), np.empty(size)
 
-    @property
-    def size(self) -> int:
-        """Rows of a full window."""
-        return len(self._scores)
+    def wait(self) -> Wait:
+        """Return how many outcomes the first fit waits for."""
+        size = len(self._scores)
+        return Wait(size, "fitting", f"a smaller fit_rate, here {size}")
 
     def fill(self, tasks: Array, scores: FloatArray) -> Iterator[tuple[FloatArray, FloatArray]]:
         """Take in rows; yield tasks and scores, as views, whenever the window is full."""

@@ -11,6 +11,7 @@ import gymnasium as gym
 import numpy as np
 
 from teacherstudent import spaces
+from teacherstudent.saved import saved_number
 from teacherstudent.spaces import Parameters
 from teacherstudent.teacher import Teacher
 from teacherstudent.types import (
@@ -108,8 +109,9 @@ class OpenLoop(Teacher[Parameters]):
         return {"progress": self._progress}
 
     def _load(self, state: State) -> None:
-        check_names(f"{type(self).__name__}: state", ("progress",), state)
-        self._progress = float(state["progress"])
+        who = type(self).__name__
+        check_names(f"{who}: state", ("progress",), state)
+        self._progress = saved_number(f"{who}: progress", state["progress"], 0, 1)
 
 
 @contextlib.contextmanager

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from teacherstudent.fitting.compiled import compiled
 from teacherstudent.saved import saved_array
 from teacherstudent.types import Array, FloatArray, IntArray, State, check_names
 
@@ -272,7 +272,7 @@ class RegionTree:
             raise ValueError("region tree: low, high, cut: expected boxes in the space, and cuts inside them")
 
 
-@njit(cache=True)
+@compiled
 def _progress(scores: FloatArray, start: int, count: int, window: int) -> float:
     """Return |mean of the older half - mean of the newer half| of the last ``window`` scores of a ring."""
     if count <= 2:
@@ -291,7 +291,7 @@ def _progress(scores: FloatArray, start: int, count: int, window: int) -> float:
     return abs(older / (last - half) - newer / half)
 
 
-@njit(cache=True)
+@compiled
 def _cut_progress(
     x: Points, y: FloatArray, dim: IntArray, cut: FloatArray, window: int, closed: bool
 ) -> FloatArray:
@@ -314,7 +314,7 @@ def _cut_progress(
     return alp
 
 
-@njit(cache=True)
+@compiled
 def _insert(
     points: Points,
     scores: FloatArray,

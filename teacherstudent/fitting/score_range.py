@@ -7,7 +7,7 @@ import logging
 import numpy as np
 
 from teacherstudent.saved import saved_whole
-from teacherstudent.types import FloatArray, State, check_names, check_pair, is_number
+from teacherstudent.types import FloatArray, State, check_names, check_range
 
 _LOG = logging.getLogger(__name__)
 
@@ -17,15 +17,10 @@ FIRST = 100
 
 def check_score_range(what: str, value: object) -> tuple[float, float]:
     """Return the two ends; raise ValueError unless they are finite, in order, and not too far apart."""
-    expected = "finite low < high"
-    low, high = check_pair(what, expected, value)
-    if not (is_number(low) and is_number(high)):
-        raise ValueError(f"{what}: expected {expected}, got {value!r}")
-    if not (np.isfinite(low) and np.isfinite(high) and low < high):
-        raise ValueError(f"{what}: expected {expected}, got {value}")
-    if not np.isfinite(float(high) - float(low)):
+    low, high = check_range(what, value)
+    if not np.isfinite(high - low):
         raise ValueError(f"{what}: expected high - low within float64, got {value}")
-    return float(low), float(high)
+    return low, high
 
 
 class ScoreRange:

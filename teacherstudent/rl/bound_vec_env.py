@@ -12,7 +12,7 @@ from teacherstudent.failures import Failures
 from teacherstudent.rl.slot_failures import Failed
 from teacherstudent.rl.task_vec_env import TaskVecEnv
 from teacherstudent.rl.tensor_queue import episode_seeds
-from teacherstudent.types import Array, BoolArray, FloatArray, IntArray, Outcomes, Seed, State
+from teacherstudent.types import Array, BoolArray, FloatArray, IntArray, Seed, State
 
 
 class BoundVecEnv(TaskVecEnv):
@@ -47,7 +47,7 @@ class BoundVecEnv(TaskVecEnv):
         mastered: float | None,
         failures: Failures | None = None,
     ) -> None:
-        super().__init__(envs, _no_more, seed=seed, tell=_forget, mastered=mastered, failures=failures)
+        super().__init__(envs, _no_more, seed=seed, mastered=mastered, failures=failures)
         self.failed: BoolArray = np.zeros(self.num_envs, np.bool_)
         shape = (steps, self.num_envs)
         self.rewards: FloatArray = np.zeros(shape)
@@ -89,6 +89,11 @@ class BoundVecEnv(TaskVecEnv):
             self.told[self._now, slots] = success
         return success
 
+    def _report(
+        self, slots: IntArray, returns: Array, lengths: IntArray, success: BoolArray | None, kept: BoolArray
+    ) -> None:
+        """Tell nobody: the tables hold the finished episodes already."""
+
     def _finish(self, done: BoolArray, kept: BoolArray, obs: Any, *further: Any) -> Any:
         self._seen = obs
         return super()._finish(done, kept, obs, *further)
@@ -103,10 +108,9 @@ class BoundVecEnv(TaskVecEnv):
         return self._seen
 
     def _fail(self, failed: Failed) -> None:
-        new = ~self.failed[failed.slots]  # a parked slot may be named again when its process ends
-        self.failed[failed.slots] = True
-        errors = [failed.errors[i] for i in np.flatnonzero(new)]
-        super()._fail(Failed(failed.slots[new], errors, failed.blamed[new]))
+        fresh = failed.fresh(self.failed)
+        self.failed[fresh.slots] = True
+        super()._fail(fresh)
 
     def _draw_seeds(self, mask: BoolArray) -> IntArray:
         serials = torch.arange(self._serial, self._serial + self.num_envs)
@@ -130,7 +134,3 @@ class BoundVecEnv(TaskVecEnv):
 
 def _no_more(n: int) -> tuple[IntArray, Array]:
     raise RuntimeError(f"bound slots: expected no draw of tasks, got one of {n}")
-
-
-def _forget(outcomes: Outcomes) -> None:
-    """Take finished episodes, which the tables hold already."""

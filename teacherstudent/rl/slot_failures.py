@@ -43,6 +43,15 @@ class Failed(NamedTuple):
     errors: list[str]
     blamed: BoolArray
 
+    def fresh(self, known: BoolArray) -> Failed:
+        """Return those of the slots that are not ``known`` ``(slots,)`` to have failed.
+
+        A parked slot may be named again when its process ends.
+        """
+        new = ~known[self.slots]
+        errors = [self.errors[i] for i in np.flatnonzero(new)]
+        return Failed(self.slots[new], errors, self.blamed[new])
+
     def note(self, failures: Failures, ids: IntArray, tasks: Array) -> None:
         """Note the slots' tasks as failed; ``ids`` and ``tasks`` are those of all slots.
 

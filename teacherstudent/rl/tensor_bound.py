@@ -127,10 +127,9 @@ class BoundTensorRollout(TensorSteps):
         return super()._start(tasks, mask)
 
     def _lose(self, failed: Failed, tasks: TaskTable) -> IntArray:
-        new = ~self.failed[failed.slots]  # a parked slot may be named again when its process ends
-        self.failed[failed.slots] = True
-        errors = [failed.errors[i] for i in np.flatnonzero(new)]
-        super()._lose(Failed(failed.slots[new], errors, failed.blamed[new]), tasks)
+        fresh = failed.fresh(self.failed)
+        self.failed[fresh.slots] = True
+        super()._lose(fresh, tasks)
         return np.zeros(0, np.int64)
 
     def _learnt(self, learn: Tensor | None) -> Tensor | None:

@@ -43,8 +43,6 @@ def play_tensors(
         mastered: the return above which an episode is a success, unless the environment says so itself.
         failed: as `teacherstudent.rl.play.play` takes it; only environments on the host tell of failures.
         most_steps: an episode that is longer is cut there, with a warning.
-        failed: as `teacherstudent.rl.play.play` takes it; only environments on the host tell of failures.
-        most_steps: an episode that is longer is cut there, with a warning.
 
     Raises:
         EpisodeError: if a reward is not finite.

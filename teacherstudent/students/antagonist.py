@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from teacherstudent import outset
 from teacherstudent.failures import Failures, Survives
 from teacherstudent.family import RLFamily
 from teacherstudent.registry import STUDENTS
@@ -159,8 +160,7 @@ class AntagonistStudent:
     @property
     def row_cost(self) -> float | None:
         """What each outcome costs: both play rollouts of one length."""
-        cost: float | None = getattr(self.protagonist, "row_cost", None)
-        return cost
+        return outset.row_cost(self.protagonist)
 
     def train(self, assignment: Assignment) -> Outcomes:
         """Run one rollout and one update of each, on its half of the rows.

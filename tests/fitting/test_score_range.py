@@ -77,6 +77,7 @@ def test_the_first_scores_are_judged_however_they_come(sizes, outside, said, cap
     [
         ((1.0, 1.0), r"who: score_range: expected finite low < high, got \(1.0, 1.0\)"),
         ((0.0, np.inf), "expected finite low < high"),
+        ((0, 10**400), "expected finite low < high"),
         (("a", "b"), "expected finite low < high"),
         (3.0, r"expected finite low < high, got 3\.0"),
         ((-1.7e308, 1.7e308), "expected high - low within float64"),

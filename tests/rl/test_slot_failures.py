@@ -7,7 +7,7 @@ from faulty import DIE, GOOD, HANG, HANG_AT_RESET, RESET, REWARD, SEEN, STEP, fa
 
 from teacherstudent.failures import Failures, TooManyFailedTasksError
 from teacherstudent.rl.play import play, play_all
-from teacherstudent.rl.slot_failures import failed_slots, tolerate
+from teacherstudent.rl.slot_failures import Failed, failed_slots, tolerate
 from teacherstudent.rl.task_slots import TaskError
 from teacherstudent.rl.tensor_envs import HostTensorEnvs
 from teacherstudent.rl.tensor_play import play_tensors
@@ -57,6 +57,18 @@ def test_a_slot_that_fails_is_cut_and_parked_and_the_others_go_on(kind, words, p
     assert failed_slots(infos) is None
     assert stepped(vec)[1][1] == pytest.approx(GOOD)
     vec.close()
+
+
+def test_slots_that_are_named_again_are_told_from_new_ones():
+    failed = Failed(np.array([1, 2, 4]), ["one", "two", "four"], np.array([True, False, True]))
+    known = np.array([False, False, True, True, False])
+    fresh = failed.fresh(known)
+    assert fresh.slots.tolist() == [1, 4]
+    assert fresh.errors == ["one", "four"]
+    assert fresh.blamed.tolist() == [True, True]
+    assert known.tolist() == [False, False, True, True, False]
+    again = failed.fresh(np.ones(5, np.bool_))
+    assert (len(again.slots), again.errors, len(again.blamed)) == (0, [], 0)
 
 
 @pytest.mark.parametrize("processes", [1, 2])

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from teacherstudent import envs, teachers
+from teacherstudent.fitting import level_buffer
 from teacherstudent.fitting.level_offers import scored
 from teacherstudent.fitting.level_rows import Replayed
 from teacherstudent.fitting.level_scores import score_of
+from teacherstudent.fitting.level_tables import ranked
 from teacherstudent.loop import run
 from teacherstudent.plan import Plan
 from teacherstudent.purposes import Purpose, add_costs, measured_costs
@@ -315,6 +317,22 @@ def test_scores_that_are_not_finite_are_refused_whole():
     sfl = make("sfl", candidates=20, keep=5)
     with pytest.raises(ValueError, match=r"signal 'success': row 1: expected a share"):
         sfl.tell(played(sfl.ask(2), success=[0.5, -0.1]))
+
+
+def test_rows_of_new_levels_alone_leave_the_ranks_as_they_are(monkeypatch):
+    teacher = make("plr", replay=0.0)
+    while teacher.buffer.fill < 1:
+        cycle(teacher)
+    counted = []
+
+    def counting(*arguments):
+        counted.append(arguments)
+        return ranked(*arguments)
+
+    monkeypatch.setattr(level_buffer, "ranked", counting)
+    for _ in range(5):  # into a full buffer: each level competes with those that are there
+        cycle(teacher)
+    assert len(counted) <= 1
 
 
 # Edits

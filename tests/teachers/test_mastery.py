@@ -261,6 +261,7 @@ def test_a_run_climbs(window, tmp_path):
         ({"mastered": np.nan}, "mastered: expected a score"),
         ({"mastered": "high"}, "mastered: expected a score .* got 'high'"),
         ({"mastered": [0.5, 0.5]}, r"mastered: expected .* one for each of 5 tasks, got \[0.5, 0.5\]"),
+        ({"mastered": [[0.5], [0.5, 0.6]]}, "mastered: expected a score"),
         ({"demoted": [0.5, np.inf, 0, 0, 0]}, "demoted: expected a score"),
         ({"demoted": [0.5, 0.99, 0, 0, 0]}, "demoted: expected at most mastered, 0.98 for task 1, got 0.99"),
         ({"window": 0}, "window: expected a whole number of at least 1, got 0"),

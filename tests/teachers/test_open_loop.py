@@ -258,6 +258,18 @@ def test_only_open_loop_teachers_compose():
         make("compose", parts=("alp-gmm",))
 
 
+@pytest.mark.parametrize("progress", [np.nan, -0.1, 1.5, "0.5", None])
+def test_damaged_states_are_refused(progress):
+    teacher = make("lerac")
+    teacher.ask(1, progress=0.25)
+    state = teacher.state_dict()
+    with pytest.raises(ValueError, match=r"LeRaC: progress: expected a finite number from 0 to 1, got"):
+        make("lerac").load_state_dict(state | {"algorithm": {"progress": progress}})
+    other = make("lerac")
+    other.load_state_dict(state)
+    assert other.metrics() == teacher.metrics()
+
+
 # Runs on digits
 
 RUNS = {
