@@ -24,10 +24,10 @@ import torch
 from _timing import describe_machine, measure, shares
 
 from teacherstudent.experiment import Experiment
+from teacherstudent.loop import check_fit
 from teacherstudent.plan import Plan
 from teacherstudent.registry import FAMILIES
 from teacherstudent.spaces import Levels
-from teacherstudent.student import Binds
 
 
 def main() -> None:
@@ -75,10 +75,9 @@ def _show(given: argparse.Namespace, student: str, levels: bool) -> None:
 
 def _warm_up(experiment: Experiment) -> None:
     """Train one round, so that compiling and first allocations are not counted."""
-    _, teacher, student = experiment.build()
+    family, teacher, student = experiment.build()
     try:
-        if isinstance(student, Binds):
-            student.bind(teacher.granularity)
+        check_fit(family, teacher, student)
         teacher.tell(student.train(teacher.ask(student.wants())))
     finally:
         student.close()

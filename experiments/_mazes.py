@@ -9,6 +9,7 @@ import numpy as np
 from teacherstudent import Entry
 from teacherstudent.checkpoint import Checkpoints
 from teacherstudent.experiment import Experiment
+from teacherstudent.loop import check_fit
 from teacherstudent.recording.runs import Run
 from teacherstudent.types import FloatArray
 
@@ -88,7 +89,7 @@ def success(
     state = Checkpoints(run.folder / "checkpoints").latest()
     if state is None:
         raise FileNotFoundError(f"{run.folder}: expected a checkpoint, got none")
-    student.bind(teacher.granularity)
+    check_fit(family, teacher, student)
     student.load_state_dict(state["student"])
     tasks = np.repeat(family.test_tasks(), attempts, axis=0)
     found = [student.evaluate(tasks, seed=seed).signals["success"] for seed in seeds]

@@ -1,8 +1,8 @@
 """PAIRED and its relatives on mazes: an adversary builds the levels (Dennis et al. 2020, Jiang et al. 2021).
 
-Every student of this study is a pair, so that all of them pay for the antagonist. Under `minimax` each row of
-a pair is a level of its own, and the adversary's reward is minus the best return of both students' rows:
-minus that of whoever plays the level, the antagonist too.
+`paired` and `repaired` train two members, protagonist and antagonist; what both spend counts against the budget.
+So their protagonists are trained on half of the steps that `minimax` and `domain-randomization` spend on their
+only member. `teacherstudent compare --x train` compares at equal steps of the member that is tested.
 
 python experiments/paired.py [--quick] [--seeds 0 1 2 3 4] [--budget 3e6]
 """
@@ -34,8 +34,8 @@ STUDY = Study(
     name="paired",
     **SETTINGS
     | {
-        "student": "antagonist",
-        "student_options": {"student": "sb3", "student_options": SMALL},
+        "student": "sb3",
+        "student_options": SMALL,
         "teachers": teachers(capacity=1000),
         "budget": 3_000_000,
         "quick": SETTINGS["quick"] | {"teachers": teachers(capacity=64)},

@@ -44,7 +44,7 @@ class Constant(Teacher[gym.Space[Any]]):
     """
 
     accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Parameters, Discrete)
-    granularity: ClassVar[Granularity] = "chunk"
+    granularity: Granularity = "chunk"
 
     def __init__(
         self,

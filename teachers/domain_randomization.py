@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium as gym
 
@@ -32,7 +32,7 @@ class DomainRandomization(LevelTeacher):
         ValueError: if the space is empty or unbounded.
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset()
+    needs: frozenset[str] = frozenset()
 
     def __init__(self, space: gym.Space[Any], *, seed: Seed) -> None:
         super().__init__(space, seed=seed, cycle=Cycle(replay=0.0), score=None, buffer={"capacity": 1})

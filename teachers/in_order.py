@@ -42,7 +42,7 @@ class InOrder(Teacher[Discrete]):
     """
 
     accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Discrete,)
-    granularity: ClassVar[Granularity] = "chunk"
+    granularity: Granularity = "chunk"
 
     def __init__(self, space: Discrete, *, seed: Seed, shares: Sequence[float] | None = None) -> None:
         super().__init__(space, seed=seed)

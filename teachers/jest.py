@@ -78,7 +78,7 @@ class JEST(Teacher[Discrete]):
     """
 
     accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Discrete,)
-    needs: ClassVar[frozenset[str]] = frozenset({"loss"})
+    needs: frozenset[str] = frozenset({"loss"})
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class JEST(Teacher[Discrete]):
         n = int(space.n)
         self._reference = np.zeros(n) if score == "hard" else _read(reference, n)
         if self._reference is None:
-            self.needs = frozenset({"loss", REFERENCE})  # type: ignore[misc]  # here the options say
+            self.needs = frozenset({"loss", REFERENCE})
         self._sign = 0.0 if score == "easy-reference" else 1.0
         self._select: Select = select
         self._keep = 1 - filter

@@ -45,7 +45,7 @@ class LossProportional(Teacher[Discrete]):
     """
 
     accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Discrete,)
-    needs: ClassVar[frozenset[str]] = frozenset({"loss"})
+    needs: frozenset[str] = frozenset({"loss"})
 
     def __init__(self, space: Discrete, *, seed: Seed, power: float = 1.0, explore: float = 0.1) -> None:
         super().__init__(space, seed=seed)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from teacherstudent.fitting.adversary import reward_of
 from teacherstudent.fitting.adversary_teacher import AdversaryTeacher
 from teacherstudent.registry import TEACHERS
-from teacherstudent.types import FloatArray, Outcomes
+from teacherstudent.types import Outcomes
 
 
 @TEACHERS.register("minimax")
@@ -39,7 +37,7 @@ class Minimax(AdversaryTeacher):
         ValueError: if an option is out of range, or the space is empty or unbounded.
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset({"max_return"})
+    needs: frozenset[str] = frozenset({"max_return"})
 
-    def _reward(self, outcomes: Outcomes) -> FloatArray:
-        return -reward_of(outcomes, "max_return")
+    def _tell(self, outcomes: Outcomes) -> None:
+        self._adversary.tell(outcomes.ids, -reward_of(outcomes, "max_return"))

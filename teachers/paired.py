@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any
 
-from teacherstudent.fitting.adversary import reward_of
-from teacherstudent.fitting.adversary_teacher import AdversaryTeacher
+import gymnasium as gym
+
+from teacherstudent.fitting.adversary_ppo import AdversaryOptions
+from teacherstudent.fitting.adversary_teacher import PairTeacher
 from teacherstudent.registry import TEACHERS
-from teacherstudent.types import FloatArray, Outcomes
+from teacherstudent.types import Outcomes, Seed
 
 
 @TEACHERS.register("paired")
-class PAIRED(AdversaryTeacher):
+class PAIRED(PairTeacher):
     """Builds tasks by a learned adversary whose reward is the student's regret against an antagonist.
 
     Dennis et al. 2020, "Emergent complexity and zero-shot transfer via unsupervised environment design",
     https://arxiv.org/abs/2012.02096, algorithm 1 (protagonist antagonist induced regret environment design).
 
-    The student is a pair, protagonist and antagonist, that reports the signal ``regret``: in this package
-    `antagonist`. It wants two rows for each of its n slots; rows 0 to n - 1 are the protagonist's, rows n to
-    2 n - 1 the antagonist's, and here both halves hold the same n tasks, each built by an episode of the
-    adversary (`teacherstudent.builder`). The mean regret of a task's rows is the reward of the adversary's
-    last action, and PPO updates it when all rows of a batch have come back. Of an odd number of rows the
-    first half is the longer one.
-
-    A student without a completed episode in its rollout counts with its return so far in the regret.
-
-    Which regret is the student's option: ``paired`` (best return of the antagonist less mean return of the
-    protagonist, at least 0; algorithm 1), ``flexible`` (whoever has the better best return on a task is the
-    antagonist), ``population`` (best of both less mean of both), ``unclipped`` (as ``paired``, also below 0).
+    The student has two members: member 0 is the protagonist, member 1 the antagonist. Each task is built by
+    an episode of the adversary (`teacherstudent.builder`) and played by both, one row each. Its regret is the
+    reward of the adversary's last action, and PPO updates it when all rows of a batch have come back. A
+    member without a completed episode in its rollout counts with its return so far.
 
     Deviations from the paper: the adversary has no recurrent state, and its networks are as
     `teacherstudent.fitting.adversary_network.AdversaryNetwork` says; noise is drawn anew for each action, as
@@ -38,6 +33,10 @@ class PAIRED(AdversaryTeacher):
     Args:
         space: a box, or levels with a method ``builder``.
         seed: an integer of at least 0 or a ``SeedSequence``.
+        estimator: of regret: ``"paired"`` (best return of the antagonist less mean return of the protagonist,
+            at least 0; algorithm 1), ``"flexible"`` (whoever has the better best return on a task is the
+            antagonist), ``"population"`` (best of both less mean of both), ``"unclipped"`` (as ``"paired"``,
+            also below 0).
         adversary: its networks and PPO, `AdversaryOptions` or some of them by name.
         builder: options of the space's builder.
         device: of the networks.
@@ -47,8 +46,20 @@ class PAIRED(AdversaryTeacher):
         ValueError: if an option is out of range, or the space is empty or unbounded.
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset({"regret"})
-    paired: ClassVar[bool] = True
+    def __init__(
+        self,
+        space: gym.Space[Any],
+        *,
+        seed: Seed,
+        estimator: str = "paired",
+        adversary: AdversaryOptions | Mapping[str, Any] | None = None,
+        builder: Mapping[str, Any] | None = None,
+        device: str = "cpu",
+    ) -> None:
+        super().__init__(
+            space, seed=seed, estimator=estimator, adversary=adversary, builder=builder, device=device
+        )
 
-    def _reward(self, outcomes: Outcomes) -> FloatArray:
-        return reward_of(outcomes, "regret")
+    def _tell(self, outcomes: Outcomes) -> None:
+        mean, best = self._returns(outcomes)
+        self._reward(outcomes.ids, mean, best)

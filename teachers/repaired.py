@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
-from teacherstudent.fitting.adversary import reward_of
 from teacherstudent.fitting.adversary_ppo import AdversaryOptions
-from teacherstudent.fitting.adversary_teacher import AdversaryTeacher, first_half
+from teacherstudent.fitting.adversary_teacher import PairTeacher
 from teacherstudent.fitting.level_buffer import LevelBuffer
 from teacherstudent.fitting.level_offers import offer, scored
 from teacherstudent.fitting.level_picture import picture
 from teacherstudent.fitting.level_rows import NEW, REPLAY, Pending, Rows
 from teacherstudent.fitting.level_scores import ScoreName, score_of
 from teacherstudent.fitting.level_teacher import Cycle
+from teacherstudent.fitting.regret import ANTAGONIST, PROTAGONIST
 from teacherstudent.purposes import Purpose
 from teacherstudent.registry import TEACHERS
 from teacherstudent.saved import saved_array
 from teacherstudent.types import (
     Assignment,
-    FloatArray,
     IntArray,
     Outcomes,
     Seed,
@@ -36,17 +36,16 @@ _BUFFER = {"temperature": 0.1, "staleness": 0.3, "capacity": 4000}
 
 
 @TEACHERS.register("repaired")
-class REPAIRED(AdversaryTeacher):
+class REPAIRED(PairTeacher):
     """Measures an adversary's levels, keeps them for protagonist and antagonist apart, trains on replays.
 
     Jiang, Dennis, Parker-Holder, Foerster, Grefenstette and Rocktäschel 2021, "Replay-guided adversarial
     environment design", https://arxiv.org/abs/2110.02439, algorithm 3 (replay-enhanced PAIRED).
 
-    The student is a pair that reports the signal ``regret`` (`antagonist`): rows 0 to n - 1 of an ask are the
-    protagonist's, rows n to 2 n - 1 the antagonist's; of an odd number the first half is the longer one.
+    The student has two members, as of `PAIRED`: of an odd number of rows the protagonist's are one more.
     Every ask is one cycle, by one decision for both, that of the protagonist's buffer. A replay draws each
-    half from its student's own buffer and is trained on. Otherwise the adversary of `PAIRED` builds levels
-    for both halves, which are only measured: each student's scores offer them to its buffer, and their
+    half from its member's own buffer and is trained on. Otherwise the adversary of `PAIRED` builds levels
+    for both halves, which are only measured: each member's scores offer them to its buffer, and their
     regret is the adversary's reward. A row without a completed episode counts with its return so far in the
     regret; whether it is scored for the buffers depends on ``semantics``, as of `PLR`.
 
@@ -64,20 +63,16 @@ class REPAIRED(AdversaryTeacher):
     Args:
         space: a box, or levels with a method ``builder``.
         seed: an integer of at least 0 or a ``SeedSequence``.
-        score: as of `PLR`; each student's own, so that replays of different levels by the two count too.
+        score: as of `PLR`; each member's own, so that replays of different levels by the two count too.
         replay: probability of a replay.
         min_fill: share of the protagonist's buffer that must be in use before.
         buffer: options of both `LevelBuffer`.
-        adversary, builder, device: as of `PAIRED`.
+        estimator, adversary, builder, device: as of `PAIRED`.
 
     Raises:
         TypeError: if nothing can be built in the space, there is no such option, or the seed is no integer.
         ValueError: if an option is out of range, or the space is empty or unbounded.
     """
-
-    needs: ClassVar[frozenset[str]] = frozenset({"regret"})
-    reads: ClassVar[frozenset[str]] = frozenset({"max_return"})
-    paired: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -88,13 +83,16 @@ class REPAIRED(AdversaryTeacher):
         replay: float = 0.95,
         min_fill: float = 0.5,
         buffer: Mapping[str, Any] | None = None,
+        estimator: str = "paired",
         adversary: AdversaryOptions | Mapping[str, Any] | None = None,
         builder: Mapping[str, Any] | None = None,
         device: str = "cpu",
     ) -> None:
-        super().__init__(space, seed=seed, adversary=adversary, builder=builder, device=device)
+        super().__init__(
+            space, seed=seed, estimator=estimator, adversary=adversary, builder=builder, device=device
+        )
         self._score = score_of(score)
-        self.needs = self._score.needs | {"regret"}  # type: ignore[misc]  # here the options say
+        self.needs = self._score.needs | {"max_return"}
         self._cycle = Cycle(replay=replay, min_fill=min_fill, train_new=False)
         own = _BUFFER | check_keywords("buffer", buffer, LevelBuffer)
         self.buffers = tuple(LevelBuffer(space, **own) for _ in range(2))
@@ -102,35 +100,32 @@ class REPAIRED(AdversaryTeacher):
         self._asked = np.zeros(2, np.int64)  # rows by kind
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
-        n = len(ids)
-        first = first_half(n)
+        rows = self._halves(ids)
         probability = self._cycle.probability(self.buffers[0]) if len(self.buffers[1]) else 0.0
         if probability > 0 and self.rng.random() < probability:
             halves = [
-                self._replayed(buffer, k) for buffer, k in zip(self.buffers, (first, n - first), strict=True)
+                self._replayed(buffer, len(own)) for buffer, own in zip(self.buffers, rows, strict=True)
             ]
         else:
-            tasks = super()._ask(ids, progress).tasks
+            tasks = np.split(super()._ask(ids, progress).tasks, [len(rows[0])])
             halves = [
                 Rows(tasks=half, kind=NEW, purpose=Purpose.MEASURE, numbers=buffer.meet(len(half)))
-                for buffer, half in zip(self.buffers, (tasks[:first], tasks[first:]), strict=True)
+                for buffer, half in zip(self.buffers, tasks, strict=True)
             ]
-        self._asked[halves[0].kind] += n
+        self._asked[halves[0].kind] += len(ids)
         parts = [
-            pending.hand_out(self.space, rows, [half])
-            for pending, rows, half in zip(self._pending, (ids[:first], ids[first:]), halves, strict=True)
+            pending.hand_out(self.space, own, [half])
+            for pending, own, half in zip(self._pending, rows, halves, strict=True)
         ]
-        return Assignment.concatenate(parts)
+        member = np.repeat([PROTAGONIST, ANTAGONIST], [len(own) for own in rows])
+        return dataclasses.replace(Assignment.concatenate(parts), member=member, origin=member)
 
     def _replayed(self, buffer: LevelBuffer, n: int) -> Rows:
         slots = buffer.sample(self.rng, n)
         return Rows(tasks=buffer.levels[slots], kind=REPLAY, purpose=Purpose.TRAIN)
 
-    def _reward(self, outcomes: Outcomes) -> FloatArray:
-        return reward_of(outcomes, "regret")
-
     def _tell(self, outcomes: Outcomes) -> None:
-        reward = self._reward(outcomes)
+        mean, best = self._returns(outcomes)
         both = tuple(zip(self.buffers, self._pending, strict=True))
         parts = [outcomes.select(pending.holds(outcomes.ids)) for pending in self._pending]
         # all rows are read, and refused if they must be, before anything changes
@@ -138,7 +133,7 @@ class REPAIRED(AdversaryTeacher):
         for (buffer, pending), rows in zip(both, read, strict=True):
             offer(buffer, rows, pending.look(rows.outcomes.ids))
             pending.close(rows.outcomes.ids)
-        self._adversary.tell(outcomes.ids, reward)
+        self._reward(outcomes.ids, mean, best)
 
     def _drop(self, ids: IntArray) -> None:
         for pending in self._pending:
@@ -173,10 +168,10 @@ class REPAIRED(AdversaryTeacher):
         }
 
     def _load(self, state: State) -> None:
-        check_names("repaired: state", ("buffers", "pending", "adversary", "asked"), state)
+        check_names("repaired: state", ("buffers", "pending", "adversary", "regret", "asked"), state)
         for buffer, kept in zip(self.buffers, state["buffers"], strict=True):
             buffer.load_state_dict(kept)
         for pending, kept in zip(self._pending, state["pending"], strict=True):
             pending.load(kept)
-        super()._load({"adversary": state["adversary"]})
+        super()._load({name: state[name] for name in ("adversary", "regret")})
         self._asked = saved_array("repaired: asked", state["asked"], np.int64, (2,), low=0)

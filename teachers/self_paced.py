@@ -72,7 +72,7 @@ class SelfPaced(Teacher[Discrete]):
     """
 
     accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Discrete,)
-    needs: ClassVar[frozenset[str]] = frozenset({"loss"})
+    needs: frozenset[str] = frozenset({"loss"})
 
     def __init__(
         self,

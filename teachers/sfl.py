@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -67,7 +67,7 @@ class SFL(LevelTeacher):
         ValueError: if the space is empty or unbounded, or an option is out of range.
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset({"episodes", "success"})
+    needs: frozenset[str] = frozenset({"episodes", "success"})
 
     def __init__(
         self,

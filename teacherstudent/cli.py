@@ -44,9 +44,14 @@ def _parser() -> argparse.ArgumentParser:
     names = commands.add_parser("list", help="name teachers, families and students")
     names.set_defaults(command=_list)
 
-    start = commands.add_parser(
-        "run", help="train one student for each teacher and seed, in parallel processes"
-    )
+    start = "train one student for each teacher and seed, in parallel processes"
+    _add_run(commands.add_parser("run", help=start))
+    _add_resume(commands.add_parser("resume", help="continue stopped runs from their last checkpoints"))
+    _add_compare(commands.add_parser("compare", help="compare runs: a table and figures"))
+    return parser
+
+
+def _add_run(start: argparse.ArgumentParser) -> None:
     start.add_argument("--teacher", nargs="+", required=True, help="registered names or 'module:Class'")
     start.add_argument("--family", required=True, help="a registered name or 'module:Class'")
     start.add_argument("--student", default="sb3", help="a registered name or 'module:Class' (default: sb3)")
@@ -59,6 +64,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     start.add_argument(
         "--checkpoint-every", type=float, help="cost between checkpoints (default: as --test-every; 0: none)"
+    )
+    start.add_argument(
+        "--signals",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="signals to compute and log beside what the teacher needs: value_l1",
     )
     start.add_argument(
         "--max-failed-tasks",
@@ -82,7 +94,8 @@ def _parser() -> argparse.ArgumentParser:
     start.add_argument("--resume", action="store_true", help="continue runs that stopped, skip finished ones")
     start.set_defaults(command=_run)
 
-    again = commands.add_parser("resume", help="continue stopped runs from their last checkpoints")
+
+def _add_resume(again: argparse.ArgumentParser) -> None:
     again.add_argument(
         "folders", type=folder_argument, nargs="+", help="run folders, or folders that hold some"
     )
@@ -96,7 +109,8 @@ def _parser() -> argparse.ArgumentParser:
     again.add_argument("--threads", type=int, help=_THREADS)
     again.set_defaults(command=_resume)
 
-    compare = commands.add_parser("compare", help="compare runs: a table and figures")
+
+def _add_compare(compare: argparse.ArgumentParser) -> None:
     compare.add_argument(
         "folders", type=folder_argument, nargs="+", help="run folders, or folders that hold some"
     )
@@ -115,7 +129,6 @@ def _parser() -> argparse.ArgumentParser:
         "--include-stopped", action="store_true", help="count runs that did not finish, as far as they went"
     )
     compare.set_defaults(command=_compare)
-    return parser
 
 
 def _option(text: str) -> tuple[str, Any]:
@@ -147,6 +160,7 @@ def _run(given: argparse.Namespace, console: Console) -> int:
         test_every=given.test_every,
         checkpoint_every=given.checkpoint_every,
         max_failed_tasks=given.max_failed_tasks,
+        signals=tuple(given.signals),
     )
     experiments = [
         Experiment(

@@ -19,6 +19,7 @@ from teacherstudent.family import Family, RLFamily
 from teacherstudent.files import check_folder, check_name, folder_name
 from teacherstudent.ledger import Ledger
 from teacherstudent.loop import check_fit, run
+from teacherstudent.members import Members
 from teacherstudent.options import check_options, restore
 from teacherstudent.outset import too_short
 from teacherstudent.plan import Plan
@@ -32,9 +33,7 @@ from teacherstudent.types import check_mapping, seed_sequence
 
 _LOG = logging.getLogger(__name__)
 
-FROM_FAMILY = ("score_range", "mastered", "difficulty_step")
-"""Constructor parameters of teachers that are taken from the family where the options don't give them."""
-PLAYERS = ("sb3", "rsl-rl", "antagonist")
+PLAYERS = ("sb3", "rsl-rl")
 """Students that need environments."""
 
 _OPTIONS = (
@@ -138,11 +137,19 @@ class Experiment:
         if student_missing:
             fits = f"student {self.student!r}: expected a family with environments, got {self.family!r}"
             raise TypeError(f"{fits}: {student_missing}")
+        return family, teacher, self._student(family, teacher.members, student_seed)
+
+    def _student(self, family: Family, members: int, seed: np.random.SeedSequence) -> Student:
+        """Return a student; where a teacher wants several members, one that holds so many.
+
+        Each member is told its share of the budget.
+        """
         options = {**self.student_options, **self.student_overrides}
         if _takes(STUDENTS.get(self.student), "budget"):
-            options.setdefault("budget", self.plan.own)
-        student: Student = _make(STUDENTS, self.student, options, family, seed=student_seed)
-        return family, teacher, student
+            options.setdefault("budget", self.plan.own / members)
+        seeds = [seed] if members == 1 else seed.spawn(members)
+        made: list[Student] = [_make(STUDENTS, self.student, options, family, seed=own) for own in seeds]
+        return made[0] if members == 1 else Members(made)
 
     def check(self) -> None:
         """Raise what `build` and the first moment of `run` would raise, before anything is started.
@@ -152,7 +159,7 @@ class Experiment:
         family, teacher, student = self.build()
         try:
             with _advised(lambda: family.advice(teacher)):
-                check_fit(family, teacher, student)
+                check_fit(family, teacher, student, self.plan.signals)
             if text := too_short(teacher, student, self.plan.own):
                 _LOG.warning("%s: %s", self.name, text)
             check_budget(student, self.plan)
@@ -166,10 +173,7 @@ class Experiment:
         return f"its tasks are no environments, add --student {family.usual_student}"
 
     def _teacher(self, family: Family, seed: np.random.SeedSequence) -> Teacher[Any]:
-        make = TEACHERS.get(self.teacher)
-        given = {name: getattr(family, name) for name in FROM_FAMILY if _takes(make, name)}
-        options = {**{k: v for k, v in given.items() if v is not None}, **self.teacher_options}
-        teacher: Teacher[Any] = _make(TEACHERS, self.teacher, options, family.space, seed=seed)
+        teacher: Teacher[Any] = _make(TEACHERS, self.teacher, self.teacher_options, family, seed=seed)
         return teacher
 
     def run(

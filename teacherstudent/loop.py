@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from teacherstudent import spaces
 from teacherstudent.budgets import check_budget, plan_cost
 from teacherstudent.checkpoint import Checkpoints
+from teacherstudent.demand import Demand, logged
 from teacherstudent.failures import Survives, asked_for
 from teacherstudent.family import Family
 from teacherstudent.files import check_folder
@@ -26,11 +27,12 @@ from teacherstudent.recording.recorder import START, Recorder
 from teacherstudent.run_notes import RunNotes
 from teacherstudent.saved import reading
 from teacherstudent.settings import settings_of
-from teacherstudent.student import AsksForMore, Binds, Reports, Student, TakesWeights
-from teacherstudent.teacher import Teacher
+from teacherstudent.student import AsksForMore, Reports, Student, TakesWeights
+from teacherstudent.teacher import Stops, Teacher
 from teacherstudent.types import (
     Assignment,
     IntArray,
+    Outcomes,
     State,
     check_flag,
     check_mapping,
@@ -43,16 +45,20 @@ _LOG = logging.getLogger(__name__)
 _IDLE_LIMIT = 1000
 
 
-def check_fit(family: Family, teacher: Teacher[Any], student: Student) -> None:
-    """Raise unless the three can work together; `run` calls it before the first step.
+def check_fit(family: Family, teacher: Teacher[Any], student: Student, signals: Collection[str] = ()) -> None:
+    """Raise unless the three can work together, and bind the student; `run` calls it before the first step.
 
-    A student that can be bound (`teacherstudent.student.Binds`) is: what it provides depends on it.
+    Args:
+        family: gives the tasks.
+        teacher: chooses them.
+        student: trains on them.
+        signals: what the student is to report beside what the teacher needs (`Plan.signals`).
 
     Raises:
         TypeError: if one of them is of the wrong kind.
-        ValueError: if the teacher's space is not the family's, or the student lacks a signal or a granularity
-            that the teacher needs, or cannot weigh examples as the teacher wants; if the family names some
-            of its test tasks only.
+        ValueError: if the teacher's space is not the family's, or the student lacks a signal, a granularity
+            or a member that the teacher needs, or cannot weigh examples as the teacher wants; if the family
+            names some of its test tasks only.
     """
     for thing, kind in ((family, Family), (teacher, Teacher), (student, Student)):
         if not isinstance(thing, kind):
@@ -62,19 +68,21 @@ def check_fit(family: Family, teacher: Teacher[Any], student: Student) -> None:
     names = family.test_names
     if names is not None and len(names) != (tasks := len(family.test_tasks())):
         raise ValueError(f"run: test_names: expected a name for each of {tasks} test tasks, got {len(names)}")
-    if teacher.granularity not in student.granularities:
+    if teacher.granularity not in student.offers:
         raise ValueError(
             f"run: {type(teacher).__name__} binds a task for one {teacher.granularity}, which "
-            f"{type(student).__name__} cannot (it can for: {sorted(student.granularities)})"
+            f"{type(student).__name__} cannot (it can for: {sorted(student.offers)})"
         )
-    if isinstance(student, Binds):
-        student.bind(teacher.granularity)
-    missing = sorted(teacher.needs - student.provides)
-    if missing:
-        raise ValueError(
-            f"run: {type(teacher).__name__} needs the signal {', '.join(map(repr, missing))}, which "
-            f"{type(student).__name__} does not provide (it provides {sorted(student.provides)})"
-        )
+    offered = student.offers[teacher.granularity]
+    for who, wanted in ((f"{type(teacher).__name__} needs", teacher.needs), ("the plan names", signals)):
+        missing = sorted(set(wanted) - offered.keys())
+        if missing:
+            raise ValueError(
+                f"run: {who} the signal {', '.join(map(repr, missing))}, which {type(student).__name__} does "
+                f"not offer (it offers {sorted(offered)})"
+            )
+    asked = teacher.needs | (teacher.reads & offered.keys()) | frozenset(signals)
+    student.bind(Demand(granularity=teacher.granularity, signals=asked, members=teacher.members))
     if teacher.differences and getattr(student, "gains", False):
         raise ValueError(
             f"run: {type(teacher).__name__} takes differences of scores, and {type(student).__name__}'s "
@@ -135,9 +143,9 @@ def run(
         WriteError: if a file cannot be written. Whatever is raised on the way, the traceback is in
             ``status.json`` and the folder resumes from its last checkpoint.
     """
-    check_fit(family, teacher, student)
     if not isinstance(plan, Plan):
         raise TypeError(f"run: plan: expected a Plan, got {plan!r}")
+    check_fit(family, teacher, student, plan.signals)
     check_flag("run: resume", resume)
     more = check_mapping("run: manifest", manifest)
     check_budget(student, plan)
@@ -265,6 +273,8 @@ class _Loop:
         self._test_tasks = family.test_tasks()
         self._due = plan.intervals()
         self._idle_rounds = 0
+        offered = student.offers[teacher.granularity]
+        self._hidden = offered.keys() - logged(offered, plan.signals)  # signals that are not logged
         self._outset = Outset(teacher, student, plan.own, recorder.note)
         self._notes = RunNotes(recorder)
         if isinstance(student, AsksForMore):
@@ -273,6 +283,7 @@ class _Loop:
     def go(self, progress: Progress | None, stop: Callable[[], bool]) -> None:
         """Run rounds until the budget is spent, or ``stop`` says so."""
         stopped = False
+        done = self._done() if self.ledger.spent > self.plan.charged else None
         start = self.plan.charged
         self._outset.begin()
         if self.ledger.spent == start and self._due["test"].elapsed(start):
@@ -280,12 +291,13 @@ class _Loop:
                 self._test(progress)
                 self._record()
                 self._checkpoint()
-        while self.ledger.spent < self.plan.budget and not stopped:
+        while self.ledger.spent < self.plan.budget and not stopped and done is None:
             with self.ledger.timed("total"):
                 self._round()
                 spent = self.ledger.spent
                 stopped = stop()
-                over = spent >= self.plan.budget
+                done = self._done()
+                over = spent >= self.plan.budget or done is not None
                 if self._due["test"].elapsed(spent) or over:
                     self._test(progress)
                 if self._due["record"].elapsed(spent) or over:
@@ -294,9 +306,15 @@ class _Loop:
                     self._checkpoint()
             if progress is not None:
                 progress.update(spent)
-        if self.ledger.spent < self.plan.budget:
+        if done is not None:
+            self.recorder.note(f"{type(self.teacher).__name__} ended the run before its budget: {done}")
+        elif self.ledger.spent < self.plan.budget:
             raise _InterruptedError
         self._notes.end(self.student, self.ledger, self.plan)
+
+    def _done(self) -> str | None:
+        """Return why the teacher ends the run; None while it does not."""
+        return self.teacher.done if isinstance(self.teacher, Stops) else None
 
     def _round(self) -> None:
         """Ask for what the student can use, let it train, tell the teacher what has finished."""
@@ -319,10 +337,17 @@ class _Loop:
         self._outset.round(len(outcomes), ledger.spent - before)
         self._notes.round(outcomes)
         with ledger.timed("record"):
-            self.recorder.episodes(outcomes, spent=ledger.spent)
+            self.recorder.episodes(self._shown(outcomes), spent=ledger.spent)
         self._idle_rounds = 0 if ledger.spent > before else self._idle_rounds + 1
         if self._idle_rounds >= _IDLE_LIMIT:
             raise RuntimeError(f"{type(self.student).__name__}: spent nothing in {_IDLE_LIMIT} rounds")
+
+    def _shown(self, outcomes: Outcomes) -> Outcomes:
+        """Return the outcomes with the signals that are logged."""
+        if not self._hidden:
+            return outcomes
+        signals = {name: values for name, values in outcomes.signals.items() if name not in self._hidden}
+        return dataclasses.replace(outcomes, signals=signals)
 
     def _drop_failed(self) -> None:
         """Give up the tasks whose environment failed, and write them down."""

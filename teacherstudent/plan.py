@@ -19,7 +19,7 @@ class Plan:
 
     Attributes:
         budget: the run ends after the first round in which what was spent reaches it. Costs of training,
-            measuring, mutating and of an antagonist count, evaluation on the test set does not.
+            measuring and whatever else the family prices count, evaluation on the test set does not.
         charged: cost that was spent beforehand, on a reference model say. It is part of the budget: the run
             starts at this cost. The progress that teachers are told runs from 0 to 1 over the rest.
         test_every: the test set is played at the start, after every such stretch, and at the end; None for a
@@ -29,6 +29,8 @@ class Plan:
             snapshot; None for a hundredth of the budget.
         test_seed: starts the test episodes; the same for all runs that are compared.
         keep: how many checkpoints are kept.
+        signals: names of signals that are computed and logged beside what the teacher needs and what falls
+            out of a round anyway; values of more than one number a row are logged only if named here.
         max_failed_tasks: so many tasks may have an environment that fails (raises, dies, or hangs beyond its
             time limit). Each costs its row: the teacher is told that its outcome will never come, the run
             folder names it, and the run goes on. One more ends the run with the list. 0 ends it at the first.
@@ -48,6 +50,7 @@ class Plan:
     test_seed: int = 0
     keep: int = 2
     max_failed_tasks: int | None = None
+    signals: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("budget", "test_every", "record_every"):
@@ -67,6 +70,9 @@ class Plan:
             raise ValueError(f"test_seed: expected an integer of at least 0, got {self.test_seed!r}")
         if not is_whole(self.keep) or self.keep < 1:
             raise ValueError(f"keep: expected at least 1 checkpoint, got {self.keep!r}")
+        if not isinstance(self.signals, tuple | list) or not all(isinstance(n, str) for n in self.signals):
+            raise ValueError(f"signals: expected names, got {self.signals!r}")
+        object.__setattr__(self, "signals", tuple(self.signals))
         if self.max_failed_tasks is not None:
             check_whole("max_failed_tasks", self.max_failed_tasks, 0)
 

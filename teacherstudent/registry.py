@@ -14,7 +14,7 @@ from teacherstudent import trust
 from teacherstudent.family import Family
 from teacherstudent.settings import remember
 from teacherstudent.student import Student
-from teacherstudent.teacher import Teacher
+from teacherstudent.teacher import Teacher, facts_for
 
 T = TypeVar("T")
 C = TypeVar("C", bound=Callable[..., Any])
@@ -160,6 +160,27 @@ class Registry(Generic[T]):
         return entries
 
 
-TEACHERS: Registry[Any] = Registry("teacher", "teacherstudent.teachers", "TEACHERS", Teacher)
+class TeacherRegistry(Registry[Teacher[Any]]):
+    """Maps names to teachers, which are made for a space or for a family."""
+
+    def make(self, name: str, /, *args: Any, **options: Any) -> Teacher[Any]:
+        """Build a teacher; given a family instead of a space, of its space and with its facts.
+
+        Raises:
+            as `get`, and as `Teacher.from_family` does.
+        """
+        made: Any = self.get(name)
+        if not args or not isinstance(args[0], Family):
+            return super().make(name, *args, **options)
+        family, *more = args
+        built: Teacher[Any]
+        if isinstance(made, type) and issubclass(made, Teacher):
+            built = made.from_family(family, *more, **options)
+        else:
+            built = made(family.space, *more, **{**facts_for(made, family), **options})
+        return built
+
+
+TEACHERS = TeacherRegistry("teacher", "teacherstudent.teachers", "TEACHERS", Teacher)
 FAMILIES: Registry[Any] = Registry("family", "teacherstudent.envs", "FAMILIES", Family)
 STUDENTS: Registry[Any] = Registry("student", "teacherstudent.students", "STUDENTS", Student)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
-from teacherstudent.types import Array, Assignment, Granularity, IntArray, Outcomes, State
+from teacherstudent.demand import Demand, Offers
+from teacherstudent.types import Array, Assignment, IntArray, Outcomes, State
 
 
 @runtime_checkable
@@ -16,13 +17,30 @@ class Student(Protocol):
     which must be the run's; ``gains``, True if its scores are progress already and no levels; and
     ``row_cost``, what each outcome costs where that is known before, else None.
 
+    **Rollouts.** Bound for rollouts, row i of every assignment is bound to slot i for one whole rollout:
+    `wants` is the number of slots, every slot starts a new episode of its task when the rollout starts, an
+    episode that ends starts the same task again, and `train` returns exactly one outcome for each row, in
+    order, measured rows too; rows whose environment fails have none (`teacherstudent.failures.Survives`). A
+    rollout must have at least as many steps as an episode may last: in a shorter one a row may complete no
+    episode, and teachers of level design score and keep few of such levels, or none.
+
     Attributes:
-        provides: the signals that every row of its outcomes carries.
-        granularities: how long it can bind itself to a task.
+        offers: by how long a task binds it (an episode, a rollout, a chunk of training, a step), the signals
+            that it can report of a row then.
     """
 
-    provides: frozenset[str]
-    granularities: frozenset[Granularity]
+    offers: Offers
+
+    def bind(self, demand: Demand) -> None:
+        """Work as a run needs it from now on; called once, before the first round.
+
+        Nothing is computed that is neither asked for nor free. A student that was never bound reports all
+        that it offers at the first granularity.
+
+        Raises:
+            ValueError: if something is asked for that the student does not offer, or if it has trained by
+                another demand.
+        """
 
     def wants(self) -> int:
         """Return how many tasks the next `train` can use; may be 0."""
@@ -117,24 +135,15 @@ class Describes(Protocol):
 
 
 @runtime_checkable
-class Binds(Protocol):
-    """A student that can play tasks in more than one way; before any call it plays them episode by episode.
+class SharesWeights(Protocol):
+    """A student whose weights another one of its kind can take over, in a population say."""
 
-    Bound for rollouts, row i of every assignment is bound to slot i for one whole rollout: `Student.wants` is
-    the number of slots, every slot starts a new episode of its task when the rollout starts, an episode that
-    ends starts the same task again, and `Student.train` returns exactly one outcome for each row, in order,
-    measured rows too; rows whose environment fails have none
-    (`teacherstudent.failures.Survives`). What the outcomes hold says `teacherstudent.rl.rollout_scores`.
+    def weights(self) -> State:
+        """Return weights, optimiser and statistics of inputs as plain data; a copy."""
 
-    A rollout must have at least as many steps as an episode may last: in a shorter one a row may complete no
-    episode, and teachers of level design score and keep few of such levels, or none.
-    """
-
-    def bind(self, granularity: Granularity) -> None:
-        """Play tasks at this granularity from now on; the run calls it before the first round.
-
-        `Student.provides` may change with it.
+    def take_weights(self, state: State) -> None:
+        """Go on from `weights` of a student made with the same options.
 
         Raises:
-            ValueError: if the student cannot, or has trained at another granularity.
+            ValueError: if they are of another network.
         """

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import inspect
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Any, ClassVar, Generic, TypeVar, final
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, final, runtime_checkable
 
 import gymnasium as gym
 import numpy as np
 
 from teacherstudent import spaces
+from teacherstudent.family import Family
 from teacherstudent.outstanding import MOST_ROWS, Outstanding
 from teacherstudent.saved import difference, reading, saved_generator
 from teacherstudent.settings import remember
@@ -52,9 +54,10 @@ class Teacher(ABC, Generic[S]):
 
     Attributes:
         accepts: the kinds of space that the teacher works on.
-        needs: signals that every outcome must carry, one number a row.
+        needs: signals that every outcome must carry, one number a row; a teacher's options may say.
         reads: signals that it looks at where an outcome carries them; one number a row, NaN or infinite too.
         granularity: how long a task binds the student.
+        members: for how many members of the student its rows are; an ask must be for a row for each.
         differences: whether it takes differences of scores, so that a score must be a level and no gain.
         space: the task space.
         rng: the teacher's own generator; part of its state.
@@ -69,9 +72,10 @@ class Teacher(ABC, Generic[S]):
     """
 
     accepts: ClassVar[tuple[type[gym.Space[Any]], ...]]
-    needs: ClassVar[frozenset[str]] = frozenset()
-    reads: ClassVar[frozenset[str]] = frozenset()
-    granularity: ClassVar[Granularity] = "episode"
+    needs: frozenset[str] = frozenset()
+    reads: frozenset[str] = frozenset()
+    granularity: Granularity = "episode"
+    members: int = 1
     differences: bool = False
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -90,12 +94,29 @@ class Teacher(ABC, Generic[S]):
         self._ids = Outstanding()
         self._process = os.getpid()
 
-    @final
-    def ask(self, n: int = 1, *, progress: float = 0.0) -> Assignment:
-        """Return ``n`` tasks to work on.
+    @classmethod
+    def from_family(cls, family: Family, *, seed: Seed, **options: Any) -> Self:
+        """Return a teacher of a family's tasks, which takes what it can use of the family's facts.
+
+        A fact is taken where the constructor has an argument of its name (`FACTS`), the family knows it, and
+        no option gives another value.
 
         Args:
-            n: how many, at least 1.
+            family: whose tasks it is to choose.
+            seed: an integer of at least 0 or a ``SeedSequence``.
+            options: of the constructor.
+
+        Raises:
+            TypeError, ValueError: as the constructor.
+        """
+        return cls(family.space, seed=seed, **{**facts_for(cls, family), **options})  # type: ignore[arg-type]
+
+    @final
+    def ask(self, n: int = 1, *, progress: float = 0.0) -> Assignment:
+        """Return tasks to work on: ``n`` of them, or fewer where the teacher has no more, never none.
+
+        Args:
+            n: how many, at least one for each member.
             progress: the fraction of the budget that is spent, 0 to 1.
 
         Raises:
@@ -106,17 +127,21 @@ class Teacher(ABC, Generic[S]):
         self._check_process()
         if not is_whole(n):
             raise TypeError(f"ask: expected an integer n, got {n!r}")
-        if n < 1:
-            raise ValueError(f"ask: expected n >= 1, got {n}")
+        if n < self.members:
+            what = "" if self.members == 1 else ", a row for each member"
+            raise ValueError(f"ask: expected n >= {self.members}{what}, got {n}")
         if n > MOST_ROWS:
             raise ValueError(f"ask: expected n <= {MOST_ROWS}, got {n}")
         if not (is_number(progress) and 0.0 <= progress <= 1.0):
             raise ValueError(f"ask: expected progress in [0, 1], got {progress!r}")
         ids = self._ids.peek(n)
         assignment = self._ask(ids, progress)
-        if assignment.ids is not ids and not np.array_equal(assignment.ids, ids):
-            raise ValueError(f"{type(self).__name__}._ask: expected the ids {ids}, got {assignment.ids}")
-        self._ids.issue(n)
+        given = len(assignment)
+        if assignment.ids is not ids and not (given and np.array_equal(assignment.ids, ids[:given])):
+            raise ValueError(
+                f"{type(self).__name__}._ask: expected the first of the ids {ids}, got {assignment.ids}"
+            )
+        self._ids.issue(given)
         return assignment
 
     @final
@@ -193,8 +218,9 @@ class Teacher(ABC, Generic[S]):
 
     @abstractmethod
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
-        """Return an assignment with exactly these ids, in this order.
+        """Return an assignment with these ids, in this order; of fewer rows where there are no more tasks.
 
+        A teacher of rollouts must return all of them: every slot plays one.
         Its notes, which are logged with the outcomes, must have the same names in every call.
         """
 
@@ -317,6 +343,26 @@ class Teacher(ABC, Generic[S]):
         for name, value in vars(self).items():
             setattr(other, name, copy.deepcopy(value, memo))
         return other
+
+
+FACTS = ("score_range", "mastered", "difficulty_step")
+"""What `Teacher.from_family` takes from a family where a teacher has such an option."""
+
+
+def facts_for(make: Callable[..., Any], family: Family) -> dict[str, Any]:
+    """Return the facts of a family, by name, that a teacher's class or factory takes."""
+    taken = inspect.signature(make).parameters
+    known = {name: getattr(family, name) for name in FACTS if name in taken}
+    return {name: value for name, value in known.items() if value is not None}
+
+
+@runtime_checkable
+class Stops(Protocol):
+    """A teacher that knows when there is nothing left to teach."""
+
+    @property
+    def done(self) -> str | None:
+        """Why the run may end before its budget is spent, in a few words; None while it may not."""
 
 
 _REMEDY = (

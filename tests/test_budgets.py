@@ -21,7 +21,6 @@ CASES = {
         8,
     ),
     "rsl-rl": ("cartpole-parameters", "rsl-rl", RSL, 16),
-    "antagonist": ("cartpole-parameters", "antagonist", {"student_options": SB3}, 32),
     "examples": ("digits-examples", "classifier", SMALL, None),
     "stages": ("digits-stages", "classifier", SMALL, None),
     "leaky-rnn": ("parity", "leaky-rnn", {"steps": 2, "batch": 4, "probe": 1, "units": 8}, None),

@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 import os
 import signal
@@ -10,6 +11,7 @@ import pytest
 
 from teacherstudent import envs, plain, students, teachers
 from teacherstudent.checkpoint import CheckpointError, Checkpoints
+from teacherstudent.demand import Signal, check_demand
 from teacherstudent.files import WriteError
 from teacherstudent.loop import check_fit, run
 from teacherstudent.plan import Plan
@@ -355,3 +357,77 @@ def test_a_student_that_learns_by_the_budget_has_the_run_s(tmp_path):
     other = students.make("classifier", family, seed=0, budget=2e8, **small)
     with pytest.raises(ValueError, match=r"budget: expected 100000000\.0 as in the run to resume"):
         other.load_state_dict(student.state_dict())
+
+
+class Content(UniformTeacher):
+    """Has nothing to teach any more after so many outcomes."""
+
+    told = 0
+
+    @property
+    def done(self):
+        return f"{self.told} tasks are enough" if self.told >= 70 else None
+
+    def _tell(self, outcomes):
+        super()._tell(outcomes)
+        self.told += len(outcomes)
+
+    def _state(self):
+        return {"told": self.told}
+
+    def _load(self, state):
+        self.told = state["told"]
+
+
+def test_a_teacher_may_end_a_run_before_its_budget(tmp_path):
+    def go(**how):
+        family, _, student = make()
+        return run(family, Content(family.space, seed=0), student, tmp_path, PLAN, **how)
+
+    assert go().spent == 70
+    status = Run.load(tmp_path).status()
+    assert status["status"] == "finished"
+    assert status["note"] == "Content ended the run before its budget: 70 tasks are enough"
+    assert Run.load(tmp_path).tests()["spent"][-1] == 70
+    assert go(resume=True).spent == 70
+
+
+class Vectors(CompetenceStudent):
+    """Reports a vector, and a number that is not for the log."""
+
+    offers = {
+        "episode": {
+            **CompetenceStudent.offers["episode"],
+            "embedding": Signal(shape=(3,)),
+            "secret": Signal(logged=False),
+            "dear": Signal(free=False),
+        }
+    }
+
+    def bind(self, demand):
+        self.carried = check_demand(demand, self.offers, "vectors")
+
+    def train(self, assignment):
+        found = super().train(assignment)
+        n = len(found)
+        more = {"embedding": np.ones((n, 3)), "secret": np.ones(n), "dear": np.ones(n)}
+        return dataclasses.replace(
+            found, signals={**found.signals, **{k: v for k, v in more.items() if k in self.carried}}
+        )
+
+
+def test_vectors_and_what_costs_more_are_there_where_the_plan_names_them(tmp_path):
+    free = {"length", "success"}
+    for k, (named, there) in enumerate(
+        [((), free), (("embedding",), free | {"embedding"}), (("dear", "secret"), free | {"dear", "secret"})]
+    ):
+        family, teacher, _ = make()
+        student = Vectors(family, seed=0)
+        run(family, teacher, student, tmp_path / str(k), Plan(budget=20, signals=named))
+        episodes = Run.load(tmp_path / str(k)).episodes()
+        assert episodes.keys() & {"length", "success", "embedding", "secret", "dear"} == there
+    family, teacher, student = make()
+    with pytest.raises(
+        ValueError, match="the plan names the signal 'value_l1', which"
+    ):
+        run(family, teacher, student, tmp_path / "x", Plan(budget=20, signals=("value_l1",)))

@@ -4,6 +4,7 @@ import logging
 
 import numpy as np
 import pytest
+from binding import all_of, bind_pair, pair
 
 from teacherstudent import Experiment, Plan, envs, run, students, teachers
 from teacherstudent.outset import Outset, too_short
@@ -110,18 +111,18 @@ def test_students_know_what_a_row_costs_where_they_are_bound(name, teacher):
     options = PPO if name == "sb3" else {"n_envs": 4, "n_steps": 64}
     student = students.make(name, family, seed=0, **options)
     assert student.row_cost is None
-    student.bind("rollout")
+    student.bind(all_of(student))
     asked = teachers.make("domain-randomization", family.space, seed=0).ask(student.wants())
     outcomes = student.train(asked)
     assert student.row_cost == 64
     assert (outcomes.cost == 64).all()
     student.close()
     if teacher == "repaired":
-        pair = students.make("antagonist", family, seed=0, student=name, student_options=options)
-        outcomes = pair.train(teachers.make("paired", family.space, seed=0).ask(pair.wants()))
-        assert pair.row_cost == 64
+        two = bind_pair(pair(name, family, **options))
+        outcomes = two.train(teachers.make("paired", family.space, seed=0).ask(two.wants()))
+        assert two.row_cost == 64
         assert (outcomes.cost == 64).all()
-        pair.close()
+        two.close()
 
 
 def test_a_run_without_replay_says_so_before_its_first_round(tmp_path, caplog):

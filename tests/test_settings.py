@@ -6,6 +6,7 @@ import dataclasses
 import enum
 import functools
 import logging
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -223,11 +224,13 @@ def with_scores(scores):
 class Plain:
     """A student that says nothing of itself."""
 
-    provides = frozenset()
-    granularities = frozenset({"episode"})
+    offers = MappingProxyType({"episode": {}})
 
     def __init__(self):
         self.steps = 0
+
+    def bind(self, demand):
+        pass
 
     def wants(self):
         return 1

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
+from teacherstudent import envs, teachers
 from teacherstudent.outstanding import Outstanding
 from teacherstudent.saved import difference
+from teacherstudent.settings import settings_of
 from teacherstudent.spaces import Box, Discrete, Parameters
 from teacherstudent.teacher import Teacher
 from teacherstudent.types import Assignment, Outcomes
@@ -365,3 +367,18 @@ def test_questions_and_answers_of_wrong_kinds_are_refused():
         teacher.tell(3)
     with pytest.raises(TypeError, match=r"drop: ids: expected an array \(n,\) of integers"):
         teacher.drop([0.5])
+
+
+def test_a_teacher_of_a_family_takes_its_facts():
+    family = envs.make("cartpole-parameters")
+    oracle = teachers.make("oracle", family, seed=0)
+    assert oracle.space is family.space
+    other = teachers.make("oracle", family.space, seed=0, difficulty_step=family.difficulty_step)
+    assert difference(oracle.state_dict(), other.state_dict()) is None
+    assert np.array_equal(oracle.ask(9).tasks, other.ask(9).tasks)
+    riac = teachers.make("riac", family, seed=0)
+    assert settings_of(riac)["score_range"] == list(family.score_range)
+    own = teachers.make("riac", family, seed=0, score_range=(0, 1))
+    assert settings_of(own)["score_range"] == [0, 1]
+    assert teachers.make("random", family, seed=0).space is family.space
+    assert type(oracle).from_family(family, seed=0).space is family.space

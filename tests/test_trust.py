@@ -8,7 +8,7 @@ import sys
 import pytest
 from editing import edit
 
-from teacherstudent import envs, family_from_gymnasium, spaces, students, teachers
+from teacherstudent import family_from_gymnasium, spaces, teachers
 from teacherstudent.cli import main
 from teacherstudent.experiment import Experiment
 from teacherstudent.plan import Plan
@@ -160,9 +160,6 @@ MOMENTS = {
     "student": lambda: STUDENTS.get("own_module:OwnStudent"),
     "compose": lambda: teachers.make(
         "compose", spaces.Parameters(bandwidth=(4, 8)), seed=0, parts=["own_module:OwnTeacher"]
-    ),
-    "antagonist": lambda: students.make(
-        "antagonist", envs.make("cartpole-parameters"), seed=0, student="own_module:OwnStudent"
     ),
     "algorithm": lambda: sb3_options.algorithm("own_module:Stranger"),
     "policy": lambda: sb3_options.resolve({"policy_kwargs": {"activation_fn": "own_module:Stranger"}}, None),

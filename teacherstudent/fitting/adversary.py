@@ -38,12 +38,16 @@ def reward_of(outcomes: Outcomes, name: str) -> FloatArray:
     Raises:
         ValueError: if it is not one number a row, or larger than `LARGEST`.
     """
-    values = signal(outcomes, name)
+    return check_rewards(f"signal {name!r}", signal(outcomes, name))
+
+
+def check_rewards(what: str, values: FloatArray) -> FloatArray:
+    """Return rewards of an adversary; raise ValueError if one is larger than `LARGEST`."""
     large = np.abs(values) > LARGEST
     if large.any():
         row = int(np.argmax(large))
         raise ValueError(
-            f"signal {name!r}: row {row}: expected at most {LARGEST:g} in size, as the adversary's reward, "
+            f"{what}: row {row}: expected at most {LARGEST:g} in size, as the adversary's reward, "
             f"got {values[row]:g}: scale the environment's rewards"
         )
     return values

@@ -1,16 +1,16 @@
-"""What the teachers have in common whose tasks are built by an adversary that learns."""
+"""What the teachers have in common whose tasks are built by an adversary that learns, alone or for a pair."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
 
-from teacherstudent.fitting.adversary import Adversary
+from teacherstudent.fitting.adversary import Adversary, check_rewards, reward_of
 from teacherstudent.fitting.adversary_ppo import AdversaryOptions
+from teacherstudent.fitting.regret import ANTAGONIST, PROTAGONIST, Regret
 from teacherstudent.spaces import Box, Levels
 from teacherstudent.teacher import Teacher
 from teacherstudent.types import (
@@ -26,11 +26,7 @@ from teacherstudent.types import (
 
 
 class AdversaryTeacher(Teacher[gym.Space[Any]]):
-    """Base of teachers whose adversary builds every task, and learns from the reward of each row told of.
-
-    Attributes:
-        paired: whether the student is a pair; the rows of an ask are then in two halves that hold the same
-            tasks, the protagonist's and the antagonist's, see `first_half`.
+    """Base of teachers whose adversary builds every task; they write `_tell`, which gives it its rewards.
 
     Args:
         space: a box, or levels with a method ``builder``.
@@ -45,8 +41,7 @@ class AdversaryTeacher(Teacher[gym.Space[Any]]):
     """
 
     accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Box, Levels)
-    granularity: ClassVar[Granularity] = "rollout"
-    paired: ClassVar[bool] = False
+    granularity: Granularity = "rollout"
 
     def __init__(
         self,
@@ -61,16 +56,7 @@ class AdversaryTeacher(Teacher[gym.Space[Any]]):
         self._adversary = Adversary(space, self.rng, options=adversary, builder=builder, device=device)
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
-        rows = np.arange(len(ids))
-        task = rows % first_half(len(ids)) if self.paired else rows
-        return Assignment(ids=ids, tasks=self._adversary.build(ids, task))
-
-    @abstractmethod
-    def _reward(self, outcomes: Outcomes) -> FloatArray:
-        """Return the adversary's reward for each row, ``(n,)``."""
-
-    def _tell(self, outcomes: Outcomes) -> None:
-        self._adversary.tell(outcomes.ids, self._reward(outcomes))
+        return Assignment(ids=ids, tasks=self._adversary.build(ids, np.arange(len(ids))))
 
     def _drop(self, ids: IntArray) -> None:
         self._adversary.drop(ids)
@@ -91,6 +77,73 @@ class AdversaryTeacher(Teacher[gym.Space[Any]]):
         self._adversary.load_state_dict(state["adversary"])
 
 
-def first_half(n: int) -> int:
-    """Return how many of ``n`` rows are the protagonist's: of an odd number the longer half."""
-    return (n + 1) // 2
+class PairTeacher(AdversaryTeacher):
+    """Base of teachers whose tasks are played by two members, a protagonist and an antagonist.
+
+    The first half of the rows of an ask are the protagonist's (member 0), the others the antagonist's (member
+    1); of an odd number the first half is the longer one. Both halves hold the same tasks, each built by an
+    episode of the adversary. Its reward is the regret of the task (`fitting.regret.Regret`), known when both
+    rows have come back. A task of which a row never comes back is left out of its update, and so is the row
+    of the longer half that has no partner.
+
+    Args:
+        space, seed, adversary, builder, device: as of `AdversaryTeacher`.
+        estimator: of regret.
+
+    Raises:
+        TypeError, ValueError: as of `AdversaryTeacher`; if there is no such estimator.
+    """
+
+    needs = frozenset({"max_return"})
+    members = 2
+
+    def __init__(
+        self,
+        space: gym.Space[Any],
+        *,
+        seed: Seed,
+        estimator: str,
+        adversary: AdversaryOptions | Mapping[str, Any] | None,
+        builder: Mapping[str, Any] | None,
+        device: str,
+    ) -> None:
+        super().__init__(space, seed=seed, adversary=adversary, builder=builder, device=device)
+        self._regret = Regret(type(self).__name__, estimator)
+
+    def _halves(self, ids: IntArray) -> tuple[IntArray, IntArray]:
+        """Return the protagonist's and the antagonist's rows."""
+        first = (len(ids) + 1) // 2
+        return ids[:first], ids[first:]
+
+    def _ask(self, ids: IntArray, progress: float) -> Assignment:
+        mine, other = self._halves(ids)
+        task = np.arange(len(ids)) % len(mine)
+        tasks = self._adversary.build(ids, task)
+        self._regret.pair(mine, other)
+        member = np.repeat([PROTAGONIST, ANTAGONIST], [len(mine), len(other)])
+        return Assignment(ids=ids, tasks=tasks, member=member)
+
+    def _returns(self, outcomes: Outcomes) -> tuple[FloatArray, FloatArray]:
+        """Return mean and highest return of rows, ``(n,)`` each.
+
+        Raises:
+            ValueError: if one is too large for a reward of the adversary.
+        """
+        return check_rewards("score", outcomes.score), reward_of(outcomes, "max_return")
+
+    def _reward(self, ids: IntArray, mean: FloatArray, best: FloatArray) -> None:
+        """Give the adversary the regret of the tasks both of whose rows have come back."""
+        alone = ids[~self._regret.holds(ids)]
+        self._adversary.tell(*self._regret.take(ids, mean, best))
+        self._adversary.drop(alone)
+
+    def _drop(self, ids: IntArray) -> None:
+        super()._drop(np.concatenate([ids, self._regret.drop(ids)]))
+
+    def _state(self) -> State:
+        return {**super()._state(), "regret": self._regret.state()}
+
+    def _load(self, state: State) -> None:
+        check_names("adversary teacher: state", ("adversary", "regret"), state)
+        super()._load({"adversary": state["adversary"]})
+        self._regret.load(state["regret"])

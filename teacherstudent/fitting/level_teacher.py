@@ -135,9 +135,9 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
     """
 
     accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Box, Discrete, Levels)
-    needs: ClassVar[frozenset[str]] = frozenset({EPISODES})
-    reads: ClassVar[frozenset[str]] = frozenset({EPISODES, "max_return"})
-    granularity: ClassVar[Granularity] = "rollout"
+    needs: frozenset[str] = frozenset({EPISODES})
+    reads: frozenset[str] = frozenset({EPISODES, "max_return"})
+    granularity: Granularity = "rollout"
 
     def __init__(
         self,
@@ -155,7 +155,7 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         self._score: Score | None = None
         if score is not None:
             self._score = score_of(score)
-            self.needs = self._score.needs  # type: ignore[misc]  # here the options say
+            self.needs = self._score.needs
         self.buffer = LevelBuffer(space, **check_keywords("buffer", buffer, LevelBuffer))
         self._pending = Pending()
         self._replayed = Replayed(space.shape or (), np.dtype(space.dtype))

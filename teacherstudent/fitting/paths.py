@@ -57,7 +57,7 @@ class OpenLoop(Teacher[Parameters]):
     """
 
     accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Parameters,)
-    granularity: ClassVar[Granularity] = "chunk"
+    granularity: Granularity = "chunk"
 
     def __init__(
         self,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from teacherstudent.rl.rollout_signals import SIGNALS
+from teacherstudent.rl.rollout_scores import one_step_errors
+from teacherstudent.rl.rollout_signals import SIGNALS, chosen
 from teacherstudent.types import BoolArray, FloatArray, IntArray, State
-
-_SUMS = 2 + len(SIGNALS)  # steps, rewards, and the value signals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class Episodes:
         returns: ``(k,)``: undiscounted.
         lengths: ``(k,)`` steps.
         told: ``(k,)`` int64: the environment's word on success: 1, 0, or -1 for none.
-        signals: ``(k,)`` for each of `SIGNALS`.
+        signals: ``(k,)`` for each of `SIGNALS` that is computed.
     """
 
     rows: IntArray
@@ -58,9 +58,18 @@ class EpisodeLog:
         slots: number of environment slots.
         discount: gamma x lambda of the advantage estimator.
         device: where the tables are.
+        signals: which of `SIGNALS` are computed.
     """
 
-    def __init__(self, steps: int, slots: int, *, discount: float, device: torch.device) -> None:
+    def __init__(
+        self,
+        steps: int,
+        slots: int,
+        *,
+        discount: float,
+        device: torch.device,
+        signals: Collection[str] = SIGNALS,
+    ) -> None:
         self._discount = discount
         self.rewards = torch.zeros(steps, slots, dtype=torch.float64, device=device)
         self.done = torch.zeros(steps, slots, dtype=torch.bool, device=device)
@@ -68,7 +77,13 @@ class EpisodeLog:
         self.lost = torch.zeros_like(self.done)
         self.rows = torch.zeros(steps, slots, dtype=torch.int64, device=device)
         self.told = torch.full((steps, slots), -1, dtype=torch.int8, device=device)
-        self._sums = torch.zeros(_SUMS, slots, dtype=torch.float64, device=device)
+        self.choose(signals)
+
+    def choose(self, signals: Collection[str]) -> None:
+        """Compute these of `SIGNALS` from now on, and forget the episodes under way."""
+        self._signals = chosen(signals)
+        slots = self.rewards.shape[1]
+        self._sums = self.rewards.new_zeros(2 + len(self._signals), slots)
 
     def record(self, t: int, rewards: Tensor, terminated: Tensor, truncated: Tensor, rows: Tensor) -> Tensor:
         """Write down one step and return which slots finished, ``(slots,)`` bool."""
@@ -86,10 +101,13 @@ class EpisodeLog:
         """
         advantages = advantages.double()
         done = self.done
-        following = torch.zeros_like(advantages)
-        following[:-1] = advantages[1:]
-        delta = advantages - self._discount * following.masked_fill_(done, 0.0)
-        terms = [torch.ones_like(delta), self.rewards, advantages.abs(), advantages.clamp(min=0), delta.abs()]
+        known = {
+            "value_l1": lambda: advantages.abs(),
+            "positive_value_loss": lambda: advantages.clamp(min=0),
+            "td_error": lambda: one_step_errors(advantages, done, self._discount).abs(),
+        }
+        terms = [torch.ones_like(advantages), self.rewards]  # steps, rewards, and the value signals
+        terms += [known[name]() for name in self._signals]
         total = torch.stack(terms).cumsum(1)
         before, last = self._last_ends(total)
         times, slots = torch.nonzero(done & ~self.lost, as_tuple=True)
@@ -103,7 +121,7 @@ class EpisodeLog:
             returns=found[1].copy(),
             lengths=lengths.astype("int64"),
             told=found[-1].astype("int64"),
-            signals={name: found[2 + i] / lengths for i, name in enumerate(SIGNALS)},
+            signals={name: found[2 + i] / lengths for i, name in enumerate(self._signals)},
         )
 
     def _last_ends(self, total: Tensor) -> tuple[Tensor, Tensor]:
@@ -117,7 +135,7 @@ class EpisodeLog:
         ends = torch.where(self.done, numbers, 0).cummax(0).values  # 0: none so far
         ends = torch.cat([torch.zeros_like(ends[:1]), ends])
         padded = torch.cat([-self._sums[:, None], total], dim=1)
-        at = padded.gather(1, ends.expand(_SUMS, steps + 1, slots))
+        at = padded.gather(1, ends.expand(len(padded), steps + 1, slots))
         return at[:, :-1], at[:, -1]
 
     def reset(self) -> None:

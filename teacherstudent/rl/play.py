@@ -219,7 +219,7 @@ def slots_for(tasks: int, most: int) -> int:
 def measured(
     assignment: Assignment,
     play: Callable[[Array, IntArray, dict[int, str] | None], Outcomes],
-    provides: Collection[str],
+    signals: Collection[str],
     failures: Failures,
 ) -> tuple[Outcomes, dict[str, float]]:
     """Return what an assignment's tasks brought that were played without training, and costs by purpose.
@@ -229,7 +229,7 @@ def measured(
     Args:
         assignment: the rows to play.
         play: takes tasks, seeds, and where it notes rows that fail (None: it raises).
-        provides: names of the student's signals; those that play does not give are NaN: not measured.
+        signals: names of what rows carry; signals that play does not give are NaN: not measured.
         failures: of the student.
 
     Raises:
@@ -238,9 +238,9 @@ def measured(
     seeds = np.random.randint(2**31, size=len(assignment))  # noqa: NPY002  # a student swaps its own in
     failed: dict[int, str] | None = {} if failures.allowed else None
     played = play(assignment.tasks, seeds, failed)
-    missing = {name: np.full(len(played), np.nan) for name in provides if name not in played.signals}
-    signals = {**played.signals, **missing}
-    outcomes = Outcomes.of(assignment, score=played.score, cost=played.cost, signals=signals)
+    missing = {name: np.full(len(played), np.nan) for name in signals if name not in played.signals}
+    found = {**played.signals, **missing}
+    outcomes = Outcomes.of(assignment, score=played.score, cost=played.cost, signals=found)
     costs = measured_costs(assignment.purpose, played.cost)
     return reported(outcomes, failed or {}, failures), costs
 

@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from teacherstudent.demand import Offers, Signal
 from teacherstudent.purposes import check_purposes
-from teacherstudent.rl.rollout_signals import SIGNALS
-from teacherstudent.types import Array, Assignment, Outcomes
+from teacherstudent.rl.rollout_signals import EPISODE_VALUES, SIGNALS
+from teacherstudent.types import Array, Assignment, Granularity, Outcomes
 
 VALUE_SIGNALS = (*SIGNALS, "mean_value")
 """Signals that need the value function: averages of ``|A_t|``, ``max(A_t, 0)``, ``|delta_t|``, ``V(s_t)``."""
 
-BOUND_SIGNALS = frozenset({"episodes", "length", "max_return", *VALUE_SIGNALS})
+BOUND_OFFERS = {
+    "episodes": Signal(unit="episodes"),
+    "length": Signal(unit="steps"),
+    "max_return": Signal(unit="return"),
+    **{name: Signal(unit="return", free=False) for name in VALUE_SIGNALS},
+}
 """Every signal of a bound rollout but ``success``, which only families with a line for mastery have."""
+
+
+def playing_offers(success: bool, *, values: bool = True, rollouts: bool = True) -> Offers:
+    """Return what a student that plays environments offers.
+
+    Args:
+        success: whether the family has a line for mastery.
+        values: whether the student has value signals of episodes.
+        rollouts: whether its slots can be bound for rollouts.
+    """
+    known: dict[str, Signal] = {"success": Signal()} if success else {}
+    offers: dict[Granularity, dict[str, Signal]] = {"episode": known | {"length": Signal(unit="steps")}}
+    if values:
+        offers["episode"] |= EPISODE_VALUES
+    if rollouts:
+        offers["rollout"] = known | BOUND_OFFERS
+    return offers
 
 
 def rollout_scores(
@@ -28,6 +51,7 @@ def rollout_scores(
     discount: float,
     mastered: float | None = None,
     told: Tensor | None = None,
+    wanted: Collection[str] = VALUE_SIGNALS,
 ) -> dict[str, Tensor]:
     """Return score and signals of each slot's rollout on its task.
 
@@ -41,6 +65,7 @@ def rollout_scores(
         values: ``(steps, slots)``: V of the observation before each step.
         discount: gamma x lambda of the advantages.
         mastered: an episode succeeds if its return is above this; None leaves ``success`` out.
+        wanted: which of `VALUE_SIGNALS` are computed.
         told: ``(steps, slots)`` int8, read where an episode ended: 1 it succeeded, 0 not, -1 by the return.
 
     Returns:
@@ -49,15 +74,19 @@ def rollout_scores(
         - ``score``: the mean undiscounted return; ``max_return``: the highest;
         - ``episodes``: how many were completed; ``length``: their mean length;
         - ``success``: the share of them that succeeded, 0 if there was none;
-        - `VALUE_SIGNALS`: ``value_l1``, ``positive_value_loss``, ``td_error`` (as in
+        - those of `VALUE_SIGNALS` that are wanted: ``value_l1``, ``positive_value_loss``, ``td_error`` (as in
           `teacherstudent.rl.rollout_signals`) and ``mean_value``.
     """
     advantages = advantages.double()
-    following = torch.zeros_like(advantages)
-    following[:-1] = advantages[1:]
-    delta = advantages - discount * following.masked_fill_(ends, 0.0)
-    terms = [torch.ones_like(delta), rewards.double()]
-    terms += [advantages.abs(), advantages.clamp(min=0), delta.abs(), values.double()]
+    names = [name for name in VALUE_SIGNALS if name in wanted]
+    known = {
+        "value_l1": lambda: advantages.abs(),
+        "positive_value_loss": lambda: advantages.clamp(min=0),
+        "td_error": lambda: one_step_errors(advantages, ends, discount).abs(),
+        "mean_value": lambda: values.double(),
+    }
+    terms = [torch.ones_like(advantages), rewards.double()]
+    terms += [known[name]() for name in names]
     total = torch.stack(terms).cumsum(1)
     sums = total - _before_episode(total, ends)
     counted = ends.clone()
@@ -80,9 +109,22 @@ def rollout_scores(
         if told is not None:
             succeeded = torch.where(told >= 0, told > 0, succeeded)
         scores["success"] = (succeeded & ends).sum(0) / number
-    for name, of_steps in zip(VALUE_SIGNALS, sums[2:], strict=True):
+    for name, of_steps in zip(names, sums[2:], strict=True):
         scores[name] = mean(of_steps / lengths)
     return scores
+
+
+def one_step_errors(advantages: Tensor, ends: Tensor, discount: float) -> Tensor:
+    """Return the temporal-difference errors ``(steps, slots)`` that generalised advantages are sums of.
+
+    Args:
+        advantages: ``(steps, slots)`` float64, A_t = delta_t + discount A_(t+1) within an episode.
+        ends: ``(steps, slots)`` bool: the step ended an episode.
+        discount: gamma x lambda.
+    """
+    following = torch.zeros_like(advantages)
+    following[:-1] = advantages[1:]
+    return advantages - discount * following.masked_fill_(ends, 0.0)
 
 
 def bound_outcomes(assignment: Assignment, scores: Mapping[str, Tensor], steps: int) -> Outcomes:

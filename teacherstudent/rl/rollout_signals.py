@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import numpy.typing as npt
 
+from teacherstudent.demand import Signal
 from teacherstudent.types import FloatArray, State
 
 SIGNALS = ("value_l1", "positive_value_loss", "td_error")
 """Means over an episode's steps of ``|A|``, ``max(A, 0)`` and ``|delta|``: A the generalised advantage,
 delta the one-step temporal-difference error (Jiang et al. 2021, Prioritized Level Replay, table 1)."""
+
+
+EPISODE_VALUES = {name: Signal(unit="return", free=False) for name in SIGNALS}
+"""How a student offers them: where a teacher or a plan asks for them."""
+
+
+def chosen(names: Collection[str]) -> tuple[str, ...]:
+    """Return which of `SIGNALS` are among the names, in their order."""
+    return tuple(name for name in SIGNALS if name in names)
 
 
 class RolloutSignals:
@@ -18,11 +30,13 @@ class RolloutSignals:
     Args:
         slots: number of environment slots.
         discount: gamma x lambda of the advantage estimator.
+        names: which of `SIGNALS`.
     """
 
-    def __init__(self, slots: int, discount: float) -> None:
+    def __init__(self, slots: int, discount: float, names: Collection[str] = SIGNALS) -> None:
         self._discount = discount
-        self._sums = np.zeros((len(SIGNALS) + 1, slots))  # the last row counts steps
+        self._names = chosen(names)
+        self._sums = np.zeros((len(self._names) + 1, slots))  # the last row counts steps
 
     def update(
         self, advantages: npt.ArrayLike, episode_starts: npt.ArrayLike, dones: npt.ArrayLike
@@ -42,8 +56,10 @@ class RolloutSignals:
         ends = np.concatenate([starts[1:], np.asarray(dones, np.bool_)[None]])
         following = np.concatenate([advantages[1:], np.zeros((1, advantages.shape[1]))])
         delta = advantages - self._discount * ~ends * following
-        terms = np.stack([np.abs(advantages), np.maximum(advantages, 0), np.abs(delta), np.ones_like(delta)])
-        total = np.cumsum(terms, axis=1)
+        known = {"value_l1": np.abs(advantages), "positive_value_loss": np.maximum(advantages, 0)}
+        known["td_error"] = np.abs(delta)
+        terms = [known[name] for name in self._names]
+        total = np.cumsum(np.stack([*terms, np.ones_like(delta)]), axis=1)
         times, slots = np.nonzero(ends)
         until_end = total[:, times, slots]
         order = np.lexsort((times, slots))
@@ -58,7 +74,7 @@ class RolloutSignals:
         last[:, slots[order]] = until_end[:, order]  # the last of equal slots stays
         ended = ends.any(axis=0)
         self._sums[:, ended] = total[:, -1][:, ended] - last[:, ended]
-        return {name: sums[i] / sums[-1] for i, name in enumerate(SIGNALS)}
+        return {name: sums[i] / sums[-1] for i, name in enumerate(self._names)}
 
     def reset(self) -> None:
         """Forget the episodes under way."""

@@ -283,27 +283,39 @@ class RslRlPPO:
 
     def state_dict(self) -> State:
         """Return networks, normalisers, optimiser and learning rate as plain data."""
-        hidden = {name: [part.cpu().numpy().copy() for part in hidden_of(n)] for name, n in self._networks()}
+        state = self.weights() | {"discounted": self._discounted.cpu().numpy().copy()}
+        if self.recurrent:
+            state["hidden"] = {
+                name: [part.cpu().numpy().copy() for part in hidden_of(network)]
+                for name, network in self._networks()
+            }
+        return state
+
+    def weights(self) -> State:
+        """Return networks, normalisers, optimiser and learning rate as plain data; nothing under way."""
         return {
             "actor": module_state(self.alg.actor),
             "critic": module_state(self.alg.critic),
             "optimizer": optimizer_state(self.alg.optimizer),
             "learning_rate": float(self.alg.learning_rate),
             "reward_moments": None if self._moments is None else module_state(self._moments),
-            "discounted": self._discounted.cpu().numpy().copy(),
-        } | ({"hidden": hidden} if self.recurrent else {})
+        }
 
-    def _networks(self) -> Iterator[tuple[str, Any]]:
-        yield from (("actor", self.alg.actor), ("critic", self.alg.critic))
-
-    def load_state_dict(self, state: State) -> None:
-        """Continue from `state_dict`."""
+    def take_weights(self, state: State) -> None:
+        """Go on from `weights` of another one made with the same arguments."""
         load_module(self.alg.actor, state["actor"], "actor")
         load_module(self.alg.critic, state["critic"], "critic")
         load_optimizer(self.alg.optimizer, state["optimizer"])
         self.alg.learning_rate = state["learning_rate"]
         if self._moments is not None:
             load_module(self._moments, state["reward_moments"], "reward_moments")
+
+    def _networks(self) -> Iterator[tuple[str, Any]]:
+        yield from (("actor", self.alg.actor), ("critic", self.alg.critic))
+
+    def load_state_dict(self, state: State) -> None:
+        """Continue from `state_dict`."""
+        self.take_weights(state)
         self._discounted.copy_(torch.from_numpy(state["discounted"]))
         if self.recurrent:
             for name, network in self._networks():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import gymnasium as gym
@@ -17,7 +17,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 from teacherstudent.failures import Failures
 from teacherstudent.purposes import add_costs, measured_costs
 from teacherstudent.rl.bound_vec_env import BoundVecEnv
-from teacherstudent.rl.rollout_scores import bound_outcomes, check_rows, rollout_scores
+from teacherstudent.rl.rollout_scores import VALUE_SIGNALS, bound_outcomes, check_rows, rollout_scores
 from teacherstudent.rl.sb3_state import clear_hidden
 from teacherstudent.types import Array, Assignment, BoolArray, Outcomes, Seed, State
 
@@ -55,6 +55,7 @@ class BoundRollouts:
         mastered: as the family has it.
         total: the whole run's steps.
         failures: as `BoundVecEnv` takes it.
+        signals: the value signals to compute.
     """
 
     def __init__(
@@ -66,7 +67,9 @@ class BoundRollouts:
         mastered: float | None,
         total: int,
         failures: Failures | None = None,
+        signals: Collection[str] = VALUE_SIGNALS,
     ) -> None:
+        self._signals = signals
         self.envs = BoundVecEnv(envs, model.n_steps, seed=seed, mastered=mastered, failures=failures)
         self.measured: dict[str, float] = {}
         self._model = model
@@ -128,6 +131,7 @@ class BoundRollouts:
             discount=model.gamma * model.gae_lambda,
             mastered=self._mastered,
             told=torch.from_numpy(envs.told),
+            wanted=self._signals,
         )
 
     def _update(self, learn: BoolArray) -> None:

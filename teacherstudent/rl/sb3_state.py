@@ -46,10 +46,7 @@ def algorithm_state(model: BaseAlgorithm) -> State:
     Raises:
         ValueError: if the replay buffer is of a kind whose content is not known.
     """
-    modules, tensors = model._get_torch_save_params()
-    return {
-        "torch": {name: _torch_state(_attribute(model, name)) for name in modules},
-        "tensors": {name: _attribute(model, name).detach().cpu().numpy().copy() for name in tensors},
+    return weights_of(model) | {
         "counters": {name: getattr(model, name) for name in _COUNTERS if hasattr(model, name)},
         "action_space": dict(model.action_space.np_random.bit_generator.state),
         "noise": [noise.noise_prev.copy() for noise in _noises(model)],
@@ -58,12 +55,18 @@ def algorithm_state(model: BaseAlgorithm) -> State:
     }
 
 
-def load_algorithm(model: BaseAlgorithm, state: State) -> None:
-    """Continue from `algorithm_state` of an algorithm made with the same arguments.
+def weights_of(model: BaseAlgorithm) -> State:
+    """Return networks, optimisers and normalisation."""
+    modules, tensors = model._get_torch_save_params()
+    return {
+        "torch": {name: _torch_state(_attribute(model, name)) for name in modules},
+        "tensors": {name: _attribute(model, name).detach().cpu().numpy().copy() for name in tensors},
+        "moments": _moments_state(model.get_vec_normalize_env()),
+    }
 
-    Raises:
-        ValueError: if networks or buffers differ in names or shapes.
-    """
+
+def load_weights(model: BaseAlgorithm, state: State) -> None:
+    """Take over `weights_of` an algorithm made with the same arguments (raises as `load_algorithm`)."""
     for name, part in state["torch"].items():
         own = _attribute(model, name)
         if isinstance(own, torch.optim.Optimizer):
@@ -73,6 +76,16 @@ def load_algorithm(model: BaseAlgorithm, state: State) -> None:
     with torch.no_grad():
         for name, values in state["tensors"].items():
             _attribute(model, name).copy_(torch.from_numpy(np.array(values)))
+    _load_normalize_moments(model.get_vec_normalize_env(), state["moments"])
+
+
+def load_algorithm(model: BaseAlgorithm, state: State) -> None:
+    """Continue from `algorithm_state` of an algorithm made with the same arguments.
+
+    Raises:
+        ValueError: if networks or buffers differ in names or shapes.
+    """
+    load_weights(model, state)
     for name, value in state["counters"].items():
         setattr(model, name, value)
     model.action_space.np_random.bit_generator.state = state["action_space"]
@@ -198,12 +211,27 @@ def _load_buffer(buffer: Any, state: State | None) -> None:
             target[: len(source)] = source
 
 
+def _moments_state(env: VecNormalize | None) -> State | None:
+    """Return what a normalisation has learnt."""
+    if env is None:
+        return None
+    observations = {name: _moments(rms) for name, rms in _observation_rms(env).items()}
+    return {"obs": observations, "ret": _moments(env.ret_rms)}
+
+
+def _load_normalize_moments(env: VecNormalize | None, state: State | None) -> None:
+    if env is None or state is None:
+        return
+    for name, rms in _observation_rms(env).items():
+        _load_moments(rms, state["obs"][name])
+    _load_moments(env.ret_rms, state["ret"])
+
+
 def _normalize_state(env: VecNormalize | None) -> State | None:
+    """Return what is under way in a normalisation."""
     if env is None:
         return None
     return {
-        "obs": {name: _moments(rms) for name, rms in _observation_rms(env).items()},
-        "ret": _moments(env.ret_rms),
         "returns": env.returns.copy(),
         "old_obs": _copied(env.old_obs if hasattr(env, "old_obs") else None),
         "old_reward": _copied(env.old_reward if hasattr(env, "old_reward") else None),
@@ -213,9 +241,6 @@ def _normalize_state(env: VecNormalize | None) -> State | None:
 def _load_normalize(env: VecNormalize | None, state: State | None) -> None:
     if env is None or state is None:
         return
-    for name, rms in _observation_rms(env).items():
-        _load_moments(rms, state["obs"][name])
-    _load_moments(env.ret_rms, state["ret"])
     env.returns = state["returns"].copy()
     env.old_obs, env.old_reward = _copied(state["old_obs"]), _copied(state["old_reward"])
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from teacherstudent.failures import Failures
-from teacherstudent.rl.rollout_scores import rollout_scores
+from teacherstudent.rl.rollout_scores import VALUE_SIGNALS, rollout_scores
 from teacherstudent.rl.rsl_rl_ppo import RslRlPPO
 from teacherstudent.rl.slot_failures import Failed
 from teacherstudent.rl.tensor_envs import TensorEnvs
@@ -67,6 +69,7 @@ class BoundTensorRollout(TensorSteps):
         mastered: as the family has it.
         key: of the environments' seeds.
         failures: see `TensorSteps`.
+        signals: the value signals to compute.
     """
 
     def __init__(
@@ -78,8 +81,10 @@ class BoundTensorRollout(TensorSteps):
         mastered: float | None,
         key: int,
         failures: Failures,
+        signals: Collection[str] = VALUE_SIGNALS,
     ) -> None:
-        super().__init__(envs, steps, discount=discount, failures=failures)
+        super().__init__(envs, steps, discount=discount, failures=failures, signals=())
+        self._signals = signals
         self.failed: BoolArray = np.zeros(envs.num_envs, np.bool_)
         self.learnt: Tensor | None = None
         self._discount = discount
@@ -119,6 +124,7 @@ class BoundTensorRollout(TensorSteps):
             discount=self._discount,
             mastered=self._mastered,
             told=log.told,
+            wanted=self._signals,
         )
 
     def _start(self, tasks: TaskTable, mask: Tensor) -> Tensor:

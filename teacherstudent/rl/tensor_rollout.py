@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import torch
 
 from teacherstudent.failures import Failures
 from teacherstudent.family import Snapshot
 from teacherstudent.rl.episode_log import Episodes
+from teacherstudent.rl.rollout_signals import SIGNALS
 from teacherstudent.rl.rsl_rl_ppo import RslRlPPO
 from teacherstudent.rl.tensor_envs import TensorEnvs
 from teacherstudent.rl.tensor_queue import RoundTasks, TensorQueue
@@ -28,15 +31,27 @@ class TensorRollout(TensorSteps):
         steps: steps of a rollout, for each slot.
         discount: gamma x lambda, for the value signals.
         failures: see `TensorSteps`.
+        signals: the value signals to compute.
     """
 
     def __init__(
-        self, envs: TensorEnvs, queue: TensorQueue, steps: int, *, discount: float, failures: Failures
+        self,
+        envs: TensorEnvs,
+        queue: TensorQueue,
+        steps: int,
+        *,
+        discount: float,
+        failures: Failures,
+        signals: Collection[str] = SIGNALS,
     ) -> None:
-        super().__init__(envs, steps, discount=discount, failures=failures)
+        super().__init__(envs, steps, discount=discount, failures=failures, signals=signals)
         self.queue = queue
         self.ids: IntArray = np.full(envs.num_envs, UNASKED)
         self._tasks: Array | None = None
+
+    def choose(self, signals: Collection[str]) -> None:
+        """Compute these value signals from now on; episodes under way are forgotten."""
+        self._log.choose(signals)
 
     def collect(self, ppo: RslRlPPO) -> tuple[RoundTasks, Episodes]:
         """Play, let the algorithm compute its advantages, and return the episodes that ended.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from teacherstudent.failures import Failures
 from teacherstudent.rl.episode_log import EpisodeLog
 from teacherstudent.rl.play import EpisodeError, check_rewards
+from teacherstudent.rl.rollout_signals import SIGNALS
 from teacherstudent.rl.rsl_rl_ppo import RslRlPPO
 from teacherstudent.rl.slot_failures import Failed, tolerate
 from teacherstudent.rl.tensor_envs import HostTensorEnvs, TellsSuccess, TensorEnvs
@@ -49,14 +50,23 @@ class TensorSteps:
         discount: gamma x lambda, for the value signals.
         failures: where tasks are noted whose environment fails, if it allows any; for environments on the
             host (`teacherstudent.rl.tensor_envs.HostTensorEnvs`).
+        signals: the value signals of the log.
     """
 
-    def __init__(self, envs: TensorEnvs, steps: int, *, discount: float, failures: Failures) -> None:
+    def __init__(
+        self,
+        envs: TensorEnvs,
+        steps: int,
+        *,
+        discount: float,
+        failures: Failures,
+        signals: Collection[str] = SIGNALS,
+    ) -> None:
         self.envs = envs
         self.failures = failures
         self.clock = DeviceClock(envs.device)
         self._steps = steps
-        self._log = EpisodeLog(steps, envs.num_envs, discount=discount, device=envs.device)
+        self._log = EpisodeLog(steps, envs.num_envs, discount=discount, device=envs.device, signals=signals)
         self._obs: Tensor | None = None
         self._last: Tensor | None = None
 

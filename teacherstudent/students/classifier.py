@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from teacherstudent import spaces
+from teacherstudent.demand import Demand, Offers, Signal, check_demand
 from teacherstudent.family import Family
 from teacherstudent.registry import STUDENTS
 from teacherstudent.types import (
@@ -17,7 +18,6 @@ from teacherstudent.types import (
     Array,
     Assignment,
     FloatArray,
-    Granularity,
     IntArray,
     Outcomes,
     Seed,
@@ -36,6 +36,16 @@ from teacherstudent.vision.options import Machine, Training, parse
 from teacherstudent.vision.stage_rounds import SCORES, StageRounds
 from teacherstudent.vision.trainer import Trainer
 from teacherstudent.vision.weigher import Weigher
+
+UNITS = {
+    "loss": "nats",
+    "train_loss": "nats",
+    "probe_loss": "nats",
+    "seconds": "seconds",
+    "steps": "gradient steps",
+    "size": "pixels",
+}
+"""Of its signals."""
 
 
 @STUDENTS.register("classifier")
@@ -151,8 +161,16 @@ class ClassifierStudent:
         else:
             self.rounds = StageRounds(family, self.trainer, self.compute, score=score, chunk=chunk)
         self.gains = isinstance(self.rounds, StageRounds) and score in ("rate", "decrease")
-        self.provides: frozenset[str] = frozenset(self.rounds.signals)
-        self.granularities: frozenset[Granularity] = self.rounds.granularities
+        signals = {name: Signal(unit=UNITS.get(name, "")) for name in self.rounds.signals}
+        self.offers: Offers = dict.fromkeys(sorted(self.rounds.granularities), signals)
+
+    def bind(self, demand: Demand) -> None:
+        """Check that what a run asks for is offered; all of it falls out of training and measuring anyway.
+
+        Raises:
+            ValueError: if something is asked for that is not offered.
+        """
+        check_demand(demand, self.offers, "classifier")
 
     @property
     def weigher(self) -> Weigher | None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 
 from teacherstudent import spaces
+from teacherstudent.demand import Demand, Offers, Signal, check_demand
 from teacherstudent.envs.toy_grid import FULL, ToyGrid
 from teacherstudent.family import Family
 from teacherstudent.purposes import Purpose, add_costs, check_purposes, measured_costs
@@ -18,7 +20,6 @@ from teacherstudent.types import (
     Array,
     Assignment,
     FloatArray,
-    Granularity,
     IntArray,
     Outcomes,
     Seed,
@@ -50,8 +51,7 @@ class CompetenceStudent:
         ValueError: if an option is out of range.
     """
 
-    provides: frozenset[str] = frozenset({"length", "success"})
-    granularities: frozenset[Granularity] = frozenset({"episode"})
+    offers: Offers = MappingProxyType({"episode": {"length": Signal(unit="episodes"), "success": Signal()}})
 
     def __init__(self, family: Family, *, seed: Seed, batch: int = 1, noise: float = 0.0) -> None:
         if not isinstance(family, ToyGrid):
@@ -65,6 +65,14 @@ class CompetenceStudent:
         self.grid = family.grid()
         self._rng = generator(seed)
         self._spent = {"train": 0.0, "measure": 0.0}
+
+    def bind(self, demand: Demand) -> None:
+        """Check that what a run asks for is offered.
+
+        Raises:
+            ValueError: if something is asked for that is not offered.
+        """
+        check_demand(demand, self.offers, "competence")
 
     def round_cost(self) -> float:
         """Return the batch size: every episode costs 1."""

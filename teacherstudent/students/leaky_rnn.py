@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 
 from teacherstudent import spaces
+from teacherstudent.demand import Demand, Offers, Signal, check_demand
 from teacherstudent.envs.parity import SMALLEST, FixedSequences, Parity
 from teacherstudent.family import Family
 from teacherstudent.purposes import Purpose, check_purposes
@@ -17,13 +19,19 @@ from teacherstudent.types import (
     Array,
     Assignment,
     FloatArray,
-    Granularity,
     IntArray,
     Outcomes,
     Seed,
     State,
     check_names,
 )
+
+_SIGNALS = {
+    "accuracy": Signal(),
+    "newest": Signal(),
+    "loss": Signal(unit="nats"),
+    "train_loss": Signal(unit="nats"),
+}
 
 
 @STUDENTS.register("leaky-rnn")
@@ -70,8 +78,7 @@ class LeakyRNNStudent:
         ValueError: if an option is out of range or there is no such device.
     """
 
-    provides: frozenset[str] = frozenset({"accuracy", "newest", "loss", "train_loss"})
-    granularities: frozenset[Granularity] = frozenset({"episode", "chunk"})
+    offers: Offers = MappingProxyType(dict.fromkeys(("chunk", "episode"), _SIGNALS))
 
     def __init__(
         self,
@@ -100,6 +107,14 @@ class LeakyRNNStudent:
         self._counts = {"train": 0.0, "measure": 0.0, "updates": 0.0}
         self._loss = np.nan
 
+    def bind(self, demand: Demand) -> None:
+        """Check that what a run asks for is offered; all of it is measured in every round anyway.
+
+        Raises:
+            ValueError: if something is asked for that is not offered.
+        """
+        check_demand(demand, self.offers, "leaky-rnn")
+
     def round_cost(self) -> float:
         """Return the least FLOPs of a round: lengths are random, and larger tasks cost more."""
         return self.trainer.least()
@@ -119,7 +134,7 @@ class LeakyRNNStudent:
         tasks = spaces.check_tasks(self.family.space, assignment.tasks, "leaky-rnn.train")
         if len(tasks) == 0:
             nothing = np.zeros(0)
-            signals: dict[str, Array] = dict.fromkeys(self.provides, nothing)
+            signals: dict[str, Array] = dict.fromkeys(_SIGNALS, nothing)
             return Outcomes.of(assignment, score=nothing, cost=nothing, signals=signals)
         sizes, row = np.unique(tasks, return_inverse=True)
         train_loss = np.full(len(sizes), np.nan)

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from teacherstudent.demand import Demand, Offers, check_demand, everything
 from teacherstudent.failures import Failures
 from teacherstudent.family import RLFamily
 from teacherstudent.purposes import add_costs, check_purposes, measured_costs
 from teacherstudent.registry import STUDENTS
 from teacherstudent.rl.play import measured, play_all, slots_for
-from teacherstudent.rl.rollout_scores import BOUND_SIGNALS, bound_outcomes, check_rows
-from teacherstudent.rl.rollout_signals import SIGNALS
+from teacherstudent.rl.rollout_scores import bound_outcomes, check_rows, playing_offers
 from teacherstudent.rl.rsl_rl_options import check_library, check_options, learning_rate
 from teacherstudent.rl.rsl_rl_ppo import RslRlPPO, unvalidated
 from teacherstudent.rl.tensor_bound import BoundTensorRollout
@@ -29,7 +29,6 @@ from teacherstudent.rl.torch_state import PrivateGenerators
 from teacherstudent.types import (
     Array,
     Assignment,
-    Granularity,
     IntArray,
     Outcomes,
     Seed,
@@ -106,8 +105,6 @@ class RslRlStudent:
         ValueError: if a value is out of range, or a falling learning rate has no budget.
     """
 
-    granularities: frozenset[Granularity] = frozenset({"episode", "rollout"})
-
     def __init__(
         self,
         family: RLFamily,
@@ -161,26 +158,30 @@ class RslRlStudent:
             envs, queue, n_steps, discount=self.ppo.discount, failures=self.failures
         )
         self._bound: BoundTensorRollout | None = None
+        self.offers: Offers = playing_offers(family.mastered is not None)
+        self._demand = everything(self.offers)
+        self._carried = self._demand.signals
 
-    @property
-    def provides(self) -> frozenset[str]:
-        """The signals of its outcomes."""
-        success = frozenset() if self._family.mastered is None else frozenset({"success"})
-        return success | (BOUND_SIGNALS if self._bound else frozenset({"length", *SIGNALS}))
-
-    def bind(self, granularity: Granularity) -> None:
+    def bind(self, demand: Demand) -> None:
         """Play tasks episode by episode, as a new student does, or bind each slot to one for a rollout.
 
         Raises:
-            ValueError: for other granularities, if the student has trained at the other one, or if a rollout
-                of one slot is shorter than the number of minibatches.
+            ValueError: if something is asked for that is not offered, if the student has started by another
+                demand, or if a rollout of one slot is shorter than the number of minibatches.
         """
-        if granularity not in self.granularities:
-            raise ValueError(f"rsl-rl: can be bound for {sorted(self.granularities)}, got {granularity!r}")
-        if (granularity == "rollout") == (self._bound is not None):
+        carried = check_demand(demand, self.offers, "rsl-rl")
+        if demand == self._demand:
             return
-        if self._bound is not None or self._counts["train"] + self._counts["measure"] > 0:
-            raise ValueError(f"rsl-rl: expected to be bound before training, got {granularity!r} afterwards")
+        if self._bound is not None or any(self._counts.values()):
+            raise ValueError(f"rsl-rl: expected to be bound before training, got {demand} afterwards")
+        if demand.granularity == "rollout":
+            self._bind_rollouts(carried)
+        else:
+            self._rollout.choose(carried)
+        self._demand = demand
+        self._carried = carried
+
+    def _bind_rollouts(self, signals: frozenset[str]) -> None:
         steps = len(self.ppo.observations)
         batches = self.ppo.minibatches(1)
         if steps < 2 * batches:
@@ -195,6 +196,7 @@ class RslRlStudent:
             mastered=self._family.mastered,
             key=self._rollout.queue.key,
             failures=self.failures,
+            signals=signals,
         )
 
     def round_cost(self) -> float:
@@ -297,6 +299,14 @@ class RslRlStudent:
             return self._log
         return self._log | {"repeated_tasks": float(self._rollout.queue.repeated)}
 
+    def weights(self) -> State:
+        """Return networks, optimiser, learning rate and normalisation as plain data."""
+        return self.ppo.weights()
+
+    def take_weights(self, state: State) -> None:
+        """Go on from `weights` of a student made with the same options (raises ValueError for another's)."""
+        self.ppo.take_weights(state)
+
     def state_dict(self) -> State:
         """Return networks, optimiser, generators, queue and, where they can be saved, environments."""
         return {
@@ -345,7 +355,7 @@ class RslRlStudent:
         """Play tasks with the exploring policy, without training; value signals are NaN: not measured."""
         explore = functools.partial(self._play, greedy=False)
         with self._active(self._generators):
-            outcomes, costs = measured(assignment, explore, self.provides, self.failures)
+            outcomes, costs = measured(assignment, explore, self._carried, self.failures)
         add_costs(self._counts, costs)
         return outcomes
 

@@ -17,6 +17,7 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.type_aliases import TrainFreq
 from stable_baselines3.common.vec_env import VecNormalize
 
+from teacherstudent.demand import Demand, Offers, check_demand, everything
 from teacherstudent.failures import Failures
 from teacherstudent.family import RLFamily
 from teacherstudent.fitting.modules import device_of
@@ -24,8 +25,8 @@ from teacherstudent.purposes import add_costs, check_purposes
 from teacherstudent.registry import STUDENTS
 from teacherstudent.rl import sb3_options, sb3_state
 from teacherstudent.rl.play import measured, play, play_all, slots_for
-from teacherstudent.rl.rollout_scores import BOUND_SIGNALS
-from teacherstudent.rl.rollout_signals import SIGNALS, RolloutSignals
+from teacherstudent.rl.rollout_scores import playing_offers
+from teacherstudent.rl.rollout_signals import RolloutSignals, chosen
 from teacherstudent.rl.sb3_recurrent import speed_up
 from teacherstudent.rl.sb3_rollout import BoundRollouts
 from teacherstudent.rl.task_queue import More, TaskQueue
@@ -35,7 +36,6 @@ from teacherstudent.types import (
     Array,
     Assignment,
     BoolArray,
-    Granularity,
     IntArray,
     Outcomes,
     Seed,
@@ -90,8 +90,6 @@ class SB3Student:
             or does not take one of the options.
         ValueError: if the algorithm is unknown, ``n_envs`` is less than 1, or a schedule has no budget.
     """
-
-    granularities: frozenset[Granularity] = frozenset({"episode", "rollout"})
 
     def __init__(
         self,
@@ -157,30 +155,45 @@ class SB3Student:
         speed_up(self.model.policy)
         self.model.set_logger(Logger(folder=None, output_formats=[]))
         sb3_state.main_optimizer(self.model).register_step_post_hook(self._count_update)
-        self.provides = frozenset({"length"} | ({"success"} if family.mastered is not None else set()))
-        self._signals: RolloutSignals | None = None
-        if isinstance(self.model, OnPolicyAlgorithm):
-            self._signals = RolloutSignals(n_envs, self.model.gamma * self.model.gae_lambda)
-            self.provides |= set(SIGNALS)
-        else:
-            self.granularities = frozenset({"episode"})
+        on_policy = isinstance(self.model, OnPolicyAlgorithm)
+        self.offers: Offers = playing_offers(
+            family.mastered is not None, values=on_policy, rollouts=on_policy
+        )
+        self._demand = everything(self.offers)
+        self._carried = self._demand.signals
+        self._signals = self._value_signals()
 
-    def bind(self, granularity: Granularity) -> None:
+    def bind(self, demand: Demand) -> None:
         """Play tasks episode by episode, as a new student does, or bind each slot to one for a rollout.
 
         Raises:
-            ValueError: if the algorithm is off-policy and the granularity not ``"episode"``, or if the
-                student has started at the other granularity.
+            ValueError: if something is asked for that is not offered; if the algorithm is off-policy and the
+                granularity not ``"episode"``; or if the student has started by another demand.
         """
-        if granularity not in self.granularities:
-            raise ValueError(
-                f"sb3: {type(self.model).__name__} can be bound for {sorted(self.granularities)}, "
-                f"got {granularity!r}; rollouts need an on-policy algorithm"
-            )
-        if (granularity == "rollout") == (self._bound is not None):
+        on_policy = isinstance(self.model, OnPolicyAlgorithm)
+        who = f"sb3: {type(self.model).__name__}" + (
+            "" if on_policy else " (rollouts need on-policy algorithms)"
+        )
+        carried = check_demand(demand, self.offers, who)
+        if demand == self._demand:
             return
         if self._bound is not None or self._callback is not None:
-            raise ValueError(f"sb3: expected to be bound before training, got {granularity!r} afterwards")
+            raise ValueError(f"sb3: expected to be bound before training, got {demand} afterwards")
+        self._demand = demand
+        self._carried = carried
+        if demand.granularity == "rollout":
+            self._bind_rollouts()
+        self._signals = self._value_signals()
+
+    def _value_signals(self) -> RolloutSignals | None:
+        """Return what computes the value signals of episodes; None where none is asked for."""
+        names = chosen(self._carried)
+        if self._bound is not None or not names:
+            return None
+        assert isinstance(self.model, OnPolicyAlgorithm)
+        return RolloutSignals(self._n_envs, self.model.gamma * self.model.gae_lambda, names)
+
+    def _bind_rollouts(self) -> None:
         assert isinstance(self.model, OnPolicyAlgorithm)
         self._bound = BoundRollouts(
             self.model,
@@ -189,9 +202,8 @@ class SB3Student:
             mastered=self._family.mastered,
             total=self._total,
             failures=self.failures,
+            signals=self._carried,
         )
-        self._signals = None
-        self.provides = BOUND_SIGNALS | (self.provides & {"success"})
 
     @property
     def _total(self) -> int:
@@ -280,6 +292,14 @@ class SB3Student:
             if isinstance(value, int | float | np.number)
         }
         return log if self._bound else log | {"repeated_tasks": float(self._queue.repeated)}
+
+    def weights(self) -> State:
+        """Return networks, optimisers and normalisation as plain data."""
+        return sb3_state.weights_of(self.model)
+
+    def take_weights(self, state: State) -> None:
+        """Go on from `weights` of a student made with the same options (raises ValueError for another's)."""
+        sb3_state.load_weights(self.model, state)
 
     def state_dict(self) -> State:
         """Return networks, optimisers, buffers, generators, queue and, where they can be saved, environments.
@@ -381,11 +401,12 @@ class SB3Student:
 
     def _with_signals(self, model: OnPolicyAlgorithm, finished: Outcomes | None) -> Outcomes | None:
         """Add the value signals of the rollout just collected."""
-        assert self._signals is not None
+        kept = self._envs.pop_kept()
+        if self._signals is None:
+            return finished
         assert model._last_episode_starts is not None
         buffer = model.rollout_buffer
         values = self._signals.update(buffer.advantages, buffer.episode_starts, model._last_episode_starts)
-        kept = self._envs.pop_kept()
         if finished is None:
             return None
         if not kept.all():
@@ -396,7 +417,7 @@ class SB3Student:
         """Play tasks with the exploring policy, without training; value signals are NaN: not measured."""
         explore = functools.partial(self._play, greedy=False)
         with self._generators.active():
-            outcomes, costs = measured(assignment, explore, self.provides, self.failures)
+            outcomes, costs = measured(assignment, explore, self._carried, self.failures)
         add_costs(self._counts, costs)
         return outcomes
 
@@ -427,5 +448,5 @@ class SB3Student:
             tasks=np.zeros((0, *shape), self._family.space.dtype),
             score=none,
             cost=none,
-            signals=dict.fromkeys(self.provides, none),
+            signals=dict.fromkeys(self._carried, none),
         )

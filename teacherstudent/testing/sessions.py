@@ -101,7 +101,16 @@ class Session:
         return other
 
     def ask(self, n: int, progress: float = 0.0) -> Assignment:
-        """Ask for tasks, check what comes back, and remember a copy of it."""
+        """Ask until there are ``n`` tasks, check what comes back, and return a copy of it.
+
+        A teacher of several members is asked for a row for each at least.
+        """
+        parts = [self._ask(max(n, self.teacher.members), progress)]
+        while (missing := n - sum(map(len, parts))) > 0:
+            parts.append(self._ask(max(missing, self.teacher.members), progress))
+        return Assignment.concatenate(parts)
+
+    def _ask(self, n: int, progress: float) -> Assignment:
         assignment = self.teacher.ask(n, progress=progress)
         check_assignment(self.teacher, assignment, n)
         self._check_notes(assignment)
@@ -150,8 +159,8 @@ class Session:
         while count < rows:
             n = int(self.rng.integers(1, 25))
             assignment = self.ask(n, progress=min(1.0, count / rows))
-            count += n
-            self.waiting += [assignment.select([i]) for i in range(n)]  # type: ignore[arg-type]
+            count += len(assignment)
+            self.waiting += [assignment.select(slice(i, i + 1)) for i in range(len(assignment))]
             self._tell_some()
         return self.asked[first:]
 
@@ -169,11 +178,18 @@ class Session:
 
 
 def check_assignment(teacher: Teacher[Any], assignment: Assignment, n: int) -> None:
-    """Raise `ContractError` unless these are ``n`` new tasks of the teacher's space."""
+    """Raise `ContractError` unless these are new tasks of the teacher's space, at most ``n``.
+
+    A teacher of rollouts must return all of them, since every slot plays one.
+    """
     who = name(teacher)
     space = teacher.space
-    if not isinstance(assignment, Assignment) or len(assignment) != n:
-        raise ContractError(f"{who}: ask(n) must return an Assignment of n rows, got {assignment!r} for {n}")
+    least = n if teacher.granularity == "rollout" else 1
+    if not isinstance(assignment, Assignment) or not least <= len(assignment) <= n:
+        raise ContractError(
+            f"{who}: ask({n}) must return an Assignment of {least} to {n} rows, got {assignment!r}"
+        )
+    n = len(assignment)
     tasks = assignment.tasks
     if tasks.shape != (n, *(space.shape or ())) or tasks.dtype != space.dtype:
         raise ContractError(

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from teacherstudent import checkpoint, spaces
+from teacherstudent.demand import Demand, everything
 from teacherstudent.family import Family
 from teacherstudent.ledger import ENVIRONMENT_SECONDS, UPDATES, Ledger
 from teacherstudent.purposes import Purpose
-from teacherstudent.student import Binds, Student
+from teacherstudent.student import Student
 from teacherstudent.testing.sessions import ContractError, check_factory, difference, must, name, rule
-from teacherstudent.types import Array, Assignment, Outcomes, check_whole, generator
+from teacherstudent.types import Array, Assignment, Granularity, Outcomes, check_whole, generator
 
 Factory = Callable[[int], Student]
 """Makes a fresh student from a seed."""
@@ -30,7 +32,7 @@ def check_student(factory: Factory, family: Family, *, rounds: int = 4, exact: b
     nothing; a saved student continues as if it had not stopped, and reports the same metrics at once. The
     signal ``seconds`` may differ: it is a clock's reading.
 
-    A student that can be bound for rollouts (`teacherstudent.student.Binds`) is checked bound as well: then a
+    A student that offers rollouts is checked bound for these as well: then a
     resume is always exact, every row of an assignment has exactly one outcome, in order, and rows that are
     measured change nothing that tests or counters of training could tell; their cost is named by purpose.
 
@@ -53,50 +55,73 @@ def check_student(factory: Factory, family: Family, *, rounds: int = 4, exact: b
     with rule("student", "the factory must make a student of the seed 0"):
         student = factory(0)
     must(isinstance(student, Student), f"expected all members of the Student protocol, got {type(student)}")
-    binds = isinstance(student, Binds) and "rollout" in student.granularities
-    if "episode" in student.granularities or not binds:
-        _check(factory, family, rounds=rounds, exact=exact)
-    if binds:
-        _check_refusal(student)
-
-        def bound(seed: int) -> Student:
-            made = factory(seed)
-            assert isinstance(made, Binds)
-            made.bind("rollout")
-            return made
-
-        _check(bound, family, rounds=min(rounds, 2), exact=True)
-        _check_bound(bound, family)
+    must(student.offers, "offers must hold at least one granularity")
+    _check_refusals(student)
     student.close()
+    rollouts: list[Granularity] = [kind for kind in student.offers if kind == "rollout"]
+    others: list[Granularity] = [kind for kind in student.offers if kind != "rollout"]
+    for granularity in (*others[:1], *rollouts):  # the others are the same to the student
+        demand = everything(student.offers, granularity)
+        bound = _Kit(factory, family, demand)
+        if granularity == "rollout":
+            _check(bound, rounds=min(rounds, 2), exact=True)
+            _check_bound(bound)
+        else:
+            _check(bound, rounds=rounds, exact=exact)
 
 
-def _check(factory: Factory, family: Family, *, rounds: int, exact: bool) -> None:
-    driver = _Driver(factory(0), family)
+@dataclass(frozen=True)
+class _Kit:
+    """What is checked: students of the factory, for the family, bound by the demand."""
+
+    factory: Factory
+    family: Family
+    demand: Demand
+
+    def driver(self, seed: int) -> _Driver:
+        """Return what drives a fresh student."""
+        made = self.factory(seed)
+        with rule(name(made), f"bind must accept a demand for what is offered, {self.demand}"):
+            made.bind(self.demand)
+        return _Driver(made, self.family, self.demand.signals)
+
+
+def _check(kit: _Kit, *, rounds: int, exact: bool) -> None:
+    driver = kit.driver(0)
     world = _global_generator()
     history = [driver.round() for _ in range(rounds)]
     must(_global_generator() == world, "train must leave NumPy's global generator as it was")
-    again = _Driver(factory(0), family)
+    again = kit.driver(0)
     for k, outcomes in enumerate(history):
         _same(again.round(), outcomes, f"two students of one seed must agree, but differ in round {k}")
-    _check_evaluation(again, family, driver)
-    _check_resume(factory, family, driver, exact=exact)
+    _check_evaluation(again, kit.family, driver)
+    _check_resume(kit, driver, exact=exact)
     for used in (driver.student, again.student):
         used.close()
 
 
-def _check_refusal(student: Student) -> None:
-    assert isinstance(student, Binds)
-    try:
-        student.bind("step" if "step" not in student.granularities else "chunk")
-    except ValueError:
-        return
-    raise ContractError("bind must raise ValueError for what is not among the granularities")
+def _check_refusals(student: Student) -> None:
+    """Check that bind refuses what is not offered."""
+    first = next(iter(student.offers))
+    wrong: dict[str, Demand] = {
+        "a signal": Demand(granularity=first, signals=frozenset({"unheard of"})),
+        "a number of members": Demand(granularity=first, members=97),
+    }
+    missing: set[Granularity] = {*get_args(Granularity)} - student.offers.keys()
+    if missing:
+        wrong["a granularity"] = Demand(granularity=min(missing))
+    for what, demand in wrong.items():
+        try:
+            student.bind(demand)
+        except ValueError:
+            continue
+        raise ContractError(f"bind must raise ValueError for {what} that is not offered")
 
 
-def _check_bound(factory: Factory, family: Family) -> None:
+def _check_bound(kit: _Kit) -> None:
     """Compare a student that measures for a round with one that does not, and mix both kinds of rows."""
-    measuring = _Driver(factory(0), family)
-    other = _Driver(factory(0), family)
+    measuring = kit.driver(0)
+    other = kit.driver(0)
     for driver in (measuring, other):
         driver.round()
     for purpose in (Purpose.MEASURE, Purpose.EDIT):
@@ -110,7 +135,7 @@ def _check_bound(factory: Factory, family: Family) -> None:
                 f"rows of the purpose {purpose.name} must be charged as {purpose.cost!r} and nothing else, "
                 f"but {key!r} went from {before.get(key, 0.0)} to {after.get(key, 0.0)}",
             )
-    tasks = family.test_tasks()[:5]
+    tasks = kit.family.test_tasks()[:5]
     found, expected = (driver.student.evaluate(tasks, seed=1) for driver in (measuring, other))
     _same(found, expected, "rows that are measured must not change the student")
     mixed = measuring.bound_round(0.5, Purpose.MEASURE)
@@ -130,8 +155,9 @@ def _global_generator() -> tuple[object, ...]:
 class _Driver:
     """Feeds a student with tasks of its own seed and checks what comes back."""
 
-    def __init__(self, student: Student, family: Family) -> None:
+    def __init__(self, student: Student, family: Family, promised: frozenset[str]) -> None:
         self.student = student
+        self._promised = promised
         self._space = family.space
         self._rng = generator(7)
         self._next = 0
@@ -181,8 +207,8 @@ class _Driver:
         return outcomes
 
     def _check(self, outcomes: Outcomes) -> None:
-        missing = self.student.provides - outcomes.signals.keys()
-        must(not missing, f"outcomes must carry every promised signal, lack {sorted(missing)}")
+        missing = self._promised - outcomes.signals.keys()
+        must(not missing, f"outcomes must carry every signal that was asked for, lack {sorted(missing)}")
         must(np.isfinite(outcomes.score).all(), "scores must be finite")
         must((outcomes.cost >= 0).all(), "costs must be at least 0")
         with rule(name(self.student), "outcomes must have tasks of the family's space"):
@@ -209,12 +235,12 @@ def _check_evaluation(driver: _Driver, family: Family, untouched: _Driver) -> No
     _same(driver.round(), untouched.round(), "evaluate must not disturb training")
 
 
-def _check_resume(factory: Factory, family: Family, driver: _Driver, *, exact: bool) -> None:
+def _check_resume(kit: _Kit, driver: _Driver, *, exact: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "student.npz"
         checkpoint.save(path, driver.student.state_dict())
         state = checkpoint.load(path)
-    resumed = _Driver(factory(1), family)
+    resumed = kit.driver(1)
     resumed.student.load_state_dict(state)
     resumed._rng.bit_generator.state = driver._rng.bit_generator.state
     resumed._next = driver._next
@@ -234,7 +260,7 @@ def _check_resume(factory: Factory, family: Family, driver: _Driver, *, exact: b
         if exact:
             _same(outcomes, driver.round(), "a resumed student must continue bit for bit")
     if exact:
-        tasks = family.test_tasks()[:3]
+        tasks = kit.family.test_tasks()[:3]
         found, expected = (d.student.evaluate(tasks, seed=0) for d in (resumed, driver))
         _same(found, expected, "a resumed student must evaluate as the one that went on")
     resumed.student.close()

@@ -105,11 +105,12 @@ def _declarations(kit: _Kit) -> None:
 
 def _arguments(kit: _Kit) -> None:
     teacher = kit.factory(0)
-    for n, progress in ((0, 0.0), (-1, 0.0), (1, -0.1), (1, 1.1), (1, np.nan)):
+    least = teacher.members
+    for n, progress in ((0, 0.0), (-1, 0.0), (least - 1, 0.0), (least, -0.1), (least, 1.1), (least, np.nan)):
         _refused(kit, teacher, f"ask({n}, progress={progress})", partial(teacher.ask, n, progress=progress))
     for progress in (0.0, 0.5, 1.0):
         with rule(kit.who, f"ask must accept progress={progress}"):
-            teacher.ask(1, progress=progress)
+            teacher.ask(least, progress=progress)
 
 
 def _batch_sizes(kit: _Kit) -> None:

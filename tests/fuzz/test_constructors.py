@@ -212,7 +212,6 @@ SMALL = {
         ("rsl-rl", "cartpole-parameters"),
         ("classifier", "digits-stages"),
         ("classifier", "digits-examples"),
-        ("antagonist", "cartpole-parameters"),
     ],
 )
 def test_students(name, family):

@@ -9,7 +9,7 @@ from gymnasium.spaces import Box, Discrete
 from stable_baselines3.common.buffers import RolloutBuffer
 
 from teacherstudent.purposes import purposes
-from teacherstudent.rl.rollout_scores import BOUND_SIGNALS, VALUE_SIGNALS, bound_outcomes, rollout_scores
+from teacherstudent.rl.rollout_scores import BOUND_OFFERS, VALUE_SIGNALS, bound_outcomes, rollout_scores
 from teacherstudent.types import Assignment
 
 
@@ -107,4 +107,4 @@ def test_outcomes_are_one_for_each_row():
     assert found.cost.tolist() == [5, 5, 5]
     assert found.score.tolist() == [-0.5, -5, 3.5]
     assert found.signals["episodes"].dtype == np.int64
-    assert set(found.signals) == BOUND_SIGNALS >= set(VALUE_SIGNALS)
+    assert found.signals.keys() == BOUND_OFFERS.keys() >= set(VALUE_SIGNALS)

@@ -186,9 +186,9 @@ def test_the_score_and_its_standard_error():
 
 def test_schedules_pay_for_no_probe():
     learner = student(budget=1e9, score="train")
-    assert learner.provides == {"train_loss", "seconds", "steps", "size"}
+    assert learner.offers["chunk"].keys() == {"train_loss", "seconds", "steps", "size"}
     found = learner.train(rows([[4.0], [8.0]], [True, False]))
-    assert found.signals.keys() == learner.provides
+    assert found.signals.keys() == learner.offers["chunk"].keys()
     assert found.score[0] == -found.signals["train_loss"][0]
     assert found.score[1] == -float(learner.trainer.measure("probe")[0].double().mean())
     learner = student(budget=1e9, score="train")
@@ -515,7 +515,7 @@ def test_losses_of_a_reference_are_a_signal(tmp_path):
     np.save(tmp_path / "losses.npy", losses)
     training = {"reference": str(tmp_path / "losses.npy"), "batch_size": 4}
     learner = student(EXAMPLES, seed=1, training=training)
-    assert learner.provides == {"loss", "correct", "reference_loss"}
+    assert learner.offers["step"].keys() == {"loss", "correct", "reference_loss"}
     found = learner.train(rows([5, 3, 900], [False, True, True]))
     assert np.array_equal(found.signals["reference_loss"], losses[[5, 3, 900]])
 

@@ -27,7 +27,7 @@ def test_it_is_a_student_and_registered():
     assert isinstance(student, CompetenceStudent)
     assert isinstance(student, Student)
     assert student.wants() == 8
-    assert student.provides == {"length", "success"}
+    assert student.offers["episode"].keys() == {"length", "success"}
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.1])

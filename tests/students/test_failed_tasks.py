@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from binding import all_of, pair
 from faulty import faulty
 
 from teacherstudent import plain, students, teachers
@@ -27,23 +28,20 @@ CASES = {
     "rsl-rl": ("rsl-rl", RSL, "random", {}),
     "rsl-rl bound": ("rsl-rl", RSL, "plr", PLR),
     "rsl-rl bound, some measured": ("rsl-rl", RSL, "robust-plr", PLR),
-    "antagonist": ("antagonist", {"student_options": SB3 | {"n_envs": 4}}, "paired", {}),
-    "antagonist, rsl-rl": (
-        "antagonist",
-        {"student": "rsl-rl", "student_options": RSL | {"n_envs": 4}},
-        "paired",
-        {},
-    ),
+    "two members": ("sb3", SB3, "paired", {}),
+    "two members, rsl-rl": ("rsl-rl", RSL, "paired", {}),
 }
 
 
 def make(name, family, **more):
     kind, options, teacher, settings = CASES[name]
-    options = options if kind == "antagonist" else {"n_envs": 4, **options}
+    options = {"n_envs": 4, **options}
     if "normalize" not in options and kind == "rsl-rl":
         options = options | {"normalize": True}
-    student = students.make(kind, family, seed=0, **options, **more)
-    return family, teachers.make(teacher, family.space, seed=0, **settings), student
+    taught = teachers.make(teacher, family, seed=0, **settings)
+    if taught.members > 1:
+        return family, taught, pair(kind, family, n=taught.members, **options, **more)
+    return family, taught, students.make(kind, family, seed=0, **options, **more)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -132,7 +130,7 @@ def test_a_test_task_that_fails_ends_the_run_and_is_named(name, tmp_path):
 def test_a_failed_row_teaches_nothing(name, tmp_path):
     """Rows that fail from the start leave the networks as if they had been measured only."""
     student = make(name, faulty())[2]
-    student.bind("rollout")
+    student.bind(all_of(student))
     student.failures.limit = 100
     before = plain.dumps(plain.to_plain(_networks(student)))
     found = student.train(Assignment(ids=np.arange(4), tasks=np.full((4, 1), 0.15)))

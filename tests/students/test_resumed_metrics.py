@@ -26,7 +26,7 @@ CASES = {
     "DQN, updates from some step on": ("random", {}, "sb3", DQN),
     "rsl-rl": ("random", {}, "rsl-rl", RSL),
     "rsl-rl, some rounds without an update": ("robust-plr", PLR, "rsl-rl", RSL),
-    "antagonist": ("paired", {}, "antagonist", {"student_options": SB3}),
+    "two members": ("paired", {}, "sb3", SB3),
 }
 
 

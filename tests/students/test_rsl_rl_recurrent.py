@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from binding import all_of
 from gymnasium.spaces import Box, Discrete
 from rsl_rl.models import RNNModel
 
@@ -85,7 +86,7 @@ def cue(monkeypatch):
 
 def bound(family, **options):
     student = RslRlStudent(family, seed=0, **{**SMALL, **options})
-    student.bind("rollout")
+    student.bind(all_of(student))
     return student
 
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from binding import CHUNKS, EPISODES, all_of
 
 from reaching import Steps, assign, steps
 from teacherstudent.rl.rsl_rl_ppo import RslRlPPO
 from teacherstudent.rl.tensor_bound import BoundTasks
 from teacherstudent.rl.tensor_envs import HostTensorEnvs
-from teacherstudent.students.antagonist import AntagonistStudent
 from teacherstudent.students.rsl_rl import RslRlStudent
 from teacherstudent.testing.sessions import difference
 from teacherstudent.testing.students import check_student
@@ -24,7 +24,7 @@ class Noisy(Steps):
 
 def bound(family, *, seed=0, **options):
     student = RslRlStudent(family, seed=seed, **{**SMALL, **options})
-    student.bind("rollout")
+    student.bind(all_of(student))
     return student
 
 
@@ -170,26 +170,18 @@ def test_the_learning_rate_follows_trained_and_measured_steps(cartpole):
     np.testing.assert_allclose(rates, [0.75e-3, 0.75e-3, 0.25e-3, 0.0], atol=1e-12)
 
 
-def test_two_of_them_as_protagonist_and_antagonist(cartpole):
-    check_student(
-        lambda seed: AntagonistStudent(cartpole, seed=seed, student="rsl-rl", student_options=SMALL),
-        cartpole,
-        rounds=1,
-    )
-
-
 def test_what_cannot_be_bound_says_so(cartpole):
     student = RslRlStudent(cartpole, seed=0, **SMALL)
     with pytest.raises(ValueError, match="'chunk'"):
-        student.bind("chunk")
+        student.bind(CHUNKS)
     student.train(Assignment(ids=np.arange(8), tasks=cartpole.test_tasks()[:8]))
-    student.bind("episode")
+    student.bind(all_of(student, "episode"))
     with pytest.raises(ValueError, match="before training"):
-        student.bind("rollout")
+        student.bind(all_of(student))
     other = bound(cartpole)
-    other.bind("rollout")
+    other.bind(all_of(other))
     with pytest.raises(ValueError, match="before training"):
-        other.bind("episode")
+        other.bind(EPISODES)
     with pytest.raises(ValueError, match="other kind"):
         other.load_state_dict(student.state_dict())
     with pytest.raises(ValueError, match="expected 4 tasks, one for each slot, got 3"):

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from binding import CHUNKS, EPISODES, all_of
 from gymnasium.spaces import Box
 from gymnasium.spaces import Dict as DictSpace
 from stable_baselines3 import PPO
 
 from reaching import Steps, assign, steps
+from teacherstudent.demand import Demand
 from teacherstudent.loop import check_fit, run
 from teacherstudent.plan import Plan
 from teacherstudent.purposes import purposes
@@ -30,7 +32,7 @@ class Noisy(Steps):
 
 def bound(family, *, seed=0, n_envs=4, **options):
     student = SB3Student(family, seed=seed, n_envs=n_envs, **{"options": OPTIONS, **options})
-    student.bind("rollout")
+    student.bind(all_of(student))
     return student
 
 
@@ -263,20 +265,20 @@ def test_images_and_dictionaries_can_be_bound():
 
 def test_what_cannot_be_bound_says_so(cartpole):
     off = SB3Student(cartpole, seed=0, algorithm="DQN", n_envs=2)
-    assert off.granularities == {"episode"}
+    assert set(off.offers) == {"episode"}
     with pytest.raises(ValueError, match="on-policy"):
-        off.bind("rollout")
+        off.bind(Demand(granularity="rollout"))
     student = SB3Student(cartpole, seed=0, n_envs=2, options=OPTIONS)
     with pytest.raises(ValueError, match="'chunk'"):
-        student.bind("chunk")
+        student.bind(CHUNKS)
     student.train(Assignment(ids=np.arange(4), tasks=cartpole.test_tasks()[:4]))
-    student.bind("episode")
+    student.bind(all_of(student, "episode"))
     with pytest.raises(ValueError, match="before training"):
-        student.bind("rollout")
+        student.bind(all_of(student))
     other = bound(cartpole, n_envs=2)
-    other.bind("rollout")
+    other.bind(all_of(other))
     with pytest.raises(ValueError, match="before training"):
-        other.bind("episode")
+        other.bind(EPISODES)
     with pytest.raises(ValueError, match="other kind"):
         other.load_state_dict(student.state_dict())
     with pytest.raises(ValueError, match="expected 2 tasks, one for each slot, got 3"):
@@ -361,9 +363,9 @@ def test_a_recurrent_policy_forgets_at_the_start_of_an_episode():
 
 def test_a_run_binds_its_student_before_it_looks_at_the_signals():
     family, teacher, student = trio()
-    assert not teacher.needs <= student.provides
     check_fit(family, teacher, student)
-    assert teacher.needs <= student.provides
+    found = student.train(teacher.ask(student.wants()))
+    assert found.signals.keys() == teacher.needs | teacher.reads | {"episodes", "length", "max_return"}
 
 
 def test_a_run_resumes_exactly_though_the_environments_cannot_be_saved(tmp_path):

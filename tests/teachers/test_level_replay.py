@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from teacherstudent import envs, teachers
+from teacherstudent.demand import Signal
 from teacherstudent.fitting import level_buffer
 from teacherstudent.fitting.level_offers import scored
 from teacherstudent.fitting.level_rows import Replayed
@@ -768,12 +769,14 @@ def test_bad_options():
 class RolloutStudent:
     """Plays 9 levels a round for 10 steps each; harder ones have a higher score."""
 
-    provides = frozenset({"episodes", "value_l1"})
-    granularities = frozenset({"rollout"})
+    offers = {"rollout": {"episodes": Signal(), "value_l1": Signal()}}
 
     def __init__(self, episodes=1.0):
         self.costs = {"train": 0.0, "measure": 0.0, "updates": 0.0}
         self.episodes = episodes
+
+    def bind(self, demand):
+        pass
 
     def wants(self):
         return 9

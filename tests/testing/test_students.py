@@ -149,15 +149,26 @@ class OtherOrder(SB3Student):
         outcomes = super().train(assignment)
         return outcomes.select(slice(None, None, -1)) if self.bound else outcomes
 
-    def bind(self, granularity):
-        super().bind(granularity)
-        self.bound = granularity == "rollout"
+    def bind(self, demand):
+        super().bind(demand)
+        self.bound = demand.granularity == "rollout"
 
 
 class TakesAnyGranularity(SB3Student):
-    def bind(self, granularity):
-        if granularity in self.granularities:
-            super().bind(granularity)
+    def bind(self, demand):
+        if demand.granularity in self.offers:
+            super().bind(demand)
+
+
+class TakesAnySignal(SB3Student):
+    def bind(self, demand):
+        offered = demand.signals & self.offers.get(demand.granularity, {}).keys()
+        super().bind(dataclasses.replace(demand, signals=offered))
+
+
+class TakesAnyMembers(SB3Student):
+    def bind(self, demand):
+        super().bind(dataclasses.replace(demand, members=1))
 
 
 BROKEN_WHEN_BOUND = {
@@ -165,7 +176,9 @@ BROKEN_WHEN_BOUND = {
     ChargesTraining: "MEASURE must be charged as 'measure' and nothing else",
     ChangesWhenMeasuring: "must not change the student",
     OtherOrder: "one outcome, in order",
-    TakesAnyGranularity: "bind must raise ValueError",
+    TakesAnyGranularity: "bind must raise ValueError for a granularity that is not offered",
+    TakesAnySignal: "bind must raise ValueError for a signal that is not offered",
+    TakesAnyMembers: "bind must raise ValueError for a number of members that is not offered",
 }
 
 

@@ -104,6 +104,10 @@ def test_a_sound_teacher_passes(space):
     check_teacher(lambda seed: Sound(space, seed=seed))
 
 
+def test_a_teacher_that_has_few_tasks_passes():
+    check_teacher(lambda seed: Short(SPACE, seed=seed))
+
+
 def test_a_deterministic_teacher_passes_if_it_says_so():
     check_teacher(lambda seed: Fixed(SPACE, seed=seed), deterministic=True)
     with pytest.raises(AssertionError, match="different seeds must give different tasks"):
@@ -266,9 +270,20 @@ class OwnIds(Sound):
         return Assignment(ids=ids + 1, tasks=super()._ask(ids, progress).tasks)
 
 
-class TooFew(Sound):
+class Short(Sound):
+    """Has no more than five tasks at a time."""
+
     def _ask(self, ids, progress):
         return super()._ask(ids, progress).select(slice(0, 5))
+
+
+class TooFew(Short):
+    granularity = "rollout"
+
+
+class Never(Sound):
+    def _ask(self, ids, progress):
+        return super()._ask(ids, progress).select(slice(0, 0))
 
 
 class NanMetrics(Sound):
@@ -417,8 +432,9 @@ BROKEN = {
     AskedOnly: "rows with id -1 must be accepted.*KeyError",
     Outside: "tasks must lie in the space",
     WrongType: "tasks must have the space's shape and dtype.*float32",
-    OwnIds: "expected the ids",
-    TooFew: "expected the ids",
+    OwnIds: "expected the first of the ids",
+    TooFew: r"ask\(7\) must return an Assignment of 7 to 7 rows",
+    Never: "expected the first of the ids",
     NanMetrics: "metrics must be finite numbers by name, got 'best': -inf",
     CrashingMetrics: "metrics and snapshot must work after 0 tasks",
     DrawingMetrics: "metrics differs|must not change the teacher",

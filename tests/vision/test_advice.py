@@ -110,7 +110,7 @@ def test_teachers_of_points_do_without_listed_stages():
         ("toy-grid", "competence"),
     ],
 )
-@pytest.mark.parametrize("given", ["sb3", "rsl-rl", "antagonist"])
+@pytest.mark.parametrize("given", ["sb3", "rsl-rl"])
 def test_the_student_that_was_left_out_is_named(family, student, given):
     message = refusal("random", family=family, student=given)
     assert message.endswith(f"its tasks are no environments, add --student {student}")

@@ -103,7 +103,7 @@ def test_fewer_than_half_a_batch_wait_for_the_next_round():
     assert learner.lengths == [10, 5]
     nothing = learner.train(rows(range(4), first=23))
     assert len(nothing) == 0
-    assert set(nothing.signals) == learner.provides
+    assert set(nothing.signals) == set(learner.offers["step"])
 
 
 def test_what_waits_is_saved(tmp_path):
