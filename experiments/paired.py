@@ -1,8 +1,8 @@
 """PAIRED and its relatives on mazes: an adversary builds the levels (Dennis et al. 2020, Jiang et al. 2021).
 
-`paired` and `repaired` train two members, protagonist and antagonist; what both spend counts against the budget.
-So their protagonists are trained on half of the steps that `minimax` and `domain-randomization` spend on their
-only member. `teacherstudent compare --x train` compares at equal steps of the member that is tested.
+`paired` and `repaired` train two members, protagonist and antagonist, and what both spend counts against the
+budget. So their protagonists are trained on half of the steps that the only members of `minimax` and
+`domain-randomization` are. `teacherstudent compare --x train` compares at equal steps of whoever is tested.
 
 python experiments/paired.py [--quick] [--seeds 0 1 2 3 4] [--budget 3e6]
 """

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from gymnasium.spaces import Box, Discrete
 
 from teacherstudent.dimensions import RANGE, Dimension, choice, dimension, log, whole
+from teacherstudent.listed import Examples, Listed, described
 from teacherstudent.types import Array, BoolArray, FloatArray, IntArray
 
 
@@ -80,6 +81,8 @@ class Parameters(Box):
 def task_dict(space: gym.Space[Any], task: npt.ArrayLike) -> dict[str, Any]:
     """Return one task's values by their names: floats, ints, choices; ``{"task": number}`` of a discrete one.
 
+    Of a `Listed` space it is the task's name.
+
     Raises:
         ValueError: if it is no task of the space.
     """
@@ -87,6 +90,8 @@ def task_dict(space: gym.Space[Any], task: npt.ArrayLike) -> dict[str, Any]:
     if isinstance(space, Parameters):
         numbers = zip(space.names, space.dimensions, row.tolist(), strict=True)
         return {name: each.value(number) for name, each, number in numbers}
+    if isinstance(space, Listed):
+        return {"task": space.label(row)}
     values = row.ravel().tolist()
     return dict(zip(dimension_names(space), values, strict=True))
 
@@ -448,7 +453,7 @@ def describe(space: gym.Space[Any]) -> dict[str, Any]:
         if isinstance(space, Parameters) and not space.plain:
             kind["dimensions"] = [each.describe() for each in space.dimensions]
     elif isinstance(space, Discrete):
-        kind |= {"n": int(space.n), "start": int(space.start)}
+        kind |= described(space)
     else:
         kind |= {"shape": list(space.shape or ()), "dtype": str(space.dtype), "options": space.options()}
     return kind
@@ -458,7 +463,9 @@ __all__ = [
     "Box",
     "Dimension",
     "Discrete",
+    "Examples",
     "Levels",
+    "Listed",
     "Parameters",
     "around",
     "check_like",

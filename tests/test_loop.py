@@ -427,7 +427,5 @@ def test_vectors_and_what_costs_more_are_there_where_the_plan_names_them(tmp_pat
         episodes = Run.load(tmp_path / str(k)).episodes()
         assert episodes.keys() & {"length", "success", "embedding", "secret", "dear"} == there
     family, teacher, student = make()
-    with pytest.raises(
-        ValueError, match="the plan names the signal 'value_l1', which"
-    ):
+    with pytest.raises(ValueError, match="the plan names the signal 'value_l1', which"):
         run(family, teacher, student, tmp_path / "x", Plan(budget=20, signals=("value_l1",)))

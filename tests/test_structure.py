@@ -21,15 +21,27 @@ FIRST = {
     "settings": set(),
     "trust": set(),
     "dimensions": {"purposes", "types"},
-    "spaces": {"purposes", "types", "dimensions"},
+    "listed": {"purposes", "types"},
+    "spaces": {"purposes", "types", "dimensions", "listed"},
     "saved": {"purposes", "types"},
     "outstanding": {"purposes", "types"},
     "demand": {"purposes", "types"},
-    "family": {"purposes", "types", "dimensions", "spaces", "settings"},
-    "teacher": {"purposes", "types", "dimensions", "spaces", "settings", "outstanding", "saved", "family"},
+    "family": {"purposes", "types", "dimensions", "listed", "spaces", "settings"},
+    "teacher": {
+        "purposes",
+        "types",
+        "dimensions",
+        "listed",
+        "spaces",
+        "settings",
+        "outstanding",
+        "saved",
+        "family",
+    },
     "student": {"purposes", "types", "demand"},
     "registry": {
         "demand",
+        "listed",
         "purposes",
         "types",
         "dimensions",
@@ -91,7 +103,7 @@ def named(module):
 
 def test_the_modules_were_found():
     assert {named("types"), named("teachers.riac"), named("envs.toy_grid"), "teacherstudent"} <= set(MODULES)
-    assert uses(named("spaces")) == {named("types"), named("dimensions")}
+    assert uses(named("spaces")) == {named("types"), named("dimensions"), named("listed")}
     assert named("types") in reaches(named("teachers.riac"))
     for module in MODULES:
         assert uses(module) <= set(MODULES), module
