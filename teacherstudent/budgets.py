@@ -25,6 +25,7 @@ def check_budget(student: Student, plan: Plan) -> None:
         return
     cost = planned["round_cost"]
     name = type(student).__name__
+    # A budget that was computed may lie a little below the price of a round: the tolerance lets it pass.
     if MUCH_OVERSPENT * plan.own < cost:
         without = f" without what it is charged with ({plan.charged:g})" if plan.charged else ""
         raise ValueError(
@@ -47,6 +48,7 @@ def plan_cost(student: Student, plan: Plan) -> dict[str, Any]:
     cost = student.round_cost() if isinstance(student, HasRounds) else 0.0
     if not cost > 0:
         return {}
+    # Rounding may put a whole number of rounds a hair above itself, which ceil would take for one more.
     rounds = max(1, math.ceil(plan.own / cost - 1e-9))
     total = plan.budget if getattr(student, "cuts_last_round", False) else plan.charged + rounds * cost
     return {"round_cost": cost, "planned_cost": total}

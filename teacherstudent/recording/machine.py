@@ -50,6 +50,7 @@ def _version(name: str) -> str | None:
 def commits() -> dict[str, dict[str, Any] | None]:
     """Return commit and ``dirty`` flag of the working directory's repository and of this package's."""
     here = Path(__file__).parent
+    # A copy of the package in the site-packages of another repository would be given that one's commit.
     tracked = _output("git", "-C", str(here), "ls-files", "--", Path(__file__).name)
     return {"working_directory": _commit(Path.cwd()), "package": _commit(here) if tracked else None}
 
@@ -58,12 +59,14 @@ def _commit(folder: Path) -> dict[str, Any] | None:
     commit = _output("git", "-C", str(folder), "rev-parse", "HEAD")
     if not commit:
         return None
+    # Untracked files are results more often than code, and would make every folder look changed.
     changes = _output("git", "-C", str(folder), "status", "--porcelain", "--untracked-files=no")
     return {"commit": commit, "dirty": None if changes is None else bool(changes)}
 
 
 def machine() -> dict[str, Any]:
     """Return platform, host, processor, cores, memory in bytes and the names of NVIDIA devices."""
+    # Asked of the driver's tool: importing torch for the names would take seconds.
     names = _output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
     return {
         "platform": platform.platform(),
@@ -88,6 +91,7 @@ def _processor() -> str | None:
     return platform.processor() or None
 
 
+# A hanging tool of the system must not keep a run from starting, so it has a time limit.
 def _output(*command: str) -> str | None:
     """Return what a command prints, stripped; None if it is missing, slow or fails."""
     program = shutil.which(command[0])
