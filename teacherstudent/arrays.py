@@ -98,7 +98,7 @@ def read_npz(
         with _open(path) as file, zipfile.ZipFile(_archive(file)) as archive:
             size = os.fstat(file.fileno()).st_size
             members = _members(archive.infolist(), size, packed=packed)
-            wanted = members.keys() if names is None else [name for name in members if name in names]
+            wanted = [name for name in members if names is None or name in names]
             found = {}
             for name in wanted:
                 with archive.open(members[name]) as member:
@@ -127,7 +127,9 @@ def _archive(file: IO[bytes]) -> IO[bytes]:
 
 def _members(infos: list[zipfile.ZipInfo], size: int, *, packed: bool) -> dict[str, zipfile.ZipInfo]:
     """Return the members of an archive by name; raise ValueError if there is no room for all."""
-    methods = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) if packed else (zipfile.ZIP_STORED,)
+    methods = [zipfile.ZIP_STORED]
+    if packed:
+        methods.append(zipfile.ZIP_DEFLATED)
     # Repeated names, where the last would win, are a trick of made-up archives, never of ours.
     found: dict[str, zipfile.ZipInfo] = {}
     for info in infos:
@@ -173,6 +175,9 @@ def _array(file: IO[bytes], size: int, name: str) -> Array:
     # This last read also makes an archive compare its checksum.
     if file.read(1):
         raise ValueError(f"{name}: goes on after its end")
-    # Fortran order is C order of the reversed shape: the transposed view costs no copy.
-    whole: Array = np.ndarray(shape[::-1] if fortran else shape, dtype, data)
-    return whole.transpose() if fortran else whole
+    if fortran:
+        # Fortran order is C order of the reversed shape: the transposed view costs no copy.
+        backwards: Array = np.ndarray(shape[::-1], dtype, data)
+        return backwards.transpose()
+    whole: Array = np.ndarray(shape, dtype, data)
+    return whole

@@ -73,7 +73,9 @@ def load(path: Path) -> State:
         version = tree["format"]
         # The layout of another format is unknown, so its tree
         # is left alone; the message below names the format.
-        state: State = _unflatten(tree["state"], arrays) if version == FORMAT else {}
+        state: State = {}
+        if version == FORMAT:
+            state = _unflatten(tree["state"], arrays)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise CheckpointError(
             f"checkpoint {path} is damaged ({type(error).__name__}: {error}). "
@@ -121,7 +123,9 @@ class Checkpoints:
         refuse_links([self._folder])
         self._folder.mkdir(parents=True, exist_ok=True)
         paths = self.paths()
-        number = int(_NAME.fullmatch(paths[-1].name)[1]) + 1 if paths else 0  # type: ignore[index]
+        number = 0
+        if paths:
+            number = int(_NAME.fullmatch(paths[-1].name)[1]) + 1  # type: ignore[index]
         path = self._folder / f"checkpoint-{number:08d}.npz"
         # The new file is whole before an old one goes, so a
         # kill at any moment leaves a checkpoint to resume from.

@@ -207,15 +207,18 @@ def _resume(given: argparse.Namespace, console: Console) -> int:
     for folder, reason in errors.items():
         console.print(shown(folder, "bold"), "left out:", shown(reason), soft_wrap=True)
     results = run_watched(experiments, jobs=given.jobs, threads=given.threads, resume=True, console=console)
-    return 0 if not errors and all(result.status == "finished" for result in results) else 1
+    if errors or any(result.status != "finished" for result in results):
+        return 1
+    return 0
 
 
 def _compare(given: argparse.Namespace, console: Console) -> int:
     # The comparison loads matplotlib, which the other commands do not need.
     from teacherstudent.study import show_comparison
 
+    options: dict[str, Any] = {"include_stopped": given.include_stopped, "x": given.x}
     # Without a word of the user the option is left out: the comparison has a default of its own.
-    options: dict[str, Any] = {} if given.baseline is None else {"baseline": given.baseline}
-    options |= {"include_stopped": given.include_stopped, "x": given.x}
+    if given.baseline is not None:
+        options["baseline"] = given.baseline
     show_comparison(given.folders, given.out, console, **options)
     return 0

@@ -43,7 +43,9 @@ class Dimension:
         """Return what a number stands for: a choice, an int, or a float."""
         if self.kind == "choice":
             return self.values[round(number)]
-        return round(number) if self.kind == "whole" else float(number)
+        if self.kind == "whole":
+            return round(number)
+        return float(number)
 
     def number(self, value: Any) -> float:
         """Return the number that stands for a value.
@@ -62,13 +64,17 @@ class Dimension:
 
     def describe(self) -> Any:
         """Return the kind as plain data; of a choice with its values as texts."""
-        return {"choice": [str(value) for value in self.values]} if self.kind == "choice" else self.kind
+        if self.kind == "choice":
+            return {"choice": [str(value) for value in self.values]}
+        return self.kind
 
     def __str__(self) -> str:
         if self.kind == "choice":
             return f"choice({', '.join(map(repr, self.values))})"
         ends = f"({self.low:g}, {self.high:g})"
-        return ends if self.kind == "linear" else f"{self.kind}{ends}"
+        if self.kind == "linear":
+            return ends
+        return f"{self.kind}{ends}"
 
 
 def log(low: float, high: float) -> Dimension:

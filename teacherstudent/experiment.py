@@ -152,10 +152,13 @@ class Experiment:
         options = {**self.student_options, **self.student_overrides}
         if _takes(STUDENTS.get(self.student), "budget"):
             options.setdefault("budget", self.plan.own / members)
-        # A single member keeps the seed itself, so that a run without members draws as it always did.
-        seeds = [seed] if members == 1 else seed.spawn(members)
-        made: list[Student] = [_make(STUDENTS, self.student, options, family, seed=own) for own in seeds]
-        return made[0] if members == 1 else Members(made)
+        if members == 1:
+            # A single member keeps the seed itself, so that a run without members draws as it always did.
+            only: Student = _make(STUDENTS, self.student, options, family, seed=seed)
+            return only
+        return Members(
+            [_make(STUDENTS, self.student, options, family, seed=own) for own in seed.spawn(members)]
+        )
 
     def check(self) -> None:
         """Raise what `build` and the first moment of `run` would raise, before anything is started.
@@ -307,17 +310,23 @@ def _advised(advice: Callable[[], str], more: str = "") -> Iterator[None]:
     except (TypeError, ValueError) as error:
         said = str(error)
         # A message that names options already says what to do, and more would only bury it.
-        parts = ["" if "-options" in said else advice(), more]
+        parts = [more]
+        if "-options" not in said:
+            parts.insert(0, advice())
         helped = "; ".join([said, *filter(None, parts)])
         if helped == said:
             raise
         # The kind of the error is kept: callers tell wrong types from wrong values.
-        raise (TypeError if isinstance(error, TypeError) else ValueError)(helped) from error
+        if isinstance(error, TypeError):
+            raise TypeError(helped) from error
+        raise ValueError(helped) from error
 
 
 def _advice(family: Family, teacher: Callable[..., Any]) -> str:
     """Return what a family says to a teacher's class; nothing to a factory, which says nothing of itself."""
-    return family.advice(teacher) if isinstance(teacher, type) and issubclass(teacher, Teacher) else ""
+    if isinstance(teacher, type) and issubclass(teacher, Teacher):
+        return family.advice(teacher)
+    return ""
 
 
 def _takes(make: Callable[..., Any], name: str) -> bool:

@@ -235,7 +235,8 @@ def folder_name(text: str, most: int = NAME_BYTES) -> str:
     """
     # Escapes instead of leaving characters out: two different texts must not become one name too easily.
     name = "".join(c if c.isprintable() else f"%{ord(c):x}" for c in text).replace("/", "_")
-    name = name.replace(".", "_") if name in (".", "..") else name or "_"
+    if name in ("", ".", ".."):
+        name = name.replace(".", "_") or "_"
     raw = name.encode()
     # The limit of file systems is in bytes of UTF-8, not in characters.
     if len(raw) <= most:
@@ -261,7 +262,8 @@ def read_limited(path: Path, most: int) -> bytes:
         # A file may grow while it is read: one byte more than
         # its size is asked for, and read on if it is there.
         data = file.read(min(most, found.st_size) + 1)
-        data += file.read(most + 1 - len(data)) if found.st_size < len(data) <= most else b""
+        if found.st_size < len(data) <= most:
+            data += file.read(most + 1 - len(data))
     if len(data) > most:
         raise ValueError(f"{path}: expected at most {most} bytes, got {max(len(data), found.st_size)}")
     return data

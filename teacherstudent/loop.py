@@ -166,13 +166,16 @@ def run(
     folder = check_folder("run folder", folder)
     checkpoints = Checkpoints(folder / CHECKPOINTS, keep=plan.keep)
     # The checkpoint is read first: a damaged one must raise before the recorder cuts the logs back to it.
-    state = checkpoints.latest() if resume else None
+    state = None
+    recorded = None
+    if resume:
+        # A run that ended before its first checkpoint starts over.
+        state = checkpoints.latest()
+        recorded = START
     if state is not None:
         _check_plan(state, plan)
         _warn_of_silence(family, teacher, student)
-    # Three cases: a new run, a run that ended before its first
-    # checkpoint, and one that goes on from a checkpoint.
-    recorded = (START if state is None else state["recorder"]) if resume else None
+        recorded = state["recorder"]
     described = describe_run(family, teacher, student, plan)
     for name, value in described.get("student_report", {}).items():
         _LOG.info("%s: %s: %s", type(student).__name__, name, value)
@@ -209,8 +212,6 @@ def describe_run(family: Family, teacher: Teacher[Any], student: Student, plan: 
         "cost_unit": family.cost_unit,
         "score_name": family.score_name,
         "test_names": family.test_names,
-        # The plan's fields stand beside the other entries;
-        # `Experiment.from_folder` reads them back by their names.
         **dataclasses.asdict(plan),
         **plan_cost(student, plan),
         **report,
@@ -219,7 +220,6 @@ def describe_run(family: Family, teacher: Teacher[Any], student: Student, plan: 
 
 def _settings(part: Any) -> dict[str, Any]:
     """Return what a family, teacher or student says of itself, with the name of its class."""
-    # A subclass with the same settings may still do something else, so the class is compared too.
     return {"class": type(part).__name__, **(settings_of(part) or {})}
 
 
@@ -236,8 +236,7 @@ def _warn_of_silence(*parts: Any) -> None:
 
 def _check_plan(state: State, plan: Plan) -> None:
     """Raise ValueError unless a checkpoint is of a run whose tests and costs start as in this plan."""
-    # A test seed or a charge that differed would change the
-    # meaning of the costs and scores that are there already.
+    # Another test seed or charge would change the meaning of the scores and costs that are there already.
     names = ("teacher", "student", "recorder", "ledger", "due", "test_seed")
     check_names("checkpoint", names, state)
     with reading("checkpoint: ledger"):
@@ -291,9 +290,9 @@ class _Loop:
         self._test_tasks = family.test_tasks()
         self._due = plan.intervals()
         self._idle_rounds = 0
-        # Signals that are computed but not logged, because they are many numbers a row, say.
+        # Signals that are computed but not logged: many numbers a row, say.
         offered = student.offers[teacher.granularity]
-        self._hidden = offered.keys() - logged(offered, plan.signals)  # signals that are not logged
+        self._hidden = offered.keys() - logged(offered, plan.signals)
         self._outset = Outset(teacher, student, plan.own, recorder.note)
         self._notes = RunNotes(recorder)
         # A student that wants tasks in the midst of a round
@@ -316,7 +315,6 @@ class _Loop:
                 self._record()
                 self._checkpoint()
         while self.ledger.spent < self.plan.budget and not stopped and done is None:
-            # The whole round counts as `total`, so that its parts can be compared with it.
             with self.ledger.timed("total"):
                 self._round()
                 # Read once: test, record and checkpoint of one round are due at the same cost.
@@ -344,7 +342,9 @@ class _Loop:
 
     def _done(self) -> str | None:
         """Return why the teacher ends the run; None while it does not."""
-        return self.teacher.done if isinstance(self.teacher, Stops) else None
+        if isinstance(self.teacher, Stops):
+            return self.teacher.done
+        return None
 
     def _round(self) -> None:
         """Ask for what the student can use, let it train, tell the teacher what has finished."""
@@ -376,7 +376,9 @@ class _Loop:
             self.recorder.episodes(self._shown(outcomes), spent=ledger.spent)
         # A round may be free where a student waits for episodes
         # in flight, but a thousand such rounds are a bug.
-        self._idle_rounds = 0 if ledger.spent > before else self._idle_rounds + 1
+        self._idle_rounds += 1
+        if ledger.spent > before:
+            self._idle_rounds = 0
         if self._idle_rounds >= _IDLE_LIMIT:
             raise RuntimeError(f"{type(self.student).__name__}: spent nothing in {_IDLE_LIMIT} rounds")
 
@@ -389,15 +391,15 @@ class _Loop:
 
     def _drop_failed(self) -> None:
         """Give up the tasks whose environment failed, and write them down."""
-        failed = self.student.failures.take() if isinstance(self.student, Survives) else []
+        if not isinstance(self.student, Survives):
+            return
+        failed = self.student.failures.take()
         if not failed:
             return
         # Without this the teacher would wait for their outcomes for ever.
         self._drop(asked_for(failed))
         blamed = sum(one.blamed for one in failed)
         self.ledger.failed += blamed
-        # A task that was only cut beside a failing one is
-        # lost like one of a resume: nothing is wrong with it.
         self.ledger.dropped += len(failed) - blamed
         self.recorder.failed(failed, spent=self.ledger.spent)
 
@@ -435,7 +437,6 @@ class _Loop:
     def _test(self, progress: Progress | None) -> None:
         with self.ledger.timed("evaluate"):
             outcomes = self.student.evaluate(self._test_tasks, seed=self.plan.test_seed)
-        # Evaluation is counted, but has no price: the test set is the same for every teacher.
         self.ledger.costs["evaluate"] += float(outcomes.cost.sum())
         self._notes.test(outcomes)
         with self.ledger.timed("record"):

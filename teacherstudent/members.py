@@ -142,7 +142,9 @@ class Members:
             for name, value in member.spent().items():
                 # The first member's training keeps the plain name,
                 # so that runs of one and of several members compare.
-                own = f"{name}/{k}" if k and name == TRAIN else name
+                own = name
+                if k and name == TRAIN:
+                    own = f"{name}/{k}"
                 total[own] = total.get(own, 0.0) + value
         return total
 
@@ -161,7 +163,9 @@ class Members:
     def report(self) -> Mapping[str, Any]:
         """Return the number of members, bytes of one's state, and what the first reports."""
         first = self.members[0]
-        said = dict(first.report()) if isinstance(first, Reports) else {}
+        said: dict[str, Any] = {}
+        if isinstance(first, Reports):
+            said |= first.report()
         return said | {
             "members": len(self.members),
             "bytes of each member's state": _bytes(first.state_dict()),
@@ -200,7 +204,9 @@ def _origin(part: Assignment, k: int) -> int:
     # A member can start from one set of weights only.
     if len(origins) > 1:
         raise ValueError(f"Members: origin: expected one for all rows of member {k}, got {origins.tolist()}")
-    return int(origins[0]) if len(origins) else k
+    if len(origins) == 0:
+        return k
+    return int(origins[0])
 
 
 def _bytes(state: Any) -> int:
@@ -209,4 +215,6 @@ def _bytes(state: Any) -> int:
         return int(state.nbytes)
     if isinstance(state, Mapping):
         return sum(map(_bytes, state.values()))
-    return sum(map(_bytes, state)) if isinstance(state, list) else 0
+    if isinstance(state, list):
+        return sum(map(_bytes, state))
+    return 0

@@ -70,7 +70,9 @@ def _kind(value: Any, where: str) -> str | list[Any] | None:
         return None
     if type(value) is float:
         # JSON has no infinities and no NaN: they are written as None, and the kind says which one it was.
-        return None if math.isfinite(value) else f"float {value}"
+        if math.isfinite(value):
+            return None
+        return f"float {value}"
     if type(value) in (tuple, set, frozenset):
         return _collection(value, where)
     if isinstance(value, np.generic) and value.dtype.kind in "biuf" and value.dtype.itemsize <= 8:

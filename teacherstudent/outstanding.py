@@ -43,7 +43,9 @@ class Outstanding:
     def _trim(self) -> None:
         """Forget the closed ids before the oldest open one."""
         used = self._open[: self._next - self._first]
-        closed = int(used.argmax()) if used.any() else len(used)
+        closed = len(used)
+        if used.any():
+            closed = int(used.argmax())
         # The ranges may overlap, so the source is copied first.
         self._open[: len(used) - closed] = used[closed:].copy()
         self._open[len(used) - closed :] = False

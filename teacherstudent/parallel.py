@@ -47,7 +47,9 @@ class Result:
 def cores() -> int:
     """Return how many processors this process may use."""
     # Containers and batch systems give a process fewer cores than the machine has.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def run_all(
@@ -164,7 +166,9 @@ def _is_over(experiment: Experiment, folder: Path) -> bool:
 def _thread_variables(threads: int | None, share: int) -> dict[str, str]:
     """Return what a run's environment is to say about threads; without a number, what is set there stays."""
     # What the user sets in the environment is respected; what is asked for here counts more.
-    asked = {} if threads is None else dict.fromkeys(_LIBRARIES, str(threads))
+    asked: dict[str, str] = {}
+    if threads is not None:
+        asked = dict.fromkeys(_LIBRARIES, str(threads))
     # Runs share the cores already: several threads in each would only get in each other's way.
     defaults = dict.fromkeys(_LIBRARIES, os.environ.get("OMP_NUM_THREADS", "1")) | {_KERNELS: str(share)}
     return {name: value for name, value in defaults.items() if name not in os.environ} | asked
@@ -237,19 +241,25 @@ class _Pool:
         code = self._codes.get(folder)
         # A run without a process was finished before, or never begun.
         if code is None or code == _NOT_STARTED:
-            return Result(experiment, folder, "finished" if _is_over(experiment, folder) else "not started")
+            if _is_over(experiment, folder):
+                return Result(experiment, folder, "finished")
+            return Result(experiment, folder, "not started")
         words = {0: "finished", _FAILED: "failed", _INTERRUPTED: "interrupted"}
         if code in words:
             # The traceback was written by the process itself: an exit code holds no words.
             crash = folder / CRASH
             return Result(experiment, folder, words[code], _read_crash(crash))
-        how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}; see standard error"
+        how = f"ended with code {code}; see standard error"
+        if code < 0:
+            how = f"was killed by signal {-code}"
         return Result(experiment, folder, "died", f"the process {how}")
 
 
 def _read_crash(path: Path) -> str:
     """Return the traceback in a file, empty if there is none."""
-    return read_limited(path, 2**20).decode(errors="replace") if path.exists() else ""
+    if not path.exists():
+        return ""
+    return read_limited(path, 2**20).decode(errors="replace")
 
 
 # Exit codes of runs; 1 is Python's own for what fails before our code runs.
@@ -283,7 +293,9 @@ def _work(experiment: Experiment, folder: Path, resume: bool, parent: int | None
         with atomic_write(folder / CRASH) as file:
             file.write(traceback.format_exc().encode())
         sys.exit(_FAILED)
-    sys.exit(_INTERRUPTED if ledger.spent < experiment.plan.budget else 0)
+    if ledger.spent < experiment.plan.budget:
+        sys.exit(_INTERRUPTED)
+    sys.exit(0)
 
 
 def _end_soon(asked: list[Any]) -> None:

@@ -65,7 +65,9 @@ def _scalar_to_plain(value: Any, where: str) -> Any:
         case np.bool_():
             return bool(value)
         case float() | np.floating():
-            return float(value) if math.isfinite(value) else None
+            if math.isfinite(value):
+                return float(value)
+            return None
     raise TypeError(f"{where}: expected numbers, strings, arrays, lists or mappings of these, got {value!r}")
 
 
@@ -294,7 +296,9 @@ _NOTHING = _Nothing()
 def cut_repr(value: Any) -> str:
     """Return a value as a literal, cut where it is long."""
     text = repr(value)
-    return text if len(text) <= 200 else text[:200] + "..."
+    if len(text) <= 200:
+        return text
+    return text[:200] + "..."
 
 
 def printable(text: object, keep: str = "") -> str:

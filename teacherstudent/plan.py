@@ -120,5 +120,7 @@ class Interval:
             return False
         # The next multiple above what is spent, and not one
         # stride on: a costly round may pass several at once.
-        self.next = np.inf if np.isinf(self._every) else float((spent // self._every + 1) * self._every)
+        self.next = np.inf
+        if not np.isinf(self._every):
+            self.next = float((spent // self._every + 1) * self._every)
         return True

@@ -116,7 +116,9 @@ class RunsProgress:
                 label = printable("/".join(folder.parts[-2:]))
                 self._tasks[folder] = self._bars.add_task(label, total=status["budget"], test="")
             # A run that goes on or ended well needs no word; the others stand out by one.
-            ended = "" if status["status"] in ("running", "finished") else f"{status['status']}  "
+            ended = ""
+            if status["status"] not in ("running", "finished"):
+                ended = f"{status['status']}  "
             text = ended + describe_test(status["test"] or {}, status.get("score_name", "return"))
             self._bars.update(self._tasks[folder], completed=status["spent"], test=printable(text))
 
@@ -137,7 +139,9 @@ def describe_test(summary: Mapping[str, float | None], score_name: str = "return
         words.append(f"{mastered:.0f} % mastered")
     if (score := summary.get("return")) is not None:
         words.append(f"{score_name} {score:.3g}")
-    return "test: " + ", ".join(words) if words else ""
+    if not words:
+        return ""
+    return "test: " + ", ".join(words)
 
 
 class _Spent(ProgressColumn):

@@ -118,7 +118,9 @@ class Registry(Generic[T]):
             return
         # A wrong name is most often a misspelt one.
         close = difflib.get_close_matches(name, self.names(), 1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        hint = ""
+        if close:
+            hint = f" (did you mean {close[0]!r}?)"
         raise ValueError(
             f"unknown {self.kind} {name!r}{hint}: expected one of {self.names()} or 'module:attribute'"
         )

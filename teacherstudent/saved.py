@@ -155,8 +155,9 @@ def difference(a: Any, b: Any, where: str = "state") -> str | None:
         a = np.asarray(a)
         b = np.asarray(b)
         # Bytes are compared, since NaN equals nothing and -0.0 equals 0.0.
-        same = a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
-        return None if same else where
+        if a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes():
+            return None
+        return where
     if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():
         parts = (difference(a[key], b[key], f"{where}.{key}") for key in a)
         return next((part for part in parts if part), None)
@@ -164,11 +165,16 @@ def difference(a: Any, b: Any, where: str = "state") -> str | None:
         parts = (difference(x, y, f"{where}[{i}]") for i, (x, y) in enumerate(zip(a, b, strict=True)))
         return next((part for part in parts if part), None)
     # NaN is the same as NaN.
-    same = a == b or (a != a and b != b)
-    return None if same else where
+    if a == b or (a != a and b != b):
+        return None
+    return where
 
 
 def _within(low: float | None, high: float | None) -> str:
+    if low is None and high is None:
+        return "of any size"
     if low is None:
-        return "of any size" if high is None else f"up to {high}"
-    return f"of at least {low}" if high is None else f"from {low} to {high}"
+        return f"up to {high}"
+    if high is None:
+        return f"of at least {low}"
+    return f"from {low} to {high}"

@@ -111,12 +111,10 @@ def describe(value: Any, depth: int = 0) -> Any:
         return {_key(key): describe(part, depth + 1) for key, part in value.items()}
     if isinstance(value, list | tuple):
         parts = [describe(part, depth + 1) for part in value]
-        return (
-            parts
-            # A long list would fill the manifest: a digest tells it from others all the same.
-            if len(parts) <= _LISTED
-            else {"length": len(parts), "digest": _digest(repr(parts).encode())}
-        )
+        # A long list would fill the manifest: a digest tells it from others all the same.
+        if len(parts) > _LISTED:
+            return {"length": len(parts), "digest": _digest(repr(parts).encode())}
+        return parts
     if isinstance(value, set | frozenset):
         # Sets have no order, and elements of mixed kinds cannot be compared: their texts can.
         return sorted((describe(part, depth + 1) for part in value), key=repr)
@@ -142,7 +140,9 @@ def _scalar(value: Any) -> Any:
 
 
 def _key(key: Any) -> str:
-    return key if isinstance(key, str) else repr(_scalar(key))
+    if isinstance(key, str):
+        return key
+    return repr(_scalar(key))
 
 
 def _array(value: np.ndarray[Any, Any]) -> Any:
@@ -185,9 +185,8 @@ def _object(value: Any, depth: int) -> Any:
         return _tensor(value)
     if isinstance(value, np.dtype):
         return value.str
-    known = settings_of(value)
-    about = {} if known is None else known
-    return {"class": type(value).__qualname__, **about}
+    known = settings_of(value) or {}
+    return {"class": type(value).__qualname__, **known}
 
 
 def _tensor(value: Any) -> Any:
@@ -208,7 +207,9 @@ def _name(value: Any) -> Any:
     if module == "__main__" or "<lambda>" in name:
         module = ""
     code = getattr(value, "__code__", None)
-    whole = f"{module.rpartition('.')[2]}:{name}" if module else name
+    whole = name
+    if module:
+        whole = f"{module.rpartition('.')[2]}:{name}"
     # A named function is known by its name; lambdas and inner functions share names like <lambda>.
     if code is None or "<" not in name:
         return whole

@@ -155,18 +155,29 @@ class Study:
     def _plan(self, entry: Entry) -> Plan:
         """Return how long an entry's runs last; tests are at the same costs in all runs."""
         # By the study's budget and not the entry's: curves are compared at the same costs.
-        every = self.budget / 20 if self.test_every is None else self.test_every
+        every = self.test_every
+        if every is None:
+            every = self.budget / 20
         return Plan(budget=entry.budget_share * self.budget, charged=entry.charged, test_every=every)
 
     def version(self, *, data: str | None = None, quick: bool = False) -> Study:
         """Return the study on other data, or in short: what ``--data`` and ``--quick`` run."""
         # The quick version comes last: it has the last word on the size of other data too.
-        settings = self.__dict__ | dict(self.data[data] if data else {}) | dict(self.quick if quick else {})
+        settings = dict(self.__dict__)
+        if data:
+            settings |= self.data[data]
+        if quick:
+            settings |= self.quick
         return Study(**settings)
 
     def folder(self, out: Path, *, data: str | None = None, quick: bool = False) -> Path:
         """Return where the runs of a version go, below ``out``."""
-        return out / "-".join([self.name, *([data] if data else []), *(["quick"] if quick else [])])
+        words = [self.name]
+        if data:
+            words.append(data)
+        if quick:
+            words.append("quick")
+        return out / "-".join(words)
 
     def main(self, argv: Sequence[str] | None = None) -> int:
         """Run the study as a script (``--help`` lists its options) and return an exit code.
@@ -197,14 +208,16 @@ class Study:
         if given.seeds is not None:
             settings["seeds"] = given.seeds
         if given.budget is not None:
-            every = study.test_every
+            settings["budget"] = given.budget
             # The number of tests stays: a smaller budget is tested more often.
-            scaled = None if every is None else every * given.budget / study.budget
-            settings |= {"budget": given.budget, "test_every": scaled}
+            if study.test_every is not None:
+                settings["test_every"] = study.test_every * given.budget / study.budget
         if given.teachers is not None:
             settings["teachers"] = {label: study.teachers[label] for label in given.teachers}
             # The baseline may not be among the chosen teachers: then the comparison chooses.
-            settings["baseline"] = self.baseline if self.baseline in given.teachers else ""
+            settings["baseline"] = ""
+            if self.baseline in given.teachers:
+                settings["baseline"] = self.baseline
         return Study(**settings)
 
     def _parse(self, argv: Sequence[str] | None) -> argparse.Namespace:
@@ -280,9 +293,13 @@ def run_and_compare(
         begun = [r.folder for r in results if r.status != "not started"]
         # The comparison would refuse a baseline of which no run finished.
         told = {experiment.name for experiment, folder in runs if folder in finished}
-        options = {"baseline": baseline} if baseline in told else {}
+        options = {}
+        if baseline in told:
+            options["baseline"] = baseline
         show_comparison(begun, out / COMPARISON, console, **options)
-    return 0 if len(finished) == len(results) else 1
+    if len(finished) < len(results):
+        return 1
+    return 0
 
 
 def run_watched(

@@ -131,7 +131,9 @@ class Teacher(ABC, Generic[S]):
         if not is_whole(n):
             raise TypeError(f"ask: expected an integer n, got {n!r}")
         if n < self.members:
-            what = "" if self.members == 1 else ", a row for each member"
+            what = ""
+            if self.members != 1:
+                what = ", a row for each member"
             raise ValueError(f"ask: expected n >= {self.members}{what}, got {n}")
         if n > MOST_ROWS:
             raise ValueError(f"ask: expected n <= {MOST_ROWS}, got {n}")
@@ -399,7 +401,9 @@ def _check_finite(where: str, what: str, values: Array, outcomes: Outcomes) -> N
         good = np.abs(values.astype(np.float64, copy=False)) <= LARGEST
     if not good.all():
         row = int(good.argmin())
-        expected = f"a finite {what}" if not np.isfinite(values[row]) else f"a {what} within {LARGEST:g}"
+        expected = f"a {what} within {LARGEST:g}"
+        if not np.isfinite(values[row]):
+            expected = f"a finite {what}"
         raise ValueError(
             f"{where}: row {row} (id {outcomes.ids[row]}, task {outcomes.tasks[row].tolist()}): "
             f"expected {expected}, got {values[row]}"

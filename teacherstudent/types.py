@@ -131,6 +131,15 @@ def _joined(parts: Iterable[Any], kind: type[Any], columns: str) -> list[Any]:
     return found
 
 
+def _stacked(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    """Join columns of the same names row-wise."""
+    whole = {}
+    for name in parts[0]:
+        columns = [part[name] for part in parts]
+        whole[name] = np.concatenate(columns)
+    return whole
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Assignment:
     """Tasks that a teacher hands to a student.
@@ -205,7 +214,7 @@ class Assignment:
             purpose=np.concatenate([p.purpose for p in parts]),
             member=np.concatenate([p.member for p in parts]),
             origin=np.concatenate([p.origin for p in parts]),
-            notes={name: np.concatenate([p.notes[name] for p in parts]) for name in parts[0].notes},
+            notes=_stacked([p.notes for p in parts]),
         )
 
     @staticmethod
@@ -313,7 +322,7 @@ class Outcomes:
             cost=np.concatenate([p.cost for p in parts]),
             purpose=np.concatenate([p.purpose for p in parts]),
             member=np.concatenate([p.member for p in parts]),
-            signals={name: np.concatenate([p.signals[name] for p in parts]) for name in parts[0].signals},
+            signals=_stacked([p.signals for p in parts]),
         )
 
 
@@ -391,11 +400,15 @@ def check_real(
         below: whether ``high`` itself is refused.
     """
     if is_finite(value):
-        inside = (value > low if above else value >= low) and (value < high if below else value <= high)
-        if inside:
+        far_enough = value > low or (value == low and not above)
+        near_enough = value < high or (value == high and not below)
+        if far_enough and near_enough:
             return float(value)
-    ends = [f"{'above' if above else 'of at least'} {low:g}"] if low > -math.inf else []
-    ends += [f"{'below' if below else 'of at most'} {high:g}"] if high < math.inf else []
+    ends = []
+    if low > -math.inf:
+        ends.append(f"{'above' if above else 'of at least'} {low:g}")
+    if high < math.inf:
+        ends.append(f"{'below' if below else 'of at most'} {high:g}")
     raise ValueError(f"{what}: expected a finite number {' and '.join(ends)}".rstrip() + f", got {value!r}")
 
 

@@ -224,7 +224,8 @@ class TestLog:
         if size_of(table) <= TEST_BYTES:
             self._replace(table)
         else:
-            self._merged_rows, self._pending_rows = 0, len(table["index"])
+            self._merged_rows = 0
+            self._pending_rows = len(table["index"])
 
     def append(self, columns: Mapping[str, Any], rows: int) -> None:
         """Write one test (raises TypeError for what is no number, WriteError if it cannot be written)."""
@@ -251,7 +252,9 @@ class TestLog:
             self._take(read_tests(self._run))
 
     def _replace(self, table: Table) -> None:
-        rows = len(next(iter(table.values()))) if table else 0
+        rows = 0
+        if table:
+            rows = len(next(iter(table.values())))
         if rows:
             # The one file is written before the parts go: after a
             # kill in between, readers skip parts that it holds.
@@ -261,7 +264,9 @@ class TestLog:
         _remove_from(self._run / TESTS, 0)
         self._merged_rows = rows
         self._pending_rows = 0
-        self._small = table if rows <= TEST_ROWS else None
+        self._small = None
+        if rows <= TEST_ROWS:
+            self._small = table
 
     def position(self) -> State:
         """Return the position: how many tests were made."""
@@ -303,7 +308,9 @@ def _read_tests(run: Path, columns: Sequence[str] | None) -> list[Table]:
         if table and "index" not in table:
             raise ValueError(f"{run / TESTS_FILE}: expected a column 'index', got {sorted(table)}")
     # Parts that the one file already holds are left over from a kill during a merge.
-    last = int(merged["index"].max()) if merged and len(merged["index"]) else -1
+    last = -1
+    if merged and len(merged["index"]):
+        last = int(merged["index"].max())
     later = [part for part in pending if len(part["index"]) and part["index"][0] > last]
     return [table for table in (merged, *later) if table and len(table["index"])]
 

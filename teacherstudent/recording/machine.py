@@ -52,7 +52,10 @@ def commits() -> dict[str, dict[str, Any] | None]:
     here = Path(__file__).parent
     # A copy of the package in the site-packages of another repository would be given that one's commit.
     tracked = _output("git", "-C", str(here), "ls-files", "--", Path(__file__).name)
-    return {"working_directory": _commit(Path.cwd()), "package": _commit(here) if tracked else None}
+    found = {"working_directory": _commit(Path.cwd()), "package": None}
+    if tracked:
+        found["package"] = _commit(here)
+    return found
 
 
 def _commit(folder: Path) -> dict[str, Any] | None:
@@ -75,7 +78,7 @@ def machine() -> dict[str, Any]:
         "cpu_count": os.cpu_count(),
         "cpus_usable": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory_bytes": physical_memory(),
-        "gpus": names.splitlines() if names else [],
+        "gpus": (names or "").splitlines(),
     }
 
 
@@ -103,4 +106,6 @@ def _output(*command: str) -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    if done.returncode != 0:
+        return None
+    return done.stdout.strip()

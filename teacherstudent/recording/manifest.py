@@ -91,6 +91,8 @@ def _check_sessions(sessions: Any) -> None:
     """Raise ValueError unless these are records of when, where and with which versions a run went on."""
     parts = ("versions", "machine", "git")
     # Anything but a list is checked as one bad session, which gives the same message.
-    for session in sessions if isinstance(sessions, list) else [None]:
+    if not isinstance(sessions, list):
+        sessions = [None]
+    for session in sessions:
         if not (isinstance(session, dict) and all(isinstance(session.get(p, {}), dict) for p in parts)):
             raise ValueError(f"manifest: sessions: expected a list of names and values, got {session!r:.200}")

@@ -126,9 +126,9 @@ class Recorder:
             self._tests = TestLog(self.folder, state["tests"])
             self._teacher = LineLog(self.folder / TEACHER_FILE, state["teacher"])
             self._failed = LineLog(self.folder / FAILED_FILE, state["failed"])
-            self._events = (
-                EventLog(self.folder, state["events"], step=state["spent"]) if tensorboard else None
-            )
+            self._events: EventLog | None = None
+            if tensorboard:
+                self._events = EventLog(self.folder, state["events"], step=state["spent"])
             failed = _blamed_before(self.folder / FAILED_FILE)
             self._status = Status(self.folder / STATUS, written, state, failed)
             self._notes = Notes()
@@ -358,11 +358,11 @@ def _blamed_before(path: Path) -> list[dict[str, Any]]:
     except ValueError as error:
         _LOG.warning("the status names no task that failed before the resume: %s", error)
         return []
-    return [
-        {name: value for name, value in row.items() if name not in ("spent", "time")}
-        for row in rows
-        if row.get("blamed")
-    ]
+    blamed = [row for row in rows if row.get("blamed")]
+    for row in blamed:
+        row.pop("spent", None)
+        row.pop("time", None)
+    return blamed
 
 
 def _begin(folder: Path, asked: dict[str, Any], spent: float, *, fresh: bool) -> dict[str, Any]:

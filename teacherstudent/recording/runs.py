@@ -210,10 +210,9 @@ def _unpacked(record: dict[str, Any], path: Path) -> dict[str, Any]:
     for name in ("metrics", "student", "train", "ledger", "snapshot"):
         if not isinstance(record.get(name), dict):
             raise ValueError(f"{path}: expected records with {name}, got {sorted(record)}")
-    curves = {
-        kind: {name: np.nan if value is None else value for name, value in record[kind].items()}
-        for kind in ("metrics", "student", "train")
-    }
+    curves = {}
+    for kind in ("metrics", "student", "train"):
+        curves[kind] = {name: np.nan if value is None else value for name, value in record[kind].items()}
     snapshot = {name: _array(value) for name, value in record["snapshot"].items()}
     return record | curves | {"snapshot": snapshot}
 
@@ -227,7 +226,9 @@ def _array(value: Any) -> Any:
     # Most lists are numbers; what makes no array stays a list.
     try:
         array = np.asarray(value)
-        return array.astype(np.float64) if array.dtype == np.object_ else array
+        if array.dtype == np.object_:
+            return array.astype(np.float64)
+        return array
     except (TypeError, ValueError):
         return value
 

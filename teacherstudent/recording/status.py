@@ -38,9 +38,12 @@ class Means:
     def take(self) -> dict[str, float]:
         """Return the means with the number of episodes, empty if there was none, and start again."""
         count: float = self._sums.pop("episodes", 0.0)
-        means = {name: value / count for name, value in self._sums.items()} if count else {}
+        sums = self._sums
         self._sums = {}
-        return {"episodes": count, **means} if count else {}
+        if not count:
+            return {}
+        means = {name: value / count for name, value in sums.items()}
+        return {"episodes": count, **means}
 
     def state(self) -> dict[str, float]:
         """Return what a resumed run goes on from."""

@@ -200,7 +200,7 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> Table:
     with _opened(path) as parquet:
         names = parquet.schema_arrow.names
         # The file's own order is kept, whatever the order of the names asked for.
-        wanted = names if columns is None else [name for name in names if name in set(columns)]
+        wanted = [name for name in names if columns is None or name in columns]
         # Only the wanted columns count: a reader may ask for a few of a large file.
         _check_size(parquet, wanted)
         found = parquet.read(columns=wanted)
@@ -274,7 +274,8 @@ def _width(field: Any) -> int:
     kind = field.type
     count = 1
     if pa.types.is_fixed_size_list(kind):
-        kind, count = kind.value_type, kind.list_size
+        count = kind.list_size
+        kind = kind.value_type
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
         raise ValueError(f"{field.name!r}: expected numbers, got {field.type}")
     # Booleans take one bit in the file, and a byte in memory.
@@ -286,8 +287,9 @@ def _decode(field: Any, column: Any) -> Array:
     """Return a column as an array."""
     shape = json.loads((field.metadata or {}).get(b"shape", b"[]"))
     whole = column.combine_chunks()
-    flat = whole.flatten() if pa.types.is_fixed_size_list(field.type) else whole
-    values: Array = flat.to_numpy(zero_copy_only=False).reshape(-1, *shape)
+    if pa.types.is_fixed_size_list(field.type):
+        whole = whole.flatten()
+    values: Array = whole.to_numpy(zero_copy_only=False).reshape(-1, *shape)
     return values
 
 

@@ -86,7 +86,8 @@ def play(
         steps: most steps.
         episodes: episodes in flight to go on with; None starts them.
     """
-    episodes = start(vec, parts) if episodes is None else episodes
+    if episodes is None:
+        episodes = start(vec, parts)
     tasks = np.stack([p.task for p in parts])
     for _ in range(steps):
         if all(episode.over for episode in episodes):
@@ -101,7 +102,8 @@ def play(
             if not episodes[i].over:
                 episodes[i].observations.append(row)
                 episodes[i].rewards.append(float(rewards[i]))
-                episodes[i].terminated, episodes[i].truncated = bool(terminated[i]), bool(truncated[i])
+                episodes[i].terminated = bool(terminated[i])
+                episodes[i].truncated = bool(truncated[i])
         # Environments do not restart by themselves, so slots that have ended are started again.
         done = terminated | truncated
         if done.any():

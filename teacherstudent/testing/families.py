@@ -101,7 +101,9 @@ class _Kit:
     """A family with scripts to play, and what their episodes look like when each is played alone."""
 
     def __init__(self, family: RLFamily, steps: int) -> None:
-        self.family, self.steps, self.who = family, steps, name(family)
+        self.family = family
+        self.steps = steps
+        self.who = name(family)
         self.tasks = spaces.sample(family.space, generator(11), 6)
         with self.vec(1) as vec:
             # The actions are drawn once, so that every check plays the same episodes.

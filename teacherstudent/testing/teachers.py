@@ -394,7 +394,9 @@ def _outside(teacher: Teacher[Any], tasks: Array) -> Array | None:
     else:
         moved = tasks.copy()
         moved[1] = np.iinfo(tasks.dtype).max if tasks.dtype.kind in "iu" else 1
-    return None if spaces.contains_each(space, moved).all() else moved
+    if spaces.contains_each(space, moved).all():
+        return None
+    return moved
 
 
 _RULES: tuple[Callable[[_Kit], None], ...] = (
