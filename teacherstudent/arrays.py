@@ -27,7 +27,8 @@ _ERRORS = (
     KeyError,
     TypeError,
     EOFError,
-    RuntimeError,  # encrypted or unknown members, and headers that nest without end
+    # RuntimeError: encrypted or unknown members, and headers that nest without end.
+    RuntimeError,
     OverflowError,
     MemoryError,
     struct.error,
@@ -35,6 +36,7 @@ _ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
 )
+# Version 3 only adds names of columns in UTF-8, which our arrays do not have.
 _HEADERS: Mapping[tuple[int, int], Any] = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
@@ -51,7 +53,8 @@ def places(group: IntArray) -> IntArray:
     starts = np.cumsum(sizes) - sizes
     by_group = np.argsort(group, kind="stable")
     found = np.empty(len(group), np.int64)
-    # sorted by groups, a row's place is its distance from the first row of its group
+    # Sorted by groups, a row's place is its distance from the first row of its group.
+
     found[by_group] = np.arange(len(group)) - np.repeat(starts, sizes)
     return found
 
@@ -67,6 +70,7 @@ def read_npy(path: str | Path) -> Array:
     try:
         with _open(path) as file:
             return _array(file, os.fstat(file.fileno()).st_size, path.name)
+    # A missing file is an OSError too, and must not be called an unreadable one.
     except FileNotFoundError:
         raise
     except _ERRORS as error:
@@ -89,10 +93,12 @@ def read_npz(
     """
     path = Path(path)
     try:
+        # The archive and its size come from one open file: a
+        # file that is replaced meanwhile cannot mix the two.
         with _open(path) as file, zipfile.ZipFile(_archive(file)) as archive:
             size = os.fstat(file.fileno()).st_size
             members = _members(archive.infolist(), size, packed=packed)
-            wanted = members.keys() if names is None else [name for name in members if name in names]
+            wanted = [name for name in members if names is None or name in names]
             found = {}
             for name in wanted:
                 with archive.open(members[name]) as member:
@@ -105,6 +111,7 @@ def read_npz(
 
 
 def _open(path: Path) -> IO[bytes]:
+    # A pipe or a device would block the reader for ever, or never end.
     if not stat.S_ISREG(path.stat().st_mode):
         raise ValueError("it is a folder, pipe or device")
     return open(path, "rb")
@@ -120,7 +127,10 @@ def _archive(file: IO[bytes]) -> IO[bytes]:
 
 def _members(infos: list[zipfile.ZipInfo], size: int, *, packed: bool) -> dict[str, zipfile.ZipInfo]:
     """Return the members of an archive by name; raise ValueError if there is no room for all."""
-    methods = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) if packed else (zipfile.ZIP_STORED,)
+    methods = [zipfile.ZIP_STORED]
+    if packed:
+        methods.append(zipfile.ZIP_DEFLATED)
+    # Repeated names, where the last would win, are a trick of made-up archives, never of ours.
     found: dict[str, zipfile.ZipInfo] = {}
     for info in infos:
         name = info.filename.removesuffix(".npy")
@@ -131,6 +141,7 @@ def _members(infos: list[zipfile.ZipInfo], size: int, *, packed: bool) -> dict[s
         found[name] = info
     if sum(info.compress_size for info in infos) > size:
         raise ValueError(f"expected arrays within the file's {size} bytes, got more")
+    # Sizes are checked before anything is unpacked: a small file may state petabytes.
     stated = sum(info.file_size for info in infos)
     if stated > memory_limit():
         raise ValueError(f"expected at most the {memory_limit()} bytes of memory, got arrays of {stated}")
@@ -145,12 +156,15 @@ def _array(file: IO[bytes], size: int, name: str) -> Array:
     shape, fortran, dtype = _HEADERS[version](file)
     if dtype.hasobject:
         raise ValueError(f"{name}: expected an array of numbers, got dtype {dtype}")
+    # A header may state any shape: memory is taken only for what is
+    # really there. Two negative lengths could make a right product.
     stated = math.prod(shape) * dtype.itemsize
     there = size - file.tell()
     if stated != there or any(length < 0 for length in shape):
         raise ValueError(f"{name}: expected {stated} bytes for shape {shape}, got {there}")
     if stated > memory_limit():
         raise ValueError(f"{name}: expected at most the {memory_limit()} bytes of memory, got {stated}")
+    # np.load would take the header at its word; here the bytes are read into memory of the size just checked.
     data = bytearray(stated)
     rest = memoryview(data)
     while rest:
@@ -158,7 +172,12 @@ def _array(file: IO[bytes], size: int, name: str) -> Array:
         if not count:
             raise EOFError(f"{name}: ends early")
         rest = rest[count:]
-    if file.read(1):  # also makes an archive compare its checksum
+    # This last read also makes an archive compare its checksum.
+    if file.read(1):
         raise ValueError(f"{name}: goes on after its end")
-    whole: Array = np.ndarray(shape[::-1] if fortran else shape, dtype, data)
-    return whole.transpose() if fortran else whole
+    if fortran:
+        # Fortran order is C order of the reversed shape: the transposed view costs no copy.
+        backwards: Array = np.ndarray(shape[::-1], dtype, data)
+        return backwards.transpose()
+    whole: Array = np.ndarray(shape, dtype, data)
+    return whole

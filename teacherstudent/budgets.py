@@ -25,8 +25,11 @@ def check_budget(student: Student, plan: Plan) -> None:
         return
     cost = planned["round_cost"]
     name = type(student).__name__
+    # A budget that was computed may lie a little below the price of a round: the tolerance lets it pass.
     if MUCH_OVERSPENT * plan.own < cost:
-        without = f" without what it is charged with ({plan.charged:g})" if plan.charged else ""
+        without = ""
+        if plan.charged:
+            without = f" without what it is charged with ({plan.charged:g})"
         raise ValueError(
             f"budget: expected at least {cost:g}, what a round of {name} costs, got {plan.own:g}{without}; "
             f"give a larger budget, or smaller rounds by the student's options"
@@ -44,9 +47,14 @@ def plan_cost(student: Student, plan: Plan) -> dict[str, Any]:
 
     A student that cuts its last round to the budget says so by an attribute ``cuts_last_round``.
     """
-    cost = student.round_cost() if isinstance(student, HasRounds) else 0.0
+    if not isinstance(student, HasRounds):
+        return {}
+    cost = student.round_cost()
     if not cost > 0:
         return {}
+    # Rounding may put a whole number of rounds a hair above itself, which ceil would take for one more.
     rounds = max(1, math.ceil(plan.own / cost - 1e-9))
-    total = plan.budget if getattr(student, "cuts_last_round", False) else plan.charged + rounds * cost
+    total = plan.charged + rounds * cost
+    if getattr(student, "cuts_last_round", False):
+        total = plan.budget
     return {"round_cost": cost, "planned_cost": total}

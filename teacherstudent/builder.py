@@ -89,7 +89,9 @@ class BoxBuilder:
 
     def apply(self, partial: Array, step: int, actions: Array, rng: np.random.Generator) -> FloatArray:
         """Set coordinate ``step``."""
+        # The coordinate follows from the action alone: nothing is left open for chance.
         del rng
+        # The caller may still hold the partial tasks, so the step works on a copy.
         after = np.array(partial, np.float64)
         after[:, step] = actions
         return after

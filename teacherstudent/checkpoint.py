@@ -41,6 +41,8 @@ def save(path: Path, state: State) -> None:
             f"checkpoint {path}: expected at most {_TREE_BYTES} bytes beside the arrays, got {len(tree)}: "
             "long lists are to be arrays"
         )
+    # Counting brackets is cheap, and overestimates (those in texts count): only a suspicious tree is parsed,
+    # so that nothing is written that `load` would refuse.
     if plain.brackets(tree) > plain.DEPTH:
         plain.parse(tree, f"checkpoint {path}", strict=False)
     arrays[_TREE] = np.frombuffer(tree, np.uint8)
@@ -56,18 +58,24 @@ def load(path: Path) -> State:
         CheckpointError: if it is damaged or of a newer format.
     """
     path = check_file("checkpoint", path)
+    # A pipe would block the reader, so the kind is looked at before the file is opened.
     if path.exists() and not path.is_file():
         raise CheckpointError(f"checkpoint {path}: expected a file, got a folder, pipe or device")
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint at {path}")
     try:
+        # Checkpoints are written unpacked: a packed one is not ours, and could unpack to more than memory.
         arrays = read_npz(path, packed=False)
         text = arrays.pop(_TREE)
         if text.nbytes > _TREE_BYTES:
             raise ValueError(f"expected at most {_TREE_BYTES} bytes of JSON, got {text.nbytes}")
         tree = plain.parse(text.tobytes(), _TREE, strict=False)
         version = tree["format"]
-        state: State = _unflatten(tree["state"], arrays) if version == FORMAT else {}
+        # The layout of another format is unknown, so its tree
+        # is left alone; the message below names the format.
+        state: State = {}
+        if version == FORMAT:
+            state = _unflatten(tree["state"], arrays)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise CheckpointError(
             f"checkpoint {path} is damaged ({type(error).__name__}: {error}). "
@@ -111,11 +119,16 @@ class Checkpoints:
         Raises:
             ValueError: if the folder is a link; otherwise as `save`.
         """
+        # The old checkpoints are deleted below: behind a link, those of another run could be.
         refuse_links([self._folder])
         self._folder.mkdir(parents=True, exist_ok=True)
         paths = self.paths()
-        number = int(_NAME.fullmatch(paths[-1].name)[1]) + 1 if paths else 0  # type: ignore[index]
+        number = 0
+        if paths:
+            number = int(_NAME.fullmatch(paths[-1].name)[1]) + 1  # type: ignore[index]
         path = self._folder / f"checkpoint-{number:08d}.npz"
+        # The new file is whole before an old one goes, so a
+        # kill at any moment leaves a checkpoint to resume from.
         save(path, state)
         for old in [*paths, path][: -self._keep]:
             old.unlink()
@@ -126,7 +139,9 @@ class Checkpoints:
         while paths := self.paths():
             try:
                 return load(paths[-1])
-            except FileNotFoundError:  # a run that goes on has replaced it by newer ones
+            # A run that goes on has replaced it by newer ones: look again.
+            except FileNotFoundError:
+                # A dangling link will not be replaced by anything: looking again would never end.
                 if paths[-1].is_symlink():
                     raise
         return None
@@ -137,6 +152,7 @@ def _flatten(value: Any, where: str, arrays: dict[str, Array]) -> Any:
     if isinstance(value, np.ndarray):
         if value.dtype.hasobject:
             raise TypeError(f"{where}: expected an array of numbers, got dtype {value.dtype}")
+        # Names in the archive are numbers: keys of states may hold any characters, which file names may not.
         arrays[f"a{len(arrays)}"] = value
         return {"$array": f"a{len(arrays) - 1}"}
     if isinstance(value, np.generic):
@@ -147,6 +163,7 @@ def _flatten(value: Any, where: str, arrays: dict[str, Array]) -> Any:
         return [_flatten(item, f"{where}[{i}]", arrays) for i, item in enumerate(value)]
     if isinstance(value, dict):
         for key in value:
+            # Keys with a $ are kept for references to arrays: a state's own one would be read back as such.
             if not isinstance(key, str) or key.startswith("$"):
                 raise TypeError(f"{where}: expected string keys that do not start with $, got {key!r}")
         return {key: _flatten(item, f"{where}.{key}", arrays) for key, item in value.items()}
@@ -155,6 +172,7 @@ def _flatten(value: Any, where: str, arrays: dict[str, Array]) -> Any:
 
 def _unflatten(value: Any, arrays: dict[str, Array]) -> Any:
     if isinstance(value, dict):
+        # A mapping of exactly this one key is what `_flatten` leaves in the place of an array.
         if value.keys() == {"$array"}:
             return arrays[value["$array"]]
         return {key: _unflatten(item, arrays) for key, item in value.items()}

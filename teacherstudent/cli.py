@@ -32,7 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, TypeError, OSError) as error:
         errors.print(shown(f"teacherstudent: {error}"), soft_wrap=True)
         return 2
-    except KeyboardInterrupt:  # before runs have begun or after they have ended: else `run_all` takes it
+    # Ctrl-C comes here before runs have begun or after they have ended: `run_all` takes it in between.
+    except KeyboardInterrupt:
         errors.print("teacherstudent: interrupted")
         return 130
 
@@ -135,6 +136,7 @@ def _option(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not (key and equals):
         raise argparse.ArgumentTypeError(f"expected KEY=VALUE, got {text!r}")
+    # A value that is no JSON is a plain string, so that names need no quotes on the command line.
     try:
         return key, json.loads(value)
     except json.JSONDecodeError:
@@ -151,6 +153,7 @@ def _list(given: argparse.Namespace, console: Console) -> int:
 
 
 def _run(given: argparse.Namespace, console: Console) -> int:
+    # These imports take seconds (torch, numba): `list` and `--help` should not wait for them.
     from teacherstudent.experiment import Experiment
     from teacherstudent.plan import Plan
     from teacherstudent.study import run_and_compare
@@ -173,6 +176,7 @@ def _run(given: argparse.Namespace, console: Console) -> int:
             family_options=dict(given.family_options),
             student_options=dict(given.student_options),
         )
+        # Seeds are outermost, so that early results compare teachers.
         for seed in given.seeds
         for teacher in given.teacher
     ]
@@ -181,15 +185,18 @@ def _run(given: argparse.Namespace, console: Console) -> int:
 
 
 def _resume(given: argparse.Namespace, console: Console) -> int:
+    # Imported here for speed, as in `_run`.
     from teacherstudent.experiment import Experiment
     from teacherstudent.recording.runs import Run, find_folders
     from teacherstudent.study import run_watched
 
     experiments = []
     errors = {}
+    # One unreadable folder must not keep the others from going on: its error is shown beside their results.
     for folder in find_folders(given.folders):
         try:
             experiment = Experiment.from_folder(folder, trust=given.trust)
+            # A finished run is not built again, so its names need not be known or trusted.
             if Run.load(folder).status()["status"] != "finished":
                 experiment.check_names()
             experiments.append((experiment, folder))
@@ -200,13 +207,18 @@ def _resume(given: argparse.Namespace, console: Console) -> int:
     for folder, reason in errors.items():
         console.print(shown(folder, "bold"), "left out:", shown(reason), soft_wrap=True)
     results = run_watched(experiments, jobs=given.jobs, threads=given.threads, resume=True, console=console)
-    return 0 if not errors and all(result.status == "finished" for result in results) else 1
+    if errors or any(result.status != "finished" for result in results):
+        return 1
+    return 0
 
 
 def _compare(given: argparse.Namespace, console: Console) -> int:
+    # The comparison loads matplotlib, which the other commands do not need.
     from teacherstudent.study import show_comparison
 
-    options: dict[str, Any] = {} if given.baseline is None else {"baseline": given.baseline}
-    options |= {"include_stopped": given.include_stopped, "x": given.x}
+    options: dict[str, Any] = {"include_stopped": given.include_stopped, "x": given.x}
+    # Without a word of the user the option is left out: the comparison has a default of its own.
+    if given.baseline is not None:
+        options["baseline"] = given.baseline
     show_comparison(given.folders, given.out, console, **options)
     return 0

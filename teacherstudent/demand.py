@@ -32,6 +32,7 @@ class Signal:
     passes: float = 0.0
 
     def __post_init__(self) -> None:
+        # Written so that NaN is refused too.
         if not self.passes >= 0:
             raise ValueError(f"Signal: passes: expected at least 0, got {self.passes!r}")
 
@@ -59,6 +60,7 @@ class Demand:
 
     def __post_init__(self) -> None:
         check_whole("Demand: members", self.members, 1)
+        # The dataclass is frozen; any collection of names is taken, and kept as one that cannot change.
         object.__setattr__(self, "signals", frozenset(self.signals))
 
 
@@ -106,6 +108,7 @@ def free(signals: Mapping[str, Signal]) -> frozenset[str]:
 
 
 def logged(signals: Mapping[str, Signal], named: Iterable[str]) -> frozenset[str]:
+    # Columns of more than one number a row make logs large, so they are logged only where they are named.
     """Return the names of the signals that a run logs: single numbers unless they say no, and those named."""
     always = (name for name, signal in signals.items() if signal.logged and signal.shape == ())
     return frozenset(always) | frozenset(named)

@@ -43,7 +43,9 @@ class Dimension:
         """Return what a number stands for: a choice, an int, or a float."""
         if self.kind == "choice":
             return self.values[round(number)]
-        return round(number) if self.kind == "whole" else float(number)
+        if self.kind == "whole":
+            return round(number)
+        return float(number)
 
     def number(self, value: Any) -> float:
         """Return the number that stands for a value.
@@ -55,19 +57,24 @@ class Dimension:
             if value not in self.values:
                 raise ValueError(f"expected one of {list(self.values)}, got {value!r}")
             return float(self.values.index(value))
+        # NaN fails the comparison with the ends, so it needs no check of its own.
         if not is_number(value) or not self.low <= value <= self.high or (self.is_whole and value % 1):
             raise ValueError(f"expected {self}, got {value!r}")
         return float(value)
 
     def describe(self) -> Any:
         """Return the kind as plain data; of a choice with its values as texts."""
-        return {"choice": [str(value) for value in self.values]} if self.kind == "choice" else self.kind
+        if self.kind == "choice":
+            return {"choice": [str(value) for value in self.values]}
+        return self.kind
 
     def __str__(self) -> str:
         if self.kind == "choice":
             return f"choice({', '.join(map(repr, self.values))})"
         ends = f"({self.low:g}, {self.high:g})"
-        return ends if self.kind == "linear" else f"{self.kind}{ends}"
+        if self.kind == "linear":
+            return ends
+        return f"{self.kind}{ends}"
 
 
 def log(low: float, high: float) -> Dimension:
@@ -91,6 +98,7 @@ def whole(low: int, high: int) -> Dimension:
         ValueError: unless low < high, both whole and within 2^53, beyond which float64 skips numbers.
     """
     first, last = _ends("whole", low, high)
+    # Beyond 2^53 two whole numbers may be one float64, in which tasks are kept.
     if first % 1 or last % 1 or max(abs(first), abs(last)) > 2**53:
         raise ValueError(f"whole: expected whole numbers within 2^53, got ({low!r}, {high!r})")
     return Dimension("whole", first, last)
@@ -102,6 +110,7 @@ def choice(*values: Any) -> Dimension:
     Raises:
         ValueError: unless there are at least two, all different, also as texts.
     """
+    # Manifests hold the values as texts: two that look alike there could not be told apart.
     texts = [str(value) for value in values]
     if len(values) < 2 or len(set(texts)) < len(texts):
         raise ValueError(f"choice: expected at least two different values, got {list(values)}")
@@ -117,7 +126,8 @@ def dimension(name: str, given: Any) -> Dimension:
     """
     if isinstance(given, Dimension):
         return given
-    ordered = isinstance(given, tuple | list | np.ndarray)  # a set has no order, a text no numbers
+    # A set has no order, and a text no numbers.
+    ordered = isinstance(given, tuple | list | np.ndarray)
     parts: Sequence[Any] = list(given) if ordered and np.ndim(given) == 1 else []
     if len(parts) != 2 or not all(is_number(part) for part in parts):
         raise TypeError(
@@ -134,6 +144,7 @@ def _ends(where: str, low: Any, high: Any) -> tuple[float, float]:
     last = float(high)
     if not (np.isfinite(first) and np.isfinite(last) and first < last):
         raise ValueError(f"{where}: expected finite low < high, got ({first}, {last})")
+    # Two finite ends may still be further apart than any float64: sampling needs their difference.
     if not np.isfinite(last - first):
         raise ValueError(f"{where}: expected {RANGE}, got ({first}, {last})")
     return first, last

@@ -110,6 +110,7 @@ class Experiment:
             UntrustedNameError: if a file that is not trusted gives ``"module:Class"``.
         """
         with names_from(self.source):
+            # The registries look names up without importing the files that hold them.
             for registry, name in (
                 (FAMILIES, self.family),
                 (TEACHERS, self.teacher),
@@ -129,11 +130,14 @@ class Experiment:
             return self._build()
 
     def _build(self) -> tuple[Family, Teacher[Any], Student]:
+        # Two streams of one seed: a teacher that draws more must not change what its student draws.
         teacher_seed, student_seed = seed_sequence(self.seed).spawn(2)
         family: Family = _make(FAMILIES, self.family, {**self.family_options, **self.family_overrides})
+        # Found before the teacher is made, so that an error of the teacher can mention it as well.
         student_missing = self._missing_student(family)
         with _advised(lambda: _advice(family, TEACHERS.get(self.teacher)), student_missing):
             teacher = self._teacher(family, teacher_seed)
+        # The teacher's own errors come first: they name the more likely mistake.
         if student_missing:
             fits = f"student {self.student!r}: expected a family with environments, got {self.family!r}"
             raise TypeError(f"{fits}: {student_missing}")
@@ -144,18 +148,25 @@ class Experiment:
 
         Each member is told its share of the budget.
         """
+        # A student plans its schedule by the budget, unless the user has given it another one.
         options = {**self.student_options, **self.student_overrides}
         if _takes(STUDENTS.get(self.student), "budget"):
             options.setdefault("budget", self.plan.own / members)
-        seeds = [seed] if members == 1 else seed.spawn(members)
-        made: list[Student] = [_make(STUDENTS, self.student, options, family, seed=own) for own in seeds]
-        return made[0] if members == 1 else Members(made)
+        if members == 1:
+            # A single member keeps the seed itself, so that a run without members draws as it always did.
+            only: Student = _make(STUDENTS, self.student, options, family, seed=seed)
+            return only
+        return Members(
+            [_make(STUDENTS, self.student, options, family, seed=own) for own in seed.spawn(members)]
+        )
 
     def check(self) -> None:
         """Raise what `build` and the first moment of `run` would raise, before anything is started.
 
         Log a warning if the budget ends before the teacher acts on what it is told.
         """
+        # Everything is made once and thrown away: an error
+        # should come now, and not after hours of other runs.
         family, teacher, student = self.build()
         try:
             with _advised(lambda: family.advice(teacher)):
@@ -163,6 +174,7 @@ class Experiment:
             if text := too_short(teacher, student, self.plan.own):
                 _LOG.warning("%s: %s", self.name, text)
             check_budget(student, self.plan)
+        # Students hold processes and environments, which would outlive a failed check.
         finally:
             student.close()
 
@@ -208,6 +220,8 @@ class Experiment:
         if self.student_overrides:
             brought["student_options"] = dict(self.student_overrides)
         if self.family_overrides:
+            # What differs between the teachers' spaces is recorded:
+            # a comparison needs the space that all share.
             with names_from(self.source):
                 shared = _make(FAMILIES, self.family, self.family_options).space
             brought |= {"family_options": dict(self.family_overrides), "space": spaces.describe(shared)}
@@ -235,6 +249,7 @@ class Experiment:
         """
         manifest = Run.load(folder).manifest
         parts = {name: manifest[name] for name in ("family", "teacher", "student")}
+        # Runs of objects of one's own have a manifest too, but no names to make them from.
         if "label" not in parts["teacher"]:
             raise ValueError(
                 f"{folder}: expected a run of an experiment, got one of objects of one's own (its manifest "
@@ -244,7 +259,9 @@ class Experiment:
         options["student_overrides"] = parts["teacher"].get("student_options", {})
         options["family_overrides"] = parts["teacher"].get("family_options", {})
         try:
+            # JSON has no tuples, paths or NumPy numbers: the kinds say what each value was.
             kinds = manifest.get("kinds", {})
+            # Older folders lack newer fields of the plan, which then have their defaults.
             names = [f.name for f in dataclasses.fields(Plan) if f.name in manifest]
             settings: dict[str, Any] = {
                 name: restore(given, kinds.get(name, []), name) for name, given in options.items()
@@ -255,6 +272,7 @@ class Experiment:
                 plan=Plan(**{name: manifest[name] for name in names}),
                 seed=manifest["seed"],
                 label=parts["teacher"]["label"],
+                # Who gives the names decides what may be imported: a folder from elsewhere must not run code.
                 source="trusted file" if trust else "file",
             )
         except (TypeError, ValueError, AttributeError) as error:
@@ -266,6 +284,7 @@ class Experiment:
         if self.label:
             return self.label
         options = [f"{key}={value}" for key, value in self.teacher_options.items()]
+        # Of "module:Class" only the class: folders are named by this.
         return ",".join([self.teacher.rpartition(":")[2], *options])
 
     def folder(self, out: Path | str) -> Path:
@@ -290,16 +309,24 @@ def _advised(advice: Callable[[], str], more: str = "") -> Iterator[None]:
         yield
     except (TypeError, ValueError) as error:
         said = str(error)
-        parts = ["" if "-options" in said else advice(), more]
+        # A message that names options already says what to do, and more would only bury it.
+        parts = [more]
+        if "-options" not in said:
+            parts.insert(0, advice())
         helped = "; ".join([said, *filter(None, parts)])
         if helped == said:
             raise
-        raise (TypeError if isinstance(error, TypeError) else ValueError)(helped) from error
+        # The kind of the error is kept: callers tell wrong types from wrong values.
+        if isinstance(error, TypeError):
+            raise TypeError(helped) from error
+        raise ValueError(helped) from error
 
 
 def _advice(family: Family, teacher: Callable[..., Any]) -> str:
     """Return what a family says to a teacher's class; nothing to a factory, which says nothing of itself."""
-    return family.advice(teacher) if isinstance(teacher, type) and issubclass(teacher, Teacher) else ""
+    if isinstance(teacher, type) and issubclass(teacher, Teacher):
+        return family.advice(teacher)
+    return ""
 
 
 def _takes(make: Callable[..., Any], name: str) -> bool:
@@ -310,9 +337,11 @@ def _make(registry: Registry[Any], name: str, options: Mapping[str, Any], *args:
     """Build a registered thing from checked options."""
     _check_options(registry, name, options)
     try:
+        # A constructor's own TypeError does not say which of the three parts it was.
         made = registry.make(name, *args, **given, **options)
     except TypeError as error:
         raise TypeError(f"{registry.kind} {name!r}: {error}") from error
+    # A registered factory may return anything, and what a file names too.
     if not isinstance(made, registry.made):
         raise TypeError(
             f"{registry.kind} {name!r}: expected what makes a {registry.made.__name__}, got {made!r} from it"

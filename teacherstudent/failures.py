@@ -102,12 +102,15 @@ class Failures:
         """
         marks = np.broadcast_to(np.asarray(blamed, np.bool_), len(errors))
         columns = zip(ids.tolist(), tasks, errors, marks.tolist(), strict=True)
+        # The task is a row of an array that the student will reuse: it is copied now.
         self._record.found += [
             FailedTask(id=number, task=task.copy(), error=error, blamed=mark)
             for number, task, error, mark in columns
         ]
+        # Tasks that stood beside the failing one are lost, but count against nobody.
         self.count += int(marks.sum())
         if self.count > self.limit:
+            # The last errors suffice to see the cause; the whole list is in the run folder.
             last = [failed.error for failed in self._record.found if failed.blamed][-LISTED:]
             raise TooManyFailedTasksError(
                 f"max_failed_tasks: expected at most {self.limit} tasks whose environment fails, got "

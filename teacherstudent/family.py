@@ -57,6 +57,7 @@ class Family(ABC):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        # Arguments are noted when an object is made: later its attributes may say something else.
         remember(cls)
 
     @abstractmethod

@@ -42,19 +42,25 @@ def atomic_write(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
     Raises:
         WriteError: if the system refuses (no space, no permission); the temporary file is removed.
     """
+    # The name holds the process's number: two processes that write one file do not share a temporary one, and
+    # what a killed one left can be told.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with _open_new(temporary) as file:
             yield file
+            # The data must be on the disk before the rename is: otherwise
+            # a power cut could leave an empty file under the final name.
             file.flush()
             if durable:
                 os.fsync(file.fileno())
         os.replace(temporary, path)
+        # The rename itself is an entry of the folder, which has to reach the disk too.
         if durable:
             _sync_folder(path.parent)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise write_error(path, error) from error
+    # Ctrl-C in the midst of a write leaves no half file behind either.
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -62,10 +68,12 @@ def atomic_write(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
 
 def _open_new(path: Path) -> IO[bytes]:
     """Open a file that does not exist; one that a killed process of the same number left is removed."""
+    # O_EXCL refuses a file or a link that somebody has put there: nothing is written to where it leads.
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_LINK | _BINARY
     try:
         descriptor = os.open(path, flags, 0o666)
     except FileExistsError:
+        # The number of a killed process was given out again to this one, so the file is nobody's.
         path.unlink()
         descriptor = os.open(path, flags, 0o666)
     return os.fdopen(descriptor, "w+b")
@@ -83,7 +91,8 @@ def write_error(path: Path, error: OSError) -> WriteError:
 def _sync_folder(folder: Path) -> None:
     """Flush the rename itself to disk where the system has folders that can be opened."""
     flags: Any = getattr(os, "O_DIRECTORY", None)
-    if flags is None:  # Windows
+    # Windows has no folders that can be opened.
+    if flags is None:
         return
     handle = os.open(folder, os.O_RDONLY | flags)
     try:
@@ -100,6 +109,7 @@ def open_own(path: Path) -> IO[bytes]:
     Raises:
         OSError: if it cannot be opened.
     """
+    # A hard link is another name of the same data: a backup by hard links would grow and shrink with the log.
     take_over(path)
     return open(path, "ab", buffering=0, opener=lambda name, flags: os.open(name, flags | _NO_LINK, 0o666))
 
@@ -110,6 +120,8 @@ def take_over(path: Path) -> None:
         found = path.lstat()
     except FileNotFoundError:
         return
+    # Writing through a temporary file and a rename gives the
+    # name to a new file; the other names keep the old one.
     if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
         with open(path, "rb") as source, atomic_write(path) as copy:
             shutil.copyfileobj(source, copy)
@@ -119,6 +131,7 @@ def refuse_links(paths: Iterable[Path]) -> None:
     """Raise ValueError that names the first path which is a link, or neither a file nor a folder."""
     for path in paths:
         try:
+            # lstat looks at the link itself, where stat would look at what it leads to.
             mode = path.lstat().st_mode
         except (FileNotFoundError, NotADirectoryError):
             continue
@@ -142,10 +155,13 @@ def remove_temporaries(folder: Path, names: Iterable[str] | None = None) -> None
     """
     wanted = None if names is None else set(names)
     try:
+        # Another process may write at this moment: only names of the
+        # right form are candidates, and living owners keep theirs.
         found = [match for path in folder.iterdir() if (match := _TEMPORARY.fullmatch(path.name))]
     except (FileNotFoundError, NotADirectoryError):
         return
     for match in found:
+        # Files of older versions have no number in their names: nobody living writes such.
         process = int(match["process"] or 0)
         if (wanted is None or match["name"] in wanted) and not _lives(process):
             (folder / match[0]).unlink(missing_ok=True)
@@ -153,13 +169,17 @@ def remove_temporaries(folder: Path, names: Iterable[str] | None = None) -> None
 
 def _lives(process: int) -> bool:
     """Return whether another process of this number is there."""
+    # On Windows os.kill would end the process instead of asking for it. This process has no write under
+    # way in the folder, so its own number is that of a dead one.
     if process in (0, os.getpid()) or sys.platform == "win32":
         return False
     try:
+        # Signal 0 does nothing but ask whether the process is there.
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
+        # The process exists, but belongs to another user.
         return True
     return True
 
@@ -213,12 +233,17 @@ def folder_name(text: str, most: int = NAME_BYTES) -> str:
 
     A text that is too long is cut, and made unique by a digest of the whole.
     """
+    # Escapes instead of leaving characters out: two different texts must not become one name too easily.
     name = "".join(c if c.isprintable() else f"%{ord(c):x}" for c in text).replace("/", "_")
-    name = name.replace(".", "_") if name in (".", "..") else name or "_"
+    if name in ("", ".", ".."):
+        name = name.replace(".", "_") or "_"
     raw = name.encode()
+    # The limit of file systems is in bytes of UTF-8, not in characters.
     if len(raw) <= most:
         return name
+    # Two long names may start alike: the digest of the whole keeps their folders apart.
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    # The cut may fall within a character, whose first bytes are dropped then.
     return raw[: most - len(digest) - 1].decode(errors="ignore") + "-" + digest
 
 
@@ -229,12 +254,16 @@ def read_limited(path: Path, most: int) -> bytes:
         FileNotFoundError: if there is no such file.
         ValueError: if it is no ordinary file, or larger; the message names it, and nothing is read.
     """
+    # A link that leads to a file is followed here: reading through links harms nothing.
     found = path.stat()
     if not stat.S_ISREG(found.st_mode):
         raise ValueError(f"{path}: expected a file, got a folder, pipe or device")
     with open(path, "rb") as file:
+        # A file may grow while it is read: one byte more than
+        # its size is asked for, and read on if it is there.
         data = file.read(min(most, found.st_size) + 1)
-        data += file.read(most + 1 - len(data)) if found.st_size < len(data) <= most else b""
+        if found.st_size < len(data) <= most:
+            data += file.read(most + 1 - len(data))
     if len(data) > most:
         raise ValueError(f"{path}: expected at most {most} bytes, got {max(len(data), found.st_size)}")
     return data
@@ -250,8 +279,10 @@ def physical_memory() -> int | None:
 
 def memory_limit() -> int:
     """Return how many bytes this process can hold at most: the machine's memory, or what it is allowed."""
+    # Where the system does not say, the limit only has to refuse absurd sizes.
     found = physical_memory() or 2**40
     if sys.platform != "win32":
+        # Batch systems limit a process to less than the machine has.
         allowed, _ = resource.getrlimit(resource.RLIMIT_AS)
         if allowed != resource.RLIM_INFINITY:
             found = min(found, allowed)

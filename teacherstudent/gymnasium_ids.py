@@ -17,6 +17,7 @@ _ENVIRONMENTS = {
 
 def register_environments() -> None:
     """Register the environments with gymnasium; nothing is imported until one is made. Safe to call twice."""
+    # Registering a name twice makes gymnasium warn, and this runs at every import of the package.
     for name, (entry_point, max_episode_steps) in _ENVIRONMENTS.items():
         if name not in gym.registry:
             gym.register(name, entry_point=entry_point, max_episode_steps=max_episode_steps)

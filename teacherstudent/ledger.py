@@ -48,23 +48,28 @@ class Ledger:
     """
 
     def __init__(self, before: float = 0.0, prices: Mapping[str, float] | None = None) -> None:
+        # The run's own costs have fixed weights: no family may change what they mean.
         self._prices = {BEFORE: 1.0, EVALUATE: 0.0}
         for name, price in check_mapping("prices", prices).items():
             if name in _OWN:
                 raise ValueError(f"prices: expected no price of {list(_OWN)}, got one of {name!r}")
             self._prices[name] = check_real(f"prices: {name}", price, 0)
-        self._weighs: dict[str, float] = {}  # of the costs that have come up
+        # What the teacher's costs weigh: nothing unless the family
+        # gives them a price. Names are added as they come up.
+        self._weighs: dict[str, float] = {}
         self.costs = {BEFORE: float(before)} | dict.fromkeys(_START[1:], 0.0)
         self.seconds = dict.fromkeys(SECONDS, 0.0)
         self.updates = 0.0
         self.episodes = 0
         self.dropped = 0
         self.failed = 0
-        self._open: dict[str, float] = {}  # blocks under way: purpose -> the time up to which it is counted
+        # Blocks under way: purpose -> the time up to which it is counted.
+        self._open: dict[str, float] = {}
 
     @property
     def spent(self) -> float:
         """What counts against the budget."""
+        # Infinity times 0 is NaN, and most costs are 0 at the start: those are left out.
         return sum(cost * self.price(name) for name, cost in self.costs.items() if cost)
 
     def price(self, name: str) -> float:
@@ -78,6 +83,7 @@ class Ledger:
             ValueError: if a value is no finite number of at least 0, or a name one that the run itself uses.
             TypeError: if it is no mapping.
         """
+        # Counters are cumulative, so they replace those from before instead of being added.
         costs = dict(_spent("Student.spent", spent))
         self.updates = costs.pop(UPDATES, self.updates)
         self.seconds["environment"] = costs.pop(ENVIRONMENT_SECONDS, self.seconds["environment"])
@@ -93,6 +99,7 @@ class Ledger:
         """
         costs = _spent("Teacher.spent", spent)
         for name in costs:
+            # The same name from both would be counted once only, under whichever price came first.
             if name in self.costs and name not in self._weighs:
                 raise ValueError(f"Teacher.spent: expected names that the student does not use, got {name!r}")
         self._weighs |= dict.fromkeys(costs, 0.0)
@@ -104,11 +111,13 @@ class Ledger:
         self._open[purpose] = time.perf_counter()
         try:
             yield
+        # Counted after an error too: the seconds of a failed round were spent all the same.
         finally:
             self._count_open()
             del self._open[purpose]
 
     def _count_open(self) -> None:
+        # Moving `since` forward makes a second call add only what has passed since the first.
         """Count the blocks under way up to now, so that a total is never less than its parts."""
         now = time.perf_counter()
         for purpose, since in self._open.items():
@@ -160,7 +169,10 @@ class Ledger:
         if not isinstance(teacher, list) or not all(is_one_of(name, costs) for name in teacher):
             raise ValueError(f"ledger: state: teacher: expected names of costs, got {teacher!r}")
         counts = {name: check_whole(f"ledger: state: {name}", given[name], 0) for name in _WHOLE}
+        # Everything is checked before the first attribute changes,
+        # so that a damaged state leaves the ledger as it was.
         updates = check_real("ledger: state: updates", given["updates"], 0)
+        # Merged and not replaced: an older checkpoint may lack a cost that every ledger shows.
         self.costs |= costs
         self._weighs = dict.fromkeys(teacher, 0.0)
         self.seconds |= seconds
@@ -172,6 +184,7 @@ def _spent(what: str, given: Any) -> dict[str, float]:
     """Return costs by name; raise for a name that the run itself uses."""
     costs = check_mapping(what, given, optional=False)
     for name, value in costs.items():
+        # A student that could write `before` or `evaluate` would change what its rivals are measured by.
         if name in _OWN or not name:
             raise ValueError(f"{what}: expected names of costs other than {list(_OWN)}, got {name!r}")
         check_real(f"{what}: {name}", value, 0)

@@ -63,9 +63,11 @@ def check_fit(family: Family, teacher: Teacher[Any], student: Student, signals: 
     for thing, kind in ((family, Family), (teacher, Teacher), (student, Student)):
         if not isinstance(thing, kind):
             raise TypeError(f"run: expected a {kind.__name__}, got {thing!r}")
+    # Descriptions are compared, not objects: the user may have made the space a second time for the teacher.
     if spaces.describe(teacher.space) != spaces.describe(family.space):
         raise ValueError(f"run: expected a teacher of the family's space {family.space}, got {teacher.space}")
     names = family.test_names
+    # Making the test tasks may take time, so they are made only where there are names to count.
     if names is not None and len(names) != (tasks := len(family.test_tasks())):
         raise ValueError(f"run: test_names: expected a name for each of {tasks} test tasks, got {len(names)}")
     if teacher.granularity not in student.offers:
@@ -81,8 +83,10 @@ def check_fit(family: Family, teacher: Teacher[Any], student: Student, signals: 
                 f"run: {who} the signal {', '.join(map(repr, missing))}, which {type(student).__name__} does "
                 f"not offer (it offers {sorted(offered)})"
             )
+    # What a teacher only reads is asked for where it is offered; what it needs has been checked above.
     asked = teacher.needs | (teacher.reads & offered.keys()) | frozenset(signals)
     student.bind(Demand(granularity=teacher.granularity, signals=asked, members=teacher.members))
+    # The student knows whether its scores are gains only once it is bound.
     if teacher.differences and getattr(student, "gains", False):
         raise ValueError(
             f"run: {type(teacher).__name__} takes differences of scores, and {type(student).__name__}'s "
@@ -145,10 +149,13 @@ def run(
     """
     if not isinstance(plan, Plan):
         raise TypeError(f"run: plan: expected a Plan, got {plan!r}")
+    # Everything that can be wrong is found before the folder is touched: a refused run leaves no trace.
     check_fit(family, teacher, student, plan.signals)
     check_flag("run: resume", resume)
     more = check_mapping("run: manifest", manifest)
     check_budget(student, plan)
+    # The schedule of the learning rate follows the budget:
+    # a student made for another one would train otherwise.
     if getattr(student, "budget", plan.own) != plan.own:
         raise ValueError(
             f"run: expected a student with the plan's budget {plan.own:g}, which its learning rate and its "
@@ -158,16 +165,23 @@ def run(
         student.weigher = teacher
     folder = check_folder("run folder", folder)
     checkpoints = Checkpoints(folder / CHECKPOINTS, keep=plan.keep)
-    state = checkpoints.latest() if resume else None
+    # The checkpoint is read first: a damaged one must raise before the recorder cuts the logs back to it.
+    state = None
+    recorded = None
+    if resume:
+        # A run that ended before its first checkpoint starts over.
+        state = checkpoints.latest()
+        recorded = START
     if state is not None:
         _check_plan(state, plan)
         _warn_of_silence(family, teacher, student)
-    recorded = (START if state is None else state["recorder"]) if resume else None
+        recorded = state["recorder"]
     described = describe_run(family, teacher, student, plan)
     for name, value in described.get("student_report", {}).items():
         _LOG.info("%s: %s: %s", type(student).__name__, name, value)
     recorder = Recorder(folder, manifest={**described, **more}, resume=recorded)
     loop = _Loop(family, teacher, student, plan, recorder, checkpoints)
+    # From here on the recorder holds the folder's lock, so every way out must close it.
     with _recorded(recorder):
         if state is not None:
             loop.load(state)
@@ -222,6 +236,7 @@ def _warn_of_silence(*parts: Any) -> None:
 
 def _check_plan(state: State, plan: Plan) -> None:
     """Raise ValueError unless a checkpoint is of a run whose tests and costs start as in this plan."""
+    # Another test seed or charge would change the meaning of the scores and costs that are there already.
     names = ("teacher", "student", "recorder", "ledger", "due", "test_seed")
     check_names("checkpoint", names, state)
     with reading("checkpoint: ledger"):
@@ -241,10 +256,12 @@ def _recorded(recorder: Recorder) -> Iterator[None]:
     try:
         yield
     except _InterruptedError:
+        # A request to stop is no error: the run has ended in order, and `status.json` shows no traceback.
         recorder.close("interrupted")
     except KeyboardInterrupt as error:
         recorder.close("interrupted", error)
         raise
+    # BaseException, since SystemExit of a library ends a run too, and the folder should say why.
     except BaseException as error:
         recorder.close("failed", error)
         raise
@@ -273,19 +290,25 @@ class _Loop:
         self._test_tasks = family.test_tasks()
         self._due = plan.intervals()
         self._idle_rounds = 0
+        # Signals that are computed but not logged: many numbers a row, say.
         offered = student.offers[teacher.granularity]
-        self._hidden = offered.keys() - logged(offered, plan.signals)  # signals that are not logged
+        self._hidden = offered.keys() - logged(offered, plan.signals)
         self._outset = Outset(teacher, student, plan.own, recorder.note)
         self._notes = RunNotes(recorder)
+        # A student that wants tasks in the midst of a round
+        # gets them from here, so that these are recorded too.
         if isinstance(student, AsksForMore):
             student.ask_for_more(self._more)
 
     def go(self, progress: Progress | None, stop: Callable[[], bool]) -> None:
         """Run rounds until the budget is spent, or ``stop`` says so."""
         stopped = False
+        # A run that was resumed after its teacher had finished must not train another round.
         done = self._done() if self.ledger.spent > self.plan.charged else None
         start = self.plan.charged
         self._outset.begin()
+        # The first test shows the untrained student. A resumed
+        # run has spent something, or has this test already.
         if self.ledger.spent == start and self._due["test"].elapsed(start):
             with self.ledger.timed("total"):
                 self._test(progress)
@@ -294,14 +317,19 @@ class _Loop:
         while self.ledger.spent < self.plan.budget and not stopped and done is None:
             with self.ledger.timed("total"):
                 self._round()
+                # Read once: test, record and checkpoint of one round are due at the same cost.
                 spent = self.ledger.spent
                 stopped = stop()
                 done = self._done()
+                # The last round is tested and recorded wherever the
+                # intervals lie: results are read from the last test.
                 over = spent >= self.plan.budget or done is not None
                 if self._due["test"].elapsed(spent) or over:
                     self._test(progress)
                 if self._due["record"].elapsed(spent) or over:
                     self._record()
+                # The checkpoint comes last: it holds the positions of
+                # the logs, and these must include what was just written.
                 if self._due["checkpoint"].elapsed(spent) or over or stopped:
                     self._checkpoint()
             if progress is not None:
@@ -314,7 +342,9 @@ class _Loop:
 
     def _done(self) -> str | None:
         """Return why the teacher ends the run; None while it does not."""
-        return self.teacher.done if isinstance(self.teacher, Stops) else None
+        if isinstance(self.teacher, Stops):
+            return self.teacher.done
+        return None
 
     def _round(self) -> None:
         """Ask for what the student can use, let it train, tell the teacher what has finished."""
@@ -322,23 +352,33 @@ class _Loop:
         before = self.ledger.spent
         with ledger.timed("teacher"):
             assignment = self._ask()
+        # The allowance grows with the finished episodes, so it is set anew before every round.
         if isinstance(self.student, Survives):
             self.student.failures.limit = self.plan.may_fail(ledger.episodes)
         try:
             with ledger.timed("student"):
                 outcomes = self.student.train(assignment)
+        # Even where training raises, its cost was spent and its
+        # failed tasks are known: both belong into the status.
         finally:
             ledger.absorb(self.student.spent())
             self._drop_failed()
+        # The teacher is told before anything is recorded: it
+        # checks the outcomes, and a bad row must not be logged.
         with ledger.timed("teacher"):
             self.teacher.tell(outcomes)
         ledger.absorb_teacher(self.teacher.spent())
+        # A row bound for a whole rollout may hold several episodes, which the student then counts.
         ledger.episodes += int(np.sum(outcomes.signals.get("episodes", len(outcomes))))
         self._outset.round(len(outcomes), ledger.spent - before)
         self._notes.round(outcomes)
         with ledger.timed("record"):
             self.recorder.episodes(self._shown(outcomes), spent=ledger.spent)
-        self._idle_rounds = 0 if ledger.spent > before else self._idle_rounds + 1
+        # A round may be free where a student waits for episodes
+        # in flight, but a thousand such rounds are a bug.
+        self._idle_rounds += 1
+        if ledger.spent > before:
+            self._idle_rounds = 0
         if self._idle_rounds >= _IDLE_LIMIT:
             raise RuntimeError(f"{type(self.student).__name__}: spent nothing in {_IDLE_LIMIT} rounds")
 
@@ -351,9 +391,12 @@ class _Loop:
 
     def _drop_failed(self) -> None:
         """Give up the tasks whose environment failed, and write them down."""
-        failed = self.student.failures.take() if isinstance(self.student, Survives) else []
+        if not isinstance(self.student, Survives):
+            return
+        failed = self.student.failures.take()
         if not failed:
             return
+        # Without this the teacher would wait for their outcomes for ever.
         self._drop(asked_for(failed))
         blamed = sum(one.blamed for one in failed)
         self.ledger.failed += blamed
@@ -366,6 +409,7 @@ class _Loop:
 
     def _ask(self) -> Assignment:
         wanted = self.student.wants()
+        # A student may want nothing while its slots are busy. Teachers are never asked for none.
         if wanted > 0:
             return self._asked(wanted)
         space = self.teacher.space
@@ -377,11 +421,14 @@ class _Loop:
         return assignment
 
     def _progress(self) -> float:
+        # Progress counts what the run itself may spend: a charge
+        # beforehand must not shorten the teacher's schedule.
         return min(1.0, (self.ledger.spent - self.plan.charged) / self.plan.own)
 
     def _more(self, n: int) -> Assignment:
         """Return tasks for a student in the midst of a round; those to be measured are dropped."""
         assignment = self._asked(n)
+        # Rows to be measured belong between rounds. In the midst of one the student could only train on them.
         if assignment.learn.all():
             return assignment
         self._drop(assignment.ids[~assignment.learn])
@@ -411,6 +458,8 @@ class _Loop:
         if self.plan.checkpoint_every == 0:
             return
         with self.ledger.timed("checkpoint"):
+            # Teacher, student and logs are saved at one moment: a
+            # resume from parts of different rounds would be wrong.
             self.checkpoints.save(
                 {
                     "teacher": self.teacher.state_dict(),
@@ -435,9 +484,12 @@ class _Loop:
         with reading("checkpoint: due"):
             for name, interval in self._due.items():
                 interval.next = float(state["due"][name])
+        # The teacher waits for what was under way at the
+        # checkpoint; the student says which of it it still holds.
         lost = np.setdiff1d(self.teacher.outstanding, self.student.holds())
         self._drop(lost)
         self.ledger.dropped += len(lost)
+        # Failures of the run before the resume count against the same limit.
         if isinstance(self.student, Survives):
             self.student.failures.count = self.ledger.failed
         _LOG.info("resumed at cost %g; %d episodes in flight dropped", self.ledger.spent, len(lost))

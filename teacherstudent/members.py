@@ -49,7 +49,10 @@ class Members:
             if not isinstance(member, Student):
                 raise TypeError(f"Members: expected students, got {member!r}")
         self.members = tuple(members)
+        # The members are made alike, so the first one speaks for all.
         self.offers = self.members[0].offers
+        # Members fail against one limit: a population must
+        # not be allowed more failures than a single student.
         self.failures = Failures()
         for member in self.members:
             if isinstance(member, Survives):
@@ -59,6 +62,7 @@ class Members:
         """Bind every member so (raises as theirs, and ValueError if it is for another number of members)."""
         check_demand(demand, self.offers, "Members", members=len(self.members))
         for member in self.members:
+            # To a member it is the only one, so its own demand is for a single member.
             member.bind(dataclasses.replace(demand, members=1))
 
     def round_cost(self) -> float:
@@ -86,6 +90,7 @@ class Members:
             ValueError: if a row is for a member that there is not, if rows of a member name several origins,
                 or one that it cannot take weights from; and as the members'.
         """
+        # Rows of a member that does not exist would be lost in silence by the selection below.
         strange = ~np.isin(assignment.member, np.arange(len(self.members)))
         if strange.any():
             raise ValueError(
@@ -93,10 +98,13 @@ class Members:
                 f"{assignment.member[strange][0]}"
             )
         parts = [assignment.select(assignment.member == k) for k in range(len(self.members))]
+        # Weights are exchanged before any member trains: an
+        # origin must not have learnt from this round already.
         self._exploit(parts)
         found = []
         for k, (member, part) in enumerate(zip(self.members, parts, strict=True)):
             outcomes = member.train(part)
+            # A member knows nothing of its number, so its outcomes are given it here.
             found.append(dataclasses.replace(outcomes, member=np.full(len(outcomes), k)))
         return Outcomes.concatenate(found)
 
@@ -104,6 +112,7 @@ class Members:
         """Let members take over the weights that their rows name; all are read before one is changed."""
         origins = [_origin(part, k) for k, part in enumerate(parts)]
         taken = {k: origin for k, origin in enumerate(origins) if origin != k}
+        # Two members may take over each other's weights, so all are read before the first is changed.
         weights = {}
         for k, origin in taken.items():
             if not origin < len(self.members):
@@ -117,6 +126,7 @@ class Members:
             weights[k] = source.weights()
         for k, state in weights.items():
             member = self.members[k]
+            # A member that can hand over its weights can take them: all are of one kind.
             assert isinstance(member, SharesWeights)
             member.take_weights(state)
 
@@ -130,7 +140,11 @@ class Members:
         total: dict[str, float] = {}
         for k, member in enumerate(self.members):
             for name, value in member.spent().items():
-                own = f"{name}/{k}" if k and name == TRAIN else name
+                # The first member's training keeps the plain name,
+                # so that runs of one and of several members compare.
+                own = name
+                if k and name == TRAIN:
+                    own = f"{name}/{k}"
                 total[own] = total.get(own, 0.0) + value
         return total
 
@@ -141,6 +155,7 @@ class Members:
     def metrics(self) -> Mapping[str, float]:
         """Return the first member's numbers, and those of member k under ``member_k/``."""
         found = dict(self.members[0].metrics())
+        # The first member's metrics keep their names, and the figures of a single student still find them.
         for k, member in enumerate(self.members[1:], 1):
             found |= {f"member_{k}/{name}": value for name, value in member.metrics().items()}
         return found
@@ -148,7 +163,9 @@ class Members:
     def report(self) -> Mapping[str, Any]:
         """Return the number of members, bytes of one's state, and what the first reports."""
         first = self.members[0]
-        said = dict(first.report()) if isinstance(first, Reports) else {}
+        said: dict[str, Any] = {}
+        if isinstance(first, Reports):
+            said |= first.report()
         return said | {
             "members": len(self.members),
             "bytes of each member's state": _bytes(first.state_dict()),
@@ -184,9 +201,12 @@ class Members:
 def _origin(part: Assignment, k: int) -> int:
     """Return from whose weights member k starts on its rows."""
     origins = np.unique(part.origin)
+    # A member can start from one set of weights only.
     if len(origins) > 1:
         raise ValueError(f"Members: origin: expected one for all rows of member {k}, got {origins.tolist()}")
-    return int(origins[0]) if len(origins) else k
+    if len(origins) == 0:
+        return k
+    return int(origins[0])
 
 
 def _bytes(state: Any) -> int:
@@ -195,4 +215,6 @@ def _bytes(state: Any) -> int:
         return int(state.nbytes)
     if isinstance(state, Mapping):
         return sum(map(_bytes, state.values()))
-    return sum(map(_bytes, state)) if isinstance(state, list) else 0
+    if isinstance(state, list):
+        return sum(map(_bytes, state))
+    return 0

@@ -41,6 +41,7 @@ def check_options(options: Mapping[str, Any], where: str) -> list[list[Any]]:
 
 def _look(value: Any, where: str, place: list[Any], found: list[list[Any]]) -> None:
     """Note what JSON does not keep of a value."""
+    # A list that holds itself would nest without end.
     if len(place) > DEPTH // 2:
         raise ValueError(
             f"{where}: expected at most {DEPTH // 2} levels of values within each other, got more"
@@ -50,6 +51,7 @@ def _look(value: Any, where: str, place: list[Any], found: list[list[Any]]) -> N
         found.append([place, kind])
     if isinstance(value, Mapping):
         for key, part in value.items():
+            # A subclass of str would come back from JSON as a plain str.
             if type(key) is not str:
                 raise TypeError(f"{where}: expected texts as keys, got {key!r}")
             _look(part, f"{where}.{key}", [*place, key], found)
@@ -60,12 +62,17 @@ def _look(value: Any, where: str, place: list[Any], found: list[list[Any]]) -> N
 
 def _kind(value: Any, where: str) -> str | list[Any] | None:
     """Return what JSON does not keep of a value by itself; None if it keeps all."""
+    # `type` and not `isinstance`: a subclass (an enum, a named tuple) would come back as its base.
     if value is None or type(value) in (bool, str, list) or isinstance(value, Mapping):
         return None
+    # By default Python reads no whole number of more than 4 300 digits: this limit stays below.
     if type(value) is int and value.bit_length() <= 10_000:
         return None
     if type(value) is float:
-        return None if math.isfinite(value) else f"float {value}"
+        # JSON has no infinities and no NaN: they are written as None, and the kind says which one it was.
+        if math.isfinite(value):
+            return None
+        return f"float {value}"
     if type(value) in (tuple, set, frozenset):
         return _collection(value, where)
     if isinstance(value, np.generic) and value.dtype.kind in "biuf" and value.dtype.itemsize <= 8:
@@ -79,6 +86,7 @@ def _kind(value: Any, where: str) -> str | list[Any] | None:
 
 def _collection(value: Any, where: str) -> str:
     """Return the name of a tuple's or set's kind; members of a set must be texts, or whole numbers."""
+    # Sets are written in sorted order, which only texts or numbers alone have.
     kinds = {type(part) for part in value}
     if not isinstance(value, tuple) and (len(kinds) > 1 or not kinds <= {str, int}):
         raise TypeError(f"{where}: expected a set of texts or of whole numbers, got {value!r}")
@@ -87,6 +95,7 @@ def _collection(value: Any, where: str) -> str:
 
 def _is_kept(array: np.ndarray[Any, Any]) -> bool:
     """Return whether JSON holds the values of an array; NaN becomes None, but infinities do too."""
+    # Longer floats than float64 would lose digits as Python numbers.
     if array.dtype.kind == "f":
         return array.dtype.itemsize <= 8 and not np.isinf(array).any()
     return array.dtype.kind in "biuU"
@@ -112,9 +121,12 @@ def restore(options: Mapping[str, Any], kinds: list[list[Any]], where: str) -> d
     Raises:
         ValueError: if the two do not fit each other.
     """
+    # A list around the whole makes it replaceable as any other value: by an index in what holds it.
     whole = [to_plain(options)]
     try:
-        for place, kind in sorted(kinds, key=lambda pair: -len(pair[0])):  # inner values first
+        # Inner values come first: a tuple can no longer be changed once it is made.
+        for place, kind in sorted(kinds, key=lambda pair: -len(pair[0])):
+            # The walk ends one step before the value itself, so that it can be replaced in what holds it.
             at: Any = whole
             last: Any = 0
             for step in place:
@@ -131,10 +143,12 @@ def _restored(value: Any, kind: str | list[Any]) -> Any:
     if isinstance(kind, list):
         _, dtype, shape = kind
         made = np.dtype(dtype)
+        # What comes from a file must not make arrays of objects.
         if made.kind not in "biufU":
             raise ValueError(f"expected an array of numbers, got {dtype!r}")
         return np.array(value, made).reshape(shape)
     word, *rest = kind.split()
+    # Only listed names are looked up: a manifest could name any attribute of NumPy otherwise.
     if word == "numpy" and rest[0] in _NUMBERS:
         return np.dtype(rest[0]).type(rest[1] if len(rest) > 1 else value)
     if word == "float":

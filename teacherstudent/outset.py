@@ -15,6 +15,7 @@ _LOOK = 0.02
 
 def row_cost(student: Student) -> float | None:
     """Return what each outcome costs where a student knows it before, as its attribute ``row_cost``."""
+    # Few students know it, so it is an attribute that may be missing, and no part of the protocol.
     cost: float | None = getattr(student, "row_cost", None)
     return cost
 
@@ -52,7 +53,8 @@ class Outset:
         self._student = student
         self._budget = budget
         self._say = say
-        self._wait = teacher.first_action() if row_cost(student) is None else None  # what has to be counted
+        # Only where the cost of a row is not known before do rows have to be counted.
+        self._wait = teacher.first_action() if row_cost(student) is None else None
         self._rows = 0
         self._cost = 0.0
 
@@ -73,6 +75,7 @@ class Outset:
         self._cost += cost
         if self._cost < _LOOK * self._budget:
             return
+        # The estimate is generous (two standard errors, and one row more): a warning should not be wrong.
         likely = (self._rows + 2 * self._rows**0.5 + 1) * self._budget / self._cost
         if likely <= self._wait.rows:
             about = self._rows * self._budget / self._cost
@@ -80,7 +83,9 @@ class Outset:
                 f"the budget of {self._budget:g} holds about {about:.0f}, by the first {self._rows} of them: "
                 "at this rate it never will"
             )
+            # Before any row has come, the cost of one is at least all that was spent.
             self._say(_text(self._teacher, self._wait, told, self._cost / max(1, self._rows)))
+        # The question is answered once, whatever the answer is.
         self._wait = None
 
 

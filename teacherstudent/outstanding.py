@@ -17,20 +17,24 @@ class Outstanding:
     """Which ids are outstanding: one byte for each id from the oldest open one on."""
 
     def __init__(self) -> None:
-        self._first = 0  # every id below is closed
+        # Every id below is closed, so no byte is kept for it.
+        self._first = 0
         self._next = 0
         self._open = np.zeros(64, np.bool_)
 
     def peek(self, n: int) -> IntArray:
+        # Ids are issued only when the teacher's answer was right: an error in between must not use them up.
         """Return the next ``n`` ids without issuing them."""
         return np.arange(self._next, self._next + n, dtype=np.int64)
 
     def issue(self, n: int) -> None:
         """Hand out the next ``n`` ids."""
         end = self._next + n - self._first
+        # Closed ids at the front are forgotten before memory is taken.
         if end > len(self._open):
             self._trim()
             end = self._next + n - self._first
+        # The room is doubled at least, so that many small asks cost linear time.
         if end > len(self._open):
             self._open = np.concatenate([self._open, np.zeros(max(end, len(self._open)), np.bool_)])
         self._open[end - n : end] = True
@@ -39,7 +43,10 @@ class Outstanding:
     def _trim(self) -> None:
         """Forget the closed ids before the oldest open one."""
         used = self._open[: self._next - self._first]
-        closed = int(used.argmax()) if used.any() else len(used)
+        closed = len(used)
+        if used.any():
+            closed = int(used.argmax())
+        # The ranges may overlap, so the source is copied first.
         self._open[: len(used) - closed] = used[closed:].copy()
         self._open[len(used) - closed :] = False
         self._first += closed
@@ -51,12 +58,14 @@ class Outstanding:
         wrong = (ids < 0) | (ids >= self._next)
         if wrong.any():
             raise ValueError(f"{where}: id {ids[wrong][0]} was never issued (next id: {self._next})")
+        # A negative index would wrap round to the end: it is replaced by 0, and counts as closed by itself.
         index = ids - self._first
         closed = (index < 0) | ~self._open[np.maximum(index, 0)]
         if closed.any():
             raise ValueError(
                 f"{where}: id {ids[closed][0]} is not outstanding: it was told or dropped before"
             )
+        # Sorting finds repeated ids in a batch of any size without a table of all ids.
         if ids.size > 1:
             ordered = np.sort(ids)
             twice = ordered[1:] == ordered[:-1]
@@ -94,13 +103,16 @@ class Outstanding:
                 f"teacher state: ids: open: expected ascending ids from 0 to below {following}, got {ids}"
             )
         loaded = Outstanding()
+        # Only the bytes from the oldest open id on are kept: a long run has closed millions before.
         loaded._next = following
         loaded._first = int(ids[0]) if ids.size else following
         span = following - loaded._first
+        # The state may be damaged: a huge gap between two ids would take all memory.
         if span > MOST_ROWS:
             raise ValueError(
                 f"teacher state: ids: expected at most {MOST_ROWS} from the oldest open one on, got {span}"
             )
+        # At least the usual room, as a new object has it.
         loaded._open = np.zeros(max(64, span), np.bool_)
         loaded._open[ids - loaded._first] = True
         return loaded

@@ -46,7 +46,10 @@ class Result:
 
 def cores() -> int:
     """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    # Containers and batch systems give a process fewer cores than the machine has.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def run_all(
@@ -77,22 +80,30 @@ def run_all(
             resume holds a run of another experiment; nothing has been started then.
         FileExistsError: if a folder holds a run and ``resume`` is False; nothing has been started then.
     """
+    # Everything is checked before the first process starts: the
+    # hundredth run must not fail after the first one's hours.
     _check(runs, {"jobs": jobs, "threads": threads}, resume)
     jobs = min(jobs or cores(), len(runs)) or 1
     pool = _Pool(_thread_variables(threads, max(1, cores() // jobs)), resume)
+    # The list is reversed, because runs are taken from its end; finished ones need no process.
     waiting = [(e, f) for e, f in runs if not (resume and _is_over(e, f))][::-1]
     try:
+        # Signals are noted and looked at once a round: an
+        # exception in the midst of `start` could lose a process.
         with _stop_signals() as asked:
             while (waiting or pool.active) and not asked:
                 pool.fill(waiting, jobs)
                 pool.reap()
                 if watch is not None:
                     watch(list(pool.active))
+                # Short enough to follow runs of seconds, long enough to cost nothing.
                 time.sleep(0.1)
     except KeyboardInterrupt:
+        # A second Ctrl-C came before the loop had seen the first one.
         asked = [True]
     if asked:
         pool.stop()
+    # Every run has a result, those that were never started too.
     return [pool.result(experiment, folder) for experiment, folder in runs]
 
 
@@ -103,6 +114,7 @@ def _stop_signals() -> Iterator[list[bool]]:
 
     def note(number: int, frame: Any) -> None:
         asked.append(True)
+        # The next Ctrl-C raises: somebody who presses it twice does not want to wait.
         signal.signal(number, signal.default_int_handler)
 
     before: dict[signal.Signals, Any] = {}
@@ -112,6 +124,7 @@ def _stop_signals() -> Iterator[list[bool]]:
         yield asked
     finally:
         for which, handler in before.items():
+            # After a stop another Ctrl-C must still be able to kill the runs while they are waited for.
             signal.signal(which, signal.default_int_handler if asked else handler)
 
 
@@ -133,6 +146,7 @@ def _check(runs: Sequence[tuple[Experiment, Path]], numbers: Mapping[str, int | 
 
 def _check_same(experiment: Experiment, folder: Path) -> None:
     """Raise ValueError if the folder holds a run of other names, options, seed or charge."""
+    # Manifests of older folders do not say what was charged: nothing was.
     there = {"charged": 0.0, **Run.load(folder).manifest}
     asked = to_plain(experiment.manifest())
     check_same(there, asked, str(folder))
@@ -145,12 +159,17 @@ def _is_over(experiment: Experiment, folder: Path) -> bool:
     if not (folder / MANIFEST).exists():
         return False
     status = Run.load(folder).status()
+    # A finished run that is given a larger budget goes on.
     return bool(status["status"] == "finished" and status["spent"] >= experiment.plan.budget)
 
 
 def _thread_variables(threads: int | None, share: int) -> dict[str, str]:
     """Return what a run's environment is to say about threads; without a number, what is set there stays."""
-    asked = {} if threads is None else dict.fromkeys(_LIBRARIES, str(threads))
+    # What the user sets in the environment is respected; what is asked for here counts more.
+    asked: dict[str, str] = {}
+    if threads is not None:
+        asked = dict.fromkeys(_LIBRARIES, str(threads))
+    # Runs share the cores already: several threads in each would only get in each other's way.
     defaults = dict.fromkeys(_LIBRARIES, os.environ.get("OMP_NUM_THREADS", "1")) | {_KERNELS: str(share)}
     return {name: value for name, value in defaults.items() if name not in os.environ} | asked
 
@@ -158,6 +177,7 @@ def _thread_variables(threads: int | None, share: int) -> dict[str, str]:
 @contextlib.contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
     """Set environment variables for processes started in the block."""
+    # Libraries read these variables when they are loaded, so they must be there before the process starts.
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:
@@ -174,6 +194,7 @@ class _Pool:
     """Processes under way, by folder."""
 
     def __init__(self, variables: Mapping[str, str], resume: bool) -> None:
+        # A forked process would inherit locks and threads of torch in an unknown state.
         self._context = multiprocessing.get_context("spawn")
         self._variables = variables
         self._resume = resume
@@ -181,8 +202,10 @@ class _Pool:
         self._codes: dict[Path, int | None] = {}
 
     def start(self, experiment: Experiment, folder: Path) -> None:
+        # The child is told the parent's number: when it looks, the parent may be gone.
         args = (experiment, folder, self._resume, os.getpid())
         process = self._context.Process(target=_work, args=args, daemon=False)
+        # A Ctrl-C while Python starts would end the child without a word; held back, it finds it ready.
         with _environment(self._variables), held_back():
             process.start()
         self.active[folder] = process
@@ -193,6 +216,7 @@ class _Pool:
             self.start(*waiting.pop())
 
     def reap(self) -> None:
+        # The dictionary is changed on the way, so a copy is walked through.
         for folder, process in list(self.active.items()):
             if not process.is_alive():
                 process.join()
@@ -201,6 +225,7 @@ class _Pool:
 
     def stop(self) -> None:
         """Let every run finish its round, write a checkpoint and end; kill them all on another Ctrl-C."""
+        # All are asked before one is waited for, so that they save themselves at the same time.
         for process in self.active.values():
             process.terminate()
         try:
@@ -214,19 +239,27 @@ class _Pool:
 
     def result(self, experiment: Experiment, folder: Path) -> Result:
         code = self._codes.get(folder)
+        # A run without a process was finished before, or never begun.
         if code is None or code == _NOT_STARTED:
-            return Result(experiment, folder, "finished" if _is_over(experiment, folder) else "not started")
+            if _is_over(experiment, folder):
+                return Result(experiment, folder, "finished")
+            return Result(experiment, folder, "not started")
         words = {0: "finished", _FAILED: "failed", _INTERRUPTED: "interrupted"}
         if code in words:
+            # The traceback was written by the process itself: an exit code holds no words.
             crash = folder / CRASH
             return Result(experiment, folder, words[code], _read_crash(crash))
-        how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}; see standard error"
+        how = f"ended with code {code}; see standard error"
+        if code < 0:
+            how = f"was killed by signal {-code}"
         return Result(experiment, folder, "died", f"the process {how}")
 
 
 def _read_crash(path: Path) -> str:
     """Return the traceback in a file, empty if there is none."""
-    return read_limited(path, 2**20).decode(errors="replace") if path.exists() else ""
+    if not path.exists():
+        return ""
+    return read_limited(path, 2**20).decode(errors="replace")
 
 
 # Exit codes of runs; 1 is Python's own for what fails before our code runs.
@@ -241,25 +274,33 @@ def _work(experiment: Experiment, folder: Path, resume: bool, parent: int | None
     The run stops with a checkpoint when a stop signal comes, or when the process ``parent`` has ended.
     """
     asked: list[Any] = []
+    # Signals are noted from the first moment on: those that were held back come with the next line.
     on_stop_signals(lambda *_: asked.append(True))
-    listen()  # what has come since the process started is noted now
+    # What has come since the process started is noted now.
+    listen()
     if parent is not None:
         watch_parent(parent, lambda: _end_soon(asked))
     if asked:
         sys.exit(_NOT_STARTED)
+    # A traceback of an earlier try would be taken for one of this.
     (folder / CRASH).unlink(missing_ok=True)
     try:
         ledger = experiment.run(folder, resume=resume, stop=lambda: bool(asked))
+    # BaseException: whatever ends the run, the parent should be able to show why.
     except BaseException:
+        # The experiment may have failed before it made its folder.
         folder.mkdir(parents=True, exist_ok=True)
         with atomic_write(folder / CRASH) as file:
             file.write(traceback.format_exc().encode())
         sys.exit(_FAILED)
-    sys.exit(_INTERRUPTED if ledger.spent < experiment.plan.budget else 0)
+    if ledger.spent < experiment.plan.budget:
+        sys.exit(_INTERRUPTED)
+    sys.exit(0)
 
 
 def _end_soon(asked: list[Any]) -> None:
     """Ask the run to stop after its round, and end it if it does not: an environment may hang."""
     asked.append(True)
+    # A thread cannot end the run in order, so it waits; the run itself ends the process earlier if it can.
     time.sleep(ORPHAN_SECONDS)
     os._exit(_INTERRUPTED)

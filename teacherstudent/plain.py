@@ -44,6 +44,7 @@ def to_plain(value: Any, where: str = "value") -> Any:
             return {_key(k, where): to_plain(v, f"{where}.{k}") for k, v in value.items()}
         case list() | tuple():
             return [to_plain(v, f"{where}[{i}]") for i, v in enumerate(value)]
+        # Sets have no order of their own: sorted, equal ones give equal files.
         case set() | frozenset():
             return sorted(to_plain(v, where) for v in value)
         case np.ndarray():
@@ -64,7 +65,9 @@ def _scalar_to_plain(value: Any, where: str) -> Any:
         case np.bool_():
             return bool(value)
         case float() | np.floating():
-            return float(value) if math.isfinite(value) else None
+            if math.isfinite(value):
+                return float(value)
+            return None
     raise TypeError(f"{where}: expected numbers, strings, arrays, lists or mappings of these, got {value!r}")
 
 
@@ -75,11 +78,13 @@ def _key(key: Any, where: str) -> str:
 
 
 def _array_to_plain(value: np.ndarray[Any, Any], where: str) -> Any:
+    # These kinds hold nothing that JSON lacks, so the elements need no look.
     if value.dtype.kind in "biuU":
         return value.tolist()
     if value.dtype.kind == "f":
         if np.isfinite(value).all():
             return value.tolist()
+        # Only an array of objects can hold None among its numbers.
         whole = value.astype(object)
         whole[~np.isfinite(value)] = None
         return whole.tolist()
@@ -92,7 +97,9 @@ def dumps(value: Any, where: str = "value", *, indent: int | None = None) -> byt
     What cannot be printed is there as an escape, so that the file can be shown on a terminal.
     """
     text = json.dumps(to_plain(value, where), allow_nan=False, ensure_ascii=False, indent=indent)
+    # Most texts can be printed as they are, and json.dumps with ensure_ascii would hide every umlaut.
     if not text.replace("\n", "").isprintable():
+        # json.dumps knows how to escape a character; the quotes around it are cut off.
         text = "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
     return text.encode() + b"\n"
 
@@ -102,6 +109,7 @@ def naming(path: Path) -> Iterator[None]:
     """Turn an OSError of the block into a `WriteError` that names the file and says what to do."""
     try:
         yield
+    # The error names its file already: an inner block has turned it.
     except WriteError:
         raise
     except OSError as error:
@@ -112,6 +120,7 @@ def write_all(descriptor: int, data: bytes) -> None:
     """Write the whole of ``data`` to a file without a buffer, or raise OSError."""
     rest = memoryview(data)
     while rest:
+        # The system may take only a part of what it is given.
         rest = rest[os.write(descriptor, rest) :]
 
 
@@ -140,8 +149,10 @@ def write_sealed(path: Path, value: Mapping[str, Any], *, durable: bool = True) 
         ValueError: if it is larger than what is read.
         WriteError: if it cannot be written.
     """
+    # The digest is of the content as JSON holds it, so that it is the same after reading it back.
     content = {"format": SEALED, **to_plain(value, path.name)}
     data = dumps({**content, "digest": _digest(content)}, path.name, indent=1)
+    # Refused now: a manifest that nobody can read would make the run useless.
     if len(data) > JSON_BYTES:
         raise ValueError(
             f"{path}: expected at most {JSON_BYTES} bytes, got {len(data)}; put large options into files"
@@ -151,6 +162,7 @@ def write_sealed(path: Path, value: Mapping[str, Any], *, durable: bool = True) 
 
 def _digest(content: Mapping[str, Any]) -> str:
     """Return a digest of plain data that does not depend on how it is laid out."""
+    # Sorted keys and no blanks: a file that was only laid out anew keeps its digest.
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -175,11 +187,13 @@ def read_sealed(path: Path) -> dict[str, Any]:
     older one may lack the digest.
     """
     value = read_json(path)
+    # A newer format is told apart first: its digest may be computed in another way.
     version = value.get("format", 1)
     if is_whole(version) and version > SEALED:
         raise ValueError(
             f"{path}: expected format {SEALED} or older, got {version}; a newer teacherstudent wrote it"
         )
+    # Older files have no digest; a file of this format from which it was taken is damaged.
     digest = value.pop("digest", None)
     if digest is None and version != SEALED:
         return value
@@ -204,10 +218,12 @@ def parse(data: bytes, where: str, *, strict: bool = True) -> Any:
     """
     try:
         value = json.loads(data, parse_constant=_refuse if strict else None)
+    # The parser itself gives up on deep nesting, at a depth that differs between versions of Python.
     except RecursionError:
         raise _too_deep(where) from None
     except ValueError as error:
         raise ValueError(f"{where}: expected JSON, got an unreadable file: {error}") from error
+    # Brackets are counted first because it is fast; those in texts count too, so the value has the last word.
     if brackets(data) > DEPTH and _depth(value) > DEPTH:
         raise _too_deep(where)
     return value
@@ -225,6 +241,7 @@ def brackets(data: bytes) -> int:
     """Return how deep brackets nest, at most: those within strings count too."""
     raw = np.frombuffer(data, np.uint8)
     opens = (raw == 0x5B) | (raw == 0x7B)  # [ {
+    # The deepest point is the greatest value of the running sum over opening (1) and closing (-1) brackets.
     closes = (raw == 0x5D) | (raw == 0x7D)  # ] }
     steps = opens.astype(np.int8) - closes
     return int(np.cumsum(steps[steps != 0], dtype=np.int64).max(initial=0))
@@ -232,6 +249,7 @@ def brackets(data: bytes) -> int:
 
 def _depth(value: Any) -> int:
     """Return how deep lists and mappings nest, counted to one more than what is read."""
+    # Level by level and not by recursion: this is called for values that may be nested too deep for one.
     level = [value]
     depth = 0
     while level and depth <= DEPTH:
@@ -250,13 +268,16 @@ def first_difference(there: Any, asked: Any, where: str) -> str | None:
         where: how the sentence calls the values.
     """
     if isinstance(there, Mapping) and isinstance(asked, Mapping):
+        # Names of the run come first, in its order; then those that only the other one has.
         for name in [*there, *(name for name in asked if name not in there)]:
             pair = (there.get(name, _NOTHING), asked.get(name, _NOTHING))
             if (found := first_difference(*pair, f"{where}.{name}")) is not None:
                 return found
         return None
+    # 1 and True are equal in Python, but not the same setting.
     if there == asked and type(there) is type(asked):
         return None
+    # 1 and 1.0 are the same setting, which JSON may write in either form.
     if there == asked and is_number(there) and is_number(asked):
         return None
     return f"{where}: expected {cut_repr(there)} as in that run, got {cut_repr(asked)}"
@@ -275,7 +296,9 @@ _NOTHING = _Nothing()
 def cut_repr(value: Any) -> str:
     """Return a value as a literal, cut where it is long."""
     text = repr(value)
-    return text if len(text) <= 200 else text[:200] + "..."
+    if len(text) <= 200:
+        return text
+    return text[:200] + "..."
 
 
 def printable(text: object, keep: str = "") -> str:

@@ -56,6 +56,7 @@ class Plan:
         for name in ("budget", "test_every", "record_every"):
             value = getattr(self, name)
             optional = value is None and name != "budget"
+            # An infinite budget would never end the run, and NaN would end it at once.
             if not optional and not (is_finite(value) and value > 0):
                 raise ValueError(f"{name}: expected a finite cost above 0, got {value!r}")
         if not (is_finite(self.charged) and 0 <= self.charged < self.budget):
@@ -72,6 +73,7 @@ class Plan:
             raise ValueError(f"keep: expected at least 1 checkpoint, got {self.keep!r}")
         if not isinstance(self.signals, tuple | list) or not all(isinstance(n, str) for n in self.signals):
             raise ValueError(f"signals: expected names, got {self.signals!r}")
+        # The plan is frozen, but a list of names could still be changed from outside.
         object.__setattr__(self, "signals", tuple(self.signals))
         if self.max_failed_tasks is not None:
             check_whole("max_failed_tasks", self.max_failed_tasks, 0)
@@ -85,15 +87,18 @@ class Plan:
         """Return on how many tasks the environment may fail in a run that has finished so many episodes."""
         if self.max_failed_tasks is not None:
             return self.max_failed_tasks
+        # The allowance grows with the run: a long run meets rare failures more often.
         return FEW_FAILED + episodes // FAILED_ONE_IN
 
     def intervals(self) -> dict[str, Interval]:
         """Return when what is due: ``test``, ``record`` and ``checkpoint``, each from the run's start on."""
+        # As many tests as possible cost time, few make a coarse curve: twenty are enough for a figure.
         every = self.test_every or self.budget / 20
         save = every if self.checkpoint_every is None else self.checkpoint_every
         return {
             "test": Interval(every),
             "record": Interval(self.record_every or self.budget / 100),
+            # 0 stands for "none": an interval that never ends.
             "checkpoint": Interval(save or np.inf),
         }
 
@@ -113,5 +118,9 @@ class Interval:
         """Return whether the next multiple is reached at this cost, and wait for the one after."""
         if spent < self.next:
             return False
-        self.next = np.inf if np.isinf(self._every) else float((spent // self._every + 1) * self._every)
+        # The next multiple above what is spent, and not one
+        # stride on: a costly round may pass several at once.
+        self.next = np.inf
+        if not np.isinf(self._every):
+            self.next = float((spent // self._every + 1) * self._every)
         return True

@@ -16,6 +16,7 @@ from multiprocessing import resource_tracker
 WATCH_SECONDS = 0.5
 """Seconds between two looks at whether the parent is still there."""
 
+# The number of this option of prctl in Linux's headers; Python has no name for it.
 _PR_SET_PDEATHSIG = 1
 
 STOP_SIGNALS = tuple(
@@ -35,7 +36,8 @@ def held_back() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    resource_tracker.ensure_running()  # started inside the block, it would let the signals through
+    # Started inside the block, the tracker would let the signals through.
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         yield
@@ -60,6 +62,7 @@ def on_stop_signals(handler: Callable[..., object]) -> dict[signal.Signals, obje
     before: dict[signal.Signals, object] = {}
     for number in STOP_SIGNALS:
         there = signal.getsignal(number)
+        # A process under nohup ignores SIGHUP on purpose: a handler would undo that.
         if number.name == "SIGHUP" and there is signal.SIG_IGN:
             continue
         signal.signal(number, handler)
@@ -74,6 +77,7 @@ def watch_parent(parent: int, gone: Callable[[], None]) -> None:
         parent: that process's number, as it has told it: looked up here, it could be another one's already.
         gone: called once.
     """
+    # Where the system calls it this one's parent, a change of the parent's number is a sure sign of its end.
     direct = os.name == "posix" and os.getppid() == parent
 
     def watch() -> None:
@@ -81,20 +85,24 @@ def watch_parent(parent: int, gone: Callable[[], None]) -> None:
             time.sleep(WATCH_SECONDS)
         gone()
 
+    # A daemon thread does not keep the process alive when the run has ended.
     threading.Thread(target=watch, daemon=True, name="watch-parent").start()
 
 
 def _exists(parent: int) -> bool:
     """Return whether a process is there that the system does not call this one's parent (a fork server's)."""
+    # A fork server starts processes for others: multiprocessing knows the process that asked for this one.
     known = multiprocessing.parent_process()
     if known is not None and not known.is_alive():
         return False
+    # Elsewhere a signal 0 would not ask but act.
     if os.name != "posix":
         return known is not None
     try:
         os.kill(parent, 0)
     except ProcessLookupError:
         return False
+    # The number was given out again to a process of another user, or the parent has become one.
     except PermissionError:
         return True
     return True
@@ -106,5 +114,6 @@ def die_with_parent() -> None:
     Does nothing elsewhere; `watch_parent` works everywhere, but only while Python code gets to run.
     """
     if sys.platform == "linux":
+        # Containers may forbid prctl: the watching thread is there all the same.
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -56,6 +56,7 @@ class Progress:
     def update(self, spent: float) -> None:
         """Note the cost spent so far; cheap enough for every round."""
         now = time.monotonic()
+        # Drawing is slow beside a short round, but the last state must always be shown.
         if now >= self._next or spent >= (self._bars.tasks[0].total or 0.0):
             self._next = now + INTERVAL
             self._bars.update(self._task, completed=spent)
@@ -81,6 +82,7 @@ class RunsProgress:
         self._next = 0.0
 
     def __enter__(self) -> RunsProgress:
+        # Without a terminal rich draws nothing, so this is safe in scripts and logs.
         self._bars.start()
         return self
 
@@ -90,6 +92,7 @@ class RunsProgress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        # Runs may have ended since the last look: the final bars show their ends.
         self._look(self._tasks)
         self._bars.stop()
 
@@ -98,18 +101,24 @@ class RunsProgress:
         now = time.monotonic()
         if now >= self._next:
             self._next = now + INTERVAL
+            # Runs that have ended are looked at too: their bars should not stop before the end.
             self._look({**self._tasks, **dict.fromkeys(folders)})
 
     def _look(self, folders: Iterable[Path]) -> None:
         for folder in list(folders):
             try:
                 status = read_status(folder / STATUS)
-            except (FileNotFoundError, ValueError):  # nothing to show; whoever reads results is told
+            # There is nothing to show yet; whoever reads results is told of a damaged file.
+            except (FileNotFoundError, ValueError):
                 continue
+            # The budget stands in the file, so a bar can only begin once the run has written it.
             if folder not in self._tasks:
                 label = printable("/".join(folder.parts[-2:]))
                 self._tasks[folder] = self._bars.add_task(label, total=status["budget"], test="")
-            ended = "" if status["status"] in ("running", "finished") else f"{status['status']}  "
+            # A run that goes on or ended well needs no word; the others stand out by one.
+            ended = ""
+            if status["status"] not in ("running", "finished"):
+                ended = f"{status['status']}  "
             text = ended + describe_test(status["test"] or {}, status.get("score_name", "return"))
             self._bars.update(self._tasks[folder], completed=status["spent"], test=printable(text))
 
@@ -130,7 +139,9 @@ def describe_test(summary: Mapping[str, float | None], score_name: str = "return
         words.append(f"{mastered:.0f} % mastered")
     if (score := summary.get("return")) is not None:
         words.append(f"{score_name} {score:.3g}")
-    return "test: " + ", ".join(words) if words else ""
+    if not words:
+        return ""
+    return "test: " + ", ".join(words)
 
 
 class _Spent(ProgressColumn):
@@ -148,6 +159,7 @@ class _Spent(ProgressColumn):
 def _bars(unit: str, console: Console | None) -> Bars:
     console = console or Console(stderr=True)
     return Bars(
+        # Labels come from folders, whose names may look like markup.
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         _Spent(unit),

@@ -39,6 +39,7 @@ def purposes(learn: npt.ArrayLike) -> npt.NDArray[np.uint8]:
         TypeError: if ``learn`` holds anything but True and False.
     """
     given = np.asarray(learn)
+    # 0 and 1 could be meant as purposes: only truth values are taken here.
     if given.dtype.kind != "b":
         raise TypeError(f"purposes: expected True and False, got {learn!r}")
     return np.where(given, Purpose.TRAIN, Purpose.MEASURE).astype(np.uint8)
@@ -69,6 +70,7 @@ def measured_costs(purpose: npt.NDArray[np.uint8], cost: npt.ArrayLike) -> dict[
         purpose: ``(n,)`` what each row was for.
         cost: ``(n,)`` its cost, or one number for all.
     """
+    # One price for all is spread over the rows, so that both forms are summed alike.
     each = np.broadcast_to(np.asarray(cost, np.float64), purpose.shape)
     found = {}
     for number in np.unique(purpose[purpose != Purpose.TRAIN]).tolist():

@@ -44,6 +44,7 @@ class Registry(Generic[T]):
     """
 
     def __init__(self, kind: str, package: str, variable: str, made: type = object) -> None:
+        # Classes of what a name makes are checked again when a file gives the name.
         self.kind = kind
         self.made = made
         self._package = package
@@ -63,11 +64,13 @@ class Registry(Generic[T]):
         def decorate(factory: C) -> C:
             target = f"{factory.__module__}:{factory.__qualname__}"
             taken = self._entries().get(name)
+            # A file that is imported a second time registers the same thing anew, which is no conflict.
             if taken is not None and taken.target != target:
                 raise ValueError(f"{self.kind} {name!r}: already registered by {taken.target}, got {target}")
             summary = (factory.__doc__ or "").strip().split("\n")[0]
             self._entries()[name] = Entry(name, target, summary)
             self._loaded[name] = factory
+            # Whoever registers a class gets its settings noted, without another decorator.
             if isinstance(factory, type):
                 remember(factory)
             return factory
@@ -89,11 +92,14 @@ class Registry(Generic[T]):
             ValueError: if there is none; the message lists what there is.
             UntrustedNameError: if a file gives ``"module:attribute"`` (see `trust`).
         """
+        # The name is checked before anything is imported: an import runs code.
         self.check(name)
         if name in self._loaded:
             return self._loaded[name]
         if ":" in name:
             found = self._import(name)
+            # A registered name stands in our own files; what
+            # "module:attribute" leads to is looked at before it is called.
             trust.check_found(found, name, self.kind, (self.made,))
             return found
         factory = self._import(self._entries()[name].target)
@@ -104,13 +110,17 @@ class Registry(Generic[T]):
         """Raise what `get` raises for a name, as far as that is known without importing anything."""
         if not isinstance(name, str):
             raise TypeError(f"{self.kind}: expected a registered name or 'module:attribute', got {name!r}")
+        # Nothing is imported here: a name is known once its file was read, or its decorator has run.
         if name in self._loaded or name in self._entries():
             return
         if ":" in name:
             trust.check_import(name, self.kind)
             return
+        # A wrong name is most often a misspelt one.
         close = difflib.get_close_matches(name, self.names(), 1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        hint = ""
+        if close:
+            hint = f" (did you mean {close[0]!r}?)"
         raise ValueError(
             f"unknown {self.kind} {name!r}{hint}: expected one of {self.names()} or 'module:attribute'"
         )
@@ -134,8 +144,11 @@ class Registry(Generic[T]):
         return cast("Callable[..., T]", found)
 
     def _entries(self) -> dict[str, Entry]:
+        # The files are read once, and only when the first
+        # name is looked up: importing the package stays fast.
         if self._found is None:
             self._found = {}
+            # Files are read as text: importing all of them would take seconds.
             for file in importlib.resources.files(self._package).iterdir():
                 if file.name.endswith(".py"):
                     module = f"{self._package}.{file.name.removesuffix('.py')}"
@@ -148,6 +161,8 @@ class Registry(Generic[T]):
             if not isinstance(node, ast.ClassDef | ast.FunctionDef):
                 continue
             for decorator in node.decorator_list:
+                # The decorator is matched by its form in the source:
+                # exactly `@REGISTRY.register("name")` with a plain text.
                 match decorator:
                     case ast.Call(
                         func=ast.Attribute(value=ast.Name(id=self._variable), attr="register"),
@@ -172,11 +187,14 @@ class TeacherRegistry(Registry[Teacher[Any]]):
         made: Any = self.get(name)
         if not args or not isinstance(args[0], Family):
             return super().make(name, *args, **options)
+        # The first argument may be a family: its space goes on
+        # in its place, with the facts that the teacher takes.
         family, *more = args
         built: Teacher[Any]
         if isinstance(made, type) and issubclass(made, Teacher):
             built = made.from_family(family, *more, **options)
         else:
+            # Options of the user count more than the facts of the family.
             built = made(family.space, *more, **{**facts_for(made, family), **options})
         return built
 

@@ -54,21 +54,25 @@ class RunNotes:
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
-        self._rollouts = np.zeros(2, np.int64)  # since this process began, and those without an episode
+        # Rollouts since this process began, and those of them without an episode.
+        self._rollouts = np.zeros(2, np.int64)
         self._cut = False
 
     def round(self, outcomes: Outcomes) -> None:
         """Note that rollouts are too short, when most of many are."""
+        # Only rollouts can end without an episode; and after enough of them the question is settled.
         if "episodes" not in outcomes.signals or self._rollouts[0] >= MANY_ROLLOUTS:
             return
         self._rollouts += len(outcomes), int((outcomes.signals["episodes"] == 0).sum())
         count, without = self._rollouts.tolist()
+        # A majority of rollouts without an end leaves the teacher with few rows to learn from.
         if count >= MANY_ROLLOUTS and 2 * without > count:
             self._recorder.note(UNFINISHED.format(share=without / count))
 
     def test(self, outcomes: Outcomes) -> None:
         """Note that test episodes did not end by themselves."""
         lengths = outcomes.signals.get("length", np.zeros(0))
+        # A note for every test would only repeat itself.
         if not self._cut and (cut := int((lengths >= MOST_STEPS).sum())):
             self._cut = True
             self._recorder.note(LONG_TESTS.format(count=cut, steps=MOST_STEPS))
@@ -79,6 +83,7 @@ class RunNotes:
             self._recorder.note(NOT_TRAINED)
         if ledger.episodes == 0:
             self._recorder.note(NO_EPISODES)
+        # Students that repeat tasks count them; all others have none.
         repeated = student.metrics().get("repeated_tasks", 0.0)
         if ledger.episodes and repeated > MANY_REPEATED * ledger.episodes:
             self._recorder.note(REPEATED.format(share=min(1.0, repeated / ledger.episodes)))

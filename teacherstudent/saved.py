@@ -43,10 +43,13 @@ def saved_array(
     kind = np.dtype(dtype)
     try:
         given = np.asarray(value)
-    except ValueError as error:  # rows of different lengths
+    # NumPy makes no array of rows of different lengths.
+    except ValueError as error:
         raise ValueError(f"{what}: expected an array of {kind}, got {value!r}: {error}") from error
     if given.size == 0 and given.dtype.kind == "f":
-        given = given.astype(kind)  # an empty list knows no type
+        # An empty list knows no type: NumPy makes it one of floats, and it may stand for any kind.
+        given = given.astype(kind)
+    # "same_kind" lets int64 become int32, and refuses floats in the place of whole numbers.
     if given.dtype.kind not in "biuf" or not np.can_cast(given.dtype, kind, "same_kind"):
         raise ValueError(f"{what}: expected an array of {kind}, got dtype {given.dtype}")
     if given.ndim != len(shape) or any(n not in (None, m) for n, m in zip(shape, given.shape, strict=True)):
@@ -54,12 +57,14 @@ def saved_array(
         raise ValueError(f"{what}: expected shape ({expected}), got {given.shape}")
     if finite and not np.isfinite(given).all():
         raise ValueError(f"{what}: expected finite numbers, got {given[~np.isfinite(given)][0]}")
+    # NaN compares as False with every limit, so free places pass here; `finite` has refused them above.
     wrong = np.zeros(given.shape, np.bool_)
     for limit, beyond in ((low, np.less), (high, np.greater)):
         if limit is not None:
             wrong |= beyond(given, limit)
     if wrong.any():
         raise ValueError(f"{what}: expected numbers {_within(low, high)}, got {given[wrong][0]}")
+    # A copy: the caller may go on to change the state that it handed over.
     return np.array(given, kind)
 
 
@@ -71,6 +76,7 @@ def saved_fifo(what: str, value: Any, shape: tuple[int, int]) -> FloatArray:
     """
     queues = saved_array(what, value, np.float64, shape, finite=False)
     free = np.isnan(queues)
+    # A NaN after a number would be a gap, which no queue that fills from the end can have.
     if np.isinf(queues).any() or (free[:, 1:] & ~free[:, :-1]).any():
         raise ValueError(f"{what}: expected NaN only before the oldest finite number of a row")
     return queues
@@ -111,11 +117,13 @@ def saved_generator(what: str, value: Any) -> dict[str, Any]:
     Raises:
         ValueError: if no such generator can have it.
     """
+    # NumPy checks a state best itself: a generator that is thrown away takes it on trial.
     twin = np.random.PCG64(0)
     try:
         twin.state = value
     except (TypeError, ValueError, KeyError, OverflowError) as error:
         raise ValueError(f"{what}: expected a state of PCG64, got {value!r}: {error}") from error
+    # The twin's own state is returned and not the given one, which may hold other types of numbers.
     return dict(twin.state)
 
 
@@ -124,6 +132,7 @@ def reading(what: str) -> Iterator[None]:
     """Turn what reading a state of another form raises in the block into a ValueError that says where."""
     try:
         yield
+    # A KeyError's text is the key alone, which says nothing without the words around it.
     except KeyError as error:
         raise ValueError(f"{what}: expected an entry {error}, got none") from error
     except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RuntimeError) as error:
@@ -145,19 +154,27 @@ def difference(a: Any, b: Any, where: str = "state") -> str | None:
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
         a = np.asarray(a)
         b = np.asarray(b)
-        same = a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
-        return None if same else where
+        # Bytes are compared, since NaN equals nothing and -0.0 equals 0.0.
+        if a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes():
+            return None
+        return where
     if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():
         parts = (difference(a[key], b[key], f"{where}.{key}") for key in a)
         return next((part for part in parts if part), None)
     if isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
         parts = (difference(x, y, f"{where}[{i}]") for i, (x, y) in enumerate(zip(a, b, strict=True)))
         return next((part for part in parts if part), None)
-    same = a == b or (a != a and b != b)  # NaN is the same as NaN
-    return None if same else where
+    # NaN is the same as NaN.
+    if a == b or (a != a and b != b):
+        return None
+    return where
 
 
 def _within(low: float | None, high: float | None) -> str:
+    if low is None and high is None:
+        return "of any size"
     if low is None:
-        return "of any size" if high is None else f"up to {high}"
-    return f"of at least {low}" if high is None else f"from {low} to {high}"
+        return f"up to {high}"
+    if high is None:
+        return f"of at least {low}"
+    return f"from {low} to {high}"

@@ -37,13 +37,19 @@ _DEEPEST = 12
 def remember(cls: type) -> None:
     """Let objects of a class note the arguments that they are made with; a second call does nothing."""
     own = cls.__init__  # type: ignore[misc]  # of the class, to be wrapped
+    # A class without a constructor of its own is wrapped
+    # with its base; a wrapped one must not be wrapped twice.
     if own is object.__init__ or hasattr(own, _NOTED):
         return
 
     @functools.wraps(own)
     def init(self: Any, *args: Any, **options: Any) -> None:
+        # The outermost constructor comes first and notes what
+        # the user gave; those of base classes find it noted.
         if _NOTED not in getattr(self, "__dict__", {_NOTED: None}):
+            # Past the class's own __setattr__: a frozen dataclass would refuse the attribute.
             object.__setattr__(self, _NOTED, _arguments(own, self, args, options))
+        # Noted before the constructor runs, since that may change a list that it was given.
         own(self, *args, **options)
 
     setattr(init, _NOTED, True)
@@ -60,11 +66,13 @@ def _arguments(
     except TypeError:
         return None  # the constructor raises it
     found: dict[str, Any] = {}
+    # The first argument is the object itself.
     for name, value in list(bound.items())[1:]:
         parameter = signature.parameters[name]
         if parameter.kind is parameter.VAR_KEYWORD:
             found |= {key: describe(part) for key, part in value.items() if key not in PLACE}
         elif name not in _GIVEN | PLACE:
+            # Defaults are described too: an array that equals the default is no setting.
             said = describe(value)
             if said != describe(parameter.default):
                 found[name] = said
@@ -78,6 +86,7 @@ def settings_of(thing: Any) -> dict[str, Any] | None:
     fields.
     """
     told = getattr(thing, "settings", None)
+    # On a class `settings` is a function that lacks its object.
     if callable(told) and not isinstance(thing, type):
         given = told()
         if not isinstance(given, Mapping):
@@ -87,6 +96,7 @@ def settings_of(thing: Any) -> dict[str, Any] | None:
     if noted is not None or not dataclasses.is_dataclass(thing) or isinstance(thing, type):
         return noted
     fields = {f.name: describe(getattr(thing, f.name, None)) for f in dataclasses.fields(thing)}
+    # A dataclass notes nothing by itself, so its fields stand in; a default counts as said there.
     return {name: value for name, value in fields.items() if name not in PLACE | _GIVEN}
 
 
@@ -94,18 +104,19 @@ def describe(value: Any, depth: int = 0) -> Any:
     """Return plain data, equal for equal values, different for others as far as they can be told apart."""
     if value is None or isinstance(value, bool | str | int | float | np.generic):
         return _scalar(value)
+    # Objects may hold each other, so the walk has to end somewhere.
     if depth > _DEEPEST:
         return "..."
     if isinstance(value, Mapping):
         return {_key(key): describe(part, depth + 1) for key, part in value.items()}
     if isinstance(value, list | tuple):
         parts = [describe(part, depth + 1) for part in value]
-        return (
-            parts
-            if len(parts) <= _LISTED
-            else {"length": len(parts), "digest": _digest(repr(parts).encode())}
-        )
+        # A long list would fill the manifest: a digest tells it from others all the same.
+        if len(parts) > _LISTED:
+            return {"length": len(parts), "digest": _digest(repr(parts).encode())}
+        return parts
     if isinstance(value, set | frozenset):
+        # Sets have no order, and elements of mixed kinds cannot be compared: their texts can.
         return sorted((describe(part, depth + 1) for part in value), key=repr)
     if isinstance(value, np.ndarray):
         return _array(value)
@@ -120,6 +131,7 @@ def _scalar(value: Any) -> Any:
     if isinstance(value, enum.Enum):
         return f"{type(value).__name__}.{value.name}"
     plain = value.item() if isinstance(value, np.generic) else value
+    # JSON has no infinities and no NaN.
     if isinstance(plain, float) and not math.isfinite(plain):
         return str(plain)
     if isinstance(plain, bool | int | float | None):
@@ -128,18 +140,23 @@ def _scalar(value: Any) -> Any:
 
 
 def _key(key: Any) -> str:
-    return key if isinstance(key, str) else repr(_scalar(key))
+    if isinstance(key, str):
+        return key
+    return repr(_scalar(key))
 
 
 def _array(value: np.ndarray[Any, Any]) -> Any:
     """Return a small array as a list, as if it had been one, and a digest of another."""
     if value.dtype.hasobject:
+        # Objects in an array may hold anything, so a few are described, and not deeper.
         return [describe(part, _DEEPEST) for part in value.ravel()[:_LISTED]]
     if value.size <= _LISTED and value.dtype.kind in "biufU":
         return describe(value.tolist())
     rows = value.reshape(-1) if value.flags.c_contiguous else value.ravel()
+    # Only large arrays are sampled: hashing gigabytes at every start would take minutes.
     if value.nbytes > _HASHED:
         size = max(1, _HASHED // _BLOCKS // value.itemsize)
+        # Evenly spread blocks see most kinds of change, and always the first and the last element.
         starts = np.linspace(0, len(rows) - size, _BLOCKS).astype(np.int64)
         rows = np.concatenate([rows[start : start + size] for start in starts])
     digest = _digest(np.ascontiguousarray(rows).view(np.uint8))
@@ -163,18 +180,19 @@ def _object(value: Any, depth: int) -> Any:
         return _name(value)
     if isinstance(value, np.random.Generator):
         return {"generator": describe(dict(value.bit_generator.state), depth + 1)}
+    # Tensors are known by what they can do: importing torch for this would take seconds.
     if hasattr(value, "detach") and hasattr(value, "numpy"):
         return _tensor(value)
     if isinstance(value, np.dtype):
         return value.str
-    known = settings_of(value)
-    about = {} if known is None else known
-    return {"class": type(value).__qualname__, **about}
+    known = settings_of(value) or {}
+    return {"class": type(value).__qualname__, **known}
 
 
 def _tensor(value: Any) -> Any:
     """Return a tensor's values as an array's; NumPy lacks some of torch's types."""
     held = value.detach().cpu()
+    # bfloat16, for one: in float64 every value of the narrower types is exact.
     try:
         return _array(held.numpy())
     except TypeError:
@@ -185,12 +203,17 @@ def _name(value: Any) -> Any:
     """Return the name of a class or function; of one without a name of its own, what tells it from others."""
     module = getattr(value, "__module__", None) or ""
     name = getattr(value, "__qualname__", getattr(value, "__name__", type(value).__name__))
+    # A script is `__main__` when it is run and has a name when it is imported: both are the same function.
     if module == "__main__" or "<lambda>" in name:
         module = ""
     code = getattr(value, "__code__", None)
-    whole = f"{module.rpartition('.')[2]}:{name}" if module else name
+    whole = name
+    if module:
+        whole = f"{module.rpartition('.')[2]}:{name}"
+    # A named function is known by its name; lambdas and inner functions share names like <lambda>.
     if code is None or "<" not in name:
         return whole
+    # What an inner function does lies in its constants, the names it uses, and the values it closes over.
     constants = [part for part in code.co_consts if isinstance(part, bool | str | int | float | None)]
     cells = [cell.cell_contents for cell in value.__closure__ or () if _filled(cell)]
     return {
@@ -203,6 +226,7 @@ def _name(value: Any) -> Any:
 
 def _filled(cell: Any) -> bool:
     try:
+        # A cell is empty while the function that fills it has not come so far.
         return cell.cell_contents is not None
     except ValueError:
         return False

@@ -71,10 +71,12 @@ class Parameters(Box):
         """Return one uniform task, as gymnasium spaces do (raises as `Box.sample`)."""
         if self.plain:
             return np.asarray(super().sample(mask, probability))
+        # Whole numbers and logarithms are uniform only on their way through the unit cube.
         return np.asarray(from_unit(self, self.np_random.random((1, len(self.names))))[0])
 
     def contains(self, x: Any) -> bool:
         """Return whether ``x`` is one task."""
+        # A base box knows only the ends: whole numbers are checked in addition.
         return super().contains(x) and bool(contains_each(self, np.asarray(x)[None])[0])
 
 
@@ -186,6 +188,7 @@ def holds(space: gym.Space[Any], inner: gym.Space[Any]) -> bool:
 
 def around(space: gym.Space[Any], tasks: Array) -> gym.Space[Any]:
     """Return the least space of the same kind that holds ``space`` and finite tasks ``(n, *space.shape)``."""
+    # A level space has no ends that could be moved.
     if len(tasks) == 0 or not isinstance(space, Box | Discrete):
         return space
     low, high = tasks.min(axis=0), tasks.max(axis=0)
@@ -202,6 +205,7 @@ def around(space: gym.Space[Any], tasks: Array) -> gym.Space[Any]:
         return Parameters(**dict(zip(space.names, wider, strict=True)))
     if np.issubdtype(space.dtype, np.integer):
         info = np.iinfo(space.dtype)
+        # The ends are converted below, where a number beyond the type would wrap round in silence.
         if (low < info.min).any() or (high > info.max).any():
             raise ValueError(f"tasks: expected numbers that {space.dtype} holds, got {tasks}")
     return Box(low.astype(space.dtype), high.astype(space.dtype), dtype=space.dtype.type)
@@ -250,6 +254,7 @@ def _check_box(space: Box) -> None:
     low, high = space.low.astype(np.float64).ravel(), space.high.astype(np.float64).ravel()
     if low.size == 0:
         raise ValueError(f"task space: expected at least one dimension, got {space}")
+    # The difference may overflow, which is just what is looked for.
     with np.errstate(over="ignore", invalid="ignore"):
         wide = ~np.isfinite(high - low)
     bad = ~(np.isfinite(low) & np.isfinite(high) & (low < high))
@@ -307,6 +312,7 @@ def edges(space: Box) -> tuple[FloatArray, FloatArray]:
     The space's own ends; half a unit beyond them for whole numbers, which own half a unit to both sides.
     """
     low, high = space.low.astype(np.float64).ravel(), space.high.astype(np.float64).ravel()
+    # A whole number owns half a unit on each side, so that all of them are equally likely in the unit cube.
     half = np.where(whole_numbers(space), 0.5, 0.0)
     return low - half, high + half
 
@@ -351,11 +357,13 @@ def from_unit(space: Box, unit: FloatArray) -> Array:
     low, high = edges(space)
     if isinstance(space, Parameters) and space.log.any():
         low, high = (_logarithms(space, ends) for ends in (low, high))
-    with np.errstate(over="ignore"):  # infinity is clipped as any other number
+    # Infinity is clipped as any other number.
+    with np.errstate(over="ignore"):
         flat = low + unit * (high - low)
         if isinstance(space, Parameters) and space.log.any():
             flat[:, space.log] = np.exp(flat[:, space.log])
-            # the way to the logarithm and back is not exact, the ends are
+            # The way to the logarithm and back is not exact, but the ends have to be.
+
             flat = np.where((unit <= 0) & space.log, space.low, flat)
             flat = np.where((unit >= 1) & space.log, space.high, flat)
     return from_flat(space, flat)
@@ -407,7 +415,8 @@ def check_tasks(space: gym.Space[Any], tasks: npt.ArrayLike, where: str) -> Arra
     """
     try:
         given = np.asarray(tasks)
-    except ValueError as error:  # rows of different lengths
+    # NumPy makes no array of rows of different lengths.
+    except ValueError as error:
         raise ValueError(f"{where}: expected tasks of shape (n, {_shape(space)}), got {tasks!r}") from error
     if given.ndim == 0 or given.shape[1:] != space.shape:
         raise ValueError(f"{where}: expected tasks of shape (n, {_shape(space)}), got {given.shape}")

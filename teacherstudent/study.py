@@ -101,7 +101,9 @@ class Study:
 
     def __post_init__(self) -> None:
         self._check_kinds()
+        # A plan knows what a budget may be, so making one checks it before any run begins.
         Plan(budget=self.budget, test_every=self.test_every)
+        # A slash in the name makes folders within each other, each of which needs a good name.
         for part in self.name.split("/"):
             check_name("study: name", part)
         for label in self.teachers:
@@ -119,6 +121,7 @@ class Study:
                 check_mapping(f"teachers: {label}", entry, optional=False)
         for name in ("family_options", "student_options", "quick"):
             check_mapping(name, getattr(self, name), optional=False)
+        # Typed as anything: users pass arrays and ranges. A text would be a list of its characters.
         seeds: Any = self.seeds
         if isinstance(seeds, str) or not isinstance(seeds, Sequence | np.ndarray):
             raise TypeError(f"seeds: expected a list of seeds, got {seeds!r}")
@@ -151,17 +154,30 @@ class Study:
 
     def _plan(self, entry: Entry) -> Plan:
         """Return how long an entry's runs last; tests are at the same costs in all runs."""
-        every = self.budget / 20 if self.test_every is None else self.test_every
+        # By the study's budget and not the entry's: curves are compared at the same costs.
+        every = self.test_every
+        if every is None:
+            every = self.budget / 20
         return Plan(budget=entry.budget_share * self.budget, charged=entry.charged, test_every=every)
 
     def version(self, *, data: str | None = None, quick: bool = False) -> Study:
         """Return the study on other data, or in short: what ``--data`` and ``--quick`` run."""
-        settings = self.__dict__ | dict(self.data[data] if data else {}) | dict(self.quick if quick else {})
+        # The quick version comes last: it has the last word on the size of other data too.
+        settings = dict(self.__dict__)
+        if data:
+            settings |= self.data[data]
+        if quick:
+            settings |= self.quick
         return Study(**settings)
 
     def folder(self, out: Path, *, data: str | None = None, quick: bool = False) -> Path:
         """Return where the runs of a version go, below ``out``."""
-        return out / "-".join([self.name, *([data] if data else []), *(["quick"] if quick else [])])
+        words = [self.name]
+        if data:
+            words.append(data)
+        if quick:
+            words.append("quick")
+        return out / "-".join(words)
 
     def main(self, argv: Sequence[str] | None = None) -> int:
         """Run the study as a script (``--help`` lists its options) and return an exit code.
@@ -181,6 +197,7 @@ class Study:
 
     def say_missing(self, error: MissingDataError) -> None:
         """Print that data are missing, and with which words the study does without them."""
+        # Only studies that have other data can do without the missing ones.
         instead = "".join(f" Or run this with --data {name}." for name in self.data)
         text = f"study {self.name}: {error}{instead}"
         Console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
@@ -191,12 +208,16 @@ class Study:
         if given.seeds is not None:
             settings["seeds"] = given.seeds
         if given.budget is not None:
-            every = study.test_every
-            scaled = None if every is None else every * given.budget / study.budget
-            settings |= {"budget": given.budget, "test_every": scaled}
+            settings["budget"] = given.budget
+            # The number of tests stays: a smaller budget is tested more often.
+            if study.test_every is not None:
+                settings["test_every"] = study.test_every * given.budget / study.budget
         if given.teachers is not None:
             settings["teachers"] = {label: study.teachers[label] for label in given.teachers}
-            settings["baseline"] = self.baseline if self.baseline in given.teachers else ""
+            # The baseline may not be among the chosen teachers: then the comparison chooses.
+            settings["baseline"] = ""
+            if self.baseline in given.teachers:
+                settings["baseline"] = self.baseline
         return Study(**settings)
 
     def _parse(self, argv: Sequence[str] | None) -> argparse.Namespace:
@@ -225,6 +246,7 @@ class Study:
         )
         parser.add_argument("--resume", action="store_true", help="continue what was stopped")
         given = parser.parse_args(argv)
+        # A version may have other teachers than the study, so the labels are checked against the version's.
         known = self.version(data=given.data, quick=given.quick).teachers
         unknown = sorted(set(given.teachers or ()) - set(known))
         if unknown:
@@ -259,18 +281,25 @@ def run_and_compare(
     out = check_folder("out", out)
     if out.exists() and not out.is_dir():
         raise NotADirectoryError(f"{out}: expected a folder, got a file")
+    # The comparison deletes old figures: behind a link they could be somebody else's.
     refuse_links([out / COMPARISON])
-    for experiment in {(e.teacher, e.name): e for e in experiments}.values():  # seeds differ in nothing else
+    # Seeds differ in nothing else, so one experiment of each teacher is checked.
+    for experiment in {(e.teacher, e.name): e for e in experiments}.values():
         experiment.check()
     runs = [(experiment, experiment.folder(out)) for experiment in experiments]
     results = run_watched(runs, jobs=jobs, threads=threads, resume=resume, console=console)
     finished = [r.folder for r in results if r.status == "finished"]
     if finished:
         begun = [r.folder for r in results if r.status != "not started"]
+        # The comparison would refuse a baseline of which no run finished.
         told = {experiment.name for experiment, folder in runs if folder in finished}
-        options = {"baseline": baseline} if baseline in told else {}
+        options = {}
+        if baseline in told:
+            options["baseline"] = baseline
         show_comparison(begun, out / COMPARISON, console, **options)
-    return 0 if len(finished) == len(results) else 1
+    if len(finished) < len(results):
+        return 1
+    return 0
 
 
 def run_watched(
@@ -298,6 +327,7 @@ def run_watched(
 
 def show_comparison(folders: Sequence[Path], out: Path, console: Console, **options: Any) -> None:
     """Print the comparison's table and notes, write its figures, and print where they are."""
+    # Drawing loads matplotlib, which is not needed until a run has finished.
     from teacherstudent.comparing.compare import compare_and_draw
 
     compare_and_draw(folders, out, console=console, **options)

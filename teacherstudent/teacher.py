@@ -80,6 +80,7 @@ class Teacher(ABC, Generic[S]):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        # Arguments are noted when an object is made, also those of classes that users write.
         remember(cls)
 
     def __init__(self, space: S, *, seed: Seed) -> None:
@@ -92,6 +93,7 @@ class Teacher(ABC, Generic[S]):
         self.space: S = space
         self.rng = generator(seed)
         self._ids = Outstanding()
+        # A fork copies the object: the number of the process tells the copy from the original.
         self._process = os.getpid()
 
     @classmethod
@@ -109,6 +111,7 @@ class Teacher(ABC, Generic[S]):
         Raises:
             TypeError, ValueError: as the constructor.
         """
+        # The user's options come last, so that they count more than the family's facts.
         return cls(family.space, seed=seed, **{**facts_for(cls, family), **options})  # type: ignore[arg-type]
 
     @final
@@ -128,15 +131,20 @@ class Teacher(ABC, Generic[S]):
         if not is_whole(n):
             raise TypeError(f"ask: expected an integer n, got {n!r}")
         if n < self.members:
-            what = "" if self.members == 1 else ", a row for each member"
+            what = ""
+            if self.members != 1:
+                what = ", a row for each member"
             raise ValueError(f"ask: expected n >= {self.members}{what}, got {n}")
         if n > MOST_ROWS:
             raise ValueError(f"ask: expected n <= {MOST_ROWS}, got {n}")
         if not (is_number(progress) and 0.0 <= progress <= 1.0):
             raise ValueError(f"ask: expected progress in [0, 1], got {progress!r}")
+        # The ids are not used up yet: if the algorithm raises, the next ask hands out the same ones.
         ids = self._ids.peek(n)
         assignment = self._ask(ids, progress)
         given = len(assignment)
+        # Most teachers return the very array, and comparing it
+        # would be a waste. Fewer rows must be the first ones.
         if assignment.ids is not ids and not (given and np.array_equal(assignment.ids, ids[:given])):
             raise ValueError(
                 f"{type(self).__name__}._ask: expected the first of the ids {ids}, got {assignment.ids}"
@@ -165,6 +173,7 @@ class Teacher(ABC, Generic[S]):
         where = type(self).__name__ + ".tell"
         if not isinstance(outcomes, Outcomes):
             raise TypeError(f"{where}: expected Outcomes, got {outcomes!r}")
+        # All checks come before `_tell`, so that a refused batch has changed nothing.
         tasks = spaces.check_tasks(self.space, outcomes.tasks, where)
         _check_finite(where, "score", outcomes.score, outcomes)
         _check_finite(where, "cost", outcomes.cost, outcomes)
@@ -173,6 +182,7 @@ class Teacher(ABC, Generic[S]):
         for name in sorted(self.needs):
             if name not in outcomes.signals:
                 raise ValueError(f"{where}: expected the signal {name!r}, got {sorted(outcomes.signals)}")
+        # Signals that are only read may be NaN or infinite, but must have one number a row.
         for name in sorted((self.needs | self.reads) & outcomes.signals.keys()):
             values = outcomes.signals[name]
             if values.shape != (len(outcomes),) or values.dtype.kind not in "biuf":
@@ -184,11 +194,14 @@ class Teacher(ABC, Generic[S]):
                 _check_finite(where, f"signal {name!r}", values, outcomes)
         asked = outcomes.ids[outcomes.ids != UNASKED]
         self._ids.check(asked, where)
+        # Nothing was told, so an algorithm never has to think of empty batches.
         if len(outcomes) == 0:
             return
+        # The checked tasks may be of another dtype: algorithms may rely on the space's own.
         if tasks is not outcomes.tasks:
             outcomes = dataclasses.replace(outcomes, tasks=tasks)
         self._tell(outcomes)
+        # Closed last: if the algorithm refuses the batch, its rows are still outstanding.
         self._ids.close(asked)
 
     @final
@@ -203,10 +216,12 @@ class Teacher(ABC, Generic[S]):
         self._check_process()
         where = type(self).__name__ + ".drop"
         given = np.asarray(ids)
+        # An empty list is an array of floats to NumPy, but names no wrong id.
         if given.ndim != 1 or (given.size and given.dtype.kind not in "iu"):
             raise TypeError(f"{where}: ids: expected an array (n,) of integers, got {ids!r}")
         ids = given.astype(np.int64)
         self._ids.check(ids, where)
+        # The algorithm forgets first: after an error the ids are still open, and a second try is possible.
         self._drop(ids)
         self._ids.close(ids)
 
@@ -293,13 +308,17 @@ class Teacher(ABC, Generic[S]):
         check_names("teacher state", ("teacher", "space", "ids", "rng", "algorithm"), state)
         if not is_one_of(state["teacher"], [type(self).__name__]):
             raise ValueError(f"teacher state: expected one of {type(self).__name__}, got {state['teacher']}")
+        # Compared bit for bit: a box whose ends differ a little would give other tasks.
         if difference(spaces.describe(self.space), state["space"]) is not None:
             raise ValueError(
                 f"teacher state: expected space {spaces.describe(self.space)}, got {state['space']}"
             )
+        # An algorithm's `_load` may fail halfway, so the state before is kept to go back to.
         before = self.state_dict()
         try:
             self._take(state)
+            # Saving it again shows whether the whole state was taken
+            # over: a damaged entry that is ignored would pass else.
             if where := difference(self.state_dict(), dict(state), "teacher state"):
                 raise ValueError(f"{where}: expected what state_dict returned, got something else")
         except BaseException:
@@ -338,7 +357,9 @@ class Teacher(ABC, Generic[S]):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Teacher[S]:
         """Return a teacher of its own that goes on from here, for a simulation in the same process."""
+        # Past the constructor, and past __reduce_ex__, which refuses copies for other processes.
         other = object.__new__(type(self))
+        # Noted before the attributes are copied: one of them may hold the teacher itself.
         memo[id(self)] = other
         for name, value in vars(self).items():
             setattr(other, name, copy.deepcopy(value, memo))
@@ -352,7 +373,9 @@ FACTS = ("score_range", "mastered", "difficulty_step")
 def facts_for(make: Callable[..., Any], family: Family) -> dict[str, Any]:
     """Return the facts of a family, by name, that a teacher's class or factory takes."""
     taken = inspect.signature(make).parameters
+    # A factory may take fewer facts than there are: others are not given to it.
     known = {name: getattr(family, name) for name in FACTS if name in taken}
+    # A fact that the family does not know is left to the constructor's default.
     return {name: value for name, value in known.items() if value is not None}
 
 
@@ -373,11 +396,14 @@ _REMEDY = (
 
 
 def _check_finite(where: str, what: str, values: Array, outcomes: Outcomes) -> None:
+    # Comparing NaN is no error here: it is not within the limit, and found by that.
     with np.errstate(invalid="ignore"):
         good = np.abs(values.astype(np.float64, copy=False)) <= LARGEST
     if not good.all():
         row = int(good.argmin())
-        expected = f"a finite {what}" if not np.isfinite(values[row]) else f"a {what} within {LARGEST:g}"
+        expected = f"a {what} within {LARGEST:g}"
+        if not np.isfinite(values[row]):
+            expected = f"a finite {what}"
         raise ValueError(
             f"{where}: row {row} (id {outcomes.ids[row]}, task {outcomes.tasks[row].tolist()}): "
             f"expected {expected}, got {values[row]}"

@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeAlias
 Source: TypeAlias = Literal["user", "trusted file", "file"]
 """Who gives the names: the user, or a file, which the user may have said to trust."""
 
+# A context variable, so that two threads can read files and make experiments without mixing up who said what.
 _SOURCE: ContextVar[Source] = ContextVar("who gives the names", default="user")
 
 
@@ -60,6 +61,7 @@ def check_import(target: str, what: str, libraries: Sequence[str] = ()) -> None:
     if not untrusted():
         return
     module = target.partition(":")[0]
+    # The dot keeps "numpy_evil" from passing as a module of "numpy".
     if any(module == name or module.startswith(f"{name}.") for name in libraries):
         return
     raise UntrustedNameError(
@@ -83,14 +85,17 @@ def check_found(found: Any, target: str, what: str, kinds: tuple[type, ...]) -> 
     Raises:
         UntrustedNameError: if it is anything else.
     """
+    # What the user names is the user's own choice; what it makes is still checked.
     if not from_a_file():
         return
     made = found
     if inspect.isfunction(found):
         try:
+            # Annotations are texts here, and resolving one may fail for any missing name.
             made = typing.get_type_hints(found).get("return")
         except (NameError, TypeError, AttributeError):
             made = None
+        # `Teacher[Box]` stands for the class Teacher.
         made = typing.get_origin(made) or made
     if not any(_is_one(made, kind) for kind in kinds):
         names = " or ".join(kind.__name__ for kind in kinds)
@@ -103,6 +108,7 @@ def check_found(found: Any, target: str, what: str, kinds: tuple[type, ...]) -> 
 def _is_one(found: Any, kind: type) -> bool:
     if not isinstance(found, type):
         return False
+    # issubclass cannot check against a protocol with attributes: its methods are looked for.
     if not getattr(kind, "_is_protocol", False):
         return issubclass(found, kind)
     methods = [name for name, part in vars(kind).items() if callable(part) and not name.startswith("_")]

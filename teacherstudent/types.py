@@ -44,8 +44,10 @@ def _given(name: str, values: npt.ArrayLike, expected: str, kinds: str = "biuf")
     """Return ``values`` as an array of numbers, or raise TypeError that names the column."""
     try:
         given = np.asarray(values)
-    except ValueError as error:  # rows of different lengths
+    # NumPy makes no array of rows of different lengths.
+    except ValueError as error:
         raise TypeError(f"{name}: expected {expected}, got {values!r}: {error}") from error
+    # An empty list is an array of floats to NumPy, whatever it was meant to hold.
     if given.dtype.kind not in kinds and given.size:
         raise TypeError(f"{name}: expected {expected}, got {values!r}")
     return given
@@ -55,16 +57,20 @@ def _column(name: str, values: npt.ArrayLike, dtype: npt.DTypeLike, rows: int) -
     """Return ``values`` as an array of shape ``(rows,)``, or raise an error that names the column."""
     if dtype is np.int64:
         given = _given(name, values, "whole numbers", "iuf")
+        # Floats are taken where they are whole: numbers that went through a table or JSON often are.
         if given.dtype.kind == "f" and not (np.isfinite(given) & (np.rint(given) == given)).all():
             raise ValueError(f"{name}: expected whole numbers, got {given}")
+        # Compared as floats: the absolute value of the least int64 overflows.
         if not (abs(given.astype(np.float64)) < _IDS).all():
             raise ValueError(f"{name}: expected whole numbers below 2**62, got {given}")
     elif dtype is np.uint8:
         given = _given(name, values, "whole numbers from 0 to 255", "iuf")
+        # Checked before the conversion below, in which 256 would become 0.
         if not (np.isin(given, np.arange(256))).all():
             raise ValueError(f"{name}: expected whole numbers from 0 to 255, got {given}")
     else:
         given = _given(name, values, "numbers")
+    # No copy where the dtype is right already: assignments are made in every round.
     column = given.astype(dtype, copy=False)
     if column.shape != (rows,):
         raise ValueError(f"{name}: expected shape ({rows},), one value for each id, got {column.shape}")
@@ -125,6 +131,15 @@ def _joined(parts: Iterable[Any], kind: type[Any], columns: str) -> list[Any]:
     return found
 
 
+def _stacked(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    """Join columns of the same names row-wise."""
+    whole = {}
+    for name in parts[0]:
+        columns = [part[name] for part in parts]
+        whole[name] = np.concatenate(columns)
+    return whole
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Assignment:
     """Tasks that a teacher hands to a student.
@@ -154,7 +169,9 @@ class Assignment:
         tasks = _tasks(self.tasks)
         rows = len(tasks)
         member = _member("member", self.member, rows)
+        # A member that names no origin starts from its own weights.
         origin = member if self.origin is None else _member("origin", self.origin, rows)
+        # The dataclass is frozen, and checked arrays replace what was given.
         object.__setattr__(self, "tasks", tasks)
         object.__setattr__(self, "ids", _column("ids", self.ids, np.int64, rows))
         object.__setattr__(self, "purpose", _purpose(self.purpose, rows))
@@ -197,7 +214,7 @@ class Assignment:
             purpose=np.concatenate([p.purpose for p in parts]),
             member=np.concatenate([p.member for p in parts]),
             origin=np.concatenate([p.origin for p in parts]),
-            notes={name: np.concatenate([p.notes[name] for p in parts]) for name in parts[0].notes},
+            notes=_stacked([p.notes for p in parts]),
         )
 
     @staticmethod
@@ -305,7 +322,7 @@ class Outcomes:
             cost=np.concatenate([p.cost for p in parts]),
             purpose=np.concatenate([p.purpose for p in parts]),
             member=np.concatenate([p.member for p in parts]),
-            signals={name: np.concatenate([p.signals[name] for p in parts]) for name in parts[0].signals},
+            signals=_stacked([p.signals for p in parts]),
         )
 
 
@@ -383,11 +400,15 @@ def check_real(
         below: whether ``high`` itself is refused.
     """
     if is_finite(value):
-        inside = (value > low if above else value >= low) and (value < high if below else value <= high)
-        if inside:
+        far_enough = value > low or (value == low and not above)
+        near_enough = value < high or (value == high and not below)
+        if far_enough and near_enough:
             return float(value)
-    ends = [f"{'above' if above else 'of at least'} {low:g}"] if low > -math.inf else []
-    ends += [f"{'below' if below else 'of at most'} {high:g}"] if high < math.inf else []
+    ends = []
+    if low > -math.inf:
+        ends.append(f"{'above' if above else 'of at least'} {low:g}")
+    if high < math.inf:
+        ends.append(f"{'below' if below else 'of at most'} {high:g}")
     raise ValueError(f"{what}: expected a finite number {' and '.join(ends)}".rstrip() + f", got {value!r}")
 
 
@@ -407,12 +428,14 @@ def is_finite(value: Any) -> TypeGuard[float]:
     """Return whether ``value`` is a real number, no bool, and finite as a float."""
     try:
         return is_number(value) and math.isfinite(value)
-    except OverflowError:  # a whole number beyond all floats
+    # A whole number beyond all floats.
+    except OverflowError:
         return False
 
 
 def is_one_of(value: Any, known: Iterable[str]) -> bool:
     """Return whether ``value`` is one of the known texts; anything else, an array say, is not."""
+    # The type comes first: comparing an array with a text gives an array, which is neither true nor false.
     return isinstance(value, str) and value in tuple(known)
 
 
@@ -439,7 +462,8 @@ def check_numbers(what: str, expected: str, value: Any) -> FloatArray:
     """Return ``value`` as an array of finite numbers; raise ValueError, saying what was expected, else."""
     try:
         given = np.asarray(value)
-    except ValueError:  # rows of different lengths
+    # NumPy makes no array of rows of different lengths; None is refused below.
+    except ValueError:
         given = np.asarray(None)
     if given.dtype.kind not in "iuf" or not np.isfinite(given).all():
         raise ValueError(f"{what}: expected {expected}, got {value!r}")
@@ -456,6 +480,7 @@ def check_range(what: str, value: Any) -> tuple[float, float]:
 
 def check_pair(what: str, expected: str, value: Any) -> tuple[Any, Any]:
     """Return the two parts of ``value``; raise ValueError, saying what was expected, unless it has two."""
+    # A text is a sequence of characters, and a set of two has no first part.
     ordered = isinstance(value, Sequence | np.ndarray) and not isinstance(value, str | bytes)
     parts = tuple(value) if ordered else ()
     if len(parts) != 2:

@@ -28,6 +28,8 @@ FOLDERS = (EPISODES, TESTS, EVENTS, CHECKPOINTS)
 
 def check_folder_of_run(folder: Path) -> None:
     """Raise ValueError that names a link, pipe or device where a run would write or delete."""
+    # Checked before anything is written: a link in a folder
+    # from elsewhere could lead writes and removals out of it.
     refuse_links(folder / name for name in (*FILES, *FOLDERS))
     refuse_links(_inside(folder))
 

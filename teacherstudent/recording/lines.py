@@ -27,6 +27,7 @@ class LineLog:
 
     def __init__(self, path: Path, position: Mapping[str, Any]) -> None:
         self._path = path
+        # What lies beyond the position was written after the checkpoint, and the resumed run writes it anew.
         self._bytes: int = check_whole(f"{path}: bytes", position["bytes"], 0)
         with plain.naming(path):
             self._file = open_own(path)
@@ -46,7 +47,9 @@ class LineLog:
             ValueError: if it is larger than what is read.
             WriteError: if it cannot be written.
         """
-        body = plain.dumps(record, self._path.name)[:-2]  # without the last brace and the line's end
+        # Without the last brace and the line's end, since the checksum goes in before them.
+        body = plain.dumps(record, self._path.name)[:-2]
+        # The checksum stands within the JSON object, so that any reader of JSON lines can read the log.
         line = body + b', "check": "%08x"}\n' % zlib.crc32(body)
         if len(line) > LINE_BYTES:
             raise ValueError(
@@ -54,9 +57,12 @@ class LineLog:
                 "teacher's snapshot too large?"
             )
         with plain.naming(self._path):
+            # One write a line and no buffer: a kill tears the last line at most.
             try:
                 plain.write_all(self._file.fileno(), line)
             except OSError:
+                # A half line on a full disk would join the next
+                # one: the file is cut back to the last whole line.
                 self._file.truncate(self._bytes)
                 raise
         self._bytes += len(line)
@@ -93,8 +99,11 @@ def read_lines(path: Path, *, checked: bool = False) -> list[dict[str, Any]]:
             return _read_lines(path, checked)
         except FileNotFoundError:
             continue
+        # An unreadable line may be one that a resuming run was just
+        # cutting off: then the file has changed, and is read again.
         except ValueError:
-            if not left or before == identity(path):  # else a run that resumes has cut it meanwhile
+            # The same file twice, or no look left: it is really damaged.
+            if not left or before == identity(path):
                 raise
     return []
 
@@ -106,6 +115,7 @@ def _read_lines(path: Path, checked: bool) -> list[dict[str, Any]]:
     records = []
     with open(path, "rb") as file:
         for number in itertools.count(1):
+            # A file without line ends would be read as a whole: the limit keeps that out of memory.
             line = file.readline(LINE_BYTES + 1)
             if not line:
                 break
@@ -113,8 +123,11 @@ def _read_lines(path: Path, checked: bool) -> list[dict[str, Any]]:
             if len(line) > LINE_BYTES:
                 raise ValueError(f"{where}: expected at most {LINE_BYTES} bytes, got more")
             whole = line.endswith(b"\n")
+            # A whole record may lack its line's end, which is written
+            # last: the checksum shows that nothing else is missing.
             if not whole and not _CHECK.search(line[:-1] if line[-1:] != b"}" else line):
-                break  # torn by a kill
+                # Torn by a kill.
+                break
             records.append(_record(line[:-1] if whole else line, where, checked))
     return records
 
@@ -122,8 +135,10 @@ def _read_lines(path: Path, checked: bool) -> list[dict[str, Any]]:
 def _record(line: bytes, where: str, checked: bool) -> dict[str, Any]:
     """Return a line's record, after a look at its checksum."""
     check = _CHECK.search(line)
+    # The bytes are compared before they are parsed: damage could still be good JSON.
     if check is not None and int(check[1], 16) != zlib.crc32(line[: check.start()]):
         raise ValueError(f"{where}: expected what its checksum stands for, got something else")
+    # Only logs of older versions have lines without a checksum.
     if check is None and checked:
         raise ValueError(f"{where}: expected JSON with a checksum, got {line[:60]!r}")
     try:

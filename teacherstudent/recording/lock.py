@@ -36,17 +36,20 @@ class FolderLock:
         path = folder / LOCK
         with naming(path):
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK, 0o644)
-        for attempt in range(10):  # a reader that asks holds it for an instant
+        # A reader that asks whether the lock is held holds it for an instant: a few tries pass over that.
+        for attempt in range(10):
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if attempt == 9:
+                    # The descriptor would stay open for as long as the error's traceback is kept.
                     os.close(descriptor)
                     raise RuntimeError(f"{folder}: expected no other process writing this run") from None
                 time.sleep(0.05)
             else:
                 break
         self._descriptor = descriptor
+        # A forked child closes it: otherwise a child that outlives this process would keep the lock.
         _HELD.add(descriptor)
 
     def release(self) -> None:
@@ -66,9 +69,12 @@ class FolderLock:
         except OSError:
             return False
         try:
+            # A shared lock is refused only while a writer holds
+            # its own; two readers do not disturb each other.
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
+        # Some network file systems have no locks: then nothing is known, and nothing counts as held.
         except OSError:
             return False
         finally:

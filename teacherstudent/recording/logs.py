@@ -72,9 +72,11 @@ class EpisodeLog:
         self._folder = run / EPISODES
         with plain.naming(self._folder):
             self._folder.mkdir(exist_ok=True)
+            # Parts after the checkpoint are removed: the resumed run writes them anew.
             _remove_from(self._folder, check_whole(f"{self._folder}: parts", position["parts"], 0))
         there = parts(self._folder)
         rows = sum(count_rows(path) for path in there.values())
+        # Parts could be missing or exchanged: the numbers show it before the run goes on.
         if list(there) != list(range(position["parts"])) or rows != position["rows"]:
             raise ValueError(
                 f"{self._folder}: expected {position['parts']} parts with {position['rows']} rows, as when "
@@ -83,17 +85,22 @@ class EpisodeLog:
         self._parts: int = position["parts"]
         self._rows: int = position["rows"]
         self._means = Means(position["means"])
-        self._counted = 0  # rows of the buffer that are in the means
+        # Rows of the buffer that are in the means already.
+        self._counted = 0
         self._buffer = ColumnBuffer("episodes", EPISODE_ROWS, EPISODE_BYTES)
         self._room = EPISODE_ROWS
         self._written = time.monotonic()
 
     def append(self, columns: Mapping[str, Any], rows: int) -> None:
         """Take rows (raises as `ColumnBuffer.append`, and WriteError if a part cannot be written)."""
+        # Flushed before the batch and not after it: the buffer
+        # need not grow, and a part stays below its limit.
         if self._buffer.rows and self._buffer.rows + rows > self._room:
             self.flush()
         self._buffer.append(columns, rows)
+        # Where rows are large the buffer makes room for fewer of them.
         self._room = min(self._room, self._buffer.capacity)
+        # A slow run should show its episodes all the same, and lose few by a kill.
         if time.monotonic() - self._written > EPISODE_SECONDS:
             self.flush()
 
@@ -101,7 +108,9 @@ class EpisodeLog:
         """Write what has gathered as one part."""
         self._written = time.monotonic()
         if self._buffer.rows:
+            # The part is on the disk before the counts say so.
             plain.write_file(self._folder / _part(self._parts), encode(self._buffer.view()))
+            # The means need the rows, which are cleared next.
             self._count()
             self._parts += 1
             self._rows += self._buffer.rows
@@ -144,9 +153,11 @@ def _read_parts(folder: Path, columns: Sequence[str] | None) -> tuple[list[Table
     there = parts(folder)
     for path in there.values():
         try:
+            # Noted before the file is read: a change in between shows up in the comparison below.
             files.append(identity(path))
             tables.append(read_table(path, columns))
         except FileNotFoundError:
+            # A run that resumes has removed it. The parts before it are still good.
             break
         size += size_of(tables[-1])
         if size > memory_limit():
@@ -155,6 +166,7 @@ def _read_parts(folder: Path, columns: Sequence[str] | None) -> tuple[list[Table
             )
     now = [identity(path) for path in there.values()]
     same = [i for i in range(len(tables)) if now[i] == files[i]]
+    # The first parts of which none was replaced meanwhile: rows of two courses of the run must not be mixed.
     kept = next((i for i, row in enumerate(same) if i != row), len(same))
     return tables[:kept], kept == len(tables) == len(parts(folder))
 
@@ -178,7 +190,8 @@ class TestLog:
     removing the parts is harmless.
     """
 
-    __test__ = False  # the name is no call to pytest
+    # The name looks like a class of tests to pytest.
+    __test__ = False
 
     def __init__(self, run: Path, position: Mapping[str, Any]) -> None:
         self._run = run
@@ -187,6 +200,7 @@ class TestLog:
             (run / TESTS).mkdir(exist_ok=True)
             _remove_from(run / TESTS, self.count)
         kept = read_tests(run)
+        # Only tests up to the checkpoint count; there may be later ones in the one file.
         index = kept["index"] if kept else np.zeros(0, np.int64)
         there = len(np.unique(index[index < self.count]))
         if there != self.count:
@@ -196,7 +210,10 @@ class TestLog:
             )
         self._merged_rows = 0
         self._pending_rows = 0
-        self._small: Table | None = None  # what tests.parquet holds, while that is little
+        # What tests.parquet holds, while that is little: then it is not read again for each test.
+        self._small: Table | None = None
+        # Tests after the checkpoint are taken out, and parts
+        # are put into the one file while nothing else writes.
         if (index >= self.count).any() or parts(run / TESTS):
             self._take({name: values[index < self.count] for name, values in kept.items()})
         else:
@@ -207,7 +224,8 @@ class TestLog:
         if size_of(table) <= TEST_BYTES:
             self._replace(table)
         else:
-            self._merged_rows, self._pending_rows = 0, len(table["index"])
+            self._merged_rows = 0
+            self._pending_rows = len(table["index"])
 
     def append(self, columns: Mapping[str, Any], rows: int) -> None:
         """Write one test (raises TypeError for what is no number, WriteError if it cannot be written)."""
@@ -215,7 +233,10 @@ class TestLog:
         buffer.append(columns, rows)
         pending = self._pending_rows + rows
         total = self._merged_rows + pending
+        # The size of this test's rows stands for that of all rows.
         fits = total * (size_of(buffer.view()) // max(1, rows)) <= TEST_BYTES
+        # While there are few rows, rewriting is cheap. Later it is
+        # done when an eighth is new, so that the work stays linear.
         if fits and (total <= TEST_ROWS or pending * 8 >= total):
             there = read_tests(self._run) if self._small is None else self._small
             self._replace(concatenate([there, buffer.view()]))
@@ -231,15 +252,21 @@ class TestLog:
             self._take(read_tests(self._run))
 
     def _replace(self, table: Table) -> None:
-        rows = len(next(iter(table.values()))) if table else 0
+        rows = 0
+        if table:
+            rows = len(next(iter(table.values())))
         if rows:
+            # The one file is written before the parts go: after a
+            # kill in between, readers skip parts that it holds.
             plain.write_file(self._run / TESTS_FILE, encode(table))
         else:
             (self._run / TESTS_FILE).unlink(missing_ok=True)
         _remove_from(self._run / TESTS, 0)
         self._merged_rows = rows
         self._pending_rows = 0
-        self._small = table if rows <= TEST_ROWS else None
+        self._small = None
+        if rows <= TEST_ROWS:
+            self._small = table
 
     def position(self) -> State:
         """Return the position: how many tests were made."""
@@ -249,12 +276,14 @@ class TestLog:
 def read_tests(run: Path, columns: Sequence[str] | None = None) -> Table:
     """Return the tests that a run folder holds (raises ValueError naming an unreadable file)."""
     if columns is not None:
+        # The index is needed to put tests in order, whoever asks for what.
         columns = ["index", *columns]
     tables: list[Table] = []
     for _ in range(LOOKS):  # a run that resumes removes its last tests, and makes them again
         tables = _read_tests(run, columns)
         starts = [int(table["index"][0]) for table in tables]
         ends = [int(table["index"][-1]) for table in tables]
+        # A gap means that a resuming run was at work between two files: they are read again.
         if all(start == end + 1 for start, end in zip(starts[1:], ends[:-1], strict=True)):
             break
     return concatenate(tables)
@@ -263,10 +292,13 @@ def read_tests(run: Path, columns: Sequence[str] | None = None) -> Table:
 def _read_tests(run: Path, columns: Sequence[str] | None) -> list[Table]:
     """Return the merged tests, and the parts that come after them."""
     pending = []
+    # Parts come first and the one file second: a test that
+    # is merged in between is then seen twice, and not lost.
     for path in parts(run / TESTS).values():
         try:
             pending.append(read_table(path, columns))
-        except FileNotFoundError:  # merged in the meantime, and the file below is read later
+        # Merged in the meantime, and the file below is read later.
+        except FileNotFoundError:
             continue
     try:
         merged = read_table(run / TESTS_FILE, columns)
@@ -275,7 +307,10 @@ def _read_tests(run: Path, columns: Sequence[str] | None) -> list[Table]:
     for table in (merged, *pending):
         if table and "index" not in table:
             raise ValueError(f"{run / TESTS_FILE}: expected a column 'index', got {sorted(table)}")
-    last = int(merged["index"].max()) if merged and len(merged["index"]) else -1
+    # Parts that the one file already holds are left over from a kill during a merge.
+    last = -1
+    if merged and len(merged["index"]):
+        last = int(merged["index"].max())
     later = [part for part in pending if len(part["index"]) and part["index"][0] > last]
     return [table for table in (merged, *later) if table and len(table["index"])]
 
@@ -295,14 +330,18 @@ class EventLog:
         files = _event_files(self._folder, position["files"])
         with plain.naming(self._folder):
             self._folder.mkdir(exist_ok=True)
+            # Files that were begun after the checkpoint hold only what the resumed run logs again.
             for path in self._folder.glob("events.out.tfevents.*"):
                 if path.name not in files:
                     path.unlink()
                 elif path.name == files[-1] and path.stat().st_size > position["bytes"]:
+                    # Cutting must not change a backup that shares the data by a hard link.
                     take_over(path)
                     os.truncate(path, position["bytes"])
         born = int(time.time())
-        if files:  # TensorBoard reads files in the order of their names
+        # TensorBoard reads files in the order of their names: a new
+        # one must come after the others, whatever the clock says.
+        if files:
             born = max(born, int(files[-1].split(".")[3]) + 1)
         name = f"events.out.tfevents.{born:010d}.{socket.gethostname()}.{os.getpid()}.0"
         self._files = [*files, name]
@@ -312,6 +351,7 @@ class EventLog:
         self._records = RecordWriter(self)
         self._put(Event(wall_time=time.time(), file_version="brain.Event:2"))
         if files:
+            # The mark makes a TensorBoard that is watching forget the steps after the position.
             start = SessionLog(status=SessionLog.START)
             self._put(Event(wall_time=time.time(), step=int(step) + 1, session_log=start))
 
@@ -329,6 +369,7 @@ class EventLog:
             try:
                 self._records.write(event.SerializeToString())
             except OSError:
+                # Half a record would make all that follow it unreadable.
                 self._file.truncate(self._bytes)
                 raise
         self._bytes = self._file.tell()
@@ -349,6 +390,7 @@ class EventLog:
 def _event_files(folder: Path, names: Sequence[str]) -> list[str]:
     """Return the names of a run's event files; raise ValueError for any that is none."""
     for name in names:
+        # The names are used as paths, and come from a checkpoint: a slash would lead out of the folder.
         if not (isinstance(name, str) and re.fullmatch(r"events\.out\.tfevents\.\d{1,18}\.[^/]+", name)):
             raise ValueError(f"{folder}: expected names of event files in the checkpoint, got {name!r}")
     return list(names)

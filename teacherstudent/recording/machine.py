@@ -50,20 +50,26 @@ def _version(name: str) -> str | None:
 def commits() -> dict[str, dict[str, Any] | None]:
     """Return commit and ``dirty`` flag of the working directory's repository and of this package's."""
     here = Path(__file__).parent
+    # A copy of the package in the site-packages of another repository would be given that one's commit.
     tracked = _output("git", "-C", str(here), "ls-files", "--", Path(__file__).name)
-    return {"working_directory": _commit(Path.cwd()), "package": _commit(here) if tracked else None}
+    found = {"working_directory": _commit(Path.cwd()), "package": None}
+    if tracked:
+        found["package"] = _commit(here)
+    return found
 
 
 def _commit(folder: Path) -> dict[str, Any] | None:
     commit = _output("git", "-C", str(folder), "rev-parse", "HEAD")
     if not commit:
         return None
+    # Untracked files are results more often than code, and would make every folder look changed.
     changes = _output("git", "-C", str(folder), "status", "--porcelain", "--untracked-files=no")
     return {"commit": commit, "dirty": None if changes is None else bool(changes)}
 
 
 def machine() -> dict[str, Any]:
     """Return platform, host, processor, cores, memory in bytes and the names of NVIDIA devices."""
+    # Asked of the driver's tool: importing torch for the names would take seconds.
     names = _output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
     return {
         "platform": platform.platform(),
@@ -72,7 +78,7 @@ def machine() -> dict[str, Any]:
         "cpu_count": os.cpu_count(),
         "cpus_usable": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory_bytes": physical_memory(),
-        "gpus": names.splitlines() if names else [],
+        "gpus": (names or "").splitlines(),
     }
 
 
@@ -88,6 +94,7 @@ def _processor() -> str | None:
     return platform.processor() or None
 
 
+# A hanging tool of the system must not keep a run from starting, so it has a time limit.
 def _output(*command: str) -> str | None:
     """Return what a command prints, stripped; None if it is missing, slow or fails."""
     program = shutil.which(command[0])
@@ -99,4 +106,6 @@ def _output(*command: str) -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    if done.returncode != 0:
+        return None
+    return done.stdout.strip()

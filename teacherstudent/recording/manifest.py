@@ -25,6 +25,7 @@ def check_manifest(manifest: dict[str, Any]) -> dict[str, Any]:
         entry = manifest[role]
         if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
             raise ValueError(f"manifest: {role}: expected a mapping with a name and options, got {entry!r}")
+        # Runs of objects of one's own have names alone; readers need not ask whether there are options.
         entry.setdefault("options", {})
         for name, part in entry.items():
             kind = dict if name.endswith("options") else str
@@ -32,6 +33,7 @@ def check_manifest(manifest: dict[str, Any]) -> dict[str, Any]:
                 part, kind
             ):
                 raise ValueError(f"manifest: {role}.{name}: expected {plain.KINDS[kind]}, got {part!r}")
+    # Older folders lack these; they hold what was then the only choice.
     found = {"cost_unit": "environment steps", "score_name": "return"} | manifest
     for name in ("test_set", "cost_unit", "score_name"):
         if not isinstance(found[name], str):
@@ -58,7 +60,9 @@ def check_same(there: Mapping[str, Any], asked: Mapping[str, Any], where: str) -
         asked: that of the run, as plain data, or a part of it.
         where: how the message calls the first.
     """
+    # The names come before the settings: "another teacher" says more than the first option that differs.
     for name in (*FIXED[:4], "settings", *FIXED[4:]):
+        # Older folders have no settings, so that nothing can be compared.
         if name not in asked or (name == "settings" and name not in there):
             continue
         if (found := plain.first_difference(there.get(name), asked[name], name)) is not None:
@@ -76,6 +80,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     if not is_whole(manifest.get("format")):
         raise ValueError(f"{path}: expected the manifest of a run, got one without a format number")
     try:
+        # A damaged manifest should say which file it is, so the checks below name only the entry.
         _check_sessions(manifest.get("sessions", []))
         return check_manifest(manifest)
     except ValueError as error:
@@ -85,6 +90,9 @@ def read_manifest(path: Path) -> dict[str, Any]:
 def _check_sessions(sessions: Any) -> None:
     """Raise ValueError unless these are records of when, where and with which versions a run went on."""
     parts = ("versions", "machine", "git")
-    for session in sessions if isinstance(sessions, list) else [None]:
+    # Anything but a list is checked as one bad session, which gives the same message.
+    if not isinstance(sessions, list):
+        sessions = [None]
+    for session in sessions:
         if not (isinstance(session, dict) and all(isinstance(session.get(p, {}), dict) for p in parts)):
             raise ValueError(f"manifest: sessions: expected a list of names and values, got {session!r:.200}")

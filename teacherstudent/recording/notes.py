@@ -17,8 +17,10 @@ class Notes:
     """
 
     def __init__(self) -> None:
-        self._ids = np.zeros(0, np.int64)  # ascending
-        self._columns: dict[str, Array] | None = None  # None: no assignment has come yet
+        # Ascending, so that rows are found by bisection.
+        self._ids = np.zeros(0, np.int64)
+        # None as long as no assignment has come.
+        self._columns: dict[str, Array] | None = None
 
     def put(self, assignment: Assignment) -> None:
         """Keep the notes of rows that are handed out.
@@ -37,8 +39,10 @@ class Notes:
             )
         if not notes:
             return
+        # A teacher may hand out its ids in any order; they are kept sorted.
         order = np.argsort(assignment.ids, kind="stable")
         ids = assignment.ids[order]
+        # Ids above all before keep the whole sorted without sorting it again.
         if len(self._ids) and ids[0] <= self._ids[-1]:
             raise ValueError(f"notes: expected ids above {self._ids[-1]}, got {ids[0]}")
         self._ids = np.concatenate([self._ids, ids])
@@ -53,6 +57,7 @@ class Notes:
         """
         found: dict[str, Array] = {}
         known = np.isin(ids, self._ids)
+        # The ids are sorted, so each known id's place is found by bisection.
         rows = np.searchsorted(self._ids, ids[known])
         for name, values in (self._columns or {}).items():
             column = np.full((len(ids), *values.shape[1:]), _nothing(values), values.dtype)

@@ -22,6 +22,7 @@ def check_positions(state: Any) -> Mapping[str, Any]:
     what = "recorder: state"
     given = check_mapping(what, state, optional=False)
     check_names(what, _NAMES, given)
+    # A position is used to cut files: a wrong number would delete good rows.
     counts = {"episodes": ("parts", "rows"), "tests": ("count",), "teacher": ("bytes",), "failed": ("bytes",)}
     for log, names in {**counts, "events": ("bytes",)}.items():
         position = check_mapping(f"{what}: {log}", given[log], optional=False)
@@ -48,6 +49,7 @@ def check_readings(what: str, values: Any) -> dict[str, float]:
         TypeError: if they are no mapping of names to numbers.
     """
     given = check_mapping(what, values, optional=False)
+    # Numbers of NumPy's bool are readings too: a metric may say whether something holds.
     for name, value in given.items():
         if not (is_number(value) or isinstance(value, bool | np.bool_)):
             raise TypeError(f"{what}: {name}: expected a number, got {value!r}")

@@ -108,28 +108,32 @@ class Recorder:
         tensorboard: bool = True,
     ) -> None:
         self.folder = check_folder("run folder", folder)
+        # The manifest is plain before the lock is taken: what cannot be written must leave no folder behind.
         asked = check_manifest(plain.to_plain(manifest, "manifest"))
         state = START if resume is None else check_positions(resume)
         with plain.naming(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
+        # Links are refused before the lock file is made, which would be written through one.
         check_folder_of_run(self.folder)
         self._lock = FolderLock(self.folder)
         try:
             written = _begin(self.folder, asked, state["spent"], fresh=resume is None)
             self._space: Mapping[str, Any] = written["space"]
             self._mastered: float | None = written["mastered"]
+            # Seconds go on where the run stopped: a pause between two sessions does not count.
             self._born: float = time.monotonic() - state["seconds"]
             self._episodes = EpisodeLog(self.folder, state["episodes"])
             self._tests = TestLog(self.folder, state["tests"])
             self._teacher = LineLog(self.folder / TEACHER_FILE, state["teacher"])
             self._failed = LineLog(self.folder / FAILED_FILE, state["failed"])
-            self._events = (
-                EventLog(self.folder, state["events"], step=state["spent"]) if tensorboard else None
-            )
+            self._events: EventLog | None = None
+            if tensorboard:
+                self._events = EventLog(self.folder, state["events"], step=state["spent"])
             failed = _blamed_before(self.folder / FAILED_FILE)
             self._status = Status(self.folder / STATUS, written, state, failed)
             self._notes = Notes()
             self._notes.load(state["notes"])
+        # Another process could otherwise not resume the run until this one has ended.
         except BaseException:
             self._lock.release()
             raise
@@ -170,6 +174,7 @@ class Recorder:
         rows_of = {"id": outcomes.ids, "purpose": outcomes.purpose, "member": outcomes.member}
         own = self._columns(outcomes, spent, seconds) | rows_of
         notes = self._notes.take(outcomes.ids)
+        # The teacher's notes and our own columns share one table.
         if taken := own.keys() & notes.keys():
             raise ValueError(f"recorder: expected new names for the teacher's notes, got {sorted(taken)}")
         self._episodes.append(own | notes, rows)
@@ -196,6 +201,7 @@ class Recorder:
         readings = check_readings("recorder: ledger", ledger)
         seconds = self._seconds()
         columns = self._columns(outcomes, spent, seconds)
+        # The index tells the tests apart, and the task's index joins one task over all tests.
         columns |= {"index": self._tests.count, "task_index": np.arange(rows)}
         summary: dict[str, float | None] = {
             "return": float(np.mean(outcomes.score)),
@@ -238,6 +244,7 @@ class Recorder:
         check_readings("recorder: ledger", ledger)
         for what, values in {"metrics": metrics, "student": student or {}}.items():
             check_readings(f"recorder: {what}", values)
+        # Taking the means starts them anew, so it comes after the checks.
         train = self._episodes.take_means()
         seconds = self._seconds()
         curves = {"metrics": metrics, "student": student or {}, "train": train}
@@ -272,6 +279,8 @@ class Recorder:
 
     def state_dict(self) -> State:
         """Write whatever is gathered, and return the logs' positions, to which a resumed run goes back."""
+        # Rows in memory would be missing after a resume: the
+        # positions below must cover what the checkpoint has seen.
         self._episodes.flush()
         self._teacher.flush()
         self._failed.flush()
@@ -296,16 +305,21 @@ class Recorder:
         """
         if self._closed:
             return
+        # Set first: if a write below fails, a second call must not try the same again.
         self._closed = True
+        # The run's own error is what has to be seen, and a full disk is often its cause.
         quiet = contextlib.suppress(WriteError) if error is not None else contextlib.nullcontext()
         try:
             with quiet:
                 self._episodes.flush()
+                # The tests end up in one file, which is easier to copy and faster to read.
                 self._tests.merge()
                 self._teacher.flush()
+            # Apart from the logs: if these cannot be written, the status may still be small enough.
             with quiet:
                 self._status.end(status, error, self._seconds())
         finally:
+            # Whatever happens the files are closed, and the folder is free for a resume.
             self._teacher.close()
             self._failed.close()
             if self._events:
@@ -338,21 +352,23 @@ def _blamed_before(path: Path) -> list[dict[str, Any]]:
 
     They are for whoever looks at the status: the run goes on though its log of them is damaged.
     """
+    # It is only a display, so that a damaged log costs its names and not the run.
     try:
         rows = read_lines(path)
     except ValueError as error:
         _LOG.warning("the status names no task that failed before the resume: %s", error)
         return []
-    return [
-        {name: value for name, value in row.items() if name not in ("spent", "time")}
-        for row in rows
-        if row.get("blamed")
-    ]
+    blamed = [row for row in rows if row.get("blamed")]
+    for row in blamed:
+        row.pop("spent", None)
+        row.pop("time", None)
+    return blamed
 
 
 def _begin(folder: Path, asked: dict[str, Any], spent: float, *, fresh: bool) -> dict[str, Any]:
     """Write the manifest of a new run, or check and extend that of the run to resume; return it."""
     path = folder / MANIFEST
+    # Checked under the lock: two processes that start at once cannot both find the folder empty.
     if fresh and path.exists():
         raise FileExistsError(
             f"{folder}: expected a folder without a run, got one that holds a run; resume that run, or choose"
@@ -360,10 +376,13 @@ def _begin(folder: Path, asked: dict[str, Any], spent: float, *, fresh: bool) ->
         )
     session = {"started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "spent": spent, **provenance()}
     there: dict[str, Any] = read_manifest(path) if path.exists() else {"format": FORMAT}
+    # Compared before anything is written: a run of other settings must not touch the folder.
     if path.exists():
         check_same(there, asked, str(path))
+    # Only now is it certain that this process owns the folder.
     remove_leftovers(folder)
     sessions: list[Any] = [*there.get("sessions", []), session]
+    # What the new session says counts, but older entries that it does not have stay.
     manifest = {**there, **asked, "sessions": sessions}
     plain.write_sealed(path, manifest)
     return manifest

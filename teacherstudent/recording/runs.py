@@ -49,6 +49,7 @@ class Curve:
 
     def course(self) -> Curve:
         """Return the tests without those on the test split; all of them if there are no others."""
+        # A test at the end may be on the test split: curves show the validation tests.
         rows = ~self.on_test
         if not rows.any():
             return self
@@ -110,8 +111,10 @@ class Run:
         """
         try:
             status = read_status(self.folder / STATUS)
+        # A run that was killed at once has a manifest and no status yet.
         except FileNotFoundError:
             status = {"status": "running", "spent": 0.0, "ledger": {}, "error": None}
+        # A killed process cannot say so itself: the lock, which the system lifts, shows it.
         if status["status"] == "running" and not FolderLock.held(self.folder):
             status["status"] = "killed"
         return status
@@ -130,11 +133,13 @@ class Run:
             ValueError: if a file is unreadable; the message names it.
         """
         wanted = columns
+        # Older folders have no purpose: it is worked out from what they have instead.
         if columns is not None and "purpose" in columns:
             wanted = [*columns, "learn", "kind"]
         table = read_episodes(self.folder, wanted)
         if "learn" in table and "purpose" not in table:
             table["purpose"] = _purpose(table)
+        # Columns that were read only to work out the purpose are not what was asked for.
         if columns is None:
             return table
         return {name: values for name, values in table.items() if name in columns}
@@ -156,6 +161,7 @@ class Run:
         Raises:
             ValueError: if the file is unreadable; the message names it.
         """
+        # Folders of version 1 have no checksums in their lines.
         checked = self.manifest["format"] >= SEALED
         path = self.folder / TEACHER_FILE
         return [_unpacked(record, path) for record in read_lines(path, checked=checked)]
@@ -169,6 +175,7 @@ class Run:
         table = self.tests()
         if not table:
             return Curve(*np.zeros((4, 0)))
+        # Rows are grouped by their test: `which` is the group of each row, `first` a row of each group.
         _, first, which = np.unique(table["index"], return_index=True, return_inverse=True)
         rows = np.bincount(which)
         score = np.bincount(which, table["score"]) / rows
@@ -192,6 +199,7 @@ def _purpose(table: Table) -> Array:
     Rows of kind 2 that were not learnt from were edited levels.
     """
     found = purposes(table["learn"])
+    # Older folders knew three kinds of levels, of which 2 was an edited one.
     if "kind" in table:
         found[(found == Purpose.MEASURE) & (table["kind"] == 2)] = Purpose.EDIT
     return found
@@ -202,10 +210,9 @@ def _unpacked(record: dict[str, Any], path: Path) -> dict[str, Any]:
     for name in ("metrics", "student", "train", "ledger", "snapshot"):
         if not isinstance(record.get(name), dict):
             raise ValueError(f"{path}: expected records with {name}, got {sorted(record)}")
-    curves = {
-        kind: {name: np.nan if value is None else value for name, value in record[kind].items()}
-        for kind in ("metrics", "student", "train")
-    }
+    curves = {}
+    for kind in ("metrics", "student", "train"):
+        curves[kind] = {name: np.nan if value is None else value for name, value in record[kind].items()}
     snapshot = {name: _array(value) for name, value in record["snapshot"].items()}
     return record | curves | {"snapshot": snapshot}
 
@@ -216,9 +223,12 @@ def _array(value: Any) -> Any:
         return {name: _array(entry) for name, entry in value.items()}
     if not isinstance(value, list):
         return value
+    # Most lists are numbers; what makes no array stays a list.
     try:
         array = np.asarray(value)
-        return array.astype(np.float64) if array.dtype == np.object_ else array
+        if array.dtype == np.object_:
+            return array.astype(np.float64)
+        return array
     except (TypeError, ValueError):
         return value
 
@@ -248,6 +258,7 @@ def find_folders(paths: Iterable[str | Path]) -> list[Path]:
         if not folders:
             raise ValueError(f"{path}: expected a folder with runs ({MANIFEST} in or below it), got none")
         for folder in folders:
+            # Two paths may lead to one run, which must be compared once only; the first path given is kept.
             found.setdefault(folder.resolve(), folder)
     return list(found.values())
 
@@ -257,6 +268,7 @@ def _folders(root: Path) -> Iterator[Path]:
     pending = [root]
     while pending:
         folder = pending.pop()
+        # A run's own folders hold no other runs, and there may be thousands of files.
         if (folder / MANIFEST).is_file():
             yield folder
             continue

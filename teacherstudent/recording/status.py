@@ -38,9 +38,12 @@ class Means:
     def take(self) -> dict[str, float]:
         """Return the means with the number of episodes, empty if there was none, and start again."""
         count: float = self._sums.pop("episodes", 0.0)
-        means = {name: value / count for name, value in self._sums.items()} if count else {}
+        sums = self._sums
         self._sums = {}
-        return {"episodes": count, **means} if count else {}
+        if not count:
+            return {}
+        means = {name: value / count for name, value in sums.items()}
+        return {"episodes": count, **means}
 
     def state(self) -> dict[str, float]:
         """Return what a resumed run goes on from."""
@@ -80,6 +83,7 @@ class Status:
             "process": os.getpid(),
             "host": socket.gethostname(),
         }
+        # Written at once, so that a display finds the run before its first round ends.
         self.write()
 
     def seen(self, spent: float, seconds: float, ledger: Mapping[str, float] | None = None) -> None:
@@ -88,7 +92,10 @@ class Status:
         self._fields["seconds"] = seconds
         if ledger is not None:
             self._fields["ledger"] = {name: float(value) for name, value in ledger.items()}
+        # Rounds may last milliseconds; readers look a few times a second at most.
         if time.monotonic() - self._written > STATUS_SECONDS:
+            # Waiting for the disk every few seconds would slow
+            # the run down, and a lost status is written again.
             self.write(durable=False)
 
     def tested(
@@ -101,6 +108,7 @@ class Status:
     def note(self, text: str) -> None:
         """Say something more about the run that whoever reads its results should know."""
         there = self._fields["note"]
+        # Notes are added and not replaced: a later one must not hide an earlier.
         self._fields["note"] = f"{there}; {text}" if there else text
 
     def failed(self, tasks: list[dict[str, Any]]) -> None:
@@ -148,6 +156,7 @@ def read_status(path: Path) -> dict[str, Any]:
     status.pop("format", None)
     texts = {"status": str, "score_name": str, "ledger": dict}
     for name, kind in texts.items():
+        # Only the status itself must be there; older folders may lack the other entries.
         if not isinstance(status.get(name, kind()), kind) or (name == "status" and name not in status):
             raise ValueError(f"{path}: {name}: expected {plain.KINDS[kind]}, got {status.get(name)!r}")
     for name, kind in {"test": dict, "error": dict, "note": str}.items():

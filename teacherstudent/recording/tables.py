@@ -55,6 +55,7 @@ class ColumnBuffer:
             TypeError: if a column does not fit the first batch's type, or is not numeric.
         """
         if not self._columns:
+            # Rows may be images: then the room is limited by bytes instead of by their number.
             row = sum(max(8, np.asarray(values).nbytes // max(1, rows)) for values in columns.values())
             self.capacity = max(rows, min(self.capacity, self._most // max(1, row)))
             self._columns = {name: self._allocate(name, values, rows) for name, values in columns.items()}
@@ -68,6 +69,7 @@ class ColumnBuffer:
             self._grow(end)
         for name, values in columns.items():
             target = self._columns[name][self.rows : end]
+            # A number stands for all rows, and spreads by itself.
             if isinstance(values, np.ndarray):
                 self._copy(name, values, target)
             else:
@@ -78,6 +80,7 @@ class ColumnBuffer:
         """Return the rows from ``first`` on; views that `append` after `clear` overwrites."""
         return {name: column[first : self.rows] for name, column in self._columns.items()}
 
+    # The columns stay, so that the next part is written into the same memory.
     def clear(self) -> None:
         """Forget the rows, keep the columns."""
         self.rows = 0
@@ -86,6 +89,7 @@ class ColumnBuffer:
         if values.shape != target.shape:
             raise ValueError(f"{self._what}: {name}: expected shape {target.shape}, got {values.shape}")
         try:
+            # Without a cast that loses anything: the first batch decided what the column holds.
             np.copyto(target, values)
         except TypeError:
             raise TypeError(
@@ -94,9 +98,11 @@ class ColumnBuffer:
 
     def _allocate(self, name: str, values: Any, rows: int) -> Array:
         first = np.asarray(values)
+        # Narrow types of a first batch may not hold later numbers, so columns of single numbers are widened.
         wide = {"b": np.bool_, "i": np.int64, "u": np.int64, "f": np.float64}.get(first.dtype.kind)
         if wide is None:
             raise TypeError(f"{self._what}: {name}: expected numbers, got dtype {first.dtype}")
+        # Mazes and images are bytes by nature, and would be eight times as large.
         keep = first.ndim > 1 and first.dtype.kind in "iu"
         dtype = first.dtype if keep else np.dtype(wide)
         return np.empty((max(self.capacity, rows), *first.shape[1:]), dtype)
@@ -117,6 +123,7 @@ def task_columns(space: Mapping[str, Any], tasks: Array) -> Table:
     if "names" not in space:
         return {"task": tasks}
     flat = tasks.reshape(len(tasks), -1)
+    # A box's tasks get a column for each name: tables are read by people and other programs too.
     return {f"task_{name}": flat[:, i] for i, name in enumerate(space["names"])}
 
 
@@ -147,6 +154,8 @@ def encode(table: Table) -> bytes:
     fields = []
     arrays = []
     for name, values in table.items():
+        # Parquet stores flat columns, so that further axes become
+        # lists of fixed size, and the shape goes into the metadata.
         contiguous = np.ascontiguousarray(values)
         array = pa.array(contiguous.reshape(-1))
         shape = contiguous.shape[1:]
@@ -159,6 +168,7 @@ def encode(table: Table) -> bytes:
         pa.Table.from_arrays(arrays, schema=pa.schema(fields)),
         sink,
         compression="snappy",
+        # Dictionaries pay for texts; our numbers repeat too rarely.
         use_dictionary=False,
         write_page_checksum=True,
     )
@@ -169,6 +179,7 @@ def encode(table: Table) -> bytes:
 
 def _footer(data: memoryview) -> int:
     """Return where the footer of a Parquet file begins: its length stands before the last four bytes."""
+    # Eight bytes stand behind the footer: four of its length and the four letters of the format.
     return len(data) - 8 - int.from_bytes(data[-8:-4], "little")
 
 
@@ -188,7 +199,9 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> Table:
     """
     with _opened(path) as parquet:
         names = parquet.schema_arrow.names
-        wanted = names if columns is None else [name for name in names if name in set(columns)]
+        # The file's own order is kept, whatever the order of the names asked for.
+        wanted = [name for name in names if columns is None or name in columns]
+        # Only the wanted columns count: a reader may ask for a few of a large file.
         _check_size(parquet, wanted)
         found = parquet.read(columns=wanted)
         return {
@@ -206,8 +219,10 @@ def count_rows(path: Path) -> int:
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     """Open a Parquet file; whatever cannot be read of it becomes a ValueError that names it."""
+    # The whole file is read first: a file that is replaced meanwhile could be mixed otherwise.
     data = read_limited(path, _FILE_BYTES)
     try:
+        # The checksum comes before the reader, which a damaged footer could crash.
         _check_whole(data)
         yield pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
     except _UNREADABLE as error:
@@ -220,6 +235,8 @@ def _check_whole(data: bytes) -> None:
         raise ValueError(f"it has {len(data)} bytes")
     footer = _footer(memoryview(data))
     start = footer - len(_TAG) - 4
+    # A file of an older version has no tag before its footer;
+    # a tag elsewhere means that the footer has moved.
     if start < 0 or data[start : start + len(_TAG)] != _TAG:
         if _TAG in data:
             raise ValueError("its checksum is not where its footer begins")
@@ -231,12 +248,14 @@ def _check_whole(data: bytes) -> None:
 
 def _check_size(parquet: Any, wanted: Sequence[str]) -> None:
     """Raise ValueError for columns of other kinds than ours, or that unpack to more than `TABLE_BYTES`."""
+    # All sizes come from the footer, and are checked before a page is unpacked.
     about = parquet.metadata
     schema = parquet.schema_arrow
     if len(set(schema.names)) < len(schema.names):
         raise ValueError("expected columns of different names")
     row = sum(_width(schema.field(name)) for name in wanted)
     size = row * about.num_rows
+    # The number of pieces has a limit too: each costs memory, however small it is.
     if size > TABLE_BYTES or about.num_row_groups * about.num_columns > _CHUNKS:
         raise ValueError(f"expected at most {TABLE_BYTES} bytes, got columns of {size}")
     stated = 0
@@ -245,7 +264,8 @@ def _check_size(parquet: Any, wanted: Sequence[str]) -> None:
             if chunk.compression not in ("SNAPPY", "UNCOMPRESSED"):
                 raise ValueError(f"expected columns packed by snappy, got {chunk.compression}")
             stated += chunk.total_uncompressed_size
-    if stated > 2 * TABLE_BYTES:  # pages have headers, and lists have levels beside their values
+    # Pages have headers, and lists have levels beside their values.
+    if stated > 2 * TABLE_BYTES:
         raise ValueError(f"expected pages of at most {2 * TABLE_BYTES} bytes, got {stated}")
 
 
@@ -254,9 +274,11 @@ def _width(field: Any) -> int:
     kind = field.type
     count = 1
     if pa.types.is_fixed_size_list(kind):
-        kind, count = kind.value_type, kind.list_size
+        count = kind.list_size
+        kind = kind.value_type
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
         raise ValueError(f"{field.name!r}: expected numbers, got {field.type}")
+    # Booleans take one bit in the file, and a byte in memory.
     width = int(count) * max(1, int(kind.bit_width) // 8)
     return width
 
@@ -265,13 +287,15 @@ def _decode(field: Any, column: Any) -> Array:
     """Return a column as an array."""
     shape = json.loads((field.metadata or {}).get(b"shape", b"[]"))
     whole = column.combine_chunks()
-    flat = whole.flatten() if pa.types.is_fixed_size_list(field.type) else whole
-    values: Array = flat.to_numpy(zero_copy_only=False).reshape(-1, *shape)
+    if pa.types.is_fixed_size_list(field.type):
+        whole = whole.flatten()
+    values: Array = whole.to_numpy(zero_copy_only=False).reshape(-1, *shape)
     return values
 
 
 def concatenate(tables: Iterable[Table]) -> Table:
     """Join tables row-wise; where one lacks a column its rows are NaN (and the column becomes float64)."""
+    # A table without columns has no rows, so there is nothing of it to join.
     tables = [table for table in tables if table]
     names = {name: values for table in tables for name, values in table.items()}
     joined: Table = {}

@@ -55,6 +55,7 @@ class Episode:
 
 def scripts(space: gym.Space[Any], tasks: Array, steps: int) -> list[Script]:
     """Return a script for each task: random actions, the same ones at every call."""
+    # A copy, since seeding would change the generator of the environment's own space.
     actions = copy.deepcopy(space)
     made = []
     for i, task in enumerate(tasks):
@@ -85,20 +86,25 @@ def play(
         steps: most steps.
         episodes: episodes in flight to go on with; None starts them.
     """
-    episodes = start(vec, parts) if episodes is None else episodes
+    if episodes is None:
+        episodes = start(vec, parts)
     tasks = np.stack([p.task for p in parts])
     for _ in range(steps):
         if all(episode.over for episode in episodes):
             break
         at = [len(episode.rewards) for episode in episodes]
+        # A slot whose episode is over still has to act: it repeats its last action.
         actions = [p.actions[min(k, len(p.actions) - 1)] for p, k in zip(parts, at, strict=True)]
         observations, rewards, terminated, truncated, _ = vec.step(batch(vec, actions))
         check_step(vec, rewards, terminated, truncated)
         for i, row in enumerate(rows(vec, observations, "step")):
+            # What a slot plays after its first episode is not compared.
             if not episodes[i].over:
                 episodes[i].observations.append(row)
                 episodes[i].rewards.append(float(rewards[i]))
-                episodes[i].terminated, episodes[i].truncated = bool(terminated[i]), bool(truncated[i])
+                episodes[i].terminated = bool(terminated[i])
+                episodes[i].truncated = bool(truncated[i])
+        # Environments do not restart by themselves, so slots that have ended are started again.
         done = terminated | truncated
         if done.any():
             vec.reset(options={"reset_mask": done, "task": tasks})
@@ -115,6 +121,7 @@ def rows(vec: Vec, observations: Any, where: str) -> list[Array]:
     """Return each slot's observation as a flat array, checked against the space."""
     space = vec.single_observation_space
     if isinstance(space, Box):
+        # float64 observations would be twice as large in every buffer of a student.
         if np.issubdtype(space.dtype, np.floating) and space.dtype != np.float32:
             raise ContractError(f"observations must be float32 if they are real numbers, got {space.dtype}")
         if not isinstance(observations, np.ndarray) or observations.dtype != space.dtype:
@@ -124,6 +131,7 @@ def rows(vec: Vec, observations: Any, where: str) -> list[Array]:
         raise ContractError(
             f"{where} must return observations inside {vec.observation_space}, got {observations}"
         )
+    # The rows may be views of a buffer that the next step overwrites.
     return [np.array(flatten(space, row)) for row in iterate(vec.observation_space, observations)]
 
 

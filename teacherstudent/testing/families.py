@@ -49,8 +49,10 @@ def check_family(
     if max_steps is not None:
         check_whole("check_family: max_steps", max_steps)
     if isinstance(factory, Family):
+        # A single family cannot be made again, so it is compared with itself.
         family = other = factory
     else:
+        # A family may be callable by accident, so what is given is looked at before it is called.
         check_factory("check_family", factory, Family, 'check_family(lambda: envs.make("toy-grid"))')
         with rule("family", "the factory must make a family"):
             family = factory()
@@ -80,6 +82,7 @@ def _check_declarations(family: Family, other: Family) -> None:
         tasks = spaces.check_tasks(tested, family.test_tasks(), "test_tasks")
     if len(tasks) == 0 or family.test_tasks().dtype != family.space.dtype:
         raise ContractError(f"{who}: test_tasks must be at least one, of the space's dtype, got {tasks}")
+    # Overwriting what was returned shows whether it was a copy.
     family.test_tasks()[...] = 0
     if not (np.array_equal(family.test_tasks(), tasks) and np.array_equal(other.test_tasks(), tasks)):
         raise ContractError(
@@ -98,10 +101,14 @@ class _Kit:
     """A family with scripts to play, and what their episodes look like when each is played alone."""
 
     def __init__(self, family: RLFamily, steps: int) -> None:
-        self.family, self.steps, self.who = family, steps, name(family)
+        self.family = family
+        self.steps = steps
+        self.who = name(family)
         self.tasks = spaces.sample(family.space, generator(11), 6)
         with self.vec(1) as vec:
+            # The actions are drawn once, so that every check plays the same episodes.
             self.scripts = scripts(vec.single_action_space, self.tasks, steps)
+            # Each episode played alone is what all others are compared with.
             self.alone = [play(vec, [script], steps)[0] for script in self.scripts]
 
     @contextmanager
@@ -117,6 +124,7 @@ class _Kit:
 
     def compare(self, n: int, where: str, *, processes: int = 1) -> None:
         """Play the scripts in a batch, last one first, and compare with how they went alone."""
+        # The last one first: a slot must not matter, so none plays where it was played alone.
         order = list(range(len(self.scripts)))[::-1][:n]
         with self.vec(n, processes) as vec, rule(self.who, f"episodes must be played {where}"):
             self.same(play(vec, [self.scripts[i] for i in order], self.steps), order, where)
@@ -157,6 +165,7 @@ def _vectors(kit: _Kit) -> None:
             )
     kit.compare(1, "at a second time")
     kit.compare(6, "in a batch of 6")
+    # The same seed and actions for all: only the tasks can make a difference.
     _same_seed = [Script(task, 7, kit.scripts[0].actions) for task in kit.tasks]
     with kit.vec(len(_same_seed)) as vec:
         episodes = play(vec, _same_seed, kit.steps)
@@ -174,11 +183,13 @@ def _global_state() -> tuple[bytes, int]:
 
 def _masks(kit: _Kit) -> None:
     """Restart slots while others are in flight, by every form of seeds."""
+    # Every form of "no seed for the slots beside" must leave their generators alone.
     seed = kit.scripts[3].seed
     _restart(kit, [None, seed, None], "a list with None")
     _restart(kit, np.array([-1, seed, -1]), "an int64 array in which -1 stands for None")
     with kit.vec(3) as vec:
         start(vec, kit.scripts[:3])
+        # Without seeds the slots' generators go on; the second start puts them back to where they were.
         fresh, _ = vec.reset(options={"task": kit.tasks[:3]})
         start(vec, kit.scripts[:3])
         with rule(kit.who, "reset must take an array of seeds"):
@@ -189,10 +200,12 @@ def _masks(kit: _Kit) -> None:
 
 def _restart(kit: _Kit, seeds: Any, form: str) -> None:
     """Restart the middle one of three slots while the others are in flight."""
+    # The restart comes in the midst of the episodes, unless one of them is too short for that.
     first = 5 if all(len(episode.rewards) > 5 for episode in kit.alone) else 0
     with kit.vec(3) as vec:
         episodes = play(vec, kit.scripts[:3], first)
         mask = np.array([False, True, False])
+        # Rows outside the mask hold tasks outside the space: whoever looks at them must fail.
         tasks = _outside(kit.family, 3)
         tasks[1] = kit.tasks[3]
         with rule(kit.who, f"reset must ignore the tasks and seeds of slots outside the mask ({form})"):
@@ -206,7 +219,8 @@ def _restart(kit: _Kit, seeds: Any, form: str) -> None:
         episodes = play(vec, parts, kit.steps - first, episodes=episodes)
         short = kit.alone[3]
         cut = len(episodes[1].rewards)
-        if not short.over or cut < len(short.rewards):  # it was played for fewer steps than alone
+        # The restarted slot was played for fewer steps than alone, so only these are compared.
+        if not short.over or cut < len(short.rewards):
             short = Episode(short.observations[: cut + 1], short.rewards[:cut])
         kit.same([episodes[0], episodes[2]], [0, 2], "while a slot beside it was restarted")
         if not episodes[1].same(short):
@@ -215,6 +229,7 @@ def _restart(kit: _Kit, seeds: Any, form: str) -> None:
 
 def _outside(family: Family, n: int) -> Array:
     """Return ``n`` tasks outside the space (unused levels for spaces without an outside)."""
+    # Outside of the tested tasks too: a family accepts those of its test space.
     space = family.space if family.test_space is None else spaces.hull(family.space, family.test_space)
     if isinstance(space, Box):
         return np.stack([space.high + 1] * n).astype(space.dtype)
@@ -241,6 +256,7 @@ def _bad_input(kit: _Kit) -> None:
         bad.append(("tasks that are not numbers", {"options": {"task": np.full_like(good, np.nan)}}))
     with kit.vec(3) as vec:
         episodes = start(vec, kit.scripts[:3])
+        # All bad calls go to one environment, which has to be as before at the end.
         for what, arguments in bad:
             try:
                 vec.reset(**arguments)
@@ -248,6 +264,7 @@ def _bad_input(kit: _Kit) -> None:
                 continue
             raise kit.fail(f"reset must refuse {what} by ValueError or TypeError")
         with rule(kit.who, "a refused reset must change nothing"):
+            # Playing on shows whether a refused reset has changed anything.
             kit.same(play(vec, kit.scripts[:3], kit.steps, episodes=episodes), [0, 1, 2], "after bad resets")
     for n, processes in ((0, 1), (-1, 1), (2, 0)):
         try:
@@ -261,11 +278,13 @@ def _flags(kit: _Kit) -> None:
     """Step a slot whose episode is over."""
     ended = [i for i, episode in enumerate(kit.alone) if episode.over]
     if not ended:
-        return  # too long-lived for this check
+        # All episodes are too long-lived for this check.
+        return
     script = kit.scripts[ended[0]]
     length = len(kit.alone[ended[0]].rewards)
     with kit.vec(1) as vec:
         start(vec, [script])
+        # The slot is played to the end of its episode, and not started again.
         for action in script.actions[:length]:
             vec.step(batch(vec, [action]))
         try:
@@ -283,8 +302,10 @@ def _snapshots(kit: _Kit) -> None:
             return
         play(vec, parts, half)
         with rule(kit.who, "get_state must return plain data that a checkpoint can hold"):
+            # The state goes through a file, as in a checkpoint: what JSON or npz would lose shows up here.
             kept = vec.get_state()
             state = through_file(kept)
+        # Going on changes the environment; the state that was taken before must not change with it.
         uninterrupted = _go_on(vec, kit)
         if difference(kept, state):
             raise kit.fail("get_state must return a copy that stays as it is")
@@ -306,6 +327,7 @@ def _go_on(vec: Vec, kit: _Kit) -> list[bytes]:
         observations, rewards, terminated, truncated, _ = vec.step(batch(vec, actions))
         done = terminated | truncated
         if done.any():
+            # No seeds here: the slots' own generators are a part of the state, and must go on from it.
             observations, _ = vec.reset(options={"reset_mask": done, "task": kit.tasks[3:]})
         seen += [np.concatenate(rows(vec, observations, "step")).tobytes(), rewards.tobytes(), done.tobytes()]
     return seen
@@ -313,6 +335,7 @@ def _go_on(vec: Vec, kit: _Kit) -> list[bytes]:
 
 def _cap(kit: _Kit, max_steps: int) -> None:
     with kit.vec(len(kit.tasks)) as vec:
+        # One step more than allowed, so that an episode that is too long can be seen.
         parts = scripts(vec.single_action_space, kit.tasks, max_steps + 1)
         for episode in play(vec, parts, max_steps + 1):
             length = len(episode.rewards)

@@ -57,6 +57,7 @@ def check_factory(what: str, thing: Any, kind: type[Any], example: str) -> None:
 def plausible_outcomes(teacher: Teacher[Any], assignment: Assignment, rng: np.random.Generator) -> Outcomes:
     """Return noisy scores in [0, 1] that rise with the ids, on some tasks sooner; uniform signals; cost 1."""
     n = len(assignment)
+    # Scores rise as the run goes on, so that teachers get to their later phases.
     age = assignment.ids / (assignment.ids + 200.0)
     score = np.clip(2 * age - difficulty(teacher, assignment.tasks) + 0.1 * rng.standard_normal(n), 0, 1)
     signals = {name: rng.random(n) for name in sorted(teacher.needs)}
@@ -88,6 +89,8 @@ class Session:
         self.play = play
         self.reuse = reuse
         self.rng = np.random.Generator(np.random.PCG64(seed))
+        # Its own generator for the arrays that are overwritten:
+        # the session's draws must not depend on `reuse`.
         self._waste = np.random.Generator(np.random.PCG64(1))
         self.waiting: list[Assignment] = []
         self.asked: list[Array] = []
@@ -97,6 +100,7 @@ class Session:
         """Return a session that goes on from here with another teacher."""
         other = Session(teacher, self.play, reuse=self.reuse)
         other.rng.bit_generator.state = self.rng.bit_generator.state
+        # Assignments do not change, so that both sessions can hold the same ones.
         other.waiting = list(self.waiting)
         return other
 
@@ -106,6 +110,7 @@ class Session:
         A teacher of several members is asked for a row for each at least.
         """
         parts = [self._ask(max(n, self.teacher.members), progress)]
+        # A teacher may hand out fewer than it is asked for.
         while (missing := n - sum(map(len, parts))) > 0:
             parts.append(self._ask(max(missing, self.teacher.members), progress))
         return Assignment.concatenate(parts)
@@ -114,6 +119,7 @@ class Session:
         assignment = self.teacher.ask(n, progress=progress)
         check_assignment(self.teacher, assignment, n)
         self._check_notes(assignment)
+        # A copy: with `reuse` the arrays of the teacher are overwritten, as a student might do.
         copy = copied(assignment)
         self.asked.append(copy.tasks)
         if self.reuse:
@@ -130,12 +136,14 @@ class Session:
                 f"{name(self.teacher)}: every ask must note the same names, {sorted(self._notes)}, "
                 f"got {sorted(names)}"
             )
+        # Notes share a table with the recorder's own columns.
         if taken := names & OWN_COLUMNS:
             raise ContractError(f"{name(self.teacher)}: notes must not be called {sorted(taken)}")
 
     def tell(self, outcomes: Outcomes) -> None:
         """Tell, and check that the arrays told are left alone."""
         given = [outcomes.ids, outcomes.tasks, outcomes.score, outcomes.cost, *outcomes.signals.values()]
+        # The teacher may not write into what it is told: the student still uses it.
         before = [array.copy() for array in given]
         self.teacher.tell(outcomes)
         same = (difference(a, b) is None for a, b in zip(given, before, strict=True))
@@ -145,6 +153,8 @@ class Session:
             self._overwrite(outcomes.tasks)
             for array in (outcomes.ids, outcomes.score, outcomes.cost, *outcomes.signals.values()):
                 if array.flags.writeable:
+                    # No right value of any column: a teacher that kept
+                    # the array instead of a copy goes wrong visibly.
                     array[...] = np.array(-77).astype(array.dtype)
 
     def _overwrite(self, tasks: Array) -> None:
@@ -159,14 +169,18 @@ class Session:
         while count < rows:
             n = int(self.rng.integers(1, 25))
             assignment = self.ask(n, progress=min(1.0, count / rows))
+            # Counted by what came and not by what was asked for: a teacher may have fewer tasks.
             count += len(assignment)
+            # Single rows wait, so that they can be told in any order and batch.
             self.waiting += [assignment.select(slice(i, i + 1)) for i in range(len(assignment))]
             self._tell_some()
         return self.asked[first:]
 
     def _tell_some(self) -> None:
         order = self.rng.permutation(len(self.waiting))
+        # A random part is told now, the rest later.
         now, later = np.split(order, [int(self.rng.integers(len(order) + 1))])
+        # Now and then one row is lost: dropped, or never heard of again.
         lost, now = np.split(now, [int(self.rng.random() < 0.2)])
         chosen = [self.waiting[i] for i in now]
         if lost.size and self.rng.random() < 0.5:
@@ -184,6 +198,7 @@ def check_assignment(teacher: Teacher[Any], assignment: Assignment, n: int) -> N
     """
     who = name(teacher)
     space = teacher.space
+    # Bound for rollouts every slot needs a task; otherwise fewer are fine.
     least = n if teacher.granularity == "rollout" else 1
     if not isinstance(assignment, Assignment) or not least <= len(assignment) <= n:
         raise ContractError(
@@ -199,13 +214,15 @@ def check_assignment(teacher: Teacher[Any], assignment: Assignment, n: int) -> N
     inside = spaces.contains_each(space, tasks)
     if not inside.all():
         raise ContractError(f"{who}: tasks must lie in the space {space}, got {tasks[~inside][0].tolist()}")
+    # New ids are all different and outstanding: that is how a told outcome is found.
     if len(np.unique(assignment.ids)) != n or not np.isin(assignment.ids, teacher.outstanding).all():
         raise ContractError(f"{who}: ask must return the ids it was handed, got {assignment.ids.tolist()}")
 
 
 def copied(assignment: Assignment) -> Assignment:
     """Return an assignment that shares no memory with the given one."""
-    return assignment.select(np.arange(len(assignment)))  # indexing by numbers copies
+    # Indexing by numbers copies, where a slice would be a view.
+    return assignment.select(np.arange(len(assignment)))
 
 
 def replaced(outcomes: Outcomes, **columns: Any) -> Outcomes:
@@ -221,6 +238,7 @@ def unasked(outcomes: Outcomes) -> Outcomes:
 
 def through_file(state: State) -> State:
     """Return the state as it comes back from a checkpoint file."""
+    # The folder goes at the end of the block, so the state is read within it.
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "state.npz"
         checkpoint.save(path, state)
@@ -232,6 +250,7 @@ def rule(who: str, sentence: str) -> Iterator[None]:
     """Turn any error inside into a `ContractError` that names it."""
     try:
         yield
+    # A broken rule within the block is named already.
     except ContractError:
         raise
     except Exception as error:

@@ -56,11 +56,13 @@ def check_student(factory: Factory, family: Family, *, rounds: int = 4, exact: b
         student = factory(0)
     must(isinstance(student, Student), f"expected all members of the Student protocol, got {type(student)}")
     must(student.offers, "offers must hold at least one granularity")
+    # Refusals are checked on a student that is thrown away: one that was bound can refuse for that reason.
     _check_refusals(student)
     student.close()
     rollouts: list[Granularity] = [kind for kind in student.offers if kind == "rollout"]
     others: list[Granularity] = [kind for kind in student.offers if kind != "rollout"]
-    for granularity in (*others[:1], *rollouts):  # the others are the same to the student
+    # The granularities beside rollouts are the same to the student, so one of them stands for all.
+    for granularity in (*others[:1], *rollouts):
         demand = everything(student.offers, granularity)
         bound = _Kit(factory, family, demand)
         if granularity == "rollout":
@@ -88,12 +90,15 @@ class _Kit:
 
 def _check(kit: _Kit, *, rounds: int, exact: bool) -> None:
     driver = kit.driver(0)
+    # Taken before any training, so that a draw from the global generator shows.
     world = _global_generator()
     history = [driver.round() for _ in range(rounds)]
     must(_global_generator() == world, "train must leave NumPy's global generator as it was")
+    # A second student of the same seed must repeat the whole history, round by round.
     again = kit.driver(0)
     for k, outcomes in enumerate(history):
         _same(again.round(), outcomes, f"two students of one seed must agree, but differ in round {k}")
+    # The first student has only trained: it shows what the second one must do after its evaluation.
     _check_evaluation(again, kit.family, driver)
     _check_resume(kit, driver, exact=exact)
     for used in (driver.student, again.student):
@@ -102,6 +107,7 @@ def _check(kit: _Kit, *, rounds: int, exact: bool) -> None:
 
 def _check_refusals(student: Student) -> None:
     """Check that bind refuses what is not offered."""
+    # One request at a time is wrong, so that the refusal can have no other reason.
     first = next(iter(student.offers))
     wrong: dict[str, Demand] = {
         "a signal": Demand(granularity=first, signals=frozenset({"unheard of"})),
@@ -121,6 +127,7 @@ def _check_refusals(student: Student) -> None:
 def _check_bound(kit: _Kit) -> None:
     """Compare a student that measures for a round with one that does not, and mix both kinds of rows."""
     measuring = kit.driver(0)
+    # The same seed and first round: what differs later comes from the measuring alone.
     other = kit.driver(0)
     for driver in (measuring, other):
         driver.round()
@@ -128,7 +135,9 @@ def _check_bound(kit: _Kit) -> None:
         before = dict(measuring.student.spent())
         measured = measuring.bound_round(0.0, purpose)
         after = measuring.student.spent()
+        # The cost that the rows name must show up under their purpose, and nowhere else.
         charged = before | {purpose.cost: before.get(purpose.cost, 0.0) + measured.cost.sum()}
+        # Seconds pass whatever is done.
         for key in {*charged, *after} - {ENVIRONMENT_SECONDS}:
             must(
                 after.get(key, 0.0) == charged.get(key, 0.0),
@@ -136,8 +145,10 @@ def _check_bound(kit: _Kit) -> None:
                 f"but {key!r} went from {before.get(key, 0.0)} to {after.get(key, 0.0)}",
             )
     tasks = kit.family.test_tasks()[:5]
+    # Both students are tested on the same tasks: a difference means that measuring has trained.
     found, expected = (driver.student.evaluate(tasks, seed=1) for driver in (measuring, other))
     _same(found, expected, "rows that are measured must not change the student")
+    # In a mixed round only a part of the rows may be charged as measured.
     mixed = measuring.bound_round(0.5, Purpose.MEASURE)
     must(
         measuring.student.spent()["measure"] == after.get("measure", 0.0) + mixed.cost[~mixed.learn].sum(),
@@ -159,6 +170,7 @@ class _Driver:
         self.student = student
         self._promised = promised
         self._space = family.space
+        # A generator of its own: two drivers hand the same tasks to their students.
         self._rng = generator(7)
         self._next = 0
         self._open: dict[int, Any] = {}
@@ -168,6 +180,7 @@ class _Driver:
         """Train a student that is bound on a share of the rows, at random; the others are for the purpose."""
         first = self._next
         wanted = self.student.wants()
+        # Exactly so many rows are trained on: a permutation puts them at random places.
         trained = self._rng.permutation(wanted) < share * wanted
         outcomes = self.round(np.where(trained, Purpose.TRAIN, purpose))
         expected = np.arange(first, first + wanted)
@@ -184,21 +197,25 @@ class _Driver:
         ids = np.arange(self._next, self._next + wanted)
         tasks = spaces.sample(self._space, self._rng, wanted)
         self._next += wanted
+        # A copy: the student may return the very counters that it goes on counting with.
         before = dict(self.student.spent())
         assignment = Assignment(ids=ids, tasks=tasks, purpose=purpose)  # type: ignore[arg-type]
         rows = zip(tasks, assignment.purpose.tolist(), strict=True)
+        # Noted before the training, so that outcomes of this round are known as well.
         self._open |= dict(zip(ids.tolist(), rows, strict=True))
         with rule(name(self.student), "train must take an assignment of wants() rows"):
             outcomes = self.student.train(assignment)
         must(isinstance(outcomes, Outcomes), f"train must return Outcomes, got {outcomes!r}")
         after = self.student.spent()
         with rule(name(self.student), "spent() must hold costs by name, numbers of at least 0"):
+            # The ledger checks the names and values of costs, as it would in a run.
             Ledger().absorb(after)
         for key, value in before.items():
             now = after.get(key, 0.0)
             must(now >= value, f"spent()[{key!r}] must not fall, went from {value} to {now}")
         self._check(outcomes)
         self._cost += float(outcomes.cost.sum())
+        # What the outcomes cost is a part of what was spent; episodes under way cost something too.
         charged = sum(cost for key, cost in after.items() if key not in (UPDATES, ENVIRONMENT_SECONDS))
         must(self._cost <= charged, f"outcomes cost {self._cost} together, but spent() says only {charged}")
         held = self.student.holds()
@@ -215,9 +232,11 @@ class _Driver:
             spaces.check_tasks(self._space, outcomes.tasks, "outcomes")
         rows = zip(outcomes.ids.tolist(), outcomes.tasks, outcomes.purpose.tolist(), strict=True)
         for number, task, purpose in rows:
+            # A row that the student played on its own account, after the end of a short episode, say.
             if number == -1:
                 continue
             must(number in self._open, f"id {number} was never assigned or was reported twice")
+            # Taken out: a second outcome of the same id is an error.
             given, meant = self._open.pop(number)
             must(np.array_equal(given, task), f"id {number} came back with another task")
             must(purpose == meant, f"id {number} came back with the purpose {purpose}, not {meant}")
@@ -232,16 +251,20 @@ def _check_evaluation(driver: _Driver, family: Family, untouched: _Driver) -> No
     _same(driver.student.evaluate(tasks, seed=3), first, "evaluate must be repeatable by its seed")
     for key in ("train", "measure", "updates"):
         must(driver.student.spent().get(key) == before.get(key), f"evaluate must not spend {key!r}")
+    # The other student has not evaluated: if the next round agrees, evaluation has disturbed nothing.
     _same(driver.round(), untouched.round(), "evaluate must not disturb training")
 
 
 def _check_resume(kit: _Kit, driver: _Driver, *, exact: bool) -> None:
+    # Through a file, as in a run: what a checkpoint cannot hold would be lost here.
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "student.npz"
         checkpoint.save(path, driver.student.state_dict())
         state = checkpoint.load(path)
+    # Another seed on purpose: everything that matters must come from the state.
     resumed = kit.driver(1)
     resumed.student.load_state_dict(state)
+    # The driver goes on where the other one is, so that both hand out the same tasks.
     resumed._rng.bit_generator.state = driver._rng.bit_generator.state
     resumed._next = driver._next
     resumed._open = dict(driver._open)
@@ -253,6 +276,7 @@ def _check_resume(kit: _Kit, driver: _Driver, *, exact: bool) -> None:
             difference(said, told, "metrics") is None,
             f"a resumed student must report the metrics of the saved one, {told}, got {said}",
         )
+    # Counters survive a resume in any case, exact or not.
     for key, value in driver.student.spent().items():
         must(resumed.student.spent().get(key) == value, f"a resumed student must keep spent()[{key!r}]")
     for _ in range(2):

@@ -64,6 +64,7 @@ def check_teacher(
     for check in _RULES:
         check(kit)
     if damage:
+        # The last rule, since it takes by far the longest.
         _refuses_damaged_states(kit)
 
 
@@ -92,6 +93,7 @@ class _Kit:
 
 def _declarations(kit: _Kit) -> None:
     teacher = kit.factory(0)
+    # A second teacher, to see that the two share no generator.
     other = kit.factory(0)
     if not (isinstance(teacher.needs, frozenset) and all(isinstance(s, str) for s in teacher.needs)):
         raise kit.fail(f"needs must be a frozenset of signal names, got {teacher.needs!r}")
@@ -106,6 +108,7 @@ def _declarations(kit: _Kit) -> None:
 def _arguments(kit: _Kit) -> None:
     teacher = kit.factory(0)
     least = teacher.members
+    # Below the least number, outside of [0, 1], and NaN, which compares as False with both ends.
     for n, progress in ((0, 0.0), (-1, 0.0), (least - 1, 0.0), (least, -0.1), (least, 1.1), (least, np.nan)):
         _refused(kit, teacher, f"ask({n}, progress={progress})", partial(teacher.ask, n, progress=progress))
     for progress in (0.0, 0.5, 1.0):
@@ -115,6 +118,7 @@ def _arguments(kit: _Kit) -> None:
 
 def _batch_sizes(kit: _Kit) -> None:
     session = kit.session()
+    # Powers of two and odd numbers, a single row, and more than most teachers keep.
     for n in (1, 2, 7, 64, kit.episodes):
         with rule(kit.who, f"ask and tell must work in batches of {n}"):
             session.tell(kit.play(session.teacher, session.ask(n), session.rng))
@@ -122,6 +126,7 @@ def _batch_sizes(kit: _Kit) -> None:
         outcomes = kit.play(session.teacher, session.ask(20), session.rng)
         for i in range(20):
             session.tell(outcomes.select(np.array([i])))
+    # An empty batch is what a student returns while all of its episodes are under way.
     before = session.teacher.state_dict()
     with rule(kit.who, "telling nothing must be allowed"):
         session.tell(outcomes.select(slice(0, 0)))
@@ -134,11 +139,14 @@ def _any_order(kit: _Kit) -> None:
         early = session.ask(20)
         lost = session.ask(20)
         late = session.ask(20)
+        # The newest rows come first and backwards, as from slots of different speed.
         session.tell(kit.play(session.teacher, late.select(np.arange(20)[::-1]), session.rng))
         session.ask(20)
+        # Half of the lost rows are dropped, the other half stays outstanding for ever.
         session.teacher.drop(lost.ids[::2])
         session.tell(kit.play(session.teacher, early.select(np.array([13, 2, 7])), session.rng))
         session.run(kit.episodes)
+        # Very late rows come after many others: nothing may have been kept by place.
         session.tell(kit.play(session.teacher, early.select(np.array([19, 0])), session.rng))
 
 
@@ -146,6 +154,7 @@ def _rows_not_asked_for(kit: _Kit) -> None:
     session = kit.session()
     donor = kit.session(1)
     with rule(kit.who, "rows with id -1 must be accepted, before the first ask and later"):
+        # Another teacher's rows stand for a log of tasks that this one has never heard of.
         rows = kit.play(donor.teacher, donor.ask(kit.episodes), donor.rng)
         session.tell(unasked(rows))
         own = kit.play(session.teacher, session.ask(5), session.rng)
@@ -155,6 +164,7 @@ def _rows_not_asked_for(kit: _Kit) -> None:
 
 def _reproducible(kit: _Kit) -> None:
     with rule(kit.who, "asks and tells must work in any legal order"):
+        # Two of the same seed, and one of another.
         one, two, other = (kit.session(seed) for seed in (5, 5, 6))
         asked = [session.run(kit.episodes) for session in (one, two, other)]
     if difference(asked[0], asked[1]) or difference(one.teacher.state_dict(), two.teacher.state_dict()):
@@ -164,12 +174,15 @@ def _reproducible(kit: _Kit) -> None:
 
 
 def _alone(kit: _Kit) -> None:
+    # Both global generators are looked at: NumPy's and Python's.
     before = np.random.get_state(legacy=False), random.getstate()  # noqa: NPY002  # the one to be left alone
     steps = range(2 + kit.episodes // 12)
     alone = kit.session(5)
     one = kit.session(5)
     two = kit.session(6, seed=1)
     with rule(kit.who, "asks and tells must work in any legal order"):
+        # The first session runs alone; the two others take
+        # turns, and may only differ if they share something.
         expected = [alone.run(1) for _ in steps]
         asked = [(one.run(1), two.run(1))[0] for _ in steps]
     if difference(expected, asked) or difference(alone.teacher.state_dict(), one.teacher.state_dict()):
@@ -186,9 +199,11 @@ def _resumes(kit: _Kit) -> None:
         through.run(kit.episodes)
         saved.run(kit.episodes)
     state = saved.teacher.state_dict()
+    # A copy: the state itself must still be the same at the very end.
     kept = copy.deepcopy(state)
     with rule(kit.who, "state_dict must be plain data: nested dicts, arrays, numbers, strings, lists"):
         read = through_file(state)
+    # One fresh teacher and one that has gone elsewhere: loading must replace everything.
     fresh = kit.session(5)
     busy = kit.session(5, seed=1)
     busy.run(kit.episodes // 2)
@@ -199,6 +214,7 @@ def _resumes(kit: _Kit) -> None:
         used.load_state_dict(state)
     if where := difference(resumed.state_dict(), kept) or difference(used.state_dict(), kept):
         raise kit.fail(f"loading a state and saving it again must give the same state; {where} differs")
+    # The original, a fresh copy, the original after saving, and a copy in a used teacher.
     sessions = [through, saved.fork(resumed), saved, saved.fork(used)]
     with rule(kit.who, "a teacher must go on after its state was saved or loaded"):
         asked = [session.run(kit.episodes) for session in sessions]
@@ -206,6 +222,7 @@ def _resumes(kit: _Kit) -> None:
     if difference(asked[0], asked[2]) or difference(ends[0], ends[2]):
         raise kit.fail("saving the state must not change what comes after")
     for other in (1, 3):
+        # Tasks show what was drawn, states what was learnt: both must agree to the bit.
         where = difference(asked[0], asked[other], "tasks") or difference(ends[0], ends[other])
         if where or difference(sessions[0].teacher.metrics(), sessions[other].teacher.metrics()):
             raise kit.fail(f"a loaded teacher must continue bit for bit; {where or 'metrics'} differs")
@@ -215,6 +232,7 @@ def _resumes(kit: _Kit) -> None:
 
 
 def _incomplete(kit: _Kit, state: dict[str, Any]) -> None:
+    # Every entry is needed: one that could be missing would be a default that hides damage.
     for key in state["algorithm"]:
         lacking = {k: v for k, v in state["algorithm"].items() if k != key}
         try:
@@ -228,6 +246,7 @@ def _incomplete(kit: _Kit, state: dict[str, Any]) -> None:
 
 def _keeps_its_own_arrays(kit: _Kit) -> None:
     clean = kit.session(5)
+    # The session overwrites all that it has handed over, as a student with fixed buffers does.
     reusing = kit.session(5, reuse=True)
     with rule(kit.who, "arrays handed over may be overwritten by the caller afterwards"):
         asked = [session.run(kit.episodes) for session in (clean, reusing)]
@@ -246,6 +265,7 @@ def _refuses_ids(kit: _Kit) -> None:
     outcomes = kit.play(teacher, fresh, session.rng)
     session.tell(kit.play(teacher, told, session.rng))
     teacher.drop(dropped.ids)
+    # Three good ids and a bad one: the whole batch has to be refused.
     for what, ids in (
         ("an id never issued", [*fresh.ids[:3], 10**9]),
         ("a negative id other than -1", [*fresh.ids[:3], -2]),
@@ -255,6 +275,7 @@ def _refuses_ids(kit: _Kit) -> None:
     ):
         bad = replaced(outcomes, ids=np.array(ids))
         _refused(kit, teacher, f"telling {what}", partial(teacher.tell, bad))
+    # After all refusals the good rows must still be accepted.
     with rule(kit.who, "ids must stay outstanding when the batch that held them was refused"):
         session.tell(outcomes)
 
@@ -272,12 +293,14 @@ def _refuses_values(kit: _Kit) -> None:
         column = np.array([0.5, 0.5, value, 0.5])
         bad[f"a score of {value}"] = replaced(good, score=column)
         bad[f"a cost of {value}"] = replaced(good, cost=column)
+    # Finite, but their squares are not: sums of squares would overflow.
     for value in (1e155, -1.7e308):
         bad[f"a score of {value}"] = replaced(good, score=np.array([0.5, 0.5, value, 0.5]))
     outside = _outside(teacher, good.tasks)
     if outside is not None:
         bad["a task outside the space"] = replaced(good, tasks=outside)
     for signal in teacher.needs:
+        # Each needed signal is left out, spoilt by NaN, too large, and of wrong shapes.
         rest = {key: value for key, value in good.signals.items() if key != signal}
         holes = good.signals[signal].astype(np.float64)
         holes[1] = np.nan
@@ -291,6 +314,7 @@ def _refuses_values(kit: _Kit) -> None:
         bad[f"two columns as {signal!r}"] = replaced(good, signals=wrong)
     for what, outcomes in bad.items():
         _refused(kit, teacher, f"telling {what}", partial(teacher.tell, outcomes))
+    # A student may log whatever it likes: only needed signals are held to a form.
     more = {"unknown": np.ones((4, 3)), "holes": np.full(4, np.nan)}
     with rule(kit.who, "signals that are not needed may be any numbers, and ids stay when a tell is refused"):
         session.tell(replaced(good, signals=more | dict(good.signals)))
@@ -306,11 +330,13 @@ def _refuses_damaged_states(kit: _Kit) -> None:
     for what, bad in damaged(state):
         try:
             teacher.load_state_dict(bad)
+        # Refused: then the teacher must be as before, and takes the next state.
         except ValueError:
             _unchanged(kit, teacher, before, f"a state with {what}, which was refused,")
             continue
         except Exception as error:
             raise kit.fail(f"a state with {what} must raise ValueError, not {error!r}") from error
+        # A damaged state may by chance be a good one, but then the teacher has to work with it.
         with rule(kit.who, f"a state with {what} must be refused, or leave a teacher that goes on"):
             Session(teacher, kit.play).run(10)
         teacher = kit.factory(5)
@@ -330,6 +356,7 @@ def _reports(kit: _Kit) -> None:
                 raise kit.fail(f"metrics must be finite numbers by name, got {key!r}: {value!r}")
         if not isinstance(snapshot, dict) or not checkpoint.is_plain(snapshot):
             raise kit.fail(f"snapshot must be plain data: arrays, numbers, strings, lists, got {snapshot!r}")
+        # A picture's arrays may be changed by whoever draws it.
         for value in snapshot.values():
             if isinstance(value, np.ndarray) and value.flags.writeable:
                 value[...] = np.zeros((), value.dtype)
@@ -338,6 +365,7 @@ def _reports(kit: _Kit) -> None:
 
 def _refused(kit: _Kit, teacher: Teacher[Any], what: str, call: Callable[[], object]) -> None:
     """Raise `ContractError` unless the call raises ValueError and the teacher is as before."""
+    # Whole states are compared: a refusal that changed a little would be found much later.
     before = teacher.state_dict()
     try:
         call()
@@ -358,6 +386,7 @@ def _outside(teacher: Teacher[Any], tasks: Array) -> Array | None:
     """Return the tasks with one outside the space, or None if every array of that shape is a task."""
     space = teacher.space
     moved = tasks.astype(np.float64)
+    # One above the highest value: the first row stays good, so that every row has to be checked.
     if isinstance(space, Box):
         moved[1] = space.high.astype(np.float64) + 1
     elif isinstance(space, Discrete):
@@ -365,7 +394,9 @@ def _outside(teacher: Teacher[Any], tasks: Array) -> Array | None:
     else:
         moved = tasks.copy()
         moved[1] = np.iinfo(tasks.dtype).max if tasks.dtype.kind in "iu" else 1
-    return None if spaces.contains_each(space, moved).all() else moved
+    if spaces.contains_each(space, moved).all():
+        return None
+    return moved
 
 
 _RULES: tuple[Callable[[_Kit], None], ...] = (
