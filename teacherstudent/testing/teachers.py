@@ -28,7 +28,9 @@ from teacherstudent.testing.sessions import (
     through_file,
     unasked,
 )
+from teacherstudent.testing.weighers import check_weigher
 from teacherstudent.types import Array, Granularity, Outcomes, check_whole
+from teacherstudent.vision.weigher import Weigher
 
 
 def check_teacher(
@@ -43,7 +45,8 @@ def check_teacher(
 
     It must be reproducible from its seed, leave global generators and other teachers alone, take outcomes in
     any order and batch, refuse bad ones without a change, continue from its state bit for bit, and refuse a
-    state that is damaged.
+    state that is damaged. One that weighs examples (`teacherstudent.vision.weigher.Weigher`) must give each a
+    finite weight of at least 0, and leave the batch alone.
 
     Args:
         factory: returns a fresh teacher for a seed, on the same space and with the same options every time.
@@ -336,6 +339,11 @@ def _reports(kit: _Kit) -> None:
         _unchanged(kit, teacher, before, "metrics, snapshot, and overwriting the snapshot")
 
 
+def _weighs(kit: _Kit) -> None:
+    if isinstance(kit.factory(5), Weigher):
+        check_weigher(partial(kit.session, 5), kit.episodes)
+
+
 def _refused(kit: _Kit, teacher: Teacher[Any], what: str, call: Callable[[], object]) -> None:
     """Raise `ContractError` unless the call raises ValueError and the teacher is as before."""
     before = teacher.state_dict()
@@ -381,4 +389,5 @@ _RULES: tuple[Callable[[_Kit], None], ...] = (
     _refuses_ids,
     _refuses_values,
     _reports,
+    _weighs,
 )

@@ -8,7 +8,7 @@ import pytest
 from gymnasium.spaces import Box, Discrete
 
 from teacherstudent import spaces, teachers
-from teacherstudent.saved import saved_array
+from teacherstudent.saved import saved_array, saved_number
 from teacherstudent.spaces import Levels, Parameters
 from teacherstudent.teacher import Teacher
 from teacherstudent.testing import check_teacher
@@ -411,7 +411,97 @@ class TrustsStates(Sound):
         self.notes = {int(i): note for i, note in state["notes"].items()}
 
 
+class Weighs(Sound):
+    """Weighs by a fixed share of the running mean of losses."""
+
+    mean = 1.0
+
+    def weigh(self, batch):
+        self.mean += 0.1 * (float(batch.loss_numbers.mean()) - self.mean)
+        return 1 / (1 + batch.loss_numbers / self.mean)
+
+    def _state(self):
+        return super()._state() | {"mean": self.mean}
+
+    def _load(self, state):
+        super()._load({name: part for name, part in state.items() if name != "mean"})
+        self.mean = saved_number("mean", state["mean"], 0, 1e9)
+
+
+class WeighsTensors(Weighs):
+    """Gives half the weight to examples that are classified as labelled."""
+
+    differentiable = True
+
+    def weigh(self, batch):
+        return batch.losses.exp().clamp(max=9) * (1 - 0.5 * (batch.logits.argmax(1) == batch.labels).float())
+
+
+@pytest.mark.parametrize("kind", [Weighs, WeighsTensors])
+def test_a_sound_teacher_that_weighs_passes(kind):
+    check_teacher(lambda seed: kind(SPACE, seed=seed), episodes=60, damage=False)
+    check_teacher(lambda seed: kind(Discrete(9, start=4), seed=seed), episodes=60, damage=False)
+
+
+class WeighsOdd(Weighs):
+    differentiable = "yes"
+
+
+class WeighsNegative(Weighs):
+    def weigh(self, batch):
+        return 1 - batch.loss_numbers
+
+
+class WeighsMean(Weighs):
+    def weigh(self, batch):
+        return batch.losses.mean()
+
+
+class WeighsNothing(Weighs):
+    def weigh(self, batch):
+        return None
+
+
+class WeighsOld(Weighs):
+    def weigh(self, losses, indices, *, progress):
+        return np.ones(len(losses))
+
+
+class WeighsInPlace(Weighs):
+    def weigh(self, batch):
+        return batch.losses.clamp_(max=1)
+
+
+class WeighsByChance(Weighs):
+    def weigh(self, batch):
+        return np.random.default_rng().random(len(batch))
+
+
+class WeighsForgetful(Weighs):
+    def _state(self):
+        return Sound._state(self)
+
+    def _load(self, state):
+        Sound._load(self, state)
+
+
+class WeighsBig(Weighs):
+    def weigh(self, batch):
+        if len(batch) == 1:
+            raise ZeroDivisionError("one example")
+        return super().weigh(batch)
+
+
 BROKEN = {
+    WeighsOdd: "differentiable must be True or False.*got 'yes'",
+    WeighsNegative: "weights must be finite and at least 0",
+    WeighsMean: r"a number for each of 1 examples, got shape \(\)",
+    WeighsNothing: "must return an array or a tensor, got None",
+    WeighsOld: "must take a batch of 1 examples.*TypeError",
+    WeighsInPlace: "must leave the batch's losses as they are",
+    WeighsByChance: "must give the same weights for the same seed",
+    WeighsForgetful: "must give the same weights after a state was saved and loaded",
+    WeighsBig: "must take a batch of 1 examples at the progress 0.0; it raised ZeroDivisionError",
     HalfReads: "telling two columns as 'note' must raise ValueError",
     TrustsStates: "a state with .* must be refused, or leave a teacher that goes on|tasks must lie in",
     GlobalNumpy: "global random generators must not be touched",
