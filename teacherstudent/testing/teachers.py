@@ -19,8 +19,8 @@ from teacherstudent.testing.sessions import (
     ContractError,
     Play,
     Session,
-    check_factory,
     difference,
+    factory_of,
     name,
     plausible_outcomes,
     replaced,
@@ -34,7 +34,7 @@ from teacherstudent.vision.weigher import Weigher
 
 
 def check_teacher(
-    factory: Callable[[int], Teacher[Any]],
+    factory: Callable[[int], Teacher[Any]] | Teacher[Any],
     *,
     play: Play = plausible_outcomes,
     episodes: int = 300,
@@ -49,7 +49,8 @@ def check_teacher(
     finite weight of at least 0, and leave the batch alone.
 
     Args:
-        factory: returns a fresh teacher for a seed, on the same space and with the same options every time.
+        factory: returns a fresh teacher for a seed, on the same space and with the same options every time;
+            or a teacher, which is left alone: others are made with its arguments and other seeds.
         play: returns what happens on tasks; needed where a signal must be more than uniform numbers
             ``(n,)``, or where scores in [0, 1] make no sense.
         episodes: tasks asked for in each session; take more than the teacher needs to reach its last phase.
@@ -58,12 +59,12 @@ def check_teacher(
 
     Raises:
         AssertionError: with a sentence that names the rule that is broken.
-        TypeError: if it is given a teacher instead of a function that makes one.
+        TypeError: if it is given neither, or a teacher whose arguments were more than small plain data.
     """
     example = 'check_teacher(lambda seed: teachers.make("random", space, seed=seed))'
-    check_factory("check_teacher", factory, Teacher, example)
+    make = factory_of("check_teacher", factory, Teacher, example)
     check_whole("check_teacher: episodes", episodes, 1, 10**7)
-    kit = _Kit(factory, play, episodes, deterministic)
+    kit = _Kit(make, play, episodes, deterministic)
     for check in _RULES:
         check(kit)
     if damage:

@@ -8,7 +8,7 @@ import pytest
 from gymnasium.spaces import Box, Discrete
 
 from teacherstudent import spaces, teachers
-from teacherstudent.saved import saved_array, saved_number
+from teacherstudent.saved import difference, saved_array, saved_number
 from teacherstudent.spaces import Levels, Parameters
 from teacherstudent.teacher import Teacher
 from teacherstudent.testing import check_teacher
@@ -567,10 +567,57 @@ def test_what_is_no_teacher_is_caught():
         check_teacher(lambda seed: 5)
 
 
-def test_a_teacher_instead_of_a_function_is_told_how():
-    teacher = teachers.make("random", Discrete(3), seed=0)
-    for wrong in (teacher, 3):
-        with pytest.raises(TypeError, match=r"check_teacher\(lambda seed: teachers.make"):
-            check_teacher(wrong)
+def test_a_teacher_is_taken_and_others_are_made_like_it():
+    made = []
+
+    class Options(Sound):
+        def __init__(self, space, *, seed, options, weight=1.0):
+            super().__init__(space, seed=seed)
+            made.append((seed, options, weight))
+
+    options = {"a": [1, 2]}
+    teacher = Options(SPACE, seed=41, options=options, weight=0.5)
+    options["a"].append(3)  # later, which is no business of the teacher's
+    before = teacher.state_dict()
+    check_teacher(teacher, episodes=60, damage=False)
+    assert difference(teacher.state_dict(), before) is None
+    assert {seed for seed, _, _ in made} == {41, 0, 1, 5, 6}
+    assert all((given, weight) == ({"a": [1, 2]}, 0.5) for _, given, weight in made[1:])
+    assert len({id(given) for _, given, _ in made}) == len(made)
+
+
+def test_a_broken_rule_is_named_where_a_teacher_is_given():
+    with pytest.raises(AssertionError, match="global random generators must not be touched"):
+        check_teacher(GlobalNumpy(SPACE, seed=0), episodes=60)
+    check_teacher(teachers.make("random", Discrete(3), seed=0), episodes=60)
+
+
+class Opaque(Sound):
+    def __init__(self, space, *, seed, helper=None):
+        super().__init__(space, seed=seed)
+
+
+class Seedless(Sound):
+    def __init__(self, space):
+        super().__init__(space, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        (3, "got 3"),
+        (
+            Opaque(SPACE, seed=0, helper=object()),
+            r"Opaque was made with \['helper'\], which is more than small",
+        ),
+        (Seedless(SPACE), "Seedless has no argument 'seed'"),
+    ],
+)
+def test_what_cannot_be_made_again_is_told_how(wrong, why):
+    with pytest.raises(TypeError, match=rf"check_teacher\(lambda seed: teachers.make.*{why}"):
+        check_teacher(wrong)
+
+
+def test_a_factory_that_takes_no_seed_is_named():
     with pytest.raises(ContractError, match="the factory must make a teacher of the seed 0"):
-        check_teacher(lambda: teacher)
+        check_teacher(lambda: Sound(SPACE, seed=0))
