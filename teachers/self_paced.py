@@ -27,6 +27,7 @@ from teacherstudent.types import (
     is_number,
     is_one_of,
 )
+from teacherstudent.vision.weigher import Batch
 
 By = Literal["selection", "weights"]
 
@@ -137,13 +138,14 @@ class SelfPaced(Teacher[Discrete]):
             age = 0.5
         return self_paced_weights(losses, age, self.law, self._power)
 
-    def weigh(self, losses: FloatArray, indices: IntArray, *, progress: float) -> FloatArray:
+    def weigh(self, batch: Batch) -> FloatArray:
         """Return the weight of each example of a batch, ``(n,)`` in [0, 1]; 1 where examples are selected."""
         if self.by == "selection":
-            return np.ones(len(losses))
+            return np.ones(len(batch))
+        losses = batch.loss_numbers
         known = self._losses[~np.isnan(self._losses)]
         pool = known if known.size >= losses.size else losses
-        return self._weights(losses, self._age(pool, progress))
+        return self._weights(losses, self._age(pool, batch.progress))
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         self._progress = progress

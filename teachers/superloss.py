@@ -23,6 +23,7 @@ from teacherstudent.types import (
     is_finite,
     is_number,
 )
+from teacherstudent.vision.weigher import Batch
 
 
 @TEACHERS.register("superloss")
@@ -74,8 +75,9 @@ class SuperLoss(Teacher[Discrete]):
         self._average: float | None = None
         self._weight = 1.0  # mean of the last batch's
 
-    def weigh(self, losses: FloatArray, indices: IntArray, *, progress: float) -> FloatArray:
+    def weigh(self, batch: Batch) -> FloatArray:
         """Return the weight of each example of a batch, ``(n,)``, from 0 to e."""
+        losses = batch.loss_numbers
         tau = self.threshold
         if tau is None:
             mean = float(losses.mean())

@@ -2,11 +2,12 @@
 
 They are noted when an object is made, as plain data without the defaults, so that a run that is resumed with
 objects of one's own can be compared with the run in the folder. Large arrays are there by a digest, functions
-and classes by their names.
+and classes by their names. Small arguments are kept themselves too, so that another object can be made alike.
 """
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import enum
 import functools
@@ -14,16 +15,20 @@ import hashlib
 import inspect
 import math
 import types
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import PurePath
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 PLACE = frozenset({"budget", "device", "processes", "machine"})
 """Arguments that say how long or where an object works, and not what it does: they may change."""
 
+T = TypeVar("T")
+
 _NOTED = "_noted_settings"
+_CALL = "_noted_call"
 _GIVEN = frozenset({"self", "space", "family"})
 """Arguments that a manifest holds beside the settings."""
 _LISTED = 64
@@ -32,6 +37,51 @@ _HASHED = 2**26
 """Bytes of an array that a digest takes in; of larger ones evenly spread blocks."""
 _BLOCKS = 1024
 _DEEPEST = 12
+_KEPT = 10_000
+"""Numbers of an array, and parts of a list, up to which an argument is kept as it was."""
+_UNCHANGING = (
+    *(bool, int, float, complex, str, bytes, np.generic, np.dtype, enum.Enum, PurePath),
+    *(type, types.FunctionType, types.BuiltinFunctionType, np.ufunc, np.random.SeedSequence),
+)
+
+
+class _Call:
+    """The arguments of a constructor by their names; a copy shares them, and a pickle leaves them behind.
+
+    Those that another object cannot be made from are named in ``lost``.
+    """
+
+    def __init__(self, arguments: Mapping[str, Any] | None = None) -> None:
+        self.known = arguments is not None
+        given = dict(arguments or {})
+        self.lost = sorted(name for name, value in given.items() if name not in _GIVEN and not _plain(value))
+        # copies, since who made the object may change what it was made with
+        self.arguments = {
+            name: value if name in _GIVEN else copy.deepcopy(value)
+            for name, value in given.items()
+            if name not in self.lost
+        }
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Call:
+        return self
+
+    def __reduce__(self) -> tuple[type[_Call], tuple[()]]:
+        return _Call, ()
+
+
+def _plain(value: Any, depth: int = 0) -> bool:
+    """Return whether a value is small data, or code, so that objects made from copies of it are alike."""
+    if depth > _DEEPEST:
+        return False
+    if isinstance(value, np.ndarray):
+        return value.size <= _KEPT and not value.dtype.hasobject
+    if isinstance(value, functools.partial):
+        return _plain([value.func, value.args, value.keywords], depth + 1)
+    if isinstance(value, dict):
+        return len(value) <= _KEPT and all(_plain(part, depth + 1) for pair in value.items() for part in pair)
+    if isinstance(value, list | tuple | set | frozenset):
+        return len(value) <= _KEPT and all(_plain(part, depth + 1) for part in value)
+    return value is None or isinstance(value, _UNCHANGING)
 
 
 def remember(cls: type) -> None:
@@ -47,8 +97,10 @@ def remember(cls: type) -> None:
         # The outermost constructor comes first and notes what
         # the user gave; those of base classes find it noted.
         if _NOTED not in getattr(self, "__dict__", {_NOTED: None}):
+            given = _bound(own, self, args, options)
             # Past the class's own __setattr__: a frozen dataclass would refuse the attribute.
-            object.__setattr__(self, _NOTED, _arguments(own, self, args, options))
+            object.__setattr__(self, _NOTED, None if given is None else _described(own, given))
+            object.__setattr__(self, _CALL, _Call(given))
         # Noted before the constructor runs, since that may change a list that it was given.
         own(self, *args, **options)
 
@@ -56,18 +108,23 @@ def remember(cls: type) -> None:
     cls.__init__ = init  # type: ignore[misc]
 
 
-def _arguments(
+def _bound(
     make: Callable[..., None], made: Any, args: tuple[Any, ...], options: Mapping[str, Any]
 ) -> dict[str, Any] | None:
-    """Return the arguments that differ from their defaults, described; None if they do not fit."""
-    signature = inspect.signature(make)
+    """Return the arguments of a constructor by their names; None if they do not fit, which it will say."""
     try:
-        bound = signature.bind(made, *args, **options).arguments
+        bound = inspect.signature(make).bind(made, *args, **options).arguments
     except TypeError:
-        return None  # the constructor raises it
-    found: dict[str, Any] = {}
+        return None
     # The first argument is the object itself.
-    for name, value in list(bound.items())[1:]:
+    return dict(list(bound.items())[1:])
+
+
+def _described(make: Callable[..., None], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments that differ from their defaults, described."""
+    signature = inspect.signature(make)
+    found: dict[str, Any] = {}
+    for name, value in given.items():
         parameter = signature.parameters[name]
         if parameter.kind is parameter.VAR_KEYWORD:
             found |= {key: describe(part) for key, part in value.items() if key not in PLACE}
@@ -77,6 +134,39 @@ def _arguments(
             if said != describe(parameter.default):
                 found[name] = said
     return found
+
+
+def maker(thing: T, *names: str) -> Callable[..., T]:
+    """Return a function that makes objects as ``thing`` was made, but for the arguments that it is given.
+
+    What was done to ``thing`` since is not done to them. The space and the family are the same objects; all
+    else is copied.
+
+    Args:
+        thing: an object that has noted its arguments (`remember`).
+        names: of the arguments that the function takes, in this order.
+
+    Raises:
+        TypeError: if not all arguments are known and small data, or there is none of a name.
+    """
+    kind = type(thing)
+    call = getattr(thing, _CALL, None)
+    if not (isinstance(call, _Call) and call.known and hasattr(kind.__init__, _NOTED)):
+        raise TypeError(f"how {kind.__name__} was made is not known")
+    if lost := sorted(set(call.lost) - set(names)):
+        raise TypeError(f"{kind.__name__} was made with {lost}, which is more than small plain data")
+    whole = inspect.signature(kind.__init__)
+    signature = whole.replace(parameters=list(whole.parameters.values())[1:])  # without self
+    if missing := [name for name in names if name not in signature.parameters]:
+        raise TypeError(f"{kind.__name__} has no argument {missing[0]!r}")
+
+    def make(*values: Any) -> T:
+        arguments = {k: v if k in _GIVEN else copy.deepcopy(v) for k, v in call.arguments.items()}
+        arguments |= dict(zip(names, values, strict=True))
+        bound = inspect.BoundArguments(signature, OrderedDict(arguments))
+        return kind(*bound.args, **bound.kwargs)
+
+    return make
 
 
 def settings_of(thing: Any) -> dict[str, Any] | None:

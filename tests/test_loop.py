@@ -154,7 +154,7 @@ class WholeRollouts(UniformTeacher):
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        (NeedsValue, r"NeedsValue needs the signal 'value_l1', which CompetenceStudent does not provide"),
+        (NeedsValue, r"NeedsValue needs the signal 'value_l1', which CompetenceStudent does not offer"),
         (WholeRollouts, r"binds a task for one rollout, which CompetenceStudent cannot"),
     ],
 )

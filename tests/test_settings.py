@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import enum
 import functools
 import logging
+import pickle
 from types import MappingProxyType
 
 import numpy as np
@@ -16,7 +18,7 @@ from gymnasium.spaces import Discrete
 from teacherstudent import Family, Plan, Teacher, envs, run, students, teachers
 from teacherstudent.experiment import Experiment
 from teacherstudent.recording.runs import Run
-from teacherstudent.settings import describe, settings_of
+from teacherstudent.settings import describe, maker, settings_of
 from teacherstudent.students.competence import CompetenceStudent
 
 
@@ -83,6 +85,62 @@ def test_where_and_how_long_is_no_setting():
     )
     assert settings_of(student) == {"seed": 0, "n_envs": 4}
     student.close()
+
+
+def test_objects_are_made_again_from_their_arguments():
+    scores = np.arange(3.0)
+    own = Own(scores, noise=0.2, extra={"a": (1, one)})
+    scores[:] = 9
+    again = maker(own)()
+    assert type(again) is Own
+    assert again is not own
+    assert settings_of(again) == settings_of(own)
+    assert settings_of(again)["scores"] == [0, 1, 2]
+    assert settings_of(maker(own, "noise")(0.5)) | {"noise": 0.2} == settings_of(own)
+    family = envs.make("toy-grid", cells=7)
+    student = CompetenceStudent(family, seed=np.random.SeedSequence(1), batch=3)
+    other = maker(student, "seed")(4)
+    assert other.family is family
+    assert settings_of(other) == {"seed": 4, "batch": 3}
+    for copied in (copy.deepcopy(own), maker(own)()):
+        assert settings_of(maker(copied)()) == settings_of(own)
+
+
+class Positions(Own):
+    def __init__(self, first, /, *rest, last=0):
+        super().__init__([first, *rest, last])
+
+
+def test_arguments_go_back_to_their_places():
+    assert settings_of(maker(Positions(1, 2, 3, last=4))()) == settings_of(Positions(1, 2, 3, last=4))
+    assert settings_of(maker(Positions(1, 2, 3), "last")(5)) == settings_of(Positions(1, 2, 3, last=5))
+
+
+class Around(CompetenceStudent):
+    """Is not registered, so that only the inner constructor is noted."""
+
+    def __init__(self):
+        super().__init__(envs.make("toy-grid"), seed=0)
+
+
+@pytest.mark.parametrize(
+    ("thing", "why"),
+    [
+        (Own([1, object()]), r"Own was made with \['scores'\], which is more than small plain data"),
+        (Own(np.zeros(20_000)), "more than small plain data"),
+        (Own([1], device=np.random.default_rng(0)), r"\['more'\]"),
+        (Fields(3), "how Fields was made is not known"),
+        (Around(), "how Around was made is not known"),
+        (3, "how int was made is not known"),
+    ],
+)
+def test_what_cannot_be_made_again_says_why(thing, why):
+    with pytest.raises(TypeError, match=why):
+        maker(thing)
+    with pytest.raises(TypeError, match=r"how Own was made is not known"):
+        maker(pickle.loads(pickle.dumps(Own([1]))))  # the arguments stay behind
+    with pytest.raises(TypeError, match="Own has no argument 'seed'"):
+        maker(Own([1]), "seed")
 
 
 class Told:

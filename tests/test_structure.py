@@ -61,12 +61,17 @@ LATER = ("loop", "plan", "recording", "comparing", "experiment", "cli", "__main_
 
 
 def imports(path):
-    """Return the modules that a file imports anywhere."""
+    """Return the modules that a file imports anywhere; torch only if it is imported for more than types."""
     found = set()
+    for_types = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            for_types |= {
+                line for line in map(ast.unparse, node.body) if line.startswith("from torch import")
+            }
+        elif isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
+        elif isinstance(node, ast.ImportFrom) and ast.unparse(node) not in for_types:
             assert node.level == 0, f"{path}: relative import"
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
     return found

@@ -99,8 +99,8 @@ class ClassifierStudent:
         budget: FLOPs of the whole run; `run` refuses another one.
         gains: whether scores are progress and no levels.
         rounds: what a round trains on: stages or examples.
-        weigher: weighs the examples of a batch by their losses (`teacherstudent.vision.weigher.Weigher`);
-            None for equal weights. May be set before training.
+        weigher: weighs the examples of a batch (`teacherstudent.vision.weigher.Weigher`); None for equal
+            weights. May be set before training.
 
     Raises:
         TypeError: if the family has no images or an option is unknown.

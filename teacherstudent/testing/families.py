@@ -12,8 +12,9 @@ from gymnasium.vector import AutoresetMode
 
 from teacherstudent import spaces
 from teacherstudent.family import Family, RLFamily, Snapshot
+from teacherstudent.settings import maker
 from teacherstudent.testing.episodes import Episode, Script, Vec, batch, play, rows, scripts, start
-from teacherstudent.testing.sessions import ContractError, check_factory, difference, name, rule, through_file
+from teacherstudent.testing.sessions import ContractError, difference, name, rule, through_file
 from teacherstudent.types import Array, check_whole, generator
 
 
@@ -33,8 +34,8 @@ def check_family(
     refused without a change; and, where environments can be saved (`Snapshot`), that they go on to the bit.
 
     Args:
-        factory: returns the family, with the same options every time; or a family, of which then nobody can
-            say whether a second one has the same test tasks.
+        factory: returns the family, with the same options every time; or a family. Of one whose arguments
+            were more than small plain data nobody can say whether a second one has the same test tasks.
         steps: how many steps episodes are played in each check; take enough for tasks to make a difference.
         processes: over how many processes slots are spread in one of the checks; 1 leaves it out.
         max_steps: the family's cap on steps, if it has one: no random episode may be longer, and one that
@@ -48,15 +49,10 @@ def check_family(
     check_whole("check_family: processes", processes)
     if max_steps is not None:
         check_whole("check_family: max_steps", max_steps)
-    if isinstance(factory, Family):
-        # A single family cannot be made again, so it is compared with itself.
-        family = other = factory
-    else:
-        # A family may be callable by accident, so what is given is looked at before it is called.
-        check_factory("check_family", factory, Family, 'check_family(lambda: envs.make("toy-grid"))')
-        with rule("family", "the factory must make a family"):
-            family = factory()
-            other = factory()
+    make = _factory_of(factory)
+    with rule("family", "the factory must make a family"):
+        family = factory if isinstance(factory, Family) else make()
+        other = make()
     _check_declarations(family, other)
     if isinstance(family, RLFamily):
         kit = _Kit(family, steps)
@@ -65,6 +61,21 @@ def check_family(
         kit.compare(3, "in other processes", processes=processes)
         if max_steps is not None:
             _cap(kit, max_steps)
+
+
+def _factory_of(thing: Callable[[], Family] | Family) -> Callable[[], Family]:
+    """Return what makes the family, or another like the given one; that one again where nobody knows how."""
+    if isinstance(thing, Family):
+        try:
+            return maker(thing)
+        except TypeError:
+            return lambda: thing
+    if not callable(thing):
+        raise TypeError(
+            "check_family: expected a family, or a function that makes one: "
+            f'check_family(lambda: envs.make("toy-grid")); got {thing!r}'
+        )
+    return thing
 
 
 def _check_declarations(family: Family, other: Family) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from teacherstudent import checkpoint, spaces
 from teacherstudent.recording.recorder import OWN_COLUMNS
 from teacherstudent.saved import difference
+from teacherstudent.settings import maker
 from teacherstudent.spaces import Box, Discrete
 from teacherstudent.teacher import Teacher
 from teacherstudent.types import UNASKED, Array, Assignment, FloatArray, IntArray, Outcomes, State
@@ -38,20 +39,31 @@ def must(kept: Any, sentence: str) -> None:
         raise ContractError(sentence)
 
 
-def check_factory(what: str, thing: Any, kind: type[Any], example: str) -> None:
-    """Raise TypeError unless ``thing`` can be called to make what is checked; say how.
+def factory_of(what: str, thing: Any, kind: type[Any], example: str) -> Callable[[int], Any]:
+    """Return what makes the objects that are checked, from a seed.
+
+    It is the function that was given, or one that repeats how the object was made that was given; that object
+    itself is left alone.
 
     Args:
         what: the kit's name.
         thing: what it was given.
-        kind: the class of what is checked; an object of it is no way to make another.
-        example: a call that is right.
+        kind: the class of what is checked.
+        example: a call with a function.
+
+    Raises:
+        TypeError: if it is neither, or an object of which it is not known how to make another.
     """
-    if isinstance(thing, kind) or not callable(thing):
-        raise TypeError(
-            f"{what}: expected a function that makes what is checked, as it is made more than once: "
-            f"{example}; got {thing!r}"
-        )
+    told = f"{what}: expected a function that makes what is checked, as it is made more than once: {example}"
+    if isinstance(thing, kind) and not isinstance(thing, type):
+        try:
+            return maker(thing, "seed")
+        except TypeError as error:
+            raise TypeError(f"{told}; got an object, and {error}") from error
+    if not callable(thing):
+        raise TypeError(f"{told}; got {thing!r}")
+    made: Callable[[int], Any] = thing
+    return made
 
 
 def plausible_outcomes(teacher: Teacher[Any], assignment: Assignment, rng: np.random.Generator) -> Outcomes:

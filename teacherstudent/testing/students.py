@@ -16,14 +16,14 @@ from teacherstudent.family import Family
 from teacherstudent.ledger import ENVIRONMENT_SECONDS, UPDATES, Ledger
 from teacherstudent.purposes import Purpose
 from teacherstudent.student import Student
-from teacherstudent.testing.sessions import ContractError, check_factory, difference, must, name, rule
+from teacherstudent.testing.sessions import ContractError, difference, factory_of, must, name, rule
 from teacherstudent.types import Array, Assignment, Granularity, Outcomes, check_whole, generator
 
 Factory = Callable[[int], Student]
 """Makes a fresh student from a seed."""
 
 
-def check_student(factory: Factory, family: Family, *, rounds: int = 4, exact: bool = True) -> None:
+def check_student(factory: Factory | Student, family: Family, *, rounds: int = 4, exact: bool = True) -> None:
     """Check a student against the contract of `teacherstudent.student.Student`.
 
     Checked: outcomes carry issued ids at most once, tasks as they were assigned, every promised signal,
@@ -37,7 +37,8 @@ def check_student(factory: Factory, family: Family, *, rounds: int = 4, exact: b
     measured change nothing that tests or counters of training could tell; their cost is named by purpose.
 
     Args:
-        factory: makes the student; called several times.
+        factory: makes the student; called several times. Or a student of a registered class, which is left
+            alone: others are made with its arguments and other seeds.
         family: the family that its students are made for.
         rounds: how many rounds each check trains.
         exact: whether a resumed student continues bit for bit; False for environments without snapshots,
@@ -45,15 +46,16 @@ def check_student(factory: Factory, family: Family, *, rounds: int = 4, exact: b
 
     Raises:
         AssertionError: with a sentence that names the broken rule.
-        TypeError: if it is given a student instead of a function that makes one, or no family.
+        TypeError: if it is given neither, or a student of which it is not known how to make another, or no
+            family.
     """
     example = 'check_student(lambda seed: students.make("sb3", family, seed=seed), family)'
-    check_factory("check_student", factory, Student, example)
+    make: Factory = factory_of("check_student", factory, Student, example)
     if not isinstance(family, Family):
         raise TypeError(f"check_student: family: expected a Family, got {family!r}")
     check_whole("check_student: rounds", rounds, 1, 10**6)
     with rule("student", "the factory must make a student of the seed 0"):
-        student = factory(0)
+        student = make(0)
     must(isinstance(student, Student), f"expected all members of the Student protocol, got {type(student)}")
     must(student.offers, "offers must hold at least one granularity")
     # Refusals are checked on a student that is thrown away: one that was bound can refuse for that reason.
@@ -64,7 +66,7 @@ def check_student(factory: Factory, family: Family, *, rounds: int = 4, exact: b
     # The granularities beside rollouts are the same to the student, so one of them stands for all.
     for granularity in (*others[:1], *rollouts):
         demand = everything(student.offers, granularity)
-        bound = _Kit(factory, family, demand)
+        bound = _Kit(make, family, demand)
         if granularity == "rollout":
             _check(bound, rounds=min(rounds, 2), exact=True)
             _check_bound(bound)

@@ -19,8 +19,8 @@ from teacherstudent.testing.sessions import (
     ContractError,
     Play,
     Session,
-    check_factory,
     difference,
+    factory_of,
     name,
     plausible_outcomes,
     replaced,
@@ -28,11 +28,13 @@ from teacherstudent.testing.sessions import (
     through_file,
     unasked,
 )
+from teacherstudent.testing.weighers import check_weigher
 from teacherstudent.types import Array, Granularity, Outcomes, check_whole
+from teacherstudent.vision.weigher import Weigher
 
 
 def check_teacher(
-    factory: Callable[[int], Teacher[Any]],
+    factory: Callable[[int], Teacher[Any]] | Teacher[Any],
     *,
     play: Play = plausible_outcomes,
     episodes: int = 300,
@@ -43,10 +45,12 @@ def check_teacher(
 
     It must be reproducible from its seed, leave global generators and other teachers alone, take outcomes in
     any order and batch, refuse bad ones without a change, continue from its state bit for bit, and refuse a
-    state that is damaged.
+    state that is damaged. One that weighs examples (`teacherstudent.vision.weigher.Weigher`) must give each a
+    finite weight of at least 0, and leave the batch alone.
 
     Args:
-        factory: returns a fresh teacher for a seed, on the same space and with the same options every time.
+        factory: returns a fresh teacher for a seed, on the same space and with the same options every time;
+            or a teacher, which is left alone: others are made with its arguments and other seeds.
         play: returns what happens on tasks; needed where a signal must be more than uniform numbers
             ``(n,)``, or where scores in [0, 1] make no sense.
         episodes: tasks asked for in each session; take more than the teacher needs to reach its last phase.
@@ -55,12 +59,12 @@ def check_teacher(
 
     Raises:
         AssertionError: with a sentence that names the rule that is broken.
-        TypeError: if it is given a teacher instead of a function that makes one.
+        TypeError: if it is given neither, or a teacher whose arguments were more than small plain data.
     """
     example = 'check_teacher(lambda seed: teachers.make("random", space, seed=seed))'
-    check_factory("check_teacher", factory, Teacher, example)
+    make = factory_of("check_teacher", factory, Teacher, example)
     check_whole("check_teacher: episodes", episodes, 1, 10**7)
-    kit = _Kit(factory, play, episodes, deterministic)
+    kit = _Kit(make, play, episodes, deterministic)
     for check in _RULES:
         check(kit)
     if damage:
@@ -363,6 +367,11 @@ def _reports(kit: _Kit) -> None:
         _unchanged(kit, teacher, before, "metrics, snapshot, and overwriting the snapshot")
 
 
+def _weighs(kit: _Kit) -> None:
+    if isinstance(kit.factory(5), Weigher):
+        check_weigher(partial(kit.session, 5), kit.episodes)
+
+
 def _refused(kit: _Kit, teacher: Teacher[Any], what: str, call: Callable[[], object]) -> None:
     """Raise `ContractError` unless the call raises ValueError and the teacher is as before."""
     # Whole states are compared: a refusal that changed a little would be found much later.
@@ -412,4 +421,5 @@ _RULES: tuple[Callable[[_Kit], None], ...] = (
     _refuses_ids,
     _refuses_values,
     _reports,
+    _weighs,
 )

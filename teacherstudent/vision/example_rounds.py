@@ -21,7 +21,7 @@ from teacherstudent.types import (
     State,
     check_names,
 )
-from teacherstudent.vision.checks import check_finite, read_numbers
+from teacherstudent.vision.checks import read_numbers
 from teacherstudent.vision.compute import Compute
 from teacherstudent.vision.family import ExampleFamily
 from teacherstudent.vision.trainer import Trainer
@@ -116,9 +116,10 @@ class ExampleRounds:
             found, hits = trainer.step(
                 indices[torch.from_numpy(part)], setting, rate=rate, progress=compute.progress
             )
-            losses[part], correct[part] = found.double().cpu(), hits.double().cpu()
+            whole = found.double().cpu()
             step = int(compute.counts["updates"]) - 1
-            check_finite(found, np.full(len(part), step), setting, trainer.learner.rate)
+            trainer.check(whole, np.full(len(part), step), setting)
+            losses[part], correct[part] = whole, hits.double().cpu()
         if rows.size:
             self.train_loss = float(losses[rows].mean())
         return losses, correct, costs

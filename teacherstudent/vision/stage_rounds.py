@@ -11,7 +11,6 @@ from torch import Tensor
 
 from teacherstudent.purposes import Purpose, check_purposes
 from teacherstudent.types import Assignment, FloatArray, Granularity, Outcomes, State, check_names
-from teacherstudent.vision.checks import check_finite
 from teacherstudent.vision.compute import Compute
 from teacherstudent.vision.family import ImageFamily
 from teacherstudent.vision.knobs import Setting
@@ -152,7 +151,7 @@ class StageRounds:
         compute.end(chunk)
         whole = torch.stack(losses).double().cpu()
         first = int(compute.counts["updates"]) - len(whole)
-        check_finite(whole, first + np.arange(len(whole)), setting, trainer.learner.rate)
+        trainer.check(whole, first + np.arange(len(whole)), setting)
         return whole, chunk.used
 
     def _probe(self) -> tuple[FloatArray, float]:

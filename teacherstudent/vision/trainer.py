@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from teacherstudent.rl.torch_state import PrivateGenerators
 from teacherstudent.spaces import Discrete
-from teacherstudent.types import Seed, State, check_names, seed_sequence
+from teacherstudent.types import IntArray, Seed, State, check_names, seed_sequence
 from teacherstudent.vision.checks import (
     Touched,
     check_finite,
@@ -28,10 +28,10 @@ from teacherstudent.vision.flops import Flops, count
 from teacherstudent.vision.inputs import Inputs, moments
 from teacherstudent.vision.knobs import SIZES, Setting, complete, pixels
 from teacherstudent.vision.learner import Learner, seeded
-from teacherstudent.vision.losses import Reduction, example_losses, load_loss, loss_state, mean
+from teacherstudent.vision.losses import Reduction, Weights, example_losses, load_loss, loss_state, mean
 from teacherstudent.vision.options import Machine, Training
 from teacherstudent.vision.sampling import ExampleTable, IndexSampler
-from teacherstudent.vision.weigher import Weigher
+from teacherstudent.vision.weigher import Batch, Weigher, is_differentiable
 
 SCORE_FLOOR = 1e-3
 """Losses below count as this where examples are drawn by 1 / loss."""
@@ -55,7 +55,7 @@ class Trainer:
         depths: the depth of each parameter, by name, where lr_spread is among the knobs; else None.
         smoothing: the blur after convolutions where smoothing is among the knobs; else None.
         reduction: from the losses of a batch to the number that is minimised.
-        weigher: weighs examples by their losses; None for equal weights.
+        weigher: weighs the examples of a batch; None for equal weights.
 
     Raises:
         ValueError: if a knob of the family would touch nothing in this network or these data, listed stages
@@ -111,6 +111,7 @@ class Trainer:
         self._setting: Setting = complete({})  # of the last step
         self.reduction: Reduction = mean
         self.weigher: Weigher | None = None
+        self._weights = Weights()
         if machine.compile:
             self.learner.warm_up([self._blank(*shape) for shape in self._shapes(family)])
 
@@ -222,6 +223,11 @@ class Trainer:
 
         Returns:
             The examples' losses before the step and whether they were classified as labelled, ``(n,)`` each.
+            They are still to be checked (`check`).
+
+        Raises:
+            ValueError: if the weigher's weights are of another shape, or negative or not finite in an array.
+            FloatingPointError: if the weigher raises an error and a loss is not finite.
         """
         self._smooth(setting)
         self._setting = setting
@@ -242,7 +248,17 @@ class Trainer:
         def loss(logits: Tensor) -> Tensor:
             losses = example_losses(logits, targets, self.training.label_smoothing)
             kept.append(losses.detach())
-            return self.reduction(self._weighed(losses, indices, progress), indices)
+            if self.weigher is not None:
+                batch = Batch(
+                    losses=losses,
+                    indices=indices,
+                    labels=labels,
+                    logits=logits,
+                    progress=progress,
+                    differentiable=is_differentiable(self.weigher),
+                )
+                losses = losses * self._ask(self.weigher, batch, losses)
+            return self.reduction(losses, indices)
 
         logits = self.learner.step(
             images, loss, rate=rate * setting["lr_scale"], multipliers=self._multipliers(setting)
@@ -251,18 +267,34 @@ class Trainer:
             self.table.remember(indices, kept[0], logits)
         return kept[0], logits.argmax(1) == labels
 
-    def _weighed(self, losses: Tensor, indices: Tensor, progress: float) -> Tensor:
-        if self.weigher is None:
-            return losses
-        numbers = losses.detach().double().cpu().numpy()
-        step = np.full(len(losses), self.learner.steps)
-        check_finite(losses.detach(), step, self._setting, self.learner.rate)  # no weigher's fault
-        weights = np.asarray(self.weigher.weigh(numbers, indices.cpu().numpy(), progress=progress))
-        if weights.shape != numbers.shape or not (np.isfinite(weights).all() and (weights >= 0).all()):
-            raise ValueError(
-                f"weigher: expected finite weights of at least 0, shape {numbers.shape}, got {weights}"
-            )
-        return losses * torch.as_tensor(weights, dtype=losses.dtype, device=losses.device)
+    def _ask(self, weigher: Weigher, batch: Batch, losses: Tensor) -> Tensor:
+        """Return the weights of a batch, ``(n,)``; an error is the weigher's only if the losses are sound."""
+        step = self.learner.steps
+        try:
+            return self._weights.ask(weigher, batch, losses, step)
+        except Exception:
+            where = np.full(len(losses), step)
+            check_finite(losses.detach(), where, self._setting, self.learner.rate)
+            raise
+
+    def check(self, losses: Tensor, steps: IntArray, setting: Setting) -> None:
+        """Check the losses of steps, and the weights in these that are not checked yet.
+
+        Whoever takes steps calls it with losses that are on the host: then the device is waited for already.
+
+        Args:
+            losses: ``(n,)`` on the host.
+            steps: ``(n,)`` the gradient step, from 0, in which each was found, ascending.
+            setting: the knobs of the steps.
+
+        Raises:
+            FloatingPointError: if a loss is not finite; the message names the step and the stage.
+            ValueError: if a weight is negative or not finite, in a step before the first such loss.
+        """
+        finite = np.isfinite(losses.numpy())
+        # weights that follow from a loss that is not finite are no fault of the weigher
+        self._weights.check(before=np.inf if finite.all() else steps[finite.argmin()])
+        check_finite(losses, steps, setting, self.learner.rate)
 
     def _multipliers(self, setting: Setting) -> Any:
         return None if self.depths is None else self._rates.at(setting["lr_spread"])

@@ -520,7 +520,7 @@ def test_a_teacher_that_needs_a_missing_signal_is_refused():
 
     family = reach()
     student = RslRlStudent(family, seed=0, **SMALL)
-    with pytest.raises(ValueError, match="needs the signal 'success', which RslRlStudent does not provide"):
+    with pytest.raises(ValueError, match="needs the signal 'success', which RslRlStudent does not offer"):
         check_fit(family, Greedy(family.space, seed=0), student)
     check_fit(
         reach(mastered=0.0), Greedy(family.space, seed=0), RslRlStudent(reach(mastered=0.0), seed=0, **SMALL)

@@ -317,3 +317,23 @@ def test_a_family_itself_is_taken_and_anything_else_is_told_how():
     check_family(envs.make("toy-grid"))
     with pytest.raises(TypeError, match=r"check_family\(lambda: envs.make"):
         check_family(3)
+
+
+class Own(Family):
+    """Has test tasks that depend on what is made before."""
+
+    space = CartPoleParameters().space
+    test_set = "one"
+    counter = itertools.count()
+
+    def __init__(self, scale, own=None):
+        self.tests = self.space.low[None] * (scale - 1e-3 * next(self.counter))
+
+    def test_tasks(self):
+        return self.tests.copy()
+
+
+def test_a_second_family_is_made_as_the_given_one_was_where_that_is_known():
+    with pytest.raises(AssertionError, match="same at every call and in every family"):
+        check_family(Own(1.1))
+    check_family(Own(1.1, own=object()))  # nobody knows how to make another object

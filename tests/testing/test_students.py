@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from teacherstudent import envs, students
+from teacherstudent.saved import difference
 from teacherstudent.students.competence import CompetenceStudent
 from teacherstudent.students.sb3 import SB3Student
 from teacherstudent.testing import check_student
@@ -190,12 +191,24 @@ def test_students_broken_when_bound_are_caught(kind):
         check_student(lambda seed: kind(cartpole, seed=seed, n_envs=4, options=options), cartpole, rounds=1)
 
 
-def test_a_student_instead_of_a_function_is_told_how():
-    family = envs.make("toy-grid")
-    student = students.make("competence", family, seed=0)
-    with pytest.raises(TypeError, match=r"check_student\(lambda seed: students.make"):
-        check_student(student, family)
+class Unregistered(CompetenceStudent):
+    """Hides how it is made."""
+
+    def __init__(self, family):
+        super().__init__(family, seed=0)
+
+
+def test_a_student_is_taken_if_others_can_be_made_like_it(family):
+    student = students.make("competence", family, seed=3, batch=5, noise=0.1)
+    before = student.state_dict()
+    check_student(student, family)
+    assert difference(student.state_dict(), before) is None
+    with pytest.raises(AssertionError, match="global generator"):
+        check_student(DrawsGlobally(family, seed=3, batch=5, noise=0.1), family)
+    for wrong in (Unregistered(family), 3):
+        with pytest.raises(TypeError, match=r"check_student\(lambda seed: students.make"):
+            check_student(wrong, family)
     with pytest.raises(TypeError, match="family: expected a Family, got 3"):
-        check_student(lambda seed: student, 3)
+        check_student(student, 3)
     with pytest.raises(ContractError, match="expected all members of the Student protocol"):
         check_student(lambda seed: 3, family)

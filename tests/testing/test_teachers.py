@@ -8,7 +8,7 @@ import pytest
 from gymnasium.spaces import Box, Discrete
 
 from teacherstudent import spaces, teachers
-from teacherstudent.saved import saved_array
+from teacherstudent.saved import difference, saved_array, saved_number
 from teacherstudent.spaces import Levels, Parameters
 from teacherstudent.teacher import Teacher
 from teacherstudent.testing import check_teacher
@@ -411,7 +411,97 @@ class TrustsStates(Sound):
         self.notes = {int(i): note for i, note in state["notes"].items()}
 
 
+class Weighs(Sound):
+    """Weighs by a fixed share of the running mean of losses."""
+
+    mean = 1.0
+
+    def weigh(self, batch):
+        self.mean += 0.1 * (float(batch.loss_numbers.mean()) - self.mean)
+        return 1 / (1 + batch.loss_numbers / self.mean)
+
+    def _state(self):
+        return super()._state() | {"mean": self.mean}
+
+    def _load(self, state):
+        super()._load({name: part for name, part in state.items() if name != "mean"})
+        self.mean = saved_number("mean", state["mean"], 0, 1e9)
+
+
+class WeighsTensors(Weighs):
+    """Gives half the weight to examples that are classified as labelled."""
+
+    differentiable = True
+
+    def weigh(self, batch):
+        return batch.losses.exp().clamp(max=9) * (1 - 0.5 * (batch.logits.argmax(1) == batch.labels).float())
+
+
+@pytest.mark.parametrize("kind", [Weighs, WeighsTensors])
+def test_a_sound_teacher_that_weighs_passes(kind):
+    check_teacher(lambda seed: kind(SPACE, seed=seed), episodes=60, damage=False)
+    check_teacher(lambda seed: kind(Discrete(9, start=4), seed=seed), episodes=60, damage=False)
+
+
+class WeighsOdd(Weighs):
+    differentiable = "yes"
+
+
+class WeighsNegative(Weighs):
+    def weigh(self, batch):
+        return 1 - batch.loss_numbers
+
+
+class WeighsMean(Weighs):
+    def weigh(self, batch):
+        return batch.losses.mean()
+
+
+class WeighsNothing(Weighs):
+    def weigh(self, batch):
+        return None
+
+
+class WeighsOld(Weighs):
+    def weigh(self, losses, indices, *, progress):
+        return np.ones(len(losses))
+
+
+class WeighsInPlace(Weighs):
+    def weigh(self, batch):
+        return batch.losses.clamp_(max=1)
+
+
+class WeighsByChance(Weighs):
+    def weigh(self, batch):
+        return np.random.default_rng().random(len(batch))
+
+
+class WeighsForgetful(Weighs):
+    def _state(self):
+        return Sound._state(self)
+
+    def _load(self, state):
+        Sound._load(self, state)
+
+
+class WeighsBig(Weighs):
+    def weigh(self, batch):
+        if len(batch) == 1:
+            raise ZeroDivisionError("one example")
+        return super().weigh(batch)
+
+
 BROKEN = {
+    WeighsOdd: "differentiable must be True or False.*got 'yes'",
+    WeighsNegative: "weights must be finite and at least 0",
+    WeighsMean: r"a number for each of 1 examples, got shape \(\)",
+    WeighsNothing: "must return an array or a tensor, got None",
+    WeighsOld: "must take a batch of 1 examples.*TypeError",
+    WeighsInPlace: "must leave the batch's losses as they are",
+    WeighsByChance: "must give the same weights for the same seed",
+    WeighsForgetful: "must give the same weights after a state was saved and loaded",
+    WeighsBig: "must take a batch of 1 examples at the progress 0.0; it raised ZeroDivisionError",
     HalfReads: "telling two columns as 'note' must raise ValueError",
     TrustsStates: "a state with .* must be refused, or leave a teacher that goes on|tasks must lie in",
     GlobalNumpy: "global random generators must not be touched",
@@ -477,10 +567,57 @@ def test_what_is_no_teacher_is_caught():
         check_teacher(lambda seed: 5)
 
 
-def test_a_teacher_instead_of_a_function_is_told_how():
-    teacher = teachers.make("random", Discrete(3), seed=0)
-    for wrong in (teacher, 3):
-        with pytest.raises(TypeError, match=r"check_teacher\(lambda seed: teachers.make"):
-            check_teacher(wrong)
+def test_a_teacher_is_taken_and_others_are_made_like_it():
+    made = []
+
+    class Options(Sound):
+        def __init__(self, space, *, seed, options, weight=1.0):
+            super().__init__(space, seed=seed)
+            made.append((seed, options, weight))
+
+    options = {"a": [1, 2]}
+    teacher = Options(SPACE, seed=41, options=options, weight=0.5)
+    options["a"].append(3)  # later, which is no business of the teacher's
+    before = teacher.state_dict()
+    check_teacher(teacher, episodes=60, damage=False)
+    assert difference(teacher.state_dict(), before) is None
+    assert {seed for seed, _, _ in made} == {41, 0, 1, 5, 6}
+    assert all((given, weight) == ({"a": [1, 2]}, 0.5) for _, given, weight in made[1:])
+    assert len({id(given) for _, given, _ in made}) == len(made)
+
+
+def test_a_broken_rule_is_named_where_a_teacher_is_given():
+    with pytest.raises(AssertionError, match="global random generators must not be touched"):
+        check_teacher(GlobalNumpy(SPACE, seed=0), episodes=60)
+    check_teacher(teachers.make("random", Discrete(3), seed=0), episodes=60)
+
+
+class Opaque(Sound):
+    def __init__(self, space, *, seed, helper=None):
+        super().__init__(space, seed=seed)
+
+
+class Seedless(Sound):
+    def __init__(self, space):
+        super().__init__(space, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        (3, "got 3"),
+        (
+            Opaque(SPACE, seed=0, helper=object()),
+            r"Opaque was made with \['helper'\], which is more than small",
+        ),
+        (Seedless(SPACE), "Seedless has no argument 'seed'"),
+    ],
+)
+def test_what_cannot_be_made_again_is_told_how(wrong, why):
+    with pytest.raises(TypeError, match=rf"check_teacher\(lambda seed: teachers.make.*{why}"):
+        check_teacher(wrong)
+
+
+def test_a_factory_that_takes_no_seed_is_named():
     with pytest.raises(ContractError, match="the factory must make a teacher of the seed 0"):
-        check_teacher(lambda: teacher)
+        check_teacher(lambda: Sound(SPACE, seed=0))
