@@ -130,11 +130,12 @@ class Run:
             ValueError: if a file is unreadable; the message names it.
         """
         wanted = columns
-        if columns is not None and "purpose" in columns:
+        if columns is not None and not {"purpose", "member"}.isdisjoint(columns):
             wanted = [*columns, "learn", "kind"]
         table = read_episodes(self.folder, wanted)
         if "learn" in table and "purpose" not in table:
             table["purpose"] = _purpose(table)
+            table["member"] = np.zeros(len(table["learn"]), np.int64)
         if columns is None:
             return table
         return {name: values for name, values in table.items() if name in columns}
