@@ -133,13 +133,14 @@ class Run:
             ValueError: if a file is unreadable; the message names it.
         """
         wanted = columns
-        # Older folders have no purpose: it is worked out from what they have instead.
-        if columns is not None and "purpose" in columns:
+        # Older folders have neither: they are worked out from what they have instead.
+        if columns is not None and not {"purpose", "member"}.isdisjoint(columns):
             wanted = [*columns, "learn", "kind"]
         table = read_episodes(self.folder, wanted)
         if "learn" in table and "purpose" not in table:
             table["purpose"] = _purpose(table)
-        # Columns that were read only to work out the purpose are not what was asked for.
+            table["member"] = np.zeros(len(table["learn"]), np.int64)
+        # Columns that were read only to work these out are not what was asked for.
         if columns is None:
             return table
         return {name: values for name, values in table.items() if name in columns}

@@ -77,7 +77,7 @@ class TeacherWalk:
 
     def advance(self):
         names = ["ask", "tell", "drop", "look", "save", "load"]
-        chosen = self.walk.rng.choice(names, p=[0.34, 0.38, 0.08, 0.04, 0.06, 0.04, 0.06])
+        chosen = self.walk.rng.choice(names, p=[0.36, 0.4, 0.08, 0.04, 0.06, 0.06])
         getattr(self, chosen)()
 
     def ask(self):
