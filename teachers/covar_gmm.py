@@ -103,7 +103,8 @@ class CovarGMM(Teacher[Box]):
         self._draws = Draws(self.options)
         self._range = ScoreRange("covar-gmm", score_range)
         self._fit_seed = self.options.fit_seed
-        self._mixture: Mixture | None = None  # over (point, time, score)
+        # Over (point, time, score).
+        self._mixture: Mixture | None = None
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         return Assignment(ids=ids, tasks=self._draws.take(len(ids), self.rng))
@@ -111,6 +112,7 @@ class CovarGMM(Teacher[Box]):
     def _tell(self, outcomes: Outcomes) -> None:
         self._range.watch(outcomes.score)
         for tasks, scores in self._window.fill(outcomes.tasks, outcomes.score):
+            # Time within the window, so a component's covariance says whether its scores rise.
             time = np.arange(len(scores)) * (1 / len(scores))
             rows = np.column_stack([self.options.points(tasks), time, self._range.scaled(scores)])
             self._mixture = self.options.fit(rows, self.rng, self._fit_seed)
@@ -118,6 +120,7 @@ class CovarGMM(Teacher[Box]):
 
     def utility(self, mixture: Mixture) -> FloatArray:
         """Return what the components of a mixture over (task, time, score) are worth, ``(k,)``."""
+        # The last two coordinates are time and score.
         rise = mixture.covariances[:, -2, -1]
         return np.abs(rise) if self.absolute else np.maximum(rise, 0)
 

@@ -54,6 +54,7 @@ class InOrder(Teacher[Discrete]):
         self._ends = np.cumsum(given) / given.sum()
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
+        # Tasks of share 0 at the end are never begun: the last task that has a share goes on.
         task = min(stage_at(self._ends, progress), int(np.searchsorted(self._ends, 1.0)))
         return Assignment(ids=ids, tasks=np.full(len(ids), self.space.start + task, np.int64))
 

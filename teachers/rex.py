@@ -62,12 +62,14 @@ class LearningRateProfile(OpenLoop):
         self._law: Law = law
         self._scale = check_number(who, "scale", scale, 0, 1e6, open_low=True)
         self._readings = None if readings is None else check_whole(f"{who}: readings", readings)
+        # Only the start has to lie in the space: below, the profile is cut at the lowest rate.
         super().__init__(space, seed=seed, who=who, drives={"lr_scale": (scale, scale)}, values=values)
         self._lowest = float(space.low[space.names.index("lr_scale")])
 
     def path(self, progress: float) -> dict[str, float]:
         """Return the factor of the learning rate."""
         if self._readings is not None:
+            # Every part of the budget keeps the rate that was read at its start.
             progress = min(1.0, math.floor(progress * self._readings + EDGE) / self._readings)
         return {"lr_scale": max(self._lowest, self._scale * profile(self._law, progress))}
 

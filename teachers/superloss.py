@@ -72,13 +72,16 @@ class SuperLoss(Teacher[Discrete]):
         self.memory = memory
         self._passes = Passes(int(space.n))
         self._average: float | None = None
-        self._weight = 1.0  # mean of the last batch's
+        # Mean weight of the last batch.
+        self._weight = 1.0
 
     def weigh(self, losses: FloatArray, indices: IntArray, *, progress: float) -> FloatArray:
         """Return the weight of each example of a batch, ``(n,)``, from 0 to e."""
         tau = self.threshold
         if tau is None:
+            # The average moves before the batch is weighed, so the first batch has a threshold too.
             mean = float(losses.mean())
+            # The first batch has no average behind it, so it starts the average.
             last = mean if self._average is None else self._average
             tau = self._average = self.memory * last + (1 - self.memory) * mean
         weights = super_loss_weights(losses, tau, self.strength)

@@ -93,7 +93,8 @@ class Cycle:
         if self.replay == 0 and not self.parallel:
             return None
         levels = max(1, ceil(self.min_fill * buffer.capacity))
-        if levels > 1 and (levels - 1) / buffer.capacity >= self.min_fill:  # the product was rounded up
+        # The product may be rounded up by a hair, and one level too many would be waited for.
+        if levels > 1 and (levels - 1) / buffer.capacity >= self.min_fill:
             levels -= 1
         what = "replay" if self.train_new else "replay, without which nothing is trained on,"
         remedy = (
@@ -155,12 +156,15 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         self._score: Score | None = None
         if score is not None:
             self._score = score_of(score)
+            # The needs depend on the score, so the instance has its own.
             self.needs = self._score.needs
         self.buffer = LevelBuffer(space, **check_keywords("buffer", buffer, LevelBuffer))
         self._pending = Pending()
         self._replayed = Replayed(space.shape or (), np.dtype(space.dtype))
-        self._asked = np.zeros(3, np.int64)  # rows by kind
-        self._told = np.zeros(2, np.int64)  # rows told of, those of them without a completed episode
+        # Rows handed out, by kind.
+        self._asked = np.zeros(3, np.int64)
+        # Rows told of, and those of them without a completed episode.
+        self._told = np.zeros(2, np.int64)
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         parts = self._parts(len(ids))
@@ -172,6 +176,7 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         """Return the ``n`` rows of the next cycle, in groups of one kind."""
         if self._cycle.parallel:
             return self._side_by_side(n)
+        # Levels replayed in the ask before are edited now, before anything else happens.
         if len(self._replayed) and self._editor is not None:
             parents = self._replayed.take(n, self._editor.parents, self.rng)
             return [self._children(n, self._editor, *parents)]
@@ -185,12 +190,14 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         if not self._cycle.warm(self.buffer):
             return [self._generated(n)]
         kinds = 2 if self._editor is None else 3
+        # Turns go on from ask to ask, so the shares hold even for asks of one row.
         turn = (self._asked.sum() + np.arange(1, n + 1)) % kinds
         replays = int((turn == 0).sum())
         children = int((turn == 2).sum())
         parts = [self._generated(n - replays - children)] if n > replays + children else []
         if not replays + children:
             return parts
+        # Children are of the levels replayed beside them; without any, parents are drawn for them.
         slots = self.buffer.sample(self.rng, replays or children)
         if replays:
             parts.append(self._at(slots))
@@ -209,6 +216,7 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         else:
             tasks = spaces.sample(self.space, self.rng, n)
         purpose = Purpose.TRAIN if self._cycle.train_new else Purpose.MEASURE
+        # A level is met when it is generated: its age counts from here, whenever its outcome comes.
         return Rows(tasks=tasks, kind=NEW, purpose=purpose, numbers=self.buffer.meet(n))
 
     def _from_buffer(self, n: int) -> Rows:
@@ -237,6 +245,7 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
 
     def _tell(self, outcomes: Outcomes) -> None:
         unfinished = 0
+        # Counts change only after `_learn`, which may refuse the outcomes.
         if told := EPISODES in outcomes.signals:
             unfinished = int((signal(outcomes, EPISODES) == 0).sum())
         if self._score is not None:
@@ -253,6 +262,7 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         """
         rows = scored(self.buffer, score, outcomes)
         old = offer(self.buffer, rows, table)
+        # Parallel cycles edit within the same ask, so they keep no list. Easy levels have a high merit.
         if self._editor is not None and not self._cycle.parallel:
             merit = outcomes.score[old] - np.abs(rows.scores[old])
             self._replayed.put(outcomes.tasks[old], rows.keys[old], table[2][old], merit)
@@ -302,6 +312,7 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         self.buffer.load_state_dict(state["buffer"])
         self._pending.load(state["pending"])
         self._replayed.load(state["replayed"])
+        # Only the teacher knows the space that these tasks must lie in.
         spaces.check_tasks(self.space, state["replayed"]["tasks"], "replayed levels")
         self._asked = saved_array("level teacher: asked", state["asked"], np.int64, (3,), low=0)
         self._told = saved_array("level teacher: told", state["told"], np.int64, (2,), low=0)

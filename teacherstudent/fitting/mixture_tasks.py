@@ -77,6 +77,8 @@ class Options:
         check_whole("n_components: most", most)
         if fewest > most:
             raise ValueError(f"n_components: expected 1 <= fewest <= most, got {self.n_components!r}")
+        # scikit-learn refuses fewer rows than components, and would do
+        # so at the first fit, long after the start.
         if self.paper and self.fit_rate < max(most, 2):
             raise ValueError(
                 f"fit_rate: expected at least {max(most, 2)} rows for {most} components (variant 'paper'), "
@@ -104,6 +106,7 @@ class Options:
     @property
     def fit_seed(self) -> int:
         """The ``random_state`` of the paper's fits."""
+        # scikit-learn takes seeds of 32 bits; a SeedSequence gives its first word.
         seed = self.seed
         drawn = seed.generate_state(1)[0] if isinstance(seed, np.random.SeedSequence) else seed
         return int(drawn) % 2**32
@@ -123,6 +126,7 @@ class Options:
         if self.paper:
             return mixture
         low, high = spaces.edges(self.space)
+        # Columns beyond the task, as ALP or time, keep their units.
         further = mixture.means.shape[1] - low.size
         shift = np.append(low, np.zeros(further))
         scale = np.append(high - low, np.ones(further))
@@ -172,6 +176,7 @@ class Window:
         """Take in rows; yield tasks and scores, as views, whenever the window is full."""
         size = len(self._scores)
         start = 0
+        # The window is one block of memory that is written over and over, so rows are cut where it is full.
         while start < len(scores):
             used = self.told % size
             rows = min(len(scores) - start, size - used)
@@ -179,6 +184,7 @@ class Window:
             self._scores[used : used + rows] = scores[start : start + rows]
             self.told += rows
             start += rows
+            # These are views: the caller must be done with them before it takes the next window.
             if used + rows == size:
                 yield self._tasks, self._scores
 
@@ -232,6 +238,7 @@ class Draws:
         self._utility = utility
         self._left = self._none()
         if not self._options.paper:
+            # Only the task is sampled, so the roots are those of its block of the covariance.
             d = int(np.prod(self._options.space.shape))
             self._roots = np.asarray(np.linalg.cholesky(mixture.covariances[:, :d, :d]), np.float64)
 
@@ -239,6 +246,7 @@ class Draws:
         """Return ``n`` tasks ``(n, *space.shape)``."""
         if self._options.paper:
             return self._one_by_one(n, rng)
+        # Blocks cost hardly more than single draws; what is left serves the next asks.
         if len(self._left) < n:
             fresh = self._block(max(n - len(self._left), _BLOCK), rng)
             self._left = np.concatenate([self._left, fresh])
@@ -253,8 +261,11 @@ class Draws:
         if self._mixture is None and self._initial is not None:
             return spaces.from_flat(space, rng.multivariate_normal(*self._initial, n))
         points = rng.random((n, d))
+        # Both kinds of task are drawn for every row, and one of them is kept: no loop over rows.
         if self._mixture is not None:
             sampled = rng.random(n) >= options.random_task_ratio
+            # If no component has utility, all are equally probable. The
+            # minimum is for rounding at the last sum.
             sums = np.cumsum(self._utility if self._utility.any() else np.ones(len(self._mixture)))
             which = np.minimum(np.searchsorted(sums, rng.random(n) * sums[-1], side="right"), len(sums) - 1)
             noise = rng.standard_normal((n, d))
@@ -267,6 +278,7 @@ class Draws:
         mixture = self._mixture
         low, high = spaces.edges(space)
         points = np.empty((n, low.size))
+        # The authors draw task by task, as float32; another order would give other tasks for the same seed.
         for i in range(n):
             if mixture is None and self._initial is not None:
                 point = rng.multivariate_normal(*self._initial)

@@ -47,7 +47,8 @@ class ScoreRange:
         if self._ends is None:
             return scores
         low, high = self._ends
-        with np.errstate(over="ignore"):  # of a tiny range; infinity is clipped as any other number
+        # A tiny range may give infinities, which are clipped as any other number.
+        with np.errstate(over="ignore"):
             return np.clip((scores - low) / (high - low), 0.0, 1.0)
 
     def watch(self, scores: FloatArray) -> None:
@@ -55,6 +56,7 @@ class ScoreRange:
         if self._ends is None:
             return
         outside = (scores < self._ends[0]) | (scores > self._ends[1])
+        # The range is judged once, by exactly the first `FIRST` scores, however they are batched.
         left = FIRST - self._told
         if 0 < left <= len(scores):
             self._judge(self._outside + int(np.count_nonzero(outside[:left])))
