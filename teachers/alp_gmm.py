@@ -125,7 +125,11 @@ class ALPGMM(Teacher[Box]):
         self._range = ScoreRange("alp-gmm", score_range)
         self._fit_seed = self.options.fit_seed
         # The variants differ most in what counts as the nearest earlier task.
-        self._history: _History = _Paper(d, max_size) if variant == "paper" else _Exact(d, max_size, fit_rate)
+        self._history: _History
+        if variant == "paper":
+            self._history = _Paper(d, max_size)
+        else:
+            self._history = _Exact(d, max_size, fit_rate)
         # Over (point, ALP).
         self._mixture: Mixture | None = None
         # The tasks and their ALP that the mixture was fitted to.
@@ -152,7 +156,9 @@ class ALPGMM(Teacher[Box]):
         else:
             # The last coordinate of a mean is the component's ALP. Rounding may bring it below 0.
             alp = mixture.means[:, -1]
-            self._draws.use(mixture, alp if self.options.paper else np.maximum(alp, 0))
+            if not self.options.paper:
+                alp = np.maximum(alp, 0)
+            self._draws.use(mixture, alp)
 
     def first_action(self) -> Wait | None:
         """Return how many outcomes the first fit waits for; until then tasks are uniform."""
@@ -196,7 +202,10 @@ class ALPGMM(Teacher[Box]):
         self._window.load(state["window"])
         self._range.load(state["range"])
         self._history.load(state["history"])
-        self._mixture = None if state["mixture"] is None else Mixture.load(state["mixture"], d + 1)
+        mixture = None
+        if state["mixture"] is not None:
+            mixture = Mixture.load(state["mixture"], d + 1)
+        self._mixture = mixture
         # The authors' draws take the ALP as it is, so a negative one would have no probability.
         if self._mixture is not None and self.options.paper and (self._mixture.means[:, -1] < 0).any():
             raise ValueError("alp-gmm: mixture: means: expected an ALP of at least 0")
@@ -231,7 +240,9 @@ class _Exact:
         self._max_size = max_size
         # Forgetting rebuilds the index, so it waits until a quarter of
         # the points, or a whole fit, is too much.
-        self._most = np.inf if max_size is None else max_size + max(max_size // 4, fit_rate)
+        self._most = np.inf
+        if max_size is not None:
+            self._most = max_size + max(max_size // 4, fit_rate)
 
     def progress(self, points: FloatArray, scores: FloatArray) -> FloatArray:
         start = len(self._index)

@@ -122,7 +122,9 @@ class CovarGMM(Teacher[Box]):
         """Return what the components of a mixture over (task, time, score) are worth, ``(k,)``."""
         # The last two coordinates are time and score.
         rise = mixture.covariances[:, -2, -1]
-        return np.abs(rise) if self.absolute else np.maximum(rise, 0)
+        if self.absolute:
+            return np.abs(rise)
+        return np.maximum(rise, 0)
 
     def first_action(self) -> Wait | None:
         """Return how many outcomes the first fit waits for; until then tasks are uniform."""
@@ -163,9 +165,10 @@ class CovarGMM(Teacher[Box]):
         self._fit_seed = saved_whole("covar-gmm: fit_seed", state["fit_seed"], 0, 2**32 - 1)
         self._window.load(state["window"])
         self._range.load(state["range"])
-        self._mixture = None if state["mixture"] is None else Mixture.load(state["mixture"], d + 2)
-        if self._mixture is None:
+        if state["mixture"] is None:
+            self._mixture = None
             self._draws.reset()
         else:
+            self._mixture = Mixture.load(state["mixture"], d + 2)
             self._draws.use(self._mixture, self.utility(self._mixture))
         self._draws.load(state["draws"])

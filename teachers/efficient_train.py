@@ -80,11 +80,16 @@ class EfficientTrain(OpenLoop):
         self._ramp = ramp
         self._strongest = check_number(who, "strongest", strongest, 0, 1)
         # Counted in examples all stages are equally long; in compute, stages of large images take longer.
-        self._ends = stage_ends(shares) if clock == "compute" else np.arange(1, len(shares) + 1) / len(shares)
+        if clock == "compute":
+            self._ends = stage_ends(shares)
+        else:
+            self._ends = np.arange(1, len(shares) + 1) / len(shares)
         drives = {self._knob: (float(self._sizes.min()), float(self._sizes.max()))}
         if ramp is not None:
-            # The authors' steps are the odd numbers 1, 3, 5... of 2 k - 1.
-            lowest = 0.0 if ramp == "linear" else self._strongest / max(1, 2 * len(shares) - 1)
+            lowest = 0.0
+            if ramp == "stages":
+                # The authors' steps are the odd numbers 1, 3, 5... of 2 k - 1.
+                lowest = self._strongest / max(1, 2 * len(shares) - 1)
             drives["magnitude"] = (lowest, self._strongest)
         super().__init__(space, seed=seed, who=who, drives=drives, values=values)
 

@@ -114,10 +114,14 @@ class Exp3S(Bandit):
                 # Nobody asked for this row, so no draw had a probability: the present one stands in.
                 every = np.ones(self._arms.k, np.bool_)
                 probability = explore(softmax(self._weights, every), self.epsilon, every)[arm]
-            reward = gain if self.quantiles is None else rescale(gain, self._history, self.quantiles)
+            reward = gain
+            if self.quantiles is not None:
+                reward = rescale(gain, self._history, self.quantiles)
             self._updates += 1
-            # t + 1 instead of t: a first alpha of 1 would turn the preferences over.
-            alpha = 1 / (self._updates + 1) if self.alpha is None else self.alpha
+            alpha = self.alpha
+            if alpha is None:
+                # t + 1 instead of t: a first alpha of 1 would turn the preferences over.
+                alpha = 1 / (self._updates + 1)
             # Importance weighting: an arm that is rarely drawn counts for more when it is.
             self._weights = exp3s_update(self._weights, arm, reward / probability, self.eta, alpha)
             # Kept after it was rescaled, so that a reward is compared with earlier ones only.

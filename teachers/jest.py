@@ -152,7 +152,9 @@ class JEST(Teacher[Discrete]):
         if n > len(examples):
             whole = np.tile(examples, n // len(examples))
             left = n - len(whole)
-            return np.concatenate([whole, self._choose(left)]) if left else self._emptied(whole)
+            if not left:
+                return self._emptied(whole)
+            return np.concatenate([whole, self._choose(left)])
         if self._select == "top":
             rows: IntArray = np.argsort(-scores, kind="stable")[:n]
         else:

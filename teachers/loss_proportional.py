@@ -62,7 +62,9 @@ class LossProportional(Teacher[Discrete]):
         n = len(self._losses)
         known = ~np.isnan(self._losses)
         # Without any loss all examples are equal, whatever this number is.
-        greatest = float(self._losses[known].max()) if known.any() else 1.0
+        greatest = 1.0
+        if known.any():
+            greatest = float(self._losses[known].max())
         if greatest == 0:
             return np.full(n, 1 / n)
         # The quotient comes first, so that no power overflows.

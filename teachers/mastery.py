@@ -93,14 +93,16 @@ class MasteryTeacher(Teacher[Discrete]):
         self.mastered = _lines("mastered", mastered, k)
         self.patience = patience
         self.lookback = lookback
-        self.demoted = np.full(k, -np.inf) if demoted is None else _lines("demoted", demoted, k)
+        self.demoted = np.full(k, -np.inf)
+        if demoted is not None:
+            self.demoted = _lines("demoted", demoted, k)
         if (self.demoted > self.mastered).any():
             task = int((self.demoted > self.mastered).argmax())
             raise ValueError(
                 f"mastery: demoted: expected at most mastered, {self.mastered[task]} for task {task}, "
                 f"got {self.demoted[task]}"
             )
-        self.window = k if window is None else window
+        self.window = window or k
         self._newest = self._turn = 0
         # Passes and failures in a row, and episodes since the last assessment.
         self._passes = self._fails = self._episodes = 0
@@ -161,7 +163,9 @@ class MasteryTeacher(Teacher[Discrete]):
         hand = self._at_hand() + int(self.space.start)
         found = {"newest": float(hand[-1]), "oldest": float(hand[0])}
         level = float(self._scores[self._newest].mean())
-        return found | ({"level": level} if np.isfinite(level) else {})
+        if np.isfinite(level):
+            found["level"] = level
+        return found
 
     def snapshot(self) -> dict[str, Array]:
         """Return every task, the chance that a row is of it, and its level (NaN without scores); ``(k,)``."""

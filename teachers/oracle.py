@@ -104,8 +104,10 @@ class OracleTeacher(Teacher[Box]):
         self.paper = variant == "paper"
         self.mastered = float(mastered)
         self.block = block
-        # The authors' code does not rehearse.
-        self.rehearsal = (0.0 if self.paper else REHEARSAL) if rehearsal is None else float(rehearsal)
+        if rehearsal is None:
+            # The authors' code does not rehearse.
+            rehearsal = 0.0 if self.paper else REHEARSAL
+        self.rehearsal = float(rehearsal)
         self._path = _Path(space, difficulty_step, window, fixed=not self.paper)
         # Scores counted since the last decision.
         self._scores: FloatArray = np.empty(0)
@@ -236,4 +238,6 @@ class _Path:
         # Without room to move a dimension has no way, and would divide 0 by 0.
         way = np.where(self._step > 0, self._last, self._bottom) - self.start
         moving = (self._step != 0) & (way != 0)
-        return float(np.mean((self.low - self.start)[moving] / way[moving])) if moving.any() else 1.0
+        if not moving.any():
+            return 1.0
+        return float(np.mean((self.low - self.start)[moving] / way[moving]))

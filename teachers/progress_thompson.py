@@ -117,7 +117,9 @@ class ProgressThompson(Bandit):
 
     def _tell(self, outcomes: Outcomes) -> None:
         # The standard error of a level says little about that of a change, so only gains use it.
-        error = _standard_error(outcomes) if self._arms.rules.reward == "score" else None
+        error = None
+        if self._arms.rules.reward == "score":
+            error = _standard_error(outcomes)
         told = self._arms.take(outcomes)
         rows = np.flatnonzero(~np.isnan(told.gain))
         if error is not None and self._arms.rules.per_cost:
@@ -128,7 +130,9 @@ class ProgressThompson(Bandit):
             gain = float(told.gain[row])
             self._noise.add(arm, gain)
             # The student's own error says how noisy this row is; without it all rows are equally noisy.
-            variance = self._noise.variance if error is None else float(error[row]) ** 2
+            variance = self._noise.variance
+            if error is not None:
+                variance = float(error[row]) ** 2
             # Means walk before every reward, so an arm that is not played becomes uncertain.
             self._filter.step(self._noise.variance)
             self._filter.observe(arm, gain, variance)

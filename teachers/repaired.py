@@ -104,7 +104,9 @@ class REPAIRED(PairTeacher):
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         rows = self._halves(ids)
         # The protagonist's buffer decides, but the antagonist needs something to replay as well.
-        probability = self._cycle.probability(self.buffers[0]) if len(self.buffers[1]) else 0.0
+        probability = 0.0
+        if len(self.buffers[1]):
+            probability = self._cycle.probability(self.buffers[0])
         if probability > 0 and self.rng.random() < probability:
             halves = [
                 self._replayed(buffer, len(own)) for buffer, own in zip(self.buffers, rows, strict=True)

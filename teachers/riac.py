@@ -115,9 +115,10 @@ class RIAC(Teacher[Box]):
             spaces.check_single(space, "riac: variant 'paper'")
         self._range = ScoreRange("riac", score_range)
         self.leaves_only = check_flag("riac: leaves_only", leaves_only)
-        ends = np.stack(spaces.edges(space))
+        low, high = np.stack(spaces.edges(space))
         # The paper's code works in raw units, the fixed variant in the unit cube.
-        low, high = ends if self.paper else (np.zeros_like(ends[0]), np.ones_like(ends[0]))
+        if not self.paper:
+            low, high = np.zeros_like(low), np.ones_like(high)
         rules = Rules(region_size, window, split_attempts, min_share * (high - low), discard, self.paper)
         self._tree = RegionTree(low, high, rules)
         self._region_size = region_size
@@ -148,7 +149,9 @@ class RIAC(Teacher[Box]):
     def _regions(self) -> IntArray:
         """Return the nodes that are sampled."""
         dim: IntArray = self._tree.nodes["dim"]
-        return np.flatnonzero(dim < 0) if self.leaves_only else np.arange(len(dim))
+        if self.leaves_only:
+            return np.flatnonzero(dim < 0)
+        return np.arange(len(dim))
 
     def _draw_regions(self, pick: FloatArray) -> IntArray:
         """Return a node for each uniform number, in proportion to ALP; uniformly if no region progresses."""
@@ -162,7 +165,9 @@ class RIAC(Teacher[Box]):
             row = np.minimum(np.searchsorted(self._cumulative, pick * total, side="right"), size - 1)
         else:
             row = (pick * size).astype(np.int64)
-        return self._regions()[row] if self.leaves_only else row
+        if self.leaves_only:
+            return self._regions()[row]
+        return row
 
     def _tell(self, outcomes: Outcomes) -> None:
         self._range.watch(outcomes.score)

@@ -104,7 +104,10 @@ class SelfPaced(Teacher[Discrete]):
         self.by: By = by
         self._power = power
         self._grow = grow
-        self._span, self._absolute = (share, False) if ages is None else (ages, True)
+        self._absolute = ages is not None
+        self._span = share
+        if ages is not None:
+            self._span = ages
         self._losses = np.full(int(space.n), np.nan)
         # The rest of what is measured or trained on.
         self._order: IntArray = np.zeros(0, np.int64)
@@ -147,9 +150,10 @@ class SelfPaced(Teacher[Discrete]):
         if self.by == "selection":
             return np.ones(len(losses))
         known = self._losses[~np.isnan(self._losses)]
-        # While few losses are known, the batch itself says which examples are easy.
-        pool = known if known.size >= losses.size else losses
-        return self._weights(losses, self._age(pool, progress))
+        if known.size < losses.size:
+            # While few losses are known, the batch itself says which examples are easy.
+            known = losses
+        return self._weights(losses, self._age(known, progress))
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         self._progress = progress
@@ -184,11 +188,15 @@ class SelfPaced(Teacher[Discrete]):
         """Begin to measure, or to train."""
         n = len(self._losses)
         if self.by == "weights" or self._all(progress):
-            self._measuring, self._order = False, self.rng.permutation(n)
+            self._measuring = False
+            self._order = self.rng.permutation(n)
             return
         # In turns: measure all examples, train on those that count.
         self._measuring = not self._measuring
-        self._order = self.rng.permutation(n) if self._measuring else self._selected(progress)
+        if self._measuring:
+            self._order = self.rng.permutation(n)
+        else:
+            self._order = self._selected(progress)
 
     def _selected(self, progress: float) -> IntArray:
         known = ~np.isnan(self._losses)
@@ -220,7 +228,9 @@ class SelfPaced(Teacher[Discrete]):
             return {}
         age = self.age(self._progress)
         found = {"weight": float(self._weights(known, age).mean())}
-        return found | ({"age": age} if np.isfinite(age) else {})
+        if np.isfinite(age):
+            found["age"] = age
+        return found
 
     def _state(self) -> State:
         return {

@@ -125,8 +125,10 @@ class SFL(LevelTeacher):
             return self._for_training(n)
         tasks, numbers = self._trial.hand_out(n)
         parts = [Rows(tasks=tasks, kind=NEW, purpose=Purpose.MEASURE, numbers=numbers)]
-        # The ask ends the measuring in its middle, so its other rows are for training.
-        return parts if len(tasks) == n else parts + self._for_training(n - len(tasks))
+        if len(tasks) < n:
+            # The ask ends the measuring in its middle, so its other rows are for training.
+            parts += self._for_training(n - len(tasks))
+        return parts
 
     def _for_training(self, n: int) -> list[Rows]:
         """Return ``rho n`` levels of the set, rounded so that it holds over several asks, and new ones."""
@@ -134,8 +136,10 @@ class SFL(LevelTeacher):
         before = self._trial.trained
         parts = []
         self._trial.trained += n
-        # Differences of rounded totals keep the share over several asks.
-        known = int(rho * (before + n)) - int(rho * before) if len(self.buffer) else 0
+        known = 0
+        if len(self.buffer):
+            # Differences of rounded totals keep the share over several asks.
+            known = int(rho * (before + n)) - int(rho * before)
         if known:
             parts.append(self._from_buffer(known))
         if n > known:
@@ -194,7 +198,9 @@ class _Trial:
     def begin(self, tasks: Array) -> None:
         # Numbers go on from trial to trial, so that late rows of an old one are told apart.
         self._first += self._handed
-        self._tasks, self._tally, self._handed = tasks, np.zeros((2, len(tasks))), 0
+        self._tasks = tasks
+        self._tally = np.zeros((2, len(tasks)))
+        self._handed = 0
 
     def hand_out(self, n: int) -> tuple[Array, IntArray]:
         """Return the next candidates and the numbers of their rows."""

@@ -103,7 +103,9 @@ class TSCLNaive(Bandit):
         n = len(ids)
         present = self._arms.position
         # A block goes on only while its arm is allowed.
-        rest = min(self._rest, n) if self._arms.allowed(progress)[present] else 0
+        rest = 0
+        if self._arms.allowed(progress)[present]:
+            rest = min(self._rest, n)
         # The blocks that begin in this ask: (n - rest) / window, rounded up.
         blocks = -((rest - n) // self.window)
         arms = np.repeat(present, rest)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -119,7 +119,7 @@ class Adversary:
             seen.append(what)
             partial = self._builder.apply(partial, step, actions, self._rng)
         # Advantages run backwards in time, so time is the first axis of every column.
-        columns = [np.stack([getattr(what, name) for what in seen]) for name in _Batch.kept]
+        columns = [_stacked(seen, name) for name in _Batch.kept]
         self._waiting.append(_Batch.new(int(ids[0]), task, np.stack(partials), columns))
         self.built += n
         self.steps += n * self._builder.steps
@@ -289,6 +289,11 @@ class _Batch:
                 _column(name, column, (steps, n)) for name, column in zip(cls.kept, columns, strict=True)
             ],
         )
+
+
+def _stacked(steps: Sequence[Steps], name: str) -> Array:
+    """Return one column of single steps, ``(T, n, ...)``."""
+    return np.stack([getattr(step, name) for step in steps])
 
 
 def _column(name: str, values: Any, lead: tuple[int, int]) -> Array:

@@ -83,7 +83,9 @@ class AdversaryNetwork(nn.Module):
             step: ``(n,)`` int64.
             noise: ``(n, noise)``.
         """
-        features = seen if seen.ndim == 2 else functional.relu(self.convolution(seen)).flatten(1)
+        features = seen
+        if seen.ndim > 2:
+            features = functional.relu(self.convolution(seen)).flatten(1)
         # The step is told explicitly: a partial task alone does not say how many actions are left.
         step = self.step(functional.one_hot(step, self._steps).to(features.dtype))
         features = torch.cat([features, step, noise], 1)

@@ -191,7 +191,9 @@ class Arms:
         The score of one arm also falls when it is forgotten, which is a reason to return to it; a gain on a
         probe that all arms share is a harm where it is negative.
         """
-        return np.abs(values) if self.rules.reward == "progress" else values
+        if self.rules.reward == "progress":
+            return np.abs(values)
+        return values
 
     def take(self, outcomes: Outcomes) -> Told:
         """Return what the outcomes are worth, and remember them.
@@ -204,8 +206,12 @@ class Arms:
         # Rows of one arm follow each other in time, so the batch is worked on arm by arm.
         groups = _Groups.of(arm)
         level = self._scaled(outcomes.score)
-        change = level if rules.reward == "score" else level - self._earlier(level, groups)
-        cost = outcomes.cost if rules.per_cost else np.ones(len(arm))
+        change = level
+        if rules.reward != "score":
+            change = level - self._earlier(level, groups)
+        cost = np.ones(len(arm))
+        if rules.per_cost:
+            cost = outcomes.cost
         gain = np.full(len(arm), np.nan)
         # A quotient that overflows becomes infinite, and `_check` refuses it with its row.
         with np.errstate(over="ignore"):
@@ -301,9 +307,11 @@ class Arms:
 
         Where levels are mapped from a ``score_range``, also ``outside_range_share``, of the scores.
         """
-        # p log p is 0 for p = 0, where numpy would give NaN.
-        p = probabilities[probabilities > 0]
-        entropy = float(-(p * np.log(p)).sum() / np.log(self.k)) if self.k > 1 else 0.0
+        entropy = 0.0
+        if self.k > 1:
+            # p log p is 0 for p = 0, where numpy would give NaN.
+            p = probabilities[probabilities > 0]
+            entropy = float(-(p * np.log(p)).sum() / np.log(self.k))
         mean = float(probabilities @ np.arange(self.k))
         found = {"arm_likeliest": float(probabilities.argmax()), "arm_mean": mean, "arm_entropy": entropy}
         return found | self._range.metrics()

@@ -66,7 +66,9 @@ class Bandit(Teacher[Discrete]):
         values = self._values()
         # The last ask's progress is used, so the log shows the probabilities that were played.
         found = self._arms.metrics(self._probabilities(self._arms.progress))
-        return found if np.isnan(values).all() else found | {"value_max": float(np.nanmax(values))}
+        if not np.isnan(values).all():
+            found["value_max"] = float(np.nanmax(values))
+        return found
 
     def snapshot(self) -> dict[str, Array]:
         """Return `Arms.snapshot`: each arm's task, next probability, value and outcomes told; ``(k,)``."""

@@ -169,8 +169,10 @@ def best_of_normals(
         folded: whether the greatest absolute value wins.
         tolerance: by how much a panel may miss.
     """
-    # From the greatest mean on, so that differences keep their digits however great the means are.
-    from_here = np.abs(mean) if folded else mean - mean.max(axis=1, keepdims=True)
+    from_here = np.abs(mean)
+    if not folded:
+        # From the greatest mean on, so that differences keep their digits however great the means are.
+        from_here = mean - mean.max(axis=1, keepdims=True)
     problem = _Problem.of(from_here, deviation, folded)
     found = problem.certain()
     edges = np.linspace(0.0, 1.0, _PANELS + 1)
@@ -206,8 +208,9 @@ class _Problem:
         # lies above the highest of the lower ends.
         low, high = (mean + side * _TAIL * deviation for side in (-1, 1))
         low, high = low.max(axis=1), high.max(axis=1)
-        wide = _Problem(mean, deviation, folded, np.maximum(low, 0.0) if folded else low, high)
-        return wide._narrowed()
+        if folded:
+            low = np.maximum(low, 0.0)
+        return _Problem(mean, deviation, folded, low, high)._narrowed()
 
     def _narrowed(self) -> _Problem:
         """Return the problem with the window less what lies below, or above, the greatest for sure."""
@@ -272,7 +275,9 @@ class _Problem:
         t = self.low[:, None] + span[:, None] * share.ravel()
         parts = self._arms(t.shape[1])
         # Of arms that fit into one part, both functions are computed once, at all nodes.
-        kept = self._below(t, parts[0]) if len(parts) == 1 else None
+        kept = None
+        if len(parts) == 1:
+            kept = self._below(t, parts[0])
         product = np.exp(self._log_product(t, kept)).reshape(len(span), *share.shape)
         weight = product * np.pad(w, 1) * width[:, None] * span[:, None, None]  # 0 at the ends
         won = np.zeros((len(span), len(left), self.mean.shape[1]))

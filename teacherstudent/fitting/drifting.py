@@ -76,7 +76,9 @@ class Filter(ABC):
         """Return ``(k,)`` how probable each arm is to be played: one without a reward before any other."""
         # The mean of an arm without a reward may be anything, so such arms are looked at first.
         fresh = np.isnan(self.mean) & allowed
-        return fresh / fresh.sum() if fresh.any() else self.best(allowed, look)
+        if fresh.any():
+            return np.asarray(fresh / fresh.sum())
+        return self.best(allowed, look)
 
     @abstractmethod
     def state(self) -> State:
@@ -132,9 +134,10 @@ class ExactFilter(Filter):
         values, vectors = np.linalg.eigh(self.covariance)
         root = vectors * np.sqrt(np.maximum(values, 0.0))
         drawn = np.where(fresh, 0.0, self.mean) + rng.standard_normal((n, len(fresh))) @ root.T
-        values = np.abs(drawn) if self.folded else drawn
+        if self.folded:
+            drawn = np.abs(drawn)
         # Arms without a reward win; ties among them are broken at random.
-        return winners(rng, np.where(fresh, np.inf, values), allowed), None
+        return winners(rng, np.where(fresh, np.inf, drawn), allowed), None
 
     def best(self, allowed: BoolArray, look: int) -> FloatArray:
         """Return ``(k,)`` how probable each arm is to be the best of one draw."""
@@ -157,8 +160,9 @@ class ExactFilter(Filter):
             if error <= ERROR:
                 break
         share = each.mean(axis=0)
-        # If even the most points scatter, an arm that none of them chose keeps the share of half a point.
-        share = np.maximum(share, 0.5 / MOST) if error > ERROR else share
+        if error > ERROR:
+            # Even the most points scatter: an arm that none of them chose keeps the share of half a point.
+            share = np.maximum(share, 0.5 / MOST)
         found[arms] = share / share.sum()
         return found
 

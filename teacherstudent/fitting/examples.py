@@ -60,9 +60,11 @@ class Passes:
             if window is None:
                 self._append(rng, 1)
         taken = self._rest[rows]
-        # When the taken numbers are the next ones, a view will do and nothing is copied.
-        ahead = np.array_equal(rows, np.arange(count))
-        self._rest = self._rest[count:] if ahead else np.delete(self._rest, rows)
+        if np.array_equal(rows, np.arange(count)):
+            # The taken numbers are the next ones: a view will do, and nothing is copied.
+            self._rest = self._rest[count:]
+        else:
+            self._rest = np.delete(self._rest, rows)
         return taken
 
     def _append(self, rng: np.random.Generator, passes: int) -> None:

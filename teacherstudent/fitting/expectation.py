@@ -352,7 +352,9 @@ def maximise(
         gain = np.abs(bound - bounds[active.which])
         bounds[active.which] = bound
         done = (gain < TOLERANCE) | (iteration == MAX_ITERATIONS)
-        leave = done if costs is None else done | _behind(bounds, gain, costs, active.which, n)
+        leave = done
+        if costs is not None:
+            leave = done | _behind(bounds, gain, costs, active.which, n)
         if leave.any():
             for i in np.flatnonzero(done):
                 mixture = _mixture(moments[:, active.owner == i], d)

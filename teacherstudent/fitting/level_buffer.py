@@ -234,7 +234,7 @@ class LevelBuffer:
         levels = spaces.check_tasks(self.space, levels, "level buffer")
         n = len(levels)
         given = column("scores", scores, np.float64, n, finite=True)
-        best = np.full(n, -np.inf) if returns is None else column("returns", returns, np.float64, n)
+        best = _highest_returns(returns, n)
         origin = {name: np.zeros(n, np.int64) for name in ("parent", "edits")}
         if parents is not None:
             origin["parent"] = column("parents", parents, np.int64, n)
@@ -311,7 +311,7 @@ class LevelBuffer:
         keys = saved_array("level buffer: keys", keys, np.int64, (None,))
         n = len(keys)
         given = column("scores", scores, np.float64, n, finite=True)
-        best = np.full(n, -np.inf) if returns is None else column("returns", returns, np.float64, n)
+        best = _highest_returns(returns, n)
         found = self.find(keys)
         there = found >= 0
         # Slots number the levels here: each level is blended once, whatever the number of its rows.
@@ -343,7 +343,9 @@ class LevelBuffer:
     def effective_size(self) -> float:
         """Return the effective number of levels in a draw, ``1 / sum(p ** 2)``; 0 if there is none."""
         p = self.probabilities()
-        return float(1 / (p @ p)) if p.size else 0.0
+        if not p.size:
+            return 0.0
+        return float(1 / (p @ p))
 
     def sample(self, rng: np.random.Generator, n: int) -> IntArray:
         """Draw ``n`` slots one after the other; each draw ages all levels by 1 and makes one fresh.
@@ -379,8 +381,10 @@ class LevelBuffer:
         """Return ``(len,)`` the weights by score; uniform where all are 0."""
         prior = np.empty(self._size)
         kernels.priorities(prior, self._columns.score, self._ranked(), self._table, self._size, self._rule)
+        if prior.sum() > 0:
+            return prior
         # Proportional weights are all 0 where no score is above 0.
-        return prior if prior.sum() > 0 else np.ones(self._size)
+        return np.ones(self._size)
 
     def _ranked(self) -> kernels.Ranks:
         """Return where the levels stand by score, `no_ranks` where nobody asks."""
@@ -423,3 +427,10 @@ class LevelBuffer:
             own[:size] = kept[name]
         self._clock = clock
         self._seen = seen
+
+
+def _highest_returns(returns: npt.ArrayLike | None, n: int) -> FloatArray:
+    """Return ``(n,)`` the highest return on each level that is offered; -inf where none was told."""
+    if returns is None:
+        return np.full(n, -np.inf)
+    return column("returns", returns, np.float64, n)

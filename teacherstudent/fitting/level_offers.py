@@ -46,9 +46,10 @@ def scored(buffer: LevelBuffer, score: Score, outcomes: Outcomes) -> Scored:
     dcd = buffer.semantics == "dcd"
     keys = np.array(level_spaces.keys(buffer.space, outcomes.tasks), np.int64)
     finished = signal(outcomes, EPISODES) > 0
-    reported = "max_return" in outcomes.signals
     # A student that reports no highest return is judged by its mean return.
-    highest = signal(outcomes, "max_return", where=finished) if reported else outcomes.score
+    highest = outcomes.score
+    if "max_return" in outcomes.signals:
+        highest = signal(outcomes, "max_return", where=finished)
     reached = np.where(finished, highest, -np.inf)
     best = reached.copy()
     # In dcd a level's rows raise its highest return one after the other, so all rows here know it.
@@ -58,11 +59,14 @@ def scored(buffer: LevelBuffer, score: Score, outcomes: Outcomes) -> Scored:
     slots = buffer.find(keys)
     known = slots >= 0
     best[known] = np.maximum(best[known], buffer.returns[slots[known]])
-    # The highest return starts at 0 in jaxued, and without a bound in dcd.
-    scores = evaluate(score, outcomes, best if dcd else np.maximum(best, 0.0))
-    # dcd also scores a row without a finished episode, if its score so far is above 0 and needs no return.
-    late = (scores > 0) if dcd and not score.grounded else np.zeros(len(keys), np.bool_)
-    counts = finished | late
+    if not dcd:
+        # The highest return starts at 0 in jaxued, and without a bound in dcd.
+        best = np.maximum(best, 0.0)
+    scores = evaluate(score, outcomes, best)
+    counts = finished
+    if dcd and not score.grounded:
+        # dcd also scores a row without a finished episode, if its score so far is above 0.
+        counts = finished | (scores > 0)
     bad = counts & ~np.isfinite(scores)
     if bad.any():
         row = int(np.argmax(bad))

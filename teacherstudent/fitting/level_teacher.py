@@ -86,7 +86,9 @@ class Cycle:
         """Return the probability that the next ask is replayed."""
         if not self.warm(buffer):
             return 0.0
-        return self.replay if self.schedule == "fixed" else min(self.replay, buffer.fill)
+        if self.schedule == "fixed":
+            return self.replay
+        return min(self.replay, buffer.fill)
 
     def wait(self, buffer: LevelBuffer, rows: int = 1) -> Wait | None:
         """Return what replay waits for, where a level comes of ``rows`` rows; None if there is none."""
@@ -194,7 +196,9 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         turn = (self._asked.sum() + np.arange(1, n + 1)) % kinds
         replays = int((turn == 0).sum())
         children = int((turn == 2).sum())
-        parts = [self._generated(n - replays - children)] if n > replays + children else []
+        parts = []
+        if n > replays + children:
+            parts.append(self._generated(n - replays - children))
         if not replays + children:
             return parts
         # Children are of the levels replayed beside them; without any, parents are drawn for them.
@@ -272,7 +276,9 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
 
     def first_action(self) -> Wait | None:
         """Return how many levels the buffer must hold before the first replay; None without replay."""
-        return self._cycle.wait(self.buffer) if self._score is not None else None
+        if self._score is None:
+            return None
+        return self._cycle.wait(self.buffer)
 
     def metrics(self) -> dict[str, float]:
         """Return the shares of rows by kind, and of the buffer fill, mean score, age and effective size.
@@ -284,19 +290,20 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         metrics = dict(zip(("new_share", "replay_share", "edit_share"), shares.tolist(), strict=True))
         metrics["unfinished_share"] = float(self._told[1] / max(1, self._told[0]))
         if self._score is not None:
-            some = len(self.buffer) > 0
             metrics |= {
                 "fill": self.buffer.fill,
-                "score": float(self.buffer.scores.mean()) if some else 0.0,
-                "staleness": float(self.buffer.staleness.mean()) if some else 0.0,
+                "score": _mean(self.buffer.scores),
+                "staleness": _mean(self.buffer.staleness),
                 "effective_size": self.buffer.effective_size(),
-                "edits": float(self.buffer.edits.mean()) if some else 0.0,
+                "edits": _mean(self.buffer.edits),
             }
         return metrics
 
     def snapshot(self) -> dict[str, Any]:
         """Return quantiles of scores and ages, features of some levels, and the best (`level_picture`)."""
-        return picture(self.buffer) if self._score is not None else {}
+        if self._score is None:
+            return {}
+        return picture(self.buffer)
 
     def _state(self) -> State:
         return {
@@ -316,3 +323,10 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         spaces.check_tasks(self.space, state["replayed"]["tasks"], "replayed levels")
         self._asked = saved_array("level teacher: asked", state["asked"], np.int64, (3,), low=0)
         self._told = saved_array("level teacher: told", state["told"], np.int64, (2,), low=0)
+
+
+def _mean(values: Array) -> float:
+    """Return the mean of numbers, 0 if there are none."""
+    if not len(values):
+        return 0.0
+    return float(values.mean())

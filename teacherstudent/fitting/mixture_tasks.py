@@ -101,15 +101,17 @@ class Options:
 
     def points(self, tasks: FloatArray) -> FloatArray:
         """Return flat tasks ``(n, d)`` in the coordinates of the mixture: raw (paper) or the unit cube."""
-        return tasks if self.paper else spaces.to_unit(self.space, tasks)
+        if self.paper:
+            return tasks
+        return spaces.to_unit(self.space, tasks)
 
     @property
     def fit_seed(self) -> int:
         """The ``random_state`` of the paper's fits."""
-        # scikit-learn takes seeds of 32 bits; a SeedSequence gives its first word.
-        seed = self.seed
-        drawn = seed.generate_state(1)[0] if isinstance(seed, np.random.SeedSequence) else seed
-        return int(drawn) % 2**32
+        # scikit-learn takes seeds of 32 bits; a SeedSequence gives its first word, which has as many.
+        if isinstance(self.seed, np.random.SeedSequence):
+            return int(self.seed.generate_state(1)[0])
+        return int(self.seed) % 2**32
 
     def fit(self, rows: FloatArray, rng: np.random.Generator, seed: int) -> Mixture:
         """Fit the variant's mixture to ``rows`` ``(n, m)``, whose first columns are `points`.
@@ -223,7 +225,9 @@ class Draws:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._mixture: Mixture | None = None
-        self._initial = None if options.initial is None else gaussian(options.initial, options.space)
+        self._initial: tuple[FloatArray, FloatArray] | None = None
+        if options.initial is not None:
+            self._initial = gaussian(options.initial, options.space)
         self._left = self._none()
         self._utility: FloatArray = np.empty(0)
         self._roots: FloatArray = np.empty((0, 0, 0))

@@ -70,13 +70,7 @@ def _numpy_type(tensor: torch.Tensor) -> np.dtype[Any]:
 def optimizer_state(optimizer: torch.optim.Optimizer) -> State:
     """Return moments and learning rates as plain data; other hyper-parameters belong to the configuration."""
     state = optimizer.state_dict()
-    moments = {
-        str(index): {
-            key: value.detach().cpu().numpy().copy() if isinstance(value, torch.Tensor) else value
-            for key, value in entry.items()
-        }
-        for index, entry in state["state"].items()
-    }
+    moments = {str(index): _plain(entry) for index, entry in state["state"].items()}
     return {"moments": moments, "lr": [float(group["lr"]) for group in state["param_groups"]]}
 
 
@@ -100,13 +94,7 @@ def load_optimizer(
     rates = saved_array("optimizer: lr", state["lr"], np.float64, (len(current["param_groups"]),), low=0)
     for group, rate in zip(current["param_groups"], rates.tolist(), strict=True):
         group["lr"] = rate
-    current["state"] = {
-        int(index): {
-            key: torch.from_numpy(np.array(value)) if isinstance(value, np.ndarray) else value
-            for key, value in entry.items()
-        }
-        for index, entry in state["moments"].items()
-    }
+    current["state"] = {int(index): _tensors(entry) for index, entry in state["moments"].items()}
     optimizer.load_state_dict(current)
 
 
@@ -129,3 +117,21 @@ def _check_moments(optimizer: torch.optim.Optimizer, moments: Any, *, finite: bo
             # Step counters are single numbers; moments have their parameter's shape.
             if given.ndim and given.shape != shape:
                 raise ValueError(f"{where}: {name}: expected shape {shape}, got {given.shape}")
+
+
+def _plain(entry: Mapping[str, Any]) -> State:
+    """Return what an optimiser keeps of one parameter, tensors as arrays; a copy."""
+    found = dict(entry)
+    for name, value in found.items():
+        if isinstance(value, torch.Tensor):
+            found[name] = value.detach().cpu().numpy().copy()
+    return found
+
+
+def _tensors(entry: Mapping[str, Any]) -> State:
+    """Return what `_plain` returned with tensors again; a copy."""
+    found = dict(entry)
+    for name, value in found.items():
+        if isinstance(value, np.ndarray):
+            found[name] = torch.from_numpy(np.array(value))
+    return found

@@ -222,8 +222,7 @@ def check_number(
     who: str, what: str, value: float, low: float, high: float, *, open_low: bool = False
 ) -> float:
     """Return a number; raise ValueError unless it is in [low, high], or (low, high] with ``open_low``."""
-    inside = is_number(value) and (low < value if open_low else low <= value) and value <= high
-    if not inside:
+    if not (is_number(value) and low <= value <= high) or (open_low and value == low):
         bracket = "(" if open_low else "["
         raise ValueError(f"{who}: {what}: expected a number in {bracket}{low:g}, {high:g}], got {value!r}")
     return float(value)

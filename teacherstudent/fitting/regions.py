@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from teacherstudent.fitting.compiled import compiled
 from teacherstudent.saved import saved_array
-from teacherstudent.types import Array, FloatArray, IntArray, State, check_names
+from teacherstudent.types import Array, BoolArray, FloatArray, IntArray, State, check_names
 
 Points = npt.NDArray[np.float32]
 
@@ -184,7 +184,7 @@ class RegionTree:
             dim = rng.integers(len(low), size=attempts)
             # Rounded to float32 as the points are, so that both are compared exactly.
             cut = (low[dim] + rng.random(attempts) * (high - low)[dim]).astype(np.float32).astype(np.float64)
-            left = (x[:, dim] <= cut) if self.rules.paper else (x[:, dim] < cut)
+            left = self._below(x[:, dim], cut)
             size = np.count_nonzero(left, axis=0)
             enough = np.minimum(size, len(x) - size) >= fewest
             dims.append(dim[enough])
@@ -195,6 +195,12 @@ class RegionTree:
                 break
         dim, cut, size = (np.concatenate(parts)[:attempts] for parts in (dims, cuts, sizes))
         return dim, cut, size
+
+    def _below(self, x: Points, cut: FloatArray | float) -> BoolArray:
+        """Return which coordinates belong to the left of a cut; in the authors' code those on it too."""
+        if self.rules.paper:
+            return np.asarray(x <= cut)
+        return np.asarray(x < cut)
 
     def _grow(self, leaf: int, dim: int, cut: float, x: Points, y: FloatArray) -> None:
         """Give a leaf two children that share its points."""
@@ -210,7 +216,7 @@ class RegionTree:
         node["dim"] = dim
         node["cut"] = cut
         node["left"] = left
-        below = (x[:, dim] <= cut) if self.rules.paper else (x[:, dim] < cut)
+        below = self._below(x[:, dim], cut)
         for child, rows in ((left, below), (right, ~below)):
             count = np.count_nonzero(rows)
             self.nodes["count"][child] = count

@@ -39,7 +39,9 @@ class ScoreRange:
 
     def __init__(self, who: str, ends: tuple[float, float] | None) -> None:
         self._who = who
-        self._ends = None if ends is None else check_score_range(f"{who}: score_range", ends)
+        self._ends: tuple[float, float] | None = None
+        if ends is not None:
+            self._ends = check_score_range(f"{who}: score_range", ends)
         self._told = self._outside = 0
 
     def scaled(self, scores: FloatArray) -> FloatArray:
@@ -76,7 +78,9 @@ class ScoreRange:
 
     def metrics(self) -> dict[str, float]:
         """Return ``outside_range_share``, of all scores told; nothing without a range or scores."""
-        return {"outside_range_share": self._outside / self._told} if self._told else {}
+        if not self._told:
+            return {}
+        return {"outside_range_share": self._outside / self._told}
 
     def state(self) -> State:
         """Return the counts as plain data."""
