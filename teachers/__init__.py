@@ -2,6 +2,7 @@
 
 from teacherstudent.registry import TEACHERS
 
+# The package is linked into teacherstudent. By another name all teachers would be registered twice.
 if __name__ != "teacherstudent.teachers":
     raise ImportError(f"import this package as teacherstudent.teachers, not as {__name__}")
 

@@ -77,8 +77,10 @@ class ACCEL(LevelTeacher):
         super().__init__(
             space,
             seed=seed,
+            # As in robust PLR, generated levels are only measured: no gradient from what nobody has curated.
             cycle=Cycle(replay=replay, min_fill=min_fill, train_new=False, simple=is_simple(start)),
             score=score,
+            # What the user gives wins over the paper's number.
             buffer={"temperature": 0.3} | check_mapping("buffer", buffer),
             editor=Editor(edits=edits, parents=parents, step=step_of(space, step)),
         )

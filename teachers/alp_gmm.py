@@ -124,17 +124,26 @@ class ALPGMM(Teacher[Box]):
         self._draws = Draws(self.options)
         self._range = ScoreRange("alp-gmm", score_range)
         self._fit_seed = self.options.fit_seed
-        self._history: _History = _Paper(d, max_size) if variant == "paper" else _Exact(d, max_size, fit_rate)
-        self._mixture: Mixture | None = None  # over (point, ALP)
-        self._fitted: State = {}  # the tasks and ALP that it was fitted to
+        # The variants differ most in what counts as the nearest earlier task.
+        self._history: _History
+        if variant == "paper":
+            self._history = _Paper(d, max_size)
+        else:
+            self._history = _Exact(d, max_size, fit_rate)
+        # Over (point, ALP).
+        self._mixture: Mixture | None = None
+        # The tasks and their ALP that the mixture was fitted to.
+        self._fitted: State = {}
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         return Assignment(ids=ids, tasks=self._draws.take(len(ids), self.rng))
 
     def _tell(self, outcomes: Outcomes) -> None:
         self._range.watch(outcomes.score)
+        # A window is full at the same rows however they are batched, so batches change nothing.
         for tasks, scores in self._window.fill(outcomes.tasks, outcomes.score):
             points = self.options.points(tasks)
+            # ALP is only needed for the fit, so it is computed for the whole window at once.
             alp = self._history.progress(points, self._range.scaled(scores))
             self._mixture = self.options.fit(np.column_stack([points, alp]), self.rng, self._fit_seed)
             self._fitted = {"tasks": tasks.copy(), "alp": alp}
@@ -145,8 +154,11 @@ class ALPGMM(Teacher[Box]):
         if mixture is None:
             self._draws.reset()
         else:
+            # The last coordinate of a mean is the component's ALP. Rounding may bring it below 0.
             alp = mixture.means[:, -1]
-            self._draws.use(mixture, alp if self.options.paper else np.maximum(alp, 0))
+            if not self.options.paper:
+                alp = np.maximum(alp, 0)
+            self._draws.use(mixture, alp)
 
     def first_action(self) -> Wait | None:
         """Return how many outcomes the first fit waits for; until then tasks are uniform."""
@@ -190,7 +202,11 @@ class ALPGMM(Teacher[Box]):
         self._window.load(state["window"])
         self._range.load(state["range"])
         self._history.load(state["history"])
-        self._mixture = None if state["mixture"] is None else Mixture.load(state["mixture"], d + 1)
+        mixture = None
+        if state["mixture"] is not None:
+            mixture = Mixture.load(state["mixture"], d + 1)
+        self._mixture = mixture
+        # The authors' draws take the ALP as it is, so a negative one would have no probability.
         if self._mixture is not None and self.options.paper and (self._mixture.means[:, -1] < 0).any():
             raise ValueError("alp-gmm: mixture: means: expected an ALP of at least 0")
         check_names("ALPGMM: fitted", () if self._mixture is None else ("tasks", "alp"), state["fitted"])
@@ -199,6 +215,7 @@ class ALPGMM(Teacher[Box]):
             tasks = saved_array("alp-gmm: fitted: tasks", state["fitted"]["tasks"], np.float64, (None, d))
             alp = saved_array("alp-gmm: alp", state["fitted"]["alp"], np.float64, (len(tasks),), low=0)
             self._fitted = {"tasks": tasks, "alp": alp}
+        # `_use` throws away what was drawn before, so the saved tasks come after it.
         self._use()
         self._draws.load(state["draws"])
 
@@ -221,7 +238,11 @@ class _Exact:
         self._index = NearestOlder(d)
         self._scores = np.empty(1024)
         self._max_size = max_size
-        self._most = np.inf if max_size is None else max_size + max(max_size // 4, fit_rate)
+        # Forgetting rebuilds the index, so it waits until a quarter of
+        # the points, or a whole fit, is too much.
+        self._most = np.inf
+        if max_size is not None:
+            self._most = max_size + max(max_size // 4, fit_rate)
 
     def progress(self, points: FloatArray, scores: FloatArray) -> FloatArray:
         start = len(self._index)
@@ -230,8 +251,10 @@ class _Exact:
         if end > len(self._scores):
             self._scores = np.concatenate([self._scores[:start], np.empty(max(start, end - start))])
         self._scores[start:end] = scores
+        # Only the very first point has no neighbour; its ALP is 0.
         alp = np.where(nearest < 0, 0.0, np.abs(scores - self._scores[nearest]))
         if self._max_size is not None and end > self._most:
+            # A copy, because the two slices may overlap.
             self._scores[: self._max_size] = self._scores[end - self._max_size : end].copy()
             self._index.forget(end - self._max_size)
         return alp
@@ -244,6 +267,7 @@ class _Exact:
         d = self._index.points.shape[1]
         points = saved_array("history: points", state["points"], np.float64, (None, d))
         scores = saved_array("history: scores", state["scores"], np.float64, (len(points),))
+        # The tree is not saved: it is emptied here and grows again from the points.
         self._index.forget(len(self._index))
         self._index.insert(points)
         self._scores = scores
@@ -258,6 +282,7 @@ class _Paper:
     def progress(self, points: FloatArray, scores: FloatArray) -> FloatArray:
         alp = np.zeros(len(points))
         for i, (point, score) in enumerate(zip(points, scores, strict=True)):
+            # The authors' store answers only when it holds more than five points.
             if len(self._store) > 5:
                 alp[i] = abs(score - self._store.nearest(point))
             self._store.add(point, score)

@@ -37,12 +37,14 @@ class Compose(OpenLoop):
         parts: Sequence[str | Mapping[str, Any]] = (),
         values: Mapping[str, float] | None = None,
     ) -> None:
+        # A string is a sequence too, of letters.
         if isinstance(parts, str | Mapping) or not isinstance(parts, Sequence):
             raise TypeError(f"compose: parts: expected a list of names or mappings, got {parts!r}")
         self._parts = [_part(space, seed, part, check_mapping("compose: values", values)) for part in parts]
         drives: dict[str, tuple[float, float]] = {}
         for part in self._parts:
             for name, reach in part.drives.items():
+                # A knob with two teachers would silently follow the second one.
                 if name in drives:
                     raise ValueError(f"compose: {name}: expected a knob with one teacher, got it from two")
                 drives[name] = reach
@@ -64,4 +66,5 @@ def _part(
     make = TEACHERS.get(name)
     if not (isinstance(make, type) and issubclass(make, OpenLoop)):
         raise TypeError(f"compose: parts: expected open-loop teachers, got {name!r}")
+    # A part's own options come last, so they win over the common values.
     return make(space, seed=seed, **{"values": values, **options})

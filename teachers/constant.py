@@ -60,11 +60,13 @@ class Constant(Teacher[gym.Space[Any]]):
             rest = resting("constant", space, check_mapping("constant: values", values), ())
             self._task = spaces.from_flat(space, np.array([[rest[name] for name in space.names]]))
         elif isinstance(space, Discrete):
+            # Listed stages have no knobs that values could be for.
             if check_mapping("constant: values", values):
                 raise ValueError(f"constant: values: expected none for listed stages, got {values}")
             whole = is_whole(stage)
             if not (whole and -space.n <= stage < space.n):
                 raise ValueError(f"constant: stage: expected one of {space.n}, got {stage!r}")
+            # The remainder turns negative numbers into places from the end.
             self._task = np.array([space.start + stage % space.n], np.int64)
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:

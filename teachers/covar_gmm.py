@@ -103,7 +103,8 @@ class CovarGMM(Teacher[Box]):
         self._draws = Draws(self.options)
         self._range = ScoreRange("covar-gmm", score_range)
         self._fit_seed = self.options.fit_seed
-        self._mixture: Mixture | None = None  # over (point, time, score)
+        # Over (point, time, score).
+        self._mixture: Mixture | None = None
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         return Assignment(ids=ids, tasks=self._draws.take(len(ids), self.rng))
@@ -111,6 +112,7 @@ class CovarGMM(Teacher[Box]):
     def _tell(self, outcomes: Outcomes) -> None:
         self._range.watch(outcomes.score)
         for tasks, scores in self._window.fill(outcomes.tasks, outcomes.score):
+            # Time within the window, so a component's covariance says whether its scores rise.
             time = np.arange(len(scores)) * (1 / len(scores))
             rows = np.column_stack([self.options.points(tasks), time, self._range.scaled(scores)])
             self._mixture = self.options.fit(rows, self.rng, self._fit_seed)
@@ -118,8 +120,11 @@ class CovarGMM(Teacher[Box]):
 
     def utility(self, mixture: Mixture) -> FloatArray:
         """Return what the components of a mixture over (task, time, score) are worth, ``(k,)``."""
+        # The last two coordinates are time and score.
         rise = mixture.covariances[:, -2, -1]
-        return np.abs(rise) if self.absolute else np.maximum(rise, 0)
+        if self.absolute:
+            return np.abs(rise)
+        return np.maximum(rise, 0)
 
     def first_action(self) -> Wait | None:
         """Return how many outcomes the first fit waits for; until then tasks are uniform."""
@@ -160,9 +165,10 @@ class CovarGMM(Teacher[Box]):
         self._fit_seed = saved_whole("covar-gmm: fit_seed", state["fit_seed"], 0, 2**32 - 1)
         self._window.load(state["window"])
         self._range.load(state["range"])
-        self._mixture = None if state["mixture"] is None else Mixture.load(state["mixture"], d + 2)
-        if self._mixture is None:
+        if state["mixture"] is None:
+            self._mixture = None
             self._draws.reset()
         else:
+            self._mixture = Mixture.load(state["mixture"], d + 2)
             self._draws.use(self._mixture, self.utility(self._mixture))
         self._draws.load(state["draws"])

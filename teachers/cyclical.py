@@ -60,6 +60,7 @@ class CyclicalCurriculum(OpenLoop):
         values: Mapping[str, float] | None = None,
     ) -> None:
         self._sizes = cycle_sizes(epochs, low=low, high=high, alpha=alpha)
+        # A pass over a share of the data costs this share of a whole pass.
         self._ends = np.cumsum(self._sizes) / self._sizes.sum()
         drives = {"data_fraction": (float(self._sizes.min()), float(self._sizes.max()))}
         super().__init__(space, seed=seed, who="cyclical", drives=drives, values=values)
@@ -95,7 +96,9 @@ def cycle_sizes(epochs: float, *, low: float = 0.25, high: float = 1.0, alpha: f
     size = low
     grows = True
     total = low
+    # Sums of sizes miss whole numbers by rounding.
     while total < epochs - EDGE:
+        # Whether to turn is decided before the step, so each extreme size comes once in a turn.
         if grows and size >= high - EDGE:
             grows = False
         elif not grows and size <= low + EDGE:
@@ -103,6 +106,7 @@ def cycle_sizes(epochs: float, *, low: float = 0.25, high: float = 1.0, alpha: f
         size = min(high, size / alpha) if grows else max(low, size * alpha)
         sizes.append(size)
         total += size
+        # Looked at in the loop, which might otherwise take hours to end.
         if len(sizes) > MOST_PASSES:
             raise ValueError(
                 f"{who}: expected at most {MOST_PASSES} passes in {epochs:g} epochs, got more with "

@@ -35,4 +35,5 @@ class DomainRandomization(LevelTeacher):
     needs: frozenset[str] = frozenset()
 
     def __init__(self, space: gym.Space[Any], *, seed: Seed) -> None:
+        # Nothing is kept, so the smallest buffer will do.
         super().__init__(space, seed=seed, cycle=Cycle(replay=0.0), score=None, buffer={"capacity": 1})

@@ -69,6 +69,7 @@ class EfficientTrain(OpenLoop):
         values: Mapping[str, float] | None = None,
     ) -> None:
         who = "efficient-train"
+        # The knob comes first: if the space has none, the message should propose one.
         self._knob, full = size_knob(who, space, () if ramp is None else ("magnitude",))
         shares = check_shares(who, "sizes", sizes)
         if ramp is not None and not is_one_of(ramp, get_args(Ramp)):
@@ -78,10 +79,17 @@ class EfficientTrain(OpenLoop):
         self._sizes = full * shares
         self._ramp = ramp
         self._strongest = check_number(who, "strongest", strongest, 0, 1)
-        self._ends = stage_ends(shares) if clock == "compute" else np.arange(1, len(shares) + 1) / len(shares)
+        # Counted in examples all stages are equally long; in compute, stages of large images take longer.
+        if clock == "compute":
+            self._ends = stage_ends(shares)
+        else:
+            self._ends = np.arange(1, len(shares) + 1) / len(shares)
         drives = {self._knob: (float(self._sizes.min()), float(self._sizes.max()))}
         if ramp is not None:
-            lowest = 0.0 if ramp == "linear" else self._strongest / max(1, 2 * len(shares) - 1)
+            lowest = 0.0
+            if ramp == "stages":
+                # The authors' steps are the odd numbers 1, 3, 5... of 2 k - 1.
+                lowest = self._strongest / max(1, 2 * len(shares) - 1)
             drives["magnitude"] = (lowest, self._strongest)
         super().__init__(space, seed=seed, who=who, drives=drives, values=values)
 
@@ -91,6 +99,7 @@ class EfficientTrain(OpenLoop):
         k = len(self._sizes)
         found = {self._knob: float(self._sizes[stage])}
         if self._ramp == "linear":
+            # Within a stage every example costs the same, so the examples seen grow linearly there.
             seen = np.interp(progress, [0.0, *self._ends], np.linspace(0, 1, k + 1))
             found["magnitude"] = self._strongest * float(seen)
         elif self._ramp == "stages":
@@ -100,5 +109,6 @@ class EfficientTrain(OpenLoop):
 
 def stage_ends(shares: FloatArray) -> FloatArray:
     """Return where stages of equal numbers of examples end, ``(k,)`` shares of compute."""
+    # The compute for an image grows with its area.
     spent = np.cumsum(shares**2)
     return np.asarray(spent / spent[-1])

@@ -76,8 +76,10 @@ class EfficientTrainPP(OpenLoop):
     def path(self, progress: float) -> dict[str, float]:
         """Return the size, and the magnitude unless it is left alone."""
         k = len(self._sizes)
+        # Stages of equal compute end at equal shares of the budget.
         stage = stage_at(np.arange(1, k + 1) / k, progress)
         found = {self._knob: float(self._sizes[stage])}
         if self._strongest is not None:
+            # A single stage has nowhere to grow to; the maximum avoids a division by 0.
             found["magnitude"] = self._strongest * stage / max(1, k - 1)
         return found

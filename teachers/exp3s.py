@@ -90,9 +90,11 @@ class Exp3S(Bandit):
         self.eta = eta
         self.alpha = alpha
         self.quantiles = quantiles
-        self._weights = np.zeros(self._arms.k)  # logarithms
+        # The logarithms of the weights, which themselves would grow beyond floating point.
+        self._weights = np.zeros(self._arms.k)
         self._updates = 0
-        self._history: list[float] = []  # ascending
+        # Rewards in ascending order, so that quantiles need no sorting.
+        self._history: list[float] = []
 
     def _probabilities(self, progress: float) -> FloatArray:
         allowed = self._arms.allowed(progress)
@@ -104,16 +106,25 @@ class Exp3S(Bandit):
 
     def _tell(self, outcomes: Outcomes) -> None:
         told = self._arms.take(outcomes)
+        # Rows without a reward change nothing.
         rows = np.flatnonzero(~np.isnan(told.gain))
         columns = (told.arm[rows].tolist(), told.gain[rows].tolist(), told.propensity[rows].tolist())
         for arm, gain, probability in zip(*columns, strict=True):
-            if np.isnan(probability):  # not asked for
+            if np.isnan(probability):
+                # Nobody asked for this row, so no draw had a probability: the present one stands in.
                 every = np.ones(self._arms.k, np.bool_)
                 probability = explore(softmax(self._weights, every), self.epsilon, every)[arm]
-            reward = gain if self.quantiles is None else rescale(gain, self._history, self.quantiles)
+            reward = gain
+            if self.quantiles is not None:
+                reward = rescale(gain, self._history, self.quantiles)
             self._updates += 1
-            alpha = 1 / (self._updates + 1) if self.alpha is None else self.alpha
+            alpha = self.alpha
+            if alpha is None:
+                # t + 1 instead of t: a first alpha of 1 would turn the preferences over.
+                alpha = 1 / (self._updates + 1)
+            # Importance weighting: an arm that is rarely drawn counts for more when it is.
             self._weights = exp3s_update(self._weights, arm, reward / probability, self.eta, alpha)
+            # Kept after it was rescaled, so that a reward is compared with earlier ones only.
             self._keep(gain)
 
     def _keep(self, gain: float) -> None:
@@ -121,6 +132,8 @@ class Exp3S(Bandit):
         if self.quantiles is None:
             return
         if len(self._history) == HISTORY:
+            # Reservoir sampling: the t-th reward stays with probability
+            # HISTORY / t, in place of a random one.
             slot = int(self.rng.integers(self._updates))
             if slot >= HISTORY:
                 return
@@ -173,8 +186,11 @@ def exp3s_update(weights: FloatArray, arm: int, estimate: float, eta: float, alp
     if alpha == 0 or k == 1:
         return moved
     share = alpha / (k - 1)
+    # The logarithm of the whole mass, less the greatest weight first, so that nothing overflows.
     mass = moved.max() + np.log(np.exp(moved - moved.max()).sum())
-    own = 1 - alpha - share  # of exp(v[i]), besides its part of the whole mass; not below 0
+    # The sum over j != i is the whole mass less exp(v[i]), so exp(v[i]) keeps this part. It is not below 0.
+    own = 1 - alpha - share
+    # With the greatest alpha nothing is left of an arm's own weight: all arms are equal.
     if own <= 0:
         return np.full(k, mass - np.log(k))
     return np.asarray(np.logaddexp(moved + np.log(own), mass + np.log(share)))
@@ -188,6 +204,7 @@ def rescale(reward: float, history: list[float], quantiles: tuple[float, float])
     if not history:
         return 0.0
     low, high = (quantile(history, q) for q in quantiles)
+    # Without a spread the history gives no scale.
     if not low < high:
         return 0.0
     return float(min(max(2 * (reward - low) / (high - low) - 1, -1.0), 1.0))

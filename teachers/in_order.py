@@ -14,6 +14,7 @@ from teacherstudent.spaces import Discrete
 from teacherstudent.teacher import Teacher
 from teacherstudent.types import (
     Assignment,
+    FloatArray,
     Granularity,
     IntArray,
     Outcomes,
@@ -47,13 +48,15 @@ class InOrder(Teacher[Discrete]):
     def __init__(self, space: Discrete, *, seed: Seed, shares: Sequence[float] | None = None) -> None:
         super().__init__(space, seed=seed)
         expected = f"{space.n} numbers of at least 0"
-        equal = np.ones(int(space.n))
-        given = equal if shares is None else check_numbers("in-order: shares", expected, shares)
+        given: FloatArray = np.ones(int(space.n))
+        if shares is not None:
+            given = check_numbers("in-order: shares", expected, shares)
         if given.shape != (space.n,) or not ((given >= 0).all() and given.any()):
             raise ValueError(f"in-order: shares: expected {expected}, got {shares}")
         self._ends = np.cumsum(given) / given.sum()
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
+        # Tasks of share 0 at the end are never begun: the last task that has a share goes on.
         task = min(stage_at(self._ends, progress), int(np.searchsorted(self._ends, 1.0)))
         return Assignment(ids=ids, tasks=np.full(len(ids), self.space.start + task, np.int64))
 

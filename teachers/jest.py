@@ -102,6 +102,8 @@ class JEST(Teacher[Discrete]):
         if not (is_number(temperature) and 0 < temperature < np.inf):
             raise ValueError(f"jest: temperature: expected a number above 0, got {temperature!r}")
         n = int(space.n)
+        # Every score is sign * loss - reference. A reference of 0 leaves the learner's loss ("hard"), a sign
+        # of 0 the reference's ("easy-reference").
         self._reference = np.zeros(n) if score == "hard" else _read(reference, n)
         if self._reference is None:
             self.needs = frozenset({"loss", REFERENCE})
@@ -111,15 +113,19 @@ class JEST(Teacher[Discrete]):
         self._chunks = chunks
         self._temperature = temperature
         self._passes = Passes(n)
-        self._waiting: IntArray = np.zeros((2, 0), np.int64)  # ids that are being measured, their examples
-        self._pool = np.zeros((2, 0))  # measured examples, each once, and their scores
-        self._gain = 0.0  # mean score of the last selection less that of its super-batch
+        # Ids that are being measured, and their examples.
+        self._waiting: IntArray = np.zeros((2, 0), np.int64)
+        # Measured examples, each once, and their scores.
+        self._pool = np.zeros((2, 0))
+        # Mean score of the last selection less that of its super-batch.
+        self._gain = 0.0
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         n = len(ids)
         if self._complete(n):
             chosen = self._choose(n)
             return Assignment(ids=ids, tasks=chosen + self.space.start)
+        # A super-batch holds an example once, so those measured or under way are avoided.
         known = np.concatenate([self._pool[0].astype(np.int64), self._waiting[1]])
         examples = self._passes.take_others(self.rng, n, known)
         self._waiting = np.concatenate([self._waiting, [ids, examples]], axis=1)
@@ -130,8 +136,11 @@ class JEST(Teacher[Discrete]):
         """Return whether ``n`` examples are to be chosen from what is measured."""
         measured = self._pool.shape[1]
         total = int(self.space.n)
+        # The small number covers the rounding of 1 - filter.
         if measured * self._keep >= n - 1e-9 or measured == total:
             return True
+        # Few examples are left: further rows could only be repeats,
+        # and two batches are enough to choose from.
         others = total - measured - self._waiting.shape[1]
         return others < n and measured >= 2 * n
 
@@ -139,10 +148,13 @@ class JEST(Teacher[Discrete]):
         """Return ``n`` examples of the super-batch, which ends; more than there are come again."""
         examples = self._pool[0].astype(np.int64)
         scores = self._pool[1]
+        # More than there are: whole copies of the super-batch, then a choice of the rest.
         if n > len(examples):
             whole = np.tile(examples, n // len(examples))
             left = n - len(whole)
-            return np.concatenate([whole, self._choose(left)]) if left else self._emptied(whole)
+            if not left:
+                return self._emptied(whole)
+            return np.concatenate([whole, self._choose(left)])
         if self._select == "top":
             rows: IntArray = np.argsort(-scores, kind="stable")[:n]
         else:
@@ -158,12 +170,14 @@ class JEST(Teacher[Discrete]):
         examples = outcomes.tasks - self.space.start
         losses = np.asarray(outcomes.signals["loss"], np.float64)
         known = outcomes.signals[REFERENCE] if self._reference is None else self._reference[examples]
+        # Only rows that were measured belong into the pool; trained rows come back here too.
         measured = np.isin(outcomes.ids, self._waiting[0])
         examples = examples[measured]
         scores = (self._sign * losses - known)[measured]
         pool = np.concatenate([self._pool, [examples, scores]], axis=1)
         # unique finds first places: of the reversed rows they are each example's last score
         last = pool.shape[1] - 1 - np.unique(pool[0, ::-1], return_index=True)[1]
+        # Sorted, so the pool keeps the order in which its examples were measured.
         self._pool = pool[:, np.sort(last)]
         self._drop(outcomes.ids)
 

@@ -48,13 +48,18 @@ class LeRaC(OpenLoop):
         values: Mapping[str, float] | None = None,
     ) -> None:
         who = "lerac"
-        if spread is None and isinstance(space, Parameters) and "lr_spread" in space.names:
-            spread = float(space.high[space.names.index("lr_spread")])
-        self._spread = check_number(who, "spread", 1.0 if spread is None else spread, 0, 20, open_low=True)
+        if spread is None:
+            # The widest spread of the space is the default. A space without the knob is refused by the base
+            # class, which names the knob: 1 stands in until then.
+            spread = 1.0
+            if isinstance(space, Parameters) and "lr_spread" in space.names:
+                spread = float(space.high[space.names.index("lr_spread")])
+        self._spread = check_number(who, "spread", spread, 0, 20, open_low=True)
         self._share = check_number(who, "share", share, 0, 1, open_low=True)
         drives = {"lr_spread": (0.0, self._spread)}
         super().__init__(space, seed=seed, who=who, drives=drives, values=values)
 
     def path(self, progress: float) -> dict[str, float]:
         """Return the spread in decades."""
+        # Equation 8 in decades below the common rate: the factor 1 - l / k, the same for all layers.
         return {"lr_spread": self._spread * max(0.0, 1 - progress / self._share)}

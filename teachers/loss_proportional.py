@@ -61,19 +61,25 @@ class LossProportional(Teacher[Discrete]):
         """Return ``(n,)`` the probability of each example in a single draw."""
         n = len(self._losses)
         known = ~np.isnan(self._losses)
-        greatest = float(self._losses[known].max()) if known.any() else 1.0
+        # Without any loss all examples are equal, whatever this number is.
+        greatest = 1.0
+        if known.any():
+            greatest = float(self._losses[known].max())
         if greatest == 0:
             return np.full(n, 1 / n)
+        # The quotient comes first, so that no power overflows.
         weights = (np.where(known, self._losses, greatest) / greatest) ** self.power
         return np.asarray((1 - self.explore) * weights / weights.sum() + self.explore / n)
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
+        # The logarithm of 0 is minus infinity, which is never drawn.
         with np.errstate(divide="ignore"):
             weights = np.log(self.probabilities())
         most = int((weights > -np.inf).sum())
         left = len(ids)
         parts = []
-        while left > 0:  # once, unless more is asked for than there is
+        # One round, unless more is asked for than there are examples.
+        while left > 0:
             parts.append(draw_without_replacement(self.rng, weights, min(left, most)))
             left -= most
         return Assignment(ids=ids, tasks=np.concatenate(parts) + self.space.start)

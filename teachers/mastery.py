@@ -86,23 +86,28 @@ class MasteryTeacher(Teacher[Discrete]):
         if mastered is None:
             raise ValueError("mastery: mastered: expected a score above which a task is mastered, got None")
         for name, value in (("window", window), ("lookback", lookback), ("patience", patience)):
+            # Only the window may be None, which is no limit.
             if not (name == "window" and value is None):
                 check_whole(f"mastery: {name}", value, 1, 10**6)
         k = int(space.n)
         self.mastered = _lines("mastered", mastered, k)
         self.patience = patience
         self.lookback = lookback
-        self.demoted = np.full(k, -np.inf) if demoted is None else _lines("demoted", demoted, k)
+        self.demoted = np.full(k, -np.inf)
+        if demoted is not None:
+            self.demoted = _lines("demoted", demoted, k)
         if (self.demoted > self.mastered).any():
             task = int((self.demoted > self.mastered).argmax())
             raise ValueError(
                 f"mastery: demoted: expected at most mastered, {self.mastered[task]} for task {task}, "
                 f"got {self.demoted[task]}"
             )
-        self.window = k if window is None else window
+        self.window = window or k
         self._newest = self._turn = 0
-        self._passes = self._fails = self._episodes = 0  # in a row; since the last assessment
-        self._scores = np.full((k, lookback), np.nan)  # newest last
+        # Passes and failures in a row, and episodes since the last assessment.
+        self._passes = self._fails = self._episodes = 0
+        # The newest score of each task stands last.
+        self._scores = np.full((k, lookback), np.nan)
 
     def first_action(self) -> Wait | None:
         """Return how many outcomes the first step to another task waits for."""
@@ -116,6 +121,7 @@ class MasteryTeacher(Teacher[Discrete]):
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         hand = self._at_hand()
+        # The turn goes on from ask to ask, so that small asks leave no task out.
         rows = hand[(self._turn + np.arange(len(ids))) % len(hand)]
         self._turn = (self._turn + len(ids)) % len(hand)
         return Assignment(ids=ids, tasks=(rows + self.space.start).astype(self.space.dtype))
@@ -124,6 +130,7 @@ class MasteryTeacher(Teacher[Discrete]):
         task = outcomes.tasks.astype(np.int64) - int(self.space.start)
         push(self._scores, task, outcomes.score)
         hand = self._at_hand()
+        # Late episodes of tasks that are no longer at hand bring no assessment nearer.
         self._episodes += int(((task >= hand[0]) & (task <= hand[-1])).sum())
         if self._episodes >= self.lookback:
             self._episodes = 0
@@ -131,20 +138,24 @@ class MasteryTeacher(Teacher[Discrete]):
 
     def _assess(self, hand: IntArray) -> None:
         """Count a pass or a failure, and move when there were enough in a row."""
-        levels = self._scores[hand].mean(axis=1)  # NaN, which is above and below nothing, without scores
+        # A task with too few scores has a level of NaN, which is above and below nothing.
+        levels = self._scores[hand].mean(axis=1)
         newest = levels[-1]
         lines = self.mastered[hand]
         passed = newest > lines[-1] and levels.mean() > lines.mean()
         self._passes = self._passes + 1 if passed else 0
         self._fails = self._fails + 1 if newest < self.demoted[self._newest] else 0
+        # A demotion is only looked at where nothing moves on, so one assessment never does both.
         if self._passes >= self.patience and self._newest < self.space.n - 1:
             self._move(1)
         elif self._fails >= self.patience and self._newest > 0:
+            # Both tasks forget their scores, so that the way on is earned anew.
             self._scores[self._newest - 1 : self._newest + 1] = np.nan
             self._move(-1)
 
     def _move(self, step: int) -> None:
         self._newest += step
+        # Other tasks are at hand now, so everything counted in a row begins again.
         self._turn = self._passes = self._fails = self._episodes = 0
 
     def metrics(self) -> dict[str, float]:
@@ -152,7 +163,9 @@ class MasteryTeacher(Teacher[Discrete]):
         hand = self._at_hand() + int(self.space.start)
         found = {"newest": float(hand[-1]), "oldest": float(hand[0])}
         level = float(self._scores[self._newest].mean())
-        return found | ({"level": level} if np.isfinite(level) else {})
+        if np.isfinite(level):
+            found["level"] = level
+        return found
 
     def snapshot(self) -> dict[str, Array]:
         """Return every task, the chance that a row is of it, and its level (NaN without scores); ``(k,)``."""
@@ -183,6 +196,7 @@ class MasteryTeacher(Teacher[Discrete]):
         if newest >= self.space.n:
             raise ValueError(f"mastery: newest: expected a task below {self.space.n}, got {newest}")
         self._newest = newest
+        # The tasks at hand depend on `newest`, so it is set before the turn is checked.
         if turn >= len(self._at_hand()):
             raise ValueError(f"mastery: turn: expected one of {len(self._at_hand())} tasks, got {turn}")
         if episodes >= self.lookback:

@@ -40,4 +40,5 @@ class Minimax(AdversaryTeacher):
     needs: frozenset[str] = frozenset({"max_return"})
 
     def _tell(self, outcomes: Outcomes) -> None:
+        # The adversary is paid for the student's failure.
         self._adversary.tell(outcomes.ids, -reward_of(outcomes, "max_return"))

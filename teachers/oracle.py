@@ -104,11 +104,17 @@ class OracleTeacher(Teacher[Box]):
         self.paper = variant == "paper"
         self.mastered = float(mastered)
         self.block = block
-        self.rehearsal = (0.0 if self.paper else REHEARSAL) if rehearsal is None else float(rehearsal)
+        if rehearsal is None:
+            # The authors' code does not rehearse.
+            rehearsal = 0.0 if self.paper else REHEARSAL
+        self.rehearsal = float(rehearsal)
         self._path = _Path(space, difficulty_step, window, fixed=not self.paper)
-        self._scores: FloatArray = np.empty(0)  # counted since the last decision
-        self._next = 0  # the next id
-        self._since = 0  # the first id asked since the window moved
+        # Scores counted since the last decision.
+        self._scores: FloatArray = np.empty(0)
+        # The next id.
+        self._next = 0
+        # The first id asked since the window moved.
+        self._since = 0
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         path = self._path
@@ -116,9 +122,11 @@ class OracleTeacher(Teacher[Box]):
         low = np.broadcast_to(path.low, (n, len(path.low)))
         high = low + path.size
         if self.rehearsal > 0:
+            # A row that rehearses has a window from the start to the present one, whichever way it moves.
             again = self.rng.random((n, 1)) < self.rehearsal
             low = np.where(again, np.minimum(path.start, low), low)
             high = np.where(again, np.maximum(path.start + path.size, high), high)
+        # Ids ascend, so rows from here on are of the present window or a later one.
         self._next = int(ids[-1]) + 1
         flat = low + self.rng.random(low.shape) * (high - low)
         return Assignment(ids=ids, tasks=spaces.from_flat(self.space, flat))
@@ -127,21 +135,25 @@ class OracleTeacher(Teacher[Box]):
         flat = outcomes.tasks.reshape(len(outcomes), -1).astype(np.float64)
         rows = np.arange(len(outcomes))
         rows = rows[self._counts(outcomes.ids, flat)]
-        while rows.size:  # once for each decision
+        # Once for each decision: scores after a move are compared with the new window.
+        while rows.size:
             taken, rows = np.split(rows, [self.block - len(self._scores)])
             self._scores = np.concatenate([self._scores, outcomes.score[taken]])
             if len(self._scores) < self.block:
                 break
+            # At the end of the way `move` changes nothing, and then old outcomes still count.
             moved = self._scores.mean() > self.mastered and self._path.move()
             self._scores = self._scores[:0]
             if moved:
                 self._since = self._next
+                # The window is another one, so the remaining rows are looked at again.
                 rows = rows[self._counts(outcomes.ids[rows], flat[rows])]
 
     def _counts(self, ids: IntArray, flat: FloatArray) -> BoolArray:
         """Return which rows say something about the present window."""
         if self.paper:
             return np.ones(len(ids), np.bool_)
+        # Late outcomes of an easier window must not push the present one on.
         return np.asarray(self._path.contains(flat) & ((ids == UNASKED) | (ids >= self._since)))
 
     def metrics(self) -> dict[str, float]:
@@ -155,7 +167,8 @@ class OracleTeacher(Teacher[Box]):
         """Return the window in task units: ``low``, ``high`` ``(1, d)``."""
         ends = (x.astype(np.float64).ravel() for x in (self.space.low, self.space.high))
         window = np.stack([self._path.low, self._path.low + self._path.size])
-        window = np.clip(window, *ends)  # half a unit of whole numbers lies beyond
+        # The window of whole numbers reaches half a unit beyond them, where there are no tasks.
+        window = np.clip(window, *ends)
         return {"low": window[:1], "high": window[1:]}
 
     def _state(self) -> State:
@@ -193,9 +206,11 @@ class _Path:
             raise ValueError(f"oracle: difficulty_step: expected {expected}, got {step}")
         if not self._step.any():
             raise ValueError(f"oracle: difficulty_step: expected a step other than 0, got {step}")
+        # A step of 0 says that this dimension has nothing to do with difficulty.
         still = (self._step == 0) & fixed
         self.size = (top - self._bottom) * np.where(still, 1.0, share)
         self._last = top - self.size
+        # Tasks are rounded, to whole numbers or to the space's dtype, and may lie just outside.
         self._slack = 0.5 if spaces.is_whole(space) else 1e-6 * self.size
         self.start = np.where((self._step > 0) | still, self._bottom, self._last)
         self.low = self.start.copy()
@@ -220,6 +235,9 @@ class _Path:
 
     def progress(self) -> float:
         """Return the mean share of the way done over the dimensions that move."""
+        # Without room to move a dimension has no way, and would divide 0 by 0.
         way = np.where(self._step > 0, self._last, self._bottom) - self.start
         moving = (self._step != 0) & (way != 0)
-        return float(np.mean((self.low - self.start)[moving] / way[moving])) if moving.any() else 1.0
+        if not moving.any():
+            return 1.0
+        return float(np.mean((self.low - self.start)[moving] / way[moving]))

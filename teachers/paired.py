@@ -61,5 +61,6 @@ class PAIRED(PairTeacher):
         )
 
     def _tell(self, outcomes: Outcomes) -> None:
+        # Both members' rows are told as they come; `_reward` waits for the partner.
         mean, best = self._returns(outcomes)
         self._reward(outcomes.ids, mean, best)

@@ -59,8 +59,10 @@ class ParallelACCEL(LevelTeacher):
         super().__init__(
             space,
             seed=seed,
+            # New levels and children are only measured; the third that is replayed is trained on.
             cycle=Cycle(min_fill=min_fill, train_new=False, parallel=True, simple=is_simple(start)),
             score=score,
+            # What the user gives wins over minimax's numbers.
             buffer={"temperature": 0.3, "staleness": 0.5} | check_mapping("buffer", buffer),
             editor=Editor(edits=edits, step=step_of(space, step)),
         )

@@ -51,7 +51,9 @@ class ParallelPLR(LevelTeacher):
         super().__init__(
             space,
             seed=seed,
+            # New levels are only measured; the half that is replayed is trained on.
             cycle=Cycle(min_fill=min_fill, train_new=False, parallel=True),
             score=score,
+            # What the user gives wins over minimax's numbers.
             buffer={"temperature": 0.3, "staleness": 0.5} | check_mapping("buffer", buffer),
         )

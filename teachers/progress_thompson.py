@@ -101,6 +101,7 @@ class ProgressThompson(Bandit):
         self.common = common
         k = self._arms.k
         folded = reward == "progress"
+        # The exact filter costs the square of the arms, so many arms share one number for their correlations.
         kind = ExactFilter if k <= EXACT else FactorFilter
         self._filter: Filter = kind(k, drift=drift, common=common, folded=folded)
         self._noise = _Noise(k)
@@ -108,21 +109,31 @@ class ProgressThompson(Bandit):
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         allowed = self._arms.allowed(progress)
         arms, probabilities = self._filter.play(self.rng, len(ids), allowed)
+        # The exact filter draws without knowing probabilities. The first id numbers the look, so that every
+        # ask has an estimate of its own.
         if probabilities is None:
             probabilities = self._filter.probabilities(allowed, int(ids[0]))
         return self._arms.hand(ids, arms, progress, probabilities[arms])
 
     def _tell(self, outcomes: Outcomes) -> None:
-        error = _standard_error(outcomes) if self._arms.rules.reward == "score" else None
+        # The standard error of a level says little about that of a change, so only gains use it.
+        error = None
+        if self._arms.rules.reward == "score":
+            error = _standard_error(outcomes)
         told = self._arms.take(outcomes)
         rows = np.flatnonzero(~np.isnan(told.gain))
         if error is not None and self._arms.rules.per_cost:
+            # Divided by the cost as the reward is; the limit keeps the square finite.
             error[rows] = np.minimum(error[rows] / outcomes.cost[rows], LARGEST_GAIN)
         for row in rows.tolist():
             arm = int(told.arm[row])
             gain = float(told.gain[row])
             self._noise.add(arm, gain)
-            variance = self._noise.variance if error is None else float(error[row]) ** 2
+            # The student's own error says how noisy this row is; without it all rows are equally noisy.
+            variance = self._noise.variance
+            if error is not None:
+                variance = float(error[row]) ** 2
+            # Means walk before every reward, so an arm that is not played becomes uncertain.
             self._filter.step(self._noise.variance)
             self._filter.observe(arm, gain, variance)
 
@@ -141,6 +152,7 @@ class ProgressThompson(Bandit):
     def snapshot(self) -> dict[str, Array]:
         """Return the snapshot of every `Bandit`, and ``deviation (k,)``; NaN where there is no reward yet."""
         found = super().snapshot()
+        # A deviation of 0 stands for no reward here; the picture should not take it for certainty.
         deviation = np.where(np.isnan(self._filter.mean), np.nan, self._filter.deviation())
         return found | {"deviation": deviation}
 
@@ -175,11 +187,14 @@ class _Noise:
         self._last[arm] = reward
         if np.isnan(before):
             self._singles += 1
+            # Before the first pair the rewards themselves must do.
             if not self._pairs:
                 self.variance += (reward**2 - self.variance) / self._singles
             return
         self._pairs += 1
+        # The difference of two rewards has twice the variance of one.
         square = float(reward - before) ** 2 / 2
+        # One more than the pairs, because the estimate before them counts as a pair.
         self.variance += (square - self.variance) / min(self._pairs + 1, MEMORY)
 
     def state(self) -> State:

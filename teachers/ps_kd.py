@@ -45,13 +45,18 @@ class ProgressiveSelfDistillation(OpenLoop):
     ) -> None:
         who = "ps-kd"
         self._alpha = check_number(who, "alpha", alpha, 0, 1, open_low=True)
-        self._epochs = None if epochs is None else check_whole(f"{who}: epochs", epochs)
-        lowest = 0.0 if self._epochs is None else self._alpha / self._epochs
+        # Without epochs the weight grows from 0; with them it starts at the first epoch's.
+        self._epochs: int | None = None
+        lowest = 0.0
+        if epochs is not None:
+            self._epochs = check_whole(f"{who}: epochs", epochs)
+            lowest = self._alpha / self._epochs
         drives = {"self_distillation": (lowest, self._alpha)}
         super().__init__(space, seed=seed, who=who, drives=drives, values=values)
 
     def path(self, progress: float) -> dict[str, float]:
         """Return the weight of the past predictions."""
         if self._epochs is not None:
+            # Epochs count from 1, and the end of the budget still belongs to the last one.
             progress = (min(int(progress * self._epochs + EDGE), self._epochs - 1) + 1) / self._epochs
         return {"self_distillation": self._alpha * progress}

@@ -53,6 +53,7 @@ class UniformTeacher(Teacher[gym.Space[Any]]):
         if isinstance(self.space, Box):
             low, high = self.space.low, self.space.high
         elif isinstance(self.space, Discrete):
+            # Numbered tasks are a box of one coordinate.
             low, high = np.array(self.space.start), np.array(self.space.start + self.space.n - 1)
         else:
             return {}

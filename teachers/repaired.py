@@ -94,19 +94,25 @@ class REPAIRED(PairTeacher):
         self._score = score_of(score)
         self.needs = self._score.needs | {"max_return"}
         self._cycle = Cycle(replay=replay, min_fill=min_fill, train_new=False)
+        # What the user gives wins over the paper's numbers.
         own = _BUFFER | check_keywords("buffer", buffer, LevelBuffer)
         self.buffers = tuple(LevelBuffer(space, **own) for _ in range(2))
         self._pending = tuple(Pending() for _ in range(2))
-        self._asked = np.zeros(2, np.int64)  # rows by kind
+        # Rows handed out: new ones, and replayed ones.
+        self._asked = np.zeros(2, np.int64)
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         rows = self._halves(ids)
-        probability = self._cycle.probability(self.buffers[0]) if len(self.buffers[1]) else 0.0
+        # The protagonist's buffer decides, but the antagonist needs something to replay as well.
+        probability = 0.0
+        if len(self.buffers[1]):
+            probability = self._cycle.probability(self.buffers[0])
         if probability > 0 and self.rng.random() < probability:
             halves = [
                 self._replayed(buffer, len(own)) for buffer, own in zip(self.buffers, rows, strict=True)
             ]
         else:
+            # The adversary builds for both halves at once; its tasks are cut where the second half begins.
             tasks = np.split(super()._ask(ids, progress).tasks, [len(rows[0])])
             halves = [
                 Rows(tasks=half, kind=NEW, purpose=Purpose.MEASURE, numbers=buffer.meet(len(half)))
@@ -118,6 +124,7 @@ class REPAIRED(PairTeacher):
             for pending, own, half in zip(self._pending, rows, halves, strict=True)
         ]
         member = np.repeat([PROTAGONIST, ANTAGONIST], [len(own) for own in rows])
+        # Each member plays with its own weights.
         return dataclasses.replace(Assignment.concatenate(parts), member=member, origin=member)
 
     def _replayed(self, buffer: LevelBuffer, n: int) -> Rows:
@@ -127,12 +134,14 @@ class REPAIRED(PairTeacher):
     def _tell(self, outcomes: Outcomes) -> None:
         mean, best = self._returns(outcomes)
         both = tuple(zip(self.buffers, self._pending, strict=True))
+        # Rows that nobody asked for are in neither part, as it is unknown whose they are.
         parts = [outcomes.select(pending.holds(outcomes.ids)) for pending in self._pending]
         # all rows are read, and refused if they must be, before anything changes
         read = [scored(buffer, self._score, own) for buffer, own in zip(self.buffers, parts, strict=True)]
         for (buffer, pending), rows in zip(both, read, strict=True):
             offer(buffer, rows, pending.look(rows.outcomes.ids))
             pending.close(rows.outcomes.ids)
+        # Replayed rows form no pairs, so they bring the adversary nothing.
         self._reward(outcomes.ids, mean, best)
 
     def _drop(self, ids: IntArray) -> None:

@@ -61,13 +61,17 @@ class LearningRateProfile(OpenLoop):
             raise ValueError(f"{who}: law: expected one of {get_args(Law)}, got {law!r}")
         self._law: Law = law
         self._scale = check_number(who, "scale", scale, 0, 1e6, open_low=True)
-        self._readings = None if readings is None else check_whole(f"{who}: readings", readings)
+        self._readings: int | None = None
+        if readings is not None:
+            self._readings = check_whole(f"{who}: readings", readings)
+        # Only the start has to lie in the space: below, the profile is cut at the lowest rate.
         super().__init__(space, seed=seed, who=who, drives={"lr_scale": (scale, scale)}, values=values)
         self._lowest = float(space.low[space.names.index("lr_scale")])
 
     def path(self, progress: float) -> dict[str, float]:
         """Return the factor of the learning rate."""
         if self._readings is not None:
+            # Every part of the budget keeps the rate that was read at its start.
             progress = min(1.0, math.floor(progress * self._readings + EDGE) / self._readings)
         return {"lr_scale": max(self._lowest, self._scale * profile(self._law, progress))}
 
@@ -79,4 +83,6 @@ def profile(law: Law, progress: float, d: float = 0.5) -> float:
         return left / ((1 - d) + d * left)
     if law == "linear":
         return left
-    return 0.5 * (1.0 + math.cos(math.pi * progress)) if law == "cosine" else 1.0
+    if law == "cosine":
+        return 0.5 * (1.0 + math.cos(math.pi * progress))
+    return 1.0

@@ -106,6 +106,8 @@ class RIAC(Teacher[Box]):
         leaves_only: bool = False,
     ) -> None:
         super().__init__(space, seed=seed)
+        # A window longer than the ring has nothing more to look at,
+        # so the region's size is the natural limit.
         window = region_size if alp_window is None else alp_window
         _check_options(variant, region_size, window, split_attempts, min_share, discard)
         self.paper = variant == "paper"
@@ -113,12 +115,15 @@ class RIAC(Teacher[Box]):
             spaces.check_single(space, "riac: variant 'paper'")
         self._range = ScoreRange("riac", score_range)
         self.leaves_only = check_flag("riac: leaves_only", leaves_only)
-        ends = np.stack(spaces.edges(space))
-        low, high = ends if self.paper else (np.zeros_like(ends[0]), np.ones_like(ends[0]))
+        low, high = np.stack(spaces.edges(space))
+        # The paper's code works in raw units, the fixed variant in the unit cube.
+        if not self.paper:
+            low, high = np.zeros_like(low), np.ones_like(high)
         rules = Rules(region_size, window, split_attempts, min_share * (high - low), discard, self.paper)
         self._tree = RegionTree(low, high, rules)
         self._region_size = region_size
-        self._cumulative: FloatArray | None = None  # of the ALP of the regions sampled; None if out of date
+        # Running sums of the ALP of the regions sampled; None if out of date.
+        self._cumulative: FloatArray | None = None
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         tree = self._tree
@@ -126,14 +131,17 @@ class RIAC(Teacher[Box]):
         mode, pick = self.rng.random((2, n))
         region = self._draw_regions(pick)
         uniform = (mode >= MUTATE) & (mode < MUTATE + ANYWHERE)
+        # Node 0 is the whole space. With leaves only, the authors' code takes the first leaf instead.
         region[uniform] = self._regions()[0] if self.paper else 0
         low, high = tree.nodes["low"][region], tree.nodes["high"][region]
         points = low + self.rng.random(low.shape) * (high - low)
+        # A region without tasks has no worst one, so its uniform task stays.
         rows = np.flatnonzero((mode < MUTATE) & (tree.nodes["count"][region] > 0))
         if rows.size:
             low, high = low[rows], high[rows]
             unit = 1.0 if self.paper else high - low
             moved = tree.worst(region[rows]) + NOISE * unit * self.rng.standard_normal(low.shape)
+            # Mutations stay inside the region, off its border.
             points[rows] = np.clip(moved, low + INSET * unit, high - INSET * unit)
         to_tasks = spaces.from_flat if self.paper else spaces.from_unit
         return Assignment(ids=ids, tasks=to_tasks(self.space, points))
@@ -141,7 +149,9 @@ class RIAC(Teacher[Box]):
     def _regions(self) -> IntArray:
         """Return the nodes that are sampled."""
         dim: IntArray = self._tree.nodes["dim"]
-        return np.flatnonzero(dim < 0) if self.leaves_only else np.arange(len(dim))
+        if self.leaves_only:
+            return np.flatnonzero(dim < 0)
+        return np.arange(len(dim))
 
     def _draw_regions(self, pick: FloatArray) -> IntArray:
         """Return a node for each uniform number, in proportion to ALP; uniformly if no region progresses."""
@@ -150,11 +160,14 @@ class RIAC(Teacher[Box]):
         total = self._cumulative[-1]
         size = self._cumulative.size
         row: IntArray
+        # The minimum is for rounding at the last sum.
         if total > 0:
             row = np.minimum(np.searchsorted(self._cumulative, pick * total, side="right"), size - 1)
         else:
             row = (pick * size).astype(np.int64)
-        return self._regions()[row] if self.leaves_only else row
+        if self.leaves_only:
+            return self._regions()[row]
+        return row
 
     def _tell(self, outcomes: Outcomes) -> None:
         self._range.watch(outcomes.score)
@@ -162,6 +175,7 @@ class RIAC(Teacher[Box]):
         tasks = outcomes.tasks.reshape(len(outcomes), -1)
         points = tasks if self.paper else spaces.to_unit(self.space, tasks)
         self._tree.insert(points.astype(np.float32), scores, self.rng)
+        # ALP has changed, so the running sums hold no longer.
         self._cumulative = None
 
     def first_action(self) -> Wait | None:
@@ -186,7 +200,8 @@ class RIAC(Teacher[Box]):
             ends = spaces.edges(self.space)
             low, high = (ends[0] + x * (ends[1] - ends[0]) for x in (low, high))
         ends = self.space.low.astype(np.float64).ravel(), self.space.high.astype(np.float64).ravel()
-        low, high = (np.clip(x, *ends) for x in (low, high))  # half a unit of whole numbers lies beyond
+        # The range of whole numbers reaches half a unit beyond them, where there are no tasks.
+        low, high = (np.clip(x, *ends) for x in (low, high))
         return {"low": low, "high": high, "alp": nodes["alp"].copy(), "leaf": nodes["dim"] < 0}
 
     def _state(self) -> State:

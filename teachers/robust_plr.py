@@ -47,5 +47,6 @@ class RobustPLR(LevelTeacher):
         schedule: Schedule = "fixed",
         buffer: Mapping[str, Any] | None = None,
     ) -> None:
+        # This is the whole difference to PLR: new levels are measured and never trained on.
         cycle = Cycle(replay=replay, min_fill=min_fill, schedule=schedule, train_new=False)
         super().__init__(space, seed=seed, cycle=cycle, score=score, buffer=buffer)

@@ -96,6 +96,7 @@ class SelfPaced(Teacher[Discrete]):
             raise ValueError(f"self-paced: share: expected two shares in (0, 1], got {share}")
         if not (is_number(grow) and 0 < grow <= 1):
             raise ValueError(f"self-paced: grow: expected a share in (0, 1], got {grow!r}")
+        # Every age goes through the weights, which know what ages their law takes; 0.5 suits all laws.
         for age in (0.5,) if ages is None else check_pair("self-paced: ages", "two losses", ages):
             if not (is_number(age) and np.isfinite(age)):
                 raise ValueError(f"self-paced: ages: expected two finite losses, got {ages}")
@@ -104,9 +105,13 @@ class SelfPaced(Teacher[Discrete]):
         self.by: By = by
         self._power = power
         self._grow = grow
-        self._span, self._absolute = (share, False) if ages is None else (ages, True)
+        self._absolute = ages is not None
+        self._span = share
+        if ages is not None:
+            self._span = ages
         self._losses = np.full(int(space.n), np.nan)
-        self._order: IntArray = np.zeros(0, np.int64)  # the rest of what is measured or trained on
+        # The rest of what is measured or trained on.
+        self._order: IntArray = np.zeros(0, np.int64)
         self._measuring = False
         self._progress = 0.0
 
@@ -118,8 +123,10 @@ class SelfPaced(Teacher[Discrete]):
         now = self._now(progress)
         if self._absolute:
             return now
+        # At a share of 1, and before any loss is known, no example is too hard.
         if now >= 1 or losses.size == 0:
             return np.inf
+        # The laws divide by the age, and more than half of the losses may be 0.
         return max(float(np.quantile(losses, now)), 1e-12)
 
     def _now(self, progress: float) -> float:
@@ -133,6 +140,7 @@ class SelfPaced(Teacher[Discrete]):
 
     def _weights(self, losses: FloatArray, age: float) -> FloatArray:
         """Return the weights ``(n,)`` of known losses."""
+        # This law takes ages below 1 only, so losses and age are scaled to an age of one half.
         if self.law == "logarithmic" and not self._absolute and np.isfinite(age):
             losses = losses / (2 * age)
             age = 0.5
@@ -144,14 +152,17 @@ class SelfPaced(Teacher[Discrete]):
             return np.ones(len(batch))
         losses = batch.loss_numbers
         known = self._losses[~np.isnan(self._losses)]
-        pool = known if known.size >= losses.size else losses
-        return self._weights(losses, self._age(pool, batch.progress))
+        if known.size < losses.size:
+            # While few losses are known, the batch itself says which examples are easy.
+            known = losses
+        return self._weights(losses, self._age(known, batch.progress))
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         self._progress = progress
         tasks: list[IntArray] = []
         purpose: list[ByteArray] = []
         left = len(ids)
+        # An ask may end one turn and begin the next.
         while left > 0:
             if self._order.size == 0:
                 if tasks and self._measuring and not self._all(progress):
@@ -171,6 +182,7 @@ class SelfPaced(Teacher[Discrete]):
 
     def _others(self, there: IntArray, count: int) -> IntArray:
         """Return examples that are not there yet, ``(count,)`` at most; any, if all of them are."""
+        # An example whose loss is under way would only be measured twice.
         others = np.setdiff1d(np.arange(len(self._losses)), there)
         return self.rng.permutation(others if others.size else len(self._losses))[:count]
 
@@ -178,21 +190,31 @@ class SelfPaced(Teacher[Discrete]):
         """Begin to measure, or to train."""
         n = len(self._losses)
         if self.by == "weights" or self._all(progress):
-            self._measuring, self._order = False, self.rng.permutation(n)
+            self._measuring = False
+            self._order = self.rng.permutation(n)
             return
+        # In turns: measure all examples, train on those that count.
         self._measuring = not self._measuring
-        self._order = self.rng.permutation(n) if self._measuring else self._selected(progress)
+        if self._measuring:
+            self._order = self.rng.permutation(n)
+        else:
+            self._order = self._selected(progress)
 
     def _selected(self, progress: float) -> IntArray:
         known = ~np.isnan(self._losses)
+        # Examples without a known loss keep the weight 1.
         weights = np.ones(len(known))
         weights[known] = self._weights(self._losses[known], self.age(progress))
+        # The weights' sum says how many are drawn; one at least, so that no turn is empty.
         count = max(1, round(float(weights.sum())))
+        # The logarithm of 0 is minus infinity, which is never drawn.
         with np.errstate(divide="ignore"):
             logs = np.log(weights)
-        if not (weights > 0).any():  # an age below all losses: the easiest one
+        if not (weights > 0).any():
+            # The age is below all losses: the easiest example stands in.
             return np.array([int(np.nanargmin(self._losses))])
         drawn = draw_without_replacement(self.rng, logs, min(count, int((weights > 0).sum())))
+        # Draws come with the heaviest first as a rule, and training wants a random order.
         return self.rng.permutation(drawn)
 
     def _tell(self, outcomes: Outcomes) -> None:
@@ -208,7 +230,9 @@ class SelfPaced(Teacher[Discrete]):
             return {}
         age = self.age(self._progress)
         found = {"weight": float(self._weights(known, age).mean())}
-        return found | ({"age": age} if np.isfinite(age) else {})
+        if np.isfinite(age):
+            found["age"] = age
+        return found
 
     def _state(self) -> State:
         return {

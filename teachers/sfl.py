@@ -96,11 +96,13 @@ class SFL(LevelTeacher):
             seed=seed,
             cycle=Cycle(replay=rho),
             score="learnability",
+            # Uniform draws from the set: neither score nor staleness plays a role.
             buffer={"capacity": keep, "temperature": np.inf, "staleness": 0.0, "evict": "score"},
         )
         self._refresh, self._candidates = int(refresh), int(candidates)
         self._trial = _Trial(attempts)
-        self._left = 0  # asks for training until the next refresh; -1 while candidates are measured
+        # Asks for training until the next refresh; -1 while candidates are measured.
+        self._left = 0
 
     def first_action(self) -> Wait | None:
         """Return how many rows the first refresh takes, in which nothing is trained on."""
@@ -108,11 +110,13 @@ class SFL(LevelTeacher):
         return Wait(levels * self._trial.attempts, "training", "fewer candidates or attempts")
 
     def _parts(self, n: int) -> list[Rows]:
+        # All rows are handed out. Those that have not come back are not waited for.
         if self._left < 0 and self._trial.open == 0:
             self._keep_best()
             self._left = self._refresh
         elif self._left == 0:
             drawn = spaces.sample(self.space, self.rng, self._candidates)
+            # Of equal candidates, as in small spaces, one is measured.
             _, first = level_repeats.groups(np.array(level_spaces.keys(self.space, drawn), np.int64))
             self._trial.begin(drawn[first])
             self._left = -1
@@ -121,7 +125,10 @@ class SFL(LevelTeacher):
             return self._for_training(n)
         tasks, numbers = self._trial.hand_out(n)
         parts = [Rows(tasks=tasks, kind=NEW, purpose=Purpose.MEASURE, numbers=numbers)]
-        return parts if len(tasks) == n else parts + self._for_training(n - len(tasks))
+        if len(tasks) < n:
+            # The ask ends the measuring in its middle, so its other rows are for training.
+            parts += self._for_training(n - len(tasks))
+        return parts
 
     def _for_training(self, n: int) -> list[Rows]:
         """Return ``rho n`` levels of the set, rounded so that it holds over several asks, and new ones."""
@@ -129,7 +136,10 @@ class SFL(LevelTeacher):
         before = self._trial.trained
         parts = []
         self._trial.trained += n
-        known = int(rho * (before + n)) - int(rho * before) if len(self.buffer) else 0
+        known = 0
+        if len(self.buffer):
+            # Differences of rounded totals keep the share over several asks.
+            known = int(rho * (before + n)) - int(rho * before)
         if known:
             parts.append(self._from_buffer(known))
         if n > known:
@@ -140,6 +150,7 @@ class SFL(LevelTeacher):
     def _keep_best(self) -> None:
         tasks, learnability = self._trial.result()
         if len(tasks):
+            # Ties are broken at random: early on most levels have a learnability of 0.
             best = level_repeats.falling(learnability, self.rng)[: self.buffer.capacity]
             self.buffer.clear()
             self.buffer.insert(tasks[best], learnability[best])
@@ -155,6 +166,7 @@ class SFL(LevelTeacher):
         super()._load({name: value for name, value in state.items() if name not in names})
         self._trial.load(state["trial"])
         if self._trial.begun:
+            # Only the teacher knows the space that these tasks must lie in.
             spaces.check_tasks(self.space, state["trial"]["tasks"], "sfl: state")
         self._left = saved_whole("sfl: left", state["left"], -1, self._refresh)
 
@@ -165,10 +177,13 @@ class _Trial:
     def __init__(self, attempts: int) -> None:
         self.attempts = int(attempts)
         self._tasks: Array = np.zeros(0)
-        self._tally = np.zeros((2, 0))  # rollouts with a completed episode, sum of their shares of successes
-        self._first = 0  # number of this trial's first row
+        # Rollouts with a completed episode, and the sum of their shares of successes.
+        self._tally = np.zeros((2, 0))
+        # The number of this trial's first row.
+        self._first = 0
         self._handed = 0
-        self.trained = 0  # rows handed out for training, in all
+        # Rows handed out for training, in all trials.
+        self.trained = 0
 
     @property
     def begun(self) -> bool:
@@ -181,20 +196,26 @@ class _Trial:
         return len(self._tasks) * self.attempts - self._handed
 
     def begin(self, tasks: Array) -> None:
+        # Numbers go on from trial to trial, so that late rows of an old one are told apart.
         self._first += self._handed
-        self._tasks, self._tally, self._handed = tasks, np.zeros((2, len(tasks))), 0
+        self._tasks = tasks
+        self._tally = np.zeros((2, len(tasks)))
+        self._handed = 0
 
     def hand_out(self, n: int) -> tuple[Array, IntArray]:
         """Return the next candidates and the numbers of their rows."""
         rows = self._handed + np.arange(min(n, self.open))
         self._handed += len(rows)
+        # Candidates come in turn, so their attempts are spread over all rollouts.
         return self._tasks[rows % len(self._tasks)], self._first + rows
 
     def count(self, numbers: IntArray, episodes: Array, success: Array) -> None:
         """Count this trial's rows, each the same however many episodes it completed."""
+        # Late rows of an earlier trial have smaller numbers, rows that nobody asked for have -1.
         own = (numbers >= self._first) & (numbers < self._first + self._handed)
         which = (numbers[own] - self._first) % max(1, len(self._tasks))
         completed = episodes[own] > 0
+        # `np.add.at`, because several rows may be of one candidate.
         np.add.at(self._tally[0], which, completed)
         np.add.at(self._tally[1], which, np.where(completed, success[own], 0.0))
 

@@ -49,6 +49,7 @@ class CurriculumBySmoothing(OpenLoop):
         self._sigma = check_number(who, "sigma", sigma, 0, 10, open_low=True)
         self._factor = check_number(who, "factor", factor, 0, 1, open_low=True)
         self._intervals = check_whole(f"{who}: intervals", intervals)
+        # The blur shrinks, so the last interval has the lowest value of the path.
         drives = {"smoothing": (self._at(self._intervals - 1), self._sigma)}
         super().__init__(space, seed=seed, who=who, drives=drives, values=values)
 
@@ -57,5 +58,6 @@ class CurriculumBySmoothing(OpenLoop):
 
     def path(self, progress: float) -> dict[str, float]:
         """Return the standard deviation in pixels."""
+        # The end of the budget still belongs to the last interval.
         interval = int(progress * self._intervals + EDGE)
         return {"smoothing": self._at(min(interval, self._intervals - 1))}

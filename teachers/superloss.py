@@ -73,16 +73,20 @@ class SuperLoss(Teacher[Discrete]):
         self.memory = memory
         self._passes = Passes(int(space.n))
         self._average: float | None = None
-        self._weight = 1.0  # mean of the last batch's
+        # Mean weight of the last batch.
+        self._weight = 1.0
 
     def weigh(self, batch: Batch) -> FloatArray:
         """Return the weight of each example of a batch, ``(n,)``, from 0 to e."""
         losses = batch.loss_numbers
         tau = self.threshold
         if tau is None:
+            # The average moves before the batch is weighed, so the first batch has a threshold too.
             mean = float(losses.mean())
-            last = mean if self._average is None else self._average
-            tau = self._average = self.memory * last + (1 - self.memory) * mean
+            if self._average is None:
+                # The first batch has no average behind it, so it starts the average.
+                self._average = mean
+            tau = self._average = self.memory * self._average + (1 - self.memory) * mean
         weights = super_loss_weights(losses, tau, self.strength)
         self._weight = float(weights.mean())
         return weights
@@ -95,8 +99,13 @@ class SuperLoss(Teacher[Discrete]):
 
     def metrics(self) -> dict[str, float]:
         """Return the mean weight of the last batch, and the threshold where there is one."""
-        tau = self._average if self.threshold is None else self.threshold
-        return {"weight": self._weight} | ({} if tau is None else {"threshold": tau})
+        tau = self.threshold
+        if tau is None:
+            tau = self._average
+        found = {"weight": self._weight}
+        if tau is not None:
+            found["threshold"] = tau
+        return found
 
     def _state(self) -> State:
         return {"passes": self._passes.state(), "average": self._average, "weight": self._weight}

@@ -88,8 +88,10 @@ class TSCLNaive(Bandit):
         self.rate, self.window = rate, check_whole("tscl-naive: window", window, 2, 10**6)
         self.policy = check_policy("tscl-naive", policy, POLICIES)
         self._value = np.zeros(self._arms.k)
-        self._rest = 0  # how often the present arm is still handed out
-        self._points = np.empty((0, 3))  # arm, time and curve of the blocks that are not complete
+        # How often the present arm is still handed out.
+        self._rest = 0
+        # Arm, time and curve of the blocks that are not complete.
+        self._points = np.empty((0, 3))
 
     def _probabilities(self, progress: float) -> FloatArray:
         return choose(self.policy, self._arms.appeal(self._value), self._arms.allowed(progress))
@@ -100,15 +102,22 @@ class TSCLNaive(Bandit):
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         n = len(ids)
         present = self._arms.position
-        rest = min(self._rest, n) if self._arms.allowed(progress)[present] else 0
+        # A block goes on only while its arm is allowed.
+        rest = 0
+        if self._arms.allowed(progress)[present]:
+            rest = min(self._rest, n)
+        # The blocks that begin in this ask: (n - rest) / window, rounded up.
         blocks = -((rest - n) // self.window)
         arms = np.repeat(present, rest)
-        propensity = np.ones(n)  # within a block the arm is certain
+        # Within a block the arm is certain.
+        propensity = np.ones(n)
         if blocks:
             probabilities = self._probabilities(progress)
             drawn = draw(self.rng, probabilities, blocks)
             arms = np.concatenate([arms, np.repeat(drawn, self.window)[: n - rest]])
+            # Only the first row of a block was drawn.
             propensity[rest :: self.window] = probabilities[drawn]
+            # What the last block has left goes over to the next ask.
             self._rest = rest + blocks * self.window - n
         else:
             self._rest -= n
@@ -116,12 +125,15 @@ class TSCLNaive(Bandit):
 
     def _tell(self, outcomes: Outcomes) -> None:
         told = self._arms.take(outcomes)
+        # A row without a curve has no point for a slope.
         new = np.column_stack([told.arm, told.time, told.curve])[~np.isnan(told.curve)]
         points = np.concatenate([self._points, new])
         left = np.ones(len(points), np.bool_)
         for arm in np.unique(new[:, 0]).astype(np.int64).tolist():
             rows = np.flatnonzero(points[:, 0] == arm)
+            # Complete blocks only; the other points wait for more outcomes.
             rows = rows[: len(rows) // self.window * self.window]
+            # One block a row: the slopes of all complete blocks come at once.
             _, times, curves = points[rows].T.reshape(3, -1, self.window)
             for slope in slopes(times, curves).tolist():
                 self._value[arm] += self.rate * (slope - self._value[arm])

@@ -90,6 +90,7 @@ class TSCLOnline(Bandit):
     def _tell(self, outcomes: Outcomes) -> None:
         told = self._arms.take(outcomes)
         rows = np.flatnonzero(~np.isnan(told.gain))
+        # One after the other: every step starts from the value before it.
         for arm, gain in zip(told.arm[rows].tolist(), told.gain[rows].tolist(), strict=True):
             self._value[arm] += self.rate * (gain - self._value[arm])
 

@@ -92,6 +92,7 @@ class TSCLSampling(Bandit):
         there = ~np.isnan(self._changes)
         total = np.where(there, self._changes, 0.0).sum(axis=1)
         count = there.sum(axis=1)
+        # An arm without changes counts as 1, as in the draws.
         return np.where(count > 0, total / np.maximum(count, 1), 1.0)
 
     def _winners(self, n: int, allowed: BoolArray) -> IntArray:
@@ -100,7 +101,9 @@ class TSCLSampling(Bandit):
         count = (~np.isnan(self._changes)).sum(axis=1)
         size = max(1, CHUNK // k)
         found = []
-        for start in range(0, n, size):  # one pass, but for so many arms that memory would not do
+        # One pass, unless there are so many arms that memory would not do.
+        for start in range(0, n, size):
+            # `back` counts from the newest change, so only places that are filled are drawn.
             back = (self.rng.random((min(size, n - start), k)) * count).astype(np.int64)
             drawn = np.where(count > 0, self._changes[np.arange(k), window - 1 - back], 1.0)
             found.append(winners(self.rng, self._arms.appeal(drawn), allowed))
@@ -111,6 +114,7 @@ class TSCLSampling(Bandit):
         allowed = self._arms.allowed(progress)
         if self.policy[0] != "thompson":
             return choose(self.policy, self._arms.appeal(self._values()), allowed)
+        # A mask makes a copy, so the next line leaves the record alone.
         changes = self._changes[allowed]
         changes[np.isnan(changes).all(axis=1), -1] = 1.0
         best = np.zeros(len(allowed))
@@ -123,6 +127,7 @@ class TSCLSampling(Bandit):
         n = len(ids)
         allowed = self._arms.allowed(progress)
         arms = self._winners(n, allowed)
+        # Uniform rows replace the winners, so the share is that of the policy whatever the changes are.
         anywhere = self.rng.random(n) < self.policy[1]
         arms[anywhere] = draw(self.rng, allowed / allowed.sum(), int(anywhere.sum()))
         return self._arms.hand(ids, arms, progress, self._probabilities(progress)[arms])

@@ -74,7 +74,8 @@ class TSCLWindow(Bandit):
         self.policy = check_policy("tscl-window", policy, POLICIES)
         shape = (2, self._arms.k, check_whole("tscl-window: window", window, 2, 10**6))
         self._times, self._curves = np.full(shape, np.nan)
-        self._slope = np.ones(self._arms.k)  # of each arm: follows from the two above
+        # The slope of each arm: it follows from the two above, so it is not saved.
+        self._slope = np.ones(self._arms.k)
 
     def _probabilities(self, progress: float) -> FloatArray:
         return choose(self.policy, self._arms.appeal(self._values()), self._arms.allowed(progress))
@@ -87,6 +88,7 @@ class TSCLWindow(Bandit):
         rows = ~np.isnan(told.curve)
         push(self._times, told.arm[rows], told.time[rows])
         push(self._curves, told.arm[rows], told.curve[rows])
+        # Only arms with new points can have another slope.
         changed = np.unique(told.arm[rows])
         self._slope[changed] = slopes(self._times[changed], self._curves[changed])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -90,10 +90,12 @@ class Adversary:
             options = AdversaryOptions(**check_keywords("adversary", options, AdversaryOptions))
         self._rng = rng
         self._builder = builder_of(space, builder)
+        # The networks' seed is drawn from the teacher's generator, so one seed decides about everything.
         self._ppo = AdversaryPPO(self._builder, options, seed=int(rng.integers(2**63)), device=device)
         self._waiting: list[_Batch] = []
         self.built = self.steps = self.updates = 0
-        self._reward = np.zeros(0)  # of the last batch learnt from
+        # For the log: the rewards of the last batch learnt from.
+        self._reward = np.zeros(0)
 
     def build(self, ids: IntArray, task: IntArray) -> Array:
         """Return a task for each row, ``(n, *space.shape)``, and wait for their rewards.
@@ -102,8 +104,11 @@ class Adversary:
             ids: ``(n,)`` consecutive, in ascending order.
             task: ``(n,)``: which of the tasks that are built is played in a row; numbers from 0 on.
         """
+        # A student that never reports would fill the memory. The oldest
+        # batch gives way, with the rewards it has.
         if len(self._waiting) >= WAITING:
             self._learn(self._waiting.pop(0))
+        # Several rows may play one task, so there may be fewer tasks to build than rows.
         n = int(task.max()) + 1
         partial = self._builder.empty(n)
         partials = []
@@ -113,10 +118,12 @@ class Adversary:
             actions, what = self._ppo.act(self._builder.observe(partial), step, self._rng)
             seen.append(what)
             partial = self._builder.apply(partial, step, actions, self._rng)
-        columns = [np.stack([getattr(what, name) for what in seen]) for name in _Batch.kept]
+        # Advantages run backwards in time, so time is the first axis of every column.
+        columns = [_stacked(seen, name) for name in _Batch.kept]
         self._waiting.append(_Batch.new(int(ids[0]), task, np.stack(partials), columns))
         self.built += n
         self.steps += n * self._builder.steps
+        # Each row gets the task that it plays; rows that share a task get equal copies.
         return np.asarray(self._builder.finish(partial)[task])
 
     def tell(self, ids: IntArray, rewards: FloatArray) -> None:
@@ -132,6 +139,7 @@ class Adversary:
         self._learn_from_the_whole()
 
     def _learn_from_the_whole(self) -> None:
+        # An update normalises over the whole batch, so it waits until no row is open.
         whole = [batch for batch in self._waiting if not batch.open.any()]
         self._waiting = [batch for batch in self._waiting if batch.open.any()]
         for batch in whole:
@@ -139,11 +147,13 @@ class Adversary:
 
     def _learn(self, batch: _Batch) -> None:
         """Update the networks on the tasks of a batch that brought a reward."""
+        # A task whose rows were all dropped has no reward and teaches nothing.
         there = batch.counts > 0
         if not there.any():
             return
         reward = batch.sums[there] / batch.counts[there]
         partial, (noise, raw, log_prob, value) = batch.steps(there)
+        # A builder observes a flat batch. Time and task are one axis for the call, and two axes after it.
         seen = self._builder.observe(partial.reshape(-1, *partial.shape[2:]))
         seen = seen.reshape(*value.shape, *seen.shape[1:])
         self._ppo.update(Steps(seen, noise, raw, log_prob, value), reward, self._rng)
@@ -184,11 +194,13 @@ class Adversary:
         self._ppo.load_state_dict(state["ppo"])
         if not isinstance(state["waiting"], list):
             raise ValueError(f"adversary: waiting: expected a list of batches, got {state['waiting']!r}")
+        # An empty task tells the shape and dtype that saved tasks must have.
         empty = self._builder.empty(1)
         self._waiting = [_Batch.load(batch, self._builder.steps, empty) for batch in state["waiting"]]
         counters = saved_array("adversary: counters", state["counters"], np.int64, (3,), low=0)
         self.built, self.steps, self.updates = counters.tolist()
         self._reward = saved_array("adversary: reward", state["reward"], np.float64, (None,))
+        # `metrics` takes the mean of these rewards, which needs at least one.
         if self.updates and not self._reward.size:
             raise ValueError(f"adversary: reward: expected some after {self.updates} updates, got none")
 
@@ -225,7 +237,9 @@ class _Batch:
 
     def tell(self, ids: IntArray, rewards: FloatArray) -> None:
         mine = self._mine(ids)
+        # The ids of an ask are consecutive, so a row's place is its id less the first id.
         task = self.task[ids[mine] - self.first]
+        # Several rows of one call may play the same task. A plain `+=` would count only one of them.
         np.add.at(self.sums, task, rewards[mine])
         np.add.at(self.counts, task, 1)
         self.close(ids)
@@ -277,8 +291,14 @@ class _Batch:
         )
 
 
+def _stacked(steps: Sequence[Steps], name: str) -> Array:
+    """Return one column of single steps, ``(T, n, ...)``."""
+    return np.stack([getattr(step, name) for step in steps])
+
+
 def _column(name: str, values: Any, lead: tuple[int, int]) -> Array:
     """Return a copy of what was noted of ``lead`` steps and tasks, in its own dtype."""
     given = np.asarray(values)
+    # Only the network knows the sizes of the inner axes, so any size passes here.
     inner = (None,) * max(0, given.ndim - 2)
     return saved_array(f"adversary: {name}", given, given.dtype, (*lead, *inner))

@@ -14,6 +14,7 @@ from torch.nn import functional
 from teacherstudent.builder import Builder
 
 _STEP_FEATURES = 10
+# Quadrature for means under a standard normal: the squashed Gaussian's entropy has no closed form.
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(32)
 
 
@@ -46,6 +47,7 @@ class AdversaryNetwork(nn.Module):
     ) -> None:
         super().__init__()
         shape = builder.observation_shape
+        # A 3 x 3 convolution without padding needs at least three pixels a side.
         if len(shape) not in (1, 3) or (len(shape) == 3 and min(shape[1:]) < 3):
             raise ValueError(f"builder: expected observations (d,) or (channels, >= 3, >= 3), got {shape}")
         self._steps = builder.steps
@@ -53,13 +55,18 @@ class AdversaryNetwork(nn.Module):
         features = math.prod(shape)
         self.convolution: nn.Module = nn.Identity()
         if len(shape) == 3:
+            # A layer on the meta device holds no numbers, so making it
+            # draws nothing from the global generator.
             self.convolution = nn.Conv2d(shape[0], channels, 3, device="meta").to_empty(device="cpu")
+            # Without padding the image loses one pixel on each side.
             features = channels * (shape[1] - 2) * (shape[2] - 2)
         self.step = _linear(builder.steps, _STEP_FEATURES)
         features += _STEP_FEATURES + noise
         self.policy = _layers(features, hidden, builder.n_actions or 1)
         self.value = _layers(features, hidden, 1)
+        # The deviation is a parameter, the same for all observations. A categorical policy has none.
         self.log_std = nn.Parameter(torch.zeros(0 if self._discrete else 1))
+        # A tiny last layer makes the first policy nearly uniform, so the adversary explores from the start.
         gains = {self.policy[-1]: 0.01, self.value[-1]: 1.0}
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Conv2d):
@@ -76,7 +83,10 @@ class AdversaryNetwork(nn.Module):
             step: ``(n,)`` int64.
             noise: ``(n, noise)``.
         """
-        features = seen if seen.ndim == 2 else functional.relu(self.convolution(seen)).flatten(1)
+        features = seen
+        if seen.ndim > 2:
+            features = functional.relu(self.convolution(seen)).flatten(1)
+        # The step is told explicitly: a partial task alone does not say how many actions are left.
         step = self.step(functional.one_hot(step, self._steps).to(features.dtype))
         features = torch.cat([features, step, noise], 1)
         outputs = self.policy(features)
@@ -99,6 +109,7 @@ class Categorical:
     def draw(self, uniform: Tensor) -> Tensor:
         """Return actions ``(n,)`` for uniform numbers ``(n,)`` in [0, 1)."""
         cumulative = self._logs.double().exp().cumsum(1)
+        # The last sum may differ from 1 by rounding. Scaling to it keeps every action within reach.
         wanted = uniform[:, None] * cumulative[:, -1:]
         return (cumulative <= wanted).sum(1).clamp(max=self._logs.shape[1] - 1)
 
@@ -128,6 +139,8 @@ class SquashedGaussian:
 
     def draw(self, uniform: Tensor) -> Tensor:
         """Return normal variables ``(n,)``, before the tangent, for uniform numbers ``(n,)`` in [0, 1)."""
+        # Inversion turns numpy's uniform numbers into normal ones, so a seed gives the same draws on every
+        # device. The clamp keeps away 0 and 1, where the inverse is infinite.
         normal: Tensor = torch.special.ndtri(uniform.clamp(2.0**-54, 1 - 2.0**-53)).to(self._mean.dtype)
         return self._mean + self._log_std.exp() * normal
 
@@ -146,7 +159,9 @@ class SquashedGaussian:
         nodes = torch.as_tensor(_NODES, dtype=self._mean.dtype, device=self._mean.device)
         weights = torch.as_tensor(_WEIGHTS, dtype=self._mean.dtype, device=self._mean.device)
         raw = self._mean[:, None] + self._log_std.exp()[:, None] * nodes
+        # The weights belong to exp(-x^2 / 2), whose integral is sqrt(2 pi).
         tangent = (_log_slope(raw) * weights).sum(1) / math.sqrt(2 * math.pi)
+        # A change of variable adds the mean log derivative to the Gaussian's entropy.
         return self._log_std + 0.5 * math.log(2 * math.pi * math.e) + tangent
 
 
@@ -155,6 +170,7 @@ Policy = Categorical | SquashedGaussian
 
 def _log_slope(raw: Tensor) -> Tensor:
     """Return the logarithm of the tangent's derivative, 1 - tanh^2, without rounding it to 0."""
+    # For large `raw` the direct form, log(1 - tanh^2), would be the logarithm of 0.
     return 2 * (math.log(2) - raw - functional.softplus(-2 * raw))
 
 

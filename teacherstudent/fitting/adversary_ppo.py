@@ -84,7 +84,9 @@ class AdversaryOptions:
         hidden: Any = self.hidden
         if isinstance(hidden, str) or not isinstance(hidden, Sequence):
             raise ValueError(f"adversary: hidden: expected units of each layer, got {self.hidden!r}")
+        # The class is frozen, so the list that a user gives becomes a tuple through the back door.
         object.__setattr__(self, "hidden", tuple(self.hidden))
+        # Types come first: the comparisons below would fail on a string with a message that names no option.
         for name in (*_ABOVE_ZERO, *_SHARES, "value", "entropy"):
             self._check(name, is_number(getattr(self, name)), "a number")
         for name in _ABOVE_ZERO:
@@ -127,7 +129,9 @@ def advantages(value: Array, reward: Array, gamma: float, lam: float) -> Array:
 
     Schulman et al. 2016, https://arxiv.org/abs/1506.02438, equation 16. Nothing follows the last action.
     """
+    # All rewards but the last are 0, so a step is worth the discounted value of the next one.
     after = np.concatenate([gamma * value[1:], reward[None]])
+    # These are the residuals delta_t. The loop turns them into A_t = delta_t + gamma lam A_(t+1), in place.
     found = after - value
     for t in range(len(value) - 2, -1, -1):
         found[t] += gamma * lam * found[t + 1]
@@ -160,6 +164,7 @@ class AdversaryPPO:
             hidden=hidden,
             generator=torch.Generator().manual_seed(seed),
         ).to(self._device)
+        # Torch's default epsilon of 1e-8 lets single steps grow large while gradients are small.
         self._optimizer = torch.optim.Adam(self._network.parameters(), lr=options.lr, eps=1e-5)
         self._scale = RunningScale()
         self.losses: dict[str, float] = {}
@@ -176,6 +181,7 @@ class AdversaryPPO:
             What the builder takes, ``(n,)``, and the step without the axis of time.
         """
         n = len(seen)
+        # Numpy draws noise and action, so the draws do not depend on the device.
         noise = rng.random((n, self._options.noise)).astype(np.float32)
         uniform = self._tensor(rng.random(n))
         with torch.no_grad():
@@ -185,6 +191,7 @@ class AdversaryPPO:
             taken = policy.taken(raw)
             log_prob = policy.log_prob(raw)
         actions = _array(taken)
+        # Whole actions stay whole. Others get the precision that tasks of a box are computed in.
         if actions.dtype != np.int64:
             actions = actions.astype(np.float64)
         return actions, Steps(seen, noise, _array(raw), _array(log_prob), _array(value))
@@ -196,16 +203,21 @@ class AdversaryPPO:
             reward = self._scale.scaled(reward)
         length, n = steps.value.shape
         found = advantages(steps.value, reward.astype(np.float32), options.gamma, options.lam)
+        # The small number keeps a batch of equal advantages from a division by 0.
         normal = (found - found.mean()) / (found.std() + 1e-8)
+        # Row t n + i is action t of task i, so every t is repeated n times.
         number = np.repeat(np.arange(length), n)
         columns = [
             self._tensor(np.reshape(column, (length * n, *column.shape[2:])))
             for column in (steps.seen, steps.noise, steps.raw, steps.log_prob, steps.value)
         ]
+        # Advantage plus value is the return that the value network has to predict.
         rest = [self._tensor(c) for c in (number, normal.ravel(), (found + steps.value).ravel())]
+        # Three losses and the number of steps: the log shows their means.
         sums = np.zeros(4)
         for _ in range(options.epochs):
             for rows in np.array_split(rng.permutation(length * n), options.minibatches):
+                # There may be more minibatches than rows; then some parts are empty.
                 if len(rows):
                     chosen = self._tensor(rows)
                     sums += self._learn(*[column[chosen] for column in (*columns, *rest)])
@@ -218,8 +230,10 @@ class AdversaryPPO:
         total = len(columns[0])
         sums = np.zeros(3)
         self._optimizer.zero_grad()
+        # Gradients add up over parts of the rows: little memory, and the same step as with all rows at once.
         for start in range(0, total, _AT_ONCE):
             part = [column[start : start + _AT_ONCE] for column in columns]
+            # A part counts by its share of the rows, so the parts sum to the mean over the minibatch.
             losses = [len(part[0]) / total * loss for loss in self._losses(*part)]
             torch.autograd.backward(losses[0] + options.value * losses[1] - options.entropy * losses[2])
             sums += [loss.item() for loss in losses]
@@ -243,9 +257,11 @@ class AdversaryPPO:
         policy, now = self._network(seen, number, noise)
         ratio = (policy.log_prob(raw) - log_prob).exp()
         clipped = ratio.clamp(1 - options.clip, 1 + options.clip)
+        # The lesser of the two objectives counts: a step beyond the clip gains nothing more.
         policy_loss = -torch.min(ratio * advantage, clipped * advantage).mean()
         squares = (now - target) ** 2
         if options.clip_value:
+            # The greater of the two losses counts, for the same reason: no gain from moving beyond the clip.
             near = value + (now - value).clamp(-options.clip, options.clip)
             squares = torch.max(squares, (near - target) ** 2)
         return policy_loss, 0.5 * squares.mean(), policy.entropy().mean()
@@ -276,13 +292,15 @@ class RunningScale:
     """Divides numbers by the standard deviation of all that came so far, themselves counted in."""
 
     def __init__(self) -> None:
-        self._moments = np.zeros(3)  # count, mean, sum of squared distances from it
+        # Count, mean, and sum of squared distances from the mean.
+        self._moments = np.zeros(3)
 
     def scaled(self, values: FloatArray) -> FloatArray:
         """Return ``values`` ``(n,)`` over the square root of (variance + 1e-8); their mean stays."""
         count, mean, squares = self._moments
         n = len(values)
         own = values.mean()
+        # Two groups are merged by their moments. Sums of squares alone would cancel where the mean is large.
         squares += ((values - own) ** 2).sum() + (own - mean) ** 2 * count * n / (count + n)
         self._moments = np.array([count + n, mean + (own - mean) * n / (count + n), squares])
         return np.asarray(values / np.sqrt(squares / (count + n) + 1e-8))

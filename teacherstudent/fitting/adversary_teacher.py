@@ -112,11 +112,13 @@ class PairTeacher(AdversaryTeacher):
 
     def _halves(self, ids: IntArray) -> tuple[IntArray, IntArray]:
         """Return the protagonist's and the antagonist's rows."""
+        # The protagonist has the longer half, so every row of the antagonist has a partner.
         first = (len(ids) + 1) // 2
         return ids[:first], ids[first:]
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         mine, other = self._halves(ids)
+        # Row i of the second half plays the same task as row i of the first half.
         task = np.arange(len(ids)) % len(mine)
         tasks = self._adversary.build(ids, task)
         self._regret.pair(mine, other)
@@ -133,11 +135,13 @@ class PairTeacher(AdversaryTeacher):
 
     def _reward(self, ids: IntArray, mean: FloatArray, best: FloatArray) -> None:
         """Give the adversary the regret of the tasks both of whose rows have come back."""
+        # Rows without a partner are found first: `take` forgets the pairs that are complete.
         alone = ids[~self._regret.holds(ids)]
         self._adversary.tell(*self._regret.take(ids, mean, best))
         self._adversary.drop(alone)
 
     def _drop(self, ids: IntArray) -> None:
+        # The partner of a dropped row can have no regret any more, so it is dropped too.
         super()._drop(np.concatenate([ids, self._regret.drop(ids)]))
 
     def _state(self) -> State:

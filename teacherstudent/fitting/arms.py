@@ -80,6 +80,7 @@ class Rules:
             return
         expected = "an arm and a share of the budget"
         arm, share = check_pair(f"{who}: final", expected, self.final)
+        # A whole number may come as a float, from numpy or from a configuration file.
         if not (is_finite(arm) and arm % 1 == 0 and is_number(share)):
             raise ValueError(f"{who}: final: expected {expected}, got {self.final!r}")
         if not -arms <= arm < arms:
@@ -138,17 +139,25 @@ class Arms:
         self.position = 0
         self.progress = 0.0
         self.told: IntArray = np.zeros(self.k, np.int64)
+        # The authors' code compares an arm's first score with 0. The other
+        # rewards wait for a second score, and NaN says so.
         first = 0.0 if rules.reward == "signed" else np.nan
-        self._last = np.full(self.k, first)  # the score that the arm's next one is compared with
-        self._clock = np.zeros(self.k)  # outcomes or cost of each arm
-        self._total = 0.0  # of all
-        self._sum = np.zeros(self.k)  # of the arm's own gains
-        self._asked: dict[int, float] = {}  # outstanding id: the probability of its arm
+        # The score that the arm's next one is compared with.
+        self._last = np.full(self.k, first)
+        # Outcomes or cost: of each arm, and of all arms together.
+        self._clock = np.zeros(self.k)
+        self._total = 0.0
+        # The sum of each arm's own gains.
+        self._sum = np.zeros(self.k)
+        # Outstanding id -> the probability that its arm was drawn with.
+        self._asked: dict[int, float] = {}
+        # Where the score is a gain already, `_scaled` divides it by the width of the range instead.
         self._range = ScoreRange(who, None if rules.reward == "score" else rules.score_range)
 
     def allowed(self, progress: float) -> BoolArray:
         """Return ``(k,)`` bool: which arms may be handed out now."""
         final = self.rules.final
+        # The final arm comes before the moves: it is played however far away it is.
         if final is not None and final[1] > 0 and progress >= 1 - final[1]:
             return np.asarray(np.arange(self.k) == final[0] % self.k)
         if self.rules.moves == "free":
@@ -160,6 +169,7 @@ class Arms:
 
         The last one is the new position.
         """
+        # Moves start from the last row handed out, not from the last outcome, which may come late.
         self.position = int(arms[-1])
         self.progress = progress
         self._asked |= zip(ids.tolist(), propensity.tolist(), strict=True)
@@ -181,7 +191,9 @@ class Arms:
         The score of one arm also falls when it is forgotten, which is a reason to return to it; a gain on a
         probe that all arms share is a harm where it is negative.
         """
-        return np.abs(values) if self.rules.reward == "progress" else values
+        if self.rules.reward == "progress":
+            return np.abs(values)
+        return values
 
     def take(self, outcomes: Outcomes) -> Told:
         """Return what the outcomes are worth, and remember them.
@@ -191,22 +203,32 @@ class Arms:
         """
         rules = self.rules
         arm = outcomes.tasks.astype(np.int64) - int(self._space.start)
+        # Rows of one arm follow each other in time, so the batch is worked on arm by arm.
         groups = _Groups.of(arm)
         level = self._scaled(outcomes.score)
-        change = level if rules.reward == "score" else level - self._earlier(level, groups)
-        cost = outcomes.cost if rules.per_cost else np.ones(len(arm))
+        change = level
+        if rules.reward != "score":
+            change = level - self._earlier(level, groups)
+        cost = np.ones(len(arm))
+        if rules.per_cost:
+            cost = outcomes.cost
         gain = np.full(len(arm), np.nan)
+        # A quotient that overflows becomes infinite, and `_check` refuses it with its row.
         with np.errstate(over="ignore"):
             np.divide(change, cost, out=gain, where=cost > 0)
+        # The check comes before anything is remembered, so refused outcomes change nothing.
         self._check(gain, cost, outcomes)
         propensity = self.propensity(outcomes.ids)
         self.drop(outcomes.ids)
         self._range.watch(outcomes.score)
         self._remember(level, groups)
+        # The running sum starts from the last total: a batch gives the same number as its rows one by one.
         total = np.cumsum(np.concatenate([[self._total], cost]))
         self._total = float(total[-1])
+        # A score also moves while other arms are trained, so its clock counts the cost of all arms.
         if rules.levels:
             return Told(arm, gain, total[1:], level.copy(), propensity)
+        # A row without a gain adds nothing to the arm's curve, and the arm's clock stands still.
         time, curve = self._own(groups, np.where(np.isnan(gain), np.nan, change), cost)
         return Told(arm, gain, time, curve, propensity)
 
@@ -227,6 +249,7 @@ class Arms:
     def _scaled(self, scores: FloatArray) -> FloatArray:
         if self.rules.reward == "score" and self.rules.score_range is not None:
             low, high = self.rules.score_range
+            # As in `take`: `_check` refuses what overflows.
             with np.errstate(over="ignore"):
                 return scores / (high - low)
         return self._range.scaled(scores)
@@ -234,6 +257,7 @@ class Arms:
     def _earlier(self, level: FloatArray, groups: _Groups) -> FloatArray:
         """Return the score that each row is compared with, NaN if there is none."""
         if self.rules.reward == "shared":
+            # All arms share one probe, so the score before is that of the row before, whatever its arm.
             return np.concatenate([self._last[:1], level[:-1]])
         # In the order of the arms, a row's earlier score is that of the row before it, or the arm's last one.
         before = np.append(np.nan, level[groups.rows][:-1])
@@ -248,6 +272,7 @@ class Arms:
         if self.rules.reward == "shared":
             self._last[:] = level[-1]
         elif self.rules.levels:
+            # The last row of an arm's group is its newest one.
             self._last[groups.arms] = level[groups.rows[groups.starts + groups.counts - 1]]
 
     def _own(self, groups: _Groups, change: FloatArray, cost: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -257,6 +282,7 @@ class Arms:
         gained = np.where(counted, change, 0.0)
         time = np.empty(len(change))
         total = np.empty(len(change))
+        # Most arms have one row in a batch. They are done at once, and only the others in the loop below.
         alone = groups.counts == 1
         rows = groups.rows[groups.starts[alone]]
         arms = groups.arms[alone]
@@ -264,10 +290,12 @@ class Arms:
         total[rows] = self._sum[arms] + gained[rows]
         self._clock[arms] = time[rows]
         self._sum[arms] = total[rows]
-        for i in np.flatnonzero(~alone).tolist():  # sums one after the other, as if the rows came alone
+        # Sums one after the other, as if the rows came alone: rounding depends on the order.
+        for i in np.flatnonzero(~alone).tolist():
             a = groups.arms[i]
             start = groups.starts[i]
             rows = groups.rows[start : start + groups.counts[i]]
+            # The first entry is the sum before the batch; [1:] leaves it out.
             time[rows] = np.cumsum(np.append(self._clock[a], spent[rows]))[1:]
             total[rows] = np.cumsum(np.append(self._sum[a], gained[rows]))[1:]
             self._clock[a] = time[rows[-1]]
@@ -279,8 +307,11 @@ class Arms:
 
         Where levels are mapped from a ``score_range``, also ``outside_range_share``, of the scores.
         """
-        p = probabilities[probabilities > 0]
-        entropy = float(-(p * np.log(p)).sum() / np.log(self.k)) if self.k > 1 else 0.0
+        entropy = 0.0
+        if self.k > 1:
+            # p log p is 0 for p = 0, where numpy would give NaN.
+            p = probabilities[probabilities > 0]
+            entropy = float(-(p * np.log(p)).sum() / np.log(self.k))
         mean = float(probabilities @ np.arange(self.k))
         found = {"arm_likeliest": float(probabilities.argmax()), "arm_mean": mean, "arm_entropy": entropy}
         return found | self._range.metrics()
@@ -340,6 +371,7 @@ class Arms:
         self._total = saved_number(f"{who}: total", state["total"], 0)
         ids = saved_array(f"{who}: asked", state["asked"], np.int64, (None,), low=0)
         shares = saved_array(f"{who}: propensity", state["propensity"], np.float64, (len(ids),), low=0)
+        # Normalised probabilities may exceed 1 by rounding.
         if len(np.unique(ids)) != len(ids) or (shares == 0).any() or (shares > 1 + 1e-9).any():
             raise ValueError(f"{who}: expected different ids with probabilities above 0 and up to 1")
         self._asked = dict(zip(ids.tolist(), shares.tolist(), strict=True))
@@ -364,6 +396,7 @@ class _Groups(NamedTuple):
     @staticmethod
     def of(arm: IntArray) -> _Groups:
         arms, starts, counts = np.unique(np.sort(arm), return_index=True, return_counts=True)
+        # A stable sort keeps the rows of one arm in the order in which they were told.
         return _Groups(arms, np.argsort(arm, kind="stable"), starts, counts)
 
 
@@ -376,7 +409,9 @@ def push(fifo: FloatArray, arms: IntArray, values: FloatArray) -> None:
     kept = np.take_along_axis(fifo[groups.arms], np.minimum(origin, size - 1), axis=1)
     fifo[groups.arms] = np.where(origin < size, kept, np.nan)
     ends = np.repeat(groups.starts + groups.counts, groups.counts)
-    place = size - (ends - np.arange(len(arms)))  # the newest value of an arm stands last
+    # The newest value of an arm stands last. Where there are more values than
+    # places, the oldest have a place below 0 and are left out.
+    place = size - (ends - np.arange(len(arms)))
     newest = place >= 0
     fifo[arms[groups.rows][newest], place[newest]] = values[groups.rows][newest]
 
@@ -390,9 +425,11 @@ def slopes(times: FloatArray, curves: FloatArray) -> FloatArray:
     there = ~np.isnan(curves)
     count = there.sum(axis=1, keepdims=True)
     few = count[:, 0] < 2
+    # A row without points divides by 1 instead of 0; `few` replaces its slope at the end.
     count = np.maximum(count, 1)
     t = np.where(there, times, 0.0)
     y = np.where(there, curves, 0.0)
+    # Centred numbers need only one quotient, and late points do not cancel digits.
     t = np.where(there, t - t.sum(axis=1, keepdims=True) / count, 0.0)
     y = np.where(there, y - y.sum(axis=1, keepdims=True) / count, 0.0)
     spread = (t * t).sum(axis=1)

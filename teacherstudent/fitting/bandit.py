@@ -36,6 +36,7 @@ class Bandit(Teacher[Discrete]):
 
     def __init__(self, space: Discrete, *, seed: Seed, rules: Rules, who: str) -> None:
         super().__init__(space, seed=seed)
+        # A teacher that takes differences needs scores that are not gains already.
         self.differences = rules.reward != "score"
         self._arms = Arms(space, rules, who)
 
@@ -53,6 +54,7 @@ class Bandit(Teacher[Discrete]):
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         probabilities = self._probabilities(progress)
+        # All rows of an ask are drawn from the same probabilities, so each row's note is exact.
         arms = draw(self.rng, probabilities, len(ids))
         return self._arms.hand(ids, arms, progress, probabilities[arms])
 
@@ -62,8 +64,11 @@ class Bandit(Teacher[Discrete]):
     def metrics(self) -> dict[str, float]:
         """Return where the probabilities lie (see `Arms.metrics`) and the greatest value."""
         values = self._values()
+        # The last ask's progress is used, so the log shows the probabilities that were played.
         found = self._arms.metrics(self._probabilities(self._arms.progress))
-        return found if np.isnan(values).all() else found | {"value_max": float(np.nanmax(values))}
+        if not np.isnan(values).all():
+            found["value_max"] = float(np.nanmax(values))
+        return found
 
     def snapshot(self) -> dict[str, Array]:
         """Return `Arms.snapshot`: each arm's task, next probability, value and outcomes told; ``(k,)``."""

@@ -18,14 +18,17 @@ from teacherstudent.types import Array, FloatArray, IntArray
 
 TOLERANCE = 1e-9
 """By how much the integral over one panel may miss the share that is known to lie in it."""
-_TAIL = 9.0  # deviations beyond which a Gaussian has no weight: 1e-19
+# Deviations beyond which a Gaussian has no weight: 1e-19.
+_TAIL = 9.0
 _LOOKS = 33  # places where the product is looked at first
 _NOTHING = 1e-18  # what of it counts as 0
 _PANELS = 8  # to begin with
 _ROUNDS = 60  # how often a panel is halved at most
 _CHUNK = 2**20  # numbers worked on at once
-_FINEST = 4096  # panels; more are no use: rounding keeps what they miss above the tolerance
-_EXACT = 32  # arms that tie and are integrated exactly by 16 nodes: a polynomial of degree 31
+# Panels at most: more are no use, as rounding keeps what they miss above the tolerance.
+_FINEST = 4096
+# Tied arms that 16 nodes integrate exactly: the product is a polynomial of degree 31.
+_EXACT = 32
 
 
 @cache
@@ -57,8 +60,10 @@ def best_of_values(values: FloatArray) -> FloatArray:
             one is a number.
     """
     k = len(values)
-    ordered = np.sort(values, axis=1)  # NaN last
-    least = ordered[:, 0].max()  # below this some arm has no number: nothing wins there
+    # NaN is sorted to the end, so column 0 holds each arm's least number.
+    ordered = np.sort(values, axis=1)
+    # Below this number some other arm is always greater, so nothing wins there.
+    least = ordered[:, 0].max()
     runs = _runs(ordered, least)
     return np.asarray(np.bincount(runs.arm, _shares(runs), minlength=k), np.float64)
 
@@ -68,7 +73,9 @@ def _runs(ordered: FloatArray, least: float) -> _Runs:
     k, w = ordered.shape
     count = (~np.isnan(ordered)).sum(axis=1)
     first = ordered >= least
+    # A run starts where a number differs from the one before it, or where that one cannot win.
     first[:, 1:] &= (ordered[:, 1:] != ordered[:, :-1]) | (ordered[:, :-1] < least)
+    # Places count through the flat table: place // w is the arm, the rest is the place within it.
     place = np.flatnonzero(first.ravel())
     arm = place // w
     # A run ends where the next one of the same arm begins, or behind the arm's last number.
@@ -79,19 +86,22 @@ def _runs(ordered: FloatArray, least: float) -> _Runs:
 def _shares(runs: _Runs) -> FloatArray:
     """Return what each run adds to its arm's probability, in the runs' order."""
     base = int(runs.size.max()) + 1
-    kind = (runs.before * base + runs.mass) * base + runs.size  # equal for runs that are alike
+    # One integer for three small ones: equal for runs that are alike, so that sorting brings them together.
+    kind = (runs.before * base + runs.mass) * base + runs.size
     order = np.lexsort((kind, runs.value))
     value = runs.value[order]
     kind = kind[order]
     new_value = np.append(True, value[1:] != value[:-1])
     new_row = new_value | np.append(True, kind[1:] != kind[:-1])
-    row_at = np.flatnonzero(new_row)  # a row stands for all alike runs at one value
+    # One row stands for all alike runs at one value, so many equal arms cost no more than one.
+    row_at = np.flatnonzero(new_row)
     many = np.diff(np.append(row_at, len(order))).astype(np.float64)
     one = order[row_at]
     below = runs.before[one] / runs.size[one]
     mass = runs.mass[one] / runs.size[one]
     group = np.cumsum(new_value[row_at]) - 1
     group_at = np.flatnonzero(new_value[row_at])
+    # An arm without smaller numbers gets the logarithm of 1, so that nothing becomes infinite here.
     old = many * np.log(np.where(below > 0, below, 1.0))
     rise = np.add.reduceat(many * np.log(below + mass) - old, group_at)
     # The product over the arms without this value, from the greatest value down, where the product of all is
@@ -99,6 +109,8 @@ def _shares(runs: _Runs) -> FloatArray:
     others = -np.cumsum(rise[::-1])[::-1] - np.add.reduceat(old, group_at)
     share = mass * np.exp(others)[group]
     tied = np.add.reduceat(many, group_at)
+    # Values that several arms hold need the integral over s. It is
+    # exact for few arms and takes panels for many.
     for low, high in ((2, _EXACT), (_EXACT + 1, np.inf)):
         which = (tied >= low) & (tied <= high)
         rows = which[group]
@@ -115,12 +127,14 @@ def _ties(below: FloatArray, mass: FloatArray, many: FloatArray, group: IntArray
     at = np.flatnonzero(np.append(True, group[1:] != group[:-1]))
     found = np.zeros(len(group))
     per_row = np.repeat(np.arange(len(at)), np.diff(np.append(at, len(group))))
+    # Nodes come in parts: the table of rows and nodes stays below `_CHUNK` numbers.
     step = max(1, _CHUNK // len(group))
     for i in range(0, len(nodes), step):
         s = nodes[i : i + step]
         w = weights[i : i + step]
         terms = np.log(below[:, None] + mass[:, None] * s)
         product = np.add.reduceat(many[:, None] * terms, at, axis=0)
+        # The product over the others is the product over all, without the own factor.
         found += np.exp(product[per_row] - terms) @ w
     return found
 
@@ -133,6 +147,7 @@ def _graded(most: float) -> tuple[FloatArray, FloatArray]:
     x, w = _gauss(16)
     if most <= _EXACT:
         return x, w
+    # A product of m factors changes within about 1 / m of s = 1, so panels are halved towards 1.
     ends = 1 - 0.5 ** np.arange(int(np.ceil(np.log2(most))) + 2)
     ends = np.append(ends, 1.0)
     width = np.diff(ends)
@@ -154,19 +169,23 @@ def best_of_normals(
         folded: whether the greatest absolute value wins.
         tolerance: by how much a panel may miss.
     """
-    # From the greatest mean on, so that differences keep their digits however great the means are.
-    from_here = np.abs(mean) if folded else mean - mean.max(axis=1, keepdims=True)
+    from_here = np.abs(mean)
+    if not folded:
+        # From the greatest mean on, so that differences keep their digits however great the means are.
+        from_here = mean - mean.max(axis=1, keepdims=True)
     problem = _Problem.of(from_here, deviation, folded)
     found = problem.certain()
     edges = np.linspace(0.0, 1.0, _PANELS + 1)
     left, right = edges[:-1], edges[1:]
     for i in range(_ROUNDS):
         won, missed = problem.integrate(left, right)
+        # The last round takes what there is: rounding may keep a panel above the tolerance for ever.
         last = i == _ROUNDS - 1 or len(left) * (1 + len(mean) // 64) > _FINEST
         good = (missed <= tolerance) | last
         found += won[:, good].sum(axis=1)
         if good.all():
             break
+        # Only panels that missed are halved; what the others win is counted already.
         left, right = left[~good], right[~good]
         middle = (left + right) / 2
         left, right = np.append(left, middle), np.append(middle, right)
@@ -185,16 +204,21 @@ class _Problem:
 
     @staticmethod
     def of(mean: FloatArray, deviation: FloatArray, folded: bool) -> _Problem:
+        # The greatest number is at least as great as every arm, so it
+        # lies above the highest of the lower ends.
         low, high = (mean + side * _TAIL * deviation for side in (-1, 1))
         low, high = low.max(axis=1), high.max(axis=1)
-        wide = _Problem(mean, deviation, folded, np.maximum(low, 0.0) if folded else low, high)
-        return wide._narrowed()
+        if folded:
+            low = np.maximum(low, 0.0)
+        return _Problem(mean, deviation, folded, low, high)._narrowed()
 
     def _narrowed(self) -> _Problem:
         """Return the problem with the window less what lies below, or above, the greatest for sure."""
         t = np.linspace(self.low, self.high, _LOOKS, axis=1)
+        # A coarse look at the product of all distribution functions: where it is 0 or 1, nothing is won.
         product = np.exp(self._log_product(t))
         b = np.arange(len(t))
+        # One place further out than the first and the last one that count: the rise may begin between places.
         low = np.maximum((product > _NOTHING).argmax(axis=1) - 1, 0)
         high = _LOOKS - np.maximum((product < 1 - 1e-15)[:, ::-1].argmax(axis=1), 1)
         return _Problem(self.mean, self.deviation, self.folded, t[b, low], np.maximum(t[b, high], t[b, low]))
@@ -208,6 +232,7 @@ class _Problem:
         top = self.mean[:, sure].max(axis=1)
         first = sure & (self.mean == top[:, None])
         chance = np.exp(self._log_product(top[:, None])[:, 0])
+        # Below the window some other arm is greater for sure.
         chance[top < self.low] = 0.0
         return np.where(first, (chance / first.sum(axis=1))[:, None], found)
 
@@ -224,6 +249,7 @@ class _Problem:
         z = (t[:, :, None] - m) / s
         below = ndtr(z)
         density = np.exp(-0.5 * z * z)
+        # Folded, below t means between -t and t: the other tail is taken off, and its density is added.
         if self.folded:
             z = (t[:, :, None] + m) / s
             below -= ndtr(-z)
@@ -232,6 +258,7 @@ class _Problem:
 
     def _log_product(self, t: FloatArray, kept: tuple[FloatArray, FloatArray] | None = None) -> FloatArray:
         total = np.zeros(t.shape)
+        # The logarithm of 0 is minus infinity, and its exponential is 0 again.
         with np.errstate(divide="ignore"):
             for arms in self._arms(t.shape[1]):
                 below, _ = kept or self._below(t, arms)
@@ -242,17 +269,21 @@ class _Problem:
         """Return what arms win between shares of the window, ``(b, panels, k)``, and misses ``(panels,)``."""
         x, w = _gauss(10)
         width = right - left
+        # The ends of a panel are looked at too: the product's rise between them is what all arms win in it.
         share = np.concatenate([left[:, None], left[:, None] + width[:, None] * x, right[:, None]], axis=1)
         span = self.high - self.low
         t = self.low[:, None] + span[:, None] * share.ravel()
         parts = self._arms(t.shape[1])
         # Of arms that fit into one part, both functions are computed once, at all nodes.
-        kept = self._below(t, parts[0]) if len(parts) == 1 else None
+        kept = None
+        if len(parts) == 1:
+            kept = self._below(t, parts[0])
         product = np.exp(self._log_product(t, kept)).reshape(len(span), *share.shape)
         weight = product * np.pad(w, 1) * width[:, None] * span[:, None, None]  # 0 at the ends
         won = np.zeros((len(span), len(left), self.mean.shape[1]))
         for arms in parts:
             below, density = kept or self._below(t, arms)
+            # The arm's own factor is divided out of the product. Where it is 0, the product is 0 too.
             rate = np.divide(density, below, out=np.zeros_like(density), where=below > 0)
             shape = (len(span), *share.shape, arms.size)
             won[:, :, arms] = np.einsum("bpna,bpn->bpa", rate.reshape(shape), weight)
@@ -262,7 +293,9 @@ class _Problem:
 
 def spread_points(rng: np.random.Generator, n: int, d: int) -> FloatArray:
     """Return ``(n, d)`` standard Gaussians: of every coordinate one in each of ``n`` equal slices."""
+    # Every coordinate has one point in each slice, in an order of its own (a Latin hypercube).
     slices = rng.permuted(np.tile(np.arange(n), (d, 1)), axis=1).T
+    # Exactly 0 is kept away: its normal quantile is infinite.
     return np.asarray(ndtri((slices + np.maximum(rng.random((n, d)), 1e-12)) / n))
 
 
@@ -279,12 +312,18 @@ def independent_parts(covariance: Array, points: FloatArray) -> tuple[FloatArray
     Returns:
         The common part at each point, ``(b, k)``, and the deviations of the independent part, ``(k,)``.
     """
+    # Correlations instead of covariances: arms of small deviation keep their digits beside large ones.
     scale = np.sqrt(np.maximum(covariance.diagonal(), 0.0))
     safe = np.where(scale > 0, scale, 1.0)
+    # A little on the diagonal lets a singular matrix be inverted. An arm without variance gets a 1 here, and
+    # the scale of 0 at the end takes it away.
     correlation = covariance / safe[:, None] / safe + np.diag(np.where(scale > 0, 1e-10, 1.0))
     known = np.linalg.inv(correlation)
+    # The inverse's diagonal holds 1 / the variance that is left when all other arms are known.
     left = 1 / known.diagonal()
     root = np.sqrt(left)
+    # The greatest multiple of these variances that leaves a rest without
+    # negative eigenvalues; the factor below 1 covers rounding.
     own = left * (1 - 1e-9) / np.linalg.eigvalsh(root[:, None] * known * root)[-1]
     values, vectors = np.linalg.eigh(correlation - np.diag(own))
     common = points @ (vectors * np.sqrt(np.maximum(values, 0.0))).T

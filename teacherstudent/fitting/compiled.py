@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 import numba
 
 F = TypeVar("F", bound=Callable[..., Any])
+# Full fast math would assume that no number is NaN or infinite; these two flags do not.
 _ELEMENTWISE: Any = {"fastmath": {"contract", "nsz"}, "error_model": "numpy"}
 
 
@@ -37,5 +38,6 @@ def inlined(function: F) -> F:
 def _compiled(function: F, **options: Any) -> F:
     try:
         return cast("F", numba.njit(cache=True, **options)(function))
-    except RuntimeError:  # no folder to write to
+    except RuntimeError:
+        # There is no folder to write a cache to, as in a read-only installation.
         return cast("F", numba.njit(**options)(function))

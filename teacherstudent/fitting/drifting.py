@@ -74,8 +74,11 @@ class Filter(ABC):
 
     def probabilities(self, allowed: BoolArray, look: int) -> FloatArray:
         """Return ``(k,)`` how probable each arm is to be played: one without a reward before any other."""
+        # The mean of an arm without a reward may be anything, so such arms are looked at first.
         fresh = np.isnan(self.mean) & allowed
-        return fresh / fresh.sum() if fresh.any() else self.best(allowed, look)
+        if fresh.any():
+            return np.asarray(fresh / fresh.sum())
+        return self.best(allowed, look)
 
     @abstractmethod
     def state(self) -> State:
@@ -103,15 +106,18 @@ class ExactFilter(Filter):
     def __init__(self, k: int, *, drift: float, common: float, folded: bool) -> None:
         super().__init__(k, drift=drift, common=common, folded=folded)
         self.covariance = np.zeros((k, k))
+        # The covariance of one step in units of the noise; it never changes.
         self._step = drift * (common * np.ones((k, k)) + (1 - common) * np.eye(k))
 
     def step(self, noise: float) -> None:
         """Add the step's covariance, of the arms that had a reward."""
+        # Arms without a reward do not walk: the mask keeps their rows and columns at 0.
         self.covariance += noise * self._step * np.outer(*[~np.isnan(self.mean)] * 2)
 
     def observe(self, arm: int, reward: float, noise: float) -> None:
         """Take in a reward; an arm's first one is its mean."""
         if np.isnan(self.mean[arm]):
+            # The first reward is all that is known of the arm, and the noise is its variance.
             self.mean[arm] = reward
             self.covariance[arm, arm] = noise
         else:
@@ -124,11 +130,14 @@ class ExactFilter(Filter):
     def play(self, rng: np.random.Generator, n: int, allowed: BoolArray) -> tuple[IntArray, None]:
         """Return ``(n,)`` arms, each the best of one draw of all."""
         fresh = np.isnan(self.mean)
-        values, vectors = np.linalg.eigh(self.covariance)  # may be singular
+        # Eigenvectors, because Cholesky's decomposition fails where the covariance is singular.
+        values, vectors = np.linalg.eigh(self.covariance)
         root = vectors * np.sqrt(np.maximum(values, 0.0))
         drawn = np.where(fresh, 0.0, self.mean) + rng.standard_normal((n, len(fresh))) @ root.T
-        values = np.abs(drawn) if self.folded else drawn
-        return winners(rng, np.where(fresh, np.inf, values), allowed), None
+        if self.folded:
+            drawn = np.abs(drawn)
+        # Arms without a reward win; ties among them are broken at random.
+        return winners(rng, np.where(fresh, np.inf, drawn), allowed), None
 
     def best(self, allowed: BoolArray, look: int) -> FloatArray:
         """Return ``(k,)`` how probable each arm is to be the best of one draw."""
@@ -136,11 +145,14 @@ class ExactFilter(Filter):
         mean = self.mean[arms]
         covariance = self.covariance[np.ix_(arms, arms)]
         found = np.zeros(len(allowed))
+        # Without correlations the quadrature is exact and needs no random points.
         if np.count_nonzero(covariance - np.diag(covariance.diagonal())) == 0:
             share = best_of_normals(mean[None], self.deviation()[arms], folded=self.folded)[0]
             found[arms] = share / share.sum()
             return found
+        # A generator of its own: a look for the log must not move the teacher's draws.
         rng = np.random.default_rng([look, arms.size])
+        # Few points first, and more only where their answers scatter too much.
         for points in (POINTS, MOST):
             common, own = independent_parts(covariance, spread_points(rng, points, arms.size))
             each = best_of_normals(mean + common, own, folded=self.folded, tolerance=1e-5)
@@ -148,7 +160,9 @@ class ExactFilter(Filter):
             if error <= ERROR:
                 break
         share = each.mean(axis=0)
-        share = np.maximum(share, 0.5 / MOST) if error > ERROR else share
+        if error > ERROR:
+            # Even the most points scatter: an arm that none of them chose keeps the share of half a point.
+            share = np.maximum(share, 0.5 / MOST)
         found[arms] = share / share.sum()
         return found
 
@@ -162,6 +176,7 @@ class ExactFilter(Filter):
         mean = self._load_mean(state)
         k = len(self.mean)
         covariance = saved_array("filter: covariance", state["covariance"], np.float64, (k, k))
+        # Rounding may leave tiny negative eigenvalues, so the check below allows for some.
         least = np.linalg.eigvalsh(covariance).min()
         if not np.array_equal(covariance, covariance.T) or least < -1e-6 * np.abs(covariance).max():
             raise ValueError("filter: covariance: expected a symmetric matrix without negative eigenvalues")
@@ -190,6 +205,8 @@ class FactorFilter(Filter):
         variance = self.drift * noise
         self.own += variance * (1 - self.common) * seen
         columns = np.stack([self.follow, np.sqrt(variance * self.common) * seen])
+        # The eigenvectors of this 2 x 2 matrix turn both columns into orthogonal ones without changing the
+        # covariance that they make together. The greater one is kept.
         values, vectors = np.linalg.eigh(columns @ columns.T)
         rest, kept = (np.asarray(vectors[:, i] @ columns) for i in np.argsort(values))
         self.follow = kept
@@ -202,6 +219,7 @@ class FactorFilter(Filter):
             self.own[arm] = noise
             self.follow[arm] = 0.0
             return
+        # The Kalman update, written for `own` and `follow`, so that no k x k matrix is needed.
         own = self.own[arm]
         load = self.follow[arm]
         total = own + load**2 + noise
@@ -212,6 +230,7 @@ class FactorFilter(Filter):
         self.mean += gain * (reward - self.mean[arm])
         apart = own + noise  # what hides the common part in this reward
         left = noise / apart if apart > 0 else 0.0
+        # A reward narrows the common Gaussian by apart / total in variance; the loads take this over.
         self.follow *= np.sqrt(apart / total)
         self.follow[arm] *= left
         self.own[arm] *= left
@@ -231,6 +250,7 @@ class FactorFilter(Filter):
         arms = np.flatnonzero(allowed)
         mean = self.mean[arms]
         load = self.follow[arms]
+        # Arms that follow nothing are independent: one node is exact.
         nodes, weights = hermegauss(NODES if load.any() else 1)
         found = np.zeros(len(allowed))
         each = best_of_normals(
@@ -264,4 +284,5 @@ def kalman(
         return mean, covariance
     gain = covariance[:, arm] / total
     after = covariance - np.outer(gain, covariance[arm])
+    # Rounding makes the matrix asymmetric, and the error would grow with every reward.
     return mean + gain * (reward - mean[arm]), (after + after.T) / 2

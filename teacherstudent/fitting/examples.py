@@ -22,6 +22,7 @@ class Passes:
     def take(self, rng: np.random.Generator, count: int) -> IntArray:
         """Return the next ``(count,)`` numbers; a new pass begins where one ends."""
         if count > len(self._rest):
+            # -(-a // b) rounds up: as many passes as are missing.
             self._append(rng, -(-(count - len(self._rest)) // self._n))
         taken = self._rest[:count]
         self._rest = self._rest[count:]
@@ -38,6 +39,7 @@ class Passes:
             count: at least 0.
             avoid: numbers from 0 to n - 1.
         """
+        # Others first, then the avoided numbers, then repetitions: each asks for what is still missing.
         others = self._others(rng, count, avoid)
         avoided = self._others(rng, count - len(others), others)
         again = self.take(rng, count - len(others) - len(avoided))
@@ -49,15 +51,20 @@ class Passes:
         # nearly always the next ones are others; looking at all that is left would cost as much as there is
         for window in (2 * (count + len(avoid)), None, None):
             free = self._rest[:window]
+            # The first place of each number, in the order in which the numbers come.
             first = np.sort(np.unique(free, return_index=True)[1])
             rows = first[~np.isin(free[first], avoid)][:count]
             if len(rows) == count:
                 break
+            # Even the whole rest holds too few others, so another pass has to come.
             if window is None:
                 self._append(rng, 1)
         taken = self._rest[rows]
-        ahead = np.array_equal(rows, np.arange(count))  # then nothing is copied
-        self._rest = self._rest[count:] if ahead else np.delete(self._rest, rows)
+        if np.array_equal(rows, np.arange(count)):
+            # The taken numbers are the next ones: a view will do, and nothing is copied.
+            self._rest = self._rest[count:]
+        else:
+            self._rest = np.delete(self._rest, rows)
         return taken
 
     def _append(self, rng: np.random.Generator, passes: int) -> None:
@@ -92,6 +99,8 @@ def draw_without_replacement(rng: np.random.Generator, log_weights: FloatArray, 
     if not 0 <= count <= there:
         raise ValueError(f"draw: expected a count from 0 to the {there} weights above 0, got {count}")
     keys = log_weights + rng.gumbel(size=len(log_weights))
+    # A partial sort finds the highest keys, and only these are put in order. `argpartition` takes no place of
+    # -1, which a count of 0 would give.
     top = np.argpartition(-keys, max(count - 1, 0))[:count]
     return np.asarray(top[np.argsort(-keys[top])])
 
@@ -124,10 +133,12 @@ def joint_selection(
     free = np.ones(n, np.bool_)
     chosen = []
     for c, part in enumerate(np.array_split(np.arange(count), min(chunks, count))):
+        # Algorithm 1 draws its first chunk uniformly: nothing is chosen yet that could be complemented.
         weights = np.zeros(n) if c == 0 else logits
         drawn = draw_without_replacement(rng, np.where(free, weights, -np.inf), len(part))
         free[drawn] = False
         chosen.append(drawn)
         if pairs:
+            # What the chunk adds to every example: S_ki + S_ik for the chosen k.
             logits = logits + scores[drawn].sum(axis=0) + scores[:, drawn].sum(axis=1)
     return np.concatenate(chosen)

@@ -73,6 +73,7 @@ class Mixture:
         variances = c.diagonal(axis1=1, axis2=2)
         if not (variances > 0).all():
             raise ValueError(f"mixture: covariances: expected variances above 0, got {variances.min()}")
+        # Correlations have no unit, so one tolerance fits all coordinates.
         deviations = np.sqrt(variances)
         correlations = c / deviations[:, :, None] / deviations[:, None]
         if not np.allclose(correlations, correlations.transpose(0, 2, 1), rtol=0, atol=1e-6):
@@ -108,20 +109,26 @@ def first_centres(points: FloatArray, most: int, rng: np.random.Generator) -> Fl
     each = np.arange(SEQUENCES)
     norms = np.einsum("ij,ij->i", points, points)
     columns = np.ascontiguousarray(points.T)
+    # All random numbers come at once, so how many are drawn does not depend on the points.
     draws = rng.random((most, SEQUENCES, TRIALS))
     chosen = np.empty((SEQUENCES, most), np.int64)
     chosen[:, 0] = draws[0, :, 0] * n
+    # The squares expand to |a|^2 - 2 a b + |b|^2, so one matrix product gives all distances.
     squares = norms - 2 * (points[chosen[:, 0]] @ columns) + norms[chosen[:, 0], None]
     for k in range(1, most):
+        # Rounding may leave a tiny or negative square where a point equals a centre.
         squares[squares < 1e-12] = 0.0
         sums = np.add.accumulate(squares, axis=1)
+        # In one sequence every point is a centre already: there are no more different points.
         if not sums[:, -1].all():
             return points[chosen[:, :k]]
+        # A place in the running sums is drawn in proportion to the squared distances.
         found = [s.searchsorted(u * s[-1], side="right") for s, u in zip(sums, draws[k], strict=True)]
         tried = np.minimum(found, n - 1)
         trials = ((-2 * points[tried.ravel()]) @ columns).reshape(SEQUENCES, TRIALS, n)
         trials += norms
         trials += norms[tried][..., None]
+        # A new centre can only bring points nearer. The best candidate leaves the least sum.
         np.minimum(trials, squares[:, None], out=trials)
         best = trials.sum(axis=2).argmin(axis=1)
         chosen[:, k] = tried[each, best]
@@ -141,19 +148,25 @@ def assign(points: FloatArray, centres: FloatArray, counts: Sequence[int]) -> Fl
         ``(sum(counts), n)`` responsibilities: 1 for a point's own cluster (shared among equals), else 0.
     """
     n, d = points.shape
+    # All mixtures are padded to the greatest number of clusters; `used` marks the real ones.
     used = np.arange(max(counts)) < np.array(counts)[:, None]
-    augmented = np.ones((n, d + 1), np.float32)  # half the bytes of float64, and as good a start
+    # Half the bytes of float64, and as good a start for EM.
+    augmented = np.ones((n, d + 1), np.float32)
     augmented[:, 1:] = points
     columns = np.ascontiguousarray(augmented.T)
     place = centres[np.arange(len(counts)) % len(centres), : max(counts)].astype(np.float32)
     score = np.empty((*used.shape, d + 1), np.float32)
     for iteration in range(LLOYD + 1):
+        # The nearest centre has the greatest x c - |c|^2 / 2. A padding centre is never the nearest.
         score[..., 0] = np.where(used, -0.5 * np.einsum("kcd,kcd->kc", place, place), np.float32(-1e30))
         score[..., 1:] = place
         near = (score.reshape(-1, d + 1) @ columns).reshape(*used.shape, n)
+        # A point at equal distance belongs to several clusters; its share is divided at the end.
         mine = (near >= near.max(axis=1)[:, None]).astype(np.float32)
+        # After the last assignment the centres need not move any more.
         if iteration < LLOYD:
             sums = (mine.reshape(-1, n) @ augmented).reshape(*used.shape, d + 1)
+            # A centre without points stays where it is.
             np.divide(sums[..., 1:], sums[..., :1], out=place, where=sums[..., :1] > 0)
     shares: FloatArray = mine[used].astype(np.float64) / np.repeat(mine.sum(axis=1), counts, axis=0)
     return shares
@@ -171,6 +184,7 @@ class _Features(NamedTuple):
 def _features(d: int) -> _Features:
     first, second = (index.astype(np.int64) for index in np.triu_indices(d + 1))
     place = np.empty((d + 1, d + 1), np.int64)
+    # The product is symmetric, so (i, j) and (j, i) are one feature.
     place[first, second] = place[second, first] = np.arange(len(first))
     return _Features(first, second, place)
 
@@ -179,12 +193,14 @@ def _features(d: int) -> _Features:
 def _eliminate(matrix: FloatArray, place: IntArray, k: int, row: FloatArray) -> None:
     """Subtract entry (i, k) entry (k, j) / pivot from the entries without k; ``row`` gets the quotients."""
     size, c = row.shape
+    # All matrices lie side by side: every inner loop runs over them and is vectorised.
     for x in range(c):
         row[k, x] = 1 / matrix[place[k, k], x]
     for i in range(size):
         if i != k:
             for x in range(c):
                 row[i, x] = matrix[place[i, k], x] * row[k, x]
+    # The quotients above are complete before the first entry changes.
     for i in range(size):
         if i == k:
             continue
@@ -213,6 +229,7 @@ def _sweep(matrix: FloatArray, place: IntArray, log_determinant: FloatArray) -> 
         _eliminate(matrix, place, k, row)
         for x in range(c):
             log_determinant[x] += np.log(matrix[place[k, k], x])
+            # The sign makes the sweep of all pivots minus the inverse, which the log density needs.
             row[k, x] = -row[k, x]
         for i in range(size):
             for x in range(c):
@@ -244,18 +261,23 @@ def _solve(
     mass = np.empty(components)
     log_determinant = np.empty(components)
     for x in range(components):
-        mass[x] = sums[0, x] + 10 * 2.220446049250313e-16  # as scikit-learn
+        # As in scikit-learn: an empty component divides by this instead of 0.
+        mass[x] = sums[0, x] + 10 * 2.220446049250313e-16
         sums[0, x] = mass[x]
     for f in range(features):
+        # Only variances are regularised: the features x_i x_i, and not feature 0, the constant.
         added = regularisation if f and first[f] == second[f] else 0.0
         for x in range(components):
             sums[f, x] = sums[f, x] / mass[x] + added
     coefficients = sums.copy()
     _sweep(coefficients, place, log_determinant)
     for f in range(features):
+        # A feature off the diagonal stands for two entries of the
+        # quadratic form, so only the diagonal is halved.
         share = 0.5 if first[f] == second[f] else 1.0
         for x in range(components):
             coefficients[f, x] *= share
+    # The first 0.5 takes off the 1 of (1, x) A^-1 (1, x)^T - 1.
     constant = 0.5 - 0.5 * (len(place) - 1) * np.log(2 * np.pi)
     for x in range(components):
         sums[0, x] = mass[x] / n
@@ -269,16 +291,19 @@ class _Active:
     def __init__(self, counts: IntArray, which: IntArray) -> None:
         self.which = which
         self.owner = np.repeat(np.arange(len(which)), counts[which])
+        # Ones and zeros: one product sums the components of each mixture.
         self.member = (self.owner == np.arange(len(which))[:, None]).astype(np.float64)
 
     def expect(self, coefficients: FloatArray, features: FloatArray) -> tuple[FloatArray, FloatArray]:
         """E step: return responsibilities ``(c, n)`` and the mean log likelihood of each mixture."""
         density = coefficients.T @ features
+        # Without a shift this is fastest, and it is exact enough while no total leaves the range of floats.
         np.exp(density, out=density)
         total = self.member @ density
         if total.min() > 1e-250 and total.max() < 1e250:
             log_total = np.log(total)
-        else:  # a density left the range of floating point: scale by the greatest component
+        else:
+            # A density left the range of floats: the greatest component of each mixture is taken off first.
             density = coefficients.T @ features
             top = np.stack([density[self.owner == i].max(axis=0) for i in range(len(self.which))])
             density -= top[self.owner]
@@ -318,20 +343,25 @@ def maximise(
     active = _Active(sizes, np.arange(len(sizes)))
     bounds = np.full(len(sizes), -np.inf)
     fits: list[Fit | None] = [None] * len(sizes)
+    # EM starts with an M step, because k-means gives responsibilities and no parameters.
     moments, coefficients = _solve(features @ responsibilities.T, n, REGULARISATION, *tables)
     for iteration in range(1, MAX_ITERATIONS + 1):
         responsibilities, bound = active.expect(coefficients, features)
         moments, coefficients = _solve(features @ responsibilities.T, n, REGULARISATION, *tables)
+        # The first bound is minus infinity, so no mixture is done after one iteration.
         gain = np.abs(bound - bounds[active.which])
         bounds[active.which] = bound
         done = (gain < TOLERANCE) | (iteration == MAX_ITERATIONS)
-        leave = done if costs is None else done | _behind(bounds, gain, costs, active.which, n)
+        leave = done
+        if costs is not None:
+            leave = done | _behind(bounds, gain, costs, active.which, n)
         if leave.any():
             for i in np.flatnonzero(done):
                 mixture = _mixture(moments[:, active.owner == i], d)
                 fits[active.which[i]] = Fit(mixture, float(bound[i]), iteration)
             if leave.all():
                 break
+            # Only the others go on: the products shrink with every mixture that leaves.
             coefficients = coefficients[:, ~leave[active.owner]]
             active = _Active(sizes, active.which[~leave])
     return fits
@@ -340,6 +370,7 @@ def maximise(
 def _behind(bounds: FloatArray, gain: FloatArray, costs: FloatArray, which: IntArray, n: int) -> Array:
     """Return which mixtures would not be best after `HORIZON` more gains like the last."""
     values = -2 * n * bounds + costs
+    # EM's gains shrink as a rule, so this is more than the mixture can hope for.
     reachable = values[which] - 2 * n * HORIZON * gain
     return cast("Array", reachable > values.min())
 
@@ -349,5 +380,6 @@ def _mixture(moments: FloatArray, d: int) -> Mixture:
     full = moments[_features(d).place.ravel()].T.reshape(-1, d + 1, d + 1)
     means = full[:, 0, 1:]
     weights = full[:, 0, 0]
+    # The points lie around 0 with a size near 1, so that this difference keeps its digits.
     covariances = full[:, 1:, 1:] - means[:, :, None] * means[:, None]
     return Mixture(weights / weights.sum(), means.copy(), covariances)

@@ -115,10 +115,12 @@ class LevelBuffer:
             ties=ties,
             rows=rows,
         )
+        # A space with few tasks could never fill a greater buffer, and replay might wait for ever.
         capacity = int(min(capacity, level_spaces.count(space)))
         self.space = space
         self.semantics: Semantics = semantics
         self._means = rows == "mean"
+        # Columns are allocated once; the slots from `_size` on are free.
         self._levels = np.zeros((capacity, *(space.shape or ())), space.dtype)
         self._columns = kernels.Columns(
             key=np.zeros(capacity, np.int64),
@@ -128,11 +130,15 @@ class LevelBuffer:
             parent=np.zeros(capacity, np.int64),
             edits=np.zeros(capacity, np.int64),
         )
+        # The weights of the ranks never change, so their powers are taken once.
         self._table = rank_table(capacity, self._rule.exponent)
         self._size = 0
-        self._clock = 0  # a level's staleness is the clock less its stamp
-        self._seen = 0  # levels seen for the first time
-        self._ranks: kernels.Ranks | None = None  # None if they have to be counted anew
+        # A level's staleness is the clock less its stamp, so ageing all levels is one addition.
+        self._clock = 0
+        # Levels seen for the first time.
+        self._seen = 0
+        # Where the levels stand by score; None if they have to be counted anew.
+        self._ranks: kernels.Ranks | None = None
 
     def __len__(self) -> int:
         return self._size
@@ -184,6 +190,7 @@ class LevelBuffer:
 
     def _view(self, column: Array) -> Array:
         view = column[: self._size]
+        # A score that a caller changed would leave the ranks wrong, so views are for reading only.
         view.flags.writeable = False
         return view
 
@@ -227,7 +234,7 @@ class LevelBuffer:
         levels = spaces.check_tasks(self.space, levels, "level buffer")
         n = len(levels)
         given = column("scores", scores, np.float64, n, finite=True)
-        best = np.full(n, -np.inf) if returns is None else column("returns", returns, np.float64, n)
+        best = _highest_returns(returns, n)
         origin = {name: np.zeros(n, np.int64) for name in ("parent", "edits")}
         if parents is not None:
             origin["parent"] = column("parents", parents, np.int64, n)
@@ -237,6 +244,7 @@ class LevelBuffer:
         keys = np.array(level_spaces.keys(self.space, levels), np.int64)
         if not self._means:
             return self._offer(levels, keys, given, best, numbers, origin)
+        # Several rows of one level become one offer with their mean, and all of them get its slot.
         level, first = level_repeats.groups(keys)
         slots = self._offer(
             levels[first],
@@ -259,6 +267,7 @@ class LevelBuffer:
     ) -> IntArray:
         """Offer levels one after the other and return the slot of each, -1 where it was refused."""
         ranks = no_ranks()
+        # Ranks matter only where a level can give way by its weight. Elsewhere they are counted on demand.
         if not self._rule.by_score and self._size + len(keys) > self.capacity:
             ranks = self._ranked()
         else:
@@ -277,7 +286,8 @@ class LevelBuffer:
             self._rule,
         )
         to = slots[taken]
-        self._levels[to] = levels[taken]  # of several rows in one slot the last one stays
+        # Of several rows in one slot the last one stays.
+        self._levels[to] = levels[taken]
         self._columns.parent[to] = origin["parent"][taken]
         self._columns.edits[to] = origin["edits"][taken]
         return slots
@@ -301,9 +311,10 @@ class LevelBuffer:
         keys = saved_array("level buffer: keys", keys, np.int64, (None,))
         n = len(keys)
         given = column("scores", scores, np.float64, n, finite=True)
-        best = np.full(n, -np.inf) if returns is None else column("returns", returns, np.float64, n)
+        best = _highest_returns(returns, n)
         found = self.find(keys)
         there = found >= 0
+        # Slots number the levels here: each level is blended once, whatever the number of its rows.
         level, first = level_repeats.groups(found[there])
         slots = found[there][first]
         old = self._columns.score[found[there][first]]
@@ -313,7 +324,9 @@ class LevelBuffer:
         else:
             blended = level_repeats.one_after_the_other(level, given[there], old, self._rule.blend)
         self._columns.score[slots] = blended
+        # `np.maximum.at`, because several rows may be of one slot.
         np.maximum.at(self._columns.best, found[there], best[there])
+        # The scores have moved, so the ranks hold no longer.
         self._ranks = None
         return there
 
@@ -323,13 +336,16 @@ class LevelBuffer:
             return np.zeros(0)
         weights = np.empty(self._size)
         prior = self._prior()
+        # The kernel's weights may sum to less than 1 (dcd, all levels fresh), hence the quotient below.
         kernels.mix(weights, prior, self._columns.stamp, self._clock, self._size, self._rule)
         return np.asarray(weights / weights.sum())
 
     def effective_size(self) -> float:
         """Return the effective number of levels in a draw, ``1 / sum(p ** 2)``; 0 if there is none."""
         p = self.probabilities()
-        return float(1 / (p @ p)) if p.size else 0.0
+        if not p.size:
+            return 0.0
+        return float(1 / (p @ p))
 
     def sample(self, rng: np.random.Generator, n: int) -> IntArray:
         """Draw ``n`` slots one after the other; each draw ages all levels by 1 and makes one fresh.
@@ -340,6 +356,8 @@ class LevelBuffer:
         check_whole("level buffer: sample: n", n, 0, MOST_ROWS)
         if not self._size:
             raise ValueError(f"level buffer: expected n >= 0 of at least 1 level, got {n} of {self._size}")
+        # A Fenwick tree: node i holds the sum of the i & -i stamps
+        # that end at i, as a difference of two sums.
         sums = np.concatenate([[0], np.cumsum(self._columns.stamp[: self._size])])
         nodes = np.arange(self._size + 1)
         slots = kernels.draw(
@@ -347,6 +365,7 @@ class LevelBuffer:
             self._columns.stamp,
             self._clock,
             np.cumsum(self._prior()),
+            # Two numbers a draw: whether by score or by staleness, and which level.
             rng.random((n, 2)),
             self._rule,
         )
@@ -362,7 +381,10 @@ class LevelBuffer:
         """Return ``(len,)`` the weights by score; uniform where all are 0."""
         prior = np.empty(self._size)
         kernels.priorities(prior, self._columns.score, self._ranked(), self._table, self._size, self._rule)
-        return prior if prior.sum() > 0 else np.ones(self._size)
+        if prior.sum() > 0:
+            return prior
+        # Proportional weights are all 0 where no score is above 0.
+        return np.ones(self._size)
 
     def _ranked(self) -> kernels.Ranks:
         """Return where the levels stand by score, `no_ranks` where nobody asks."""
@@ -396,6 +418,7 @@ class LevelBuffer:
         clock, seen = (
             saved_whole(f"level buffer: state: {x}", state[x], 0, 2**62) for x in ("clock", "seen")
         )
+        # Everything is checked before anything is taken over: a refused state changes nothing.
         check_kept(kept, level_spaces.keys(self.space, levels), clock)
         self._size = size
         self._ranks = None
@@ -404,3 +427,10 @@ class LevelBuffer:
             own[:size] = kept[name]
         self._clock = clock
         self._seen = seen
+
+
+def _highest_returns(returns: npt.ArrayLike | None, n: int) -> FloatArray:
+    """Return ``(n,)`` the highest return on each level that is offered; -inf where none was told."""
+    if returns is None:
+        return np.full(n, -np.inf)
+    return column("returns", returns, np.float64, n)

@@ -87,6 +87,7 @@ def priorities(
         for i in range(size):
             out[i] = _proportional(scores[i], top, rule)
     else:
+        # Less the best score, so that no exponential overflows.
         best = scores[:size].max()
         for i in range(size):
             # of the levels that share this rank and the next ones so many find a place among the top k
@@ -99,6 +100,7 @@ def _of_rank(first: int, equal: int, table: FloatArray) -> float:
     """Return the mean weight of ``equal`` ranks, from ``first`` on."""
     if equal == 1:
         return float(table[0, first - 1])
+    # The second row of the table holds sums to the end, so a difference is the sum of `equal` weights.
     return float((table[1, first - 1] - table[1, first + equal - 1]) / equal)
 
 
@@ -123,6 +125,7 @@ def mix(out: FloatArray, prior: FloatArray, stamps: IntArray, clock: int, size: 
     for i in range(size):
         total += prior[i]
         age += clock - stamps[i]
+    # Where all levels are fresh, staleness is uniform: over the levels (jaxued) or over all slots (dcd).
     fresh = 1.0 / size if rule.jaxued else 1.0 / len(stamps)
     for i in range(size):
         by_score = prior[i] / total if total > 0 else 1.0 / size
@@ -133,6 +136,7 @@ def mix(out: FloatArray, prior: FloatArray, stamps: IntArray, clock: int, size: 
 @compiled
 def _place(there: IntArray, size: int, key: int) -> int:
     """Return where the key is among the first ``size``, -1 if it is not there."""
+    # The loop has no exit, so that it can be vectorised; keys differ, so at most one matches.
     found = -1
     for i in range(size):
         if there[i] == key:
@@ -153,6 +157,7 @@ def _least(
     by_score = 1.0
     by_age = 0.0
     if not rule.by_score:
+        # Weights are only compared here, so two factors normalise them and no array is written.
         total = prior.sum()
         age = clock * size - stamps.sum()
         by_score = (1.0 - rule.staleness) / total if total > 0 else 0.0
@@ -171,6 +176,7 @@ def _least(
             equals += 1
     if not rule.shared or equals < 2:
         return slot
+    # A second pass finds the chosen one among equals; it is seldom needed.
     left = int(uniform * equals)
     for i in range(slot, size):
         if by_score * of[i] + by_age * (clock - stamps[i]) == least:
@@ -194,25 +200,30 @@ def _move(
     """Bring ranks and priorities up to date after one score has changed from ``old`` (NaN: it is new)."""
     new = scores[slot]
     if rule.mode == PROPORTIONAL:
+        # All weights are shares of the highest score's, so it matters whether that one is another now.
         others = -np.inf
         for i in range(size):
             if i != slot:
                 others = max(others, scores[i])
-        if old > others or new > others:  # the highest score, of which all weights are shares, is another
+        if old > others or new > others:
             priorities(prior, scores, ranks, table, size, rule)
         else:
             prior[slot] = _proportional(new, others, rule)
         return
+    # One pass over the other levels: what changes for each of them, and where the moved one stands now.
     first = 1
     equal = 1
     for i in range(size):
         other = scores[i]
         if i != slot:
+            # Without sharing, slots decide between equals: the earlier wins in jaxued, the later in dcd.
             wins_ties = not rule.shared and (slot < i) == rule.jaxued
+            # The old score of a new level is NaN: it was neither above nor beside any other level.
             was = old > other or (old == other and wins_ties)
             now = new > other or (new == other and wins_ties)
             beside_was = rule.shared and old == other
             beside = rule.shared and new == other
+            # A level that is strictly higher pushes the rank down by one; an equal one that shares does not.
             first += int(not now) - int(beside)
             equal += int(beside)
             if was != now or beside_was != beside:
@@ -222,6 +233,7 @@ def _move(
     ranks.first[slot] = first
     ranks.equal[slot] = equal
     prior[slot] = _of_rank(first, equal, table)
+    # Top-k weights come from scores and not from the table, so they are computed anew.
     if rule.mode == TOPK:
         priorities(prior, scores, ranks, table, size, rule)
 
@@ -264,10 +276,12 @@ def offer(
     slots = np.full(len(keys), -1, np.int64)
     taken = np.zeros(len(keys), np.bool_)
     prior = np.zeros(capacity)
+    # Weights are needed only where a level can give way by its weight.
     if ranked and size > 0:
         priorities(prior, columns.score, ranks, table, size, rule)
     for j in range(len(keys)):
         known = _place(columns.key, size, keys[j])
+        # A level that is offered again counts as drawn, so it becomes fresh.
         if known >= 0:
             old = columns.score[known]
             columns.score[known] = (1.0 - rule.blend) * old + rule.blend * scores[j]
@@ -285,6 +299,8 @@ def offer(
         else:
             slot = _least(prior, columns.stamp, columns.score, clock, uniforms[j], rule)
             old = columns.score[slot]
+            # dcd accepts an equal score, jaxued only a higher one. In
+            # jaxued even a refused offer ages the others.
             if old > scores[j] or (rule.jaxued and old == scores[j]):
                 clock += int(rule.jaxued)
                 continue
@@ -292,6 +308,7 @@ def offer(
         columns.key[slot] = keys[j]
         columns.score[slot] = scores[j]
         columns.best[slot] = best[j]
+        # jaxued's new level is fresh; dcd's is as old as the number of levels met after it.
         columns.stamp[slot] = clock if rule.jaxued else clock - ages[j]
         slots[j] = slot
         taken[j] = True
@@ -322,6 +339,7 @@ def draw(
         The slots drawn.
     """
     size = len(cumulative)
+    # The walk down the tree starts with the greatest power of two.
     highest = 1
     while highest * 2 <= size:
         highest *= 2
@@ -330,12 +348,14 @@ def draw(
     slots = np.empty(len(uniforms), np.int64)
     for j in range(len(uniforms)):
         age = clock * size - total
+        # While all levels are fresh dcd's weights sum to less than 1, so the share is normalised.
         share = rule.staleness if age > 0 else fresh / (1.0 - rule.staleness + fresh)
         if uniforms[j, 0] >= share:
             slot = np.searchsorted(cumulative, uniforms[j, 1] * cumulative[-1], side="right")
         elif age == 0:
             slot = int(uniforms[j, 1] * size)
         else:
+            # Walk down the tree: skip a block of slots whose ages sum to no more than what is left.
             slot = 0
             left = int(uniforms[j, 1] * age)
             step = highest
@@ -346,11 +366,13 @@ def draw(
                         slot += step
                         left -= part
                 step //= 2
+        # Rounding may point behind the last slot.
         slot = min(slot, size - 1)
         clock += 1
         change = clock - stamps[slot]
         stamps[slot] = clock
         total += change
+        # Every node whose block contains this slot takes over the change; node & -node is the lowest bit.
         node = slot + 1
         while node <= size:
             tree[node] += change

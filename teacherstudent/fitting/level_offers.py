@@ -46,19 +46,27 @@ def scored(buffer: LevelBuffer, score: Score, outcomes: Outcomes) -> Scored:
     dcd = buffer.semantics == "dcd"
     keys = np.array(level_spaces.keys(buffer.space, outcomes.tasks), np.int64)
     finished = signal(outcomes, EPISODES) > 0
-    reported = "max_return" in outcomes.signals
-    highest = signal(outcomes, "max_return", where=finished) if reported else outcomes.score
+    # A student that reports no highest return is judged by its mean return.
+    highest = outcomes.score
+    if "max_return" in outcomes.signals:
+        highest = signal(outcomes, "max_return", where=finished)
     reached = np.where(finished, highest, -np.inf)
     best = reached.copy()
+    # In dcd a level's rows raise its highest return one after the other, so all rows here know it.
     if dcd:
         level, _ = level_repeats.groups(keys)
         best = level_repeats.highest(level, reached)[level]
     slots = buffer.find(keys)
     known = slots >= 0
     best[known] = np.maximum(best[known], buffer.returns[slots[known]])
-    scores = evaluate(score, outcomes, best if dcd else np.maximum(best, 0.0))
-    late = (scores > 0) if dcd and not score.grounded else np.zeros(len(keys), np.bool_)
-    counts = finished | late
+    if not dcd:
+        # The highest return starts at 0 in jaxued, and without a bound in dcd.
+        best = np.maximum(best, 0.0)
+    scores = evaluate(score, outcomes, best)
+    counts = finished
+    if dcd and not score.grounded:
+        # dcd also scores a row without a finished episode, if its score so far is above 0.
+        counts = finished | (scores > 0)
     bad = counts & ~np.isfinite(scores)
     if bad.any():
         row = int(np.argmax(bad))
@@ -82,9 +90,11 @@ def offer(buffer: LevelBuffer, rows: Scored, table: IntArray) -> BoolArray:
     """
     kind, parents, edits, numbers = table
     old: BoolArray = rows.counts & (kind == REPLAY)
-    if old.any():  # an update of nothing would have the buffer rank its levels anew
+    # An update of nothing would make the buffer rank its levels anew.
+    if old.any():
         buffer.update(rows.keys[old], rows.scores[old], rows.reached[old])
     new = rows.counts & (kind != REPLAY)
+    # Nobody asked for these rows, so they have no number yet: they are met now, in order.
     unasked = new & (numbers < 0)
     numbers[unasked] = buffer.meet(int(unasked.sum()))
     if new.any():

@@ -26,6 +26,7 @@ def picture(buffer: LevelBuffer) -> dict[str, Any]:
         return {}
     at = np.linspace(0, 1, QUANTILES)
     order = np.argsort(-buffer.scores, kind="stable")
+    # Evenly over the ranks: the best levels alone would hide what the buffer holds.
     some = order[np.linspace(0, size - 1, min(size, LEVELS)).astype(np.int64)]
     found = level_spaces.features(buffer.space, buffer.levels[some])
     best = order[:BEST]

@@ -13,6 +13,7 @@ def groups(keys: IntArray) -> tuple[IntArray, IntArray]:
     Levels are numbered from 0 in the order of their first rows, so that rows in random order stay so.
     """
     _, first, level = np.unique(keys, return_index=True, return_inverse=True)
+    # `np.unique` numbers levels by key; this renumbers them by their first rows.
     order = np.argsort(first)
     number = np.empty(len(order), np.int64)
     number[order] = np.arange(len(order))
@@ -22,7 +23,8 @@ def groups(keys: IntArray) -> tuple[IntArray, IntArray]:
 def means(level: IntArray, values: FloatArray) -> FloatArray:
     """Return the mean of each level's rows."""
     shares = 1.0 / np.bincount(level)[level]
-    return np.asarray(np.bincount(level, values * shares), np.float64)  # no sum of shares is out of range
+    # Shares before sums: the sum of large values could overflow.
+    return np.asarray(np.bincount(level, values * shares), np.float64)
 
 
 def highest(level: IntArray, values: FloatArray) -> FloatArray:
@@ -43,7 +45,9 @@ def one_after_the_other(level: IntArray, values: FloatArray, old: FloatArray, bl
     """
     count = np.bincount(level, minlength=len(old))
     order = np.argsort(level, kind="stable")
-    last = np.cumsum(count) - 1  # place of each level's last row in that order
+    # The place of each level's last row in that order.
+    last = np.cumsum(count) - 1
+    # How many rows of the same level come after each row.
     later = np.empty(len(level), np.int64)
     later[order] = last[level[order]] - np.arange(len(level))
     # each row after one multiplies what that one has left by 1 - blend

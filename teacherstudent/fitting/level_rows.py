@@ -66,7 +66,8 @@ class Pending:
     """Kind, parent, edits and number of the rows that are outstanding."""
 
     def __init__(self) -> None:
-        self._ids = np.zeros(0, np.int64)  # ascending
+        # Ascending, so that rows are found by binary search.
+        self._ids = np.zeros(0, np.int64)
         self._table = np.zeros((4, 0), np.int64)
 
     def hand_out(self, space: gym.Space[Any], ids: IntArray, parts: Sequence[Rows]) -> Assignment:
@@ -91,6 +92,7 @@ class Pending:
     def look(self, ids: IntArray) -> IntArray:
         """Return ``(4, n)`` what is known of rows; those that are not outstanding are new levels."""
         table: IntArray = np.zeros((4, len(ids)), np.int64)
+        # A row that nobody asked for is a new level without a parent; -1 says that it has no number.
         table[3] = -1
         asked = np.isin(ids, self._ids)
         table[:, asked] = self._table[:, np.searchsorted(self._ids, ids[asked])]
@@ -114,6 +116,7 @@ class Pending:
         """Continue from `state`."""
         check_names("pending rows", ("ids", "table"), state)
         ids = saved_array("pending rows: ids", state["ids"], np.int64, (None,), low=0)
+        # Ids in another order would be looked up wrongly, without a message.
         if (np.diff(ids) <= 0).any():
             raise ValueError(f"pending rows: ids: expected ascending ids (n,), got {ids}")
         table = saved_array("pending rows: table", state["table"], np.int64, (4, len(ids)))
@@ -162,7 +165,8 @@ class Replayed:
 
     def __init__(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
         self._tasks: Array = np.zeros((0, *shape), dtype)
-        self._origin = np.zeros((2, 0), np.int64)  # key, edits
+        # Row 0: keys; row 1: edits.
+        self._origin = np.zeros((2, 0), np.int64)
         self._merit = np.zeros(0)
 
     def __len__(self) -> int:
@@ -181,12 +185,15 @@ class Replayed:
         levels of equal merit come in random order.
         """
         if parents == "batch":
+            # Children in turn. Levels that this ask has no row for wait for the next one.
             rows = np.arange(n) % len(self)
             left = np.arange(n, len(self))
         else:
+            # Several rows of one level count as one level, so they cannot take several of the few places.
             level, first = level_repeats.groups(self._origin[0])
             merit = level_repeats.means(level, self._merit)
             chosen = first[level_repeats.falling(merit if parents == "easy" else -merit, rng)[:FEW]]
+            # Sorted, so that the first parents have the extra children.
             rows = chosen[np.sort(np.arange(n) % len(chosen))]
             left = np.arange(0)
         taken = self._tasks[rows], self._origin[0, rows], self._origin[1, rows]

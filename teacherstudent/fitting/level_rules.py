@@ -57,6 +57,7 @@ def rule_of(
     return Rule(
         mode=get_args(Priority).index(priority),
         exponent=1.0 / float(temperature),
+        # Without staleness a score of 0 would never be drawn again.
         epsilon=0.0 if staleness > 0 else 1e-3,
         staleness=float(staleness),
         top_k=int(top_k or 1),

@@ -69,6 +69,7 @@ def score_of(name: str) -> Score:
     Raises:
         ValueError: if there is none; if it is the regret of a pair of students.
     """
+    # A likely mistake deserves a message that explains it.
     if isinstance(name, str) and name == "regret":
         raise ValueError(
             f"level score: expected one of {sorted(SCORES)}, which a student has alone, got 'regret', which "
@@ -87,5 +88,6 @@ def evaluate(score: Score, outcomes: Outcomes, best: FloatArray) -> FloatArray:
         ValueError: if a signal is not one number a row, or a share of successes not in [0, 1].
     """
     signals = {name: (share if name in SHARES else signal)(outcomes, name) for name in score.signals}
-    with np.errstate(over="ignore"):  # whoever takes the score looks whether it is finite
+    # A score may be infinite here: whoever takes it looks whether it is finite.
+    with np.errstate(over="ignore"):
         return np.asarray(score.compute(signals, best), np.float64)

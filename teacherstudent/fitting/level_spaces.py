@@ -26,8 +26,11 @@ def keys(space: gym.Space[Any], tasks: Array) -> IntArray:
     if isinstance(space, Discrete):
         return tasks.astype(np.int64)
     size = int(np.prod(space.shape or ()))
+    # Adding 0 turns -0.0 into 0.0: equal tasks must have equal bytes.
     rows = np.ascontiguousarray(tasks, space.dtype).reshape(len(tasks), size) + np.zeros((), space.dtype)
-    raw = rows.view(np.uint8)  # + 0 has made -0.0 into 0.0
+    raw = rows.view(np.uint8)
+    # Bytes are padded to whole words of 64 bits. SplitMix64's golden-ratio steps make equal words at
+    # different places differ, since the sum alone would not tell swapped words apart.
     words = np.pad(raw, ((0, 0), (0, -raw.shape[1] % 8))).view(np.uint64)
     steps = np.arange(1, words.shape[1] + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     return _mixed(_mixed(words + steps).sum(axis=1, dtype=np.uint64)).view(np.int64)
@@ -38,8 +41,10 @@ def count(space: gym.Space[Any]) -> float:
     if isinstance(space, Discrete):
         return int(space.n)
     if isinstance(space, Box) and spaces.whole_numbers(space).all():
+        # Float64 before the difference: it may not fit into the space's own type.
         ranges = space.high.astype(np.float64) - space.low.astype(np.float64) + 1
-        with np.errstate(over="ignore"):  # more than any float are infinitely many
+        # A product beyond every float counts as infinitely many.
+        with np.errstate(over="ignore"):
             return float(np.prod(ranges))
     return np.inf
 
@@ -154,10 +159,12 @@ def _moved_whole(space: Box, rng: np.random.Generator, tasks: Array, edits: int,
     for _ in range(edits):
         which = rng.integers(len(span), size=len(tasks))
         move = step.moves(rng, len(tasks))
+        # The room to the border in the direction of the move: edits are clipped and never wrap around.
         room = np.where(move > 0, span[which] - up[rows, which], up[rows, which])
         far = np.maximum(1.0, np.rint(np.abs(move) * span[which].astype(np.float64)))
         # compared before it is converted: what is too far for 64 bits is beyond the room anyway
         beyond = far >= room.astype(np.float64)
+        # The inner 0 replaces numbers beyond 64 bits, whose conversion is undefined.
         by = np.where(beyond, room, np.where(beyond, 0.0, far).astype(np.uint64))
         up[rows, which] = np.where(move > 0, up[rows, which] + by, up[rows, which] - by)
     return (up + low.astype(np.uint64)).astype(space.dtype).reshape(tasks.shape)

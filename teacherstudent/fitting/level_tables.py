@@ -35,6 +35,7 @@ def ranked(scores: FloatArray, capacity: int, rule: Rule) -> Ranks:
     ranks = Ranks(np.zeros(capacity, np.int64), np.ones(capacity, np.int64))
     if not rule.shared:
         down = np.argsort(-scores, kind="stable")
+        # jaxued ranks the earlier of two equal levels higher, dcd the later one.
         order = down if rule.jaxued else np.argsort(scores, kind="stable")[::-1]
         ranks.first[order] = np.arange(1, size + 1)
         return ranks
@@ -64,6 +65,7 @@ def column(name: str, values: npt.ArrayLike, dtype: type, n: int, *, finite: boo
         ValueError: if they are no numbers of this kind, the shape is another, a value is NaN or infinity, or,
             if all are to be finite, minus infinity.
     """
+    # Minus infinity passes here: it says that no return was told.
     found = saved_array(f"level buffer: {name}", values, dtype, (None,), finite=False)
     if found.shape != (n,):
         raise ValueError(f"level buffer: {name}: expected shape ({n},), got {found.shape}")
@@ -76,6 +78,7 @@ def column(name: str, values: npt.ArrayLike, dtype: type, n: int, *, finite: boo
 
 def check_kept(kept: Mapping[str, Array], keys: IntArray, clock: int) -> None:
     """Raise ValueError unless columns of a saved buffer can be of levels with these keys."""
+    # Keys are computed anew, so levels that were changed in the file are found out.
     if not np.array_equal(kept["key"], keys) or len(np.unique(keys)) < len(keys):
         raise ValueError("level buffer: state: key: expected the keys of its levels, each once, got others")
     if (kept["edits"] < 0).any():

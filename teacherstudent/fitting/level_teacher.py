@@ -86,14 +86,17 @@ class Cycle:
         """Return the probability that the next ask is replayed."""
         if not self.warm(buffer):
             return 0.0
-        return self.replay if self.schedule == "fixed" else min(self.replay, buffer.fill)
+        if self.schedule == "fixed":
+            return self.replay
+        return min(self.replay, buffer.fill)
 
     def wait(self, buffer: LevelBuffer, rows: int = 1) -> Wait | None:
         """Return what replay waits for, where a level comes of ``rows`` rows; None if there is none."""
         if self.replay == 0 and not self.parallel:
             return None
         levels = max(1, ceil(self.min_fill * buffer.capacity))
-        if levels > 1 and (levels - 1) / buffer.capacity >= self.min_fill:  # the product was rounded up
+        # The product may be rounded up by a hair, and one level too many would be waited for.
+        if levels > 1 and (levels - 1) / buffer.capacity >= self.min_fill:
             levels -= 1
         what = "replay" if self.train_new else "replay, without which nothing is trained on,"
         remedy = (
@@ -155,12 +158,15 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         self._score: Score | None = None
         if score is not None:
             self._score = score_of(score)
+            # The needs depend on the score, so the instance has its own.
             self.needs = self._score.needs
         self.buffer = LevelBuffer(space, **check_keywords("buffer", buffer, LevelBuffer))
         self._pending = Pending()
         self._replayed = Replayed(space.shape or (), np.dtype(space.dtype))
-        self._asked = np.zeros(3, np.int64)  # rows by kind
-        self._told = np.zeros(2, np.int64)  # rows told of, those of them without a completed episode
+        # Rows handed out, by kind.
+        self._asked = np.zeros(3, np.int64)
+        # Rows told of, and those of them without a completed episode.
+        self._told = np.zeros(2, np.int64)
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         parts = self._parts(len(ids))
@@ -172,6 +178,7 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         """Return the ``n`` rows of the next cycle, in groups of one kind."""
         if self._cycle.parallel:
             return self._side_by_side(n)
+        # Levels replayed in the ask before are edited now, before anything else happens.
         if len(self._replayed) and self._editor is not None:
             parents = self._replayed.take(n, self._editor.parents, self.rng)
             return [self._children(n, self._editor, *parents)]
@@ -185,12 +192,16 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         if not self._cycle.warm(self.buffer):
             return [self._generated(n)]
         kinds = 2 if self._editor is None else 3
+        # Turns go on from ask to ask, so the shares hold even for asks of one row.
         turn = (self._asked.sum() + np.arange(1, n + 1)) % kinds
         replays = int((turn == 0).sum())
         children = int((turn == 2).sum())
-        parts = [self._generated(n - replays - children)] if n > replays + children else []
+        parts = []
+        if n > replays + children:
+            parts.append(self._generated(n - replays - children))
         if not replays + children:
             return parts
+        # Children are of the levels replayed beside them; without any, parents are drawn for them.
         slots = self.buffer.sample(self.rng, replays or children)
         if replays:
             parts.append(self._at(slots))
@@ -209,6 +220,7 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         else:
             tasks = spaces.sample(self.space, self.rng, n)
         purpose = Purpose.TRAIN if self._cycle.train_new else Purpose.MEASURE
+        # A level is met when it is generated: its age counts from here, whenever its outcome comes.
         return Rows(tasks=tasks, kind=NEW, purpose=purpose, numbers=self.buffer.meet(n))
 
     def _from_buffer(self, n: int) -> Rows:
@@ -237,6 +249,7 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
 
     def _tell(self, outcomes: Outcomes) -> None:
         unfinished = 0
+        # Counts change only after `_learn`, which may refuse the outcomes.
         if told := EPISODES in outcomes.signals:
             unfinished = int((signal(outcomes, EPISODES) == 0).sum())
         if self._score is not None:
@@ -253,6 +266,7 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         """
         rows = scored(self.buffer, score, outcomes)
         old = offer(self.buffer, rows, table)
+        # Parallel cycles edit within the same ask, so they keep no list. Easy levels have a high merit.
         if self._editor is not None and not self._cycle.parallel:
             merit = outcomes.score[old] - np.abs(rows.scores[old])
             self._replayed.put(outcomes.tasks[old], rows.keys[old], table[2][old], merit)
@@ -262,7 +276,9 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
 
     def first_action(self) -> Wait | None:
         """Return how many levels the buffer must hold before the first replay; None without replay."""
-        return self._cycle.wait(self.buffer) if self._score is not None else None
+        if self._score is None:
+            return None
+        return self._cycle.wait(self.buffer)
 
     def metrics(self) -> dict[str, float]:
         """Return the shares of rows by kind, and of the buffer fill, mean score, age and effective size.
@@ -274,19 +290,20 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         metrics = dict(zip(("new_share", "replay_share", "edit_share"), shares.tolist(), strict=True))
         metrics["unfinished_share"] = float(self._told[1] / max(1, self._told[0]))
         if self._score is not None:
-            some = len(self.buffer) > 0
             metrics |= {
                 "fill": self.buffer.fill,
-                "score": float(self.buffer.scores.mean()) if some else 0.0,
-                "staleness": float(self.buffer.staleness.mean()) if some else 0.0,
+                "score": _mean(self.buffer.scores),
+                "staleness": _mean(self.buffer.staleness),
                 "effective_size": self.buffer.effective_size(),
-                "edits": float(self.buffer.edits.mean()) if some else 0.0,
+                "edits": _mean(self.buffer.edits),
             }
         return metrics
 
     def snapshot(self) -> dict[str, Any]:
         """Return quantiles of scores and ages, features of some levels, and the best (`level_picture`)."""
-        return picture(self.buffer) if self._score is not None else {}
+        if self._score is None:
+            return {}
+        return picture(self.buffer)
 
     def _state(self) -> State:
         return {
@@ -302,6 +319,14 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         self.buffer.load_state_dict(state["buffer"])
         self._pending.load(state["pending"])
         self._replayed.load(state["replayed"])
+        # Only the teacher knows the space that these tasks must lie in.
         spaces.check_tasks(self.space, state["replayed"]["tasks"], "replayed levels")
         self._asked = saved_array("level teacher: asked", state["asked"], np.int64, (3,), low=0)
         self._told = saved_array("level teacher: told", state["told"], np.int64, (2,), low=0)
+
+
+def _mean(values: Array) -> float:
+    """Return the mean of numbers, 0 if there are none."""
+    if not len(values):
+        return 0.0
+    return float(values.mean())

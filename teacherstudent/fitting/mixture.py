@@ -57,14 +57,17 @@ def fit_mixture(
         rng: draws the first centres.
     """
     n, d = rows.shape
+    # A column of a wide range would outweigh all others in k-means.
     ranges = np.ptp(rows, axis=0)
     scale = np.where(ranges > 1, ranges, 1.0)
     # The mean of equal numbers is off by a rounding error, which for numbers of 1e100 is no small one.
     shift = np.where(ranges > 0, rows.mean(axis=0), rows[0])
     points = (rows - shift) / scale
     centres = first_centres(points, max(counts), rng)
+    # If every count exceeds the number of different rows, that number is tried.
     allowed = [k for k in counts if k <= centres.shape[1]] or [centres.shape[1]]
     costs = penalty(criterion, np.array([parameters(k, d) for k in allowed], np.float64), n)
+    # There are too few rows for aicc at any count, so no criterion is left: the smallest count is taken.
     if not np.isfinite(costs).any():
         allowed = allowed[:1]
         costs = np.zeros(1)
@@ -76,6 +79,7 @@ def fit_mixture(
     best = fits[int(np.argmin(values))]
     assert best is not None
     mixture = best.mixture
+    # A component that holds less than a billionth of a row has lost all of them.
     alive = mixture.weights * n > 1e-9
     if not alive.all():
         weights = mixture.weights[alive]
@@ -107,18 +111,21 @@ def fit_reference(
     Raises:
         ValueError: if there are fewer rows than components.
     """
+    # Imported here, because only the papers' variants need scikit-learn.
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
     n, d = rows.shape
     values = []
     fits = []
+    # A fit that stops before it has converged still counts, so its warning would only fill the log.
     with warnings.catch_warnings(), np.errstate(under="ignore"), threadpool_limits(1):
         warnings.simplefilter("ignore", ConvergenceWarning)
         for k in counts:
             fit = GaussianMixture(n_components=k, random_state=seed).fit(rows)
             fits.append(fit)
             values.append(fit.bic(rows) if criterion == "bic" else fit.aic(rows))
+            # The authors count aicc's parameters over the task's coordinates alone.
             if criterion == "aicc":
                 e = d if aicc_dimension is None else aicc_dimension
                 p = k * ((e * e - e) / 2 + 2 * e + 1) - 1

@@ -77,6 +77,8 @@ class Options:
         check_whole("n_components: most", most)
         if fewest > most:
             raise ValueError(f"n_components: expected 1 <= fewest <= most, got {self.n_components!r}")
+        # scikit-learn refuses fewer rows than components, and would do
+        # so at the first fit, long after the start.
         if self.paper and self.fit_rate < max(most, 2):
             raise ValueError(
                 f"fit_rate: expected at least {max(most, 2)} rows for {most} components (variant 'paper'), "
@@ -99,14 +101,17 @@ class Options:
 
     def points(self, tasks: FloatArray) -> FloatArray:
         """Return flat tasks ``(n, d)`` in the coordinates of the mixture: raw (paper) or the unit cube."""
-        return tasks if self.paper else spaces.to_unit(self.space, tasks)
+        if self.paper:
+            return tasks
+        return spaces.to_unit(self.space, tasks)
 
     @property
     def fit_seed(self) -> int:
         """The ``random_state`` of the paper's fits."""
-        seed = self.seed
-        drawn = seed.generate_state(1)[0] if isinstance(seed, np.random.SeedSequence) else seed
-        return int(drawn) % 2**32
+        # scikit-learn takes seeds of 32 bits; a SeedSequence gives its first word, which has as many.
+        if isinstance(self.seed, np.random.SeedSequence):
+            return int(self.seed.generate_state(1)[0])
+        return int(self.seed) % 2**32
 
     def fit(self, rows: FloatArray, rng: np.random.Generator, seed: int) -> Mixture:
         """Fit the variant's mixture to ``rows`` ``(n, m)``, whose first columns are `points`.
@@ -123,6 +128,7 @@ class Options:
         if self.paper:
             return mixture
         low, high = spaces.edges(self.space)
+        # Columns beyond the task, as ALP or time, keep their units.
         further = mixture.means.shape[1] - low.size
         shift = np.append(low, np.zeros(further))
         scale = np.append(high - low, np.ones(further))
@@ -172,6 +178,7 @@ class Window:
         """Take in rows; yield tasks and scores, as views, whenever the window is full."""
         size = len(self._scores)
         start = 0
+        # The window is one block of memory that is written over and over, so rows are cut where it is full.
         while start < len(scores):
             used = self.told % size
             rows = min(len(scores) - start, size - used)
@@ -179,6 +186,7 @@ class Window:
             self._scores[used : used + rows] = scores[start : start + rows]
             self.told += rows
             start += rows
+            # These are views: the caller must be done with them before it takes the next window.
             if used + rows == size:
                 yield self._tasks, self._scores
 
@@ -217,7 +225,9 @@ class Draws:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._mixture: Mixture | None = None
-        self._initial = None if options.initial is None else gaussian(options.initial, options.space)
+        self._initial: tuple[FloatArray, FloatArray] | None = None
+        if options.initial is not None:
+            self._initial = gaussian(options.initial, options.space)
         self._left = self._none()
         self._utility: FloatArray = np.empty(0)
         self._roots: FloatArray = np.empty((0, 0, 0))
@@ -232,6 +242,7 @@ class Draws:
         self._utility = utility
         self._left = self._none()
         if not self._options.paper:
+            # Only the task is sampled, so the roots are those of its block of the covariance.
             d = int(np.prod(self._options.space.shape))
             self._roots = np.asarray(np.linalg.cholesky(mixture.covariances[:, :d, :d]), np.float64)
 
@@ -239,6 +250,7 @@ class Draws:
         """Return ``n`` tasks ``(n, *space.shape)``."""
         if self._options.paper:
             return self._one_by_one(n, rng)
+        # Blocks cost hardly more than single draws; what is left serves the next asks.
         if len(self._left) < n:
             fresh = self._block(max(n - len(self._left), _BLOCK), rng)
             self._left = np.concatenate([self._left, fresh])
@@ -253,8 +265,11 @@ class Draws:
         if self._mixture is None and self._initial is not None:
             return spaces.from_flat(space, rng.multivariate_normal(*self._initial, n))
         points = rng.random((n, d))
+        # Both kinds of task are drawn for every row, and one of them is kept: no loop over rows.
         if self._mixture is not None:
             sampled = rng.random(n) >= options.random_task_ratio
+            # If no component has utility, all are equally probable. The
+            # minimum is for rounding at the last sum.
             sums = np.cumsum(self._utility if self._utility.any() else np.ones(len(self._mixture)))
             which = np.minimum(np.searchsorted(sums, rng.random(n) * sums[-1], side="right"), len(sums) - 1)
             noise = rng.standard_normal((n, d))
@@ -267,6 +282,7 @@ class Draws:
         mixture = self._mixture
         low, high = spaces.edges(space)
         points = np.empty((n, low.size))
+        # The authors draw task by task, as float32; another order would give other tasks for the same seed.
         for i in range(n):
             if mixture is None and self._initial is not None:
                 point = rng.multivariate_normal(*self._initial)

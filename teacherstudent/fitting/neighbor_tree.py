@@ -51,6 +51,7 @@ def _bound(points: Array, r: int, box: Array, v: int) -> Any:
     """Return the squared distance from point ``r`` to the box of node ``v``, in float32."""
     total = _f4(0)
     for c in range(points.shape[1]):
+        # Inside the box the distance is 0, outside it is that to the nearer side.
         t = max(max(box[v, 0, c] - points[r, c], points[r, c] - box[v, 1, c]), _f4(0))
         total += t * t
     return total
@@ -62,6 +63,7 @@ def _scan(points: Array, r: int, leaves: Array, leaf: int, squares: Array, limit
     d = points.shape[1]
     for i in range(_LEAF):
         squares[i] = _f4(0)
+    # Four coordinates at a time: `squares` is read and written a quarter as often.
     c = 0
     while c + 4 <= d:
         a0, a1, a2, a3 = points[r, c], points[r, c + 1], points[r, c + 2], points[r, c + 3]
@@ -76,6 +78,7 @@ def _scan(points: Array, r: int, leaves: Array, leaf: int, squares: Array, limit
             t0 = leaves[leaf, c, i] - a0
             squares[i] += t0 * t0
         c += 1
+    # Without an exit this loop is vectorised.
     hit = 0
     for i in range(_LEAF):
         hit |= squares[i] <= limit
@@ -102,6 +105,7 @@ def _verify(
         if squares[i] <= limits[r]:
             o = tree.rows[leaf, i]
             s = _square(store, o, points, r)
+            # The limit shrinks at once, so later points of the leaf are dismissed sooner.
             if s < best[r] or (s == best[r] and o < where[r]):
                 best[r], where[r], limits[r] = s, o, _limit(s, points.shape[1], scale)
 
@@ -115,6 +119,7 @@ def _open(
     k = start
     for i in range(start, stop):
         r = queue[i]
+        # A neighbour at distance 0 can only give way to an older one.
         if bounds[i] <= limits[r] and (best[r] > 0 or first < where[r]):
             queue[k] = r
             bounds[k] = bounds[i]
@@ -130,6 +135,7 @@ def _hand_down(
     for i in range(start, stop):
         queue[k] = queue[i]
         bounds[k] = nearer[i - start]
+        # The entry is written in any case and kept by moving the end: no branch that is hard to predict.
         k += nearer[i - start] <= limits[queue[i]]
     return k
 
@@ -139,6 +145,7 @@ def _home(tree: Tree, points: FloatArray, r: int) -> int:
     """Return the leaf whose cell contains point ``r``."""
     v = 0
     while tree.child[v] >= 0:
+        # A right child follows its left one, and True counts as 1.
         v = tree.child[v] + (points[r, tree.axis[v]] >= tree.cut[v])
     leaf: int = -1 - tree.child[v]
     return leaf
@@ -156,12 +163,15 @@ def search(
     limits = np.empty(m, np.float32)
     for r in range(m):
         limits[r] = _limit(best[r], d, scale)
-        leaf = _home(tree, points, r)  # the leaf where the point would go gives a first limit
+        # The leaf where the point would go gives a first limit, usually a good one.
+        leaf = _home(tree, points, r)
         if _scan(small, r, tree.leaves, leaf, squares, limits[r]):
             _verify(store, tree, leaf, squares, points, r, best, where, limits, scale)
+    # Every level of the tree appends at most two parts of the queue, of m questions each.
     queue = np.empty((2 * depth + 4) * m, np.int64)
     bounds = np.empty((2 * depth + 4) * m, np.float32)
-    stack = np.empty((depth + 4, 3), np.int64)  # node, and its part of the queue
+    # Node, and where its part of the queue starts and stops.
+    stack = np.empty((depth + 4, 3), np.int64)
     left, right = np.empty(m, np.float32), np.empty(m, np.float32)
     for r in range(m):
         queue[r], bounds[r] = r, _f4(0)
@@ -173,6 +183,7 @@ def search(
         top -= 1
         v = stack[top, 0]
         start = stack[top, 1]
+        # Limits have shrunk since the node was put on the stack; many questions do not need it any more.
         stop = _open(bounds, queue, start, stack[top, 2], tree.first[v], best, where, limits)
         if stop == start:
             continue
@@ -188,8 +199,11 @@ def search(
             left[i - start] = _bound(small, queue[i], tree.box, child)
             right[i - start] = _bound(small, queue[i], tree.box, child + 1)
             votes += left[i - start] <= right[i - start]
-        swap = 2 * votes < stop - start  # the child that is nearer to most comes last, so it is opened first
+        # The child that is nearer to most questions is put on the stack
+        # last, so it is opened first and shrinks the limits.
+        swap = 2 * votes < stop - start
         far, near = (left, right) if swap else (right, left)
+        # The nearer child's part lies behind the farther one's, so what it appends overwrites nothing.
         middle = _hand_down(far, limits, queue, bounds, start, stop, stop)
         end = _hand_down(near, limits, queue, bounds, start, stop, middle)
         stack[top, 0], stack[top, 1], stack[top, 2] = child + (not swap), stop, middle
@@ -224,7 +238,8 @@ def _cut(store: FloatArray, tree: Tree, leaf: int) -> tuple[int, float]:
         if high - low > widest:
             axis = c
             widest = high - low
-    for i in range(n):  # insertion sort: short, and quick to compile
+    # Insertion sort: short, and quick to compile.
+    for i in range(n):
         value = store[tree.rows[leaf, i], axis]
         k = i
         while k > 0 and ordered[k - 1] > value:
@@ -232,7 +247,8 @@ def _cut(store: FloatArray, tree: Tree, leaf: int) -> tuple[int, float]:
             k = k - 1
         ordered[k] = value
     k = n // 2
-    while ordered[k] == ordered[0]:  # the points are different, so some lie higher
+    # A cut at the lowest value would leave one leaf empty. The points are different, so some lie higher.
+    while ordered[k] == ordered[0]:
         k += 1
     return axis, ordered[k]
 
@@ -246,17 +262,20 @@ def _split(store: FloatArray, tree: Tree, v: int, nodes: int, leaves: int) -> No
     tree.axis[v] = axis
     tree.cut[v] = cut
     tree.child[v] = nodes
+    # The left child keeps the old leaf, and the right one gets a new leaf.
     for x, leaf in ((nodes, old), (nodes + 1, leaves)):
         tree.child[x] = -1 - leaf
         tree.first[x] = NONE
         tree.filled[leaf] = 0
         for c in range(store.shape[1]):
             tree.box[x, 0, c], tree.box[x, 1, c] = _f4(np.inf), _f4(-np.inf)
+    # In place: points that stay in the old leaf move forward and never pass the one that is read.
     for i in range(n):
         right = store[tree.rows[old, i], axis] >= cut
         x = nodes + right
         leaf = leaves if right else old
         _place(store, tree, x, leaf, tree.rows[old, i])
+    # Free places are infinitely far away, so `_scan` needs no end.
     for i in range(tree.filled[old], _LEAF):
         for c in range(store.shape[1]):
             tree.leaves[old, c, i] = _f4(np.inf)
@@ -286,6 +305,7 @@ def _place(store: FloatArray, tree: Tree, v: int, leaf: int, o: int) -> None:
 def _twin(store: FloatArray, tree: Tree, leaf: int, o: int) -> int:
     """Return where a leaf holds a point equal to ``o``, or -1."""
     for i in range(tree.filled[leaf]):
+        # One comparison in float32 dismisses nearly every point before the exact ones.
         if tree.leaves[leaf, 0, i] == _f4(store[o, 0]):
             c = 0
             while c < store.shape[1] and store[tree.rows[leaf, i], c] == store[o, c]:
@@ -303,12 +323,14 @@ def insert(store: FloatArray, tree: Tree, order: IntArray, size: IntArray) -> in
     oldest is kept: the others can never be the answer.
     """
     for done in range(len(order)):
+        # A split may need a free leaf. The caller enlarges the arrays and goes on from here.
         if size[1] == len(tree.filled):
             return done
         o = order[done]
         v = 0
         depth = 0
         while True:
+            # The point will lie below every node on the way, so each box has to contain it.
             _widen(store, tree, v, o)
             if tree.child[v] < 0:
                 leaf = -1 - tree.child[v]
@@ -323,6 +345,7 @@ def insert(store: FloatArray, tree: Tree, order: IntArray, size: IntArray) -> in
         if twin < 0:
             _place(store, tree, v, leaf, o)
         else:
+            # An equal point is there already: the older row number stays.
             tree.rows[leaf, twin] = min(tree.rows[leaf, twin], o)
     return len(order)
 

@@ -42,6 +42,7 @@ class NearestOlder:
         self._n = 0
         self._scale = _SMALLEST
         self._size = np.array([1, 1, 0])  # nodes, leaves, depth
+        # An empty leaf at the root; its box is inside out, so that any point widens it.
         self._tree = allocate(self._store.shape[1], 4)
         self._tree.child[0] = -1
         self._tree.first[0] = NONE
@@ -68,9 +69,11 @@ class NearestOlder:
         nearest = np.empty(len(points), np.int64)
         for start in range(0, len(points), _CHUNK):
             chunk = points[start : start + _CHUNK]
+            # The margin of the float32 estimates depends on the greatest coordinate so far.
             scale = max(self._scale, float(np.abs(chunk).max()))
             squares = np.empty(len(chunk))
             where = np.empty(len(chunk), np.int64)
+            # Points of the same chunk are not in the tree yet, so they are compared with each other first.
             search_batch(chunk, self._n, squares, where)
             if self._n:
                 search(self._store, self._tree, int(self._size[2]), chunk, scale, squares, where)
@@ -93,6 +96,7 @@ class NearestOlder:
         """
         if not 0 <= n <= self._n:
             raise ValueError(f"forget: expected 0 to {self._n} points, got {n}")
+        # The tree cannot drop points, so it is built anew from the others.
         kept = self.points[n:].copy()
         self._clear()
         self.insert(kept)
@@ -108,6 +112,7 @@ class NearestOlder:
     def _append(self, points: FloatArray, scale: float) -> None:
         end = self._n + len(points)
         if end > len(self._store):
+            # Doubled, so that copies cost a constant share a point.
             grown = np.empty((max(end, 2 * len(self._store)), self._store.shape[1]))
             grown[: self._n] = self.points
             self._store = grown
@@ -116,11 +121,13 @@ class NearestOlder:
         self._n = end
         self._scale = scale
         self._grow_tree(rows)
-        if self._size[2] > 64 + 2 * np.sqrt(self._size[1]):  # points came in sorted order, say
+        # Points in sorted order, say, make a deep tree; in random order it becomes flat.
+        if self._size[2] > 64 + 2 * np.sqrt(self._size[1]):
             self._rebuild()
 
     def _grow_tree(self, rows: IntArray) -> None:
         while len(rows):
+            # `insert` stops when the arrays are full; the rest follows with twice the room.
             rows = rows[insert(self._store, self._tree, rows, self._size) :]
             if len(rows):
                 old = self._tree
@@ -134,6 +141,7 @@ class NearestOlder:
         self._clear()
         self._n = n
         self._scale = scale
+        # A fixed seed will do: the answers do not depend on the shape of the tree.
         self._grow_tree(np.random.default_rng(0).permutation(n))
 
 
@@ -154,7 +162,8 @@ class BufferedTrees:
     def __init__(self, dimension: int, max_size: int | None = None, buffer_size: int = 500) -> None:
         self._points = np.empty((2 * buffer_size, dimension))
         self._values = np.empty(2 * buffer_size)
-        self._start = self._main = self._end = 0  # rows [start, main) are in the main tree, [main, end) newer
+        # Rows [start, main) are in the main tree, rows [main, end) are newer.
+        self._start = self._main = self._end = 0
         self._max_size = max_size
         self._buffer_size = buffer_size
         self._trees: list[Any] = [None, None]
@@ -170,9 +179,11 @@ class BufferedTrees:
         for which, first, stop in parts:
             if first == stop:
                 continue
+            # Trees are built when they are asked, so adding points alone costs nothing.
             if self._trees[which] is None:
                 self._trees[which] = _author_tree(self._points[first:stop])
             distance, index = self._trees[which].query(point)
+            # Strictly less: at equal distance the main tree wins, as it comes first.
             if distance < best:
                 best = distance
                 row = first + int(index)
@@ -182,6 +193,7 @@ class BufferedTrees:
         """Remember a point ``(dimension,)`` and its value."""
         if self._end - self._main == self._buffer_size:
             self._main = self._end
+            # The oldest points go only now, when the main tree is rebuilt anyway: so do the authors.
             if self._max_size is not None:
                 self._start = max(self._start, self._main - self._max_size)
             self._trees[0] = None

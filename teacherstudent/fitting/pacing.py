@@ -46,6 +46,7 @@ def self_paced_weights(losses: FloatArray, age: float, law: Law, power: float = 
         raise ValueError(f"self-paced: {law}: expected an age above 0 (logarithmic: below 1), got {age!r}")
     if not (is_number(power) and power > 1):
         raise ValueError(f"self-paced: expected a power above 1, got {power!r}")
+    # Some formulas below would divide infinity by infinity.
     if np.isinf(age):
         return np.ones_like(losses)
     ramp = np.maximum(0.0, 1.0 - losses / age)
@@ -55,10 +56,13 @@ def self_paced_weights(losses: FloatArray, age: float, law: Law, power: float = 
         return ramp
     if law == "logarithmic":
         z = 1.0 - age
+        # A loss of the age or more gives log(1) = 0, so the cut needs no case of its own.
         return np.asarray(np.log(np.minimum(losses, age) + z) / np.log(z))
     if law == "logistic":
+        # Beyond 700 the exponential overflows, and the weight is 0 long before.
         return np.asarray((1 + np.exp(-age)) / (1 + np.exp(np.minimum(losses - age, 700.0))))
     if law == "mixture":
+        # The clip makes both thresholds: the quotient less 1 is 1 at a / 2 and 0 at a.
         return np.asarray(np.clip(age / np.maximum(losses, age / 2) - 1, 0.0, 1.0))
     if law == "polynomial":
         return np.asarray(ramp ** (1 / (power - 1)))
@@ -77,7 +81,9 @@ def super_loss_weights(losses: FloatArray, threshold: float, strength: float) ->
         threshold: tau; a loss of this has the confidence 1.
         strength: lambda, above 0; the larger, the closer all confidences are to 1.
     """
+    # b / 2 of equation 5.
     half = (losses - threshold) / strength / 2
-    inside = half > -np.exp(-1.0) + 1e-12  # W is -1 at -1/e, and no number where rounding falls below
+    # W is -1 at -1/e, and no number where rounding falls below.
+    inside = half > -np.exp(-1.0) + 1e-12
     found = lambertw(np.where(inside, half, 0.0)).real
     return np.asarray(np.where(inside, np.exp(-found), np.e))

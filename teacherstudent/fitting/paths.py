@@ -89,6 +89,7 @@ class OpenLoop(Teacher[Parameters]):
 
     def point(self, progress: float) -> FloatArray:
         """Return ``(d,)`` the value of every knob of the space."""
+        # The path comes last, so it wins for the knobs that it drives.
         values = {**self._rest, **self.path(progress)}
         return np.array([values[name] for name in self.space.names])
 
@@ -128,11 +129,13 @@ def proposing(
     try:
         yield
     except (TypeError, ValueError) as error:
+        # The proposal keeps the knobs that the space has already.
         there = {}
         if isinstance(space, Parameters):
             pairs = zip(space.low.tolist(), space.high.tolist(), strict=True)
             there = dict(zip(space.names, pairs, strict=True))
         option = words("knobs", proposal(there, drives, also))
+        # The same type with a longer message, so callers notice no difference.
         raise type(error)(f"{error}; add {option} to a family of stages like digits-stages") from error
 
 
@@ -143,6 +146,7 @@ def check_reach(who: str, space: Parameters, name: str, value: float) -> None:
     k = space.names.index(name)
     if not is_number(value):
         raise ValueError(f"{who}: {name}: expected a number, got {value!r}")
+    # The ends of a path are computed, so they may miss the range by rounding.
     if not space.low[k] - EDGE <= value <= space.high[k] + EDGE:
         raise ValueError(f"{who}: {name}: expected a range that contains {value:.4g}, got {space}")
 
@@ -195,6 +199,7 @@ def size_knob(who: str, space: Parameters, also: Iterable[str] = ()) -> tuple[st
         found = [name for name in SIZES if name in space.names]
         if not found:
             raise ValueError(f"{who}: expected a space with one of the knobs {list(SIZES)}, got {space}")
+    # Outside the block above: adding a knob does not help where there are two.
     if len(found) > 1:
         raise ValueError(f"{who}: expected a space with one of the knobs {list(SIZES)}, got {space}")
     return found[0], float(space.high[space.names.index(found[0])])
@@ -217,8 +222,7 @@ def check_number(
     who: str, what: str, value: float, low: float, high: float, *, open_low: bool = False
 ) -> float:
     """Return a number; raise ValueError unless it is in [low, high], or (low, high] with ``open_low``."""
-    inside = is_number(value) and (low < value if open_low else low <= value) and value <= high
-    if not inside:
+    if not (is_number(value) and low <= value <= high) or (open_low and value == low):
         bracket = "(" if open_low else "["
         raise ValueError(f"{who}: {what}: expected a number in {bracket}{low:g}, {high:g}], got {value!r}")
     return float(value)
@@ -226,4 +230,5 @@ def check_number(
 
 def stage_at(ends: FloatArray, progress: float) -> int:
     """Return the number of the stage in which ``progress`` lies; ``ends (k,)`` are where stages end."""
+    # The end of the last stage is left out, so that the end of the budget belongs to it.
     return int(np.searchsorted(ends[:-1], progress + EDGE, side="right"))

@@ -15,6 +15,7 @@ Policy: TypeAlias = tuple[str, float]
 
 def greedy(values: FloatArray, allowed: BoolArray) -> FloatArray:
     """Return ``(k,)`` probabilities: all on the greatest allowed value, shared where several are equal."""
+    # An arm that is not allowed can never be the greatest.
     masked = np.where(allowed, values, -np.inf)
     best = masked == masked.max()
     return np.asarray(best / best.sum())
@@ -23,6 +24,7 @@ def greedy(values: FloatArray, allowed: BoolArray) -> FloatArray:
 def softmax(values: FloatArray, allowed: BoolArray) -> FloatArray:
     """Return ``(k,)`` probabilities in proportion to ``exp(values)`` over the allowed arms."""
     masked = np.where(allowed, values, -np.inf)
+    # Less the greatest, so that no exponential overflows.
     weight = np.exp(masked - masked.max())
     return np.asarray(weight / weight.sum())
 
@@ -67,6 +69,8 @@ def choose(policy: Policy, values: FloatArray, allowed: BoolArray) -> FloatArray
 def draw(rng: np.random.Generator, probabilities: FloatArray, n: int) -> IntArray:
     """Return ``n`` arms drawn independently."""
     cumulative = np.cumsum(probabilities)
+    # Scaled to the last sum, which may differ from 1 by rounding. The minimum leads back from behind it to
+    # the last arm that can be drawn at all.
     found = np.searchsorted(cumulative, rng.random(n) * cumulative[-1], side="right")
     return np.asarray(np.minimum(found, np.flatnonzero(probabilities)[-1]))
 
@@ -75,4 +79,5 @@ def winners(rng: np.random.Generator, values: FloatArray, allowed: BoolArray) ->
     """Return ``(n,)`` the greatest allowed arm in each row of ``(n, k)``; any one of equals."""
     masked = np.where(allowed, values, -np.inf)
     best = masked == masked.max(axis=1, keepdims=True)
+    # Random keys break ties; every arm that is not among the best has -1, below any key.
     return np.asarray(np.where(best, rng.random(masked.shape), -1.0).argmax(axis=1))

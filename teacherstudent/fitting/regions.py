@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from teacherstudent.fitting.compiled import compiled
 from teacherstudent.saved import saved_array
-from teacherstudent.types import Array, FloatArray, IntArray, State, check_names
+from teacherstudent.types import Array, BoolArray, FloatArray, IntArray, State, check_names
 
 Points = npt.NDArray[np.float32]
 
@@ -83,6 +83,7 @@ class RegionTree:
 
     def _add(self, low: FloatArray, high: FloatArray) -> int:
         """Append an empty leaf and return its index."""
+        # Doubled when it is full, so that copies are rare.
         if self.size == len(self._store):
             self._store = np.concatenate([self._store, np.zeros_like(self._store)])
         node = self.size
@@ -90,6 +91,7 @@ class RegionTree:
         new = self._store[node]
         new["dim"] = -1
         new["left"] = -1
+        # Nothing has left the ring yet.
         new["worst_score"] = np.inf
         new["low"], new["high"] = low, high
         return node
@@ -98,11 +100,13 @@ class RegionTree:
         """Add ``(n, d)`` points in order, and split or thin out each leaf as soon as it is too full."""
         done = 0
         while done < len(points):
+            # Views are taken in every round: a split may have replaced the store.
             nodes = self.nodes
             size = self.rules.region_size
             names = ("dim", "cut", "left", "start", "count", "alp", "scores", "points")
             columns = [nodes[name] for name in (*names, "unbounded", "worst_score", "worst_point")]
             done, full = _insert(points, scores, done, self.rules.window, size, self.rules.paper, *columns)
+            # The next points must meet the new regions, so the compiled loop stops at the first full leaf.
             if full:
                 for leaf in np.flatnonzero((nodes["dim"] < 0) & (nodes["count"] > size)).tolist():
                     self._split(leaf, rng)
@@ -111,16 +115,19 @@ class RegionTree:
         """Return rows and ring slots, each ``(k, ring)``: oldest first; slots beyond ``count`` are unused."""
         start = self._store["start"][nodes]
         ring = self.rules.region_size + 1
+        # Slots count from the oldest entry and wrap around at the end of the ring.
         return nodes[:, None], (start[:, None] + np.arange(ring)) % ring
 
     def worst(self, nodes: IntArray) -> FloatArray:
         """Return the ``(k, d)`` lowest-scoring point of each node, of equals the oldest."""
         index = self._contents(nodes)
         used = np.arange(index[1].shape[1]) < self._store["count"][nodes][:, None]
+        # Unused slots never win. Entries run from the oldest on, so the first of equals is the oldest.
         scores = np.where(used, self._store["scores"][index], np.inf)
         slot = np.argmin(scores, axis=1)
         rows = np.arange(len(nodes))
         points = self._store["points"][nodes, index[1][rows, slot]]
+        # What has left the ring is older than all in it, so it wins at equal score.
         old = self._store["worst_score"][nodes] <= scores[rows, slot]
         points[old] = self._store["worst_point"][nodes[old]]
         return np.asarray(points, np.float64)
@@ -132,6 +139,7 @@ class RegionTree:
         index = self._contents(np.array([leaf]))
         used = int(node["count"])
         x, y = self._store["points"][index][0, :used], self._store["scores"][index][0, :used]
+        # Where no cut can succeed, drawing would only use up `DRAWS`.
         if not self._divisible(node["high"] - node["low"], x):
             self._drop(leaf)
             return
@@ -139,20 +147,24 @@ class RegionTree:
         alp = _cut_progress(x, y, dim, cut, rules.window, rules.paper)
         room = np.minimum(cut - node["low"][dim], node["high"][dim] - cut) >= rules.min_side[dim]
         score = np.abs(alp[:, 0] - alp[:, 1])
+        # The paper's card1 * card2 prefers cuts that leave many points on both sides.
         if not rules.paper:
             score *= sizes * (used - sizes)
         possible = np.flatnonzero(room)
         if not possible.size:
             self._drop(leaf)
             return
-        best = int(possible[::-1][np.argmax(score[possible][::-1])])  # of equals the last, as the code's >=
+        # Of equals the last, because the authors' code compares with >=.
+        best = int(possible[::-1][np.argmax(score[possible][::-1])])
         self._grow(leaf, int(dim[best]), float(cut[best]), x, y)
         left = int(self.nodes["left"][leaf])
+        # In the authors' code new regions carry the ALP of the last cut tried.
         self.nodes["alp"][left : left + 2] = alp[-1 if rules.paper else best]
 
     def _divisible(self, sides: FloatArray, x: Points) -> bool:
         """Return whether some dimension is long enough, and has points far enough apart, for any cut."""
         fewest = int(np.ceil(self.rules.region_size / 20))
+        # Only a cut between these two points leaves enough points on both sides.
         ordered = np.sort(x, axis=0)
         apart = ordered[fewest - 1] < ordered[len(x) - fewest]
         return bool((apart & (sides >= 2 * self.rules.min_side)).any())
@@ -167,10 +179,12 @@ class RegionTree:
         cuts = []
         sizes = []
         found = 0
+        # Batches of cuts until enough are good. The bound ends the search where points are identical.
         for _ in range(DRAWS):
             dim = rng.integers(len(low), size=attempts)
+            # Rounded to float32 as the points are, so that both are compared exactly.
             cut = (low[dim] + rng.random(attempts) * (high - low)[dim]).astype(np.float32).astype(np.float64)
-            left = (x[:, dim] <= cut) if self.rules.paper else (x[:, dim] < cut)
+            left = self._below(x[:, dim], cut)
             size = np.count_nonzero(left, axis=0)
             enough = np.minimum(size, len(x) - size) >= fewest
             dims.append(dim[enough])
@@ -182,19 +196,27 @@ class RegionTree:
         dim, cut, size = (np.concatenate(parts)[:attempts] for parts in (dims, cuts, sizes))
         return dim, cut, size
 
+    def _below(self, x: Points, cut: FloatArray | float) -> BoolArray:
+        """Return which coordinates belong to the left of a cut; in the authors' code those on it too."""
+        if self.rules.paper:
+            return np.asarray(x <= cut)
+        return np.asarray(x < cut)
+
     def _grow(self, leaf: int, dim: int, cut: float, x: Points, y: FloatArray) -> None:
         """Give a leaf two children that share its points."""
+        # Copies, because `_add` may replace the store that these are views of.
         low, high = self.nodes["low"][leaf].copy(), self.nodes["high"][leaf].copy()
         inner_high = high.copy()
         inner_low = low.copy()
         inner_high[dim] = inner_low[dim] = cut
         left = self._add(low, inner_high)
         right = self._add(inner_low, high)
+        # Looked up again for the same reason.
         node = self.nodes[leaf]
         node["dim"] = dim
         node["cut"] = cut
         node["left"] = left
-        below = (x[:, dim] <= cut) if self.rules.paper else (x[:, dim] < cut)
+        below = self._below(x[:, dim], cut)
         for child, rows in ((left, below), (right, ~below)):
             count = np.count_nonzero(rows)
             self.nodes["count"][child] = count
@@ -209,6 +231,7 @@ class RegionTree:
         node["start"] = (node["start"] + gone) % (size + 1)
         node["count"] -= gone
         node["alp"] = _progress(node["scores"], node["start"], node["count"], self.rules.window)
+        # In the authors' code such a leaf forgets no more once it is split; `_insert` minds it.
         node["unbounded"] = self.rules.paper
 
     def state(self) -> State:
@@ -249,6 +272,7 @@ class RegionTree:
         inner = np.flatnonzero(nodes["dim"] >= 0)
         left = nodes["left"][inner]
         children = np.concatenate([left, left + 1])
+        # A parent before its children: so every walk down the tree ends.
         if size == 0 or (left <= inner).any() or not np.array_equal(np.sort(children), np.arange(1, size)):
             raise ValueError(
                 "region tree: left: expected each node but the first as a child of one before it"
@@ -280,9 +304,11 @@ def _progress(scores: FloatArray, start: int, count: int, window: int) -> float:
     last = min(count, window)
     half = last // 2
     older, newer = 0.0, 0.0
+    # The slot may lie beyond the ring's end; a comparison brings it back faster than a remainder.
     slot = start + count - last
     for k in range(last):
         score = scores[slot if slot < scores.size else slot - scores.size]
+        # Of an odd number of scores the older half has one more.
         if k < last - half:
             older += score
         else:
@@ -340,6 +366,7 @@ def _insert(
         The next row, and whether a leaf is too full.
     """
     ring = region_size + 1
+    # A point on a cut may go down both sides, so all nodes may wait at once.
     stack = np.empty(len(dim) + 1, np.int64)
     for row in range(done, len(points)):
         stack[0] = 0
@@ -349,7 +376,9 @@ def _insert(
             waiting -= 1
             node = stack[waiting]
             slot = (start[node] + count[node]) % ring
+            # The ring is full: the oldest entry lies in this slot and gives way.
             if count[node] == ring:
+                # Of what leaves an unbounded node only the lowest score can matter later.
                 if unbounded[node] and ring_scores[node, slot] < worst_score[node]:
                     worst_score[node] = ring_scores[node, slot]
                     worst_point[node] = ring_points[node, slot]
@@ -366,6 +395,7 @@ def _insert(
             if value >= cut[node]:
                 stack[waiting] = left[node] + 1
                 waiting += 1
+            # Closed regions share their border, so a point on the cut goes down the other side too.
             if value < cut[node] or (closed and value == cut[node]):
                 stack[waiting] = left[node]
                 waiting += 1

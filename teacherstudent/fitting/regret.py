@@ -24,6 +24,7 @@ def _paired(mean: FloatArray, best: FloatArray, other: FloatArray, rival: FloatA
 
 
 def _flexible(mean: FloatArray, best: FloatArray, other: FloatArray, rival: FloatArray) -> FloatArray:
+    # Only a higher maximum swaps the two; on a tie the antagonist stays who it is.
     return np.maximum(np.where(best > rival, best - other, rival - mean), 0.0)
 
 
@@ -67,8 +68,10 @@ class Regret:
             raise ValueError(f"{who}: estimator: expected one of {sorted(ESTIMATORS)}, got {estimator!r}")
         self._who = who
         self._estimate = ESTIMATORS[estimator]
-        self._ids: IntArray = np.zeros((0, 2), np.int64)  # a pair a row, those of an ask in ascending order
-        self._returns: FloatArray = np.zeros((0, 2, 2))  # mean and highest of each; NaN: not told yet
+        # A pair a row; the pairs of an ask stand in ascending order.
+        self._ids: IntArray = np.zeros((0, 2), np.int64)
+        # Mean and highest return of each member; NaN where nothing was told yet.
+        self._returns: FloatArray = np.zeros((0, 2, 2))
 
     def pair(self, protagonist: IntArray, antagonist: IntArray) -> None:
         """Remember rows ``(n,)`` that play the same tasks in the same order; longer ones stay alone."""
@@ -87,14 +90,17 @@ class Regret:
         Rows without a partner are left out.
         """
         there = self.holds(ids)
+        # `place` counts through the flat table, so both members are looked up at once.
         order = np.argsort(self._ids, axis=None)
         place = order[np.searchsorted(self._ids.ravel()[order], ids[there])]
+        # The reshaped array is a view, so this writes into the table.
         self._returns.reshape(-1, 2)[place] = np.stack([mean[there], best[there]], axis=1)
         complete = np.asarray(~np.isnan(self._returns).any(axis=(1, 2)))
         mine, other = self._returns[complete, PROTAGONIST], self._returns[complete, ANTAGONIST]
         regret = self._estimate(mine[:, 0], mine[:, 1], other[:, 0], other[:, 1])
         rows = self._ids[complete]
         self._keep(~complete)
+        # Both rows of a pair report the regret, so their mean is the task's regret.
         return rows.ravel(), np.repeat(regret, 2)
 
     def drop(self, ids: IntArray) -> IntArray:

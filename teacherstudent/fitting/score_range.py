@@ -39,7 +39,9 @@ class ScoreRange:
 
     def __init__(self, who: str, ends: tuple[float, float] | None) -> None:
         self._who = who
-        self._ends = None if ends is None else check_score_range(f"{who}: score_range", ends)
+        self._ends: tuple[float, float] | None = None
+        if ends is not None:
+            self._ends = check_score_range(f"{who}: score_range", ends)
         self._told = self._outside = 0
 
     def scaled(self, scores: FloatArray) -> FloatArray:
@@ -47,7 +49,8 @@ class ScoreRange:
         if self._ends is None:
             return scores
         low, high = self._ends
-        with np.errstate(over="ignore"):  # of a tiny range; infinity is clipped as any other number
+        # A tiny range may give infinities, which are clipped as any other number.
+        with np.errstate(over="ignore"):
             return np.clip((scores - low) / (high - low), 0.0, 1.0)
 
     def watch(self, scores: FloatArray) -> None:
@@ -55,6 +58,7 @@ class ScoreRange:
         if self._ends is None:
             return
         outside = (scores < self._ends[0]) | (scores > self._ends[1])
+        # The range is judged once, by exactly the first `FIRST` scores, however they are batched.
         left = FIRST - self._told
         if 0 < left <= len(scores):
             self._judge(self._outside + int(np.count_nonzero(outside[:left])))
@@ -74,7 +78,9 @@ class ScoreRange:
 
     def metrics(self) -> dict[str, float]:
         """Return ``outside_range_share``, of all scores told; nothing without a range or scores."""
-        return {"outside_range_share": self._outside / self._told} if self._told else {}
+        if not self._told:
+            return {}
+        return {"outside_range_share": self._outside / self._told}
 
     def state(self) -> State:
         """Return the counts as plain data."""

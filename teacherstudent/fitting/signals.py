@@ -24,7 +24,10 @@ def signal(outcomes: Outcomes, name: str, *, where: BoolArray | None = None) -> 
     values = np.asarray(outcomes.signals[name], np.float64)
     if values.shape != (len(outcomes),):
         raise ValueError(f"signal {name!r}: expected shape ({len(outcomes)},), got {values.shape}")
-    bad = ~np.isfinite(values) if where is None else where & ~np.isfinite(values)
+    bad = ~np.isfinite(values)
+    if where is not None:
+        # Rows that do not count may hold anything: signals of unfinished episodes often do.
+        bad &= where
     if bad.any():
         row = int(np.argmax(bad))
         raise ValueError(f"signal {name!r}: row {row}: expected a finite number, got {values[row]}")
