@@ -49,10 +49,12 @@ class FashionExamples(ExampleFamily):
     ) -> None:
         self._folder = fashion_folder() if path is None else Path(path)
         self._files: tuple[Images, Images] | None = None
+        # Fashion-MNIST's measures are known, so that the family can be made before its files are there.
         name = "fashion"
         side = 28
         n = 60_000
         classes = 10
+        # Other files have other measures, and an imbalance drops examples by their labels: both must be read.
         if path is not None or imbalance != 1:
             self._files = read_folder(self._folder)
             name = self._folder.name if path is not None else name
@@ -69,6 +71,7 @@ class FashionExamples(ExampleFamily):
             imbalance=imbalance,
             stratified=stratified,
         )
+        # Without files the number follows from the splits; with files the data says what is left.
         n = train if train is not None else n - probe - validation
         if self._files is not None:
             n = len(self.data.train)

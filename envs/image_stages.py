@@ -52,6 +52,7 @@ class FashionStages(StageFamily):
         stratified: bool = False,
     ) -> None:
         self._folder = fashion_folder() if path is None else Path(path)
+        # Fashion-MNIST's measures are known: its files are not read before a student is made.
         name = "fashion"
         side = 28
         examples = 60_000
@@ -70,10 +71,12 @@ class FashionStages(StageFamily):
             imbalance=imbalance,
             stratified=stratified,
         )
+        # Nothing was chosen, so there is one knob: from half of the resolution to all of it.
         if knobs is None and stages is None:
             knobs = {"bandwidth": (side // 2, side)}
         super().__init__(source, knobs=knobs, fixed=fixed, stages=stages)
 
+    # Only a family with a path sets it; all others read their files when they are needed.
     _files: tuple[Images, Images] | None = None
 
     def read(self) -> tuple[Images, Images]:

@@ -21,6 +21,7 @@ class MazeEnv(OneSlotEnv[MazeSlots]):
     def __init__(self, *, render_mode: str | None = None, **slots: Any) -> None:
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode: expected 'rgb_array' or None, got {render_mode!r}")
+        # One thread, since waking others takes longer than one maze's step.
         super().__init__(MazeSlots(1, threads=1, **slots), render_mode=render_mode)
 
     def render(self) -> Any:

@@ -65,7 +65,9 @@ def draw_all(
     paths: list[Path] = []
     taken: set[str] = set()
     for setting in comparison.settings:
+        # Files of a single setting need no suffix.
         suffix = _suffix(setting.label, taken) if len(comparison.settings) > 1 else ""
+        # Lines stand in the order of the table; colours are those of the whole comparison.
         order = [row.teacher for row in comparison.rows_of(setting)]
         groups = sorted(setting.groups, key=lambda group: order.index(group.teacher))
         figures = {
@@ -73,6 +75,7 @@ def draw_all(
             "learning": draw_learning(setting, groups, style),
             **levels.draw_levels(setting, groups, style),
         }
+        # Teachers whose tasks are in different spaces cannot share a map.
         for name, alike, members in by_space(setting, groups):
             of_tasks = {
                 **stages.draw_stages(alike, members, style),
@@ -126,6 +129,7 @@ def draw_curves(setting: Setting, groups: Sequence[Group], style: Mapping[str, S
     }
     for axes, (measure, quantity) in zip(panels, shown, strict=True):
         for group in groups:
+            # Up to the common cost there is a common grid; all else goes as far as each teacher's runs.
             if quantity == setting.quantity and not setting.own_ends:
                 grid = group.grid
                 values = group.measure(measure)
@@ -136,6 +140,7 @@ def draw_curves(setting: Setting, groups: Sequence[Group], style: Mapping[str, S
         tidy(axes, y=names[measure])
         cost_axis(axes, quantity.label, axes.dataLim.x0, axes.dataLim.x1)
         if measure == "mastered":
+            # Small values fill the panel, but no panel goes beyond 100 %.
             top = axes.dataLim.y1
             axes.set_ylim(0.0, min(100.0, max(5.0, 1.08 * top)) if np.isfinite(top) else 100.0)
     head(figure, panels, f"{setting.label}, test set {setting.test_set}", band_note(groups))
@@ -147,6 +152,7 @@ def _curve_panels(setting: Setting, groups: Sequence[Group]) -> list[tuple[str, 
     measures = ["score"] if setting.mastered is None else ["mastered", "score"]
     shown = [(measure, setting.quantity) for measure in measures]
     seconds = Quantity(SECONDS, setting.cost_unit)
+    # Runs may lack seconds; then there is no such panel.
     timed = all(seconds.known(curve) for group in groups for curve in group.curves)
     if setting.cost_unit == FLOPS and setting.quantity != seconds and timed:
         shown.append((setting.metric, seconds))
@@ -174,6 +180,7 @@ def _series(run: Run, training: str) -> dict[str, tuple[FloatArray, FloatArray]]
     points: dict[str, list[tuple[float, float]]] = {training: []}
     for record in run.records():
         values = dict(record["metrics"])
+        # Between episodes there is no return.
         if "return" in record["train"]:
             values[training] = record["train"]["return"]
         for name, value in values.items():
@@ -189,11 +196,13 @@ def _series(run: Run, training: str) -> dict[str, tuple[FloatArray, FloatArray]]
 
 def _metric_names(series: Mapping[str, Sequence[Mapping[str, object]]], training: str) -> list[str]:
     """Return the curves' names: the training score, learning progress, then those that most teachers have."""
+    # A name counts once for each teacher, however many of its runs have it.
     teachers = [{name for run in runs for name in run} for runs in series.values()]
     names = set().union(*teachers) | {training}
 
     def order(name: str) -> tuple[bool, bool, int, str]:
         progress = any(word in name.lower() for word in ("alp", "progress", "lp"))
+        # False comes before True: first the training score, then words of progress.
         return name != training, not progress, -sum(name in own for own in teachers), name
 
     return sorted(names, key=order)

@@ -52,6 +52,7 @@ class Group:
             The grid ``(points,)`` and the values ``(seeds, points)``.
         """
         places = [quantity.of(curve) for curve in self.courses]
+        # From where all runs have begun to where the first one ends.
         grid = _grid(max(float(x[0]) for x in places), min(float(x[-1]) for x in places))
         return grid, _on(grid, places, [_values(curve, name) for curve in self.courses])
 
@@ -102,6 +103,7 @@ class Setting:
     def split(self) -> bool:
         """Whether runs end with a test on the test split, and were tested on validation before."""
         curves = [curve for group in self.groups for curve in group.curves]
+        # Curves that end on the test split, while earlier tests were on another one.
         return any(bool(curve.on_test[-1]) for curve in curves) and not all(c.on_test.all() for c in curves)
 
     @property
@@ -120,6 +122,7 @@ class Setting:
     @property
     def overlap(self) -> bool:
         """Whether there are results at an equal amount of the quantity, all on one split."""
+        # A result on validation and one on test do not compare, at whatever cost.
         courses = [curve for group in self.groups for curve in group.courses]
         if len({bool(curve.on_test[-1]) for curve in courses}) > 1:
             return False
@@ -175,6 +178,7 @@ def _on(grid: FloatArray, places: Sequence[FloatArray], values: Sequence[FloatAr
 
 def _seed_order(seed: Any) -> tuple[bool, int, str]:
     """Order whole numbers by value and before everything else."""
+    # False comes before True.
     return (False, seed, "") if isinstance(seed, int) else (True, 0, text_of(seed))
 
 
@@ -183,6 +187,7 @@ def _known_from(run: Run, curve: Curve, quantity: Quantity) -> float:
 
     What a run is charged with beforehand goes into something else, and its score stays what it is at first.
     """
+    # A charge is spent before the first update: until then the student is untrained.
     untrained = curve.spent[0] <= run.manifest.get("charged", 0.0)
     return 0.0 if untrained and quantity.name == SPENT else float(quantity.of(curve)[0])
 
@@ -204,16 +209,19 @@ def make_setting(
     Raises:
         ValueError: if a run's ledger has no such quantity.
     """
+    # Runs of one setting agree in all that is read from here.
     manifest = runs[0].manifest
     quantity = Quantity(x, manifest["cost_unit"])
     courses = [curve.course() for curve in curves]
     places = [quantity.of(curve) for curve in courses]
     rows = range(len(runs))
+    # The stretch on which every run is known.
     start = max(_known_from(runs[i], courses[i], quantity) for i in rows)
     end = min(float(x[-1]) for x in places)
     grid = _grid(start, end)
     groups = []
     for teacher, members in sorted(group_by(rows, lambda i: teachers[i]).items()):
+        # In the order of seeds, so that groups with equal seeds can be paired.
         members = sorted(members, key=lambda i: _seed_order(runs[i].seed))
         own = tuple(courses[i] for i in members)
         at = [places[i] for i in members]

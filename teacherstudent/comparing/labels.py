@@ -86,19 +86,23 @@ def text_of(value: Any) -> str:
 def _labels(names: Sequence[str], properties: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return each name with those of its properties in which its namesakes are not all equal."""
     labels = [""] * len(names)
+    # Only namesakes are compared: what tells others apart is their name.
     for name, members in group_by(range(len(names)), lambda i: names[i]).items():
         own = {i: {key: text_of(value) for key, value in properties[i].items()} for i in members}
         keys = sorted({key for i in members for key in own[i]})
+        # What all namesakes share tells none of them apart.
         differing = [key for key in keys if len({own[i].get(key) for i in members}) > 1]
         kinds: dict[str, list[tuple[str | None, ...]]] = {}
         for i in members:
             told = [f"{key}={own[i][key]:.40}" for key in differing if key in own[i]]
             short = f"{name} ({', '.join(told)})" if told else name
             exact = tuple(own[i].get(key) for key in differing)
-            alike = kinds.setdefault(short, [])  # values cut to 40 characters may look alike
+            # Values cut to 40 characters may look alike.
+            alike = kinds.setdefault(short, [])
             if exact not in alike:
                 alike.append(exact)
             number = alike.index(exact)
+            # The first of those that look alike keeps the plain label.
             labels[i] = short if number == 0 else f"{short} #{number + 1}"
     return labels
 

@@ -48,9 +48,11 @@ def _success(setting: Setting, groups: Sequence[Group], style: Mapping[str, Styl
     first = groups[0].runs[0]
     names = first.manifest.get("test_names")
     level = levels_of(first)
+    # Tasks without names are not drawn ones.
     drawn = np.array([RANDOM.fullmatch(name) is not None for name in names or [""] * len(level)])
     if names and not drawn.all():
         found["solved"] = _solved(setting, groups, style, names)
+    # Drawn levels stand for a distribution; tasks with names of their own would change its worst share.
     rows = np.flatnonzero(drawn) if drawn.any() else np.arange(len(level))
     if len(np.unique(level[rows])) >= FEWEST:
         found["worst"] = _worst(setting, groups, style, level, rows)
@@ -65,10 +67,12 @@ def levels_of(run: Run) -> IntArray:
     space = run.manifest["space"]
     columns = [f"task_{name}" for name in space["names"]] if "names" in space else ["task"]
     table = run.tests([*columns, "task_index"])
+    # Rows of the last test, in the order of the tasks.
     rows = np.flatnonzero(table["index"] == table["index"].max())
     rows = rows[np.argsort(table["task_index"][rows])]
     tasks = run.tasks(table)[rows]
     names = run.manifest.get("test_names") or [""] * len(rows)
+    # Levels get numbers as they appear; bytes are equal exactly if levels are.
     order: dict[tuple[str, bytes], int] = {}
     keys = [(name, task.tobytes()) for name, task in zip(names, tasks, strict=True)]
     return np.array([order.setdefault(key, len(order)) for key in keys])
@@ -88,9 +92,11 @@ def evaluations(run: Run) -> list[FloatArray]:
 def solved_rates(run: Run, names: Sequence[str], mastered: float) -> tuple[list[str], FloatArray]:
     """Return the different names, but of drawn tasks, and the percent solved of each in the last test."""
     own = np.array([RANDOM.fullmatch(name) is None for name in names])
+    # A dictionary keeps the order in which names appear.
     order = {name: k for k, name in enumerate(dict.fromkeys(np.array(names)[own].tolist()))}
     which = np.array([order[name] for name, kept in zip(names, own, strict=True) if kept])
     solved = evaluations(run)[-1][own] > mastered
+    # A sum over each name's tasks, divided by their number.
     return list(order), 100.0 * np.bincount(which, solved) / np.bincount(which)
 
 
@@ -106,6 +112,7 @@ def _solved(
     for i, group in enumerate(groups):
         rates = np.stack([solved_rates(run, names, setting.mastered)[1] for run in group.runs])
         middle, low, high = stats.estimate_curves(rates, within=stats.PERCENT)
+        # The bars of a name stand side by side, centred at its mark.
         at = np.arange(len(unique)) + (i - (len(groups) - 1) / 2) * width
         axes.bar(at, middle, width, color=style[group.teacher]["color"], label=legend_label(group))
         if np.isfinite(low).all():
@@ -142,6 +149,7 @@ def two_evaluations(
     last = tests[-1]
     repeats = np.bincount(level)
     if repeats.min() >= 2:
+        # Numbers within each level: the first half of its repeats.
         first = places(level) < repeats[level] // 2
         return _means(last[first] > mastered, level[first]), _means(last[~first] > mastered, level[~first])
     return _means(tests[0] > mastered, level), _means(last > mastered, level)
@@ -165,6 +173,7 @@ def worst_success(ranks: FloatArray, success: FloatArray) -> tuple[FloatArray, F
         ``(levels,)`` percent of levels, and percent mastered among so many of the lowest rank.
     """
     _, tied = np.unique(ranks, return_inverse=True)
+    # Levels of equal rank have no order: each counts as their mean.
     expected = _means(success, tied)[np.sort(tied)]
     count = np.arange(1, len(ranks) + 1)
     return 100.0 * count / len(ranks), 100.0 * np.cumsum(expected) / count
@@ -192,10 +201,12 @@ def _worst(
     assert mastered is not None
     figure = new_figure(1, 1, width=6.4, height=4.4)
     axes: Axes = figure.subplots()
+    # Some levels may have dropped out: number those that are left.
     _, level = np.unique(level[rows], return_inverse=True)
     tests = {
         group.teacher: [[test[rows] for test in evaluations(run)] for run in group.runs] for group in groups
     }
+    # Two evaluations of each run: one ranks the levels, in the other success is read.
     for group in groups:
         found = [worst_success(*two_evaluations(run, level, mastered)) for run in tests[group.teacher]]
         curves = np.stack([success for _, success in found])

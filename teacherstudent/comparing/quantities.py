@@ -69,9 +69,11 @@ class Quantity:
             return curve.spent
         names = TRAINING if self.name == SECONDS else (_entry(self.name),)
         if any(name not in curve.ledger for name in names):
+            # The message names what may be asked for, in the words of a user.
             short = [name.removeprefix(_COST) for name in curve.ledger]
             known = [SPENT, *([SECONDS] if {*TRAINING} <= curve.ledger.keys() else []), *short]
             raise ValueError(f"x: expected one of {known}, got {self.name!r}")
+        # Starting from the first array, as `sum` would start from the number 0.
         total: FloatArray = sum((curve.ledger[name] for name in names[1:]), start=curve.ledger[names[0]])
         return total
 
@@ -84,5 +86,6 @@ class Quantity:
 
 def _entry(name: str) -> str:
     """Return the name in the ledger; whatever it does not count beside costs is the name of a cost."""
+    # Names of costs need no prefix, so whatever is nothing else is a cost.
     beside = name in _COUNTS or name.startswith("seconds/") or name.startswith(_COST)
     return name if beside else f"{_COST}{name}"

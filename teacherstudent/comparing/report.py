@@ -37,6 +37,7 @@ def write(comparison: Comparison, out: Path) -> None:
     """
     out.mkdir(parents=True, exist_ok=True)
     names = [path.name for path in comparison.figures]
+    # A process that was killed may have left parts of these files.
     remove_temporaries(out, ["comparison.txt", "comparison.csv", "comparison.json", "seeds.csv", *names])
     plain.write_file(out / "seeds.csv", to_seeds(comparison).encode())
     plain.write_file(out / "comparison.txt", to_text(comparison).encode())
@@ -46,6 +47,7 @@ def write(comparison: Comparison, out: Path) -> None:
 
 def to_text(comparison: Comparison, *, width: int = WIDTH) -> str:
     """Return everything that `to_rich` shows, as plain text without trailing blanks."""
+    # Without colours and of fixed width: the file does not depend on the terminal.
     console = Console(file=io.StringIO(), width=width, color_system=None, force_terminal=False)
     with console.capture() as captured:
         console.print(to_rich(comparison))
@@ -58,6 +60,7 @@ def to_rich(comparison: Comparison) -> Group:
     for setting in comparison.settings:
         rows = comparison.rows_of(setting)
         tables = [_results(setting, rows)] if setting.overlap else []
+        # The table by which teachers are ranked comes first.
         if setting.own_ends:
             tables.insert(0, _finals(setting, rows))
         elif setting.quantity.name != SPENT or setting.cost_unit == FLOPS:
@@ -78,6 +81,7 @@ def to_rich(comparison: Comparison) -> Group:
 def _table(title: str, left: Sequence[str], right: Sequence[str]) -> Table:
     """Return an empty table with left- and right-justified columns; texts are taken literally."""
     table = Table(title=shown(title, "bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    # A title that is wider than its table would be broken.
     table.min_width = len(title)
     for name in left:
         table.add_column(shown(name), overflow="fold")
@@ -124,6 +128,7 @@ def _finals(setting: Setting, rows: Sequence[Row]) -> Table:
     table = _table(title + (", test split" if setting.split else ""), ["teacher"], names)
     for row in rows:
         assert row.final is not None
+        # None of its runs reached the test split.
         if row.final.score.seeds == 0:
             continue
         costs = [row.final.spent]
@@ -137,6 +142,7 @@ def _finals(setting: Setting, rows: Sequence[Row]) -> Table:
 
 def _against(setting: Setting, rows: Sequence[Row], baseline: str | None) -> Table:
     """Return the table of differences; with several p-values, those corrected for it stand beside them."""
+    # A single p needs no correction.
     several = int(np.isfinite([row.p for row in rows]).sum()) > 1
     names = [f"minus {baseline}", "p", *(["p, Holm"] if several else [])]
     names += ["caught up", f"at median {setting.quantity.word}"]
@@ -166,6 +172,7 @@ def _costs(setting: Setting, rows: Sequence[Row]) -> Table:
 
 def _ledger_names(rows: Sequence[Row]) -> list[str]:
     """Return the ledger's names in its own order, without costs that are 0 in every row."""
+    # A dictionary keeps the ledger's order, and each name once.
     names = dict.fromkeys(name for row in rows for name in row.ledger)
     return [n for n in names if not n.startswith("cost/") or any(row.ledger.get(n) for row in rows)]
 
@@ -214,6 +221,7 @@ def _number(value: float) -> str:
 def _estimate(estimate: Estimate, *, sign: str = "") -> str:
     if math.isnan(estimate.value):
         return "-"
+    # All three numbers have as many decimals as the largest one needs.
     largest = max(abs(x) for x in (estimate.value, estimate.low, estimate.high) if not math.isnan(x))
     form = sign + (".0f" if largest >= 1000 else ".1f" if largest >= 10 else ".2f" if largest > 1 else ".3f")
     if math.isnan(estimate.low):
@@ -303,6 +311,7 @@ def to_seeds(comparison: Comparison) -> str:
 
 def _csv(records: Sequence[Mapping[str, Any]]) -> str:
     rows = [{name: _cell(value) for name, value in row.items()} for row in records]
+    # Rows may have different entries: the header has all of them.
     names = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, names, lineterminator="\n")
@@ -312,5 +321,6 @@ def _csv(records: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _cell(value: Any) -> Any:
+    # A spreadsheet would compute such a text; behind an apostrophe it is text.
     formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@"))
     return f"'{value}" if formula else value

@@ -39,9 +39,11 @@ def make_rows(
             final=_final(group, setting),
             ledger=_mean_ledger([ledgers[run.folder] for run in group.runs]),
         )
+        # A baseline of which no run has a result compares with nothing.
         if reference is not None and len(setting.results(reference)):
             row = _against(row, group, reference, setting)
         rows.append(row)
+    # The correction needs all p of the setting.
     return sorted(_correct(rows), key=lambda row: _rank(_ranked(row, setting)))
 
 
@@ -57,6 +59,7 @@ def _correct(rows: Sequence[Row]) -> list[Row]:
 def _final(group: Group, setting: Setting) -> Final:
     seconds = Quantity(SECONDS, "")
     curves = [group.curves[i] for i in setting.ended(group)]
+    # A mean over some of the seeds would mislead: all must have recorded seconds.
     known = bool(curves) and all(seconds.known(curve) for curve in curves)
     return Final(
         mastered=stats.estimate([setting.last(group, "mastered")], within=stats.PERCENT),
@@ -78,10 +81,12 @@ def _rank(estimate: Estimate) -> float:
 
 def _against(row: Row, group: Group, reference: Group, setting: Setting) -> Row:
     """Add to a row how its group does against the reference."""
+    # What the baseline reached in the end, read on the split of the curves.
     tests = [_tests(reference.courses[i], setting)[1] for i in setting.ended(reference)]
     threshold = float(stats.iqm(np.array([values[-1] for values in tests])))
     costs = np.array([stats.first_reached(*_tests(curve, setting), threshold) for curve in group.courses])
     row = replace(row, reached=int(np.isfinite(costs).sum()), reached_at=_median(costs))
+    # No teacher differs from itself, but its seeds too reach its own result sooner or later.
     if group is reference:
         return row
     own = setting.results(group)
@@ -103,6 +108,7 @@ def _tests(curve: Curve, setting: Setting) -> tuple[FloatArray, FloatArray]:
     values = curve.score if setting.metric == "score" else curve.mastered
     if setting.own_ends:
         return places, values
+    # Up to the common end, with a value between two tests there.
     before = places < setting.end
     last = np.interp(setting.end, places, values)
     return np.append(places[before], setting.end), np.append(values[before], last)
@@ -111,6 +117,7 @@ def _tests(curve: Curve, setting: Setting) -> tuple[FloatArray, FloatArray]:
 def _median(costs: FloatArray) -> float:
     """Return the median, infinite if any of the middle values is."""
     ordered = np.sort(costs)
+    # The two in the middle; of an odd number they are the same.
     return float((ordered[(len(costs) - 1) // 2] + ordered[len(costs) // 2]) / 2.0)
 
 
@@ -123,6 +130,7 @@ def pooled_rows(settings: Sequence[Setting], baseline: str | None) -> list[Row]:
     """Return rows over all settings, for teachers that were run in every one, if there are two of them."""
     if len(settings) < 2 or any(setting.mastered is None for setting in settings):
         return []
+    # Scores of different settings have no common scale.
     nothing = Estimate(float("nan"), float("nan"), float("nan"), 0)
     found = {}
     strata = {}
@@ -130,6 +138,7 @@ def pooled_rows(settings: Sequence[Setting], baseline: str | None) -> list[Row]:
         groups = [_find(setting, teacher) for setting in settings]
         pairs = [(s, group) for s, group in zip(settings, groups, strict=True) if group is not None]
         values = [setting.results(group) for setting, group in pairs]
+        # Teachers that lack a setting would be compared on other tasks.
         if len(pairs) == len(settings) and all(map(len, values)):
             found[teacher] = pairs
             strata[teacher] = values
@@ -139,6 +148,7 @@ def pooled_rows(settings: Sequence[Setting], baseline: str | None) -> list[Row]:
     for teacher, values in strata.items():
         difference = None
         if baseline in strata and teacher != baseline:
+            # Pairs must hold in every setting: the bootstrap draws both sides together.
             both = zip(found[teacher], found[baseline], strict=True)
             paired = all(setting.paired(group, other) for (setting, group), (_, other) in both)
             difference = _difference(values, strata[baseline], paired)
