@@ -28,7 +28,7 @@ from teacherstudent.envs.walker_family import WalkerFamily
 from teacherstudent.envs.walker_layout import MAX_CORNERS, RAYS, SHAPE_COLUMNS, Tracks
 from teacherstudent.envs.walker_rays import cast_rays
 from teacherstudent.envs.walker_terrain import TerrainLevels
-from teacherstudent.envs.walker_track import EARTH, WalkerGround
+from teacherstudent.envs.walker_track import EARTH, Point, WalkerGround
 from teacherstudent.envs.walker_tracks import LEVELS, PAPER_LEVELS, empty_tracks, lay_track
 from teacherstudent.registry import FAMILIES
 from teacherstudent.types import Array, generator, is_one_of
@@ -116,9 +116,9 @@ class BipedalLevelsEnv(WalkerGround):
         lay_track(self._kind, task.astype(np.float32), np.uint64(0), tracks, 0, points)
         # The arrays have room for the largest track: only the first corners and sides belong to this level.
         corners, obstacles = tracks.lengths[0]
-        ground = [(float(x), float(y)) for x, y in zip(tracks.x[0], tracks.y[0], strict=True)][:corners]
+        ground = _points(np.stack([tracks.x[0, :corners], tracks.y[0, :corners]], axis=1))
         solids = [tracks.corners[0, i, : tracks.sides[0, i], :2] for i in range(obstacles)]
-        self._put(ground, [[(float(x), float(y)) for x, y in solid] for solid in solids])
+        self._put(ground, [_points(solid) for solid in solids])
         self.rays = _LevelRays(tracks)
         # gymnasium fills the ground edge by edge, down to height 0; a vertical edge has nothing below it.
         self.terrain_poly = [
@@ -126,6 +126,10 @@ class BipedalLevelsEnv(WalkerGround):
             for (left, up), (right, down) in pairwise(ground)
             if right > left
         ]
+
+
+def _points(corners: Array) -> list[Point]:
+    return [(float(x), float(y)) for x, y in corners]
 
 
 class _LevelRays:
@@ -224,7 +228,9 @@ def levels_of(name: str) -> Array:
     else:
         levels = np.tile([*TESTS[name], 0.0], (TEST_SEEDS, 1))
     # A negative seed stands for the hardcore terrain; it starts at -1, since -0 would be 0.
-    levels[:, -1] = -1.0 - seeds if name == _HARDCORE else seeds
+    if name == _HARDCORE:
+        seeds = -1.0 - seeds
+    levels[:, -1] = seeds
     return levels
 
 

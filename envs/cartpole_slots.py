@@ -48,11 +48,14 @@ class CartPoleSlots(BatchSlots):
         self, n: int, *, space: spaces.Parameters, observe_task: bool = True, max_steps: int | None = None
     ) -> None:
         # Positions and speeds are unbounded; the task behind them is scaled to -1..1.
-        bound = np.full(4 + (len(space.names) if observe_task else 0), np.inf, np.float32)
-        bound[4:] = 1.0
+        bound = np.full(4, np.inf, np.float32)
+        if observe_task:
+            bound = np.append(bound, np.ones(len(space.names), np.float32))
         observations = Box(-bound, bound, dtype=np.float32)
         super().__init__(n, space=space, observations=observations, actions=Discrete(2))
-        self._max_steps = np.iinfo(np.int64).max if max_steps is None else max_steps
+        self._max_steps = np.iinfo(np.int64).max
+        if max_steps is not None:
+            self._max_steps = max_steps
         # The columns that the task sets; all others keep CartPole-v1's values.
         self._columns = [list(CARTPOLE_V1).index(name) for name in space.names]
         self._now |= {

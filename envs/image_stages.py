@@ -81,7 +81,7 @@ class FashionStages(StageFamily):
 
     def read(self) -> tuple[Images, Images]:
         """Return the files' training and test images (raises as `read_folder`)."""
-        return read_folder(self._folder) if self._files is None else self._files
+        return self._files or read_folder(self._folder)
 
 
 @FAMILIES.register("digits-stages")

@@ -44,7 +44,9 @@ class MazeBuilder:
         self._size = size
         self._extent = extent
         # The goal's step tells the others: the agent follows at once, and all the rest are walls.
-        self._goal = n_walls if order == "goal-last" else 0
+        self._goal = 0
+        if order == "goal-last":
+            self._goal = n_walls
 
     def empty(self, n: int) -> Array:
         """Return ``(n, size * size)`` free cells."""

@@ -26,4 +26,6 @@ class MazeEnv(OneSlotEnv[MazeSlots]):
 
     def render(self) -> Any:
         """Return a frame, ``(height, width, 3)`` uint8."""
-        return None if self.render_mode is None else self._slot.render()[0]
+        if self.render_mode is None:
+            return None
+        return self._slot.render()[0]

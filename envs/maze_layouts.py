@@ -82,7 +82,7 @@ class Maze(NamedTuple):
 
 
 def _drawn(plan: Iterable[str]) -> Array:
-    return np.array([[_SYMBOLS[symbol] for symbol in row] for row in plan], np.uint8)
+    return np.array([list(map(_SYMBOLS.__getitem__, row)) for row in plan], np.uint8)
 
 
 def _plan(level: Array, rng: np.random.Generator) -> Array:
@@ -110,7 +110,10 @@ def _corridor(size: int, rng: np.random.Generator) -> Array:
     level[middle, 0] = AGENT
     # Between the teeth, in even columns, are the dead ends; the goal lies at the closed end of one.
     column = 2 * int(rng.integers(1, size // 2))
-    level[middle + (1 if rng.random() < 0.5 else -1), column] = GOAL
+    row = middle - 1
+    if rng.random() < 0.5:
+        row = middle + 1
+    level[row, column] = GOAL
     return level
 
 

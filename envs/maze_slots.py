@@ -118,7 +118,9 @@ class MazeSlots(BatchSlots):
         self._limits = limits
         self._threads = thread_count(threads)
         # Parts of the state that are observed; they are replaced, never written to again.
-        self._parts = ("observation",) if observation == "flat" else ("image", "direction")
+        self._parts: tuple[str, ...] = ("image", "direction")
+        if observation == "flat":
+            self._parts = ("observation",)
         self._now |= {"pose": np.zeros((n, POSE), np.int32)} | self._nothing_seen()
         # Grids follow from the levels: they are no part of the state.
         self._grids = np.zeros((n, side_of(self._now["task"].shape[1]) ** 2), np.uint8)
@@ -184,9 +186,10 @@ class MazeSlots(BatchSlots):
         """Return what kernels take to see and where they write it."""
         # Flat observations are one array: the image is its start, the heading its end.
         first, last = self._now[self._parts[0]], self._now[self._parts[-1]]
-        flat = first is last
         side = side_of(self._now["task"].shape[1])
-        return side, SHARES if flat else LOOKS, first, last, PIXELS if flat else 0, _ONE
+        if first is last:
+            return side, SHARES, first, last, PIXELS, _ONE
+        return side, LOOKS, first, last, 0, _ONE
 
     def _observations(self) -> Any:
         """Return the present observations; they are not written to again."""

@@ -104,9 +104,12 @@ def plan(level: Array) -> IntArray:
     # Two states in a row tell the action between them.
     while before[state] >= 0:
         earlier = int(before[state])
-        turned = (state - earlier) % 4
-        moved = state >> 2 != earlier >> 2
-        actions.append(FORWARD if moved else RIGHT if turned == 1 else LEFT)
+        if state >> 2 != earlier >> 2:
+            actions.append(FORWARD)
+        elif (state - earlier) % 4 == 1:
+            actions.append(RIGHT)
+        else:
+            actions.append(LEFT)
         state = earlier
     return np.array(actions[::-1], np.int64)
 

@@ -82,8 +82,9 @@ class Parity(Family):
             whole = is_whole(value)
             # Say only which bound was missed: the other one may be ten million.
             if not (whole and least <= value <= most):
-                small = not whole or value < least
-                expected = f"at least {least}" if small else f"at most {most}"
+                expected = f"at least {least}"
+                if whole and value > most:
+                    expected = f"at most {most}"
                 raise ValueError(f"parity: {name}: expected {expected}, got {value!r}")
         self.kind = kind
         self.largest = largest

@@ -65,8 +65,12 @@ class ToyGrid(Family):
         self.mastered: float = MASTERED / FULL
         # An irrelevant dimension makes no task harder.
         self.difficulty_step = (1 / cells,) * dims + (0.0,) * irrelevant
-        tests = "all" if cells**dims <= MOST_TESTS else f"{MOST_TESTS}-seed{TEST_SEED}"
-        extra = f"-plus{irrelevant}" if irrelevant else ""
+        tests = "all"
+        if cells**dims > MOST_TESTS:
+            tests = f"{MOST_TESTS}-seed{TEST_SEED}"
+        extra = ""
+        if irrelevant:
+            extra = f"-plus{irrelevant}"
         self.test_set = f"toy-grid-{dims}d{extra}-{cells}cells-{tests}"
 
     def test_tasks(self) -> FloatArray:
@@ -204,7 +208,7 @@ def run(
     Raises:
         ValueError: if a number is below 1, or the teacher's space is not the family's.
     """
-    family = ToyGrid() if family is None else family
+    family = family or ToyGrid()
     if episodes < 1 or batch < 1:
         raise ValueError(f"run: expected episodes >= 1 and batch >= 1, got {episodes} and {batch}")
     if spaces.describe(teacher.space) != spaces.describe(family.space):

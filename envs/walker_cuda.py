@@ -228,8 +228,10 @@ class CudaWalkers(CudaSlots):
         self._now = self._empty(parts, len(space.names))
         self._given = self._inputs(parts, space)
         # Kernels count steps in 32 bits.
-        limit = np.iinfo(np.int32).max if max_steps is None else max_steps
-        self._arguments = self._share(SOLVERS[solver], kind, int(limit))
+        limit = int(np.iinfo(np.int32).max)
+        if max_steps is not None:
+            limit = int(max_steps)
+        self._arguments = self._share(SOLVERS[solver], kind, limit)
 
     def start(self, mask: Tensor, tasks: Tensor, seeds: Tensor) -> Tensor:
         """Start an episode in every slot of the mask; see `TensorEnvs.start`.

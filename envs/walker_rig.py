@@ -162,7 +162,9 @@ def _counter_clockwise(corners: FloatArray) -> FloatArray:
     following = np.roll(corners, -1, axis=0)
     # Twice the signed area: positive if corners go counter-clockwise.
     area = np.sum(corners[:, 0] * following[:, 1] - following[:, 0] * corners[:, 1])
-    return corners if area > 0 else corners[::-1]
+    if area > 0:
+        return corners
+    return corners[::-1]
 
 
 def _polygon_mass(corners: FloatArray, density: float) -> tuple[float, FloatArray, float]:

@@ -87,7 +87,9 @@ class WalkerSlots(BatchSlots):
         self.walker = walker
         self._layout = kind, rows_of(len(self._rig.parents)), SOLVERS[solver]
         # Kernels count steps in 32 bits.
-        self._limit = np.iinfo(np.int32).max if max_steps is None else max_steps
+        self._limit = np.iinfo(np.int32).max
+        if max_steps is not None:
+            self._limit = max_steps
         self._threads = thread_count(threads)
         self._tracks = empty_tracks(n, kind)
         self._now |= self._unmoved()
@@ -210,7 +212,9 @@ class WalkerSlots(BatchSlots):
 
     def _further(self) -> dict[str, Array]:
         # A track that was given cannot be laid again from its task: it is saved.
-        return self._tracks._asdict() if self._layout[0] == GIVEN else {}
+        if self._layout[0] == GIVEN:
+            return self._tracks._asdict()
+        return {}
 
     def _unmoved(self) -> dict[str, Array]:
         """Return the walkers and what they see before their first episode."""

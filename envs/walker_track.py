@@ -149,10 +149,12 @@ class WalkerGround(BipedalWalker):
         self.prev_shaping = shaping
         reward -= self.measures.torque_cost * float(np.minimum(np.abs(action), 1.0).sum())
         fallen = self.body.contacts.fallen or x < 0
+        # A fall costs 100 in place of the step's reward, as in gymnasium.
+        if fallen:
+            reward = -100.0
         if self.render_mode == "human":
             self.render()
-        # A fall costs 100 in place of the step's reward, as in gymnasium.
-        return observation, -100.0 if fallen else reward, fallen or x > FINISH, False, {}
+        return observation, reward, fallen or x > FINISH, False, {}
 
     def render(self) -> Any:
         """Return or show a frame, drawn by gymnasium's BipedalWalker."""

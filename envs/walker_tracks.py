@@ -186,5 +186,7 @@ def give_track(tracks: Tracks, slot: int, corners: Float32Array, obstacles: list
         following = np.roll(solid, -1, axis=0)
         # Twice the signed area is negative if corners go clockwise: those are turned around.
         area = np.sum(solid[:, 0] * following[:, 1] - following[:, 0] * solid[:, 1])
-        tracks.corners[slot, tracks.lengths[slot, 1], : len(solid), :2] = solid if area > 0 else solid[::-1]
+        if area <= 0:
+            solid = solid[::-1]
+        tracks.corners[slot, tracks.lengths[slot, 1], : len(solid), :2] = solid
         close_obstacle(tracks, slot, len(solid))

@@ -34,7 +34,7 @@ def draw_buffer(setting: Setting, groups: Sequence[Group], style: Mapping[str, S
 
     Nothing is drawn if no teacher's records hold a buffer.
     """
-    held = {group.teacher: [series_of(run) for run in group.runs] for group in groups}
+    held = {group.teacher: list(map(series_of, group.runs)) for group in groups}
     shown = [group for group in groups if any(held[group.teacher])]
     if not shown:
         return {}
@@ -81,7 +81,10 @@ def feature_means(features: Mapping[str, FloatArray]) -> dict[str, float]:
         elif can is not None and name in OF_SOLVABLE:
             # Levels that cannot be solved have a path of 0, which would pull the mean down.
             some = np.asarray(values)[np.asarray(can) > 0]
-            found[f"{name} (solvable levels)"] = float(some.mean()) if len(some) else np.nan
+            mean = np.nan
+            if len(some):
+                mean = float(some.mean())
+            found[f"{name} (solvable levels)"] = mean
         else:
             found[name] = float(np.mean(values))
     return found

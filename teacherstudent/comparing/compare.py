@@ -56,7 +56,8 @@ def compare(
         ValueError: if there is no run, none that counts, no such baseline or ``x``, an unreadable file
             (named), or ``out`` is empty.
     """
-    out = None if out is None else check_folder("out", out)
+    if out is not None:
+        out = check_folder("out", out)
     comparison = analyse(find_runs(paths), baseline=baseline, include_stopped=include_stopped, x=x)
     if out is None:
         return comparison
@@ -120,7 +121,9 @@ def analyse(
         )
     if stopped:
         # In both cases the reader must know that some runs are not whole.
-        verb = "count as far as they went" if include_stopped else "are left out of all results"
+        verb = "are left out of all results"
+        if include_stopped:
+            verb = "count as far as they went"
         notes.append(f"{len(stopped)} run(s) did not finish, or were not tested; they {verb}.")
     settings = []
     # Runs of other settings do not matter here: their costs may be in another unit.
@@ -138,7 +141,10 @@ def analyse(
 
 
 def _stopped(run: Run, label: Labels, state: Mapping[str, Any]) -> Stopped:
-    error = state.get("error") or {}
+    message = ""
+    error = state.get("error")
+    if error:
+        message = f"{error['type']}: {error['message']}"
     return Stopped(
         folder=run.folder,
         setting=label.setting,
@@ -147,7 +153,7 @@ def _stopped(run: Run, label: Labels, state: Mapping[str, Any]) -> Stopped:
         status=state["status"],
         spent=float(state.get("spent") or 0.0),
         budget=float(run.manifest["budget"]),
-        error=f"{error['type']}: {error['message']}" if error else "",
+        error=message,
     )
 
 

@@ -113,7 +113,10 @@ def draw_line(
     """
     middle, low, high = stats.estimate_curves(curves, within=within)
     # A line of one point cannot be seen, so it is marked.
-    axes.plot(x, middle, linewidth=1.8, marker="o" if len(x) == 1 else None, label=label, **style)
+    marker = None
+    if len(x) == 1:
+        marker = "o"
+    axes.plot(x, middle, linewidth=1.8, marker=marker, label=label, **style)
     # With one seed there is no interval.
     if np.isfinite(low).all():
         draw_band(axes, x, low, high, style)
@@ -132,7 +135,9 @@ def align(curves: Sequence[tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, 
     """
     # Only as far as all curves go: nothing is extrapolated.
     start, end = max(float(x[0]) for x, _ in curves), min(float(x[-1]) for x, _ in curves)
-    grid = np.linspace(start, end, 101) if start < end else np.array([max(start, end)])
+    grid = np.array([max(start, end)])
+    if start < end:
+        grid = np.linspace(start, end, 101)
     return grid, np.stack([np.interp(grid, x, y) for x, y in curves])
 
 
@@ -167,8 +172,12 @@ def draw_series(
 def legend_label(group: Group) -> str:
     """Return a teacher's label with its number of seeds; ``?`` marks few (`TRUSTED`)."""
     seeds = len(group.runs)
-    mark = " ?" if 1 < seeds < TRUSTED else ""
-    return f"{group.teacher} ({seeds} seed{'s' if seeds > 1 else ''}{mark})"
+    counted = f"{seeds} seeds"
+    if seeds == 1:
+        counted = "1 seed"
+    elif seeds < TRUSTED:
+        counted += " ?"
+    return f"{group.teacher} ({counted})"
 
 
 def band_note(groups: Sequence[Group]) -> str:

@@ -66,7 +66,9 @@ def draw_all(
     taken: set[str] = set()
     for setting in comparison.settings:
         # Files of a single setting need no suffix.
-        suffix = _suffix(setting.label, taken) if len(comparison.settings) > 1 else ""
+        suffix = ""
+        if len(comparison.settings) > 1:
+            suffix = _suffix(setting.label, taken)
         # Lines stand in the order of the table; colours are those of the whole comparison.
         order = [row.teacher for row in comparison.rows_of(setting)]
         groups = sorted(setting.groups, key=lambda group: order.index(group.teacher))
@@ -91,9 +93,11 @@ def draw_all(
 def _suffix(label: str, taken: set[str]) -> str:
     """Return what a setting's files end with, and note it; labels that look alike in files get numbers."""
     plain = f"-{folder_name(slug(label), 120)}"
-    found = next(
-        name for i in itertools.count(1) if (name := plain if i == 1 else f"{plain}-{i}") not in taken
-    )
+    found = plain
+    for i in itertools.count(2):
+        if found not in taken:
+            break
+        found = f"{plain}-{i}"
     taken.add(found)
     return found
 
@@ -109,7 +113,9 @@ def by_space(setting: Setting, groups: Sequence[Group]) -> list[tuple[str, Setti
     found = []
     for members in apart.values():
         space = members[0].runs[0].manifest["space"]
-        name = "-".join(space["names"]) if "names" in space else f"{space.get('n', space['kind'])}-tasks"
+        name = f"{space.get('n', space['kind'])}-tasks"
+        if "names" in space:
+            name = "-".join(space["names"])
         found.append((f"-{slug(name)}", replace(setting, groups=tuple(members)), members))
     return found
 
@@ -125,8 +131,10 @@ def draw_curves(setting: Setting, groups: Sequence[Group], style: Mapping[str, S
     figure, panels = new_grid(len(shown), len(shown), width=5.4, height=4.4)
     names = {
         "mastered": f"test tasks mastered (%)\n{setting.score_name} > {setting.mastered or 0:g}",
-        "score": f"mean {'validation' if setting.split else 'test'} {setting.score_name}",
+        "score": f"mean test {setting.score_name}",
     }
+    if setting.split:
+        names["score"] = f"mean validation {setting.score_name}"
     for axes, (measure, quantity) in zip(panels, shown, strict=True):
         for group in groups:
             # Up to the common cost there is a common grid; all else goes as far as each teacher's runs.
@@ -141,15 +149,19 @@ def draw_curves(setting: Setting, groups: Sequence[Group], style: Mapping[str, S
         cost_axis(axes, quantity.label, axes.dataLim.x0, axes.dataLim.x1)
         if measure == "mastered":
             # Small values fill the panel, but no panel goes beyond 100 %.
-            top = axes.dataLim.y1
-            axes.set_ylim(0.0, min(100.0, max(5.0, 1.08 * top)) if np.isfinite(top) else 100.0)
+            top = 100.0
+            if np.isfinite(axes.dataLim.y1):
+                top = min(100.0, max(5.0, 1.08 * axes.dataLim.y1))
+            axes.set_ylim(0.0, top)
     head(figure, panels, f"{setting.label}, test set {setting.test_set}", band_note(groups))
     return figure
 
 
 def _curve_panels(setting: Setting, groups: Sequence[Group]) -> list[tuple[str, Quantity]]:
     """Return what is drawn against what."""
-    measures = ["score"] if setting.mastered is None else ["mastered", "score"]
+    measures = ["mastered", "score"]
+    if setting.mastered is None:
+        measures = ["score"]
     shown = [(measure, setting.quantity) for measure in measures]
     seconds = Quantity(SECONDS, setting.cost_unit)
     # Runs may lack seconds; then there is no such panel.
@@ -161,8 +173,12 @@ def _curve_panels(setting: Setting, groups: Sequence[Group]) -> list[tuple[str, 
 
 def draw_learning(setting: Setting, groups: Sequence[Group], style: Mapping[str, Style]) -> maps.Figure:
     """Draw the mean training score and every metric that a teacher reports, against cost."""
-    training = f"mean training {'return' if setting.score_name == 'return' else 'score'}"
-    series = {group.teacher: [_series(run, training) for run in group.runs] for group in groups}
+    training = "mean training score"
+    if setting.score_name == "return":
+        training = "mean training return"
+    series: dict[str, list[dict[str, tuple[FloatArray, FloatArray]]]] = {}
+    for group in groups:
+        series[group.teacher] = [_series(run, training) for run in group.runs]
     names = _metric_names(series, training)
     shown = names[:PANELS]
     figure, panels = new_grid(len(shown), 3, width=4.6, height=3.0)
@@ -197,7 +213,7 @@ def _series(run: Run, training: str) -> dict[str, tuple[FloatArray, FloatArray]]
 def _metric_names(series: Mapping[str, Sequence[Mapping[str, object]]], training: str) -> list[str]:
     """Return the curves' names: the training score, learning progress, then those that most teachers have."""
     # A name counts once for each teacher, however many of its runs have it.
-    teachers = [{name for run in runs for name in run} for runs in series.values()]
+    teachers = [set().union(*runs) for runs in series.values()]
     names = set().union(*teachers) | {training}
 
     def order(name: str) -> tuple[bool, bool, int, str]:

@@ -43,7 +43,9 @@ class Group:
 
     def measure(self, name: str) -> FloatArray:
         """Return ``score`` or ``mastered``, by name."""
-        return self.mastered if name == "mastered" else self.score
+        if name == "mastered":
+            return self.mastered
+        return self.score
 
     def lines(self, name: str, quantity: Quantity) -> tuple[FloatArray, FloatArray]:
         """Return ``score`` or ``mastered`` over any quantity, as far as all runs of this teacher go.
@@ -54,7 +56,7 @@ class Group:
         places = [quantity.of(curve) for curve in self.courses]
         # From where all runs have begun to where the first one ends.
         grid = _grid(max(float(x[0]) for x in places), min(float(x[-1]) for x in places))
-        return grid, _on(grid, places, [_values(curve, name) for curve in self.courses])
+        return grid, _on(grid, places, [values_of(curve, name) for curve in self.courses])
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,12 +84,16 @@ class Setting:
     @property
     def metric(self) -> str:
         """The measure by which teachers are ranked: ``"mastered"``, or ``"score"`` without such a line."""
-        return "score" if self.mastered is None else "mastered"
+        if self.mastered is None:
+            return "score"
+        return "mastered"
 
     @property
     def range(self) -> Range | None:
         """What the ranking measure cannot leave: 0 to 100 % mastered; None for scores."""
-        return stats.PERCENT if self.metric == "mastered" else None
+        if self.metric == "mastered":
+            return stats.PERCENT
+        return None
 
     @property
     def cost_unit(self) -> str:
@@ -138,7 +144,9 @@ class Setting:
     def spent(self) -> float:
         """The cost up to which pictures go: that which all runs reach, or the longest does."""
         ends = [float(curve.spent[-1]) for group in self.groups for curve in group.curves]
-        return max(ends) if self.own_ends else min(ends)
+        if self.own_ends:
+            return max(ends)
+        return min(ends)
 
     def ended(self, group: Group) -> list[int]:
         """Return the indices of a group's runs whose last test counts: it is on the split of the others'."""
@@ -146,12 +154,12 @@ class Setting:
 
     def last(self, group: Group, name: str) -> FloatArray:
         """Return ``score`` or ``mastered`` in the last test of each run that `ended`: ``(seeds,)``."""
-        return np.array([_values(group.curves[i], name)[-1] for i in self.ended(group)])
+        return np.array([values_of(group.curves[i], name)[-1] for i in self.ended(group)])
 
     def paired(self, group: Group, other: Group) -> bool:
         """Return whether the results of two groups are of the same seeds, in the same order."""
-        own, its = ([text_of(each.runs[i].seed) for i in self.ended(each)] for each in (group, other))
-        return own == its
+        own = [text_of(group.runs[i].seed) for i in self.ended(group)]
+        return own == [text_of(other.runs[i].seed) for i in self.ended(other)]
 
     def results(self, group: Group, name: str | None = None) -> FloatArray:
         """Return a group's results ``(seeds,)``: at the common cost, or of the last tests.
@@ -161,15 +169,22 @@ class Setting:
             name: ``"score"`` or ``"mastered"``; by default the measure by which teachers are ranked.
         """
         name = name or self.metric
-        return self.last(group, name) if self.own_ends else group.measure(name)[:, -1]
+        if self.own_ends:
+            return self.last(group, name)
+        return group.measure(name)[:, -1]
 
 
-def _values(curve: Curve, name: str) -> FloatArray:
-    return curve.mastered if name == "mastered" else curve.score
+def values_of(curve: Curve, name: str) -> FloatArray:
+    """Return ``score`` or ``mastered`` of a run's tests, by name."""
+    if name == "mastered":
+        return curve.mastered
+    return curve.score
 
 
 def _grid(start: float, end: float) -> FloatArray:
-    return np.linspace(start, end, POINTS) if start < end else np.array([end])
+    if start < end:
+        return np.linspace(start, end, POINTS)
+    return np.array([end])
 
 
 def _on(grid: FloatArray, places: Sequence[FloatArray], values: Sequence[FloatArray]) -> FloatArray:
@@ -179,7 +194,9 @@ def _on(grid: FloatArray, places: Sequence[FloatArray], values: Sequence[FloatAr
 def _seed_order(seed: Any) -> tuple[bool, int, str]:
     """Order whole numbers by value and before everything else."""
     # False comes before True.
-    return (False, seed, "") if isinstance(seed, int) else (True, 0, text_of(seed))
+    if isinstance(seed, int):
+        return False, seed, ""
+    return True, 0, text_of(seed)
 
 
 def _known_from(run: Run, curve: Curve, quantity: Quantity) -> float:
@@ -189,7 +206,9 @@ def _known_from(run: Run, curve: Curve, quantity: Quantity) -> float:
     """
     # A charge is spent before the first update: until then the student is untrained.
     untrained = curve.spent[0] <= run.manifest.get("charged", 0.0)
-    return 0.0 if untrained and quantity.name == SPENT else float(quantity.of(curve)[0])
+    if untrained and quantity.name == SPENT:
+        return 0.0
+    return float(quantity.of(curve)[0])
 
 
 def make_setting(

@@ -14,6 +14,7 @@ from teacherstudent.comparing import stats
 from teacherstudent.comparing.buffers import draw_buffer
 from teacherstudent.comparing.drawing import Style, band_note, draw_line, head, legend_label, new_figure, tidy
 from teacherstudent.comparing.groups import Group, Setting
+from teacherstudent.comparing.labels import task_columns
 from teacherstudent.comparing.lineage import draw_lineage
 from teacherstudent.recording.runs import Run
 from teacherstudent.types import Array, FloatArray, IntArray
@@ -53,7 +54,9 @@ def _success(setting: Setting, groups: Sequence[Group], style: Mapping[str, Styl
     if names and not drawn.all():
         found["solved"] = _solved(setting, groups, style, names)
     # Drawn levels stand for a distribution; tasks with names of their own would change its worst share.
-    rows = np.flatnonzero(drawn) if drawn.any() else np.arange(len(level))
+    rows = np.arange(len(level))
+    if drawn.any():
+        rows = np.flatnonzero(drawn)
     if len(np.unique(level[rows])) >= FEWEST:
         found["worst"] = _worst(setting, groups, style, level, rows)
     return found
@@ -64,9 +67,7 @@ def levels_of(run: Run) -> IntArray:
 
     Test tasks that are equal and have equal names are repeats of one level.
     """
-    space = run.manifest["space"]
-    columns = [f"task_{name}" for name in space["names"]] if "names" in space else ["task"]
-    table = run.tests([*columns, "task_index"])
+    table = run.tests([*task_columns(run), "task_index"])
     # Rows of the last test, in the order of the tasks.
     rows = np.flatnonzero(table["index"] == table["index"].max())
     rows = rows[np.argsort(table["task_index"][rows])]
@@ -203,19 +204,20 @@ def _worst(
     axes: Axes = figure.subplots()
     # Some levels may have dropped out: number those that are left.
     _, level = np.unique(level[rows], return_inverse=True)
-    tests = {
-        group.teacher: [[test[rows] for test in evaluations(run)] for run in group.runs] for group in groups
-    }
+    tests: list[list[FloatArray]] = []
     # Two evaluations of each run: one ranks the levels, in the other success is read.
     for group in groups:
-        found = [worst_success(*two_evaluations(run, level, mastered)) for run in tests[group.teacher]]
+        found = []
+        for run in group.runs:
+            tests.append([test[rows] for test in evaluations(run)])
+            found.append(worst_success(*two_evaluations(tests[-1], level, mastered)))
         curves = np.stack([success for _, success in found])
         label = legend_label(group)
         draw_line(axes, found[0][0], curves, style[group.teacher], label, within=stats.PERCENT)
     tidy(axes, x="worst share of the test levels (%)", y="mastered among them (%)")
     axes.set_xlim(0.0, 100.0)
     axes.set_ylim(bottom=0.0)
-    how, note = _ranking([run for runs in tests.values() for run in runs], level)
+    how, note = _ranking(tests, level)
     title = f"{setting.label}: the worst of {level.max() + 1} test levels{how}"
     head(figure, [axes], title, f"{note}\n{band_note(groups)}")
     return figure

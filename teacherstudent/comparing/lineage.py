@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from teacherstudent.comparing.drawing import GRID, PALETTE, new_figure
 from teacherstudent.comparing.groups import Group, Setting
+from teacherstudent.comparing.labels import task_columns
 from teacherstudent.plain import short
 from teacherstudent.recording.runs import Run
 from teacherstudent.recording.tables import tasks_of
@@ -73,7 +74,9 @@ def draw_lineage(setting: Setting, groups: Sequence[Group]) -> dict[str, Figure]
     ]
     if any(len(chain.tasks) > SHOWN for chain in chains.values()):
         notes.append(f"{SHOWN} of the chain are drawn, evenly spread.")
-    changed = "Colours are codes of cells. Outlined: cells that" if pictures else "Grey: numbers that"
+    changed = "Grey: numbers that"
+    if pictures:
+        changed = "Colours are codes of cells. Outlined: cells that"
     notes.append(f"{changed} differ from the level drawn before.")
     figure.suptitle(f"{setting.label}: an edited level and its parents, oldest first", fontsize="medium")
     note = textwrap.fill(" ".join(notes), int(14 * figure.get_figwidth()))
@@ -83,20 +86,15 @@ def draw_lineage(setting: Setting, groups: Sequence[Group]) -> dict[str, Figure]
 
 def longest_chain(run: Run) -> Chain | None:
     """Return the longest chain of parents that ends in a late row; None if rows do not name their levels."""
-    table = run.episodes(["kind", "parent", "key", "score", "spent", *_columns(run)])
+    table = run.episodes(["kind", "parent", "key", "score", "spent", *task_columns(run)])
     # Teachers without edits do not write these columns.
     if any(name not in table or table[name].dtype.kind != "i" for name in ("kind", "parent", "key")):
         return None
     rows = chain_of(table["key"], table["parent"])
     if len(rows) < 2:
         return None
-    tasks = tasks_of(run.manifest["space"], {name: table[name][rows] for name in _columns(run)})
+    tasks = tasks_of(run.manifest["space"], {name: table[name][rows] for name in task_columns(run)})
     return Chain(tasks, table["kind"][rows], table["spent"][rows], table["score"][rows])
-
-
-def _columns(run: Run) -> list[str]:
-    space = run.manifest["space"]
-    return [f"task_{name}" for name in space["names"]] if "names" in space else ["task"]
 
 
 def chain_of(key: IntArray, parent: IntArray) -> IntArray:
@@ -147,7 +145,9 @@ def _some(chain: Chain) -> IntArray:
 
 
 def _caption(chain: Chain, k: int) -> str:
-    kind = KINDS[chain.kinds[k]] if chain.kinds[k] < len(KINDS) else str(chain.kinds[k])
+    kind = str(chain.kinds[k])
+    if chain.kinds[k] < len(KINDS):
+        kind = KINDS[chain.kinds[k]]
     return f"{k}: {kind}\nat {short(chain.spent[k])}\nscore {chain.score[k]:.2g}"
 
 
@@ -193,7 +193,9 @@ def _tables(chains: Mapping[str, Chain], spaces: Mapping[str, Mapping[str, Any]]
         changed = np.diff(shown, axis=1, prepend=shown[:, :1]) != 0
         axes.imshow(changed, cmap=ListedColormap(["white", GRID]), vmin=0, vmax=1, aspect="auto")
         for (i, j), value in np.ndenumerate(shown):
-            text = f"{value:.3g}" if abs(value) < 1e4 else short(value)
+            text = f"{value:.3g}"
+            if not abs(value) < 1e4:
+                text = short(value)
             axes.text(j, i, text, ha="center", va="center", fontsize="small")
         _bare(axes, "")
         labels = spaces[name].get("names") or [f"entry {i}" for i in range(len(shown))]

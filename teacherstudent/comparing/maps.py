@@ -17,6 +17,7 @@ from matplotlib.ticker import MaxNLocator
 
 from teacherstudent.comparing.drawing import COLOURS, colour_bar, cost_axis, new_figure, new_grid, slug, tidy
 from teacherstudent.comparing.groups import Group, Setting
+from teacherstudent.comparing.labels import task_columns
 from teacherstudent.comparing.stages import are_stages
 from teacherstudent.plain import short
 from teacherstudent.recording.runs import Run
@@ -132,35 +133,34 @@ def _sampling_map(setting: Setting, shown: Mapping[str, Run], plane: Plane) -> F
     tables = {teacher: run.episodes(_columns(run)) for teacher, run in shown.items()}
     # One scale for all panels, so that colours compare.
     scores = [table["score"] for table in tables.values() if table]
-    colours = _scale(np.concatenate(scores) if scores else np.zeros(0))
+    colours = _scale(np.concatenate([np.zeros(0), *scores]))
     for row, (teacher, run) in enumerate(shown.items()):
         table = tables[teacher]
         records = run.records()
-        tasks = run.tasks(table)[:, plane.dims] if table else np.zeros((0, 2))
+        # A run that has no rows yet has an empty table, without any column.
+        spent = table.get("spent", np.zeros(0))
+        score = table.get("score", np.zeros(0))
+        tasks = np.zeros((0, 2))
+        if table:
+            tasks = run.tasks(table)[:, plane.dims]
         for column, axes in enumerate(panels[row]):
             low, high = edges[column], edges[column + 1]
-            rows = (
-                np.flatnonzero((table["spent"] > low) & (table["spent"] <= high))
-                if table
-                else np.zeros(0, int)
-            )
+            rows = np.flatnonzero((spent > low) & (spent <= high))
             # Every k-th row, so that at most `POINTS` are left, evenly spread over time.
             rows = rows[:: max(1, -(-len(rows) // POINTS))]
-            axes.scatter(
-                *tasks[rows].T,
-                c=table["score"][rows] if table else [],
-                cmap=COLOURS,
-                norm=colours,
-                s=7,
-                linewidths=0,
-            )
+            axes.scatter(*tasks[rows].T, c=score[rows], cmap=COLOURS, norm=colours, s=7, linewidths=0)
             _overlay(axes, _snapshot_at(records, high), plane)
             plane.frame(axes)
-            tidy(axes, title=_window(low, high) if row == 0 else "")
+            title = ""
+            if row == 0:
+                title = _window(low, high)
+            tidy(axes, title=title)
         panels[row, 0].set_ylabel(f"{textwrap.fill(_title(teacher, run), 28)}\n{plane.names[1]}")
     for axes in panels[-1]:
         axes.set_xlabel(plane.names[0])
-    name = "episode return" if setting.score_name == "return" else "training score"
+    name = "training score"
+    if setting.score_name == "return":
+        name = "episode return"
     colour_bar(figure, list(panels.ravel()), colours, name, "both")
     figure.suptitle(
         f"{setting.label}: tasks sampled, by stretch of cost ({setting.cost_unit}); outlines: the teacher's "
@@ -175,9 +175,7 @@ def _window(low: float, high: float) -> str:
 
 
 def _columns(run: Run) -> list[str]:
-    names = run.manifest["space"].get("names")
-    tasks = ["task"] if names is None else [f"task_{name}" for name in names]
-    return [*tasks, "score", "spent"]
+    return [*task_columns(run), "score", "spent"]
 
 
 def _scale(values: FloatArray) -> Normalize:
@@ -187,7 +185,9 @@ def _scale(values: FloatArray) -> Normalize:
         return Normalize(0.0, 1.0)
     low, high = np.percentile(finite, (2, 98))
     # Equal scores would give a scale without width.
-    return Normalize(low, high if high > low else low + 1.0)
+    if high <= low:
+        high = low + 1.0
+    return Normalize(low, high)
 
 
 def _snapshot_at(records: Sequence[Mapping[str, Any]], spent: float) -> Mapping[str, Any]:
@@ -287,7 +287,10 @@ def _sampling_over_cost(setting: Setting, panels: Sequence[tuple[str, Marginal]]
         share = np.divide(counts, total, out=np.full_like(counts, np.nan), where=total > 0)
         # Times the number of bins: uniform sampling gives 1.
         axes.pcolormesh(edges, marginal.bins, share.T * counts.shape[1], cmap=COLOURS, norm=colours)
-        tidy(axes, y=marginal.name, title=name if name != marginal.name else "")
+        title = name
+        if name == marginal.name:
+            title = ""
+        tidy(axes, y=marginal.name, title=title)
         axes.grid(False)
         if marginal.name == "task":
             axes.yaxis.set_major_locator(MaxNLocator(8, integer=True))
@@ -320,7 +323,9 @@ def _final_tests(group: Group, setting: Setting) -> tuple[Array, FloatArray]:
         table = run.tests(_columns(run))
         # Tests need not have been made at the common cost exactly.
         nearest = np.argmin(np.abs(curve.spent - setting.spent))
-        chosen = curve.spent[-1 if setting.own_ends else nearest]
+        chosen = curve.spent[nearest]
+        if setting.own_ends:
+            chosen = curve.spent[-1]
         rows = np.flatnonzero(table["spent"] == chosen)
         tasks = run.tasks(table)[rows]
         scores.append(table["score"][rows])
@@ -356,7 +361,9 @@ def _test_map(setting: Setting, finals: Mapping[str, tuple[Array, FloatArray]], 
         tidy(axes, x=plane.names[0], y=plane.names[1], title=teacher)
         axes.label_outer()
     colour_bar(figure, panels, colours, f"mean test {setting.score_name}", "both")
-    note = "" if setting.mastered is None else "; thick rim: mastered by most seeds"
+    note = ""
+    if setting.mastered is not None:
+        note = "; thick rim: mastered by most seeds"
     figure.suptitle(
         f"{setting.label}: {setting.score_name} of each test task, mean over seeds{note}", fontsize="medium"
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -41,12 +42,14 @@ def setting_notes(setting: Setting, runs: Sequence[Run]) -> list[str]:
     }
     if len(versions) > 1:
         notes.append(f"{setting.label}: the runs come from {len(versions)} versions of teacherstudent.")
-    machines = {
-        tuple(str(session["machine"][key]) for key in ("host", "processor", "gpus")) for session in sessions
-    }
+    machines = {_machine(session["machine"]) for session in sessions}
     if len(machines) > 1:
         notes.append(f"{setting.label}: the runs come from {len(machines)} machines; seconds do not compare.")
     return notes
+
+
+def _machine(described: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(str(described[key]) for key in ("host", "processor", "gpus"))
 
 
 def _splits(setting: Setting) -> list[str]:
@@ -138,8 +141,8 @@ def caveats(rows: Sequence[Row], settings: Sequence[Setting], baseline: str | No
 
 def _is_point(row: Row) -> bool:
     """Return whether a row has an interval without width."""
-    shown = [row.mastered, row.score, *([row.difference] if row.difference else [])]
-    return any(each.low == each.high for each in shown)
+    shown = (row.mastered, row.score, row.difference)
+    return any(each.low == each.high for each in shown if each is not None)
 
 
 def _comparisons(rows: Sequence[Row], settings: Sequence[Setting], baseline: str | None) -> list[str]:
@@ -150,10 +153,11 @@ def _comparisons(rows: Sequence[Row], settings: Sequence[Setting], baseline: str
             return []
         return ["No teacher is the baseline, so there are no differences; name one (--baseline)."]
     # Rows that were not compared at all have no number of seeds that caught up.
+    compared = {row.setting for row in rows if row.reached is not None and not row.pooled}
     notes = [
         f"{setting.label}: {baseline} was not run (or has no result) here, so there are no differences."
         for setting in settings
-        if all(row.reached is None for row in rows if row.setting == setting.label and not row.pooled)
+        if setting.label not in compared
     ]
     differences = [(row, row.difference) for row in rows if row.difference is not None]
     if differences:

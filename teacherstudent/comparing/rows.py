@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from teacherstudent.comparing import stats
-from teacherstudent.comparing.groups import Group, Setting
+from teacherstudent.comparing.groups import Group, Setting, values_of
 from teacherstudent.comparing.quantities import SECONDS, Quantity
 from teacherstudent.comparing.results import POOLED, Final, Row
 from teacherstudent.comparing.stats import Difference, Estimate
@@ -49,34 +49,46 @@ def make_rows(
 
 def _correct(rows: Sequence[Row]) -> list[Row]:
     """Add to the differences of a setting the p-values corrected for how many they are."""
-    corrected = stats.holm(np.array([row.p for row in rows]))
-    return [
-        row if row.difference is None else replace(row, difference=replace(row.difference, holm=float(p)))
-        for row, p in zip(rows, corrected, strict=True)
-    ]
+    found = []
+    for row, p in zip(rows, stats.holm(np.array([row.p for row in rows])), strict=True):
+        difference = row.difference
+        if difference is not None:
+            difference = replace(difference, holm=float(p))
+        found.append(replace(row, difference=difference))
+    return found
 
 
 def _final(group: Group, setting: Setting) -> Final:
     seconds = Quantity(SECONDS, "")
     curves = [group.curves[i] for i in setting.ended(group)]
-    # A mean over some of the seeds would mislead: all must have recorded seconds.
-    known = bool(curves) and all(seconds.known(curve) for curve in curves)
+    # A mean of seconds over some of the seeds would mislead: all must have recorded them.
+    spent = took = np.nan
+    if curves:
+        spent = float(np.mean([curve.spent[-1] for curve in curves]))
+    if curves and all(seconds.known(curve) for curve in curves):
+        took = float(np.mean([seconds.of(curve)[-1] for curve in curves]))
     return Final(
         mastered=stats.estimate([setting.last(group, "mastered")], within=stats.PERCENT),
         score=stats.estimate([setting.last(group, "score")]),
-        spent=float(np.mean([curve.spent[-1] for curve in curves])) if curves else np.nan,
-        seconds=float(np.mean([seconds.of(curve)[-1] for curve in curves])) if known else np.nan,
+        spent=spent,
+        seconds=took,
     )
 
 
 def _ranked(row: Row, setting: Setting) -> Estimate:
     """Return that of a row's estimates by which the setting's teachers are ranked."""
-    results = row.final if setting.own_ends and row.final is not None else row
-    return results.mastered if setting.metric == "mastered" else results.score
+    results: Row | Final = row
+    if setting.own_ends and row.final is not None:
+        results = row.final
+    if setting.metric == "mastered":
+        return results.mastered
+    return results.score
 
 
 def _rank(estimate: Estimate) -> float:
-    return float("inf") if np.isnan(estimate.value) else -estimate.value
+    if np.isnan(estimate.value):
+        return float("inf")
+    return -estimate.value
 
 
 def _against(row: Row, group: Group, reference: Group, setting: Setting) -> Row:
@@ -92,7 +104,10 @@ def _against(row: Row, group: Group, reference: Group, setting: Setting) -> Row:
     own = setting.results(group)
     other = setting.results(reference)
     paired = setting.paired(group, reference)
-    p = stats.paired_t(own, other) if paired else stats.welch(own, other)
+    test = stats.welch
+    if paired:
+        test = stats.paired_t
+    p = test(own, other)
     return replace(row, difference=_difference([own], [other], paired, p))
 
 
@@ -105,7 +120,7 @@ def _difference(
 def _tests(curve: Curve, setting: Setting) -> tuple[FloatArray, FloatArray]:
     """Return where a run was tested, on one split, and its results up to where they are compared."""
     places = setting.quantity.of(curve)
-    values = curve.score if setting.metric == "score" else curve.mastered
+    values = values_of(curve, setting.metric)
     if setting.own_ends:
         return places, values
     # Up to the common end, with a value between two tests there.
@@ -123,7 +138,10 @@ def _median(costs: FloatArray) -> float:
 
 def _mean_ledger(ledgers: Sequence[Mapping[str, float]]) -> dict[str, float]:
     names = {name: None for ledger in ledgers for name in ledger}
-    return {name: float(np.mean([ledger.get(name, 0.0) for ledger in ledgers])) for name in names}
+    means = {}
+    for name in names:
+        means[name] = float(np.mean([ledger.get(name, 0.0) for ledger in ledgers]))
+    return means
 
 
 def pooled_rows(settings: Sequence[Setting], baseline: str | None) -> list[Row]:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from teacherstudent.comparing.drawing import COLOURS, Style, draw_band, head, legend_label, new_grid, tidy
 from teacherstudent.comparing.groups import Group, Setting
+from teacherstudent.comparing.labels import task_columns
 from teacherstudent.comparing.quantities import FLOPS
 from teacherstudent.purposes import Purpose
 from teacherstudent.recording.runs import Run
@@ -58,15 +59,16 @@ def stages_of(run: Run) -> Array:
 
     A task holds for the compute that its chunk took; rows that were only measured are left out.
     """
-    names = run.manifest["space"].get("names")
-    columns = ["task"] if names is None else [f"task_{name}" for name in names]
-    table = run.episodes([*columns, "spent", "purpose"])
+    table = run.episodes([*task_columns(run), "spent", "purpose"])
     if table:
         trained = table["purpose"] == Purpose.TRAIN
         table = {name: values[trained] for name, values in table.items()}
     # Nothing was trained yet: no value anywhere, in the same shape.
     if not table or len(table["spent"]) == 0:
-        return np.full((POINTS, len(names)) if names else POINTS, np.nan)
+        shape = [POINTS]
+        if "names" in run.manifest["space"]:
+            shape.append(len(run.manifest["space"]["names"]))
+        return np.full(shape, np.nan)
     charged = float(run.manifest.get("charged", 0.0))
     # What was charged beforehand is no part of the run's own compute.
     own = (table["spent"] - charged) / (run.manifest["budget"] - charged)
@@ -155,10 +157,11 @@ def _stage_names(setting: Setting, first: int, count: int) -> list[str]:
     # One legend for all panels needs one list for all teachers.
     if not isinstance(listed, Sequence) or len(listed) != count or any(other != listed for other in lists):
         return [f"stage {first + arm}" for arm in range(count)]
-    return [
-        f"{first + arm}: " + (", ".join(f"{knob} {value:g}" for knob, value in stage.items()) or "neutral")
-        for arm, stage in enumerate(listed)
-    ]
+    names = []
+    for arm, stage in enumerate(listed):
+        knobs = ", ".join(f"{knob} {value:g}" for knob, value in stage.items())
+        names.append(f"{first + arm}: {knobs or 'neutral'}")
+    return names
 
 
 def _listed_stages(run: Run) -> Any:

@@ -213,7 +213,7 @@ def estimate(
         seed: of the resampling.
     """
     strata = [np.asarray(values, np.float64) for values in strata]
-    pooled = np.concatenate(strata) if strata else np.zeros(0)
+    pooled = np.concatenate([np.zeros(0), *strata])
     if len(pooled) == 0 or not np.isfinite(pooled).all():
         return Estimate(np.nan, np.nan, np.nan, len(pooled))
     value = CENTRES[statistic](pooled)
@@ -246,7 +246,8 @@ def estimate_difference(
         ValueError: if there are different numbers of families, or sides that are paired have different
             numbers of seeds.
     """
-    ours, theirs = ([np.asarray(values, np.float64) for values in side] for side in (treated, baseline))
+    ours = [np.asarray(values, np.float64) for values in treated]
+    theirs = [np.asarray(values, np.float64) for values in baseline]
     _check_sides(ours, theirs, paired)
     # One list, taken apart again by `count`: SciPy draws from each array in it on its own.
     strata = [*ours, *theirs]
@@ -279,7 +280,8 @@ def estimate_difference(
 
 
 def _check_sides(treated: Sequence[Array], baseline: Sequence[Array], paired: bool) -> None:
-    ours, theirs = ([len(values) for values in side] for side in (treated, baseline))
+    ours = [len(values) for values in treated]
+    theirs = [len(values) for values in baseline]
     if len(ours) != len(theirs):
         raise ValueError(f"expected equally many families on both sides, got {len(ours)} and {len(theirs)}")
     if paired and ours != theirs:
@@ -341,4 +343,6 @@ def area(spent: FloatArray, curves: FloatArray) -> FloatArray:
 def first_reached(spent: FloatArray, curve: FloatArray, threshold: float) -> float:
     """Return the cost at which a curve first reaches ``threshold``; infinite if it never does."""
     reached = np.flatnonzero(curve >= threshold)
-    return float(spent[reached[0]]) if reached.size else float("inf")
+    if reached.size == 0:
+        return float("inf")
+    return float(spent[reached[0]])

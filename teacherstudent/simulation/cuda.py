@@ -148,9 +148,12 @@ class CudaCompiler:
 
 def check_device(device: torch.device) -> torch.device:
     """Return the device with its number, or raise ValueError unless kernels can run there."""
-    expected = "cpu" if SIMULATED else "cuda"
+    expected = "cuda"
+    note = ""
+    if SIMULATED:
+        expected = "cpu"
+        note = " (Numba's CUDA simulator is on)"
     if device.type != expected:
-        note = " (Numba's CUDA simulator is on)" if SIMULATED else ""
         raise ValueError(f"device: expected one of type {expected!r}{note}, got {str(device)!r}")
     # A tensor knows the number of the device that was meant.
     return torch.empty(0, device=device).device

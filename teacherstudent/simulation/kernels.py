@@ -90,6 +90,8 @@ def thread_count(threads: int | None) -> int:
         ValueError: if Numba does not have so many.
     """
     available = int(_config.NUMBA_NUM_THREADS)
-    if threads is not None and not 1 <= threads <= available:
+    if threads is None:
+        return available
+    if not 1 <= threads <= available:
         raise ValueError(f"threads: expected 1 to {available}, got {threads}")
-    return available if threads is None else threads
+    return threads

@@ -75,7 +75,9 @@ class _BoolsModel(models.PrimitiveModel):
 
 def load(rows: Array, row: int, at: At) -> Value:
     """Return ``rows[row]`` of a lane or of all; ``rows`` is ``(rows, lanes)`` float32."""
-    return rows[row] if at is None else rows[row, at]
+    if at is None:
+        return rows[row]
+    return rows[row, at]
 
 
 def store(rows: Array, row: int, at: At, value: Value) -> None:
@@ -120,12 +122,14 @@ def any_lane(condition: Value) -> bool:
 
 def first_lane(at: At) -> int:
     """Return the first lane that ``at`` stands for."""
-    return 0 if at is None else at
+    return at or 0
 
 
 def end_lane(at: At) -> int:
     """Return the number after the last lane that ``at`` stands for."""
-    return WIDTH if at is None else at + 1
+    if at is None:
+        return WIDTH
+    return at + 1
 
 
 def _all_lanes(at: Any) -> bool:
