@@ -2,6 +2,7 @@
 
 from teacherstudent.registry import FAMILIES
 
+# The folder is reachable by two names: imported by the other one, it would register every family twice.
 if __name__ != "teacherstudent.envs":
     raise ImportError(f"import this package as teacherstudent.envs, not as {__name__}")
 

@@ -28,7 +28,7 @@ from teacherstudent.envs.walker_family import WalkerFamily
 from teacherstudent.envs.walker_layout import MAX_CORNERS, RAYS, SHAPE_COLUMNS, Tracks
 from teacherstudent.envs.walker_rays import cast_rays
 from teacherstudent.envs.walker_terrain import TerrainLevels
-from teacherstudent.envs.walker_track import EARTH, WalkerGround
+from teacherstudent.envs.walker_track import EARTH, Point, WalkerGround
 from teacherstudent.envs.walker_tracks import LEVELS, PAPER_LEVELS, empty_tracks, lay_track
 from teacherstudent.registry import FAMILIES
 from teacherstudent.types import Array, generator, is_one_of
@@ -39,6 +39,7 @@ KINDS: Final = {"fixed": LEVELS, "paper": PAPER_LEVELS}
 TEST_SEEDS: Final = 10
 """Terrain seeds of each test: 0 to 9, of the hardcore one -1 to -10."""
 
+# A level without roughness and obstacles, and one step of stairs: named tests change single entries of it.
 _PLAIN = (0.0,) * 7 + (1.0,)
 _HARDCORE = "BipedalWalkerHardcore-v3"
 _EXTREME = "XChal"
@@ -55,6 +56,8 @@ TESTS: Final[Mapping[str, tuple[float, ...]]] = {
     "High-StumpHeight": (*_PLAIN[:3], 5.0, 5.0, *_PLAIN[5:]),
     "High-Roughness": (9.0, *_PLAIN[1:]),
     "Insane": (9.0, 10.0, 10.0, 5.0, 5.0, 5.0, 5.0, 9.0),
+    # POET's terrains have no stairs: heights of 0 switch them off, and
+    # one step is the least that a level can name.
     "POET-Rose-1a": (5.6, 4.48, 6.4, 2.4, 2.82, 0.0, 0.0, 1.0),
     "POET-Rose-1b": (5.44, 4.48, 6.72, 1.8, 2.82, 0.0, 0.0, 1.0),
     "POET-Rose-2a": (7.2, 5.6, 7.2, 1.98, 2.82, 0.0, 0.0, 1.0),
@@ -109,17 +112,24 @@ class BipedalLevelsEnv(WalkerGround):
         """Lay the level with the compiled simulator's kernel, and put it into the world."""
         tracks = empty_tracks(1, self._kind)
         points = np.zeros((MAX_CORNERS, SHAPE_COLUMNS), np.float32)
+        # The level brings its own terrain seed, so the stream, 0 here, draws nothing.
         lay_track(self._kind, task.astype(np.float32), np.uint64(0), tracks, 0, points)
+        # The arrays have room for the largest track: only the first corners and sides belong to this level.
         corners, obstacles = tracks.lengths[0]
-        ground = [(float(x), float(y)) for x, y in zip(tracks.x[0], tracks.y[0], strict=True)][:corners]
+        ground = _points(np.stack([tracks.x[0, :corners], tracks.y[0, :corners]], axis=1))
         solids = [tracks.corners[0, i, : tracks.sides[0, i], :2] for i in range(obstacles)]
-        self._put(ground, [[(float(x), float(y)) for x, y in solid] for solid in solids])
+        self._put(ground, [_points(solid) for solid in solids])
         self.rays = _LevelRays(tracks)
+        # gymnasium fills the ground edge by edge, down to height 0; a vertical edge has nothing below it.
         self.terrain_poly = [
             ([(left, up), (right, down), (right, 0.0), (left, 0.0)], EARTH)
             for (left, up), (right, down) in pairwise(ground)
             if right > left
         ]
+
+
+def _points(corners: Array) -> list[Point]:
+    return [(float(x), float(y)) for x, y in corners]
 
 
 class _LevelRays:
@@ -166,6 +176,7 @@ class BipedalLevels(WalkerFamily):
             simulator=simulator,
             solver=solver,
         )
+        # One name for each terrain seed, in the order in which `levels_of` lists them.
         self.test_names = tuple(name for name in SUITES[suite] for _ in range(TEST_SEEDS))
 
 
@@ -210,11 +221,16 @@ def levels_of(name: str) -> Array:
     """Return the levels of a test by its name, ``(10, 9)``: one for each terrain seed."""
     seeds = np.arange(TEST_SEEDS, dtype=np.float64)
     if name == _EXTREME:
+        # This test has no parameters of its own: each of its terrains draws
+        # roughness, largest pit and largest stump.
         levels = np.tile([*_PLAIN, 0.0], (TEST_SEEDS, 1))
         levels[:, [0, 2, 4]] = generator(0).uniform([4.5, 6.0, 2.4], [8.0, 8.0, 3.0], (TEST_SEEDS, 3))
     else:
         levels = np.tile([*TESTS[name], 0.0], (TEST_SEEDS, 1))
-    levels[:, -1] = -1.0 - seeds if name == _HARDCORE else seeds
+    # A negative seed stands for the hardcore terrain; it starts at -1, since -0 would be 0.
+    if name == _HARDCORE:
+        seeds = -1.0 - seeds
+    levels[:, -1] = seeds
     return levels
 
 

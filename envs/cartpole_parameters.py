@@ -32,6 +32,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "gravity": (5.0, 20.0),
     "push": (0.0, 3.0),
 }
+# Which way each parameter makes a task harder.
 _HARDER = {"pole_length": -1, "force": -1, "gravity": -1, "push": 1}
 _TEST_TASKS = 50
 _TEST_SEED = 4222
@@ -49,6 +50,7 @@ def task_space(ranges: Mapping[str, tuple[float, float]]) -> spaces.Parameters:
         raise ValueError(f"ranges: expected names among {list(CARTPOLE_V1)}, got {unknown}")
     space = spaces.Parameters(**ranges)
     for name, low in zip(space.names, space.low, strict=True):
+        # The physics divide by the pole's length; anything else may be 0.
         if low < 0 or (low == 0 and name == "pole_length"):
             raise ValueError(f"ranges: {name}: expected values of at least 0 (a length above 0), got {low}")
     return space
@@ -80,9 +82,11 @@ class CartPoleParametersEnv(OneSlotEnv[CartPoleSlots]):
 
     def render(self) -> Any:
         """Return or show a frame, drawn by gymnasium's CartPole-v1."""
+        # gymnasium's environment only paints: before every frame it gets the state of this slot.
         now = self._slot.get_state()
         self._picture.spec = self.spec
         self._picture.state = now["state"][0]
+        # gymnasium's `length` is half of the pole.
         self._picture.length = now["physics"][0, 0] / 2
         return self._picture.render()
 
@@ -118,6 +122,7 @@ class CartPoleParameters(RLFamily):
         self.test_set = f"cartpole-parameters/uniform{_TEST_TASKS}_seed{_TEST_SEED}"
         self.mastered = 475.0
         self.score_range = (0.0, float(MAX_STEPS))
+        # A teacher's step is a thirtieth of the range, towards harder tasks.
         self.difficulty_step = tuple(
             _HARDER[name] * (high - low) / 30 for name, (low, high) in self.ranges.items()
         )
@@ -143,4 +148,5 @@ class CartPoleParameters(RLFamily):
         return TimeLimit(env, MAX_STEPS)
 
     def _group(self, n: int, *, first_slot: int = 0) -> CartPoleSlots:
+        # Slots with seeds of their own need not know which number they have among all processes.
         return CartPoleSlots(n, space=self.space, observe_task=self.observe_task, max_steps=MAX_STEPS)

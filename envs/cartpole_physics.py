@@ -31,6 +31,7 @@ def advance(state: FloatArray, right: BoolArray, physics: FloatArray) -> FloatAr
     velocity = state[:, 1]
     angle = state[:, 2]
     spin = state[:, 3]
+    # The equations are about the pole's centre, which is half its length away from the hinge.
     half = physics[:, 0] / 2
     gravity = physics[:, 2]
     force = np.where(right, physics[:, 1], -physics[:, 1])
@@ -38,9 +39,11 @@ def advance(state: FloatArray, right: BoolArray, physics: FloatArray) -> FloatAr
     sin = np.sin(angle)
     total = CART_MASS + POLE_MASS
     moment = POLE_MASS * half
+    # The same terms as in gymnasium's CartPoleEnv.step, where `thrust` is called temp.
     thrust = (force + moment * np.square(spin) * sin) / total
     spin_rate = (gravity * sin - cos * thrust) / (half * (4.0 / 3.0 - POLE_MASS * np.square(cos) / total))
     acceleration = thrust - moment * spin_rate * cos / total
+    # All rates are those of the state before the step: explicit Euler, as gymnasium's default.
     rates = np.stack([velocity, acceleration, spin, spin_rate], axis=1)
     return np.asarray(state + SECONDS_PER_STEP * rates)
 
@@ -48,6 +51,7 @@ def advance(state: FloatArray, right: BoolArray, physics: FloatArray) -> FloatAr
 def push(state: FloatArray, to_right: BoolArray, physics: FloatArray) -> FloatArray:
     """Return the states after something hit the poles: each tip gains ``push`` m/s to one side."""
     pushed = state.copy()
+    # A tip that gains some speed turns the pole by that speed over its length.
     pushed[:, 3] += np.where(to_right, physics[:, 3], -physics[:, 3]) / physics[:, 0]
     return pushed
 

@@ -20,8 +20,10 @@ from teacherstudent.rl.task_slots import Step, check_live
 from teacherstudent.simulation.counters import uniform_array
 from teacherstudent.types import Array, IntArray
 
-_TASK_DRAW = 4  # draws 0 to 3 are the start, these the task
-_PUSH_DRAW = 16  # and these the pushes
+# Draws 0 to 3 are the start; from here on they are the task.
+_TASK_DRAW = 4
+# From here on they are the pushes.
+_PUSH_DRAW = 16
 
 
 class CartPoleSlots(BatchSlots):
@@ -45,11 +47,16 @@ class CartPoleSlots(BatchSlots):
     def __init__(
         self, n: int, *, space: spaces.Parameters, observe_task: bool = True, max_steps: int | None = None
     ) -> None:
-        bound = np.full(4 + (len(space.names) if observe_task else 0), np.inf, np.float32)
-        bound[4:] = 1.0
+        # Positions and speeds are unbounded; the task behind them is scaled to -1..1.
+        bound = np.full(4, np.inf, np.float32)
+        if observe_task:
+            bound = np.append(bound, np.ones(len(space.names), np.float32))
         observations = Box(-bound, bound, dtype=np.float32)
         super().__init__(n, space=space, observations=observations, actions=Discrete(2))
-        self._max_steps = np.iinfo(np.int64).max if max_steps is None else max_steps
+        self._max_steps = np.iinfo(np.int64).max
+        if max_steps is not None:
+            self._max_steps = max_steps
+        # The columns that the task sets; all others keep CartPole-v1's values.
         self._columns = [list(CARTPOLE_V1).index(name) for name in space.names]
         self._now |= {
             "seed": self._now["seed"].astype(np.uint64),  # as saved states have it
@@ -69,16 +76,21 @@ class CartPoleSlots(BatchSlots):
         now = self._now
         check_live(now["done"])
         right = np.asarray(actions) == 1
+        # NaN fails both comparisons, so that it is refused too.
         if right.shape != (self.num_envs,) or not (right | (np.asarray(actions) == 0)).all():
             raise ValueError(f"actions: expected {self.num_envs} zeros and ones, got {actions!r}")
         state = advance(now["state"], right, now["physics"])
         now["steps"] += 1
+        # Most steps push nobody, and then nothing is drawn.
         hit = np.flatnonzero(now["steps"] % STEPS_PER_PUSH == 0)
         if hit.size:
+            # The step numbers the draw: a push depends neither on the
+            # other slots nor on what was drawn before.
             side = uniform_array(now["seed"][hit], now["episode"][hit], _PUSH_DRAW + now["steps"][hit]) < 0.5
             state[hit] = push(state[hit], side, now["physics"][hit])
         now["state"] = state
         terminated = failed(state)
+        # A pole that falls in the last step has failed: it is not cut as well.
         truncated = (now["steps"] >= self._max_steps) & ~terminated
         now["done"] = terminated | truncated
         return self._observe(), np.ones(self.num_envs), terminated, truncated, {}
@@ -88,6 +100,7 @@ class CartPoleSlots(BatchSlots):
         now["physics"][slots[:, None], self._columns] = now["task"][slots]
         now["state"][slots] = START * (2 * self._uniform(slots, np.arange(4)) - 1)
         now["steps"][slots] = 0
+        # The scaled tasks follow from the tasks: compute them as after a restored state.
         self._restore()
         return self._observe()
 

@@ -42,7 +42,9 @@ class HexagonTracksEnv(WalkerTrack):
     def group(self, task: Array, x: float) -> tuple[list[Polygon], float]:
         """Return one hexagon."""
         offsets = self.np_random.normal(task.reshape(6, 2), 0.1)
+        # Noise would lift the first and the last corner too, but they stand on the ground.
         offsets[[0, -1], 1] = 0.0
+        # Offsets are in terrain steps, the world is in metres.
         corners = np.array([x, TERRAIN_HEIGHT]) + (HEXAGON + offsets) * TERRAIN_STEP
         return [[(float(a), float(b)) for a, b in corners]], x + WIDTH
 
@@ -77,5 +79,6 @@ def hexagon_tracks(
 
 
 def _space() -> spaces.Parameters:
+    # right0, up0, right1, ...: `group` reshapes a task to six pairs.
     ranges = {f"{axis}{corner}": (0.0, MAX_OFFSET) for corner in range(6) for axis in ("right", "up")}
     return spaces.Parameters(**ranges)

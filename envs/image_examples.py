@@ -49,13 +49,16 @@ class FashionExamples(ExampleFamily):
     ) -> None:
         self._folder = fashion_folder() if path is None else Path(path)
         self._files: tuple[Images, Images] | None = None
+        # Fashion-MNIST's measures are known, so that the family can be made before its files are there.
         name = "fashion"
         side = 28
         n = 60_000
         classes = 10
+        # Other files have other measures, and an imbalance drops examples by their labels: both must be read.
         if path is not None or imbalance != 1:
             self._files = read_folder(self._folder)
-            name = self._folder.name if path is not None else name
+            if path is not None:
+                name = self._folder.name
             n = len(self._files[0])
             side = int(self._files[0].images.shape[-1])
         self.source = Source(
@@ -69,7 +72,10 @@ class FashionExamples(ExampleFamily):
             imbalance=imbalance,
             stratified=stratified,
         )
-        n = train if train is not None else n - probe - validation
+        # Without files the number follows from the splits; with files the data says what is left.
+        n -= probe + validation
+        if train is not None:
+            n = train
         if self._files is not None:
             n = len(self.data.train)
             classes = self.data.classes
@@ -77,7 +83,7 @@ class FashionExamples(ExampleFamily):
 
     def read(self) -> tuple[Images, Images]:
         """Return the files' training and test images (raises as `read_folder`)."""
-        return read_folder(self._folder) if self._files is None else self._files
+        return self._files or read_folder(self._folder)
 
 
 @FAMILIES.register("digits-examples")

@@ -52,6 +52,7 @@ class FashionStages(StageFamily):
         stratified: bool = False,
     ) -> None:
         self._folder = fashion_folder() if path is None else Path(path)
+        # Fashion-MNIST's measures are known: its files are not read before a student is made.
         name = "fashion"
         side = 28
         examples = 60_000
@@ -70,15 +71,17 @@ class FashionStages(StageFamily):
             imbalance=imbalance,
             stratified=stratified,
         )
+        # Nothing was chosen, so there is one knob: from half of the resolution to all of it.
         if knobs is None and stages is None:
             knobs = {"bandwidth": (side // 2, side)}
         super().__init__(source, knobs=knobs, fixed=fixed, stages=stages)
 
+    # Only a family with a path sets it; all others read their files when they are needed.
     _files: tuple[Images, Images] | None = None
 
     def read(self) -> tuple[Images, Images]:
         """Return the files' training and test images (raises as `read_folder`)."""
-        return read_folder(self._folder) if self._files is None else self._files
+        return self._files or read_folder(self._folder)
 
 
 @FAMILIES.register("digits-stages")

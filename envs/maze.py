@@ -69,14 +69,18 @@ class Maze(RLFamily):
         observation: str = "flat",
         actions: int = 7,
     ) -> None:
+        # Called for the errors that they raise: wrong options are refused here, not when slots are made.
         observation_space(observation), action_space(actions)
         self._suite = make_suite(suite, steps=test_steps, repeats=repeats)
+        # Levels are as large as the largest test maze: training and test levels are rows of one array.
         extent = self._suite.levels.shape[1]
         self.space: MazeLevels = MazeLevels(extent=extent, size=SIZE, **_free(levels))
         self.test_set = self._suite.name
         self.test_names = self._suite.names
+        # Every success scores above 0, however long it took.
         self.mastered = 0.0
         self.score_range = (0.0, 1.0)
+        # Slots are made later, perhaps in other processes: keep their arguments, not the slots.
         self._slots: dict[str, Any] = {
             "space": self.space,
             "observation": observation,
@@ -118,7 +122,9 @@ class Maze(RLFamily):
         return CudaMazes(n, device=device, **slots)
 
     def _part(self, n: int, *, first_slot: int) -> MazeSlots:
+        # Nothing in a maze depends on its number among all processes.
         del first_slot
+        # One thread each, as the processes are spread over the cores already.
         return MazeSlots(n, threads=1, **self._slots)
 
 
@@ -126,6 +132,7 @@ def _free(levels: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the options of levels; raise TypeError if they are no mapping, or one of them is not free."""
     if levels is not None and not isinstance(levels, Mapping):
         raise TypeError(f"maze: levels: expected a mapping of options of MazeLevels, got {levels!r}")
+    # Another size would not fit the test mazes, so it is no option of a user's.
     taken = sorted({"extent", "size"} & set(levels or {}))
     if taken:
         raise TypeError(

@@ -43,7 +43,10 @@ class MazeBuilder:
         self.observation_shape: tuple[int, ...] = (len(_SEEN), size + 2, size + 2)
         self._size = size
         self._extent = extent
-        self._goal = n_walls if order == "goal-last" else 0
+        # The goal's step tells the others: the agent follows at once, and all the rest are walls.
+        self._goal = 0
+        if order == "goal-last":
+            self._goal = n_walls
 
     def empty(self, n: int) -> Array:
         """Return ``(n, size * size)`` free cells."""
@@ -56,10 +59,12 @@ class MazeBuilder:
         if step == self._goal:
             codes[rows, actions] = GOAL
         elif step == self._goal + 1:
+            # Every row draws, whether it uses the number or not: a maze does not depend on its neighbours.
             taken = codes[rows, actions] == GOAL
             cells = np.where(taken, pick(codes == FREE, rng.random(len(codes))), actions)
             codes[rows, cells] = AGENT + rng.integers(len(HEADINGS), size=len(codes))
         else:
+            # Only a free cell becomes a wall: a wall never covers the goal or the agent.
             free = codes[rows, actions] == FREE
             codes[rows[free], actions[free]] = WALL
         return codes
@@ -67,7 +72,9 @@ class MazeBuilder:
     def observe(self, partial: Array) -> Array:
         """Return float32 ``(n, 3, size + 2, size + 2)``."""
         seen = np.zeros((len(partial), *self.observation_shape), np.float32)
+        # The border stays a wall: what follows writes inside of it only.
         seen[:, 0] = 1.0
+        # Codes above AGENT are its other headings: all of them are the agent.
         cells = np.minimum(partial, AGENT).reshape(len(partial), self._size, self._size)
         for plane, code in enumerate(_SEEN):
             seen[:, plane, 1:-1, 1:-1] = cells == code

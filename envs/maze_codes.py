@@ -24,6 +24,7 @@ SIZE: Final = 13
 MAX_STEPS: Final = 250
 """Cap on steps of a training level."""
 
+# Constants are uint64, since Numba makes a float64 of a uint64 and an int64.
 _FOUR = np.uint64(4)
 _SHIFT = np.uint64(1)
 _ZERO = np.uint64(0)
@@ -39,17 +40,20 @@ def blocks(code: Any) -> Any:
 @kernel
 def level_key(level: Any) -> Any:
     """Return a level's hash: 63 bits, splitmix64's finaliser over words of 16 cells."""
+    # The width takes part: arrays of another shape with the same cells have other keys.
     bits = np.uint64(level.shape[1])
     word = _ZERO
     filled = 0
     for row in range(level.shape[0]):
         for column in range(level.shape[1]):
+            # A code needs four bits at most, so that 16 cells fill a word.
             word = (word << _FOUR) | np.uint64(level[row, column])
             filled += 1
             if filled == _CELLS_PER_WORD:
                 bits = mix(bits ^ word, 0)
                 word = _ZERO
                 filled = 0
+    # The last word may be filled in part: its length takes part too. Shifted by one bit, no key is negative.
     return np.int64(mix(bits ^ word, filled) >> _SHIFT)
 
 
@@ -61,6 +65,7 @@ def is_valid(level: Any) -> Any:
     """
     rows, columns = level.shape[0], level.shape[1]
     height, width = 0, 0
+    # The first column and row say how large the level is; the loops below check that all other cells agree.
     while height < rows and level[height, 0] != OUTSIDE:
         height += 1
     while width < columns and level[0, width] != OUTSIDE:
@@ -103,6 +108,7 @@ def valid_each(levels: Array) -> BoolArray:
     """Return ``(n,)``: which of ``(n, rows, columns)`` arrays of numbers are levels (see `is_valid`)."""
     given = np.asarray(levels)
     inside = np.ones(len(given), np.bool_)
+    # Numbers beyond a byte would wrap around to codes that exist: find them before the conversion.
     if given.dtype != np.uint8:
         inside = np.asarray(((given >= 0) & (given < CODES)).all(axis=(1, 2)))
         given = np.where(inside[:, None, None], given, 0)

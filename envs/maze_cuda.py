@@ -26,6 +26,7 @@ def _step(
 ) -> None:  # fmt: skip
     """Step every maze; one that has finished stays as it is, and its reward is not a number."""
     e = cuda.grid(1)
+    # Blocks are whole: the last one may have more threads than there are mazes.
     if e >= len(done):
         return
     if done[e]:
@@ -34,6 +35,7 @@ def _step(
         truncated[e] = False
         return
     reward, over, cut = act(grids[e], poses[e], actions[e], side)
+    # A kernel cannot raise: a wrong action shows in the reward.
     rewards[e] = reward if 0 <= actions[e] < number else _NAN
     terminated[e] = over
     truncated[e] = cut
@@ -50,11 +52,13 @@ def _start(
     if e >= len(done) or not mask[e]:
         return
     level = given[e]
+    # The level is kept in the state: after a restore the grid is laid from it.
     for row in range(level.shape[0]):
         for column in range(level.shape[1]):
             tasks[e, row, column] = level[row, column]
     done[e] = not is_valid(level)
     if done[e]:
+        # A kernel cannot raise: a level that is not valid shows in the observation.
         for i in range(observations.shape[1]):
             observations[e, i] = _NAN
         return
@@ -114,12 +118,14 @@ class CudaMazes(CudaSlots):
         )
         self.task_space = space
         self._kernels = _kernels()
+        # What a saved state holds; grids are left out, since the levels give them.
         self._now = {
             "task": self._zeros(torch.uint8, n, *(space.shape or ())),
             "pose": self._zeros(torch.int32, n, POSE),
             "observation": self._zeros(torch.float32, n, PIXELS + 4),
             "done": ~self._zeros(torch.bool),
         }
+        # Calls copy their arguments into these arrays, so that kernels are always launched on the same ones.
         self._given = {
             "mask": self._zeros(torch.bool),
             "task": torch.zeros_like(self._now["task"]),
@@ -163,6 +169,7 @@ class CudaMazes(CudaSlots):
         now, given, results = self._shared()
         # an array without elements has no address: a key that no level has
         keys = np.append(limits.keys, np.iinfo(np.int64).max)
+        # The cap of all other levels belongs to the key that no level has.
         steps = np.append(limits.steps, limits.other)
         looks, keys, steps = (
             shared(torch.from_numpy(part).to(self.device)) for part in (SHARES, keys, steps)

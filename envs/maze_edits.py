@@ -24,6 +24,7 @@ def _is_wall(codes: Array) -> BoolArray:
 
 def _choose(rng: np.random.Generator, which: BoolArray, rows: IntArray) -> tuple[IntArray, IntArray]:
     """Return rows and a random True column of each, without the rows that have none."""
+    # Rows without a candidate draw as well: the numbers of the others do not depend on them.
     columns = pick(which, rng.random(len(rows)))
     found = columns >= 0
     return rows[found], columns[found]
@@ -31,6 +32,7 @@ def _choose(rng: np.random.Generator, which: BoolArray, rows: IntArray) -> tuple
 
 def _move(codes: Array, rows: IntArray, columns: IntArray, moved: BoolArray) -> None:
     """Move what ``moved`` marks in each row to a column, and leave a free cell."""
+    # argmax finds the first True: there is one agent, and one goal.
     before = np.argmax(moved, axis=1)
     what = codes[rows, before]
     codes[rows, before] = FREE
@@ -38,6 +40,7 @@ def _move(codes: Array, rows: IntArray, columns: IntArray, moved: BoolArray) -> 
 
 
 def _move_to_free(rng: np.random.Generator, codes: Array, rows: IntArray, agent: bool) -> None:
+    # Rows without a free cell drop out here: nothing of theirs moves.
     rows, columns = _choose(rng, codes[rows] == FREE, rows)
     now = codes[rows]
     _move(codes, rows, columns, _is_agent(now) if agent else now == GOAL)
@@ -46,6 +49,7 @@ def _move_to_free(rng: np.random.Generator, codes: Array, rows: IntArray, agent:
 def _flip_or_move_goal(rng: np.random.Generator, codes: Array, edits: int) -> None:
     """Rule of minimax and jaxued: nothing, a flipped wall, or a goal elsewhere, a third of the edits each."""
     for _ in range(edits):
+        # 0 stands for no edit.
         kind = rng.integers(0, 3, len(codes))
         rows = np.flatnonzero(kind == 1)
         rows, columns = _choose(rng, _is_wall(codes[rows]) | (codes[rows] == FREE), rows)
@@ -60,6 +64,7 @@ def _add_remove_move(rng: np.random.Generator, codes: Array, edits: int) -> None
     """
     for _ in range(edits):
         kind = rng.integers(0, 4, len(codes))
+        # Kind 0 makes a wall of a free cell, kind 1 a free cell of a wall.
         for number, here, there in ((0, FREE, WALL), (1, WALL, FREE)):
             rows = np.flatnonzero(kind == number)
             which = codes[rows] == FREE if here == FREE else _is_wall(codes[rows])
@@ -80,14 +85,19 @@ def _jaxued(rng: np.random.Generator, codes: Array, edits: int) -> None:
     n, cells = codes.shape
     inside = codes != OUTSIDE
     edits = min(edits, cells)
+    # Random numbers order the cells: the first ones are different and
+    # equally likely; cells outside come last.
     order = np.argsort(np.where(inside, rng.random((n, cells)), np.inf), axis=1)[:, :edits]
+    # A small level may have fewer cells than there are edits.
     counts = np.minimum(edits, inside.sum(axis=1))
     actions = rng.integers(0, 4, (n, edits))
+    # One heading for each edit, and one for an agent that is put back in the end.
     headings = rng.integers(0, 4, (n, edits + 1))
     for j in range(edits):
         rows = np.flatnonzero(j < counts)
         columns = order[rows, j]
         action = actions[rows, j]
+        # An agent or a goal that is put somewhere leaves its old cell first: a level has one of each.
         for number, was in ((2, _is_agent(codes)), (3, codes == GOAL)):
             moved = rows[action == number]
             before = np.argmax(was[moved], axis=1)
@@ -108,7 +118,9 @@ def _put_back(rng: np.random.Generator, codes: Array, what: Array, there: BoolAr
         what: ``(n,)`` codes.
         there: ``(n, cells)`` where they stand; a row without any has lost it.
     """
+    # A level in which nothing is marked has lost it.
     gone = np.flatnonzero(~there.any(axis=1))
+    # Without a free cell a wall gives way, so that a place is always found.
     full = ~(codes[gone] == FREE).any(axis=1)
     where = np.where(full[:, None], _is_wall(codes[gone]), codes[gone] == FREE)
     _, columns = _choose(rng, where, gone)
@@ -120,10 +132,12 @@ def _dcd(rng: np.random.Generator, codes: Array, edits: int) -> None:
     n = len(codes)
     rows = np.arange(len(codes))
     agent = np.argmax(_is_agent(codes), axis=1)
+    # An agent that is lost comes back with the heading that it had before the edits.
     heading = codes[rows, agent]
     for _ in range(edits):
         columns = pick(codes != OUTSIDE, rng.random(n))
         content = rng.integers(0, 3, n)  # FREE, WALL, GOAL
+        # A level has one goal: a new one clears the old one.
         new = np.flatnonzero(content == GOAL)
         codes[new] = np.where(codes[new] == GOAL, FREE, codes[new])
         codes[rows, columns] = content

@@ -21,8 +21,11 @@ class MazeEnv(OneSlotEnv[MazeSlots]):
     def __init__(self, *, render_mode: str | None = None, **slots: Any) -> None:
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode: expected 'rgb_array' or None, got {render_mode!r}")
+        # One thread, since waking others takes longer than one maze's step.
         super().__init__(MazeSlots(1, threads=1, **slots), render_mode=render_mode)
 
     def render(self) -> Any:
         """Return a frame, ``(height, width, 3)`` uint8."""
-        return None if self.render_mode is None else self._slot.render()[0]
+        if self.render_mode is None:
+            return None
+        return self._slot.render()[0]

@@ -16,6 +16,7 @@ _PLACES: Final = 3  # numbers for goal, agent and heading
 def _with_replacement(numbers: FloatArray, n_walls: int, cells: int) -> BoolArray:
     """Draw ``n_walls`` cells, some of them twice."""
     walls = np.zeros((len(numbers), cells), np.bool_)
+    # The row numbers, as a column, pair each row with its own cells; a cell drawn twice is set twice.
     walls[np.arange(len(numbers))[:, None], _whole(numbers, cells)] = True
     return walls
 
@@ -23,6 +24,7 @@ def _with_replacement(numbers: FloatArray, n_walls: int, cells: int) -> BoolArra
 def _without_replacement(numbers: FloatArray, n_walls: int, cells: int) -> BoolArray:
     """Draw ``n_walls`` different cells."""
     walls = np.zeros((len(numbers), cells), np.bool_)
+    # The places of the smallest numbers are a uniform draw of different cells; no sort is needed.
     chosen = np.argpartition(numbers, min(n_walls, cells - 1), axis=1)[:, :n_walls]
     walls[np.arange(len(numbers))[:, None], chosen] = True
     return walls
@@ -31,7 +33,9 @@ def _without_replacement(numbers: FloatArray, n_walls: int, cells: int) -> BoolA
 def _uniform_count(numbers: FloatArray, n_walls: int, cells: int) -> BoolArray:
     """Draw a number from 0 to ``n_walls``, then so many cells, some of them twice."""
     walls = np.zeros((len(numbers), cells), np.bool_)
+    # The first number says how many of the others are used.
     counts = _whole(numbers[:, 0], n_walls + 1)
+    # Rows use different numbers of draws: list all pairs of a row and a draw that it uses.
     rows, draws = np.nonzero(np.arange(n_walls) < counts[:, None])
     walls[rows, _whole(numbers[rows, 1 + draws], cells)] = True
     return walls
@@ -77,9 +81,11 @@ def build(generator: str, n_walls: int, cells: int, numbers: FloatArray) -> Arra
         cells: of a level.
         numbers: ``(n, numbers_for(...))`` in [0, 1).
     """
+    # The last three numbers are left for goal, agent and heading.
     walls = GENERATORS[generator].walls(numbers[:, : -_PLACES or None], n_walls, cells)
     codes = np.where(walls, np.uint8(WALL), np.uint8(FREE))
     rows = np.arange(len(codes))
+    # First the goal, so that the agent is drawn from the cells that are still free.
     codes[rows, pick(codes == FREE, numbers[:, -3])] = GOAL
     codes[rows, pick(codes == FREE, numbers[:, -2])] = AGENT + _whole(numbers[:, -1], 4)
     return codes
@@ -92,6 +98,7 @@ def pick(which: BoolArray, numbers: FloatArray) -> IntArray:
         which: ``(n, m)``.
         numbers: ``(n,)`` in [0, 1).
     """
+    # Ranks count True values from the left: the cell wanted is the first whose count exceeds a random rank.
     ranks: IntArray = np.cumsum(which, axis=1, dtype=np.int64)
     counts = ranks[:, -1]
     wanted = _whole(numbers, counts)

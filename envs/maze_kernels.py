@@ -37,6 +37,7 @@ _LOSS = 0.9
 @kernel
 def _stride(heading: Any, side: Any) -> Any:
     """Return the way from a cell to the next one, in cells of a grid with so many columns."""
+    # Headings are right, down, left, up: the low bit chooses between a cell and a row, the high bit the sign.
     return (1 + (side - 1) * (heading & 1)) * (1 - (heading & 2))
 
 
@@ -44,9 +45,11 @@ def _stride(heading: Any, side: Any) -> Any:
 def limit_of(level: Any, keys: Any, limits: Any, limit: Any) -> Any:
     """Return a level's cap on steps: that of its key, if it is among the sorted keys."""
     low, high = 0, len(keys)
+    # A key costs a hash of all cells: without special caps none is needed.
     if high == 0:
         return limit
     key = level_key(level)
+    # Bisection by hand, since this must compile for the device too.
     while low < high:
         middle = (low + high) >> 1
         if keys[middle] < key:
@@ -61,11 +64,13 @@ def lay(level: Any, grid: Any) -> None:
     """Write a level's free cells, walls and goal to a grid, which has a margin of walls."""
     rows, columns = level.shape[0], level.shape[1]
     side = columns + 2 * MARGIN
+    # Everything is a wall at first: so are the margin and all cells outside a smaller level.
     for cell in range(len(grid)):
         grid[cell] = WALL
     for row in range(rows):
         for column in range(columns):
             code = level[row, column]
+            # The agent's cell is free here; where it stands is a part of the pose.
             if not blocks(code):
                 grid[(row + MARGIN) * side + column + MARGIN] = GOAL if code == GOAL else FREE
 
@@ -83,6 +88,7 @@ def stand(level: Any, limit: Any, pose: Any) -> None:
             if AGENT <= code < OUTSIDE:
                 pose[PLACE] = (row + MARGIN) * (columns + 2 * MARGIN) + column + MARGIN
                 pose[HEADING] = code - AGENT
+            # A single such wall makes all walls of the level hide (see `OPAQUE`).
             elif code == OPAQUE:
                 pose[HIDES] = 1
 
@@ -94,9 +100,11 @@ def act(grid: Any, pose: Any, action: Any, side: Any) -> Any:
     Without branches on the action, which no processor can foresee.
     """
     steps = pose[STEPS] + 1
+    # & 3 goes round: to the left of heading 0 is heading 3.
     heading = (pose[HEADING] + (action == RIGHT) - (action == LEFT)) & 3
     stride = _stride(heading, side)
     ahead = grid[pose[PLACE] + stride]
+    # & and not `and`, which would be a branch.
     moves = (action == FORWARD) & (ahead != WALL)
     reached = moves & (ahead == GOAL)
     pose[STEPS] = steps
@@ -115,15 +123,18 @@ def _visible(grid: Any, corner: Any, down: Any, across: Any) -> Any:
     From the agent's row to the farthest, first to the right, then to the left: a visible cell that is no wall
     shows the next one, and, in the row beyond, the cell beside it and the one diagonally ahead.
     """
+    # The agent's own cell is seen, and all others are reached from there.
     seen = 1 << _OWN_BIT
     for back in range(VIEW):
         row = VIEW - 1 - back
+        # The second sweep starts from what the first one has opened.
         for sweep in range(2):
             for k in range(VIEW - 1):
                 column, beside = (k, 1) if sweep == 0 else (VIEW - 1 - k, -1)
                 bit = row * VIEW + column
                 if (seen >> bit) & 1 == 0 or grid[corner + row * down + column * across] == WALL:
                     continue
+                # A bit more is a column more, and VIEW bits less is a row ahead.
                 seen |= 1 << (bit + beside)
                 if row > 0:
                     seen |= (1 << (bit - VIEW)) | (1 << (bit - VIEW + beside))
@@ -147,15 +158,19 @@ def see(
         unit: what stands for true in ``direction``.
     """
     heading = pose[HEADING]
+    # Steps in the grid for a step down and a step to the right in the image: down is back, towards the agent.
     down = -_stride(heading, side)
     across = _stride((heading + 1) & 3, side)
+    # From the agent, who stands in the middle of the last row, to the image's first cell.
     corner = pose[PLACE] - (VIEW - 1) * down - (VIEW // 2) * across
+    # -1 has all bits set: nothing is hidden.
     seen = _visible(grid, corner, down, across) if pose[HIDES] != 0 else -1
     pixel = 0
     for row in range(VIEW):
         for column in range(VIEW):
             bit = row * VIEW + column
             look = grid[corner + row * down + column * across] if (seen >> bit) & 1 else _HIDDEN
+            # It does not see itself, nor the goal that it stands on.
             if bit == _OWN_BIT:
                 look = FREE
             image[pixel] = looks[look, 0]
@@ -163,6 +178,7 @@ def see(
             image[pixel + 2] = looks[look, 2]
             pixel += 3
     for i in range(4):
+        # 0 * unit has the type of the unit: Numba needs one type for both cases.
         direction[first + i] = unit if i == heading else 0 * unit
 
 
@@ -198,6 +214,7 @@ def step_parallel(
     """Step all slots, in so many parts that are spread over threads."""
     n = len(actions)
     for chunk in prange(chunks):
+        # Products rounded down cut n slots into parts that differ by one slot at most.
         step_range(
             chunk * n // chunks, (chunk + 1) * n // chunks, actions, grids, poses, side, looks, images,
             directions, first, unit, rewards, terminated, truncated,

@@ -82,7 +82,7 @@ class Maze(NamedTuple):
 
 
 def _drawn(plan: Iterable[str]) -> Array:
-    return np.array([[_SYMBOLS[symbol] for symbol in row] for row in plan], np.uint8)
+    return np.array([list(map(_SYMBOLS.__getitem__, row)) for row in plan], np.uint8)
 
 
 def _plan(level: Array, rng: np.random.Generator) -> Array:
@@ -104,11 +104,16 @@ def _corridor(size: int, rng: np.random.Generator) -> Array:
     """Return two combs of dead ends, back to back, with free cells all around; one dead end has the goal."""
     level = np.zeros((size, size), np.uint8)
     middle = size // 2
+    # Walls in every second column are the teeth of both combs, the middle row is their back.
     level[1:-1, 1:-1:2] = WALL
     level[middle, 1:-1] = WALL
     level[middle, 0] = AGENT
+    # Between the teeth, in even columns, are the dead ends; the goal lies at the closed end of one.
     column = 2 * int(rng.integers(1, size // 2))
-    level[middle + (1 if rng.random() < 0.5 else -1), column] = GOAL
+    row = middle - 1
+    if rng.random() < 0.5:
+        row = middle + 1
+    level[row, column] = GOAL
     return level
 
 
@@ -117,9 +122,11 @@ def _four_rooms(rng: np.random.Generator) -> Array:
     level = np.zeros((17, 17), np.uint8)
     level[8, :] = WALL
     level[:, 8] = WALL
+    # A door for each of four walls; the second one of a line lies behind the crossing at 8.
     doors = rng.integers(0, 8, 4) + np.array([0, 9, 0, 9])
     level[8, doors[:2]] = FREE
     level[doors[2:], 8] = FREE
+    # The first two cells of a random order are two different ones.
     cells = rng.permutation(np.flatnonzero(level == FREE))
     level.flat[cells[0]], level.flat[cells[1]] = GOAL, AGENT + rng.integers(4)
     return level
@@ -133,13 +140,16 @@ def _crossing(size: int, rivers: int, rng: np.random.Generator) -> Array:
     """
     level = np.zeros((size, size), np.uint8)
     places = np.arange(1, size - 1, 2)
+    # Upright and level walls are drawn from one list: its first half stands for the upright ones.
     chosen = rng.permutation(2 * len(places))[:rivers]
     upright = np.sort(places[chosen[chosen < len(places)]])
     level_ones = np.sort(places[chosen[chosen >= len(places)] - len(places)])
     level[:, upright] = OPAQUE
     level[level_ones, :] = OPAQUE
+    # Borders count as walls here: between two neighbours of a list lies a row or column of rooms.
     columns = np.r_[-1, upright, size]
     rows = np.r_[-1, level_ones, size]
+    # A random order in which the walls are crossed: 1 goes down through a level one, 0 across an upright one.
     crossings = rng.permutation(np.r_[np.zeros(len(upright), int), np.ones(len(level_ones), int)])
     across = 0
     down = 0
@@ -162,12 +172,15 @@ def _perfect(size: int, rng: np.random.Generator) -> Array:
     """
     side = size // 2 + 1
     cells = np.arange(side**2).reshape(side, side)
+    # All pairs of neighbours: first those side by side, then those one below the other.
     first = np.r_[cells[:, :-1].ravel(), cells[:-1].ravel()]
     second = np.r_[cells[:, 1:].ravel(), cells[1:].ravel()]
+    # Weights start at 1, since a sparse array takes 0 for no edge.
     weights = 1 + rng.permutation(len(first))
     tree = minimum_spanning_tree(coo_array((weights, (first, second)), shape=(side**2, side**2))).tocoo()
     level = np.full((size, size), WALL, np.uint8)
     level[::2, ::2] = FREE
+    # The wall between two neighbours: the sum of their coordinates is twice their mean, in the maze's cells.
     level[tree.row // side + tree.col // side, tree.row % side + tree.col % side] = FREE
     start, goal = rng.permutation([(0, 0), (0, -1), (-1, 0), (-1, -1)])[:2]
     level[tuple(start)] = AGENT
@@ -179,6 +192,7 @@ def _read() -> dict[str, Array]:
     """Return the levels of `_PLANS` by name."""
     levels: dict[str, Array] = {}
     for block in _PLANS:
+        # Mazes stand side by side: the first line has their names, each line below a row of every one.
         names, *rows = (line.split() for line in block.strip().splitlines())
         levels |= {name: _drawn(rows) for name, *rows in zip(names, *rows, strict=True)}
     return levels

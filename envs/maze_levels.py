@@ -57,6 +57,7 @@ class MazeLevels(Levels):
         edits: str = "flip-or-move-goal",
     ) -> None:
         for name, number in (("extent", extent), ("size", size), ("n_walls", n_walls)):
+            # Numbers are checked one by one before they are compared with each other.
             check_whole(name, number, 0)
         if not 2 <= size <= extent:
             raise ValueError(f"size: expected 2 to extent = {extent}, got {size}")
@@ -92,6 +93,7 @@ class MazeLevels(Levels):
         Raises:
             RuntimeError: if solvable levels are wanted and hardly any is.
         """
+        # All rows share one generator, so a row's numbers depend on how many are drawn with it.
         return self._draw(lambda rows, draws: rng.random((len(rows), len(draws))), n)
 
     def draw_simple(self, rng: np.random.Generator, n: int) -> Array:
@@ -101,6 +103,7 @@ class MazeLevels(Levels):
 
     def draw_by_seeds(self, seeds: IntArray, episodes: IntArray) -> Array:
         """Return a random level for each seed and episode; equal ones, equal levels (raises as `draw`)."""
+        # Numbers by seed, episode and draw: a level does not depend on the levels drawn with it.
         return self._draw(
             lambda rows, draws: uniform_array(
                 seeds[rows, None].astype(np.uint64), episodes[rows, None], draws[None, :]
@@ -140,6 +143,7 @@ class MazeLevels(Levels):
         actions on a shortest one, turns included. The last two are 0 for a level that cannot be solved.
         """
         tasks = np.asarray(tasks)
+        # -1 says that there is no way; lengths are 0 then, and `solvable` tells the two apart.
         path, steps = (shortest_paths(tasks, turning=turning) for turning in (False, True))
         return {
             "walls": np.count_nonzero((tasks == WALL) | (tasks == OPAQUE), axis=(1, 2)).astype(np.float64),
@@ -151,8 +155,10 @@ class MazeLevels(Levels):
     def _draw(self, numbers: Callable[[IntArray, IntArray], FloatArray], n: int) -> Array:
         """Return ``n`` levels made of the uniform numbers that a function gives for rows and draws."""
         count = numbers_for(self.generator, self.n_walls, self.size**2)
+        # Cells beyond `size` stay outside; only what is within is drawn.
         levels = np.tile(padded(np.zeros((self.size, self.size), np.uint8), self._extent), (n, 1, 1))
         rows = np.arange(n)
+        # Levels without a way are drawn again all at once, from later numbers of their rows.
         for attempt in range(_ATTEMPTS):
             drawn = numbers(rows, attempt * count + np.arange(count))
             codes = build(self.generator, self.n_walls, self.size**2, drawn)

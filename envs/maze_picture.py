@@ -52,9 +52,12 @@ def draw_sheet(levels: Array, *, columns: int = 8, tile: int = TILE) -> Array:
     pictures = draw_levels(levels, tile=tile)
     _, height, width, _ = pictures.shape
     columns = min(columns, len(pictures))
+    # The number of rows, rounded up.
     rows = -(-len(pictures) // columns)
+    # A white strip right of and below each picture keeps them apart; the last strips are cut off in the end.
     sheet = np.full((rows * columns, height + tile, width + tile, 3), 255, np.uint8)
     sheet[: len(pictures), :height, :width] = pictures
+    # Pixel rows come before columns of pictures, so that joining axes puts pictures side by side.
     parts = sheet.reshape(rows, columns, height + tile, width + tile, 3).swapaxes(1, 2)
     return parts.reshape(rows * (height + tile), -1, 3)[:-tile, :-tile]
 
@@ -84,6 +87,7 @@ def draw_agents(levels: Array, agents: IntArray, *, tile: int = TILE) -> Array:
         tile: pixels across a cell.
     """
     codes = np.array(levels)
+    # The agent leaves its start, and is drawn where it stands now, on the goal together with it.
     codes[(codes >= AGENT) & (codes < OUTSIDE)] = FREE
     at = np.arange(len(codes)), agents[:, 0], agents[:, 1]
     codes[at] = np.where(codes[at] == GOAL, _ON_GOAL, AGENT) + agents[:, 2]
@@ -98,6 +102,7 @@ def _follow(level: Any, actions: Any, grid: Any, trace: Any) -> Any:
     lay(level, grid)
     stand(level, MAX_STEPS, pose)
     reached = False
+    # Frame 0 is the start, before any action.
     for k in range(len(trace)):
         if k > 0:
             _, reached, _ = act(grid, pose, actions[k - 1], side)
@@ -113,6 +118,7 @@ def _draw(codes: Array, tile: int) -> Array:
         raise ValueError(f"tile: expected at least 3 pixels, got {tile}")
     n, rows, columns = codes.shape
     walled = np.pad(codes, ((0, 0), (1, 1), (1, 1)), constant_values=WALL)
+    # Codes choose pictures; pixel rows come before columns of cells, as in `draw_sheet`.
     parts = _tiles(tile)[walled].swapaxes(2, 3)
     return np.asarray(parts.reshape(n, (rows + 2) * tile, (columns + 2) * tile, 3))
 
@@ -123,11 +129,14 @@ def _tiles(tile: int) -> Array:
     tiles = np.zeros((CODES + 4, tile, tile, 3), np.uint8)
     for code, colour in _COLOURS.items():
         tiles[code] = colour
+        # A thin line at two sides of a free cell makes the cells countable.
         tiles[code, -1], tiles[code, :, -1] = (_LINE if code == FREE else colour,) * 2
+    # Coordinates of pixel centres from -0.5 to 0.5: another heading only exchanges them and their signs.
     y, x = (np.indices((tile, tile)) + 0.5) / tile - 0.5
     for heading in range(4):
         ahead, aside = [(x, y), (y, -x), (-x, -y), (-y, x)][heading]
         arrow = (ahead > -0.35) & (np.abs(aside) < (0.4 - ahead) / 2)
+        # On the goal the arrow keeps the goal's colour behind it.
         for code, below in ((AGENT, FREE), (_ON_GOAL, GOAL)):
             tiles[code + heading] = tiles[below]
             tiles[code + heading][arrow] = _AGENT

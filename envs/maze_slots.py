@@ -55,6 +55,7 @@ class Limits(NamedTuple):
 
 def limits_of(levels: Array, steps: IntArray, other: int = MAX_STEPS) -> Limits:
     """Return the caps of given levels ``(m, rows, columns)`` and of all others."""
+    # Only caps that differ are kept: without any, kernels need no hash.
     own = steps != other
     keys, first = np.unique(keys_of(levels[own]), return_index=True)
     return Limits(keys, steps[own][first].astype(np.int64), other)
@@ -116,8 +117,12 @@ class MazeSlots(BatchSlots):
         )
         self._limits = limits
         self._threads = thread_count(threads)
-        self._parts = ("observation",) if observation == "flat" else ("image", "direction")
+        # Parts of the state that are observed; they are replaced, never written to again.
+        self._parts: tuple[str, ...] = ("image", "direction")
+        if observation == "flat":
+            self._parts = ("observation",)
         self._now |= {"pose": np.zeros((n, POSE), np.int32)} | self._nothing_seen()
+        # Grids follow from the levels: they are no part of the state.
         self._grids = np.zeros((n, side_of(self._now["task"].shape[1]) ** 2), np.uint8)
 
     def step(self, actions: npt.ArrayLike) -> Step:
@@ -135,15 +140,18 @@ class MazeSlots(BatchSlots):
             raise ValueError(
                 f"actions: expected {n} whole numbers below {self.single_action_space.n}, got {actions!r}"
             )
+        # New arrays, since a caller may still hold the last observations.
         now |= {name: np.empty_like(now[name]) for name in self._parts}
         rewards = np.empty(n)
         (terminated, truncated) = np.empty((2, n), np.bool_)
         results = rewards, terminated, truncated
         slots = chosen.astype(np.int64, copy=False), self._grids, now["pose"], *self._view(), *results
+        # Several chunks a thread let a quick thread take more; few slots stay on one thread.
         chunks = min(4 * self._threads, n // _SLOTS_PER_CHUNK)
         if self._threads == 1 or chunks < 2:
             step_range(0, n, *slots)
         else:
+            # Set before every launch, since other slots may have set another number.
             numba.set_num_threads(self._threads)
             step_parallel(chunks, *slots)
         now["done"] = terminated | truncated
@@ -153,11 +161,13 @@ class MazeSlots(BatchSlots):
         """Return one frame for each slot, ``(height, width, 3)`` uint8."""
         levels = self._now["task"]
         pose = self._now["pose"]
+        # Places count the grid's cells, with its margin.
         rows, columns = np.divmod(pose[:, PLACE], side_of(levels.shape[1]))
         agents = np.stack([rows - MARGIN, columns - MARGIN, pose[:, HEADING]], axis=1)
         return tuple(draw_agents(levels, agents))
 
     def _start(self, slots: IntArray) -> Any:
+        # Copies, since slots that go on keep their rows and a caller may hold the arrays.
         self._now |= {name: self._now[name].copy() for name in self._parts}
         now = self._now
         start_some(slots, now["task"], *self._limits, self._grids, now["pose"], *self._view())
@@ -174,10 +184,12 @@ class MazeSlots(BatchSlots):
 
     def _view(self) -> tuple[Any, ...]:
         """Return what kernels take to see and where they write it."""
+        # Flat observations are one array: the image is its start, the heading its end.
         first, last = self._now[self._parts[0]], self._now[self._parts[-1]]
-        flat = first is last
         side = side_of(self._now["task"].shape[1])
-        return side, SHARES if flat else LOOKS, first, last, PIXELS if flat else 0, _ONE
+        if first is last:
+            return side, SHARES, first, last, PIXELS, _ONE
+        return side, LOOKS, first, last, 0, _ONE
 
     def _observations(self) -> Any:
         """Return the present observations; they are not written to again."""

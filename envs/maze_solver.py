@@ -27,12 +27,14 @@ def _search(level: Any, turning: Any, before: Any, queue: Any) -> Any:
     for cell in range(rows * columns):
         code = level[cell // columns, cell % columns]
         if AGENT <= code < OUTSIDE:
+            # Where turns cost nothing, headings do not matter: one state a cell is enough.
             first = 4 * cell + ((int(code) - AGENT) if turning else 0)
     before[: 4 * rows * columns] = NO_WAY
     before[first] = NO_WAY - 1
     queue[0] = first
     head = 0
     tail = 1
+    # Breadth first: a state is reached by a shortest way when it is reached first.
     while head < tail:
         state = queue[head]
         head += 1
@@ -42,8 +44,10 @@ def _search(level: Any, turning: Any, before: Any, queue: Any) -> Any:
         column = cell % columns
         if level[row, column] == GOAL:
             return state
+        # With turns: left, right, forward. Without: one step into each of four directions.
         for move in range(3 if turning else 4):
             if turning and move < FORWARD:
+                # Three turns to the right are one to the left.
                 following = 4 * cell + ((heading + (3 if move == LEFT else 1)) & 3)
             else:
                 to = heading if turning else move
@@ -64,6 +68,7 @@ def _lengths(levels: Any, turning: Any, before: Any, queue: Any, lengths: Any) -
     for i in range(len(levels)):
         state = _search(levels[i], turning, before, queue)
         lengths[i] = NO_WAY
+        # Back from the goal: the start has -2 before it. It is counted too, hence -1 at first.
         while state >= 0:
             lengths[i] += 1
             state = before[state]
@@ -77,6 +82,7 @@ def shortest_paths(levels: Array, *, turning: bool) -> IntArray:
         turning: True counts the agent's steps, of which a turn by 90 degrees is one; False counts cells.
     """
     levels = np.ascontiguousarray(levels, np.uint8)
+    # Scratch for one level, used for all; without any level there must be an array all the same.
     before, queue = np.empty((2, 4 * levels[:1].size or 4), np.int32)
     lengths = np.empty(len(levels), np.int64)
     _lengths(levels, bool(turning), before, queue, lengths)
@@ -95,11 +101,15 @@ def plan(level: Array) -> IntArray:
     if state == NO_WAY:
         raise ValueError("plan: expected a level with a way from agent to goal, got one without")
     actions = []
+    # Two states in a row tell the action between them.
     while before[state] >= 0:
         earlier = int(before[state])
-        turned = (state - earlier) % 4
-        moved = state >> 2 != earlier >> 2
-        actions.append(FORWARD if moved else RIGHT if turned == 1 else LEFT)
+        if state >> 2 != earlier >> 2:
+            actions.append(FORWARD)
+        elif (state - earlier) % 4 == 1:
+            actions.append(RIGHT)
+        else:
+            actions.append(LEFT)
         state = earlier
     return np.array(actions[::-1], np.int64)
 

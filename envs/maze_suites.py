@@ -70,17 +70,25 @@ def make_suite(suite: str | Sequence[str], *, steps: int | None = None, repeats:
     check_whole("suite: repeats", repeats, 1, MOST_REPEATS)
     if steps is not None:
         check_whole("suite: steps", steps, 1, 2**31)
-    parts = [suite] if isinstance(suite, str) else suite
+    parts = suite
+    if isinstance(suite, str):
+        parts = [suite]
     if not isinstance(parts, list | tuple) or not parts or not all(isinstance(x, str) for x in parts):
         raise ValueError(f"suite: expected one of {[*SUITES, RANDOM]} or a list of mazes, got {suite!r}")
     made = [row for part in parts for row in _mazes_of(part, repeats)]
+    # Never smaller than training levels, with which the tests share a shape.
     extent = max(SIZE, *(max(level.shape) for _, level, _ in made))
     levels = np.stack([padded(level, extent) for _, level, _ in made])
-    own = np.array([cap for _, _, cap in made])
-    name = f"maze/{'+'.join(parts)}" + (f"_steps{steps}" if steps else "")
-    name += f"_x{repeats}" if repeats > 1 else ""
+    caps = np.array([cap for _, _, cap in made])
+    # The name has all that changes the tests: runs are compared only if theirs agree.
+    name = f"maze/{'+'.join(parts)}"
+    if steps is not None:
+        name += f"_steps{steps}"
+        caps = np.full(len(caps), steps)
+    if repeats > 1:
+        name += f"_x{repeats}"
     names = tuple(name for name, _, _ in made)
-    return Suite(name, names, levels, own if steps is None else np.full(len(own), steps))
+    return Suite(name, names, levels, caps)
 
 
 def _mazes_of(part: str, repeats: int) -> list[tuple[str, Array, int]]:
@@ -88,6 +96,7 @@ def _mazes_of(part: str, repeats: int) -> list[tuple[str, Array, int]]:
     random = _RANDOM.fullmatch(part)
     if random is not None:
         space = MazeLevels(n_walls=_RANDOM_WALLS, solvable=True)
+        # A fixed seed: these levels are the same in every process.
         levels = space.draw(generator(_SEED), int(random[1] or _RANDOM_LEVELS))
         return [(f"random{i}", level, MAX_STEPS) for i, level in enumerate(levels) for _ in range(repeats)]
     names = SUITES.get(part, (part,))
@@ -104,4 +113,5 @@ def _mazes_of(part: str, repeats: int) -> list[tuple[str, Array, int]]:
 
 def _generator(name: str, number: int) -> np.random.Generator:
     """Return the generator of a maze's drawn parts."""
+    # Name and number are the seed: a maze does not depend on the others of its suite.
     return generator(np.random.SeedSequence([_SEED, number, *name.encode()]))

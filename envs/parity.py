@@ -80,9 +80,11 @@ class Parity(Family):
             ("tests", tests, 1, MOST_SEQUENCES),
         ):
             whole = is_whole(value)
+            # Say only which bound was missed: the other one may be ten million.
             if not (whole and least <= value <= most):
-                small = not whole or value < least
-                expected = f"at least {least}" if small else f"at most {most}"
+                expected = f"at least {least}"
+                if whole and value > most:
+                    expected = f"at most {most}"
                 raise ValueError(f"parity: {name}: expected {expected}, got {value!r}")
         self.kind = kind
         self.largest = largest
@@ -102,8 +104,11 @@ class Parity(Family):
     def test_sequences(self, size: int) -> FixedSequences:
         """Return the test sequences of task N = ``size``, on the CPU; the same for every ``largest``."""
         shortest, longest = length_range(size)
+        # The task is a part of the seed: sequences do not depend on which other tasks there are.
         generator = torch.Generator().manual_seed(TEST_SEED + size)
+        # All sequences are drawn at full length; `lengths` says how much of each counts.
         bits = draw(self.kind, longest, self.tests, generator)
+        # Lengths in turn: each is there as often as any other, or once more.
         lengths = shortest + torch.arange(self.tests) % (longest - shortest + 1)
         found = answers(self.kind, latest(bits, size, lengths), [size])[0]
         return FixedSequences(bits, lengths, found)

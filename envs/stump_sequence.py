@@ -37,6 +37,7 @@ class StumpSequenceEnv(WalkerTrack):
     def group(self, task: Array, x: float) -> tuple[list[Polygon], float]:
         """Return one flight of stumps."""
         stumps = []
+        # Stumps stand side by side: one begins where the last one ended.
         for height, width in task.reshape(STUMPS, 2):
             up = max(0.05, self.np_random.normal(height, 0.1)) * TERRAIN_STEP
             right = x + max(0.05, self.np_random.normal(width, 0.1))
@@ -74,5 +75,6 @@ def stump_sequence(
 
 
 def _space() -> spaces.Parameters:
+    # height0, width0, height1, ...: `group` reshapes a task to five pairs.
     names = [f"{what}{i}" for i in range(STUMPS) for what in ("height", "width")]
     return spaces.Parameters(**dict.fromkeys(names, (0.0, MAX_SIZE)))

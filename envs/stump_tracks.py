@@ -39,6 +39,7 @@ class StumpTracksEnv(WalkerTrack):
 
     def group(self, task: Array, x: float) -> tuple[list[Polygon], float]:
         """Return one stump."""
+        # Noise may go below 0, and a stump has at least some height.
         height = max(0.05, self.np_random.normal(task[0], 0.1)) * TERRAIN_STEP
         return [box(x, x + TERRAIN_STEP, height)], x + TERRAIN_STEP
 
@@ -73,6 +74,7 @@ def stump_tracks(
     """
     check_real("max_height", max_height, 0, above=True)
     check_real("test_height", test_height, 0, above=True)
+    # Both are numbers above 0 here; what is left is their order.
     if not 0 < test_height <= max_height:
         raise ValueError(f"test_height: expected above 0, at most max_height {max_height}, got {test_height}")
     return WalkerFamily(

@@ -37,6 +37,7 @@ class TerrainBuilder:
         """Set parameter ``step``, and with the first one draw the seed."""
         after = np.array(partial, np.float64)
         after[:, step] = actions
+        # A terrain has one seed, so it is drawn with the first action only.
         if step == 0:
             after[:, -1] = rng.random(len(after))
         return after
@@ -47,6 +48,7 @@ class TerrainBuilder:
 
     def finish(self, partial: Array) -> Array:
         """Return levels ``(n, 9)``."""
+        # Actions from -1 to 1 become numbers from 0 to 1; the seed is such a number already.
         unit = (partial + 1) / 2
         unit[:, -1] = partial[:, -1]
         return self._levels(unit)

@@ -63,9 +63,14 @@ class ToyGrid(Family):
         self.cost_unit = "episodes"
         self.usual_student = "competence"
         self.mastered: float = MASTERED / FULL
+        # An irrelevant dimension makes no task harder.
         self.difficulty_step = (1 / cells,) * dims + (0.0,) * irrelevant
-        tests = "all" if cells**dims <= MOST_TESTS else f"{MOST_TESTS}-seed{TEST_SEED}"
-        extra = f"-plus{irrelevant}" if irrelevant else ""
+        tests = "all"
+        if cells**dims > MOST_TESTS:
+            tests = f"{MOST_TESTS}-seed{TEST_SEED}"
+        extra = ""
+        if irrelevant:
+            extra = f"-plus{irrelevant}"
         self.test_set = f"toy-grid-{dims}d{extra}-{cells}cells-{tests}"
 
     def test_tasks(self) -> FloatArray:
@@ -73,7 +78,9 @@ class ToyGrid(Family):
         total = self.cells**self.dims
         chosen = np.arange(total)
         if total > MOST_TESTS:
+            # A generator of its own, so that the tests are the same in every process.
             chosen = np.random.Generator(np.random.PCG64(TEST_SEED)).choice(total, MOST_TESTS, replace=False)
+        # One index for each dimension; a centre lies half a cell further.
         index = np.stack(np.unravel_index(chosen, (self.cells,) * self.dims), axis=1)
         return np.hstack([(index + 0.5) / self.cells, np.full((len(index), self.irrelevant), 0.5)])
 
@@ -103,6 +110,7 @@ class CompetenceGrid:
         self._competence = np.zeros(cells**dims, np.int64)
         self._open = np.zeros(cells**dims, np.bool_)
         self._open[0] = True
+        # Every move by 0 or 1 in each dimension but the one that stays: diagonals count.
         self._ahead = np.array(list(itertools.product((0, 1), repeat=dims))[1:])
 
     @property
@@ -120,14 +128,17 @@ class CompetenceGrid:
         if values.min() < 0 or values.max() > FULL:
             raise ValueError(f"competence: expected 0 to {FULL}, got {values.min()} to {values.max()}")
         self._competence = values.astype(np.int64).ravel()
+        # Which cells are open follows from the competence: start again from the origin.
         self._open[:] = False
         self._open[0] = True
         self._unlock(np.flatnonzero(self._competence >= MASTERED))
 
     def cell(self, tasks: Array) -> IntArray:
         """Return the flat cell index of each of ``(n, >= dims)`` tasks in the unit cube."""
+        # A coordinate of exactly 1 belongs to the last cell.
         index = np.minimum((tasks[:, : self.dims] * self.cells).astype(np.int64), self.cells - 1)
         flat: IntArray = index[:, 0]
+        # Row by row, as np.ravel_multi_index counts.
         for i in range(1, self.dims):
             flat = flat * self.cells + index[:, i]
         return flat
@@ -136,9 +147,12 @@ class CompetenceGrid:
         """Run an episode on each task, all at the same time, and return the scores ``(n,)``."""
         cell = self.cell(tasks)
         before = self._competence[cell]
+        # Rows of one batch on the same cell count one after the other: the k-th one finds k visits before it.
         gain = np.where(self._open[cell], 1 + _earlier(cell), 0)
         after = np.minimum(before + gain, FULL)
+        # Of several rows on a cell the last one has counted most, and stays.
         np.maximum.at(self._competence, cell, after)
+        # Only a cell that crosses the line now opens others: cells above it have done so.
         crossed = cell[(before < MASTERED) & (after >= MASTERED)]
         if crossed.size:
             self._unlock(crossed)
@@ -161,6 +175,7 @@ class CompetenceGrid:
         if cells.size:
             index = np.stack(np.unravel_index(cells, self._shape), axis=1)
             ahead = (index[:, None] + self._ahead).reshape(-1, self.dims)
+            # Moves beyond the border lead nowhere.
             ahead = ahead[(ahead < self.cells).all(axis=1)]
             self._open[np.ravel_multi_index(tuple(ahead.T), self._shape)] = True
 
@@ -169,6 +184,7 @@ def _earlier(cell: IntArray) -> IntArray:
     """Return how many earlier rows have the same value."""
     if len(cell) == 1:
         return np.zeros(1, np.int64)
+    # A stable sort keeps rows of one cell in their order: within its run, a row's place is what is wanted.
     order = np.argsort(cell, kind="stable")
     ordered = cell[order]
     first = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
@@ -192,7 +208,7 @@ def run(
     Raises:
         ValueError: if a number is below 1, or the teacher's space is not the family's.
     """
-    family = ToyGrid() if family is None else family
+    family = family or ToyGrid()
     if episodes < 1 or batch < 1:
         raise ValueError(f"run: expected episodes >= 1 and batch >= 1, got {episodes} and {batch}")
     if spaces.describe(teacher.space) != spaces.describe(family.space):
@@ -200,6 +216,7 @@ def run(
     grid = family.grid()
     done = 0
     while done < episodes:
+        # The last batch may be smaller: no episode more than asked for.
         assignment = teacher.ask(min(batch, episodes - done), progress=done / episodes)
         score = grid.visit(assignment.tasks)
         teacher.tell(

@@ -125,13 +125,16 @@ class Body:
         x, y = TERRAIN_STEP * TERRAIN_STARTPAD / 2, TERRAIN_HEIGHT + 2 * height
         self.hull = world.CreateDynamicBody(position=(x, y), fixtures=fixtures.hull)
         self.hull.color1, self.hull.color2 = HULL_COLOURS
+        # gymnasium pushes the hull sideways before the first step, so that episodes differ.
         self.hull.ApplyForceToCenter((rng.uniform(-INITIAL_RANDOM, INITIAL_RANDOM), 0), True)
         self.parts: list[Any] = []
         self.joints: list[Any] = []
+        # The hull's half width, since anchors of -1 and 1 stand for its ends.
         half_hull = (max(x for x, _ in measures.hull) - min(x for x, _ in measures.hull)) / 2 / SCALE
         for anchor in measures.anchors:
             leg_x = x + float(np.interp(anchor, [-1, 1], [-half_hull, half_hull]))
             for side, colours in zip((-1, 1), PAIR_COLOURS, strict=True):
+                # The upper part hangs on the hull, the lower one on the upper one.
                 above = self.hull
                 for k, fixture in enumerate((fixtures.upper, fixtures.lower)):
                     part = world.CreateDynamicBody(
@@ -155,6 +158,7 @@ class Body:
                     self.joints.append(world.CreateJoint(joint))
                     self.parts.append(part)
                     above = part
+        # Lower parts are the feet.
         self.contacts = Contacts(self.hull, self.parts[1::2])
         world.contactListener = self.contacts
 
@@ -162,6 +166,7 @@ class Body:
         """Set the motors: full speed in the action's direction, torque by its size."""
         directions = np.sign(action).tolist()
         torques = (torque * np.minimum(np.abs(action), 1.0)).tolist()
+        # Hips have even numbers, knees odd ones.
         for i, joint in enumerate(self.joints):
             joint.motorSpeed = (SPEED_KNEE if i % 2 else SPEED_HIP) * directions[i]
             joint.maxMotorTorque = torques[i]
@@ -172,6 +177,7 @@ class Body:
         for i, touching in enumerate(self.contacts.feet):
             hip = self.joints[2 * i]
             knee = self.joints[2 * i + 1]
+            # gymnasium adds 1 to the knee's angle.
             state += (hip.angle, hip.speed / SPEED_HIP, knee.angle + 1.0, knee.speed / SPEED_KNEE, touching)
         return state
 
@@ -202,6 +208,7 @@ class Contacts(contactListener):  # type: ignore[misc]  # Box2D is untyped
         self._note(contact, 0.0)
 
     def _note(self, contact: Any, touching: float) -> None:
+        # Either fixture may be the walker's.
         bodies = contact.fixtureA.body, contact.fixtureB.body
         if touching and self._hull in bodies:
             self.fallen = True

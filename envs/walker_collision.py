@@ -64,6 +64,7 @@ def place_part(rig: Any, state: Any, work: Any, body: Any, lane: Any, shape: Any
     x, y = state[BODY_ROWS * body + X, lane], state[BODY_ROWS * body + Y, lane]
     c, s = work[TRIG_ROWS * body + COS, lane], work[TRIG_ROWS * body + SIN, lane]
     width, height = rig.bodies[body, HALF_WIDTH], rig.bodies[body, HALF_HEIGHT]
+    # Half sides turned with the body: corners are sums of them, and the body's axes are the normals.
     cw = c * width
     sw = s * width
     ch = c * height
@@ -86,7 +87,9 @@ def place_hull(rig: Any, state: Any, work: Any, lane: Any, shape: Any) -> None:
         a = rig.hull[i, 0]
         b = rig.hull[i, 1]
         shape[i, 0], shape[i, 1] = x + c * a - s * b, y + s * a + c * b
+    # All corners come first, since a normal needs both ends of its side.
     for i in range(n):
+        # The last side ends at the first corner.
         j = i + 1 if i + 1 < n else 0
         dx, dy = shape[j, 0] - shape[i, 0], shape[j, 1] - shape[i, 1]
         scale = ONE / math.sqrt(dx * dx + dy * dy)
@@ -102,12 +105,14 @@ def bounds(shape: Any, n: Any) -> Any:
     for i in range(1, n):
         left, right = min(left, shape[i, 0]), max(right, shape[i, 0])
         bottom = min(bottom, shape[i, 1])
+    # Box2D's polygons touch when their skins do.
     return left - SKINS, right + SKINS, bottom - SKINS
 
 
 @kernel
 def first_edge(tracks: Any, slot: Any, x: Any) -> Any:
     """Return the last edge of the ground that starts at or before ``x``; 0 if none does."""
+    # Bisection works, since the ground is a polyline from left to right.
     low, high = 0, tracks.lengths[slot, 0] - 2
     while low < high:
         middle = (low + high + 1) >> 1
@@ -121,6 +126,7 @@ def first_edge(tracks: Any, slot: Any, x: Any) -> Any:
 @kernel
 def first_obstacle(tracks: Any, slot: Any, x: Any) -> Any:
     """Return the first obstacle whose right end is at or behind ``x``; their number if none's is."""
+    # Right ends are sorted too, so bisection works here as well.
     low, high = 0, tracks.lengths[slot, 1]
     while low < high:
         middle = (low + high) >> 1
@@ -136,10 +142,12 @@ def _cut(
     ax: Any, ay: Any, a: Any, bx: Any, by: Any, b: Any, sx: Any, sy: Any, limit: Any, corner: Any
 ) -> Any:
     """Cut the segment a-b where ``s . p`` exceeds the limit; a cut end comes last, named by the corner."""
+    # How far either end is beyond the limit; if both are, nothing of the segment is left.
     over_a, over_b = sx * ax + sy * ay - limit, sx * bx + sy * by - limit
     if over_a > ZERO and over_b > ZERO:
         return False, ax, ay, a, bx, by, b
     if over_a * over_b < ZERO:
+        # One end is beyond: the crossing takes its place, and the other end comes first.
         t = over_a / (over_a - over_b)
         cx, cy = ax + t * (bx - ax), ay + t * (by - ay)
         if over_a > ZERO:
@@ -173,9 +181,12 @@ def _put(
     c, s = work[TRIG_ROWS * body + COS, lane], work[TRIG_ROWS * body + SIN, lane]
     ax, ay = first
     bx, by = second
+    # A contact point lies halfway between the two surfaces, as in b2WorldManifold.
     depth_a, depth_b = HALF * ((ax - px) * nx + (ay - py) * ny), HALF * ((bx - px) * nx + (by - py) * ny)
+    # Arms from the body's centre, for the velocity solver.
     work[row + R1X, lane], work[row + R1Y, lane] = ax - depth_a * nx - x, ay - depth_a * ny - y
     work[row + R2X, lane], work[row + R2Y, lane] = bx - depth_b * nx - x, by - depth_b * ny - y
+    # The rest is for the position solver, in the frame of the face's owner, as bodies still move then.
     ax = ax - x
     ay = ay - y
     bx = bx - x
@@ -184,6 +195,7 @@ def _put(
     py = py - y
     work[row + LIVE_1, lane], work[row + LIVE_2, lane] = ONE, ONE if two else ZERO
     if ground_face:
+        # The ground owns the face: the normal stays as it is, and the points turn with the body.
         work[row + GROUND_FACE, lane] = ONE
         work[row + NX, lane], work[row + NY, lane] = nx, ny
         work[row + MX, lane], work[row + MY, lane] = nx, ny
@@ -192,6 +204,7 @@ def _put(
         work[row + Q1X, lane], work[row + Q1Y, lane] = px + x, py + y
         work[row + Q2X, lane], work[row + Q2Y, lane] = px + x, py + y
     else:
+        # The body owns the face: normal and face turn with it, and the points are the ground's.
         work[row + GROUND_FACE, lane] = ZERO
         work[row + NX, lane], work[row + NY, lane] = -nx, -ny
         work[row + MX, lane], work[row + MY, lane] = c * nx + s * ny, c * ny - s * nx
@@ -225,6 +238,7 @@ def _manifold(
     gx, gy = face_end
     ax, ay = a
     bx, by = b
+    # The tangent runs from the face's end to its start.
     sx, sy = ny, -nx
     left, right = sx * fx + sy * fy, -(sx * gx + sy * gy)
     # the side planes: nothing before the face's start, nothing behind its end
@@ -238,6 +252,7 @@ def _manifold(
     )
     if not inside:
         return False
+    # A point farther from the face than the skins is no contact.
     near_a = nx * (ax - fx) + ny * (ay - fy) <= SKINS
     near_b = nx * (bx - fx) + ny * (by - fy) <= SKINS
     if not near_a:
@@ -245,6 +260,7 @@ def _manifold(
         ay = by
         a_number = b_number
     if not near_b:
+        # A single point is written twice; the second one gets no mass.
         bx, by = ax, ay
     two = near_a and near_b
     if near_a or near_b:
@@ -286,11 +302,13 @@ def touch_edge(
     scale = ONE / math.sqrt(dx * dx + dy * dy)
     nx, ny = -dy * scale, dx * scale
     x, y = state[BODY_ROWS * body + X, lane], state[BODY_ROWS * body + Y, lane]
+    # Turn the edge around for a body below it: Box2D's edges collide from both sides.
     if nx * (x - ax) + ny * (y - ay) < ZERO:  # from below
         ax, ay, bx, by, nx, ny = bx, by, ax, ay, -nx, -ny
     edge = support(shape, n, nx, ny, ax, ay)
     if edge > SKINS:
         return False
+    # Of the polygon's sides, the one that keeps the edge farthest away.
     best = -FAR
     side = 0
     for i in range(n):
@@ -304,6 +322,7 @@ def touch_edge(
             side = i
     if best > SKINS:
         return False
+    # The polygon's side must be clearly better: a contact that changes its face would lose its impulses.
     if best > _RELATIVE * edge + _ABSOLUTE:
         j = side + 1 if side + 1 < n else 0
         return _manifold(
@@ -311,6 +330,7 @@ def touch_edge(
             (shape[side, 0], shape[side, 1]), (shape[j, 0], shape[j, 1]), (side, j),
             (ax, ay), _GROUND_CORNER, (bx, by), _GROUND_CORNER + 1,
         )  # fmt: skip
+    # The edge is the reference face: clip the polygon's side that is turned towards it.
     i = _least_opposed(shape, n, nx, ny)
     j = i + 1 if i + 1 < n else 0
     return _manifold(
@@ -324,6 +344,7 @@ def touch_obstacle(
     shape: Any, n: Any, solid: Any, m: Any, state: Any, work: Any, row: Any, body: Any, lane: Any, mark: Any
 ) -> Any:
     """Find the manifold of a polygon and a convex obstacle of ``m`` sides."""
+    # Any side that separates the two ends the search: most pairs are done quickly.
     best_a = -FAR
     side_a = 0
     for i in range(m):
@@ -333,6 +354,7 @@ def touch_obstacle(
         if gap > best_a:
             best_a = gap
             side_a = i
+    # The same with the roles exchanged.
     best_b = -FAR
     side_b = 0
     for i in range(n):
@@ -342,6 +364,7 @@ def touch_obstacle(
         if gap > best_b:
             best_b = gap
             side_b = i
+    # The body's side must be clearly better, as in b2CollidePolygons: contacts that change faces tremble.
     if best_b > _RELATIVE * best_a + _ABSOLUTE:
         i = _least_opposed(solid, m, shape[side_b, 2], shape[side_b, 3])
         j = i + 1 if i + 1 < m else 0

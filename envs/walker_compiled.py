@@ -29,6 +29,7 @@ class CompiledWalkerEnv(OneSlotEnv[WalkerSlots]):
         """Return or show a frame, drawn by gymnasium's BipedalWalker."""
         if self.render_mode is None:
             return None
+        # Made when it is first needed: most environments are never drawn.
         if self._picture is None:
             self._picture = WalkerPicture(self.render_mode)
         return self._picture.draw(self._slot.view(0))

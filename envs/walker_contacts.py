@@ -74,18 +74,23 @@ def prepare_contact(bodies: Any, state: Any, rows: Any, row: Any, body: Any, at:
     r1x, r1y = load(rows, row + R1X, at), load(rows, row + R1Y, at)
     r2x, r2y = load(rows, row + R2X, at), load(rows, row + R2Y, at)
     live_1, live_2 = load(rows, row + LIVE_1, at) > HALF, load(rows, row + LIVE_2, at) > HALF
+    # How much an impulse along the normal, or along the tangent, turns the body.
     n1, n2 = r1x * ny - r1y * nx, r2x * ny - r2y * nx
     t1, t2 = -r1x * nx - r1y * ny, -r2x * nx - r2y * ny
+    # The ground does not move: of Box2D's matrices only the body's terms are left.
     k11 = im + ii * n1 * n1
     k22 = im + ii * n2 * n2
     k12 = im + ii * n1 * n2
     det = k11 * k22 - k12 * k12
+    # Box2D drops the second point where both say nearly the same: the matrix cannot be inverted well.
     two = live_2 & (k11 * k11 < _WORST * det)
+    # Lanes that do not use the result divide by 1.
     inverse = ONE / select(two, det, ONE)
     store(rows, row + RN1, at, n1)
     store(rows, row + RT1, at, t1)
     store(rows, row + RN2, at, n2)
     store(rows, row + RT2, at, t2)
+    # A point that does not exist has no mass: its impulses stay 0 without any branch.
     store(rows, row + MN1, at, select(live_1, ONE / k11, ZERO))
     store(rows, row + MN2, at, select(two, ONE / k22, ZERO))
     store(rows, row + MT1, at, select(live_1, ONE / (im + ii * t1 * t1), ZERO))
@@ -96,6 +101,7 @@ def prepare_contact(bodies: Any, state: Any, rows: Any, row: Any, body: Any, at:
     store(rows, row + I11, at, select(two, inverse * k22, select(live_1, ONE / k11, ZERO)))
     store(rows, row + I12, at, select(two, -inverse * k12, ZERO))
     store(rows, row + I22, at, select(two, inverse * k11, ZERO))
+    # Warm start: the last step's impulses act at once, as in b2ContactSolver::WarmStart.
     pn = load(rows, row + P1N, at)
     pt = load(rows, row + P1T, at)
     qn = select(two, load(rows, row + P2N, at), ZERO)
@@ -129,6 +135,7 @@ def contact_velocity(bodies: Any, state: Any, rows: Any, row: Any, body: Any, at
     slide = vx * ny - vy * nx
     limit = FRICTION * a1
     new_1 = clamp(old_1 - load(rows, row + MT1, at) * (slide + spin * t1), -limit, limit)
+    # Lanes that have converged keep their impulses.
     d1 = select(active, new_1, old_1) - old_1
     spin = spin + ii * t1 * d1
     limit = FRICTION * a2
@@ -146,8 +153,10 @@ def contact_velocity(bodies: Any, state: Any, rows: Any, row: Any, body: Any, at
     k12 = load(rows, row + B12, at)
     k22 = load(rows, row + B22, at)
     along = vx * nx + vy * ny
+    # Velocities as they would be without the impulses so far: these are found anew as totals.
     b1 = along + spin * n1 - (k11 * a1 + k12 * a2)
     b2 = along + spin * n2 - (k12 * a1 + k22 * a2)
+    # Cases are tried from the last to the first: one that holds overwrites those before.
     open_both = (b1 >= ZERO) & (b2 >= ZERO)
     x1, x2 = select(open_both, ZERO, a1), select(open_both, ZERO, a2)
     only_2 = -load(rows, row + MN2, at) * b2
@@ -193,13 +202,16 @@ def _correct_point(
     c, s = load(rows, TRIG_ROWS * body + COS, at), load(rows, TRIG_ROWS * body + SIN, at)
     ax, ay = load(rows, row + px, at), load(rows, row + py, at)
     mx, my = load(rows, row + MX, at), load(rows, row + MY, at)
+    # Bodies have moved since the contact was found: its points are placed again.
     dx, dy = load(rows, row + qx, at) - x, load(rows, row + qy, at) - y
     ground_face = load(rows, row + GROUND_FACE, at) > HALF
     ax, ay = c * ax - s * ay, s * ax + c * ay
+    # The normal away from the ground; the body's own one is turned with it, and reversed.
     nx = select(ground_face, mx, s * my - c * mx)
     ny = select(ground_face, my, -(s * mx + c * my))
     gap = (ax - dx) * nx + (ay - dy) * ny - SKINS
     rx, ry = select(ground_face, ax, dx), select(ground_face, ay, dy)
+    # A little penetration stays, so that contacts do not come and go; and no correction is large.
     depth = clamp(share * (gap + LINEAR_SLOP), -MAX_CORRECTION, ZERO)
     arm = rx * ny - ry * nx
     there = active & (load(rows, row + live, at) > HALF)
@@ -208,6 +220,7 @@ def _correct_point(
     store(state, first + X, at, x + im * push * nx)
     store(state, first + Y, at, y + im * push * ny)
     store(state, first + ANGLE, at, angle)
+    # What comes next works with the new angle.
     set_angle(rows, body, angle, at)
     return select(there, gap, ZERO)
 
@@ -217,6 +230,7 @@ def contact_position(
     bodies: Any, state: Any, rows: Any, row: Any, body: Any, at: Any, share: Any, active: Any
 ) -> Any:
     """Do one position iteration of a contact; return the least gap between its skins, at most 0 (m)."""
+    # One point after the other, as in Box2D: the second one sees what the first has moved.
     gap = _correct_point(bodies, state, rows, row, body, at, (AX, AY, Q1X, Q1Y, LIVE_1), share, active)
     other = _correct_point(bodies, state, rows, row, body, at, (BX, BY, Q2X, Q2Y, LIVE_2), share, active)
     return smaller(smaller(gap, other), ZERO)

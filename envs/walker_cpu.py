@@ -69,11 +69,15 @@ def step_all(
     groups = len(state)
     parts = len(rig.parents)
     for chunk in prange(chunks):
+        # Every chunk has its own scratch: threads share nothing that is written.
         work = new_work(parts, work_size)
         commands = np.zeros((parts, WIDTH), np.float32)
+        # Products rounded down cut the groups into parts that differ by one group at most.
         for group in range(chunk * groups // chunks, (chunk + 1) * groups // chunks):
             first = group * WIDTH
+            # The last group may have lanes without a walker.
             count = min(WIDTH, n - first)
+            # Actions come slot by slot, lanes lie side by side.
             for lane in range(count):
                 for motor in range(parts):
                     commands[motor, lane] = actions[first + lane, motor]
@@ -91,6 +95,7 @@ def step_all(
 def lay_some(kind: Any, tracks: Any, slots: Any, tasks: Any, seeds: Any, episodes: Any) -> None:
     """Lay the tracks of the given slots again, as `start_some` laid them."""
     for i in prange(len(slots)):
+        # Within the loop, since every turn of it may run on another thread.
         points = np.zeros((MAX_CORNERS, SHAPE_COLUMNS), np.float32)
         slot = slots[i]
         lay_track(kind, tasks[slot], stream_of(seeds[slot], episodes[slot]), tracks, slot, points)
@@ -118,6 +123,7 @@ def start_some(
         slot = slots[i]
         group = slot // WIDTH
         lane = slot % WIDTH
+        # Starts are rare beside steps, so that scratch for each costs little.
         work = new_work(parts, work_size)
         actions = np.zeros((parts, WIDTH), np.float32)
         start_episode(

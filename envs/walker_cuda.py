@@ -56,6 +56,7 @@ def _step(
 ) -> None:  # fmt: skip
     """Step every walker; one that has finished stays as it is, and its reward is not a number."""
     e = cuda.grid(1)
+    # Blocks are whole: the last one may have more threads than there are walkers.
     if e >= len(done):
         return
     if done[e]:
@@ -63,6 +64,7 @@ def _step(
         terminated[e] = False
         truncated[e] = False
         return
+    # A thread's own arrays have one lane, number 0.
     state = cuda.local.array((_FLOATS, 1), _F32)
     whole = cuda.local.array((_INTS, 1), _I32)
     commands = cuda.local.array((_PARTS, 1), _F32)
@@ -71,6 +73,7 @@ def _step(
         cuda.local.array((MAX_CORNERS, SHAPE_COLUMNS), _F32), cuda.local.array((MANIFOLDS, MARK_ROWS), _I32),
         cuda.local.array((1, _BODIES, 3), _F32), cuda.local.array(_PARTS, _I32),
     )  # fmt: skip
+    # The solver reads and writes its rows many times: that is done in the thread's own memory.
     for i in range(_FLOATS):
         state[i, 0] = floats[i, e]
     for i in range(_INTS):
@@ -78,7 +81,8 @@ def _step(
     wrong = ZERO
     for i in range(_PARTS):
         commands[i, 0] = actions[e, i]
-        wrong += ZERO * actions[e, i]  # not a number if the action is not finite
+        # The sum is not a number if any action is not finite.
+        wrong += ZERO * actions[e, i]
     tracks = Tracks(track_x, track_y, lengths, corners, sides, reach)
     solver = Solver(velocity_iterations, position_iterations, tolerance)
     advance(_RIG, _ROWS, solver, tracks, state, whole, work, commands, e, 1, 0)
@@ -104,10 +108,12 @@ def _start(
     e = cuda.grid(1)
     if e >= len(done) or not mask[e]:
         return
+    # A kernel cannot raise: a task outside the space starts no episode, and shows in the observation.
     inside = True
     for i in range(len(low)):
         tasks[e, i] = given[e, i]
         inside = inside and low[i] <= given[e, i] <= high[i]
+    # The seed is kept in the state: after a restore the track is laid from it.
     seeds[e] = numbers[e]
     started[e] = inside
     done[e] = not inside
@@ -145,6 +151,7 @@ def _lay(
         return
     points = cuda.local.array((MAX_CORNERS, SHAPE_COLUMNS), _F32)
     tracks = Tracks(track_x, track_y, lengths, corners, sides, reach)
+    # The number of the episode is always 0: every start brings a seed of its own.
     lay_track(kind, tasks[e], stream_of(seeds[e], 0), tracks, e, points)
 
 
@@ -220,8 +227,11 @@ class CudaWalkers(CudaSlots):
         self._kernels = _kernels(walker)
         self._now = self._empty(parts, len(space.names))
         self._given = self._inputs(parts, space)
-        limit = np.iinfo(np.int32).max if max_steps is None else max_steps
-        self._arguments = self._share(SOLVERS[solver], kind, int(limit))
+        # Kernels count steps in 32 bits.
+        limit = int(np.iinfo(np.int32).max)
+        if max_steps is not None:
+            limit = int(max_steps)
+        self._arguments = self._share(SOLVERS[solver], kind, limit)
 
     def start(self, mask: Tensor, tasks: Tensor, seeds: Tensor) -> Tensor:
         """Start an episode in every slot of the mask; see `TensorEnvs.start`.
@@ -281,6 +291,7 @@ class CudaWalkers(CudaSlots):
         )
         walkers = now["floats"], now["ints"], now["done"]
         episodes = now["task"], now["seed"], now["started"]
+        # In the order of the kernel's parameters.
         asked = tuple(given[name] for name in ("mask", "task", "seed", "low", "high"))
         seen = now["observation"]
         return {

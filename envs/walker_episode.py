@@ -22,6 +22,7 @@ from teacherstudent.simulation.draws import stream_of, uniform
 from teacherstudent.simulation.kernels import kernel, large_kernel
 from teacherstudent.simulation.trigonometry import cosine_sine
 
+# gymnasium's scales of speeds: 2 / FPS, and 0.3 * viewport / SCALE / FPS.
 _SPIN = F(2 / 50)
 _VX = F(0.3 * (600 / 30) / 50)
 _VY = F(0.3 * (400 / 30) / 50)
@@ -35,6 +36,7 @@ _LEG_VALUES = 5
 @kernel
 def _position(rig: Any, state: Any, lane: Any) -> Any:
     """Return where the hull's origin is (m)."""
+    # The state has centres of mass, gymnasium reports the hull's origin.
     c, s = cosine_sine(state[ANGLE, lane])
     x, y = rig.origin[0], rig.origin[1]
     return state[X, lane] - (c * x - s * y), state[Y, lane] - (s * x + c * y)
@@ -52,6 +54,7 @@ def observe(rig: Any, rows: Any, tracks: Any, state: Any, ints: Any, slot: Any, 
         body = BODY_ROWS * (part + 1)
         angle = state[body + ANGLE, lane] - state[above + ANGLE, lane] - rig.joints[part, REFERENCE]
         speed = (state[body + SPIN, lane] - state[above + SPIN, lane]) / rig.joints[part, SPEED]
+        # Five values a leg: hip's angle and speed, knee's angle and speed, and the foot's flag.
         column = _HULL_VALUES + _LEG_VALUES * (part >> 1) + 2 * (part & 1)
         out[column] = angle + ONE if part & 1 else angle
         out[column + 1] = speed
@@ -72,12 +75,14 @@ def finish_step(rig: Any, rows: Any, state: Any, ints: Any, actions: Any, lane: 
     potential = shaping(rig, state, lane)
     reward = potential - state[rows.shaping, lane]
     state[rows.shaping, lane] = potential
+    # Torque costs by the size of the command, at most 1, as in gymnasium.
     for motor in range(len(rig.parents)):
         reward -= rig.power[1] * min(abs(actions[motor, lane]), ONE)
     x = _position(rig, state, lane)[0]
     fallen = ints[rows.fallen, lane] != 0 or x < ZERO
     ints[rows.steps, lane] += 1
     over = fallen or x > FINISH
+    # A walker that falls when its time is up has failed: it is not cut as well.
     return (_FALL if fallen else reward), over, (not over and ints[rows.steps, lane] >= limit)
 
 
@@ -116,8 +121,10 @@ def start_episode(
         slot: the slot.
         lane: its lane.
     """
+    # All that is random in an episode comes from this stream: its track, and the push of the first step.
     stream = stream_of(seed, episode)
     lay_track(kind, task, stream, tracks, slot, work.shape)
+    # Nothing of the last episode may stay, least of all impulses that the solver would start from.
     for row in range(rows.floats):
         state[row, lane] = ZERO
     for row in range(rows.ints):
@@ -131,6 +138,8 @@ def start_episode(
     for motor in range(parts):
         actions[motor, lane] = ZERO
     force = START_FORCE * (TWO * uniform(stream, 0) - ONE)
+    # The task of a track that was given is the force itself.
     state[rows.force, lane] = task[0] if kind == GIVEN else force
+    # gymnasium's reset takes one step without a command, and rewards count from there.
     advance(rig, rows, solver, tracks, state, ints, work, actions, slot, 1, lane)
     state[rows.shaping, lane] = shaping(rig, state, lane)

@@ -69,6 +69,7 @@ class WalkerFamily(GymnasiumFamily):
         simulator: str,
         solver: str,
     ) -> None:
+        # Called for the errors that it raises: a wrong name is refused before anything is made.
         embodiment(options["embodiment"])
         if not is_one_of(simulator, SIMULATORS):
             raise ValueError(f"simulator: expected one of {SIMULATORS}, got {simulator!r}")
@@ -92,9 +93,11 @@ class WalkerFamily(GymnasiumFamily):
         Raises:
             ValueError: if there is no slot, or fewer slots than processes.
         """
+        # Box2D has a world for each slot: those are the base class's.
         if self.simulator == "box2d":
             return super().make_vec(n, processes=processes)
         check_slots(n, processes)
+        # One process is this one: a batch, with Numba's threads.
         if processes == 1:
             return self._group(n)
         return SnapshotProcessSlots(self._part, n, processes=processes, space=self.space)
@@ -122,11 +125,13 @@ class WalkerFamily(GymnasiumFamily):
         return WalkerSlots(n, max_steps=MAX_STEPS, threads=threads, **self._slots)
 
     def _part(self, n: int, *, first_slot: int) -> WalkerSlots:
+        # One thread each, as the processes are spread over the cores already.
         return self._group(n, threads=1)
 
 
 def published_test_tasks(ranges: Sequence[tuple[float, float]]) -> Array:
     """Return the authors' 50 test tasks, ``(50, d)``: the draws of NumPy's legacy generator."""
     low, high = np.array(ranges).T
-    legacy = np.random.RandomState(_TEST_SEED)  # the published draws came from it
+    # The published draws came from this legacy generator.
+    legacy = np.random.RandomState(_TEST_SEED)
     return legacy.uniform(low, high, (_TEST_TASKS, len(low)))

@@ -51,6 +51,7 @@ def _apart(shape: Any, n: Any, solid: Any, m: Any, margin: Any) -> Any:
 @kernel
 def _above(shape: Any, n: Any, ax: Any, ay: Any, bx: Any, by: Any, margin: Any) -> Any:
     """Return whether a side, or an edge of the ground with free space above, separates the two."""
+    # Distances are left multiplied by the edge's length: one root instead of a division for each corner.
     dx, dy = bx - ax, by - ay
     reach = margin * math.sqrt(dx * dx + dy * dy)
     gap = FAR
@@ -58,6 +59,7 @@ def _above(shape: Any, n: Any, ax: Any, ay: Any, bx: Any, by: Any, margin: Any) 
         gap = min(gap, dx * (shape[k, 1] - ay) - dy * (shape[k, 0] - ax))
     if gap >= reach:
         return True
+    # A side of the polygon separates if both ends of the edge are beyond it.
     for i in range(n):
         nx = shape[i, 2]
         ny = shape[i, 3]
@@ -73,12 +75,14 @@ def _free(tracks: Any, slot: Any, shape: Any, margin: Any) -> Any:
     """Return whether a leg part in ``shape`` is apart from all that lies below it by ``margin`` (m)."""
     left, right, bottom = bounds(shape, 4)
     edge = first_edge(tracks, slot, left)
+    # Edges go from left to right: stop behind the part's right end.
     while edge < tracks.lengths[slot, 0] - 1 and tracks.x[slot, edge] <= right:
         ax, ay = tracks.x[slot, edge], tracks.y[slot, edge]
         bx, by = tracks.x[slot, edge + 1], tracks.y[slot, edge + 1]
         if bottom <= max(ay, by) and not _above(shape, 4, ax, ay, bx, by, margin):
             return False
         edge += 1
+    # Obstacles go from left to right too.
     i = first_obstacle(tracks, slot, left)
     while i < tracks.lengths[slot, 1] and tracks.reach[slot, i, 0] <= right:
         if bottom <= tracks.reach[slot, i, 2] and not _apart(
@@ -112,14 +116,17 @@ def _time_of_impact(
     x = state[first + X, lane]
     y = state[first + Y, lane]
     angle = state[first + ANGLE, lane]
+    # The end of the way first: most parts are free there, and nothing else is needed.
     place_part(rig, state, work.rows, body, lane, work.shape)
     if _free(tracks, slot, work.shape, _TARGET - _TOLERANCE):
         return ONE
     x0 = work.before[i, body, 0]
     y0 = work.before[i, body, 1]
     angle0 = work.before[i, body, 2]
+    # A part that was inside before the step is left to the position solver.
     _move(rig, state, work, body, lane, x0, y0, angle0)
     outside = _free(tracks, slot, work.shape, ZERO)
+    # A part that nearly touched at the start stops there, at 0; others are followed by bisection.
     low, high = ZERO, ONE
     if outside and _free(tracks, slot, work.shape, _TARGET + _TOLERANCE):
         for _ in range(_BISECTIONS):
@@ -138,6 +145,7 @@ def _time_of_impact(
                 low = t
             else:
                 high = t
+    # The search has moved the part: put it back.
     _move(rig, state, work, body, lane, x, y, angle)
     return low if outside else -ONE
 
@@ -148,6 +156,7 @@ def _resolve(rig: Any, solver: Any, state: Any, work: Any, part: Any, i: Any, la
     parts = len(rig.parents)
     body = part + 1
     count = work.counts[part, lane]
+    # Positions before velocities, as in b2Island::SolveTOI.
     for _ in range(_POSITION_ITERATIONS):
         least = ZERO
         for k in range(count):
@@ -158,10 +167,12 @@ def _resolve(rig: Any, solver: Any, state: Any, work: Any, part: Any, i: Any, la
             )
         if least >= _DEEP * LINEAR_SLOP:
             break
+    # Where the part is now, it is safe: the rest of the step starts from here.
     for k in range(3):
         work.before[i, body, k] = state[BODY_ROWS * body + k, lane]
     for k in range(count):
         row = contact_row(parts, part, k)
+        # No warm start, as in Box2D: impulses of an impact may be large.
         for p in range(IMPULSE_ROWS):
             work.rows[row + P1N + p, lane] = ZERO
         prepare_contact(rig.bodies, state, work.rows, row, body, lane)
@@ -192,10 +203,12 @@ def stop_at_impact(
     body = part + 1
     passed = ZERO
     first = BODY_ROWS * body
+    # A part may touch several times in a step; Box2D gives up after eight.
     for _ in range(_SUBSTEPS):
         t = _time_of_impact(rig, tracks, state, work, body, slot, i, lane)
         if t < ZERO or t >= ONE:
             return
+        # It goes back along its way, between where it was and where it is.
         x = state[first + X, lane]
         y = state[first + Y, lane]
         angle = state[first + ANGLE, lane]
@@ -205,15 +218,19 @@ def stop_at_impact(
         _move(
             rig, state, work, body, lane, x0 + t * (x - x0), y0 + t * (y - y0), angle0 + t * (angle - angle0)
         )
+        # What touches at the impact is an event like any other: it may set or clear the foot's flag.
         ended, began = meet(rig, rows, tracks, state, ints, work, part, slot, lane)
         flag_foot(rows, ints, part, lane, ended, began)
         keep_impulses(rig, rows, state, work, part, lane)
+        # By rounding, no contact may be found here: the part goes on to the end of its way.
         if work.counts[part, lane] == 0:
             _move(rig, state, work, body, lane, x, y, angle)
             return
         _resolve(rig, solver, state, work, part, i, lane)
+        # t is a share of what was left of the step.
         passed += (ONE - passed) * t
         rest = (ONE - passed) * DT
+        # With the velocity after the impact for the rest of the step.
         _move(
             rig, state, work, body, lane,
             state[first + X, lane] + rest * state[first + VX, lane],

@@ -103,6 +103,7 @@ def prepare_joint(
     anchors = rig.joints[joint]
     ax, ay = turned(rows, a, anchors[ANCHOR_AX], anchors[ANCHOR_AY], at)
     bx, by = turned(rows, b, anchors[ANCHOR_BX], anchors[ANCHOR_BY], at)
+    # b2RevoluteJoint's mass matrix: 1 and 2 are the anchor's coordinates, 3 is the angle.
     k11 = ma + mb + ay * ay * ia + by * by * ib
     k22 = ma + mb + ax * ax * ia + bx * bx * ib
     k12 = -ay * ax * ia - by * bx * ib
@@ -161,6 +162,7 @@ def _limited(rows: Any, row: Any, old: Any, side: Any, c1: Any, c2: Any, c3: Any
     py = -(n12 * c1 + load(rows, row + N22, at) * c2 + n23 * c3)
     pz = -(n13 * c1 + n23 * c2 + load(rows, row + N33, at) * c3)
     loose = (old + pz) * side > ZERO  # the limit would pull: it lets go
+    # Then the anchor is solved alone, with the stop's impulse taken back, as in Box2D.
     h1, h2 = old * load(rows, row + K13, at) - c1, old * load(rows, row + K23, at) - c2
     m12 = load(rows, row + M12, at)
     px = select(loose, load(rows, row + M11, at) * h1 + m12 * h2, px)
@@ -187,6 +189,7 @@ def joint_velocity(
     ax, ay = load(rows, row + ARM_AX, at), load(rows, row + ARM_AY, at)
     bx, by = load(rows, row + ARM_BX, at), load(rows, row + ARM_BY, at)
 
+    # The motor comes first, then limit and anchor, as in b2RevoluteJoint.
     strength = load(rows, row + STRENGTH, at)
     old = load(state, kept + MOTOR, at)
     wanted = old - load(rows, row + MOTOR_MASS, at) * (wb - wa - load(rows, row + WANTED, at))
@@ -194,6 +197,7 @@ def joint_velocity(
     store(state, kept + MOTOR, at, old + turn)
     wa, wb = wa - ia * turn, wb + ib * turn
 
+    # How fast the anchors part.
     c1, c2 = vbx - wb * by - vax + wa * ay, vby + wb * bx - vay - wa * ax
     m12 = load(rows, row + M12, at)
     px = -(load(rows, row + M11, at) * c1 + m12 * c2)
@@ -201,6 +205,7 @@ def joint_velocity(
     side = load(state, kept + SIDE, at)
     at_limit = size(side) > HALF
     change = size(turn)
+    # Joints are seldom at a limit: most of the time the larger system need not be solved.
     if any_lane(at_limit):
         stop = load(state, kept + STOP, at)
         lx, ly, lz = _limited(rows, row, stop, side, c1, c2, wb - wa, at)
@@ -209,6 +214,7 @@ def joint_velocity(
         store(state, kept + STOP, at, stop + pz)
         wa, wb = wa - ia * pz, wb + ib * pz
         change = larger(change, size(pz))
+    # Walkers that have converged are not pushed.
     px, py = select(active, px, ZERO), select(active, py, ZERO)
     store(state, kept + PUSH_X, at, load(state, kept + PUSH_X, at) + px)
     store(state, kept + PUSH_Y, at, load(state, kept + PUSH_Y, at) + py)
@@ -238,9 +244,11 @@ def joint_position(
     # past the limit: positive
     over = side * (angle_b - angle_a - anchors[REFERENCE] - select(side > ZERO, anchors[HIGH], anchors[LOW]))
     over = select(size(side) > HALF, over, ZERO)
+    # Box2D leaves a slop, and corrects a limit by at most eight degrees at once.
     turn = side * clamp(over - ANGULAR_SLOP, ZERO, MAX_ANGULAR_CORRECTION)
     turn = select(active, -load(rows, row + MOTOR_MASS, at) * turn, ZERO)
     angle_a, angle_b = angle_a - ia * turn, angle_b + ib * turn
+    # Both arms at the angles as they are corrected.
     ca, sa = cosine_sine(angle_a)
     cb, sb = cosine_sine(angle_b)
     x, y = anchors[ANCHOR_AX], anchors[ANCHOR_AY]
@@ -250,6 +258,7 @@ def joint_position(
     x_a, y_a = load(state, first + X, at), load(state, first + Y, at)
     x_b, y_b = load(state, second + X, at), load(state, second + Y, at)
     c1, c2 = x_b + bx - x_a - ax, y_b + by - y_a - ay
+    # The 2 x 2 system again, as the arms have turned.
     k11 = ma + mb + ia * ay * ay + ib * by * by
     k22 = ma + mb + ia * ax * ax + ib * bx * bx
     k12 = -ia * ax * ay - ib * bx * by
@@ -265,4 +274,5 @@ def joint_position(
     store(state, second + ANGLE, at, angle_b)
     set_angle(rows, a, angle_a, at)
     set_angle(rows, b, angle_b, at)
+    # Anchors that are apart, or an angle past its limit: another iteration is needed.
     return (c1 * c1 + c2 * c2 > LINEAR_SLOP * LINEAR_SLOP) | (over > ANGULAR_SLOP)

@@ -9,6 +9,7 @@ import numpy as np
 
 from teacherstudent.envs.walker_rig import MANIFOLDS, Float32Array, Int32Array
 
+# Constants are float32: a Python number would make kernels compute in double precision.
 F = np.float32
 
 # Box2D 2.3's settings
@@ -28,6 +29,7 @@ ZERO = F(0)
 HALF = F(0.5)
 ONE = F(1)
 TWO = F(2)
+# Farther than anything on a track, and finite, since kernels compute with it.
 FAR = F(1e9)
 
 # gymnasium's BipedalWalker

@@ -22,6 +22,7 @@ ACTIVE_STUMP = F(0.2)
 ACTIVE_STAIR = F(0.2)
 """A kind of obstacle is there if its largest size is at least that."""
 
+# gymnasium's numbers of cells: the track, the start pad, and twice the least stretch of grass.
 _CELLS = 200
 _PAD_CELLS = 20
 _GRASS = 10
@@ -44,6 +45,7 @@ def _between(low: Any, high: Any, stream: Any, draw: Any) -> Any:
 @kernel
 def _whole(low: Any, high: Any, stream: Any, draw: Any) -> Any:
     """Return a whole number of low to high - 1."""
+    # The product may round up to the number of values: hence the minimum.
     return low + min(int(F(high - low) * uniform(stream, draw)), high - low - 1)
 
 
@@ -56,6 +58,7 @@ def _draw_obstacle(task: Any, stream: Any, draw: Any) -> Any:
     kinds = int(pit) + int(stump) + int(stairs)
     if kinds == 0:
         return _ON_GRASS
+    # One draw for all: count it down over the kinds that are switched on.
     chosen = _whole(0, kinds, stream, draw)
     if stump:
         if chosen == 0:
@@ -71,11 +74,14 @@ def _draw_obstacle(task: Any, stream: Any, draw: Any) -> Any:
 @kernel
 def _place_pit(task: Any, stream: Any, draw: Any, tracks: Any, slot: Any, x: Any, y: Any, style: Any) -> Any:
     """Build a pit that starts at ``(x, y)``; return its cells, and from wall to wall in cells."""
+    # Low and high are taken in either order.
     low, high = min(task[PIT_LOW], task[PIT_HIGH]), max(task[PIT_LOW], task[PIT_HIGH])
     gap = F(_whole(3, 5, stream, draw)) if style == _HARDCORE else ONE + _between(low, high, stream, draw)
     bottom = y - F(_PIT_DEPTH) * STEP
+    # A pit has two walls, each a cell wide; the ground between them goes down.
     box(tracks, slot, x, x + STEP, bottom, y)
     box(tracks, slot, x + gap * STEP, x + (gap + ONE) * STEP, bottom, y)
+    # Cells from wall to wall, rounded up, and a cell for each wall.
     return math.ceil(gap) + 2, gap
 
 
@@ -98,12 +104,14 @@ def _place_stairs(
     """Build stairs that start at ``(x, y)``; return the number of steps, and how far each goes up."""
     low, high = min(task[STAIR_LOW], task[STAIR_HIGH]), max(task[STAIR_LOW], task[STAIR_HIGH])
     height = ONE if style == _HARDCORE else max(_LEAST, _between(low, high, stream, draw))
+    # Up or down, equally likely; the draw after the one of the height.
     rise = height if uniform(stream, draw + 1) > F(0.5) else -height
     steps = int(task[STAIR_STEPS] + F(0.5))
     if style == _HARDCORE:
         steps = _whole(3, 5, stream, draw + 2)
     elif style == _PAPER:
         steps = _whole(0, steps, stream, draw + 2)
+    # Steps are boxes of their own, each a rise further than the last.
     for s in range(steps):
         left = x + F(s * _STAIR_WIDTH) * STEP
         top = y + F(s) * rise * STEP
@@ -127,6 +135,7 @@ def _place_obstacle(
         return needed, gap, 0
     if kind == _AT_STUMP:
         width = _place_stump(task, stream, draw, tracks, slot, x, y, style)
+        # In the authors' code a stump does not reset the counter: the cells that were drawn go on behind it.
         return (cells if style == _PAPER else width), ZERO, 0
     steps, rise = _place_stairs(task, stream, draw, tracks, slot, x, y, style)
     return steps * _STAIR_WIDTH + (0 if style == _HARDCORE else 1), rise, steps
@@ -134,6 +143,7 @@ def _place_obstacle(
 
 @kernel
 def _style(paper: Any, task: Any) -> Any:
+    # A negative seed marks the hardcore terrain.
     if len(task) > SEED and task[SEED] < ZERO:
         return _HARDCORE
     return _PAPER if paper else _NAMED
@@ -144,6 +154,7 @@ def _stairs_ground(base: Any, rise: Any, left: Any, steps: Any, style: Any) -> A
     """Return the height of the ground under stairs, ``left`` cells before their end."""
     cells = steps * _STAIR_WIDTH - left
     if style == _HARDCORE:
+        # gymnasium slopes the ground under its stairs.
         return base + (F(cells) - rise) / F(_STAIR_WIDTH) * rise * STEP
     return base + (F(cells // _STAIR_WIDTH) * rise + min(rise, ZERO)) * STEP
 
@@ -165,6 +176,7 @@ def lay_level(paper: Any, task: Any, stream: Any, tracks: Any, slot: Any) -> Non
         slot: the slot.
     """
     style = _style(paper, task)
+    # A level with a seed looks the same in every slot.
     if len(task) > SEED:
         stream = stream_of(int(abs(task[SEED])), 0)
     state = _ON_GRASS
@@ -176,11 +188,14 @@ def lay_level(paper: Any, task: Any, stream: Any, tracks: Any, slot: Any) -> Non
     size = ZERO
     steps = 0
     base = GROUND
+    # gymnasium's loop and its names: a state, whether it is fresh, and cells until the next one.
     for i in range(_CELLS):
         x = F(i) * STEP
         if state == _ON_GRASS and not fresh:
+            # A weak pull back to the start pad's height keeps the ground from drifting away.
             pull = _PULL if y < GROUND else (-_PULL if y > GROUND else ZERO)
             velocity = _DAMPING * velocity + pull
+            # The start pad is flat, and draws nothing.
             if i > _PAD_CELLS:
                 velocity += (TWO * uniform(stream, draw) - ONE) / SCALE
                 draw += 1
@@ -190,16 +205,19 @@ def lay_level(paper: Any, task: Any, stream: Any, tracks: Any, slot: Any) -> Non
             counter, size, steps = _place_obstacle(
                 state, task, stream, draw, tracks, slot, x, y, style, counter
             )
+            # Draws are numbered: an obstacle takes as many whether it uses them or not.
             draw += 2 if style == _NAMED else 3
         elif state == _AT_PIT:
             y = base - F(_PIT_DEPTH) * STEP if counter > 1 else base
             if counter == 1:
+                # A pit's width need not be whole: its last corner moves back to the far wall.
                 x -= (F(math.ceil(size)) - size) * STEP
         elif state == _AT_STAIRS:
             y = _stairs_ground(base, size, counter, steps, style)
         fresh = False
         corner(tracks, slot, x, y)
         counter -= 1
+        # Grass and obstacles take turns.
         if counter == 0:
             counter = _whole(_GRASS // 2, _GRASS, stream, draw)
             state = _draw_obstacle(task, stream, draw + 1) if state == _ON_GRASS else _ON_GRASS

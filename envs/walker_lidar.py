@@ -60,11 +60,13 @@ def _cast(
     fractions = np.ones(len(directions))
     for k in range(len(directions)):
         dx, dy = directions[k]
-        if dy != 0.0:  # the ground: a horizontal line, hit from both sides
+        # The ground: a horizontal line, hit from both sides.
+        if dy != 0.0:
             t = (ground[2] - y) / dy
             if 0.0 <= t <= 1.0 and ground[0] <= x + t * dx <= ground[1]:
                 fractions[k] = t
     for i in range(len(reach)):
+        # The obstacle lies behind, or beyond the ray that reaches farthest ahead.
         if reach[i, 1] < x or reach[i, 0] > x + directions[-1, 0]:
             continue
         for k in range(len(directions)):
@@ -79,6 +81,7 @@ def _free(x: float, y: float, dx: float, dy: float, edges: FloatArray, leave: fl
     free = leave
     enter = 0.0
     hit = False
+    # Sides that face the ray move its entry ahead, the others its exit back, as in b2PolygonShape::RayCast.
     for e in range(len(edges)):
         ahead = edges[e, 2] * (edges[e, 0] - x) + edges[e, 3] * (edges[e, 1] - y)
         slope = edges[e, 2] * dx + edges[e, 3] * dy
@@ -90,6 +93,7 @@ def _free(x: float, y: float, dx: float, dy: float, edges: FloatArray, leave: fl
             hit = True
         elif slope > 0.0 and ahead < leave * slope:
             leave = ahead / slope
+        # It would leave before it enters: a miss.
         if leave < enter:
             return free
     return enter if hit else free

@@ -48,6 +48,7 @@ class WalkerPicture(BipedalWalker):
         corners = view.ground.tolist()
         edges = list(pairwise(corners))
         hull = _placed(rig.hull, poses[0])
+        # Two parts a leg, and the legs of a pair have their colours in turn.
         parts = [
             _shape(_placed(_box(rig.bodies[i]), poses[i]), *PAIR_COLOURS[(i - 1) // 2 % 2])
             for i in range(1, len(poses))
@@ -55,12 +56,15 @@ class WalkerPicture(BipedalWalker):
         ground = [_shape(edge, GREEN, GREEN) for edge in edges]
         obstacles = [_shape(solid, WHITE, GREY) for solid in view.obstacles]
         self.drawlist: Any = [*obstacles, *ground, *parts, _shape(hull, *HULL_COLOURS)]
+        # The ground is filled edge by edge, down to height 0; a vertical edge has nothing below it.
         self.terrain_poly = [([a, b, (b[0], 0.0), (a[0], 0.0)], EARTH) for a, b in edges if b[0] > a[0]]
         self.cloud_poly: Any = []
+        # gymnasium scrolls with the hull's origin, poses are of its centre of mass.
         x, y = (poses[0][:2] - _turned(rig.origin[None], poses[0][2])[0]).tolist()
         self.scroll = x - VIEWPORT_W / SCALE / 5
         ends = np.array([x, y]) + view.rays[:, None] * DIRECTIONS
         self.lidar: Any = [SimpleNamespace(p1=(x, y), p2=tuple(end)) for end in ends]
+        # gymnasium counts in it which ray to draw: it must be there before the first frame.
         self.lidar_render = getattr(self, "lidar_render", 0)
         return self.render()
 
@@ -82,5 +86,6 @@ def _box(body: Array) -> Array:
 def _shape(corners: Any, fill: Any, border: Any) -> SimpleNamespace:
     """Return what gymnasium's drawing takes for a body: one polygon that is where it is."""
     shape = SimpleNamespace(vertices=[np.asarray(corner, float) for corner in corners])
+    # Corners are in the world already: gymnasium multiplies them by the transform, and 1.0 leaves them.
     fixture = SimpleNamespace(shape=shape, body=SimpleNamespace(transform=1.0))
     return SimpleNamespace(fixtures=[fixture], color1=fill, color2=border)

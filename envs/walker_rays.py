@@ -10,6 +10,7 @@ from teacherstudent.envs.walker_collision import first_edge, first_obstacle
 from teacherstudent.envs.walker_layout import LIDAR_RANGE, ONE, RAYS, ZERO, F
 from teacherstudent.simulation.kernels import kernel
 
+# `walker_lidar.DIRECTIONS` in float32, coordinate by coordinate, as kernels read them.
 _ACROSS = (LIDAR_RANGE * np.sin(1.5 * np.arange(RAYS) / RAYS)).astype(np.float32)
 _UP = (-LIDAR_RANGE * np.cos(1.5 * np.arange(RAYS) / RAYS)).astype(np.float32)
 _PARALLEL = F(1e-9)
@@ -20,6 +21,7 @@ def _hit_ground(tracks: Any, slot: Any, edge: Any, x: Any, y: Any, dx: Any, dy: 
     """Return at which share of the ray it hits the ground, 1 if it does not; edges are met in their order."""
     end = tracks.lengths[slot, 0] - 1
     reach = x + dx
+    # Edges go from left to right, and rays do too: the first hit is the nearest.
     while edge < end and tracks.x[slot, edge] <= reach:
         px, py = tracks.x[slot, edge] - x, tracks.y[slot, edge] - y
         ex, ey = (
@@ -28,6 +30,7 @@ def _hit_ground(tracks: Any, slot: Any, edge: Any, x: Any, y: Any, dx: Any, dy: 
         )
         across = dx * ey - dy * ex
         if abs(across) > _PARALLEL:
+            # t is how far along the ray, u how far along the edge the two lines cross.
             t = (px * ey - py * ex) / across
             u = (px * dy - py * dx) / across
             if t >= ZERO and t <= ONE and u >= ZERO and u <= ONE:
@@ -39,6 +42,7 @@ def _hit_ground(tracks: Any, slot: Any, edge: Any, x: Any, y: Any, dx: Any, dy: 
 @kernel
 def _hit_obstacle(solid: Any, m: Any, x: Any, y: Any, dx: Any, dy: Any, free: Any) -> Any:
     """Return at which share of the ray it enters a convex obstacle, ``free`` if not before that."""
+    # Sides that face the ray move its entry ahead, the others its exit back, as in b2PolygonShape::RayCast.
     enter = ZERO
     leave = free
     hit = False
@@ -61,14 +65,17 @@ def _hit_obstacle(solid: Any, m: Any, x: Any, y: Any, dx: Any, dy: Any, free: An
 @kernel
 def cast_rays(tracks: Any, slot: Any, x: Any, y: Any, out: Any) -> None:
     """Write for each ray from ``(x, y)`` the share of its length that is free, 1 if it hits nothing."""
+    # All rays start here: the searches are the same for all of them.
     edge = first_edge(tracks, slot, x)
     obstacle = first_obstacle(tracks, slot, x)
     n = tracks.lengths[slot, 1]
     for k in range(RAYS):
         dx, dy = _ACROSS[k], _UP[k]
+        # The ground comes first: obstacles behind its hit need no test.
         free = _hit_ground(tracks, slot, edge, x, y, dx, dy)
         i = obstacle
         while i < n and tracks.reach[slot, i, 0] <= x + free * dx:
+            # An obstacle whose top is below the ray's end cannot be hit.
             if tracks.reach[slot, i, 2] >= y + free * dy:
                 free = _hit_obstacle(tracks.corners[slot, i], tracks.sides[slot, i], x, y, dx, dy, free)
             i += 1

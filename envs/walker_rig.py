@@ -116,6 +116,7 @@ def rows_of(parts: int) -> Rows:
 
 def rig_of(measures: Embodiment) -> Rig:
     """Return an embodiment's arrays."""
+    # The formulas for masses need corners that go counter-clockwise.
     corners = _counter_clockwise(np.array(measures.hull) / SCALE)
     hull_mass, centre, hull_inertia = _polygon_mass(corners, HULL_DENSITY)
     height = measures.leg_height / SCALE
@@ -128,16 +129,21 @@ def rig_of(measures: Embodiment) -> Rig:
     for anchor in measures.anchors:
         leg_x = float(np.interp(anchor, [-1, 1], [-half_hull, half_hull]))
         for side in (-1, 1):
+            # k = 0 is the upper part, on the hull; k = 1 the lower one, on the upper.
             for k, width in enumerate((upper, LOWER_WIDTH * upper)):
                 mass = LEG_DENSITY * width * height
+                # A rectangle's moment of inertia is m (w^2 + h^2) / 12.
                 bodies.append((1 / mass, 12 / (mass * (width**2 + height**2)), width / 2, height / 2))
+                # Anchors count from centres of mass, and the hull's is not at its origin.
                 above = (anchor - centre[0], LEG_DOWN - centre[1]) if k == 0 else (0.0, -height / 2)
-                reference = side * LEAN if k == 0 else 0.0  # Box2D takes it from the bodies' first angles
+                # Box2D takes it from the angles at which the bodies start.
+                reference = side * LEAN if k == 0 else 0.0
                 low, high, speed = HIP if k == 0 else KNEE
                 joints.append((*above, 0.0, height / 2, low, high, reference, speed))
                 parents.append(0 if k == 0 else len(bodies) - 2)
                 start.append((leg_x, -(k + 0.5) * height - LEG_DOWN, side * LEAN))
     parts = len(parents)
+    # Box2D searches the bodies depth first from the newest one: in this order it meets the joints.
     hips = list(range(parts - 4, -1, -2))
     return Rig(
         bodies=np.array(bodies, np.float32),
@@ -154,16 +160,21 @@ def rig_of(measures: Embodiment) -> Rig:
 
 def _counter_clockwise(corners: FloatArray) -> FloatArray:
     following = np.roll(corners, -1, axis=0)
+    # Twice the signed area: positive if corners go counter-clockwise.
     area = np.sum(corners[:, 0] * following[:, 1] - following[:, 0] * corners[:, 1])
-    return corners if area > 0 else corners[::-1]
+    if area > 0:
+        return corners
+    return corners[::-1]
 
 
 def _polygon_mass(corners: FloatArray, density: float) -> tuple[float, FloatArray, float]:
     """Return mass, centre of mass and moment of inertia about it, of a counter-clockwise polygon."""
     a = corners
     b = np.roll(corners, -1, axis=0)
+    # Sums over the triangles between the origin and each side.
     cross = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
     mass = density * cross.sum() / 2
     centre = np.asarray((cross[:, None] * (a + b)).sum(axis=0) / 3 / cross.sum())
     second = density / 12 * (cross * ((a * a).sum(axis=1) + (a * b).sum(axis=1) + (b * b).sum(axis=1))).sum()
+    # Steiner's theorem moves the moment from the origin to the centre of mass.
     return float(mass), centre, float(second - mass * centre @ centre)

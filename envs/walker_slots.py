@@ -86,7 +86,10 @@ class WalkerSlots(BatchSlots):
         )
         self.walker = walker
         self._layout = kind, rows_of(len(self._rig.parents)), SOLVERS[solver]
-        self._limit = np.iinfo(np.int32).max if max_steps is None else max_steps
+        # Kernels count steps in 32 bits.
+        self._limit = np.iinfo(np.int32).max
+        if max_steps is not None:
+            self._limit = max_steps
         self._threads = thread_count(threads)
         self._tracks = empty_tracks(n, kind)
         self._now |= self._unmoved()
@@ -107,11 +110,13 @@ class WalkerSlots(BatchSlots):
             raise ValueError(
                 f"actions: expected finite numbers, shape {self.action_space.shape}, got {actions!r}"
             )
+        # A new array, since a caller may still hold the last observations.
         observations = now["observation"] = np.empty_like(now["observation"])
         rewards = np.empty(n)
         (terminated, truncated) = np.empty((2, n), np.bool_)
         _, rows, solver = self._layout
         self._limit_threads()
+        # Several chunks a thread, so that a thread with quick walkers takes another one.
         step_all(
             self._rig, rows, solver, self._tracks, now["floats"], now["ints"],
             work_rows(len(self._rig.parents)), commands, self._limit, observations, rewards, terminated,
@@ -133,6 +138,7 @@ class WalkerSlots(BatchSlots):
         Raises:
             ValueError: if the slots' tracks are of another kind, or there is no room.
         """
+        # Kernels cannot lengthen arrays: a track must fit into what there is.
         room = self._tracks.x.shape[1], *self._tracks.corners.shape[1:3]
         sizes = len(corners), len(obstacles), max((len(solid) for solid in obstacles), default=0)
         if self._layout[0] != GIVEN or any(size > most for size, most in zip(sizes, room, strict=True)):
@@ -143,7 +149,9 @@ class WalkerSlots(BatchSlots):
 
     def view(self, slot: int) -> WalkerView:
         """Return what a picture of a slot shows."""
+        # Slots lie in groups of lanes.
         floats = self._now["floats"][slot // WIDTH, :, slot % WIDTH]
+        # The first three rows of a body are its pose.
         bodies = floats[: BODY_ROWS * (len(self._rig.parents) + 1)].reshape(-1, BODY_ROWS)[:, :3]
         corners, obstacles = self._tracks.lengths[slot]
         return WalkerView(
@@ -173,10 +181,12 @@ class WalkerSlots(BatchSlots):
             self._picture.close()  # type: ignore[no-untyped-call]  # gymnasium's
 
     def _limit_threads(self) -> None:
+        # Set before every launch, since other slots may have set another number.
         numba.set_num_threads(self._threads)
 
     def _start(self, slots: IntArray) -> Array:
         now = self._now
+        # A copy, since slots that go on keep their rows and a caller may hold the array.
         observations = now["observation"] = now["observation"].copy()
         kind, rows, solver = self._layout
         work = work_rows(len(self._rig.parents))
@@ -188,22 +198,28 @@ class WalkerSlots(BatchSlots):
         return observations
 
     def _draw(self, slots: IntArray) -> Array:
+        # Tasks are drawn with numbers that no track uses.
         unit = self._uniform(slots, _TASK_DRAW + np.arange(len(self.task_space.names)))
         if isinstance(self.task_space, TerrainLevels):
             return self.task_space.from_unit(unit)
         return spaces.from_unit(self.task_space, unit)
 
     def _restore(self) -> None:
+        # Slots that were never started have no track.
         slots = np.flatnonzero(self._now["episode"] >= 0)
         task, seed, episode = (self._now[name] for name in ("task", "seed", "episode"))
         lay_some(self._layout[0], self._tracks, slots, task.astype(np.float32), seed, episode)
 
     def _further(self) -> dict[str, Array]:
-        return self._tracks._asdict() if self._layout[0] == GIVEN else {}
+        # A track that was given cannot be laid again from its task: it is saved.
+        if self._layout[0] == GIVEN:
+            return self._tracks._asdict()
+        return {}
 
     def _unmoved(self) -> dict[str, Array]:
         """Return the walkers and what they see before their first episode."""
         n = self.num_envs
+        # Rounded up: the last group may have lanes without a walker.
         groups = -(-self.num_envs // WIDTH)
         rows = self._layout[1]
         return {

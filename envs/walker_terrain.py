@@ -59,6 +59,7 @@ PARAMETERS: Final = (5, 8)
 _STEPS: Final = np.array([0.6, 0.4, 0.4, 0.2, 0.2, 0.2, 0.2, 1.0])
 """How far an edit moves each parameter; of the roughness the most."""
 _PAIRS: Final = ((PIT_LOW, PIT_HIGH), (STUMP_LOW, STUMP_HIGH), (STAIR_LOW, STAIR_HIGH))
+# Odd factors, since multiplying by them loses no bit.
 _ODD: Final = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9))
 
 
@@ -93,6 +94,7 @@ class TerrainLevels(spaces.Levels):
         self.start = start
         self.parameters = parameters
         self.names: tuple[str, ...] = (*RANGES, "seed")
+        # Negative seeds are for the hardcore tests; none of them is drawn.
         bounds = np.array([*RANGES.values(), (1.0 - SEEDS, SEEDS - 1.0)])
         self.low, self.high = bounds.T.copy()
 
@@ -118,8 +120,10 @@ class TerrainLevels(spaces.Levels):
         """Return the levels that `draw` makes of uniform numbers, ``(n, 9)`` in [0, 1)."""
         low, high = np.array(STARTS[self.start]).T
         levels = np.empty(unit.shape)
+        # Parameters fill the ranges of the start, the seed becomes a whole number.
         levels[:, :SEED] = low + unit[:, :SEED] * (high - low)
         levels[:, SEED] = np.floor(unit[:, SEED] * SEEDS)
+        # Parameters that are not drawn have their lowest value: there are no stairs then.
         levels[:, self.parameters : SEED] = self.low[self.parameters : SEED]
         levels[:, STAIR_STEPS] = np.rint(levels[:, STAIR_STEPS])
         return _in_order(levels)
@@ -142,9 +146,12 @@ class TerrainLevels(spaces.Levels):
             raise ValueError(f"edits: expected at least 1, got {edits}")
         levels = np.array(tasks, np.float64)
         n = len(levels)
+        # All edits at once: a parameter, and a direction, for each edit of each level.
         rows, columns = np.arange(n), rng.integers(self.parameters, size=(edits, n))
         moves = rng.integers(-1, 2, (edits, n)) * _STEPS[columns]
+        # The roughness moves by a random part of its step.
         moves *= np.where(columns == ROUGHNESS, rng.random((edits, n)), 1.0)
+        # One edit after the other: a parameter that is drawn twice is clipped in between.
         for column, move in zip(columns, moves, strict=True):
             levels[rows, column] = np.clip(levels[rows, column] + move, self.low[column], self.high[column])
         levels[:, SEED] = rng.integers(SEEDS, size=n)
@@ -152,9 +159,11 @@ class TerrainLevels(spaces.Levels):
 
     def key(self, tasks: Array) -> IntArray:
         """Return ``(n,)`` int64 hashes of parameters and seed."""
-        bits = (np.asarray(tasks, np.float64) + 0.0).view(np.uint64)  # there is one zero
+        # Adding 0.0 makes 0.0 of -0.0: equal levels have equal bits.
+        bits = (np.asarray(tasks, np.float64) + 0.0).view(np.uint64)
         keys = np.zeros(len(bits), np.uint64)
-        for column in bits.T:  # wraps around, as hashes do
+        # The products wrap around, as hashes do.
+        for column in bits.T:
             keys = (keys ^ column) * _ODD[0]
             keys = (keys ^ (keys >> np.uint64(29))) * _ODD[1]
             keys = keys ^ (keys >> np.uint64(32))
@@ -170,12 +179,14 @@ class TerrainLevels(spaces.Levels):
 
     def features(self, tasks: Array) -> dict[str, FloatArray]:
         """Return the parameters by name, and whether there are ``pits``, ``stumps``, ``stairs`` (1 or 0)."""
+        # A copy, so that features do not change with the levels.
         values = dict(zip(RANGES, np.asarray(tasks, np.float64).T[:SEED].copy(), strict=True))
         for name, column, least in (
             ("pits", PIT_HIGH, ACTIVE_PIT),
             ("stumps", STUMP_HIGH, ACTIVE_STUMP),
             ("stairs", STAIR_HIGH, ACTIVE_STAIR),
         ):
+            # In single precision, as kernels compare them.
             values[name] = (tasks[:, column].astype(np.float32) >= least).astype(np.float64)
         return values
 
@@ -187,5 +198,6 @@ TaskSpace: TypeAlias = spaces.Parameters | TerrainLevels
 def _in_order(levels: Array) -> Array:
     """Put low before high, in place."""
     for low, high in _PAIRS:
+        # Indexing by a list makes a copy, so sorting it in place would change nothing.
         levels[:, [low, high]] = np.sort(levels[:, [low, high]], axis=1)
     return levels

@@ -29,6 +29,7 @@ _OBSTACLE = 1 << 20  # keys of obstacles start here, those of edges at 0
 @kernel
 def contact_row(parts: Any, part: Any, k: Any) -> Any:
     """Return the first scratch row of a part's contact number ``k``."""
+    # Scratch has rows for bodies, then for joints, then for as many contacts of each part as it can have.
     first = TRIG_ROWS * (parts + 1) + JOINT_WORK * parts
     return first + CONTACT_WORK * (MANIFOLDS * part + k)
 
@@ -43,6 +44,7 @@ def hull_touches(rig: Any, tracks: Any, state: Any, work: Any, slot: Any, lane: 
     place_hull(rig, state, work.rows, lane, shape)
     left, right, bottom = bounds(shape, n)
     edge = first_edge(tracks, slot, left)
+    # One contact is enough, whichever it is: the episode ends.
     while edge < tracks.lengths[slot, 0] - 1 and tracks.x[slot, edge] <= right:
         ends = (
             tracks.x[slot, edge],
@@ -50,6 +52,7 @@ def hull_touches(rig: Any, tracks: Any, state: Any, work: Any, slot: Any, lane: 
             tracks.x[slot, edge + 1],
             tracks.y[slot, edge + 1],
         )
+        # Heights are compared first, which is cheap, and rules out most edges.
         if bottom <= max(ends[1], ends[3]) and touch_edge(
             shape, n, ends, state, work.rows, row, 0, lane, mark
         ):
@@ -81,6 +84,7 @@ def find_contacts(rig: Any, tracks: Any, state: Any, work: Any, part: Any, slot:
     left, right, bottom = bounds(shape, 4)
     count = 0
     edge = first_edge(tracks, slot, right)
+    # From right to left, as Box2D solves them (see above).
     while edge >= 0 and tracks.x[slot, edge + 1] >= left and count < MANIFOLDS:
         ends = (
             tracks.x[slot, edge],
@@ -92,11 +96,13 @@ def find_contacts(rig: Any, tracks: Any, state: Any, work: Any, part: Any, slot:
             row = contact_row(parts, part, count)
             mark = work.marks[count]
             if touch_edge(shape, 4, ends, state, work.rows, row, body, lane, mark):
+                # By its key the contact is found again in the next step.
                 mark[KEY] = edge
                 count += 1
         edge -= 1
     first = first_obstacle(tracks, slot, left)
     i = first
+    # Go to the last obstacle that can touch, and back from there.
     while i < tracks.lengths[slot, 1] and tracks.reach[slot, i, 0] <= right:
         i += 1
     while i > first and count < MANIFOLDS:
@@ -124,6 +130,7 @@ def _known(ints: Any, first: Any, count: Any, key: Any, lane: Any) -> Any:
 @kernel
 def _kept_impulse(ints: Any, mark: Any, state: Any, kept: Any, feature: Any, lane: Any) -> Any:
     """Return the impulses (normal, friction) of a former contact's point with this feature, or zeros."""
+    # Points are told apart by the features that make them, as in Box2D.
     if feature >= 0:
         for p in range(2):
             if ints[mark + FEATURE_1 + p, lane] == feature:
@@ -144,11 +151,13 @@ def meet(
     parts = len(rig.parents)
     marks = work.marks
     count = find_contacts(rig, tracks, state, work, part, slot, lane)
+    # Where keys and impulses of the last step are.
     first = rows.marks + MARK_ROWS * MANIFOLDS * part
     kept = rows.impulses + IMPULSE_ROWS * MANIFOLDS * part
     before = ints[rows.counts + part, lane]
     began = False
     stayed = 0
+    # All impulses are carried over before any key is written: contacts may have changed places.
     for k in range(count):
         row = contact_row(parts, part, k)
         old = _known(ints, first, before, marks[k, KEY], lane)
@@ -165,11 +174,13 @@ def meet(
             began = True
         else:
             stayed += 1
+    # Now this step's keys can take the place of the last one's.
     for k in range(count):
         for i in range(MARK_ROWS):
             ints[first + MARK_ROWS * k + i, lane] = marks[k, i]
     ints[rows.counts + part, lane] = count
     work.counts[part, lane] = count
+    # If fewer stayed than there were, one has ended.
     return stayed < before, began
 
 
@@ -186,8 +197,10 @@ def keep_impulses(rig: Any, rows: Any, state: Any, work: Any, part: Any, lane: A
 @kernel
 def flag_foot(rows: Any, ints: Any, part: Any, lane: Any, ended: Any, began: Any) -> None:
     """Set or clear the flag of the foot that a part is; only lower legs are feet."""
+    # Odd parts are lower legs.
     if part & 1:
         if began:
             ints[rows.feet + (part >> 1), lane] = 1
-        if ended:  # the older contact: Box2D comes to it last
+        # The older contact: Box2D comes to it last.
+        if ended:
             ints[rows.feet + (part >> 1), lane] = 0

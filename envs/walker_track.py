@@ -101,6 +101,7 @@ class WalkerGround(BipedalWalker):
         Raises:
             ValueError: if the task is not in the task space.
         """
+        # Not BipedalWalker's reset, which would build its own terrain: only gymnasium's seeding.
         super(BipedalWalker, self).reset(seed=seed)
         task = (options or {}).get("task")
         if task is None:
@@ -113,9 +114,11 @@ class WalkerGround(BipedalWalker):
         self.legs = self.body.parts
         self.joints = self.body.joints
         self.drawlist = [*self.terrain, *self.legs, self.hull]
+        # There is no potential yet: the first step gains nothing.
         self.prev_shaping = None
         self.scroll = 0.0
         self.lidar_render = 0
+        # gymnasium's reset takes one step without a command, and returns what it sees.
         observation = self.step(np.zeros(2 * self.measures.legs))[0]
         return observation, {"task": self.task.copy()}
 
@@ -129,6 +132,7 @@ class WalkerGround(BipedalWalker):
         velocity = hull.linearVelocity
         angle = hull.angle
         x, y = position.x, position.y
+        # gymnasium's layout and scales: the hull, each leg, the rays.
         observation = np.array(
             [
                 angle,
@@ -145,13 +149,17 @@ class WalkerGround(BipedalWalker):
         self.prev_shaping = shaping
         reward -= self.measures.torque_cost * float(np.minimum(np.abs(action), 1.0).sum())
         fallen = self.body.contacts.fallen or x < 0
+        # A fall costs 100 in place of the step's reward, as in gymnasium.
+        if fallen:
+            reward = -100.0
         if self.render_mode == "human":
             self.render()
-        return observation, -100.0 if fallen else reward, fallen or x > FINISH, False, {}
+        return observation, reward, fallen or x > FINISH, False, {}
 
     def render(self) -> Any:
         """Return or show a frame, drawn by gymnasium's BipedalWalker."""
         x, y = self.body.hull.position
+        # gymnasium's drawing reads these: how far to scroll, and where rays end.
         self.scroll = x - VIEWPORT_W / SCALE / 5
         ends = [
             (x + f * dx, y + f * dy) for f, (dx, dy) in zip(self.rays.cast(x, y), DIRECTIONS, strict=True)
@@ -167,6 +175,7 @@ class WalkerGround(BipedalWalker):
         obstacles.color1, obstacles.color2 = WHITE, GREY
         fixtures = []
         for polygon in polygons:
+            # gymnasium's definitions are used again, as every new one leaks a little memory.
             self.fd_polygon.shape.vertices = polygon
             fixtures.append(obstacles.CreateFixture(self.fd_polygon))
         for edge in pairwise(corners):
@@ -197,6 +206,7 @@ class WalkerTrack(WalkerGround):
         end = TERRAIN_LENGTH * TERRAIN_STEP
         corners = [0.0, x]
         polygons = []
+        # The ground goes on below obstacles; its edges end where a group ends, and where the next one begins.
         while x < end:
             group, x = self.group(task, x)
             polygons += group
@@ -204,6 +214,7 @@ class WalkerTrack(WalkerGround):
             x += self.gap(task)
             corners.append(x)
         fixtures = self._put([(x, TERRAIN_HEIGHT) for x in corners], polygons)
+        # The edges lie in one line, so rays need to meet one line only.
         self.rays = Lidar((0.0, corners[-1], TERRAIN_HEIGHT), fixtures)
         top = [(0.0, TERRAIN_HEIGHT), (corners[-1], TERRAIN_HEIGHT)]
         self.terrain_poly = [([*top, (corners[-1], 0.0), (0.0, 0.0)], EARTH)]
@@ -222,6 +233,7 @@ def observation_space(legs: int) -> Box:
     """
     low = np.full(4 + 5 * legs + RAYS, -np.inf, np.float32)
     high = -low
+    # The flag is the last of the five values of a leg.
     flags = 4 + 5 * np.arange(1, legs + 1) - 1
     low[flags], high[flags] = 0.0, 1.0
     low[-RAYS:], high[-RAYS:] = 0.0, 1.0

@@ -25,6 +25,7 @@ STUMPS, HEXAGONS, SEQUENCE, LEVELS, GIVEN, PAPER_LEVELS = range(6)
 SIDES: Final = 6
 """Sides that an obstacle can have."""
 
+# Room for the densest track of each kind, since kernels cannot lengthen arrays.
 CAPACITY: Final = {
     STUMPS: (360, 178),
     HEXAGONS: (24, 10),
@@ -64,18 +65,21 @@ def _stumps(task: Any, stream: Any, tracks: Any, slot: Any) -> None:
     x = PAD
     draw = _FIRST_DRAW
     while x < END:
+        # Noise may go below 0, and a stump has at least some height.
         height = max(_LEAST, task[0] + _NOISE * normal(stream, draw)) * STEP
         box(tracks, slot, x, x + STEP, GROUND, GROUND + height)
         x += STEP
         corner(tracks, slot, x, GROUND)
         x += max(_LEAST_GAP, task[1])
         corner(tracks, slot, x, GROUND)
+        # A normal number takes two draws.
         draw += 2
 
 
 @kernel
 def _hull_of(points: Any, n: Any, solid: Any) -> Any:
     """Write the convex hull of points, counter-clockwise, into ``solid``; return its corners (Jarvis)."""
+    # The rightmost point, of several the lowest, is a corner for certain.
     start = 0
     for i in range(1, n):
         if points[i, 0] > points[start, 0] or (
@@ -84,6 +88,7 @@ def _hull_of(points: Any, n: Any, solid: Any) -> Any:
             start = i
     count = 0
     at = start
+    # Gift wrapping: the next corner has all other points to its left.
     while count < SIDES:
         solid[count, 0], solid[count, 1] = points[at, 0], points[at, 1]
         count += 1
@@ -92,6 +97,7 @@ def _hull_of(points: Any, n: Any, solid: Any) -> Any:
             rx, ry = points[best, 0] - points[at, 0], points[best, 1] - points[at, 1]
             vx, vy = points[i, 0] - points[at, 0], points[i, 1] - points[at, 1]
             turn = rx * vy - ry * vx
+            # Of points in one line the farthest is taken: no corner lies within a side.
             if i != at and (turn < ZERO or (turn == ZERO and vx * vx + vy * vy > rx * rx + ry * ry)):
                 best = i
         at = best
@@ -109,6 +115,7 @@ def _hexagons(task: Any, stream: Any, tracks: Any, slot: Any, points: Any) -> No
         for i in range(SIDES):
             right = task[2 * i] + _NOISE * normal(stream, draw + 4 * i)
             up = task[2 * i + 1] + _NOISE * normal(stream, draw + 4 * i + 2)
+            # The first and the last corner stand on the ground.
             if i in (0, SIDES - 1):
                 up = ZERO
             points[i, 0] = x + STEP * (_HEXAGON_X[i] + right)
@@ -133,6 +140,7 @@ def _sequence(task: Any, stream: Any, tracks: Any, slot: Any) -> None:
             right = x + max(_LEAST, task[2 * i + 1] + _NOISE * normal(stream, draw + 2))
             box(tracks, slot, x, right, GROUND, GROUND + height)
             x = right
+            # Two normal numbers, of two draws each.
             draw += 4
         corner(tracks, slot, x, GROUND)
         x += _GAP
@@ -151,8 +159,10 @@ def lay_track(kind: Any, task: Any, stream: Any, tracks: Any, slot: Any, points:
         slot: the slot.
         points: scratch, ``(6, 2)`` at least.
     """
+    # What `give_track` wrote stays there.
     if kind == GIVEN:
         return
+    # Clearing the numbers is enough: what lies beyond them is never read.
     tracks.lengths[slot, 0], tracks.lengths[slot, 1] = 0, 0
     if kind in (LEVELS, PAPER_LEVELS):
         lay_level(kind == PAPER_LEVELS, task, stream, tracks, slot)
@@ -171,8 +181,12 @@ def give_track(tracks: Tracks, slot: int, corners: Float32Array, obstacles: list
     """Write a track into a slot: the ground's corners ``(m, 2)`` and convex polygons ``(k, 2)``."""
     tracks.lengths[slot] = len(corners), 0
     tracks.x[slot, : len(corners)], tracks.y[slot, : len(corners)] = corners.T
+    # Searches need the order of right ends.
     for solid in sorted(obstacles, key=lambda solid: float(np.max(solid[:, 0]))):
         following = np.roll(solid, -1, axis=0)
+        # Twice the signed area is negative if corners go clockwise: those are turned around.
         area = np.sum(solid[:, 0] * following[:, 1] - following[:, 0] * solid[:, 1])
-        tracks.corners[slot, tracks.lengths[slot, 1], : len(solid), :2] = solid if area > 0 else solid[::-1]
+        if area <= 0:
+            solid = solid[::-1]
+        tracks.corners[slot, tracks.lengths[slot, 1], : len(solid), :2] = solid
         close_obstacle(tracks, slot, len(solid))

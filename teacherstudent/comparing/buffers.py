@@ -34,11 +34,12 @@ def draw_buffer(setting: Setting, groups: Sequence[Group], style: Mapping[str, S
 
     Nothing is drawn if no teacher's records hold a buffer.
     """
-    held = {group.teacher: [series_of(run) for run in group.runs] for group in groups}
+    held = {group.teacher: list(map(series_of, group.runs)) for group in groups}
     shown = [group for group in groups if any(held[group.teacher])]
     if not shown:
         return {}
     names = list(dict.fromkeys(name for group in shown for run in held[group.teacher] for name in run))
+    # In the order of `TITLES`; the sort is stable, so features behind them stay in their order.
     names.sort(key=lambda name: [*TITLES.values(), name].index(name))
     figure, panels = new_grid(len(names), COLUMNS, width=3.8, height=2.8)
     draw_series(panels, names, held, shown, style, setting.cost_unit)
@@ -54,11 +55,13 @@ def series_of(run: Run) -> Series:
     points: dict[str, list[tuple[float, float]]] = {}
     for record in run.records():
         snapshot = record["snapshot"]
+        # Other teachers have no buffer, and at first it may be empty.
         if "staleness" not in snapshot or "scores" not in snapshot:
             continue
         values = {title: record["metrics"].get(name, np.nan) for name, title in TITLES.items()}
         values |= feature_means(snapshot.get("features", {}))
         for name, value in values.items():
+            # Values that are missing leave a gap, and lines go on behind it.
             if np.isfinite(value):
                 points.setdefault(name, []).append((record["spent"], value))
     found = {}
@@ -76,8 +79,12 @@ def feature_means(features: Mapping[str, FloatArray]) -> dict[str, float]:
         if name == SOLVABLE:
             found["solvable levels (%)"] = 100.0 * float(np.mean(values))
         elif can is not None and name in OF_SOLVABLE:
+            # Levels that cannot be solved have a path of 0, which would pull the mean down.
             some = np.asarray(values)[np.asarray(can) > 0]
-            found[f"{name} (solvable levels)"] = float(some.mean()) if len(some) else np.nan
+            mean = np.nan
+            if len(some):
+                mean = float(some.mean())
+            found[f"{name} (solvable levels)"] = mean
         else:
             found[name] = float(np.mean(values))
     return found

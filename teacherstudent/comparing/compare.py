@@ -56,10 +56,12 @@ def compare(
         ValueError: if there is no run, none that counts, no such baseline or ``x``, an unreadable file
             (named), or ``out`` is empty.
     """
-    out = None if out is None else check_folder("out", out)
+    if out is not None:
+        out = check_folder("out", out)
     comparison = analyse(find_runs(paths), baseline=baseline, include_stopped=include_stopped, x=x)
     if out is None:
         return comparison
+    # Matplotlib is loaded only if figures are wanted.
     from teacherstudent.comparing import figures, report
 
     drawn = figures.draw_all(comparison, out, formats=formats, dims=dims)
@@ -95,14 +97,17 @@ def analyse(
     runs: Sequence[Run], *, baseline: str | None = None, include_stopped: bool = False, x: str = SPENT
 ) -> Comparison:
     """Compare runs that are open already (arguments and errors as `compare`)."""
+    # Labels are those of all runs: dropping a repeated seed must not rename the others.
     labels = dict(zip([run.folder for run in runs], label_runs(runs), strict=True))
     runs, notes = drop_repeated(runs, [labels[run.folder] for run in runs])
+    # Everything is read once, since a run may still be going on.
     curves = {run.folder: run.curve() for run in runs}
     states = {run.folder: run.status() for run in runs}
     counted = []
     stopped = []
     for run in runs:
         tested = len(curves[run.folder].spent) > 0
+        # A finished run without a test has no result.
         finished = states[run.folder]["status"] == "finished" and tested
         if not finished:
             stopped.append(_stopped(run, labels[run.folder], states[run.folder]))
@@ -115,9 +120,13 @@ def analyse(
             "went, include stopped runs (--include-stopped)"
         )
     if stopped:
-        verb = "count as far as they went" if include_stopped else "are left out of all results"
+        # In both cases the reader must know that some runs are not whole.
+        verb = "are left out of all results"
+        if include_stopped:
+            verb = "count as far as they went"
         notes.append(f"{len(stopped)} run(s) did not finish, or were not tested; they {verb}.")
     settings = []
+    # Runs of other settings do not matter here: their costs may be in another unit.
     for label, members in sorted(group_by(counted, lambda run: labels[run.folder].setting).items()):
         teachers = [labels[run.folder].teacher for run in members]
         settings.append(make_setting(label, members, teachers, [curves[run.folder] for run in members], x))
@@ -125,13 +134,17 @@ def analyse(
     chosen = _choose_baseline(settings, baseline)
     ledgers = {folder: state.get("ledger") or {} for folder, state in states.items()}
     rows = [row for setting in settings for row in make_rows(setting, chosen, ledgers)]
+    # Pooled rows come last, and notes need them all.
     rows += pooled_rows(settings, chosen)
     notes += caveats(rows, settings, chosen)
     return Comparison(tuple(settings), tuple(rows), tuple(stopped), tuple(notes), chosen)
 
 
 def _stopped(run: Run, label: Labels, state: Mapping[str, Any]) -> Stopped:
-    error = state.get("error") or {}
+    message = ""
+    error = state.get("error")
+    if error:
+        message = f"{error['type']}: {error['message']}"
     return Stopped(
         folder=run.folder,
         setting=label.setting,
@@ -140,7 +153,7 @@ def _stopped(run: Run, label: Labels, state: Mapping[str, Any]) -> Stopped:
         status=state["status"],
         spent=float(state.get("spent") or 0.0),
         budget=float(run.manifest["budget"]),
-        error=f"{error['type']}: {error['message']}" if error else "",
+        error=message,
     )
 
 

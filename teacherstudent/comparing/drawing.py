@@ -47,6 +47,7 @@ def styles(settings: Iterable[Setting], baseline: str | None) -> dict[str, Style
     found: dict[str, Style] = {}
     others = [label for label in labels if label != baseline]
     for i, label in enumerate(others):
+        # When all colours are used, they start again with other dashes.
         dashes = DASHES[i // len(PALETTE) % len(DASHES)]
         found[label] = {"color": PALETTE[i % len(PALETTE)], "linestyle": dashes}
     if baseline in labels:
@@ -70,6 +71,7 @@ def new_grid(
     rows = -(-count // columns)
     figure = new_figure(columns, rows, width=width, height=height)
     panels = figure.subplots(rows, columns, squeeze=False, sharex=shared, sharey=shared).ravel()
+    # The grid has whole rows: panels beyond the number are removed.
     for axes in panels[count:]:
         axes.remove()
     return figure, list(panels[:count])
@@ -88,6 +90,7 @@ def tidy(axes: Axes, *, x: str = "", y: str = "", title: str = "") -> None:
 
 def cost_axis(axes: Axes, label: str, low: float, high: float) -> None:
     """Make the horizontal axis go from ``low`` to ``high``, with short numbers."""
+    # Limits that are equal would make Matplotlib warn.
     if low < high:
         axes.set_xlim(low, high)
     axes.set_xlabel(label)
@@ -109,7 +112,12 @@ def draw_line(
     The band does not leave the range ``within``.
     """
     middle, low, high = stats.estimate_curves(curves, within=within)
-    axes.plot(x, middle, linewidth=1.8, marker="o" if len(x) == 1 else None, label=label, **style)
+    # A line of one point cannot be seen, so it is marked.
+    marker = None
+    if len(x) == 1:
+        marker = "o"
+    axes.plot(x, middle, linewidth=1.8, marker=marker, label=label, **style)
+    # With one seed there is no interval.
     if np.isfinite(low).all():
         draw_band(axes, x, low, high, style)
 
@@ -125,8 +133,11 @@ def align(curves: Sequence[tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, 
     Returns:
         The grid ``(points,)``, and the values ``(curves, points)``; one point where no cost is common to all.
     """
+    # Only as far as all curves go: nothing is extrapolated.
     start, end = max(float(x[0]) for x, _ in curves), min(float(x[-1]) for x, _ in curves)
-    grid = np.linspace(start, end, 101) if start < end else np.array([max(start, end)])
+    grid = np.array([max(start, end)])
+    if start < end:
+        grid = np.linspace(start, end, 101)
     return grid, np.stack([np.interp(grid, x, y) for x, y in curves])
 
 
@@ -150,6 +161,7 @@ def draw_series(
     """
     for axes, name in zip(panels, names, strict=True):
         for group in groups:
+            # Some runs may lack a series that others of the teacher have.
             curves = [found[name] for found in series[group.teacher] if name in found]
             if curves:
                 draw_line(axes, *align(curves), style[group.teacher], legend_label(group))
@@ -160,8 +172,12 @@ def draw_series(
 def legend_label(group: Group) -> str:
     """Return a teacher's label with its number of seeds; ``?`` marks few (`TRUSTED`)."""
     seeds = len(group.runs)
-    mark = " ?" if 1 < seeds < TRUSTED else ""
-    return f"{group.teacher} ({seeds} seed{'s' if seeds > 1 else ''}{mark})"
+    counted = f"{seeds} seeds"
+    if seeds == 1:
+        counted = "1 seed"
+    elif seeds < TRUSTED:
+        counted += " ?"
+    return f"{group.teacher} ({counted})"
 
 
 def band_note(groups: Sequence[Group]) -> str:
@@ -177,12 +193,14 @@ def band_note(groups: Sequence[Group]) -> str:
 
 def head(figure: Figure, panels: Sequence[Axes], title: str, note: str) -> None:
     """Put title and legend above the panels, and a note on how to read them below."""
+    # Panels share their lines: each label comes once.
     handles = {
         label: handle
         for axes in panels
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
     size = FontProperties().get_size_in_points()
+    # Labels are measured (72 points an inch), so that the legend has as many columns as fit.
     widths = [
         TextPath((0, 0), label.replace("$", r"\$"), size=size).get_extents().width / 72 for label in handles
     ]
@@ -200,6 +218,7 @@ def head(figure: Figure, panels: Sequence[Axes], title: str, note: str) -> None:
 
 def colour_bar(figure: Figure, panels: Sequence[Axes], colours: Normalize, label: str, extend: str) -> None:
     """Put one colour bar right of the panels."""
+    # Matplotlib takes shares of the figure, which are inches here.
     inches = 0.18 / figure.get_figwidth()
     figure.colorbar(
         ScalarMappable(colours, COLOURS),
@@ -219,6 +238,7 @@ def save(figure: Figure, out: Path, name: str, formats: Sequence[str]) -> list[P
     Names that come from files are drawn as they are: dollar signs start no formula, control characters are
     escaped.
     """
+    # At the very end, when all texts are there: no other function need think of it.
     for text in figure.findobj(Text):
         text.set_parse_math(False)
         text.set_text(printable(text.get_text(), keep="\n"))

@@ -65,7 +65,11 @@ def draw_all(
     paths: list[Path] = []
     taken: set[str] = set()
     for setting in comparison.settings:
-        suffix = _suffix(setting.label, taken) if len(comparison.settings) > 1 else ""
+        # Files of a single setting need no suffix.
+        suffix = ""
+        if len(comparison.settings) > 1:
+            suffix = _suffix(setting.label, taken)
+        # Lines stand in the order of the table; colours are those of the whole comparison.
         order = [row.teacher for row in comparison.rows_of(setting)]
         groups = sorted(setting.groups, key=lambda group: order.index(group.teacher))
         figures = {
@@ -73,6 +77,7 @@ def draw_all(
             "learning": draw_learning(setting, groups, style),
             **levels.draw_levels(setting, groups, style),
         }
+        # Teachers whose tasks are in different spaces cannot share a map.
         for name, alike, members in by_space(setting, groups):
             of_tasks = {
                 **stages.draw_stages(alike, members, style),
@@ -88,9 +93,11 @@ def draw_all(
 def _suffix(label: str, taken: set[str]) -> str:
     """Return what a setting's files end with, and note it; labels that look alike in files get numbers."""
     plain = f"-{folder_name(slug(label), 120)}"
-    found = next(
-        name for i in itertools.count(1) if (name := plain if i == 1 else f"{plain}-{i}") not in taken
-    )
+    found = plain
+    for i in itertools.count(2):
+        if found not in taken:
+            break
+        found = f"{plain}-{i}"
     taken.add(found)
     return found
 
@@ -106,7 +113,9 @@ def by_space(setting: Setting, groups: Sequence[Group]) -> list[tuple[str, Setti
     found = []
     for members in apart.values():
         space = members[0].runs[0].manifest["space"]
-        name = "-".join(space["names"]) if "names" in space else f"{space.get('n', space['kind'])}-tasks"
+        name = f"{space.get('n', space['kind'])}-tasks"
+        if "names" in space:
+            name = "-".join(space["names"])
         found.append((f"-{slug(name)}", replace(setting, groups=tuple(members)), members))
     return found
 
@@ -122,10 +131,13 @@ def draw_curves(setting: Setting, groups: Sequence[Group], style: Mapping[str, S
     figure, panels = new_grid(len(shown), len(shown), width=5.4, height=4.4)
     names = {
         "mastered": f"test tasks mastered (%)\n{setting.score_name} > {setting.mastered or 0:g}",
-        "score": f"mean {'validation' if setting.split else 'test'} {setting.score_name}",
+        "score": f"mean test {setting.score_name}",
     }
+    if setting.split:
+        names["score"] = f"mean validation {setting.score_name}"
     for axes, (measure, quantity) in zip(panels, shown, strict=True):
         for group in groups:
+            # Up to the common cost there is a common grid; all else goes as far as each teacher's runs.
             if quantity == setting.quantity and not setting.own_ends:
                 grid = group.grid
                 values = group.measure(measure)
@@ -136,17 +148,23 @@ def draw_curves(setting: Setting, groups: Sequence[Group], style: Mapping[str, S
         tidy(axes, y=names[measure])
         cost_axis(axes, quantity.label, axes.dataLim.x0, axes.dataLim.x1)
         if measure == "mastered":
-            top = axes.dataLim.y1
-            axes.set_ylim(0.0, min(100.0, max(5.0, 1.08 * top)) if np.isfinite(top) else 100.0)
+            # Small values fill the panel, but no panel goes beyond 100 %.
+            top = 100.0
+            if np.isfinite(axes.dataLim.y1):
+                top = min(100.0, max(5.0, 1.08 * axes.dataLim.y1))
+            axes.set_ylim(0.0, top)
     head(figure, panels, f"{setting.label}, test set {setting.test_set}", band_note(groups))
     return figure
 
 
 def _curve_panels(setting: Setting, groups: Sequence[Group]) -> list[tuple[str, Quantity]]:
     """Return what is drawn against what."""
-    measures = ["score"] if setting.mastered is None else ["mastered", "score"]
+    measures = ["mastered", "score"]
+    if setting.mastered is None:
+        measures = ["score"]
     shown = [(measure, setting.quantity) for measure in measures]
     seconds = Quantity(SECONDS, setting.cost_unit)
+    # Runs may lack seconds; then there is no such panel.
     timed = all(seconds.known(curve) for group in groups for curve in group.curves)
     if setting.cost_unit == FLOPS and setting.quantity != seconds and timed:
         shown.append((setting.metric, seconds))
@@ -155,8 +173,12 @@ def _curve_panels(setting: Setting, groups: Sequence[Group]) -> list[tuple[str, 
 
 def draw_learning(setting: Setting, groups: Sequence[Group], style: Mapping[str, Style]) -> maps.Figure:
     """Draw the mean training score and every metric that a teacher reports, against cost."""
-    training = f"mean training {'return' if setting.score_name == 'return' else 'score'}"
-    series = {group.teacher: [_series(run, training) for run in group.runs] for group in groups}
+    training = "mean training score"
+    if setting.score_name == "return":
+        training = "mean training return"
+    series: dict[str, list[dict[str, tuple[FloatArray, FloatArray]]]] = {}
+    for group in groups:
+        series[group.teacher] = [_series(run, training) for run in group.runs]
     names = _metric_names(series, training)
     shown = names[:PANELS]
     figure, panels = new_grid(len(shown), 3, width=4.6, height=3.0)
@@ -174,6 +196,7 @@ def _series(run: Run, training: str) -> dict[str, tuple[FloatArray, FloatArray]]
     points: dict[str, list[tuple[float, float]]] = {training: []}
     for record in run.records():
         values = dict(record["metrics"])
+        # Between episodes there is no return.
         if "return" in record["train"]:
             values[training] = record["train"]["return"]
         for name, value in values.items():
@@ -189,11 +212,13 @@ def _series(run: Run, training: str) -> dict[str, tuple[FloatArray, FloatArray]]
 
 def _metric_names(series: Mapping[str, Sequence[Mapping[str, object]]], training: str) -> list[str]:
     """Return the curves' names: the training score, learning progress, then those that most teachers have."""
-    teachers = [{name for run in runs for name in run} for runs in series.values()]
+    # A name counts once for each teacher, however many of its runs have it.
+    teachers = [set().union(*runs) for runs in series.values()]
     names = set().union(*teachers) | {training}
 
     def order(name: str) -> tuple[bool, bool, int, str]:
         progress = any(word in name.lower() for word in ("alp", "progress", "lp"))
+        # False comes before True: first the training score, then words of progress.
         return name != training, not progress, -sum(name in own for own in teachers), name
 
     return sorted(names, key=order)

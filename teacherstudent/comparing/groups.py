@@ -43,7 +43,9 @@ class Group:
 
     def measure(self, name: str) -> FloatArray:
         """Return ``score`` or ``mastered``, by name."""
-        return self.mastered if name == "mastered" else self.score
+        if name == "mastered":
+            return self.mastered
+        return self.score
 
     def lines(self, name: str, quantity: Quantity) -> tuple[FloatArray, FloatArray]:
         """Return ``score`` or ``mastered`` over any quantity, as far as all runs of this teacher go.
@@ -52,8 +54,9 @@ class Group:
             The grid ``(points,)`` and the values ``(seeds, points)``.
         """
         places = [quantity.of(curve) for curve in self.courses]
+        # From where all runs have begun to where the first one ends.
         grid = _grid(max(float(x[0]) for x in places), min(float(x[-1]) for x in places))
-        return grid, _on(grid, places, [_values(curve, name) for curve in self.courses])
+        return grid, _on(grid, places, [values_of(curve, name) for curve in self.courses])
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,12 +84,16 @@ class Setting:
     @property
     def metric(self) -> str:
         """The measure by which teachers are ranked: ``"mastered"``, or ``"score"`` without such a line."""
-        return "score" if self.mastered is None else "mastered"
+        if self.mastered is None:
+            return "score"
+        return "mastered"
 
     @property
     def range(self) -> Range | None:
         """What the ranking measure cannot leave: 0 to 100 % mastered; None for scores."""
-        return stats.PERCENT if self.metric == "mastered" else None
+        if self.metric == "mastered":
+            return stats.PERCENT
+        return None
 
     @property
     def cost_unit(self) -> str:
@@ -102,6 +109,7 @@ class Setting:
     def split(self) -> bool:
         """Whether runs end with a test on the test split, and were tested on validation before."""
         curves = [curve for group in self.groups for curve in group.curves]
+        # Curves that end on the test split, while earlier tests were on another one.
         return any(bool(curve.on_test[-1]) for curve in curves) and not all(c.on_test.all() for c in curves)
 
     @property
@@ -120,6 +128,7 @@ class Setting:
     @property
     def overlap(self) -> bool:
         """Whether there are results at an equal amount of the quantity, all on one split."""
+        # A result on validation and one on test do not compare, at whatever cost.
         courses = [curve for group in self.groups for curve in group.courses]
         if len({bool(curve.on_test[-1]) for curve in courses}) > 1:
             return False
@@ -135,7 +144,9 @@ class Setting:
     def spent(self) -> float:
         """The cost up to which pictures go: that which all runs reach, or the longest does."""
         ends = [float(curve.spent[-1]) for group in self.groups for curve in group.curves]
-        return max(ends) if self.own_ends else min(ends)
+        if self.own_ends:
+            return max(ends)
+        return min(ends)
 
     def ended(self, group: Group) -> list[int]:
         """Return the indices of a group's runs whose last test counts: it is on the split of the others'."""
@@ -143,12 +154,12 @@ class Setting:
 
     def last(self, group: Group, name: str) -> FloatArray:
         """Return ``score`` or ``mastered`` in the last test of each run that `ended`: ``(seeds,)``."""
-        return np.array([_values(group.curves[i], name)[-1] for i in self.ended(group)])
+        return np.array([values_of(group.curves[i], name)[-1] for i in self.ended(group)])
 
     def paired(self, group: Group, other: Group) -> bool:
         """Return whether the results of two groups are of the same seeds, in the same order."""
-        own, its = ([text_of(each.runs[i].seed) for i in self.ended(each)] for each in (group, other))
-        return own == its
+        own = [text_of(group.runs[i].seed) for i in self.ended(group)]
+        return own == [text_of(other.runs[i].seed) for i in self.ended(other)]
 
     def results(self, group: Group, name: str | None = None) -> FloatArray:
         """Return a group's results ``(seeds,)``: at the common cost, or of the last tests.
@@ -158,15 +169,22 @@ class Setting:
             name: ``"score"`` or ``"mastered"``; by default the measure by which teachers are ranked.
         """
         name = name or self.metric
-        return self.last(group, name) if self.own_ends else group.measure(name)[:, -1]
+        if self.own_ends:
+            return self.last(group, name)
+        return group.measure(name)[:, -1]
 
 
-def _values(curve: Curve, name: str) -> FloatArray:
-    return curve.mastered if name == "mastered" else curve.score
+def values_of(curve: Curve, name: str) -> FloatArray:
+    """Return ``score`` or ``mastered`` of a run's tests, by name."""
+    if name == "mastered":
+        return curve.mastered
+    return curve.score
 
 
 def _grid(start: float, end: float) -> FloatArray:
-    return np.linspace(start, end, POINTS) if start < end else np.array([end])
+    if start < end:
+        return np.linspace(start, end, POINTS)
+    return np.array([end])
 
 
 def _on(grid: FloatArray, places: Sequence[FloatArray], values: Sequence[FloatArray]) -> FloatArray:
@@ -175,7 +193,10 @@ def _on(grid: FloatArray, places: Sequence[FloatArray], values: Sequence[FloatAr
 
 def _seed_order(seed: Any) -> tuple[bool, int, str]:
     """Order whole numbers by value and before everything else."""
-    return (False, seed, "") if isinstance(seed, int) else (True, 0, text_of(seed))
+    # False comes before True.
+    if isinstance(seed, int):
+        return False, seed, ""
+    return True, 0, text_of(seed)
 
 
 def _known_from(run: Run, curve: Curve, quantity: Quantity) -> float:
@@ -183,8 +204,11 @@ def _known_from(run: Run, curve: Curve, quantity: Quantity) -> float:
 
     What a run is charged with beforehand goes into something else, and its score stays what it is at first.
     """
+    # A charge is spent before the first update: until then the student is untrained.
     untrained = curve.spent[0] <= run.manifest.get("charged", 0.0)
-    return 0.0 if untrained and quantity.name == SPENT else float(quantity.of(curve)[0])
+    if untrained and quantity.name == SPENT:
+        return 0.0
+    return float(quantity.of(curve)[0])
 
 
 def make_setting(
@@ -204,16 +228,19 @@ def make_setting(
     Raises:
         ValueError: if a run's ledger has no such quantity.
     """
+    # Runs of one setting agree in all that is read from here.
     manifest = runs[0].manifest
     quantity = Quantity(x, manifest["cost_unit"])
     courses = [curve.course() for curve in curves]
     places = [quantity.of(curve) for curve in courses]
     rows = range(len(runs))
+    # The stretch on which every run is known.
     start = max(_known_from(runs[i], courses[i], quantity) for i in rows)
     end = min(float(x[-1]) for x in places)
     grid = _grid(start, end)
     groups = []
     for teacher, members in sorted(group_by(rows, lambda i: teachers[i]).items()):
+        # In the order of seeds, so that groups with equal seeds can be paired.
         members = sorted(members, key=lambda i: _seed_order(runs[i].seed))
         own = tuple(courses[i] for i in members)
         at = [places[i] for i in members]

@@ -37,6 +37,14 @@ def label_runs(runs: Sequence[Run]) -> list[Labels]:
     return [Labels(printable(s), printable(t)) for s, t in zip(settings, teachers, strict=True)]
 
 
+def task_columns(run: Run) -> list[str]:
+    """Return the names of the columns that hold a run's tasks: one for each dimension with a name."""
+    names = run.manifest["space"].get("names")
+    if names is None:
+        return ["task"]
+    return [f"task_{name}" for name in names]
+
+
 def group_by(items: Sequence[T], key: Callable[[T], K]) -> dict[K, list[T]]:
     """Return the items by their key, keys in the order of their first appearance."""
     groups: dict[K, list[T]] = {}
@@ -80,27 +88,45 @@ def _teacher_options(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 def text_of(value: Any) -> str:
     """Return an option's value as text, equal for equal values."""
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, sort_keys=True)
 
 
 def _labels(names: Sequence[str], properties: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return each name with those of its properties in which its namesakes are not all equal."""
     labels = [""] * len(names)
+    # Only namesakes are compared: what tells others apart is their name.
     for name, members in group_by(range(len(names)), lambda i: names[i]).items():
-        own = {i: {key: text_of(value) for key, value in properties[i].items()} for i in members}
+        own = {i: _texts(properties[i]) for i in members}
         keys = sorted({key for i in members for key in own[i]})
-        differing = [key for key in keys if len({own[i].get(key) for i in members}) > 1]
+        # What all namesakes share tells none of them apart.
+        differing = [key for key in keys if _differ([own[i].get(key) for i in members])]
         kinds: dict[str, list[tuple[str | None, ...]]] = {}
         for i in members:
             told = [f"{key}={own[i][key]:.40}" for key in differing if key in own[i]]
-            short = f"{name} ({', '.join(told)})" if told else name
+            short = name
+            if told:
+                short += f" ({', '.join(told)})"
             exact = tuple(own[i].get(key) for key in differing)
-            alike = kinds.setdefault(short, [])  # values cut to 40 characters may look alike
+            # Values cut to 40 characters may look alike.
+            alike = kinds.setdefault(short, [])
             if exact not in alike:
                 alike.append(exact)
+            labels[i] = short
+            # The first of those that look alike keeps the plain label.
             number = alike.index(exact)
-            labels[i] = short if number == 0 else f"{short} #{number + 1}"
+            if number > 0:
+                labels[i] += f" #{number + 1}"
     return labels
+
+
+def _texts(properties: Mapping[str, Any]) -> dict[str, str]:
+    return {key: text_of(value) for key, value in properties.items()}
+
+
+def _differ(texts: Sequence[str | None]) -> bool:
+    return len(set(texts)) > 1
 
 
 def drop_repeated(runs: Sequence[Run], labels: Sequence[Labels]) -> tuple[list[Run], list[str]]:

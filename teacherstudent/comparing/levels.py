@@ -14,6 +14,7 @@ from teacherstudent.comparing import stats
 from teacherstudent.comparing.buffers import draw_buffer
 from teacherstudent.comparing.drawing import Style, band_note, draw_line, head, legend_label, new_figure, tidy
 from teacherstudent.comparing.groups import Group, Setting
+from teacherstudent.comparing.labels import task_columns
 from teacherstudent.comparing.lineage import draw_lineage
 from teacherstudent.recording.runs import Run
 from teacherstudent.types import Array, FloatArray, IntArray
@@ -48,10 +49,14 @@ def _success(setting: Setting, groups: Sequence[Group], style: Mapping[str, Styl
     first = groups[0].runs[0]
     names = first.manifest.get("test_names")
     level = levels_of(first)
+    # Tasks without names are not drawn ones.
     drawn = np.array([RANDOM.fullmatch(name) is not None for name in names or [""] * len(level)])
     if names and not drawn.all():
         found["solved"] = _solved(setting, groups, style, names)
-    rows = np.flatnonzero(drawn) if drawn.any() else np.arange(len(level))
+    # Drawn levels stand for a distribution; tasks with names of their own would change its worst share.
+    rows = np.arange(len(level))
+    if drawn.any():
+        rows = np.flatnonzero(drawn)
     if len(np.unique(level[rows])) >= FEWEST:
         found["worst"] = _worst(setting, groups, style, level, rows)
     return found
@@ -62,13 +67,13 @@ def levels_of(run: Run) -> IntArray:
 
     Test tasks that are equal and have equal names are repeats of one level.
     """
-    space = run.manifest["space"]
-    columns = [f"task_{name}" for name in space["names"]] if "names" in space else ["task"]
-    table = run.tests([*columns, "task_index"])
+    table = run.tests([*task_columns(run), "task_index"])
+    # Rows of the last test, in the order of the tasks.
     rows = np.flatnonzero(table["index"] == table["index"].max())
     rows = rows[np.argsort(table["task_index"][rows])]
     tasks = run.tasks(table)[rows]
     names = run.manifest.get("test_names") or [""] * len(rows)
+    # Levels get numbers as they appear; bytes are equal exactly if levels are.
     order: dict[tuple[str, bytes], int] = {}
     keys = [(name, task.tobytes()) for name, task in zip(names, tasks, strict=True)]
     return np.array([order.setdefault(key, len(order)) for key in keys])
@@ -88,9 +93,11 @@ def evaluations(run: Run) -> list[FloatArray]:
 def solved_rates(run: Run, names: Sequence[str], mastered: float) -> tuple[list[str], FloatArray]:
     """Return the different names, but of drawn tasks, and the percent solved of each in the last test."""
     own = np.array([RANDOM.fullmatch(name) is None for name in names])
+    # A dictionary keeps the order in which names appear.
     order = {name: k for k, name in enumerate(dict.fromkeys(np.array(names)[own].tolist()))}
     which = np.array([order[name] for name, kept in zip(names, own, strict=True) if kept])
     solved = evaluations(run)[-1][own] > mastered
+    # A sum over each name's tasks, divided by their number.
     return list(order), 100.0 * np.bincount(which, solved) / np.bincount(which)
 
 
@@ -106,6 +113,7 @@ def _solved(
     for i, group in enumerate(groups):
         rates = np.stack([solved_rates(run, names, setting.mastered)[1] for run in group.runs])
         middle, low, high = stats.estimate_curves(rates, within=stats.PERCENT)
+        # The bars of a name stand side by side, centred at its mark.
         at = np.arange(len(unique)) + (i - (len(groups) - 1) / 2) * width
         axes.bar(at, middle, width, color=style[group.teacher]["color"], label=legend_label(group))
         if np.isfinite(low).all():
@@ -142,6 +150,7 @@ def two_evaluations(
     last = tests[-1]
     repeats = np.bincount(level)
     if repeats.min() >= 2:
+        # Numbers within each level: the first half of its repeats.
         first = places(level) < repeats[level] // 2
         return _means(last[first] > mastered, level[first]), _means(last[~first] > mastered, level[~first])
     return _means(tests[0] > mastered, level), _means(last > mastered, level)
@@ -165,6 +174,7 @@ def worst_success(ranks: FloatArray, success: FloatArray) -> tuple[FloatArray, F
         ``(levels,)`` percent of levels, and percent mastered among so many of the lowest rank.
     """
     _, tied = np.unique(ranks, return_inverse=True)
+    # Levels of equal rank have no order: each counts as their mean.
     expected = _means(success, tied)[np.sort(tied)]
     count = np.arange(1, len(ranks) + 1)
     return 100.0 * count / len(ranks), 100.0 * np.cumsum(expected) / count
@@ -192,19 +202,22 @@ def _worst(
     assert mastered is not None
     figure = new_figure(1, 1, width=6.4, height=4.4)
     axes: Axes = figure.subplots()
+    # Some levels may have dropped out: number those that are left.
     _, level = np.unique(level[rows], return_inverse=True)
-    tests = {
-        group.teacher: [[test[rows] for test in evaluations(run)] for run in group.runs] for group in groups
-    }
+    tests: list[list[FloatArray]] = []
+    # Two evaluations of each run: one ranks the levels, in the other success is read.
     for group in groups:
-        found = [worst_success(*two_evaluations(run, level, mastered)) for run in tests[group.teacher]]
+        found = []
+        for run in group.runs:
+            tests.append([test[rows] for test in evaluations(run)])
+            found.append(worst_success(*two_evaluations(tests[-1], level, mastered)))
         curves = np.stack([success for _, success in found])
         label = legend_label(group)
         draw_line(axes, found[0][0], curves, style[group.teacher], label, within=stats.PERCENT)
     tidy(axes, x="worst share of the test levels (%)", y="mastered among them (%)")
     axes.set_xlim(0.0, 100.0)
     axes.set_ylim(bottom=0.0)
-    how, note = _ranking([run for runs in tests.values() for run in runs], level)
+    how, note = _ranking(tests, level)
     title = f"{setting.label}: the worst of {level.max() + 1} test levels{how}"
     head(figure, [axes], title, f"{note}\n{band_note(groups)}")
     return figure

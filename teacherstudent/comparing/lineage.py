@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from teacherstudent.comparing.drawing import GRID, PALETTE, new_figure
 from teacherstudent.comparing.groups import Group, Setting
+from teacherstudent.comparing.labels import task_columns
 from teacherstudent.plain import short
 from teacherstudent.recording.runs import Run
 from teacherstudent.recording.tables import tasks_of
@@ -60,6 +61,7 @@ def draw_lineage(setting: Setting, groups: Sequence[Group]) -> dict[str, Figure]
     }
     if not chains:
         return {}
+    # Pictures and tables do not mix: tables are drawn only if there is no picture.
     pictures = {name: chain for name, chain in chains.items() if chain.tasks.ndim == 3}
     if pictures:
         figure = _pictures(pictures)
@@ -72,7 +74,9 @@ def draw_lineage(setting: Setting, groups: Sequence[Group]) -> dict[str, Figure]
     ]
     if any(len(chain.tasks) > SHOWN for chain in chains.values()):
         notes.append(f"{SHOWN} of the chain are drawn, evenly spread.")
-    changed = "Colours are codes of cells. Outlined: cells that" if pictures else "Grey: numbers that"
+    changed = "Grey: numbers that"
+    if pictures:
+        changed = "Colours are codes of cells. Outlined: cells that"
     notes.append(f"{changed} differ from the level drawn before.")
     figure.suptitle(f"{setting.label}: an edited level and its parents, oldest first", fontsize="medium")
     note = textwrap.fill(" ".join(notes), int(14 * figure.get_figwidth()))
@@ -82,19 +86,15 @@ def draw_lineage(setting: Setting, groups: Sequence[Group]) -> dict[str, Figure]
 
 def longest_chain(run: Run) -> Chain | None:
     """Return the longest chain of parents that ends in a late row; None if rows do not name their levels."""
-    table = run.episodes(["kind", "parent", "key", "score", "spent", *_columns(run)])
+    table = run.episodes(["kind", "parent", "key", "score", "spent", *task_columns(run)])
+    # Teachers without edits do not write these columns.
     if any(name not in table or table[name].dtype.kind != "i" for name in ("kind", "parent", "key")):
         return None
     rows = chain_of(table["key"], table["parent"])
     if len(rows) < 2:
         return None
-    tasks = tasks_of(run.manifest["space"], {name: table[name][rows] for name in _columns(run)})
+    tasks = tasks_of(run.manifest["space"], {name: table[name][rows] for name in task_columns(run)})
     return Chain(tasks, table["kind"][rows], table["spent"][rows], table["score"][rows])
-
-
-def _columns(run: Run) -> list[str]:
-    space = run.manifest["space"]
-    return [f"task_{name}" for name in space["names"]] if "names" in space else ["task"]
 
 
 def chain_of(key: IntArray, parent: IntArray) -> IntArray:
@@ -107,25 +107,31 @@ def chain_of(key: IntArray, parent: IntArray) -> IntArray:
         key: ``(n,)`` of each row's level.
         parent: ``(n,)`` key of the level it was edited from, 0 for none.
     """
+    # A row that is its own parent does not say where it comes from.
     own = np.flatnonzero(parent != key)
     if not len(own):
         return own
+    # For every level its first row.
     keys, first = np.unique(key[own], return_index=True)
     first = own[first]
+    # Where the parent stands among the keys, if it is there: the next line looks.
     at = np.minimum(np.searchsorted(keys, parent[first]), len(keys) - 1)
     known = (keys[at] == parent[first]) & (parent[first] != 0) & (first[at] < first)
     up = np.where(known, at, -1)
     depth = np.zeros(len(keys), np.int64)
+    # All chains are climbed at once, a step each turn; depth counts the steps.
     reached = up
     while (reached >= 0).any():
         depth += reached >= 0
         reached = np.where(reached >= 0, up[reached], -1)
+    # From the last row back: of equal depths, argmax takes the first one, which is the latest.
     late = key[len(key) - max(1, round(LATE * len(key))) :][::-1]
     place = np.minimum(np.searchsorted(keys, late), len(keys) - 1)
     place = place[keys[place] == late]
     if not len(place):
         return np.zeros(0, np.int64)
     found = [int(place[np.argmax(depth[place])])]
+    # From the level up to its oldest parent, and then the other way round.
     while up[found[-1]] >= 0:
         found.append(int(up[found[-1]]))
     return np.asarray(first[found[::-1]], np.int64)
@@ -139,7 +145,9 @@ def _some(chain: Chain) -> IntArray:
 
 
 def _caption(chain: Chain, k: int) -> str:
-    kind = KINDS[chain.kinds[k]] if chain.kinds[k] < len(KINDS) else str(chain.kinds[k])
+    kind = str(chain.kinds[k])
+    if chain.kinds[k] < len(KINDS):
+        kind = KINDS[chain.kinds[k]]
     return f"{k}: {kind}\nat {short(chain.spent[k])}\nscore {chain.score[k]:.2g}"
 
 
@@ -148,20 +156,24 @@ def _pictures(chains: Mapping[str, Chain]) -> Figure:
     columns = max(2, *(len(_some(chain)) for chain in chains.values()))
     figure = new_figure(columns, len(chains), width=max(1.4, 6.0 / columns), height=2.4)
     panels = figure.subplots(len(chains), columns, squeeze=False)
+    # A colour for every code that occurs: codes beyond the known ones take the palette's in turn.
     top = int(max(chain.tasks.max() for chain in chains.values()))
     colours = ListedColormap(
         [*CODES, *itertools.islice(itertools.cycle(PALETTE), max(0, top - len(CODES) + 1))]
     )
+    # Bounds between whole numbers: every code has one colour.
     norm = BoundaryNorm(np.arange(-0.5, colours.N), colours.N)
     for line, (name, chain) in zip(panels, chains.items(), strict=True):
         before = None
         for axes, k in zip(line, _some(chain), strict=False):
             axes.imshow(chain.tasks[k], cmap=colours, norm=norm, interpolation="nearest")
+            # The first level has none before it to differ from.
             if before is not None:
                 y, x = np.nonzero(chain.tasks[k] != before)
                 axes.plot(x, y, "s", markersize=5, fillstyle="none", color=PALETTE[4], markeredgewidth=1.2)
             before = chain.tasks[k]
             _bare(axes, _caption(chain, int(k)))
+        # Shorter chains leave panels empty.
         for axes in line[len(_some(chain)) :]:
             axes.remove()
         line[0].set_ylabel(name)
@@ -177,10 +189,13 @@ def _tables(chains: Mapping[str, Chain], spaces: Mapping[str, Mapping[str, Any]]
     for axes, (name, chain) in zip(panels, chains.items(), strict=True):
         some = _some(chain)
         shown = chain.tasks[some].T.astype(np.float64)
+        # What differs from the column before; the first one is compared with itself.
         changed = np.diff(shown, axis=1, prepend=shown[:, :1]) != 0
         axes.imshow(changed, cmap=ListedColormap(["white", GRID]), vmin=0, vmax=1, aspect="auto")
         for (i, j), value in np.ndenumerate(shown):
-            text = f"{value:.3g}" if abs(value) < 1e4 else short(value)
+            text = f"{value:.3g}"
+            if not abs(value) < 1e4:
+                text = short(value)
             axes.text(j, i, text, ha="center", va="center", fontsize="small")
         _bare(axes, "")
         labels = spaces[name].get("names") or [f"entry {i}" for i in range(len(shown))]

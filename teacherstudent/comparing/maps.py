@@ -17,6 +17,7 @@ from matplotlib.ticker import MaxNLocator
 
 from teacherstudent.comparing.drawing import COLOURS, colour_bar, cost_axis, new_figure, new_grid, slug, tidy
 from teacherstudent.comparing.groups import Group, Setting
+from teacherstudent.comparing.labels import task_columns
 from teacherstudent.comparing.stages import are_stages
 from teacherstudent.plain import short
 from teacherstudent.recording.runs import Run
@@ -70,6 +71,7 @@ class Plane:
         """Set the limits to the space, with a little room for points on its border."""
         (x0, y0) = self.low
         (x1, y1) = self.high
+        # A point on the border would be cut in half otherwise.
         axes.set_xlim(x0 - 0.02 * (x1 - x0), x1 + 0.02 * (x1 - x0))
         axes.set_ylim(y0 - 0.02 * (y1 - y0), y1 + 0.02 * (y1 - y0))
 
@@ -86,15 +88,18 @@ def draw_sampling(
     space = groups[0].runs[0].manifest["space"]
     shown = {group.teacher: _middle_run(group, setting) for group in groups}
     plane = Plane.of(space, dims)
+    # Stages have figures of their own: a map is of use only where there is a teacher's outline.
     if are_stages(setting):
         shown = {teacher: run for teacher, run in shown.items() if plane and _has_outlines(run)}
     if not shown:
         return {}
     if plane is not None:
         return {"sampling": _sampling_map(setting, shown, plane)}
+    # With one dimension all teachers fit into one figure, else each needs its own.
     if space["kind"] == "Discrete" or len(space.get("names", ())) == 1:
         panels = [(_title(teacher, run), _marginals(run)[0]) for teacher, run in shown.items()]
         return {"sampling": _sampling_over_cost(setting, panels, f"{setting.label}: tasks over cost")}
+    # Levels have no dimensions to draw along.
     if "names" not in space:
         return {}
     figures = {}
@@ -113,6 +118,7 @@ def _has_outlines(run: Run) -> bool:
 
 def _middle_run(group: Group, setting: Setting) -> Run:
     final = setting.results(group)
+    # Of an even number the lower one: no run lies exactly in the middle.
     return group.runs[int(np.argsort(final, kind="stable")[(len(final) - 1) // 2])]
 
 
@@ -125,35 +131,36 @@ def _sampling_map(setting: Setting, shown: Mapping[str, Run], plane: Plane) -> F
     panels = figure.subplots(len(shown), WINDOWS, squeeze=False, sharex=True, sharey=True)
     edges = np.linspace(0.0, setting.spent, WINDOWS + 1)
     tables = {teacher: run.episodes(_columns(run)) for teacher, run in shown.items()}
+    # One scale for all panels, so that colours compare.
     scores = [table["score"] for table in tables.values() if table]
-    colours = _scale(np.concatenate(scores) if scores else np.zeros(0))
+    colours = _scale(np.concatenate([np.zeros(0), *scores]))
     for row, (teacher, run) in enumerate(shown.items()):
         table = tables[teacher]
         records = run.records()
-        tasks = run.tasks(table)[:, plane.dims] if table else np.zeros((0, 2))
+        # A run that has no rows yet has an empty table, without any column.
+        spent = table.get("spent", np.zeros(0))
+        score = table.get("score", np.zeros(0))
+        tasks = np.zeros((0, 2))
+        if table:
+            tasks = run.tasks(table)[:, plane.dims]
         for column, axes in enumerate(panels[row]):
             low, high = edges[column], edges[column + 1]
-            rows = (
-                np.flatnonzero((table["spent"] > low) & (table["spent"] <= high))
-                if table
-                else np.zeros(0, int)
-            )
+            rows = np.flatnonzero((spent > low) & (spent <= high))
+            # Every k-th row, so that at most `POINTS` are left, evenly spread over time.
             rows = rows[:: max(1, -(-len(rows) // POINTS))]
-            axes.scatter(
-                *tasks[rows].T,
-                c=table["score"][rows] if table else [],
-                cmap=COLOURS,
-                norm=colours,
-                s=7,
-                linewidths=0,
-            )
+            axes.scatter(*tasks[rows].T, c=score[rows], cmap=COLOURS, norm=colours, s=7, linewidths=0)
             _overlay(axes, _snapshot_at(records, high), plane)
             plane.frame(axes)
-            tidy(axes, title=_window(low, high) if row == 0 else "")
+            title = ""
+            if row == 0:
+                title = _window(low, high)
+            tidy(axes, title=title)
         panels[row, 0].set_ylabel(f"{textwrap.fill(_title(teacher, run), 28)}\n{plane.names[1]}")
     for axes in panels[-1]:
         axes.set_xlabel(plane.names[0])
-    name = "episode return" if setting.score_name == "return" else "training score"
+    name = "training score"
+    if setting.score_name == "return":
+        name = "episode return"
     colour_bar(figure, list(panels.ravel()), colours, name, "both")
     figure.suptitle(
         f"{setting.label}: tasks sampled, by stretch of cost ({setting.cost_unit}); outlines: the teacher's "
@@ -168,9 +175,7 @@ def _window(low: float, high: float) -> str:
 
 
 def _columns(run: Run) -> list[str]:
-    names = run.manifest["space"].get("names")
-    tasks = ["task"] if names is None else [f"task_{name}" for name in names]
-    return [*tasks, "score", "spent"]
+    return [*task_columns(run), "score", "spent"]
 
 
 def _scale(values: FloatArray) -> Normalize:
@@ -179,13 +184,17 @@ def _scale(values: FloatArray) -> Normalize:
     if finite.size == 0:
         return Normalize(0.0, 1.0)
     low, high = np.percentile(finite, (2, 98))
-    return Normalize(low, high if high > low else low + 1.0)
+    # Equal scores would give a scale without width.
+    if high <= low:
+        high = low + 1.0
+    return Normalize(low, high)
 
 
 def _snapshot_at(records: Sequence[Mapping[str, Any]], spent: float) -> Mapping[str, Any]:
     """Return the last snapshot that was taken until then; empty if there is none."""
     found: Mapping[str, Any] = {}
     for record in records:
+        # Records are in the order of cost: later ones cannot count.
         if record["spent"] > spent:
             break
         found = record["snapshot"] or found
@@ -203,12 +212,16 @@ def _overlay(axes: Axes, snapshot: Mapping[str, Any], plane: Plane) -> None:
     if {*REGIONS} <= snapshot.keys():
         low, high = (np.atleast_2d(snapshot[key])[:, plane.dims] for key in ("low", "high"))
         boxes = [Rectangle(a, *(b - a)) for a, b in zip(low, high, strict=True)]
+        # Regions without a value are drawn as outlines only.
         value = np.nan_to_num(np.asarray(snapshot.get("alp", np.zeros(len(boxes))), np.float64))
-        value = np.where(snapshot.get("leaf", True), value, 0.0)  # inner nodes of a tree: outlines only
+        # Inner nodes of a tree are outlines too.
+        value = np.where(snapshot.get("leaf", True), value, 0.0)
+        # Where all values are 0, nothing is divided by 0.
         shade = value / max(float(value.max(initial=0.0)), 1e-300)
         faces = [(*_rgb(OUTLINE), 0.3 * float(share)) for share in shade]
         collection = PatchCollection(boxes, facecolors=faces, edgecolors=OUTLINE, linewidths=0.8)
-        collection.set_zorder(0.8)  # under the points
+        # The boxes lie under the points.
+        collection.set_zorder(0.8)
         axes.add_collection(collection)
 
 
@@ -218,6 +231,7 @@ def _rgb(colour: str) -> tuple[float, float, float]:
 
 def _ellipse(mean: FloatArray, covariance: FloatArray, weight: float) -> Ellipse:
     """Return the line of two standard deviations of a Gaussian, thicker for a larger weight."""
+    # Eigenvectors are the axes, roots of eigenvalues the standard deviations: four of them from end to end.
     values, vectors = np.linalg.eigh(covariance)
     width, height = 4.0 * np.sqrt(np.maximum(values, 0.0))
     angle = float(np.degrees(np.arctan2(vectors[1, 0], vectors[0, 0])))
@@ -250,6 +264,7 @@ def _marginals(run: Run) -> list[Marginal]:
     if space["kind"] == "Discrete":
         first = space["start"]
         count = space["n"]
+        # Bounds between whole numbers; many tasks share a bin.
         bins = np.linspace(first - 0.5, first + count - 0.5, min(count, 2 * VALUE_BINS) + 1)
         return [Marginal("task", spent, table.get("task", np.zeros(0)), bins)]
     return [
@@ -261,15 +276,21 @@ def _marginals(run: Run) -> list[Marginal]:
 def _sampling_over_cost(setting: Setting, panels: Sequence[tuple[str, Marginal]], title: str) -> Figure:
     """Draw the distribution of each marginal over cost, relative to uniform sampling."""
     figure, grid = new_grid(len(panels), 4, width=3.6, height=2.6)
+    # With fewer batches there are fewer stretches, since most would be empty otherwise.
     batches = min(len(np.unique(marginal.spent)) for _, marginal in panels)
     edges = np.linspace(0.0, setting.spent, max(1, min(COST_BINS, batches // 2)) + 1)
     colours = Normalize(0.0, 3.0)
     for axes, (name, marginal) in zip(grid, panels, strict=True):
         counts, _, _ = np.histogram2d(marginal.spent, marginal.values, bins=(edges, marginal.bins))
         total = counts.sum(axis=1, keepdims=True)
+        # A stretch without tasks has no shares, and stays white.
         share = np.divide(counts, total, out=np.full_like(counts, np.nan), where=total > 0)
+        # Times the number of bins: uniform sampling gives 1.
         axes.pcolormesh(edges, marginal.bins, share.T * counts.shape[1], cmap=COLOURS, norm=colours)
-        tidy(axes, y=marginal.name, title=name if name != marginal.name else "")
+        title = name
+        if name == marginal.name:
+            title = ""
+        tidy(axes, y=marginal.name, title=title)
         axes.grid(False)
         if marginal.name == "task":
             axes.yaxis.set_major_locator(MaxNLocator(8, integer=True))
@@ -300,11 +321,15 @@ def _final_tests(group: Group, setting: Setting) -> tuple[Array, FloatArray]:
     scores = []
     for run, curve in ((group.runs[i], group.curves[i]) for i in setting.ended(group)):
         table = run.tests(_columns(run))
+        # Tests need not have been made at the common cost exactly.
         nearest = np.argmin(np.abs(curve.spent - setting.spent))
-        chosen = curve.spent[-1 if setting.own_ends else nearest]
+        chosen = curve.spent[nearest]
+        if setting.own_ends:
+            chosen = curve.spent[-1]
         rows = np.flatnonzero(table["spent"] == chosen)
         tasks = run.tasks(table)[rows]
         scores.append(table["score"][rows])
+    # A mean over seeds needs the same tasks in all of them.
     if len({len(score) for score in scores}) > 1:
         raise ValueError(
             f"{setting.label}: {group.teacher}: expected equally many test tasks in all runs of test set "
@@ -336,7 +361,9 @@ def _test_map(setting: Setting, finals: Mapping[str, tuple[Array, FloatArray]], 
         tidy(axes, x=plane.names[0], y=plane.names[1], title=teacher)
         axes.label_outer()
     colour_bar(figure, panels, colours, f"mean test {setting.score_name}", "both")
-    note = "" if setting.mastered is None else "; thick rim: mastered by most seeds"
+    note = ""
+    if setting.mastered is not None:
+        note = "; thick rim: mastered by most seeds"
     figure.suptitle(
         f"{setting.label}: {setting.score_name} of each test task, mean over seeds{note}", fontsize="medium"
     )
@@ -346,6 +373,7 @@ def _test_map(setting: Setting, finals: Mapping[str, tuple[Array, FloatArray]], 
 def _test_rows(setting: Setting, finals: Mapping[str, FloatArray]) -> Figure:
     """Draw a row of cells for each teacher, a cell for each test task, sorted by difficulty."""
     means = np.stack([score.mean(axis=0) for score in finals.values()])
+    # Negative, so that the easiest task comes first.
     order = np.argsort(-means.mean(axis=0), kind="stable")
     figure = new_figure(1, 1, width=9.0, height=1.6 + 0.45 * len(finals))
     axes = figure.subplots()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ def setting_notes(setting: Setting, runs: Sequence[Run]) -> list[str]:
     """Return what must be known about a setting: where the cost ends, and what its runs do not share."""
     quantity = setting.quantity
     notes = [f"{setting.label}: test set {setting.test_set}."]
+    # The first note goes on: both halves are about the same results.
     if setting.overlap:
         notes[0] = (
             f"{notes[0][:-1]}; results at {setting.end:,.0f} {quantity.unit}, the largest {quantity.word} at "
@@ -32,6 +34,7 @@ def setting_notes(setting: Setting, runs: Sequence[Run]) -> list[str]:
     elif not setting.overlap and not setting.split:
         notes.append(f"{setting.label}: the runs have no stretch of {quantity.word} in common. {OWN_ENDS}")
     notes += [*_splits(setting), *_charges(setting), *_no_numbers(setting)]
+    # A run that was resumed has several sessions, perhaps on several machines.
     sessions = [session for run in runs for session in run.manifest.get("sessions", [])]
     versions = {
         (session["versions"]["teacherstudent"], str((session["git"]["package"] or {}).get("commit")))
@@ -39,12 +42,14 @@ def setting_notes(setting: Setting, runs: Sequence[Run]) -> list[str]:
     }
     if len(versions) > 1:
         notes.append(f"{setting.label}: the runs come from {len(versions)} versions of teacherstudent.")
-    machines = {
-        tuple(str(session["machine"][key]) for key in ("host", "processor", "gpus")) for session in sessions
-    }
+    machines = {_machine(session["machine"]) for session in sessions}
     if len(machines) > 1:
         notes.append(f"{setting.label}: the runs come from {len(machines)} machines; seconds do not compare.")
     return notes
+
+
+def _machine(described: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(str(described[key]) for key in ("host", "processor", "gpus"))
 
 
 def _splits(setting: Setting) -> list[str]:
@@ -56,6 +61,7 @@ def _splits(setting: Setting) -> list[str]:
         "each run on the test split. Teachers are ranked, and compared with the baseline, by the last test; "
         "who caught up is told on validation, by the baseline's last result there."
     ]
+    # How many runs of each teacher have no result on the test split.
     short = {group.teacher: len(group.runs) - len(setting.ended(group)) for group in setting.groups}
     listed = ", ".join(f"{count} of {teacher}" for teacher, count in short.items() if count)
     if listed:
@@ -135,20 +141,23 @@ def caveats(rows: Sequence[Row], settings: Sequence[Setting], baseline: str | No
 
 def _is_point(row: Row) -> bool:
     """Return whether a row has an interval without width."""
-    shown = [row.mastered, row.score, *([row.difference] if row.difference else [])]
-    return any(each.low == each.high for each in shown)
+    shown = (row.mastered, row.score, row.difference)
+    return any(each.low == each.high for each in shown if each is not None)
 
 
 def _comparisons(rows: Sequence[Row], settings: Sequence[Setting], baseline: str | None) -> list[str]:
     """Return what is compared with the baseline and how, or why nothing is."""
     if baseline is None:
+        # With one teacher in each setting nobody misses a baseline.
         if all(len(setting.groups) < 2 for setting in settings):
             return []
         return ["No teacher is the baseline, so there are no differences; name one (--baseline)."]
+    # Rows that were not compared at all have no number of seeds that caught up.
+    compared = {row.setting for row in rows if row.reached is not None and not row.pooled}
     notes = [
         f"{setting.label}: {baseline} was not run (or has no result) here, so there are no differences."
         for setting in settings
-        if all(row.reached is None for row in rows if row.setting == setting.label and not row.pooled)
+        if setting.label not in compared
     ]
     differences = [(row, row.difference) for row in rows if row.difference is not None]
     if differences:
@@ -164,6 +173,7 @@ def _tested(differences: Sequence[tuple[Row, stats.Difference]]) -> list[str]:
     """Return which test p is of, for how many comparisons it is corrected, and how seeds are paired."""
     paired = "the paired t-test over seeds, and a difference's interval takes both sides' seeds together"
     welch = "Welch's t-test over seeds"
+    # Teachers may have the baseline's seeds or others: the sentence names the tests that were made.
     apart = sorted({row.teacher for row, each in differences if not each.paired})
     if not apart:
         said = f"p is of {paired}"
@@ -178,6 +188,7 @@ def _tested(differences: Sequence[tuple[Row, stats.Difference]]) -> list[str]:
     ]
     tests: dict[str, int] = {}
     for row, each in differences:
+        # Without spread there is no p, and nothing to be corrected for.
         if np.isfinite(each.p):
             tests[row.setting] = tests.get(row.setting, 0) + 1
     if any(count > 1 for count in tests.values()):

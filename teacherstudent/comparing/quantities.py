@@ -39,25 +39,38 @@ class Quantity:
         """What a sentence calls it: ``cost``, ``seconds``, ``updates``."""
         if self._is_cost:
             return f"{self.name} cost"
-        return "cost" if self.name == SPENT else self.name.replace("_", " ").replace("/", " ")
+        if self.name == SPENT:
+            return "cost"
+        return self.name.replace("_", " ").replace("/", " ")
 
     @property
     def unit(self) -> str:
         """What follows a number: ``FLOPs``, ``FLOPs (measure)``, ``seconds``, ``updates``."""
         if self.name == SPENT:
             return self.cost_unit
-        return f"{self.cost_unit} ({self.name})" if self._is_cost else self.word
+        if self._is_cost:
+            return f"{self.cost_unit} ({self.name})"
+        return self.word
 
     @property
     def label(self) -> str:
         """What an axis is called."""
         if self.name == SECONDS:
             return "seconds of student and teacher"
-        return f"{self.word} ({self.cost_unit})" if self.name == SPENT or self._is_cost else self.word
+        if self.name == SPENT or self._is_cost:
+            return f"{self.word} ({self.cost_unit})"
+        return self.word
 
     @property
     def _is_cost(self) -> bool:
         return _entry(self.name).startswith(_COST)
+
+    @property
+    def _entries(self) -> tuple[str, ...]:
+        """The entries of the ledger that are added up."""
+        if self.name == SECONDS:
+            return TRAINING
+        return (_entry(self.name),)
 
     def of(self, curve: Curve) -> FloatArray:
         """Return the quantity ``(k,)`` at each test.
@@ -67,22 +80,27 @@ class Quantity:
         """
         if self.name == SPENT:
             return curve.spent
-        names = TRAINING if self.name == SECONDS else (_entry(self.name),)
+        names = self._entries
         if any(name not in curve.ledger for name in names):
+            # The message names what may be asked for, in the words of a user.
             short = [name.removeprefix(_COST) for name in curve.ledger]
-            known = [SPENT, *([SECONDS] if {*TRAINING} <= curve.ledger.keys() else []), *short]
-            raise ValueError(f"x: expected one of {known}, got {self.name!r}")
+            known = [SPENT]
+            if {*TRAINING} <= curve.ledger.keys():
+                known.append(SECONDS)
+            raise ValueError(f"x: expected one of {known + short}, got {self.name!r}")
+        # Starting from the first array, as `sum` would start from the number 0.
         total: FloatArray = sum((curve.ledger[name] for name in names[1:]), start=curve.ledger[names[0]])
         return total
 
     def known(self, curve: Curve) -> bool:
         """Return whether the curve has it."""
-        return self.name == SPENT or {*(TRAINING if self.name == SECONDS else [_entry(self.name)])} <= {
-            *curve.ledger
-        }
+        return self.name == SPENT or {*self._entries} <= {*curve.ledger}
 
 
 def _entry(name: str) -> str:
     """Return the name in the ledger; whatever it does not count beside costs is the name of a cost."""
+    # Names of costs need no prefix, so whatever is nothing else is a cost.
     beside = name in _COUNTS or name.startswith("seconds/") or name.startswith(_COST)
-    return name if beside else f"{_COST}{name}"
+    if beside:
+        return name
+    return f"{_COST}{name}"

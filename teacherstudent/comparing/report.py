@@ -37,6 +37,7 @@ def write(comparison: Comparison, out: Path) -> None:
     """
     out.mkdir(parents=True, exist_ok=True)
     names = [path.name for path in comparison.figures]
+    # A process that was killed may have left parts of these files.
     remove_temporaries(out, ["comparison.txt", "comparison.csv", "comparison.json", "seeds.csv", *names])
     plain.write_file(out / "seeds.csv", to_seeds(comparison).encode())
     plain.write_file(out / "comparison.txt", to_text(comparison).encode())
@@ -46,6 +47,7 @@ def write(comparison: Comparison, out: Path) -> None:
 
 def to_text(comparison: Comparison, *, width: int = WIDTH) -> str:
     """Return everything that `to_rich` shows, as plain text without trailing blanks."""
+    # Without colours and of fixed width: the file does not depend on the terminal.
     console = Console(file=io.StringIO(), width=width, color_system=None, force_terminal=False)
     with console.capture() as captured:
         console.print(to_rich(comparison))
@@ -57,7 +59,10 @@ def to_rich(comparison: Comparison) -> Group:
     parts: list[Table | Text] = []
     for setting in comparison.settings:
         rows = comparison.rows_of(setting)
-        tables = [_results(setting, rows)] if setting.overlap else []
+        tables = []
+        if setting.overlap:
+            tables.append(_results(setting, rows))
+        # The table by which teachers are ranked comes first.
         if setting.own_ends:
             tables.insert(0, _finals(setting, rows))
         elif setting.quantity.name != SPENT or setting.cost_unit == FLOPS:
@@ -78,6 +83,7 @@ def to_rich(comparison: Comparison) -> Group:
 def _table(title: str, left: Sequence[str], right: Sequence[str]) -> Table:
     """Return an empty table with left- and right-justified columns; texts are taken literally."""
     table = Table(title=shown(title, "bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    # A title that is wider than its table would be broken.
     table.min_width = len(title)
     for name in left:
         table.add_column(shown(name), overflow="fold")
@@ -89,21 +95,26 @@ def _table(title: str, left: Sequence[str], right: Sequence[str]) -> Table:
 def _measures(setting: Setting, split: str = "test") -> list[str]:
     """Return what the results are called, the one by which teachers are ranked first."""
     score = f"{split} {setting.score_name}"
-    return [score] if setting.metric == "score" else ["% mastered", score]
+    if setting.metric == "score":
+        return [score]
+    return ["% mastered", score]
 
 
 def _estimates(setting: Setting, results: Row | Final) -> list[Text]:
     """Return the cells below `_measures`."""
     both = [results.mastered, results.score]
-    return [shown(_estimate(e)) for e in (both[1:] if setting.metric == "score" else both)]
+    if setting.metric == "score":
+        both = [results.score]
+    return [shown(_estimate(each)) for each in both]
 
 
 def _results(setting: Setting, rows: Sequence[Row]) -> Table:
     """Return the table of results at the common cost."""
     quantity = setting.quantity
     title = f"{setting.label}: at {_number(setting.end)} {quantity.unit}"
-    measures = _measures(setting, "validation" if setting.split else "test")
+    measures = _measures(setting)
     if setting.split:
+        measures = _measures(setting, "validation")
         title += ", validation split"
     table = _table(title, ["teacher"], ["seeds", *measures, f"averaged over {quantity.word}"])
     for row in rows:
@@ -119,11 +130,16 @@ def _finals(setting: Setting, rows: Sequence[Row]) -> Table:
         for name in _ledger_names(rows)
         if name.startswith("cost/") and name != "cost/evaluate"
     ]
-    names = ["seeds", *_measures(setting), setting.cost_unit, *(parts if len(parts) > 1 else []), "seconds"]
+    names = ["seeds", *_measures(setting), setting.cost_unit]
+    if len(parts) > 1:
+        names += parts
     title = f"{setting.label}: last test of each run"
-    table = _table(title + (", test split" if setting.split else ""), ["teacher"], names)
+    if setting.split:
+        title += ", test split"
+    table = _table(title, ["teacher"], [*names, "seconds"])
     for row in rows:
         assert row.final is not None
+        # None of its runs reached the test split.
         if row.final.score.seeds == 0:
             continue
         costs = [row.final.spent]
@@ -137,20 +153,24 @@ def _finals(setting: Setting, rows: Sequence[Row]) -> Table:
 
 def _against(setting: Setting, rows: Sequence[Row], baseline: str | None) -> Table:
     """Return the table of differences; with several p-values, those corrected for it stand beside them."""
+    # A single p needs no correction.
     several = int(np.isfinite([row.p for row in rows]).sum()) > 1
-    names = [f"minus {baseline}", "p", *(["p, Holm"] if several else [])]
+    names = [f"minus {baseline}", "p"]
+    if several:
+        names.append("p, Holm")
     names += ["caught up", f"at median {setting.quantity.word}"]
     title = f"{setting.label}: {_measures(setting)[0]} compared with {baseline}"
-    table = _table(title + (", last tests" if setting.own_ends else ""), ["teacher"], names)
+    if setting.own_ends:
+        title += ", last tests"
+    table = _table(title, ["teacher"], names)
     for row in rows:
-        table.add_row(
-            shown(row.teacher),
-            shown(_estimate(row.difference, sign="+") if row.difference else ""),
-            _p(row.p),
-            *([_p(row.holm)] if several else []),
-            f"{row.reached} of {row.seeds}",
-            _number(row.reached_at) if math.isfinite(row.reached_at) else "not by half",
-        )
+        cells: list[Text | str] = [shown(_signed(row.difference)), _p(row.p)]
+        if several:
+            cells.append(_p(row.holm))
+        reached_at = "not by half"
+        if math.isfinite(row.reached_at):
+            reached_at = _number(row.reached_at)
+        table.add_row(shown(row.teacher), *cells, f"{row.reached} of {row.seeds}", reached_at)
     return table
 
 
@@ -166,19 +186,23 @@ def _costs(setting: Setting, rows: Sequence[Row]) -> Table:
 
 def _ledger_names(rows: Sequence[Row]) -> list[str]:
     """Return the ledger's names in its own order, without costs that are 0 in every row."""
+    # A dictionary keeps the ledger's order, and each name once.
     names = dict.fromkeys(name for row in rows for name in row.ledger)
-    return [n for n in names if not n.startswith("cost/") or any(row.ledger.get(n) for row in rows)]
+    spent = {name for row in rows for name, value in row.ledger.items() if value}
+    return [name for name in names if not name.startswith("cost/") or name in spent]
 
 
 def _pooled(rows: Sequence[Row], baseline: str | None) -> Table:
     compared = any(row.difference for row in rows)
-    names = ["seeds", "% mastered"] + ([f"minus {baseline}"] if compared else [])
+    names = ["seeds", "% mastered"]
+    if compared:
+        names.append(f"minus {baseline}")
     table = _table("all settings, pooled", ["teacher"], names)
     for row in rows:
-        difference = [_estimate(row.difference, sign="+") if row.difference else ""] if compared else []
-        table.add_row(
-            shown(row.teacher), str(row.seeds), shown(_estimate(row.mastered)), *map(shown, difference)
-        )
+        cells = [_estimate(row.mastered)]
+        if compared:
+            cells.append(_signed(row.difference))
+        table.add_row(shown(row.teacher), str(row.seeds), *map(shown, cells))
     return table
 
 
@@ -208,14 +232,17 @@ def _number(value: float) -> str:
         return f"{value:.3g}"
     if abs(value) >= 100 or value == int(value):
         return f"{value:,.0f}"
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+    if abs(value) >= 10:
+        return f"{value:.1f}"
+    return f"{value:.2f}"
 
 
 def _estimate(estimate: Estimate, *, sign: str = "") -> str:
     if math.isnan(estimate.value):
         return "-"
+    # All three numbers have as many decimals as the largest one needs.
     largest = max(abs(x) for x in (estimate.value, estimate.low, estimate.high) if not math.isnan(x))
-    form = sign + (".0f" if largest >= 1000 else ".1f" if largest >= 10 else ".2f" if largest > 1 else ".3f")
+    form = sign + _decimals(largest)
     if math.isnan(estimate.low):
         return format(estimate.value, form)
     mark = " ?" if estimate.seeds < TRUSTED else ""
@@ -223,31 +250,36 @@ def _estimate(estimate: Estimate, *, sign: str = "") -> str:
     return f"{format(estimate.value, form)} [{low}, {high}]{mark}"
 
 
+def _signed(difference: Estimate | None) -> str:
+    if difference is None:
+        return ""
+    return _estimate(difference, sign="+")
+
+
+def _decimals(largest: float) -> str:
+    """Return the format of numbers up to this one: as many decimals as matter."""
+    if largest >= 1000:
+        return ".0f"
+    if largest >= 10:
+        return ".1f"
+    if largest > 1:
+        return ".2f"
+    return ".3f"
+
+
 def _p(value: float) -> str:
     if math.isnan(value):
         return ""
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+    if value < 0.001:
+        return "< 0.001"
+    return f"{value:.3f}"
 
 
 def to_dict(comparison: Comparison) -> dict[str, Any]:
     """Return the comparison as plain data; what is not a finite number becomes None."""
     return {
         "baseline": comparison.baseline,
-        "settings": [
-            {
-                "label": setting.label,
-                "test_set": setting.test_set,
-                "mastered": setting.mastered,
-                "cost_unit": setting.cost_unit,
-                "score_name": setting.score_name,
-                "x": setting.quantity.name,
-                "end": setting.end,
-                "own_ends": setting.own_ends,
-                "split": setting.split,
-                "runs": {group.teacher: [str(run.folder) for run in group.runs] for group in setting.groups},
-            }
-            for setting in comparison.settings
-        ],
+        "settings": [_described(setting) for setting in comparison.settings],
         "rows": [plain.to_plain(_flat(row)) for row in comparison.rows],
         "stopped": [plain.to_plain(vars(run)) for run in comparison.stopped],
         "notes": list(comparison.notes),
@@ -255,28 +287,48 @@ def to_dict(comparison: Comparison) -> dict[str, Any]:
     }
 
 
+def _described(setting: Setting) -> dict[str, Any]:
+    runs = {}
+    for group in setting.groups:
+        runs[group.teacher] = [str(run.folder) for run in group.runs]
+    return {
+        "label": setting.label,
+        "test_set": setting.test_set,
+        "mastered": setting.mastered,
+        "cost_unit": setting.cost_unit,
+        "score_name": setting.score_name,
+        "x": setting.quantity.name,
+        "end": setting.end,
+        "own_ends": setting.own_ends,
+        "split": setting.split,
+        "runs": runs,
+    }
+
+
 def _flat(row: Row) -> dict[str, Any]:
     flat: dict[str, Any] = {"setting": row.setting, "pooled": row.pooled, "teacher": row.teacher}
     flat["seeds"] = row.seeds
-    estimates: Mapping[str, Estimate | None] = {
+    # Every row has all columns, in the same order: entries are None until they are known.
+    estimates: dict[str, Estimate | None] = {
         "mastered": row.mastered,
         "return": row.score,
         "area": row.area,
-        "final_mastered": None if row.final is None else row.final.mastered,
-        "final_return": None if row.final is None else row.final.score,
+        "final_mastered": None,
+        "final_return": None,
         "difference": row.difference,
     }
+    if row.final is not None:
+        estimates |= {"final_mastered": row.final.mastered, "final_return": row.final.score}
     for name, estimate in estimates.items():
-        flat[name] = None if estimate is None else estimate.value
-        flat[f"{name}_low"] = None if estimate is None else estimate.low
-        flat[f"{name}_high"] = None if estimate is None else estimate.high
-    flat |= {
-        "p": row.p,
-        "p_holm": row.holm,
-        "paired": None if row.difference is None else row.difference.paired,
-    }
-    flat |= {"reached": row.reached, "reached_at": row.reached_at}
-    flat |= {name: None if row.final is None else getattr(row.final, name) for name in ("spent", "seconds")}
+        flat |= dict.fromkeys((name, f"{name}_low", f"{name}_high"))
+        if estimate is not None:
+            flat |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+    flat |= {"p": row.p, "p_holm": row.holm, "paired": None}
+    if row.difference is not None:
+        flat["paired"] = row.difference.paired
+    flat |= {"reached": row.reached, "reached_at": row.reached_at, "spent": None, "seconds": None}
+    if row.final is not None:
+        flat |= {"spent": row.final.spent, "seconds": row.final.seconds}
     return flat | {f"ledger_{name}": value for name, value in row.ledger.items()}
 
 
@@ -302,7 +354,8 @@ def to_seeds(comparison: Comparison) -> str:
 
 
 def _csv(records: Sequence[Mapping[str, Any]]) -> str:
-    rows = [{name: _cell(value) for name, value in row.items()} for row in records]
+    rows = [dict(zip(row, map(_cell, row.values()), strict=True)) for row in records]
+    # Rows may have different entries: the header has all of them.
     names = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, names, lineterminator="\n")
@@ -312,5 +365,8 @@ def _csv(records: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _cell(value: Any) -> Any:
+    # A spreadsheet would compute such a text; behind an apostrophe it is text.
     formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@"))
-    return f"'{value}" if formula else value
+    if formula:
+        return f"'{value}"
+    return value

@@ -70,12 +70,16 @@ class Row:
     @property
     def p(self) -> float:
         """The p-value of the difference; NaN if there is none."""
-        return float("nan") if self.difference is None else self.difference.p
+        if self.difference is None:
+            return float("nan")
+        return self.difference.p
 
     @property
     def holm(self) -> float:
         """The same, corrected by Holm's method for the setting's comparisons; NaN if there is none."""
-        return float("nan") if self.difference is None else self.difference.holm
+        if self.difference is None:
+            return float("nan")
+        return self.difference.holm
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from teacherstudent.comparing.drawing import COLOURS, Style, draw_band, head, legend_label, new_grid, tidy
 from teacherstudent.comparing.groups import Group, Setting
+from teacherstudent.comparing.labels import task_columns
 from teacherstudent.comparing.quantities import FLOPS
 from teacherstudent.purposes import Purpose
 from teacherstudent.recording.runs import Run
@@ -58,16 +59,20 @@ def stages_of(run: Run) -> Array:
 
     A task holds for the compute that its chunk took; rows that were only measured are left out.
     """
-    names = run.manifest["space"].get("names")
-    columns = ["task"] if names is None else [f"task_{name}" for name in names]
-    table = run.episodes([*columns, "spent", "purpose"])
+    table = run.episodes([*task_columns(run), "spent", "purpose"])
     if table:
         trained = table["purpose"] == Purpose.TRAIN
         table = {name: values[trained] for name, values in table.items()}
+    # Nothing was trained yet: no value anywhere, in the same shape.
     if not table or len(table["spent"]) == 0:
-        return np.full((POINTS, len(names)) if names else POINTS, np.nan)
+        shape = [POINTS]
+        if "names" in run.manifest["space"]:
+            shape.append(len(run.manifest["space"]["names"]))
+        return np.full(shape, np.nan)
     charged = float(run.manifest.get("charged", 0.0))
+    # What was charged beforehand is no part of the run's own compute.
     own = (table["spent"] - charged) / (run.manifest["budget"] - charged)
+    # The first row that ends at a share or behind it was in training there.
     rows = np.minimum(np.searchsorted(own, SHARES), len(own) - 1)
     return run.tasks(table)[rows]
 
@@ -78,10 +83,12 @@ def _knobs(setting: Setting, groups: Sequence[Group], style: Mapping[str, Style]
     names = space["names"]
     figure, grid = new_grid(len(names), 3, width=4.8, height=3.2)
     for i, group in enumerate(groups):
-        values = np.stack([stages_of(run) for run in group.runs])  # (seeds, points, knobs)
+        # Of shape ``(seeds, points, knobs)``.
+        values = np.stack([stages_of(run) for run in group.runs])
         middle = values.mean(axis=0)
         spread = values.std(axis=0)
-        width = 1.4 + 2.6 * (1.0 - (i + 1) / len(groups))  # lines below others stay visible
+        # Lines below others stay visible.
+        width = 1.4 + 2.6 * (1.0 - (i + 1) / len(groups))
         own = style[group.teacher] | {"linewidth": width, "label": legend_label(group)}
         for k, axes in enumerate(grid):
             _line(axes, middle[:, k], spread[:, k], own)
@@ -108,8 +115,10 @@ def _share_axis(axes: Axes) -> None:
 
 def arm_shares(group: Group, first: int, count: int) -> FloatArray:
     """Return the share of the compute that each listed stage had ``(BINS, count)``, mean over seeds."""
-    chosen = np.stack([stages_of(run) for run in group.runs])  # (seeds, points)
+    # Of shape ``(seeds, points)``.
+    chosen = np.stack([stages_of(run) for run in group.runs])
     is_arm = chosen[..., None] == first + np.arange(count)
+    # Readings in bins: average over seeds, and within each bin.
     parts = is_arm.reshape(len(chosen), BINS, POINTS // BINS, count)
     shares: FloatArray = parts.mean(axis=(0, 2), dtype=np.float64)
     return shares
@@ -127,6 +136,7 @@ def _listed(setting: Setting, groups: Sequence[Group]) -> Figure:
     for axes, group in zip(grid, groups, strict=True):
         top = np.zeros(BINS)
         for arm, share in enumerate(arm_shares(group, first, count).T):
+            # Each stage begins where the one below it ends.
             bottom = top
             top = top + share
             axes.stairs(top, edges, baseline=bottom, fill=True, color=colours[arm], label=names[arm])
@@ -144,12 +154,14 @@ def _stage_names(setting: Setting, first: int, count: int) -> list[str]:
     """Return what the stages are called: their knobs, if all teachers have the same list of them."""
     lists = [_listed_stages(group.runs[0]) for group in setting.groups]
     listed = lists[0]
+    # One legend for all panels needs one list for all teachers.
     if not isinstance(listed, Sequence) or len(listed) != count or any(other != listed for other in lists):
         return [f"stage {first + arm}" for arm in range(count)]
-    return [
-        f"{first + arm}: " + (", ".join(f"{knob} {value:g}" for knob, value in stage.items()) or "neutral")
-        for arm, stage in enumerate(listed)
-    ]
+    names = []
+    for arm, stage in enumerate(listed):
+        knobs = ", ".join(f"{knob} {value:g}" for knob, value in stage.items())
+        names.append(f"{first + arm}: {knobs or 'neutral'}")
+    return names
 
 
 def _listed_stages(run: Run) -> Any:

@@ -108,11 +108,13 @@ def _percentiles(samples: Sequence[FloatArray], statistic: object, seed: int) ->
             samples,
             statistic,
             n_resamples=RESAMPLES,
+            # Strata may be arrays of many points: batches keep memory within bounds.
             batch=max(1, 4_000_000 // (grid * seeds)),
             vectorized=True,
             axis=0,
             confidence_level=CONFIDENCE,
             method="percentile",
+            # A generator of its own: the same numbers give the same interval.
             random_state=np.random.Generator(np.random.PCG64(seed)),
         ).confidence_interval
     return np.asarray(found.low), np.asarray(found.high)
@@ -126,7 +128,8 @@ def _margin(parts: Sequence[FloatArray]) -> FloatArray:
             Satterthwaite's, which are ``seeds - 1`` for a single sample.
     """
     size = np.stack([np.abs(part).max(axis=0) for part in parts]).max(axis=0)
-    size = np.where(size > 0.0, size, 1.0)  # squares of huge numbers overflow
+    # Squares of huge numbers overflow: divide by the largest, and multiply the margin by it.
+    size = np.where(size > 0.0, size, 1.0)
     variances = np.stack([np.var(part / size, axis=0, ddof=1) / len(part) for part in parts])
     freedom = np.array([len(part) - 1.0 for part in parts]).reshape(-1, *[1] * (variances.ndim - 1))
     total = variances.sum(axis=0)
@@ -186,6 +189,7 @@ def estimate_curves(
         value is not finite.
     """
     middle = iqm(curves).astype(np.float64)
+    # Without a second seed, or with what is no number, there is nothing to resample.
     if len(curves) < 2 or not np.isfinite(curves).all():
         nothing = np.full(middle.shape, np.nan)
         return middle, nothing, nothing
@@ -209,10 +213,11 @@ def estimate(
         seed: of the resampling.
     """
     strata = [np.asarray(values, np.float64) for values in strata]
-    pooled = np.concatenate(strata) if strata else np.zeros(0)
+    pooled = np.concatenate([np.zeros(0), *strata])
     if len(pooled) == 0 or not np.isfinite(pooled).all():
         return Estimate(np.nan, np.nan, np.nan, len(pooled))
     value = CENTRES[statistic](pooled)
+    # A single seed has no spread to resample.
     if min(map(len, strata)) < 2:
         return Estimate(float(value), np.nan, np.nan, len(pooled))
     low, high = _interval(value, strata, _pooled(statistic), _weighted(strata), within, seed)
@@ -241,8 +246,10 @@ def estimate_difference(
         ValueError: if there are different numbers of families, or sides that are paired have different
             numbers of seeds.
     """
-    ours, theirs = ([np.asarray(values, np.float64) for values in side] for side in (treated, baseline))
+    ours = [np.asarray(values, np.float64) for values in treated]
+    theirs = [np.asarray(values, np.float64) for values in baseline]
     _check_sides(ours, theirs, paired)
+    # One list, taken apart again by `count`: SciPy draws from each array in it on its own.
     strata = [*ours, *theirs]
     count = len(ours)
     pooled = _pooled(statistic)
@@ -250,6 +257,7 @@ def estimate_difference(
     def difference(*strata: Array, axis: int = -1) -> Array:
         return pooled(*strata[:count], axis=axis) - pooled(*strata[count:], axis=axis)
 
+    # Rows are drawn, not values, so that both sides take the same seeds.
     def of_rows(*rows: Array, axis: int = -1) -> Array:
         drawn = zip(strata, (*rows, *rows), strict=True)
         return difference(*(values[which.astype(np.intp)] for values, which in drawn), axis=axis)
@@ -261,6 +269,7 @@ def estimate_difference(
     if min(map(len, strata)) < 2:
         return Estimate(float(value), np.nan, np.nan, seeds)
     if paired:
+        # The numbers of rows stand for the seeds of both sides.
         rows = [np.arange(len(values), dtype=np.float64) for values in ours]
         parts = _weighted([own - other for own, other in zip(ours, theirs, strict=True)])
         low, high = _interval(value, rows, of_rows, parts, None, seed)
@@ -271,7 +280,8 @@ def estimate_difference(
 
 
 def _check_sides(treated: Sequence[Array], baseline: Sequence[Array], paired: bool) -> None:
-    ours, theirs = ([len(values) for values in side] for side in (treated, baseline))
+    ours = [len(values) for values in treated]
+    theirs = [len(values) for values in baseline]
     if len(ours) != len(theirs):
         raise ValueError(f"expected equally many families on both sides, got {len(ours)} and {len(theirs)}")
     if paired and ours != theirs:
@@ -285,9 +295,11 @@ def holm(p: FloatArray) -> FloatArray:
     n - k + 1, and none below one before it.
     """
     corrected = np.full(len(p), np.nan)
+    # Comparisons without a p do not count among those corrected for.
     known = np.flatnonzero(np.isfinite(p))
     order = known[np.argsort(p[known], kind="stable")]
     factors = np.arange(len(order), 0, -1)
+    # The running maximum: a larger p never gets a smaller correction.
     corrected[order] = np.minimum(np.maximum.accumulate(p[order] * factors), 1.0)
     return corrected
 
@@ -296,8 +308,10 @@ def welch(treated: FloatArray, baseline: FloatArray) -> float:
     """Return the two-sided p-value of Welch's t-test; NaN with fewer than two seeds or no spread at all."""
     if min(len(treated), len(baseline)) < 2 or (np.ptp(treated) == 0.0 and np.ptp(baseline) == 0.0):
         return float("nan")
-    size = max(np.abs(treated).max(), np.abs(baseline).max())  # squares of huge numbers overflow
-    with warnings.catch_warnings():  # SciPy warns where one side has no spread, which is harmless here
+    # Squares of huge numbers overflow.
+    size = max(np.abs(treated).max(), np.abs(baseline).max())
+    # SciPy warns where one side has no spread, which is harmless here.
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         return float(scipy.stats.ttest_ind(treated / size, baseline / size, equal_var=False).pvalue)
 
@@ -309,8 +323,10 @@ def paired_t(treated: FloatArray, baseline: FloatArray) -> float:
     """
     if len(treated) < 2:
         return float("nan")
-    size = np.abs([treated, baseline]).max() or 1.0  # squares of huge numbers overflow
+    # Squares of huge numbers overflow.
+    size = np.abs([treated, baseline]).max() or 1.0
     differences = np.asarray(treated) / size - np.asarray(baseline) / size
+    # Rounding errors have a tiny spread, and would have a tiny p.
     if np.ptp(differences) <= 1e-12:
         return float("nan")
     return float(scipy.stats.ttest_1samp(differences, 0.0).pvalue)
@@ -327,4 +343,6 @@ def area(spent: FloatArray, curves: FloatArray) -> FloatArray:
 def first_reached(spent: FloatArray, curve: FloatArray, threshold: float) -> float:
     """Return the cost at which a curve first reaches ``threshold``; infinite if it never does."""
     reached = np.flatnonzero(curve >= threshold)
-    return float(spent[reached[0]]) if reached.size else float("inf")
+    if reached.size == 0:
+        return float("inf")
+    return float(spent[reached[0]])

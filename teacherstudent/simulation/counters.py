@@ -9,6 +9,7 @@ from teacherstudent.types import FloatArray, IntArray
 
 UIntArray = npt.NDArray[np.uint64]
 
+# splitmix64's increment, factors and shifts.
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 FIRST = np.uint64(0xBF58476D1CE4E5B9)
 SECOND = np.uint64(0x94D049BB133111EB)
@@ -25,9 +26,12 @@ def uniform_array(seeds: UIntArray, episodes: IntArray, draws: IntArray) -> Floa
     compiled kernels is `teacherstudent.simulation.draws`.
     """
     bits = seeds
-    for counter in (episodes, draws):  # wraps around, as hashes do
+    # The products wrap around, as hashes do.
+    for counter in (episodes, draws):
+        # One more than the counter, so that 0 changes the bits too.
         bits = bits + GOLDEN * (counter.astype(np.uint64) + ONE)
         bits = (bits ^ (bits >> S30)) * FIRST
         bits = (bits ^ (bits >> S27)) * SECOND
         bits = bits ^ (bits >> S31)
+    # The upper 53 bits are what a double holds exactly.
     return np.asarray((bits >> np.uint64(11)) * 2.0**-53)

@@ -24,6 +24,7 @@ from torch import Tensor
 from teacherstudent.simulation import lanes
 from teacherstudent.simulation.kernels import source_of, sources_stamp
 
+# A sentence that names the package, before Numba says something about a module.
 if importlib.util.find_spec("numba_cuda") is None:
     raise ImportError("environments on a GPU: the package numba-cuda is missing: pip install numba-cuda")
 
@@ -36,7 +37,8 @@ SIMULATED = bool(_config.ENABLE_CUDASIM)
 
 
 def _load(rows: Any, row: Any, at: Any) -> Any:
-    return rows[np.uint32(row), np.uint32(at)]  # unsigned: no test for an index from the end
+    # Unsigned: no test for an index from the end.
+    return rows[np.uint32(row), np.uint32(at)]
 
 
 def _store(rows: Any, row: Any, at: Any, value: Any) -> None:
@@ -80,6 +82,7 @@ def _end_lane(at: Any) -> Any:
     return at + 1
 
 
+# Found by their names: `_load` stands for `lanes.load`.
 _LANES: Mapping[Any, Callable[..., Any]] = {
     getattr(lanes, function.__name__.removeprefix("_")): function
     for function in (
@@ -92,6 +95,7 @@ class CudaCompiler:
     """Compiles kernels from their sources for CUDA; what several of them call is compiled once."""
 
     def __init__(self) -> None:
+        # By identity: what a kernel names is the very object of its module.
         self._made: dict[int, Any] = {id(old): cuda.jit(device=True)(new) for old, new in _LANES.items()}
 
     def kernel(self, function: Callable[..., None], name: str, constants: Mapping[str, Any]) -> Any:
@@ -106,22 +110,27 @@ class CudaCompiler:
             What `Launcher` launches.
         """
         assert isinstance(function, FunctionType)
+        # A copy, so that kernels of several walkers do not share their constants.
         copy = self._bound(function, constants)
-        copy.__name__ = copy.__qualname__ = name  # the file on disk is found by it
+        # Numba finds its file on disk by this name.
+        copy.__name__ = copy.__qualname__ = name
         try:
             compiled = cuda.jit(cache=True)(copy)
         except RuntimeError:  # no folder to write to
             return cuda.jit(copy)
-        if not SIMULATED:  # Numba looks at the function's own file only
+        # Numba looks at the function's own file only.
+        if not SIMULATED:
             compiled._cache._cache_file._source_stamp = sources_stamp()
         return compiled
 
     def _bound(self, source: FunctionType, constants: Mapping[str, Any]) -> FunctionType:
         """Return a function whose global names mean what they mean on the device."""
+        # Only names that the code mentions: other names of the module may be anything.
         mentioned = {
             name: source.__globals__[name] for name in source.__code__.co_names if name in source.__globals__
         }
         scope = {name: self._on_device(value) for name, value in mentioned.items()} | dict(constants)
+        # Numba asks for the module's name, and `len` and `range` are builtins.
         scope |= {name: source.__globals__[name] for name in ("__name__", "__builtins__")}
         copy = FunctionType(source.__code__, scope, source.__name__, source.__defaults__, source.__closure__)
         return copy
@@ -132,16 +141,21 @@ class CudaCompiler:
             source = source_of(value)
             if source is None:
                 return value
+            # Kernels call kernels: those that it names are compiled before it.
             self._made[id(value)] = cuda.jit(device=True)(self._bound(source, {}))
         return self._made[id(value)]
 
 
 def check_device(device: torch.device) -> torch.device:
     """Return the device with its number, or raise ValueError unless kernels can run there."""
-    expected = "cpu" if SIMULATED else "cuda"
+    expected = "cuda"
+    note = ""
+    if SIMULATED:
+        expected = "cpu"
+        note = " (Numba's CUDA simulator is on)"
     if device.type != expected:
-        note = " (Numba's CUDA simulator is on)" if SIMULATED else ""
         raise ValueError(f"device: expected one of type {expected!r}{note}, got {str(device)!r}")
+    # A tensor knows the number of the device that was meant.
     return torch.empty(0, device=device).device
 
 
@@ -149,6 +163,7 @@ def shared(tensor: Tensor) -> Any:
     """Return a tensor as an array for kernels, without a copy."""
     if SIMULATED:
         return tensor.numpy()
+    # No waiting: kernels run on the stream on which torch writes the tensor.
     return cuda.as_cuda_array(tensor, sync=False)
 
 
@@ -171,7 +186,9 @@ class Launcher:
             kernel[self._blocks, BLOCK](*arguments)
             return
         with torch.cuda.device(self._device):
+            # On torch's stream, a kernel follows what torch has queued, and torch follows the kernel.
             stream = int(torch.cuda.current_stream(self._device).cuda_stream)
+            # Configuring takes longer than launching: once for each stream is enough.
             key = id(kernel), stream
             if key not in self._configured:
                 self._configured[key] = self._configure(kernel, stream)
@@ -179,5 +196,6 @@ class Launcher:
 
     def _configure(self, kernel: Any, stream: int) -> Any:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # few environments make a small grid
+            # Few environments make a small grid.
+            warnings.simplefilter("ignore")
             return kernel[self._blocks, BLOCK, cuda.external_stream(stream)]

@@ -22,6 +22,7 @@ _MINUS_TWO = np.float32(-2)
 @kernel
 def mix(bits: Any, counter: Any) -> Any:
     """Return the hash of 64 bits and a counter, by splitmix64's finaliser."""
+    # One more than the counter, so that 0 changes the bits too.
     bits = bits + GOLDEN * (np.uint64(counter) + ONE)
     bits = (bits ^ (bits >> S30)) * FIRST
     bits = (bits ^ (bits >> S27)) * SECOND
@@ -37,11 +38,13 @@ def stream_of(seed: Any, episode: Any) -> Any:
 @kernel
 def uniform(stream: Any, draw: Any) -> Any:
     """Return a float32 in [0, 1): number ``draw`` of a stream."""
+    # The upper 24 bits are what a float32 holds exactly.
     return np.float32(mix(stream, draw) >> _S40) * _UNIT
 
 
 @kernel
 def normal(stream: Any, draw: Any) -> Any:
     """Return a standard normal float32, from draws ``draw`` and ``draw + 1`` of a stream (Box and Muller)."""
+    # The smallest step is added, since 0 has no logarithm.
     radius = math.sqrt(_MINUS_TWO * math.log(uniform(stream, draw) + _UNIT))
     return radius * math.cos(_TWO_PI * uniform(stream, draw + 1))

@@ -22,7 +22,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 # Numba's first choice, GNU OpenMP, kills processes that fork after its first loop, and its idle threads spin:
 # with another program on the machine's cores, two of them step slower than one
 _config: Any = numba.config
-if _config.THREADING_LAYER == "default":  # and not of the user's choice
+# The user may have chosen another one.
+if _config.THREADING_LAYER == "default":
     _config.THREADING_LAYER = "forksafe"
 
 # no "reassoc", "nnan" or "ninf": sums keep their order, and a value that is not finite stays one
@@ -35,7 +36,9 @@ def kernel(function: F) -> F:
 
     The result is kept on disk for later processes where there is a folder for it.
     """
+    # Inlined, as these are small and called in the innermost loops.
     compiled = jit(function, forceinline=True)
+    # By identity, since the compiled object lives as long as its module.
     _sources[id(compiled)] = cast("FunctionType", function)
     return compiled
 
@@ -54,6 +57,7 @@ def parallel_kernel(function: F) -> F:
 
 def jit(function: F, **options: Any) -> F:
     """Compile a function for the CPU; keep the result on disk if there is a folder to write to."""
+    # NumPy's error model: a division by 0 is infinite or no number, as on the device, and raises nothing.
     options = {"fastmath": FASTMATH, "error_model": "numpy"} | options
     try:
         compiled: Any = numba.njit(cache=True, **options)(function)
@@ -69,6 +73,7 @@ def jit(function: F, **options: Any) -> F:
 def sources_stamp() -> tuple[tuple[str, int, int], ...]:
     """Return name, time and size of every file that a compiled function may come from."""
     package = Path(__file__).parents[1]
+    # Kernels are inlined across files: a change in any of them may change any result.
     files = sorted(path for folder in ("simulation", "envs") for path in (package / folder).glob("*.py"))
     return tuple((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in files)
 
@@ -85,6 +90,8 @@ def thread_count(threads: int | None) -> int:
         ValueError: if Numba does not have so many.
     """
     available = int(_config.NUMBA_NUM_THREADS)
-    if threads is not None and not 1 <= threads <= available:
+    if threads is None:
+        return available
+    if not 1 <= threads <= available:
         raise ValueError(f"threads: expected 1 to {available}, got {threads}")
-    return available if threads is None else threads
+    return threads

@@ -60,6 +60,7 @@ _bools = _Bools()
 _one = types.float32
 
 
+# To LLVM the type is one vector, which it keeps in registers.
 @register_model(_Floats)
 class _FloatsModel(models.PrimitiveModel):
     def __init__(self, manager: Any, fe_type: Any) -> None:
@@ -74,7 +75,9 @@ class _BoolsModel(models.PrimitiveModel):
 
 def load(rows: Array, row: int, at: At) -> Value:
     """Return ``rows[row]`` of a lane or of all; ``rows`` is ``(rows, lanes)`` float32."""
-    return rows[row] if at is None else rows[row, at]
+    if at is None:
+        return rows[row]
+    return rows[row, at]
 
 
 def store(rows: Array, row: int, at: At, value: Value) -> None:
@@ -119,15 +122,18 @@ def any_lane(condition: Value) -> bool:
 
 def first_lane(at: At) -> int:
     """Return the first lane that ``at`` stands for."""
-    return 0 if at is None else at
+    return at or 0
 
 
 def end_lane(at: At) -> int:
     """Return the number after the last lane that ``at`` stands for."""
-    return WIDTH if at is None else at + 1
+    if at is None:
+        return WIDTH
+    return at + 1
 
 
 def _all_lanes(at: Any) -> bool:
+    # While Numba compiles, `at` is a type and not a value.
     return isinstance(at, types.NoneType)
 
 
@@ -136,6 +142,7 @@ def _spread(builder: Any, value: Any, type_: Any) -> Any:
     if type_ in (_floats, _bools):
         return value
     vector = ir.VectorType(value.type, WIDTH)
+    # LLVM's way to spread a number: put it into the first lane, then let every lane take that one.
     first = builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
     zeros = ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), None)
     return builder.shuffle_vector(first, first, zeros)
@@ -146,6 +153,7 @@ def _define(
 ) -> None:
     """Give an operator a meaning for lanes."""
 
+    # Numba reads key and cases from a class, so every operator has its own.
     class Template(ConcreteTemplate):
         key = symbol
         cases = [signature(result, *pair) for pair in pairs]
@@ -161,10 +169,12 @@ def _define(
 
 
 def _arithmetic(name: str, builder: Any, a: Any, b: Any) -> Any:
+    # The same freedoms as in scalar kernels: sums keep their order.
     return getattr(builder, name)(a, b, flags=_FLAGS)
 
 
 def _comparison(name: str, builder: Any, a: Any, b: Any) -> Any:
+    # Ordered: a comparison with what is no number is false, as in Python.
     return builder.fcmp_ordered(name, a, b)
 
 
@@ -172,6 +182,7 @@ def _logic(name: str, builder: Any, a: Any, b: Any) -> Any:
     return getattr(builder, name)(a, b)
 
 
+# Lanes with lanes, or with a number on either side.
 _PAIRS = [(_floats, _floats), (_floats, _one), (_one, _floats)]
 for _symbol, _name in (
     (operator.add, "fadd"),
@@ -188,6 +199,7 @@ for _symbol, _name in (
     (operator.eq, "=="),
 ):
     _define(_symbol, _bools, _PAIRS, partial(_comparison, _name))
+# Lanes need & and |: `and` would ask for a single truth value.
 for _symbol, _name in ((operator.and_, "and_"), (operator.or_, "or_")):
     _define(_symbol, _bools, [(_bools, _bools)], partial(_logic, _name))
 
@@ -205,6 +217,7 @@ def _lower_negative(context: Any, builder: Any, sig: Any, args: Any) -> Any:
 def _row_pointer(context: Any, builder: Any, array_type: Any, array: Any, row: Any) -> Any:
     """Return a pointer to a whole row, as a vector."""
     value = context.make_array(array_type)(context, builder, array)
+    # The address of the row's first lane.
     indices = [row, context.get_constant(types.intp, 0)]
     pointer = cgutils.get_item_pointer(context, builder, array_type, value, indices)
     return builder.bitcast(pointer, _FLOATS.as_pointer())
@@ -214,6 +227,7 @@ def _row_pointer(context: Any, builder: Any, array_type: Any, array: Any, row: A
 def _load_row(typing: Any, rows: Any, row: Any) -> Any:
     def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         pointer = _row_pointer(context, builder, sig.args[0], args[0], args[1])
+        # Rows may start at any float32: four bytes is all that is certain.
         return builder.load(pointer, align=4)
 
     return _floats(rows, types.intp), code
@@ -226,6 +240,7 @@ def _store_row(typing: Any, rows: Any, row: Any, value: Any) -> Any:
         builder.store(_spread(builder, args[2], sig.args[2]), pointer, align=4)
         return context.get_dummy_value()
 
+    # A number becomes a float32 before it is spread.
     return types.none(rows, types.intp, value if value == _floats else _one), code
 
 
@@ -245,6 +260,7 @@ def _lanewise(name: str) -> Any:
     @_intrinsic
     def apply(typing: Any, a: Any) -> Any:
         def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            # LLVM names these functions by the vector's width and type.
             function_type = ir.FunctionType(_FLOATS, [_FLOATS])
             function = cgutils.get_or_insert_function(
                 builder.module, function_type, f"llvm.{name}.v{WIDTH}f32"
@@ -263,12 +279,14 @@ _root_lanes = _lanewise("sqrt")
 @_intrinsic
 def _any_lanes(typing: Any, condition: Any) -> Any:
     def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        # The lanes as bits of one whole number, which is 0 if none holds.
         bits = ir.IntType(WIDTH)
         return builder.icmp_unsigned("!=", builder.bitcast(args[0], bits), ir.Constant(bits, 0))
 
     return types.boolean(_bools), code
 
 
+# From here on: what the functions above are in compiled code, by the types of their arguments.
 @overload(load, strict=False)
 def _load(rows: Any, row: Any, at: Any) -> Any:
     if _all_lanes(at):

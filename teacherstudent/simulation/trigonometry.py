@@ -27,12 +27,16 @@ _C1, _C2, _C3 = _F(4.166664568298827e-2), _F(-1.388731625493765e-3), _F(2.443315
 @kernel
 def cosine_sine(angle: Value) -> tuple[Value, Value]:
     """Return cosine and sine of an angle (rad)."""
+    # How many quarter turns, rounded to a whole number.
     turns = (angle * _QUARTERS + _ROUND) - _ROUND
+    # The three parts of pi/2 are short: the first products are exact, and little is lost in the difference.
     x = ((angle - turns * _PI_1) - turns * _PI_2) - turns * _PI_3
     z = x * x
+    # Both polynomials in Horner's form, good from -pi/4 to pi/4.
     sine = ((_S3 * z + _S2) * z + _S1) * z * x + x
     cosine = ((_C3 * z + _C2) * z + _C1) * z * z - _HALF * z + _ONE
     quadrant = turns - _FOUR * ((turns * _QUARTER + _ROUND) - _ROUND)  # -2 to 2
+    # Odd quadrants exchange sine and cosine; bounds at halves tell whole numbers apart safely.
     odd = (size(quadrant) > _HALF) & (size(quadrant) < _THREE_HALVES)
     c, s = select(odd, -sine, cosine), select(odd, cosine, sine)
     # quadrants: 0 as they are; 1 (-sin, cos); 2 and -2 both negative; -1 (sin, -cos)
