@@ -61,10 +61,12 @@ class EnvMaker:
 
     def __call__(self, *, render_mode: str | None = None) -> Env:
         """Return a new environment."""
+        # Pass `render_mode` only where it is wanted: not every constructor knows it.
         options = dict(self.options) | ({} if render_mode is None else {"render_mode": render_mode})
         target = _find(self.target)
         if isinstance(target, str):
             cap = {} if self.max_episode_steps is None else {"max_episode_steps": self.max_episode_steps}
+            # Leave gymnasium's own checker out: `probe` checks what matters here.
             return gym.make(target, disable_env_checker=True, **cap, **options)
         env = target(**options)
         if not isinstance(env, gym.Env):
@@ -122,6 +124,7 @@ class GymnasiumFamily(RLFamily):
         self.score_range = score_range
         self.difficulty_step = difficulty_step
         self.test_space = test_space
+        # The slots must play test tasks too, so their space holds both.
         self._played = space if test_space is None else spaces.hull(space, test_space)
         tested = space if test_space is None else test_space
         self._test_tasks = spaces.check_tasks(tested, test_tasks, "test_tasks").astype(space.dtype)
@@ -141,6 +144,7 @@ class GymnasiumFamily(RLFamily):
         """
         check_slots(n, processes)
         group = partial(TaskSlots, self.make, space=self._played)
+        # One process without a time limit needs no pipes.
         if processes == 1 and self.step_timeout is None:
             return group(n)
         timeout = STEP_TIMEOUT if self.step_timeout is None else self.step_timeout
@@ -213,10 +217,12 @@ def family_from_gymnasium(
         max_episode_steps = check_whole("max_episode_steps", max_episode_steps)
     if name is not None and not isinstance(name, str):
         raise TypeError(f"name: expected a name or None, got {name!r}")
+    # Called for its checks alone: a bad seed is refused before an environment is built.
     seed_sequence(test_seed)
     check_timeout(step_timeout)
     options = check_mapping("env_options", env_options)
     make = EnvMaker(target=environment, options=options, max_episode_steps=max_episode_steps)
+    # Environments may draw from global generators; the caller's must come back as they were.
     with undisturbed(), closing(_build(make)) as env:
         make = _limited(make, env)
         space = _task_space(env, make.name) if space is None else space
@@ -224,6 +230,7 @@ def family_from_gymnasium(
         _check_step(difficulty_step, space)
         tests = TestedTasks.of(space, test_tasks, test_space, test_seed)
         probe(env, make.name, space)
+        # `probe` tries the teachers' space only, so try a test task from outside as well.
         if len(tests.outside):
             probe_test(env, make.name, tests.outside[0])
         warn_if_alike(env, make.name, tests.tasks)
@@ -256,6 +263,7 @@ def _limited(make: EnvMaker, env: Env) -> EnvMaker:
 
 def _is_limited(env: Env) -> bool:
     """Return whether an environment says that its episodes end after some number of steps."""
+    # `gymnasium.make` sets the spec; an environment built directly shows its limit by a wrapper alone.
     if env.spec is not None and env.spec.max_episode_steps is not None:
         return True
     while isinstance(env, gym.Wrapper):
@@ -267,6 +275,7 @@ def _is_limited(env: Env) -> bool:
 
 def _find(target: str | Callable[..., Env]) -> str | Callable[..., Env]:
     """Return the class or function of ``"module:attribute"``; ids (also ``"module:Id-v0"``) as they are."""
+    # Ids of gymnasium may hold a colon as well, so only something that can be called counts.
     if isinstance(target, str) and target.count(":") == 1:
         trust.check_import(target, "environment")
         module, _, attribute = target.partition(":")
@@ -282,8 +291,10 @@ def _build(make: EnvMaker) -> Env:
     try:
         return make()
     except trust.UntrustedNameError:
+        # This error says how to allow the name: wrapping it would bury the advice.
         raise
     except Exception as error:
+        # Keep the difference between wrong types and wrong values, whatever the environment raised.
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(
             f"environment: expected {make.name!r} to be built with options {dict(make.options)}, got "
@@ -304,6 +315,7 @@ def _task_space(env: Env, name: str) -> gym.Space[Any]:
 def _check_step(step: tuple[float, ...] | None, space: gym.Space[Any]) -> None:
     if step is None:
         return
+    # A task of a discrete space has no axes and is still one number.
     size = int(np.prod(space.shape or ()))
     numbers = isinstance(step, Sequence | np.ndarray) and all(is_number(part) for part in step)
     if not numbers or np.shape(step) != (size,) or not np.isfinite(step).all():

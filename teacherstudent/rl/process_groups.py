@@ -56,11 +56,13 @@ class ProcessGroups:
         timeout: float | None,
     ) -> None:
         self.tolerant = False
+        # cloudpickle carries lambdas and local functions, which plain pickle refuses.
         self._make = cast("Any", CloudpickleWrapper)(make)
         self._bounds = bounds
         self._blocks = blocks
         self._timeout = timeout
-        self._tasks: Array | None = None  # what each slot was last given
+        # The task that each slot was last given.
+        self._tasks: Array | None = None
         self._pipes: list[Connection] = []
         self._waits: list[Callable[[float | None], bool]] = []
         self.workers: list[Any] = []
@@ -72,8 +74,10 @@ class ProcessGroups:
                 self._pipes.append(pipe)
                 self._waits.append(_waiting(pipe))
                 self.workers.append(worker)
+            # Wait for every group: an error of construction belongs to the constructor.
             self.all("ready")
         except Exception:
+            # The processes that did start would outlive the failed constructor.
             self.close()
             raise
 
@@ -90,8 +94,10 @@ class ProcessGroups:
         worker = context.Process(
             target=work, args=(theirs, ours, job), daemon=True, name=f"slots-{lo}-{hi - 1}"
         )
-        with held_back():  # so that no interrupt meets it before it ignores them
+        # No interrupt may meet the worker before it has learnt to ignore interrupts.
+        with held_back():
             worker.start()
+        # The child has an end of its own; this copy would keep the pipe open after its death.
         theirs.close()
         return ours, worker
 
@@ -126,10 +132,12 @@ class ProcessGroups:
         if not self._pipes:
             raise RuntimeError(f"{command or 'step'}: expected an open environment, got a closed one")
         for k, argument in arguments.items():
-            with contextlib.suppress(OSError):  # a dead process shows when its answer is read
+            # A dead process shows when its answer is read.
+            with contextlib.suppress(OSError):
                 self._pipes[k].send_bytes(STEP if command is None else pickle.dumps((command, argument)))
         limit = self._timeout
         if limit is not None and command == "ready":
+            # Building a group imports libraries, which takes far longer than a step.
             limit = max(limit, _START_SECONDS)
         end = None if limit is None else time.monotonic() + limit
         answers: dict[int, Any] = {}
@@ -137,6 +145,7 @@ class ProcessGroups:
         errors: list[RuntimeError] = []
         for k in arguments:
             try:
+                # All processes work at the same time, so they share one deadline.
                 if not self._waits[k](None if end is None else max(0.0, end - time.monotonic())):
                     gone[k] = self._hung(k, command or "step", limit)
                     continue
@@ -144,6 +153,7 @@ class ProcessGroups:
             except (EOFError, OSError):
                 gone[k] = self._death(k)
                 continue
+            # Most steps have no infos: the empty message spares a pickle.
             kind, answer = ("answer", {}) if message == DONE else pickle.loads(message)
             if kind == "answer":
                 answers[k] = answer
@@ -158,6 +168,7 @@ class ProcessGroups:
         self._pipes[k].close()
         self._pipes[k], self.workers[k] = self._spawn(k)
         self._waits[k] = _waiting(self._pipes[k])
+        # No environment is being called, so that nobody is blamed for what comes next.
         self._blocks.current.array()[self._bounds[k][0]] = -1
         self.call("ready", {k: None})
         self.call("park", {k: None})
@@ -189,13 +200,16 @@ class ProcessGroups:
         if self._tasks is None:
             return name
         blamed = self.blamed(k)
+        # All slots of the process are suspects if the one to blame is not known.
         slots = range(lo, hi) if blamed is None else [blamed]
         return f"{name}: " + ", ".join(f"slot {i}, task {self._tasks[i].tolist()}" for i in slots)
 
     def _death(self, k: int) -> RuntimeError:
+        # Wait for the end of the process: until then there is no exit code.
         self.workers[k].join(_CLOSE_SECONDS)
         code = self.workers[k].exitcode
         how = f"it died with exit code {code}"
+        # A negative exit code is a signal; the kernel sends 9 when memory runs out.
         if code is not None and code < 0:
             how = f"it was killed by signal {-code}" + (" (out of memory?)" if code == -9 else "")
         return RuntimeError(f"{self._name(k)}: {how}")
@@ -205,6 +219,7 @@ class ProcessGroups:
         self.workers[k].kill()
         self.workers[k].join()
         text = f"{self._name(k)}: {command}: expected an answer within {limit:g} s (step_timeout), got none"
+        # A group that cannot be built is no fault of a task.
         return RuntimeError(text) if command == "ready" else TaskError(text)
 
 
@@ -213,6 +228,7 @@ def _stop(pipes: list[Connection], workers: list[Any]) -> None:
     for pipe in pipes:
         with contextlib.suppress(OSError):  # it is gone already
             pipe.send(("close", None))
+    # The processes share this time: many that hang must not add up.
     end = time.monotonic() + _CLOSE_SECONDS
     for worker, pipe in zip(workers, pipes, strict=True):
         worker.join(max(0.0, end - time.monotonic()))
@@ -220,6 +236,7 @@ def _stop(pipes: list[Connection], workers: list[Any]) -> None:
             worker.kill()
             worker.join()
         pipe.close()
+    # Clear in place: the finaliser and the object share these lists.
     pipes.clear()
     workers.clear()
 
@@ -242,4 +259,5 @@ def _waiting(pipe: Connection) -> Callable[[float | None], bool]:
         return pipe.poll
     poll = select.poll()
     poll.register(pipe.fileno(), select.POLLIN)
+    # `poll` counts in milliseconds.
     return lambda seconds: bool(poll.poll(None if seconds is None else 1000 * seconds))

@@ -32,6 +32,7 @@ def standard_policy(kind: type[BaseAlgorithm], space: gym.Space[Any]) -> str:
     else:
         network = "Cnn" if is_image_space(space) else "Mlp"
     plain = f"{network}Policy"
+    # A recurrent policy is only standard where the algorithm has no other.
     recurrent = f"{network}LstmPolicy"
     known = kind.policy_aliases
     return recurrent if recurrent in known and plain not in known else plain
@@ -44,12 +45,14 @@ def algorithm(name: str) -> type[BaseAlgorithm]:
     if ":" in name:
         found = _import(name, _ALGORITHMS)
     else:
+        # A name without a colon is a class of stable-baselines3 itself.
         found = getattr(stable_baselines3, name, None)
         if found is None:
             known = [k for k, v in vars(stable_baselines3).items() if _is_algorithm(v)]
             raise ValueError(f"sb3: expected an algorithm of {sorted(known)} or 'module:Class', got {name!r}")
     if not _is_algorithm(found):
         raise TypeError(f"sb3: expected an on- or off-policy algorithm of stable-baselines3, got {name!r}")
+    # Only the signature tells that an algorithm needs masks.
     if "action_masks" in inspect.signature(found.predict).parameters:
         raise TypeError(
             f"sb3: expected an algorithm that acts by observations alone, got {name!r}: action masks are not "
@@ -66,6 +69,7 @@ def _is_algorithm(thing: Any) -> bool:
 def _part(target: str) -> Any:
     """Return what a text in ``policy_kwargs`` names; if a file gives it, only a network or optimizer."""
     found = _import(target, _PARTS)
+    # A file of a run may name code, but only networks and optimisers are ever called.
     if trust.untrusted():
         trust.check_found(found, target, "sb3: policy_kwargs", (nn.Module, optim.Optimizer))
     return found
@@ -87,6 +91,7 @@ def check_options(kind: type[BaseAlgorithm], options: Mapping[str, Any]) -> None
     known = inspect.signature(kind).parameters
     own = ("policy", "env", "seed", "device", "verbose")
     settable = [name for name in known if name not in own]
+    # A constructor with ``**kwargs`` passes every name on and judges it itself.
     open_ended = any(p.kind is p.VAR_KEYWORD for p in known.values())
     for name in options:
         if name in own or (name not in known and not open_ended):
@@ -115,8 +120,10 @@ def resolve(options: Mapping[str, Any], budget: float | None) -> dict[str, Any]:
         if isinstance(value, str) and value.startswith("linear:"):
             if budget is None:
                 raise ValueError(f"sb3: {name}={value!r} falls over the budget: expected a budget, got None")
+            # The schedule runs to the very end of the budget, where it reaches 0.
             resolved[name] = LinearSchedule(_start(name, value), 0.0, 1.0)
         elif name == "policy_kwargs":
+            # Classes such as "torch.nn:ReLU" are written as text, since a file holds plain data only.
             resolved[name] = {
                 key: _part(part) if isinstance(part, str) and ":" in part else part
                 for key, part in value.items()
@@ -131,5 +138,6 @@ def round_steps(model: BaseAlgorithm) -> int:
     if isinstance(model, OnPolicyAlgorithm):
         return int(model.n_steps)
     assert isinstance(model, OffPolicyAlgorithm)
+    # A round that is counted in episodes lasts one step at least.
     often = cast("TrainFreq", model.train_freq)
     return often.frequency if often.unit is TrainFrequencyUnit.STEP else 1

@@ -29,6 +29,7 @@ _OBSERVATIONS = ("_last_obs", "_last_episode_starts", "_last_original_obs")
 
 def main_optimizer(model: BaseAlgorithm) -> torch.optim.Optimizer:
     """Return the optimiser whose steps count as gradient updates: the critic's where there are several."""
+    # The library's own list of what it saves, which covers every algorithm.
     names = model._get_torch_save_params()[0]
     name = "critic.optimizer" if "critic.optimizer" in names else "policy.optimizer"
     found = _attribute(model, name)
@@ -47,6 +48,7 @@ def algorithm_state(model: BaseAlgorithm) -> State:
         ValueError: if the replay buffer is of a kind whose content is not known.
     """
     return weights_of(model) | {
+        # Algorithms count different things: save what this one has.
         "counters": {name: getattr(model, name) for name in _COUNTERS if hasattr(model, name)},
         "action_space": dict(model.action_space.np_random.bit_generator.state),
         "noise": [noise.noise_prev.copy() for noise in _noises(model)],
@@ -73,6 +75,7 @@ def load_weights(model: BaseAlgorithm, state: State) -> None:
             load_optimizer(own, part)
         else:
             load_module(own, part, name)
+    # Parameters that need a gradient may only be overwritten outside of a graph.
     with torch.no_grad():
         for name, values in state["tensors"].items():
             _attribute(model, name).copy_(torch.from_numpy(np.array(values)))
@@ -88,11 +91,13 @@ def load_algorithm(model: BaseAlgorithm, state: State) -> None:
     load_weights(model, state)
     for name, value in state["counters"].items():
         setattr(model, name, value)
+    # Random actions before learning starts are drawn from the space itself.
     model.action_space.np_random.bit_generator.state = state["action_space"]
     noise = getattr(model, "action_noise", None)
     n_envs = model.n_envs
     if noise is not None and n_envs > 1 and not isinstance(noise, VectorizedActionNoise):
-        model.action_noise = VectorizedActionNoise(noise, n_envs)  # as `learn` does when it sets itself up
+        # As `learn` does when it sets itself up.
+        model.action_noise = VectorizedActionNoise(noise, n_envs)
     for noise, previous in zip(_noises(model), state["noise"], strict=True):
         noise.noise_prev = previous.copy()
     _load_buffer(getattr(model, "replay_buffer", None), state["buffer"])
@@ -102,6 +107,7 @@ def load_algorithm(model: BaseAlgorithm, state: State) -> None:
 def log_state(model: BaseAlgorithm) -> State:
     """Return the numbers that the algorithm has logged, and of how many values each is the mean."""
     logger = model.logger
+    # The log holds running means: without their counts they could not go on.
     return {
         name: [float(value), int(logger.name_to_count.get(name, 0))]
         for name, value in logger.name_to_value.items()
@@ -130,6 +136,7 @@ def load_under_way(model: BaseAlgorithm, state: State) -> None:
     for name in _OBSERVATIONS:
         setattr(model, name, _copied(state[name]))
     if state["hidden"] is not None:
+        # In the order of `under_way`: hidden and cell state of the actor, then of the critic.
         parts = iter(state["hidden"])
         _change_hidden(model, lambda own: torch.from_numpy(np.array(next(parts))).to(own.device))
 
@@ -143,6 +150,7 @@ def clear_hidden(model: BaseAlgorithm) -> None:
 def _change_hidden(model: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> None:
     """Replace hidden and cell state of actor and critic, in this order."""
     pairs = [tuple(change(part) for part in pair) for pair in model._last_lstm_states]
+    # The type is the library's named tuple, which `collect_rollouts` reads by name.
     model._last_lstm_states = type(model._last_lstm_states)(*pairs)
 
 
@@ -173,11 +181,13 @@ def _buffer_state(buffer: Any) -> State | None:
     """Return the filled part of a replay buffer."""
     if buffer is None:
         return None
+    # Compare exact types: a subclass may hold more than its arrays.
     if type(buffer) not in (ReplayBuffer, DictReplayBuffer):
         raise ValueError(
             f"checkpoint: expected a ReplayBuffer or DictReplayBuffer, got {type(buffer).__name__}, "
             "whose content is not known; run without checkpoints (checkpoint_every=0)"
         )
+    # A buffer that has wrapped around is full; else only the rows before ``pos`` are written.
     filled = buffer.buffer_size if buffer.full else buffer.pos
     return {
         "pos": buffer.pos,
@@ -203,11 +213,13 @@ def _load_buffer(buffer: Any, state: State | None) -> None:
         return
     buffer.pos = state["pos"]
     buffer.full = state["full"]
+    # A buffer of dictionaries has a table for each part of an observation.
     for name, value in state["arrays"].items():
         own = getattr(buffer, name)
         for target, source in (
             ((own[k], value[k]) for k in value) if isinstance(value, dict) else [(own, value)]
         ):
+            # In place, as the saved part is shorter than the buffer.
             target[: len(source)] = source
 
 
@@ -231,6 +243,7 @@ def _normalize_state(env: VecNormalize | None) -> State | None:
     """Return what is under way in a normalisation."""
     if env is None:
         return None
+    # VecNormalize sets the last two only in its first reset or step.
     return {
         "returns": env.returns.copy(),
         "old_obs": _copied(env.old_obs if hasattr(env, "old_obs") else None),

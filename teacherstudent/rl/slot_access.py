@@ -24,6 +24,7 @@ def check_vector(envs: Any, where: str) -> None:
         raise TypeError(
             f"{where}: envs: expected a vector environment as family.make_vec(n) gives it, got {envs!r}"
         )
+    # These hand one dictionary of options to all slots, so each would get the whole table of tasks.
     if isinstance(envs.unwrapped, SyncVectorEnv | AsyncVectorEnv):
         raise ValueError(
             f"{where}: envs: expected slots that take a task each, got {type(envs.unwrapped).__name__}, "
@@ -47,12 +48,14 @@ def slot_info(infos: dict[str, Any], slot: int) -> dict[str, Any]:
     """
     own = {}
     for name, column in infos.items():
+        # A column ``_name`` is the mask of ``name`` and says nothing by itself.
         if name.startswith("_") and name[1:] in infos:
             continue
         said = infos.get(f"_{name}")
         if said is not None and not said[slot]:
             continue
         value = slot_info(column, slot) if isinstance(column, dict) else column[slot]
+        # A single environment gives Python's own numbers, so stable-baselines3 expects them.
         own[name] = value.item() if isinstance(value, np.generic) else value
     return own
 
@@ -78,6 +81,7 @@ def slot_attributes(envs: VectorEnv[Any, Any, Any], name: str, slots: list[int])
         try:
             return [single[slot].get_wrapper_attr(name) for slot in slots]
         except AttributeError:
+            # The vector environment itself may have what its single environments lack.
             if not hasattr(envs, name):
                 raise
     elif name in _ASKED_BY and not hasattr(envs, name):
@@ -94,6 +98,7 @@ def slot_methods(envs: VectorEnv[Any, Any, Any], name: str, slots: list[int]) ->
     """
     single = slots_of(envs)
     if single is None:
+        # stable-baselines3 reads an AttributeError as "not there", so another error must stop it.
         error = ValueError if name in _ASKED_BY else AttributeError
         raise error(_unreachable(envs, f"env_method({name!r})", name))
     methods = [single[slot].get_wrapper_attr(name) for slot in slots]

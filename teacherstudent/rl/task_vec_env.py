@@ -78,12 +78,14 @@ class TaskVecEnv(VecEnv):
         self._returns = np.zeros(self.num_envs)
         self._lengths = np.zeros(self.num_envs, np.int64)
         self._finished: list[Outcomes] = []
+        # Without a listener finished episodes wait for `pop_finished`.
         self._tell = self._finished.append if tell is None else tell
         self._actions: Any = None
 
     def reset(self) -> Any:
         """Start a new task in every slot; episodes under way are given up without an outcome."""
         tolerate(self.envs, self.failures.allowed)
+        # Every test begins with the first task, so that its results can be compared.
         if isinstance(self._draw, FixedTasks):
             self._draw.rewind()
         return self._start(np.ones(self.num_envs, np.bool_))
@@ -105,16 +107,21 @@ class TaskVecEnv(VecEnv):
         obs, rewards, terminated, truncated, info = self.envs.step(self._actions)
         self.environment_seconds += time.perf_counter() - start
         rewards = np.asarray(rewards, np.float64)
+        # Refuse before any sum is touched: a NaN would reach the teacher.
         check_rewards(rewards, self.tasks)
         done = np.asarray(terminated | truncated)
         self._record(rewards, done)
-        infos: list[dict[str, Any]] = [{}] * self.num_envs  # one empty dict for all that did not finish
+        # One empty dict for all that did not finish.
+        infos: list[dict[str, Any]] = [{}] * self.num_envs
         failed = failed_slots(info)
         if failed is not None:
             self._fail(failed)
         if done.any():
+            # The episode of a failed slot is over, but it is no row of outcomes.
             kept = done if failed is None else done & ~np.isin(np.arange(self.num_envs), failed.slots)
+            # Told in the order of the episodes that ended, as `pop_kept` returns them.
             self._kept.append(kept[done])
+            # Time limits alone are passed on: there stable-baselines3 bootstraps.
             obs = self._finish(done, kept, obs, truncated & ~terminated, info, infos)
         return obs, rewards.astype(np.float32), done, infos
 
@@ -157,19 +164,23 @@ class TaskVecEnv(VecEnv):
         returns = self._returns[slots]
         lengths = self._lengths[slots]
         success = self._success(slots, returns, info)
+        # Report before new tasks start, which overwrite ids, tasks and sums.
         self._report(slots, returns, lengths, success, kept[slots])
         assert self.tasks is not None
-        tasks = self.tasks[slots]  # copies: the slots' next tasks take their place
+        # Copies: the slots' next tasks take their place.
+        tasks = self.tasks[slots]
         ids = self.ids[slots].tolist()
         last = _rows(obs, slots)
         columns = zip(slots.tolist(), cut[slots].tolist(), returns.tolist(), lengths.tolist(), strict=True)
-        for i, (slot, was_cut, r, length) in enumerate(columns):  # stable-baselines3 wants dicts of scalars
+        # stable-baselines3 wants one dict of plain numbers for each slot.
+        for i, (slot, was_cut, r, length) in enumerate(columns):
             infos[slot] = slot_info(info, slot) | {
                 "task": tasks[i],
                 "task_id": ids[i],
                 "terminal_observation": _rows(last, i),
                 "TimeLimit.truncated": was_cut,
             }
+            # A failed episode has no statistics and must not enter the algorithm's own log.
             if not kept[slot]:
                 continue
             infos[slot]["episode"] = {"r": r, "l": length}
@@ -205,6 +216,7 @@ class TaskVecEnv(VecEnv):
         """Start new tasks in the slots of the mask; where one fails to start, the next one."""
         while True:
             ids, tasks = self._next_tasks(np.flatnonzero(mask))
+            # Only the first tasks tell shape and dtype.
             if self.tasks is None:
                 self.tasks = np.zeros((self.num_envs, *tasks.shape[1:]), tasks.dtype)
             self.ids[mask] = ids
@@ -212,7 +224,9 @@ class TaskVecEnv(VecEnv):
             obs, failed = self._begin(mask)
             if failed is None:
                 return obs
-            self._fail(failed)  # raises some day if all fail
+            # Raises some day if all fail.
+            self._fail(failed)
+            # Try again only where the start has failed.
             mask = np.isin(np.arange(self.num_envs), failed.slots)
 
     def _next_tasks(self, slots: IntArray) -> tuple[IntArray, Array]:
@@ -224,6 +238,7 @@ class TaskVecEnv(VecEnv):
         assert self.tasks is not None
         self._returns[mask] = 0.0
         self._lengths[mask] = 0
+        # A seed of -1 leaves the slots outside the mask alone.
         return self.start(mask, self.tasks, np.where(mask, self._draw_seeds(mask), -1))
 
     def _draw_seeds(self, mask: BoolArray) -> IntArray:
@@ -266,6 +281,7 @@ class TaskVecEnv(VecEnv):
         self._kept.clear()
         tolerate(self.envs, self.failures.allowed)
         if not isinstance(self.envs, Snapshot) or state["envs"] is None or state["tasks"] is None:
+            # No snapshot, so the episodes under way are lost and their ids mean nothing.
             self.ids[:] = -1
             return False
         self.ids, self.tasks = state["ids"].copy(), state["tasks"].copy()
@@ -317,6 +333,7 @@ class TaskVecEnv(VecEnv):
 
     def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
         """Return whether slots tell of episodes as that wrapper does, for each: ``Monitor`` alone is True."""
+        # stable-baselines3 looks for its Monitor to decide whether to wrap the slots once more.
         return [wrapper_class is Monitor] * len(list(self._get_indices(indices)))
 
     def seed(self, seed: int | None = None) -> Sequence[int | None]:

@@ -61,12 +61,15 @@ class TensorRollout(TensorSteps):
             EpisodeError: if a reward or observation is not finite.
         """
         n = self.envs.num_envs
+        # The very first rollout also starts every slot.
         first = n if self._obs is None else 0
-        spare = min(self.failures.left, n * self._steps)  # starts beside those that steps bring
+        # Starts beside those that steps bring.
+        spare = min(self.failures.left, n * self._steps)
         tasks = self.queue.open(self.ids, self._tasks, n * self._steps + first + spare)
         episodes = self._log.close(self._play(ppo, tasks))
         self.queue.close(tasks)
         self.queue.observe(len(episodes.rows))
+        # What the slots play now goes on in the next rollout, under the same ids.
         rows = tasks.rows.cpu().numpy()
         self.ids = tasks.ids[rows]
         self._tasks = tasks.tasks[rows]
@@ -91,6 +94,7 @@ class TensorRollout(TensorSteps):
         self.clock.seconds = state["environment_seconds"]
         self._log.reset()
         if not isinstance(self.envs, Snapshot) or state["envs"] is None or state["observations"] is None:
+            # Episodes that cannot be restored are lost: new ones start.
             self.ids = np.full(self.envs.num_envs, UNASKED)
             self._tasks = None
             self._obs = None

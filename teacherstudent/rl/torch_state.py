@@ -27,7 +27,9 @@ class PrivateGenerators:
     """
 
     def __init__(self, seed: int) -> None:
+        # Objects of their own, so that the global generators do not move.
         self._python = random.Random(seed).getstate()
+        # NumPy's legacy generator takes seeds of 32 bits only.
         self._numpy: Any = np.random.RandomState(seed % 2**32).get_state()
         self._torch = torch.Generator().manual_seed(seed).get_state()
         self._cuda = None
@@ -42,6 +44,7 @@ class PrivateGenerators:
         try:
             yield
         finally:
+            # Read the private states back before the outside ones take their place.
             self._python, self._numpy, self._torch, self._cuda = self._read()
             self._write(*outside)
 
@@ -60,6 +63,7 @@ class PrivateGenerators:
 
     def state_dict(self) -> State:
         """Return the states as plain data."""
+        # These states are nested tuples; written apart they become plain data.
         kind, keys, position, has_gauss, gauss = self._numpy
         version, words, python_gauss = self._python
         return {
@@ -73,8 +77,10 @@ class PrivateGenerators:
         """Continue from `state_dict`."""
         python = state["python"]
         numpy = state["numpy"]
+        # Python's generator insists on a tuple of its own integers.
         self._python = (python["version"], tuple(python["words"].tolist()), python["gauss"])
         self._numpy = (numpy["kind"], numpy["keys"], *numpy["rest"])
         self._torch = torch.from_numpy(np.array(state["torch"]))
+        # A file written on a machine with a GPU may be read on one without.
         if state["cuda"] is not None and torch.cuda.is_available():
             self._cuda = torch.from_numpy(np.array(state["cuda"]))

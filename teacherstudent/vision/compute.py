@@ -38,8 +38,10 @@ class Chunk:
         chunk, that is for a step and what is measured after it; so the budget is overspent by less than a
         step.
         """
+        # A chunk without a step would never bring the run to its end.
         if self.used == 0:
             return True
+        # The second case: too little is left for another chunk, so this one takes the rest.
         rest = self._left - self.used
         return rest > 0 and (self.used + step + scoring <= self.allowed or rest <= step + self._after)
 
@@ -99,6 +101,7 @@ class Compute:
 
     def end(self, chunk: Chunk) -> None:
         """Carry what a chunk has left over to the next one."""
+        # A debt is not carried over: the last step may cost more than was left.
         self._carry = max(0.0, chunk.allowed - chunk.used)
 
     def state_dict(self) -> State:

@@ -90,11 +90,14 @@ class Source:
         sizes = {"probe": self.probe, "validation": self.validation}
         whole = split(train, test, stratified=self.stratified, **sizes)
         part = whole.train
+        # In this order: fewer examples, then the long tail, and noise on what is left.
         if self.train is not None:
+            # Sorted, so that examples keep the order of the file.
             part = part.select(np.sort(generator(self.seed).permutation(len(part))[: self.train]))
         if self.imbalance > 1:
             part = imbalanced(part, self.imbalance, whole.classes, self.seed)
         if self.label_noise > 0:
+            # A seed of its own, so that noise and imbalance are drawn independently.
             part = add_label_noise(part, self.label_noise, whole.classes, self.seed + 1)
         return Splits(part, whole.probe, whole.validation, whole.test, whole.classes)
 
@@ -130,6 +133,7 @@ class ImageFamily(Family):
             DataFileError: if a file is damaged.
             ValueError: as `Source.splits`.
         """
+        # Read as late as this, so that listing families needs no files.
         if self._splits is None:
             self._splits = self.source.splits(*self.read())
         return self._splits
@@ -175,6 +179,7 @@ class StageFamily(ImageFamily):
             self._listed = _stages(where, stages)
             names = {name for stage in self._listed for name in stage}
             self.space = Discrete(len(stages))
+            # A stage leaves the knobs that it does not name neutral.
             values = {n: [stage.get(n, KNOBS[n].neutral) for stage in self._listed] for n in sorted(names)}
         else:
             values = _ranges(where, knobs or {})
@@ -200,6 +205,7 @@ class StageFamily(ImageFamily):
             return f"a teacher that chooses examples takes --family {self.other}"
         points, lists = (_accepts(teacher, kind) for kind in (Parameters, Discrete))
         if isinstance(self.space, Parameters) and lists and not points:
+            # Propose the two ends of the first knob as stages.
             name, low, high = next(zip(self.space.names, self.space.low, self.space.high, strict=True))
             stages = words("stages", [{name: shown(value)} for value in (low, high)])
             return (
@@ -299,6 +305,7 @@ def _ranges(where: str, knobs: Mapping[str, Sequence[float]]) -> dict[str, list[
         if not isinstance(pair, Sequence) or len(pair) != 2:
             raise TypeError(f"{where}: {name}: expected a pair [low, high], got {pair!r}")
         values[name] = [check_value(where, name, value) for value in pair]
+        # A size of 0 stands for the full side, so it cannot be the smallest.
         if name in SIZES and values[name][0] == 0:
             raise ValueError(f"{where}: {name}: expected a smallest size above 0, got {list(pair)}")
         if name == "batch_size" and values[name][0] < 1:
@@ -308,11 +315,13 @@ def _ranges(where: str, knobs: Mapping[str, Sequence[float]]) -> dict[str, list[
 
 def _reach(where: str, values: Mapping[str, Sequence[float]], side: int) -> dict[str, tuple[float, float]]:
     """Return the range of every knob that is not neutral everywhere; check the sizes."""
+    # A knob that is neutral in every task touches nothing and is left out.
     found = {name: (min(own), max(own)) for name, own in values.items() if {*own} != {KNOBS[name].neutral}}
     used = [name for name in SIZES if name in found]
     if len(used) > 1:
         raise ValueError(f"{where}: expected bandwidth or resize, got both: an image has one size")
     for name in used:
+        # 0 is the full side in either unit, so it says nothing about shares or pixels.
         own = [value for value in values[name] if value != 0]
         low, high = min(own), max(own)
         if low <= 1 < high:
@@ -320,6 +329,7 @@ def _reach(where: str, values: Mapping[str, Sequence[float]], side: int) -> dict
         if pixels(high, side) > side:
             raise ValueError(f"{where}: {name}: expected at most the image's side {side}, got {high}")
         sizes = [pixels(value, side) for value in values[name]]
+        # Pixels from here on, whatever the unit was.
         found[name] = (min(sizes), max(sizes))
     return found
 

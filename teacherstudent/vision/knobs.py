@@ -81,7 +81,8 @@ def proposal(
     """
     found = {name: there.get(name) or USUAL.get(name, (0, 1)) for name in [*there, *reach, *also]}
     for name, (low, high) in reach.items():
-        if low < found[name][0] - 1e-9 and name in SIZES:  # whole pixels, or tenths of the side
+        # Whole pixels, or tenths of the side.
+        if low < found[name][0] - 1e-9 and name in SIZES:
             low = math.floor(low) if low > 1 else math.floor(10 * low) / 10
         found[name] = (min(found[name][0], low), max(found[name][1], high))
     return {name: [shown(value) for value in pair] for name, pair in found.items()}
@@ -101,11 +102,13 @@ def check_value(where: str, name: str, value: float) -> float:
     """
     if name not in KNOBS:
         raise ValueError(f"{where}: expected knobs of {list(KNOBS)}, got {name!r}")
+    # In Python True is an int, but it is never meant as a value.
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
         raise TypeError(f"{where}: {name}: expected a number, got {value!r}")
     knob = KNOBS[name]
     inside = knob.low <= value <= knob.high and (knob.inclusive or value > knob.low)
     if not inside:
+        # An open interval is written with a round bracket.
         bracket = "[" if knob.inclusive else "("
         raise ValueError(
             f"{where}: {name} ({knob.meaning}): expected a value in {bracket}{knob.low:g}, {knob.high:g}], "
