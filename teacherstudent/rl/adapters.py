@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from types import FrameType
 from typing import Any, SupportsFloat
 
 import gymnasium as gym
@@ -46,12 +47,16 @@ def _check_teacher(teacher: Any, mastered: float | None, where: str) -> None:
         check_real(f"{where}: mastered", mastered)
     elsewhere = "run(family, teacher, student, folder, plan) with a student that gives them"
     # Without a threshold nothing promises a success signal: `is_success` is up to the environment.
-    provides = {"length"} if mastered is None else {"length", "success"}
+    provides = {"length"}
+    hint = ", with mastered=... success too"
+    if mastered is not None:
+        provides.add("success")
+        hint = ""
     missing = sorted(teacher.needs - provides)
     if missing:
         raise ValueError(
             f"{where}: {type(teacher).__name__} needs {missing}, which episodes alone do not give (they give "
-            f"{sorted(provides)}{', with mastered=... success too' if mastered is None else ''}); use "
+            f"{sorted(provides)}{hint}); use "
             f"{elsewhere}: 'sb3' or 'rsl-rl', whose rollouts level teachers are made for"
         )
     # This wrapper sees whole episodes only: it could never report a step or a rollout.
@@ -95,8 +100,10 @@ class _TestsNoticed:
 
     def look(self) -> None:
         """Warn if one of the calls under way is ``evaluate_policy`` (sb3's, sb3-contrib's)."""
+        if self._warned:
+            return
         # Frame 0 is this method, frame 1 the `reset` that called it, frame 2 whoever called that.
-        frame = None if self._warned else sys._getframe(2)
+        frame: FrameType | None = sys._getframe(2)
         # Only the call stack tells a test from training: `evaluate_policy` resets like everybody else.
         while frame is not None:
             if frame.f_code.co_name == "evaluate_policy":

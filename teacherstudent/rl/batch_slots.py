@@ -87,7 +87,10 @@ class BatchSlots(VectorEnv[Any, Any, Any], ABC):
         now["seed"][given] = seeds[given]
         now["episode"][given] = 0
         # A drawn task depends on seed and episode, so both must be set by now.
-        now["task"][slots] = self._draw(slots) if tasks is None else tasks[slots]
+        if tasks is None:
+            now["task"][slots] = self._draw(slots)
+        else:
+            now["task"][slots] = tasks[slots]
         now["done"][slots] = False
         # Slots outside the mask show zeros here: only rows where `_task` is True mean something.
         started = np.zeros_like(now["task"])

@@ -67,7 +67,8 @@ class BoundVecEnv(TaskVecEnv):
         Their ids ``(slots,)`` say which ones failed.
         """
         # Copies, as the caller may reuse its arrays while the rollout goes on.
-        self.tasks, self.ids = tasks.copy(), ids.copy()
+        self.tasks = tasks.copy()
+        self.ids = ids.copy()
         self.failed[:] = False
         self.told[:] = -1
         self._now = 0

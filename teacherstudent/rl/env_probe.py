@@ -221,7 +221,9 @@ def _bytes(seen: Any) -> bytes:
         return b"(" + b",".join(_bytes(part) for part in seen) + b")"
     # An array of objects holds addresses; its text is the best that can be compared.
     values = np.asarray(seen)
-    return repr(seen).encode() if values.dtype.hasobject else str(values.shape).encode() + values.tobytes()
+    if values.dtype.hasobject:
+        return repr(seen).encode()
+    return str(values.shape).encode() + values.tobytes()
 
 
 def _another(shown: Any, task: Array) -> bool:

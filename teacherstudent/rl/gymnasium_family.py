@@ -61,26 +61,31 @@ class EnvMaker:
 
     def __call__(self, *, render_mode: str | None = None) -> Env:
         """Return a new environment."""
+        options = dict(self.options)
         # Pass `render_mode` only where it is wanted: not every constructor knows it.
-        options = dict(self.options) | ({} if render_mode is None else {"render_mode": render_mode})
+        if render_mode is not None:
+            options["render_mode"] = render_mode
         target = _find(self.target)
         if isinstance(target, str):
-            cap = {} if self.max_episode_steps is None else {"max_episode_steps": self.max_episode_steps}
+            cap = {}
+            if self.max_episode_steps is not None:
+                cap["max_episode_steps"] = self.max_episode_steps
             # Leave gymnasium's own checker out: `probe` checks what matters here.
             return gym.make(target, disable_env_checker=True, **cap, **options)
         env = target(**options)
         if not isinstance(env, gym.Env):
             raise TypeError(f"environment: expected {self.name} to return a gymnasium.Env, got {env!r}")
-        return env if self.max_episode_steps is None else TimeLimit(env, self.max_episode_steps)
+        if self.max_episode_steps is None:
+            return env
+        return TimeLimit(env, self.max_episode_steps)
 
     @property
     def name(self) -> str:
         """The target's name."""
-        return (
-            self.target
-            if isinstance(self.target, str)
-            else getattr(self.target, "__name__", repr(self.target))
-        )
+        if isinstance(self.target, str):
+            return self.target
+        name: str = getattr(self.target, "__name__", repr(self.target))
+        return name
 
 
 class GymnasiumFamily(RLFamily):
@@ -125,8 +130,11 @@ class GymnasiumFamily(RLFamily):
         self.difficulty_step = difficulty_step
         self.test_space = test_space
         # The slots must play test tasks too, so their space holds both.
-        self._played = space if test_space is None else spaces.hull(space, test_space)
-        tested = space if test_space is None else test_space
+        self._played = space
+        tested = space
+        if test_space is not None:
+            self._played = spaces.hull(space, test_space)
+            tested = test_space
         self._test_tasks = spaces.check_tasks(tested, test_tasks, "test_tasks").astype(space.dtype)
 
     def test_tasks(self) -> Array:
@@ -147,7 +155,9 @@ class GymnasiumFamily(RLFamily):
         # One process without a time limit needs no pipes.
         if processes == 1 and self.step_timeout is None:
             return group(n)
-        timeout = STEP_TIMEOUT if self.step_timeout is None else self.step_timeout
+        timeout = self.step_timeout
+        if timeout is None:
+            timeout = STEP_TIMEOUT
         return ProcessSlots(group, n, processes=processes, space=self._played, step_timeout=timeout)
 
     def make_env(self, *, render_mode: str | None = None) -> Env:
@@ -211,6 +221,7 @@ def family_from_gymnasium(
     """
     if mastered is not None:
         check_real("mastered", mastered)
+        mastered = float(mastered)
     if score_range is not None:
         score_range = check_range("score_range", score_range)
     if max_episode_steps is not None:
@@ -225,7 +236,8 @@ def family_from_gymnasium(
     # Environments may draw from global generators; the caller's must come back as they were.
     with undisturbed(), closing(_build(make)) as env:
         make = _limited(make, env)
-        space = _task_space(env, make.name) if space is None else space
+        if space is None:
+            space = _task_space(env, make.name)
         spaces.check_space(space)
         _check_step(difficulty_step, space)
         tests = TestedTasks.of(space, test_tasks, test_space, test_seed)
@@ -234,7 +246,8 @@ def family_from_gymnasium(
         if len(tests.outside):
             probe_test(env, make.name, tests.outside[0])
         warn_if_alike(env, make.name, tests.tasks)
-    name = make.name if name is None else name
+    if name is None:
+        name = make.name
     return GymnasiumFamily(
         make,
         name=name,
@@ -242,7 +255,7 @@ def family_from_gymnasium(
         test_tasks=tests.tasks,
         test_set=f"{name}/{tests.name}",
         test_space=tests.space,
-        mastered=None if mastered is None else float(mastered),
+        mastered=mastered,
         score_range=score_range,
         difficulty_step=difficulty_step,
         step_timeout=step_timeout,

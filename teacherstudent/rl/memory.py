@@ -20,13 +20,20 @@ def parts_of(hidden: Tensor | tuple[Tensor, ...] | None) -> Hidden:
     """Return a hidden state in parts, given as torch's recurrent modules give it."""
     if hidden is None:
         return ()
-    return hidden if isinstance(hidden, tuple) else (hidden,)
+    if isinstance(hidden, tuple):
+        return hidden
+    return (hidden,)
 
 
 def as_torch(hidden: Hidden) -> Hidden | Tensor | None:
     """Return a hidden state as torch's recurrent modules take it; cuDNN wants it contiguous."""
     parts = tuple(part.contiguous() for part in hidden)
-    return parts if len(parts) > 1 else parts[0] if parts else None
+    if not parts:
+        return None
+    # An LSTM takes a pair, a GRU its only part by itself.
+    if len(parts) == 1:
+        return parts[0]
+    return parts
 
 
 def recall(network: Any, hidden: Hidden) -> None:

@@ -50,10 +50,11 @@ class OneSlotEnv(gym.Env[Any, Any], Generic[Slots]):
             seed = int(self.np_random.integers(2**63))
         self._seeded = True
         task = (options or {}).get("task")
+        handed: dict[str, Any] | None = None
         # ``[None]`` makes a batch of one, and ``[0]`` takes it apart again.
-        observations, infos = self._slot.reset(
-            seed=[seed], options=None if task is None else {"task": np.asarray(task)[None]}
-        )
+        if task is not None:
+            handed = {"task": np.asarray(task)[None]}
+        observations, infos = self._slot.reset(seed=[seed], options=handed)
         self.task = infos["task"][0]
         if self.render_mode == "human":
             self.render()

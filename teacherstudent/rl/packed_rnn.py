@@ -78,7 +78,9 @@ def step(rnn: nn.RNNBase, x: Tensor, hidden: Hidden) -> tuple[Tensor, Hidden]:
 
 def _zeros(rnn: nn.RNNBase, x: Tensor, pieces: int) -> Hidden:
     zeros = x.new_zeros(rnn.num_layers, pieces, rnn.hidden_size)
-    return (zeros, zeros) if isinstance(rnn, nn.LSTM) else (zeros,)
+    if isinstance(rnn, nn.LSTM):
+        return (zeros, zeros)
+    return (zeros,)
 
 
 def _layers(

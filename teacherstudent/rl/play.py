@@ -84,7 +84,8 @@ class _Episodes:
         self._tasks = tasks
         self._seeds = seeds
         self._failed = failed
-        self._returns, self._success = np.zeros(n), np.zeros(n, np.bool_)
+        self._returns = np.zeros(n)
+        self._success = np.zeros(n, np.bool_)
         self._lengths = np.zeros(n, np.int64)
         # The row that a slot plays; -1 for what nobody sees.
         self._playing = np.full(slots, -1)
@@ -163,7 +164,9 @@ class _Episodes:
         failed = list(self._failed)
         # The sums of a failed task stop in the midst of an episode and mean nothing.
         self._returns[failed] = np.nan
-        signals = {"length": self._lengths} | ({"success": self._success} if mastered is not None else {})
+        signals: dict[str, Array] = {"length": self._lengths}
+        if mastered is not None:
+            signals["success"] = self._success
         return Outcomes(
             ids=np.full(len(self._tasks), UNASKED),
             tasks=self._tasks,

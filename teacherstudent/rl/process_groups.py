@@ -134,7 +134,7 @@ class ProcessGroups:
         for k, argument in arguments.items():
             # A dead process shows when its answer is read.
             with contextlib.suppress(OSError):
-                self._pipes[k].send_bytes(STEP if command is None else pickle.dumps((command, argument)))
+                self._pipes[k].send_bytes(_message(command, argument))
         limit = self._timeout
         if limit is not None and command == "ready":
             # Building a group imports libraries, which takes far longer than a step.
@@ -146,7 +146,7 @@ class ProcessGroups:
         for k in arguments:
             try:
                 # All processes work at the same time, so they share one deadline.
-                if not self._waits[k](None if end is None else max(0.0, end - time.monotonic())):
+                if not self._waits[k](_seconds_until(end)):
                     gone[k] = self._hung(k, command or "step", limit)
                     continue
                 message = self._pipes[k].recv_bytes()
@@ -154,11 +154,14 @@ class ProcessGroups:
                 gone[k] = self._death(k)
                 continue
             # Most steps have no infos: the empty message spares a pickle.
-            kind, answer = ("answer", {}) if message == DONE else pickle.loads(message)
+            if message == DONE:
+                answers[k] = {}
+                continue
+            kind, answer = pickle.loads(message)
             if kind == "answer":
                 answers[k] = answer
             else:
-                errors.append(TaskError(answer) if kind == "task" else RuntimeError(answer))
+                errors.append(_error(kind, answer))
         if errors:
             raise errors[0]
         return answers, gone
@@ -177,7 +180,9 @@ class ProcessGroups:
         """Return the slot whose environment a process was calling last; None if that is not known."""
         lo = self._bounds[k][0]
         inside = int(self._blocks.current.array()[lo])
-        return lo + inside if inside >= 0 else None
+        if inside < 0:
+            return None
+        return lo + inside
 
     def remember(self, tasks: Array | None, mask: BoolArray) -> None:
         """Keep the tasks of the slots that start, to name them if a process ends.
@@ -201,7 +206,9 @@ class ProcessGroups:
             return name
         blamed = self.blamed(k)
         # All slots of the process are suspects if the one to blame is not known.
-        slots = range(lo, hi) if blamed is None else [blamed]
+        slots = list(range(lo, hi))
+        if blamed is not None:
+            slots = [blamed]
         return f"{name}: " + ", ".join(f"slot {i}, task {self._tasks[i].tolist()}" for i in slots)
 
     def _death(self, k: int) -> RuntimeError:
@@ -211,7 +218,9 @@ class ProcessGroups:
         how = f"it died with exit code {code}"
         # A negative exit code is a signal; the kernel sends 9 when memory runs out.
         if code is not None and code < 0:
-            how = f"it was killed by signal {-code}" + (" (out of memory?)" if code == -9 else "")
+            how = f"it was killed by signal {-code}"
+            if code == -9:
+                how += " (out of memory?)"
         return RuntimeError(f"{self._name(k)}: {how}")
 
     def _hung(self, k: int, command: str, limit: float | None) -> RuntimeError:
@@ -220,7 +229,9 @@ class ProcessGroups:
         self.workers[k].join()
         text = f"{self._name(k)}: {command}: expected an answer within {limit:g} s (step_timeout), got none"
         # A group that cannot be built is no fault of a task.
-        return RuntimeError(text) if command == "ready" else TaskError(text)
+        if command == "ready":
+            return RuntimeError(text)
+        return TaskError(text)
 
 
 def _stop(pipes: list[Connection], workers: list[Any]) -> None:
@@ -247,7 +258,30 @@ def check_timeout(seconds: float | None) -> float | None:
         return None
     if not is_number(seconds) or not seconds > 0:
         raise ValueError(f"step_timeout: expected seconds above 0, or None, got {seconds!r}")
-    return float(seconds) if seconds < ENDLESS else None
+    if seconds >= ENDLESS:
+        return None
+    return float(seconds)
+
+
+def _message(command: str | None, argument: Any) -> bytes:
+    """Return what is sent for a command; None is a step on the shared actions."""
+    if command is None:
+        return STEP
+    return pickle.dumps((command, argument))
+
+
+def _error(kind: str, text: str) -> RuntimeError:
+    """Return the error that a process has answered with."""
+    if kind == "task":
+        return TaskError(text)
+    return RuntimeError(text)
+
+
+def _seconds_until(end: float | None) -> float | None:
+    """Return the seconds that are left until a time; None for no end."""
+    if end is None:
+        return None
+    return max(0.0, end - time.monotonic())
 
 
 def _waiting(pipe: Connection) -> Callable[[float | None], bool]:

@@ -113,7 +113,9 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
             # starts.
             if mask[lo:hi].any():
                 own = options | {"reset_mask": mask[lo:hi]}
-                arguments[k] = (seeds[lo:hi], own if tasks is None else own | {"task": tasks[lo:hi]})
+                if tasks is not None:
+                    own["task"] = tasks[lo:hi]
+                arguments[k] = (seeds[lo:hi], own)
         self._processes.remember(tasks, mask)
         # A reset ends the parking, and a cut that was not shown yet no longer matters.
         self._parked &= ~mask

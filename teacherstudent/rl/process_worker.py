@@ -38,7 +38,8 @@ class Block:
     """An array that processes share."""
 
     def __init__(self, context: Any, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
-        self._shape, self._dtype = shape, np.dtype(dtype)
+        self._shape = shape
+        self._dtype = np.dtype(dtype)
         # At least one byte: shared memory cannot be empty.
         self._raw = context.RawArray("b", max(1, int(np.prod(shape)) * self._dtype.itemsize))
 
@@ -82,6 +83,13 @@ def _block(context: Any, space: gym.Space[Any], n: int) -> Block | None:
     return None
 
 
+def _view(block: Block | None, rows: slice) -> Array | None:
+    """Return a group's rows of a block; None where the values go through the pipe."""
+    if block is None:
+        return None
+    return block.array()[rows]
+
+
 @dataclass(frozen=True)
 class Job:
     """What a worker needs: its group, its part of the blocks, and the process that starts it."""
@@ -116,14 +124,15 @@ def work(theirs: Connection, ours: Connection, job: Job) -> None:
         except (EOFError, OSError):
             # The other side is gone: nobody would read an answer.
             break
-        command, argument = (message, None) if message == STEP else pickle.loads(message)
+        command, argument = _command(message)
         if command == "close":
             break
         try:
             # Build on the first command, so that a failure is answered like any other error.
-            worker = _Worker(job) if worker is None else worker
+            if worker is None:
+                worker = _Worker(job)
             answer = worker.answer(command, argument)
-            theirs.send_bytes(DONE if answer == {} and command == STEP else pickle.dumps(("answer", answer)))
+            theirs.send_bytes(_reply(command, answer))
         except TaskError as error:
             # Send the text: the exception itself may not survive pickling.
             theirs.send(("task", str(error)))
@@ -132,6 +141,21 @@ def work(theirs: Connection, ours: Connection, job: Job) -> None:
             theirs.send(("error", f"{slots}: {type(error).__name__}: {error}\n{traceback.format_exc()}"))
     if worker is not None:
         worker.group.close()
+
+
+def _command(message: bytes) -> tuple[Any, Any]:
+    """Return the command that a message holds, and its argument."""
+    if message == STEP:
+        return STEP, None
+    command, argument = pickle.loads(message)
+    return command, argument
+
+
+def _reply(command: str | bytes, answer: Any) -> bytes:
+    """Return the message that carries an answer back."""
+    if answer == {} and command == STEP:
+        return DONE
+    return pickle.dumps(("answer", answer))
 
 
 class _Worker:
@@ -146,9 +170,10 @@ class _Worker:
         self._current = blocks.current.array()[job.first : job.first + 1]
         if hasattr(self.group, "current"):
             self.group.current = self._current
-        self._actions = None if blocks.actions is None else blocks.actions.array()[rows]
-        self._observations = None if blocks.observations is None else blocks.observations.array()[rows]
-        self._rewards, self._flags = blocks.rewards.array()[rows], blocks.flags.array()[:, rows]
+        self._actions = _view(blocks.actions, rows)
+        self._observations = _view(blocks.observations, rows)
+        self._rewards = blocks.rewards.array()[rows]
+        self._flags = blocks.flags.array()[:, rows]
 
     def answer(self, command: str | bytes, argument: Any) -> Any:
         """Do what a command says and return what goes back through the pipe."""
@@ -169,7 +194,9 @@ class _Worker:
                 return self._put(*self.group.reset(seed=argument[0], options=argument[1]))
             case b"step" | "step":
                 # A copy, as an environment may keep its action or write into it.
-                actions = argument if self._actions is None else self._actions.copy()
+                actions = argument
+                if self._actions is not None:
+                    actions = self._actions.copy()
                 observations, self._rewards[:], self._flags[0], self._flags[1], infos = self.group.step(
                     actions
                 )

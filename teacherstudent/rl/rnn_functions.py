@@ -274,7 +274,9 @@ def gru_step(x: Tensor, h: Tensor, *weights: Tensor) -> tuple[Tensor]:
 
 def _across(w_hh: Tensor, steps: Steps) -> Tensor:
     """Return the recurrent weights transposed, copied where there are many steps to multiply by them."""
-    return w_hh.t().contiguous() if len(steps.sizes) >= _MANY else w_hh.t()
+    if len(steps.sizes) >= _MANY:
+        return w_hh.t().contiguous()
+    return w_hh.t()
 
 
 def _product(gradients: Tensor, inputs: Tensor) -> Tensor:

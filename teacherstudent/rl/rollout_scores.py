@@ -33,7 +33,9 @@ def playing_offers(success: bool, *, values: bool = True, rollouts: bool = True)
         values: whether the student has value signals of episodes.
         rollouts: whether its slots can be bound for rollouts.
     """
-    known: dict[str, Signal] = {"success": Signal()} if success else {}
+    known: dict[str, Signal] = {}
+    if success:
+        known["success"] = Signal()
     offers: dict[Granularity, dict[str, Signal]] = {"episode": known | {"length": Signal(unit="steps")}}
     if values:
         offers["episode"] |= EPISODE_VALUES

@@ -101,7 +101,10 @@ class RslRlPPO:
     @property
     def reward_scale(self) -> Tensor | float:
         """What rewards are divided by now."""
-        return 1.0 if self._moments is None else self._moments.std.clamp(min=1e-8)
+        if self._moments is None:
+            return 1.0
+        std: Tensor = self._moments.std
+        return std.clamp(min=1e-8)
 
     @property
     def discount(self) -> float:
@@ -110,7 +113,10 @@ class RslRlPPO:
 
     def minibatches(self, slots: int) -> int:
         """Return how many minibatches `update` makes of so many slots."""
-        return min(self.alg.num_mini_batches, slots) if self.recurrent else int(self.alg.num_mini_batches)
+        batches = int(self.alg.num_mini_batches)
+        if self.recurrent:
+            return min(batches, slots)
+        return batches
 
     def act(self, t: int) -> Tensor:
         """Sample actions for ``observations[t]``, write step ``t``, and return what the environments take."""
@@ -262,8 +268,10 @@ class RslRlPPO:
             # Nothing was cut: return empty tensors of the right types.
             none = cut.nonzero()[:, 0]
             return none, none, last.new_zeros(0)
-        found = self._ends.select(cut) if cut.device.type == "cpu" else self._hidden_of_cut(cut)
-        times, slots, hidden = found
+        if cut.device.type == "cpu":
+            times, slots, hidden = self._ends.select(cut)
+        else:
+            times, slots, hidden = self._hidden_of_cut(cut)
         # Recall the states of the cut episodes, then put the present ones back.
         now = hidden_of(critic)
         recall(critic, hidden)
@@ -293,7 +301,9 @@ class RslRlPPO:
             torch.add(rewards[t], self._discounted, alpha=self.alg.gamma, out=sums[t])
             self._discounted = sums[t].masked_fill(done[t], 0.0)
         # Only slots that are learnt from move the scale.
-        seen = sums if learn is None else sums[:, learn]
+        seen = sums
+        if learn is not None:
+            seen = sums[:, learn]
         if seen.numel():
             self._moments.update(seen.reshape(-1, 1))
         std: Tensor = self._moments.std
@@ -348,7 +358,8 @@ class _Actions:
     def __init__(self, space: gym.Space[Any], device: torch.device) -> None:
         self.discrete = isinstance(space, gym.spaces.Discrete)
         if isinstance(space, gym.spaces.Discrete):
-            self.columns, self.outputs = 1, int(space.n)
+            self.columns = 1
+            self.outputs = int(space.n)
             self._start = int(space.start)
         elif isinstance(space, gym.spaces.Box) and space.dtype is not None and space.dtype.kind == "f":
             self.columns = self.outputs = _size(space)

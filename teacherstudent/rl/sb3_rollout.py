@@ -129,7 +129,9 @@ class BoundRollouts:
         buffer = self._model.rollout_buffer
         normalize = model.get_vec_normalize_env()
         # Values are in units of scaled rewards; this factor leads back to the score's units.
-        scale = 1.0 if normalize is None else float(np.sqrt(normalize.ret_rms.var + normalize.epsilon))
+        scale = 1.0
+        if normalize is not None:
+            scale = float(np.sqrt(normalize.ret_rms.var + normalize.epsilon))
         return rollout_scores(
             torch.from_numpy(envs.rewards),
             torch.from_numpy(envs.ends),
@@ -172,8 +174,10 @@ def columns(buffer: RolloutBuffer, slots: BoolArray) -> RolloutBuffer:
     for name, value in vars(buffer).items():
         if name == "observations" and isinstance(value, dict):
             setattr(part, name, {key: table[:, slots] for key, table in value.items()})
+        elif isinstance(value, np.ndarray) and name.startswith(_HIDDEN):
+            setattr(part, name, value[:, :, slots])
         elif isinstance(value, np.ndarray) and value.ndim > 1:
-            setattr(part, name, value[:, :, slots] if name.startswith(_HIDDEN) else value[:, slots])
+            setattr(part, name, value[:, slots])
     return part
 
 

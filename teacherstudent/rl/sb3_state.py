@@ -31,7 +31,9 @@ def main_optimizer(model: BaseAlgorithm) -> torch.optim.Optimizer:
     """Return the optimiser whose steps count as gradient updates: the critic's where there are several."""
     # The library's own list of what it saves, which covers every algorithm.
     names = model._get_torch_save_params()[0]
-    name = "critic.optimizer" if "critic.optimizer" in names else "policy.optimizer"
+    name = "policy.optimizer"
+    if "critic.optimizer" in names:
+        name = "critic.optimizer"
     found = _attribute(model, name)
     assert isinstance(found, torch.optim.Optimizer)
     return found
@@ -126,9 +128,10 @@ def under_way(model: BaseAlgorithm) -> State:
     """Return observations and, of a recurrent policy, hidden states from which the next round goes on."""
     state = {name: _copied(getattr(model, name, None)) for name in _OBSERVATIONS}
     hidden = getattr(model, "_last_lstm_states", None)
-    return state | {
-        "hidden": None if hidden is None else [part.cpu().numpy().copy() for pair in hidden for part in pair]
-    }
+    state["hidden"] = None
+    if hidden is not None:
+        state["hidden"] = [part.cpu().numpy().copy() for pair in hidden for part in pair]
+    return state
 
 
 def load_under_way(model: BaseAlgorithm, state: State) -> None:
@@ -149,7 +152,7 @@ def clear_hidden(model: BaseAlgorithm) -> None:
 
 def _change_hidden(model: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> None:
     """Replace hidden and cell state of actor and critic, in this order."""
-    pairs = [tuple(change(part) for part in pair) for pair in model._last_lstm_states]
+    pairs = [tuple(map(change, pair)) for pair in model._last_lstm_states]
     # The type is the library's named tuple, which `collect_rollouts` reads by name.
     model._last_lstm_states = type(model._last_lstm_states)(*pairs)
 
@@ -161,19 +164,25 @@ def _attribute(model: Any, dotted: str) -> Any:
 
 
 def _torch_state(part: Any) -> State:
-    return optimizer_state(part) if isinstance(part, torch.optim.Optimizer) else module_state(part)
+    if isinstance(part, torch.optim.Optimizer):
+        return optimizer_state(part)
+    return module_state(part)
 
 
 def _copied(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _copied(part) for name, part in value.items()}
-    return None if value is None else np.array(value)
+    if value is None:
+        return None
+    return np.array(value)
 
 
 def _noises(model: BaseAlgorithm) -> Iterator[Any]:
     """Yield the action noises that remember something (Ornstein-Uhlenbeck)."""
     noise = getattr(model, "action_noise", None)
-    each = noise.noises if isinstance(noise, VectorizedActionNoise) else [noise]
+    each: list[Any] = [noise]
+    if isinstance(noise, VectorizedActionNoise):
+        each = list(noise.noises)
     yield from (n for n in each if hasattr(n, "noise_prev"))
 
 
@@ -216,11 +225,12 @@ def _load_buffer(buffer: Any, state: State | None) -> None:
     # A buffer of dictionaries has a table for each part of an observation.
     for name, value in state["arrays"].items():
         own = getattr(buffer, name)
-        for target, source in (
-            ((own[k], value[k]) for k in value) if isinstance(value, dict) else [(own, value)]
-        ):
-            # In place, as the saved part is shorter than the buffer.
-            target[: len(source)] = source
+        # In place, as the saved part is shorter than the buffer.
+        if isinstance(value, dict):
+            for key, part in value.items():
+                own[key][: len(part)] = part
+        else:
+            own[: len(value)] = value
 
 
 def _moments_state(env: VecNormalize | None) -> State | None:
@@ -246,8 +256,8 @@ def _normalize_state(env: VecNormalize | None) -> State | None:
     # VecNormalize sets the last two only in its first reset or step.
     return {
         "returns": env.returns.copy(),
-        "old_obs": _copied(env.old_obs if hasattr(env, "old_obs") else None),
-        "old_reward": _copied(env.old_reward if hasattr(env, "old_reward") else None),
+        "old_obs": _copied(getattr(env, "old_obs", None)),
+        "old_reward": _copied(getattr(env, "old_reward", None)),
     }
 
 
@@ -255,7 +265,8 @@ def _load_normalize(env: VecNormalize | None, state: State | None) -> None:
     if env is None or state is None:
         return
     env.returns = state["returns"].copy()
-    env.old_obs, env.old_reward = _copied(state["old_obs"]), _copied(state["old_reward"])
+    env.old_obs = _copied(state["old_obs"])
+    env.old_reward = _copied(state["old_reward"])
 
 
 def _observation_rms(env: VecNormalize) -> dict[str, RunningMeanStd]:
@@ -268,4 +279,6 @@ def _moments(rms: RunningMeanStd) -> State:
 
 
 def _load_moments(rms: RunningMeanStd, state: State) -> None:
-    rms.mean, rms.var, rms.count = np.array(state["mean"]), np.array(state["var"]), state["count"]
+    rms.mean = np.array(state["mean"])
+    rms.var = np.array(state["var"])
+    rms.count = state["count"]

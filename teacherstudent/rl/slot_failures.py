@@ -73,7 +73,9 @@ def failed_slots(infos: dict[str, Any]) -> Failed | None:
     if FAILURE not in infos:
         return None
     slots = np.flatnonzero(infos[f"_{FAILURE}"])
-    blamed = ~np.asarray(infos[CUT], np.bool_)[slots] if CUT in infos else np.ones(len(slots), np.bool_)
+    blamed = np.ones(len(slots), np.bool_)
+    if CUT in infos:
+        blamed = ~np.asarray(infos[CUT], np.bool_)[slots]
     return Failed(slots, [str(infos[FAILURE][slot]) for slot in slots], blamed)
 
 

@@ -15,6 +15,13 @@ More: TypeAlias = Callable[[int], Assignment]
 """Gives so many further tasks in the midst of a round; those with ``learn`` False cannot be used there."""
 
 
+def copied(rows: Array | None, first: int = 0) -> Array | None:
+    """Return a copy of the rows from the first one on; None of none."""
+    if rows is None:
+        return None
+    return rows[first:].copy()
+
+
 class TaskQueue:
     """Hands out assigned tasks first in, first out; when it runs dry, it asks for more.
 
@@ -109,8 +116,8 @@ class TaskQueue:
         return {
             "rng": dict(self._rng.bit_generator.state),
             "ids": self.ids.copy(),
-            "tasks": None if self._tasks is None else self._tasks[self._next :].copy(),
-            "latest": None if self._latest is None else self._latest.copy(),
+            "tasks": copied(self._tasks, self._next),
+            "latest": copied(self._latest),
             "used": self._used,
             "repeated": self.repeated,
         }

@@ -54,13 +54,17 @@ def slot_seeds(seed: SlotSeeds, n: int) -> IntArray:
     seeds = list(seed)
     if len(seeds) != n:
         raise ValueError(f"seed: expected {n} seeds, one for each slot, got {len(seeds)}")
+    found = np.full(n, UNSEEDED, np.int64)
     for i, one in enumerate(seeds):
-        if one is not None and not is_whole(one):
+        if one is None:
+            continue
+        if not is_whole(one):
             raise TypeError(f"seed: slot {i}: expected an integer or None, got {one!r}")
-        if one is not None and one < 0:
+        if one < 0:
             raise ValueError(f"seed: slot {i}: expected at least 0, got {one}")
-    # An int64 holds numbers below 2**63 only.
-    return np.array([UNSEEDED if one is None else int(one) % _SEEDS for one in seeds], np.int64)
+        # An int64 holds numbers below 2**63 only.
+        found[i] = int(one) % _SEEDS
+    return found
 
 
 def _seed_array(seeds: Array, n: int) -> IntArray:
@@ -208,9 +212,12 @@ class TaskSlots(VectorEnv[Any, Any, Any]):
         infos: dict[str, Any] = {}
         faults: dict[int, str] = {}
         for i in np.flatnonzero(mask).tolist():
-            # A copy, as an environment may write into its task.
-            own = shared if tasks is None else shared | {"task": tasks[i].copy()}
-            self._tasks[i] = None if tasks is None else tasks[i]
+            own = shared
+            self._tasks[i] = None
+            if tasks is not None:
+                # A copy, as an environment may write into its task.
+                own = shared | {"task": tasks[i].copy()}
+                self._tasks[i] = tasks[i]
             # The slot counts as done until its reset has succeeded.
             self._done[i] = True
             self._parked[i] = False
@@ -303,7 +310,9 @@ class TaskSlots(VectorEnv[Any, Any, Any]):
 
     def _name(self, i: int) -> str:
         task = self._tasks[i]
-        return f"slot {self._first + i}, task {'(its own)' if task is None else task.tolist()}"
+        if task is None:
+            return f"slot {self._first + i}, task (its own)"
+        return f"slot {self._first + i}, task {task.tolist()}"
 
 
 class _Batch:
@@ -314,11 +323,16 @@ class _Batch:
         self._out: Any = create_empty_array(space, n=n, fn=np.zeros)
         # Plain arrays are written in place; nested or ragged observations are joined in `get`.
         self._in_place = isinstance(self._out, np.ndarray) and space.shape == self._out.shape[1:]
-        self._rows: list[Any] = [] if self._in_place else list(iterate(batch_space(space, n), self._out))
+        self._rows: list[Any] = []
         self._floats = isinstance(space, Box) and np.issubdtype(space.dtype, np.floating)
         self._n = n
         # Kept for slots that fail in the next call.
-        self._before: Any = np.array(self._out) if self._in_place else list(self._rows)
+        self._before: Any
+        if self._in_place:
+            self._before = np.array(self._out)
+        else:
+            self._rows = list(iterate(batch_space(space, n), self._out))
+            self._before = list(self._rows)
 
     def put(self, i: int, observation: Any) -> None:
         if not self._in_place:
@@ -332,7 +346,10 @@ class _Batch:
 
     def restore(self, i: int) -> None:
         """Put back what the slot showed when `get` was last called."""
-        (self._out if self._in_place else self._rows)[i] = self._before[i]
+        if self._in_place:
+            self._out[i] = self._before[i]
+        else:
+            self._rows[i] = self._before[i]
 
     def get(self) -> Any:
         if self._in_place:
@@ -344,7 +361,9 @@ class _Batch:
         return concatenate(self._space, self._rows, empty)
 
     def row(self, i: int) -> Any:
-        return self._out[i].tolist() if self._in_place else self._rows[i]
+        if self._in_place:
+            return self._out[i].tolist()
+        return self._rows[i]
 
     def finite(self) -> BoolArray:
         """Return ``(n,)``: which slots' observations are finite, however nested."""

@@ -15,8 +15,9 @@ from teacherstudent.failures import Failures
 from teacherstudent.family import Snapshot
 from teacherstudent.rl.fixed_tasks import FixedTasks
 from teacherstudent.rl.play import check_rewards, successes
-from teacherstudent.rl.slot_access import check_vector, slot_attributes, slot_info, slot_methods
+from teacherstudent.rl.slot_access import check_vector, slot_attributes, slot_info, slot_methods, state_of
 from teacherstudent.rl.slot_failures import Failed, failed_slots, tolerate
+from teacherstudent.rl.task_queue import copied
 from teacherstudent.saved import saved_generator
 from teacherstudent.types import Array, BoolArray, FloatArray, IntArray, Outcomes, Seed, State, generator
 
@@ -117,8 +118,10 @@ class TaskVecEnv(VecEnv):
         if failed is not None:
             self._fail(failed)
         if done.any():
+            kept = done
             # The episode of a failed slot is over, but it is no row of outcomes.
-            kept = done if failed is None else done & ~np.isin(np.arange(self.num_envs), failed.slots)
+            if failed is not None:
+                kept = done & ~np.isin(np.arange(self.num_envs), failed.slots)
             # Told in the order of the episodes that ended, as `pop_kept` returns them.
             self._kept.append(kept[done])
             # Time limits alone are passed on: there stable-baselines3 bootstraps.
@@ -127,7 +130,9 @@ class TaskVecEnv(VecEnv):
 
     def pop_finished(self) -> Outcomes | None:
         """Return the episodes finished since the last call, in order of time, then of slot; None if none."""
-        finished = Outcomes.concatenate(self._finished) if self._finished else None
+        if not self._finished:
+            return None
+        finished = Outcomes.concatenate(self._finished)
         self._finished.clear()
         return finished
 
@@ -210,7 +215,9 @@ class TaskVecEnv(VecEnv):
         )
 
     def _success(self, slots: IntArray, returns: Array, info: dict[str, Any]) -> BoolArray | None:
-        return None if self._mastered is None else successes(slots, returns, info, self._mastered)
+        if self._mastered is None:
+            return None
+        return successes(slots, returns, info, self._mastered)
 
     def _start(self, mask: BoolArray) -> Any:
         """Start new tasks in the slots of the mask; where one fails to start, the next one."""
@@ -231,7 +238,9 @@ class TaskVecEnv(VecEnv):
 
     def _next_tasks(self, slots: IntArray) -> tuple[IntArray, Array]:
         draw = self._draw
-        return draw.take(slots) if isinstance(draw, FixedTasks) else draw(len(slots))
+        if isinstance(draw, FixedTasks):
+            return draw.take(slots)
+        return draw(len(slots))
 
     def _begin(self, mask: BoolArray) -> tuple[Any, Failed | None]:
         """Start the slots' tasks with new seeds; return all observations and the slots that have failed."""
@@ -267,10 +276,10 @@ class TaskVecEnv(VecEnv):
             "rng": dict(self._rng.bit_generator.state),
             "environment_seconds": self.environment_seconds,
             "ids": self.ids.copy(),
-            "tasks": None if self.tasks is None else self.tasks.copy(),
+            "tasks": copied(self.tasks),
             "returns": self._returns.copy(),
             "lengths": self._lengths.copy(),
-            "envs": self.envs.get_state() if isinstance(self.envs, Snapshot) else None,
+            "envs": state_of(self.envs),
         }
 
     def load_state_dict(self, state: State) -> bool:
@@ -284,8 +293,10 @@ class TaskVecEnv(VecEnv):
             # No snapshot, so the episodes under way are lost and their ids mean nothing.
             self.ids[:] = -1
             return False
-        self.ids, self.tasks = state["ids"].copy(), state["tasks"].copy()
-        self._returns, self._lengths = state["returns"].copy(), state["lengths"].copy()
+        self.ids = state["ids"].copy()
+        self.tasks = state["tasks"].copy()
+        self._returns = state["returns"].copy()
+        self._lengths = state["lengths"].copy()
         self.envs.set_state(state["envs"])
         return True
 

@@ -152,7 +152,8 @@ class BoundTensorRollout(TensorSteps):
         if self.failed.any():
             device = self.envs.device
             good = torch.from_numpy(~self.failed).to(device)
-            learn = torch.arange(len(good), device=device) if learn is None else learn
+            if learn is None:
+                learn = torch.arange(len(good), device=device)
             learn = learn[good[learn]]
         self.learnt = learn
         return learn

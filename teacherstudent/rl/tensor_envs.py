@@ -165,7 +165,9 @@ class HostTensorEnvs:
     def _tensor(self, values: Any) -> Tensor:
         array = np.asarray(values)
         # Torch cannot share arrays that are read-only.
-        return torch.from_numpy(array if array.flags.writeable else array.copy()).to(self.device)
+        if not array.flags.writeable:
+            array = array.copy()
+        return torch.from_numpy(array).to(self.device)
 
 
 class _SavableHostTensorEnvs(HostTensorEnvs):

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from teacherstudent.rl.task_queue import copied
 from teacherstudent.saved import saved_generator
 from teacherstudent.types import UNASKED, Array, Assignment, IntArray, Seed, State, generator
 
@@ -122,8 +123,10 @@ class TensorQueue:
             return
         self._latest = assignment.tasks
         self._ids = np.concatenate([self._ids, assignment.ids])
-        waiting = () if self._tasks is None else (self._tasks,)
-        self._tasks = np.concatenate([*waiting, assignment.tasks])
+        parts = [assignment.tasks]
+        if self._tasks is not None:
+            parts.insert(0, self._tasks)
+        self._tasks = np.concatenate(parts)
 
     def open(self, ids: IntArray, tasks: Array | None, starts: int) -> RoundTasks:
         """Return the tables of a round in which at most ``starts`` episodes start.
@@ -175,8 +178,8 @@ class TensorQueue:
             "rng": dict(self._rng.bit_generator.state),
             "key": self.key,
             "ids": self._ids.copy(),
-            "tasks": None if self._tasks is None else self._tasks.copy(),
-            "latest": None if self._latest is None else self._latest.copy(),
+            "tasks": copied(self._tasks),
+            "latest": copied(self._latest),
             "used": self._used,
             "started": self._started,
             "repeated": self.repeated,

@@ -12,9 +12,12 @@ from teacherstudent.family import Snapshot
 from teacherstudent.rl.episode_log import Episodes
 from teacherstudent.rl.rollout_signals import SIGNALS
 from teacherstudent.rl.rsl_rl_ppo import RslRlPPO
+from teacherstudent.rl.slot_access import state_of
+from teacherstudent.rl.task_queue import copied
 from teacherstudent.rl.tensor_envs import TensorEnvs
 from teacherstudent.rl.tensor_queue import RoundTasks, TensorQueue
 from teacherstudent.rl.tensor_steps import TensorSteps
+from teacherstudent.rl.torch_state import array_of
 from teacherstudent.types import UNASKED, Array, IntArray, Outcomes, State
 
 
@@ -82,10 +85,10 @@ class TensorRollout(TensorSteps):
             "queue": self.queue.state_dict(),
             "environment_seconds": self.clock.seconds,
             "ids": self.ids.copy(),
-            "tasks": None if self._tasks is None else self._tasks.copy(),
-            "observations": None if self._obs is None else self._obs.cpu().numpy().copy(),
+            "tasks": copied(self._tasks),
+            "observations": array_of(self._obs),
             "log": self._log.state_dict(),
-            "envs": self.envs.get_state() if isinstance(self.envs, Snapshot) else None,
+            "envs": state_of(self.envs),
         }
 
     def load_state_dict(self, state: State) -> bool:

@@ -130,7 +130,9 @@ class TensorSteps:
 
     def _failed(self) -> Failed | None:
         """Return the slots whose environment failed in the last call."""
-        return self.envs.failed if isinstance(self.envs, HostTensorEnvs) else None
+        if isinstance(self.envs, HostTensorEnvs):
+            return self.envs.failed
+        return None
 
     def _lose(self, failed: Failed, tasks: TaskTable) -> IntArray:
         """Note what the slots play as failed; return which of them are to start another task."""

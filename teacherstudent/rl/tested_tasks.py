@@ -51,8 +51,11 @@ class TestedTasks:
                 raise ValueError(
                     f"test_tasks: expected at least one task and at most {MOST_DRAWN}, got {tasks}"
                 )
-            chosen, name = _draw(space if test_space is None else test_space, int(tasks), seed)
-            name += "" if test_space is None else "_of_test_space"
+            if test_space is None:
+                chosen, name = _draw(space, int(tasks), seed)
+            else:
+                chosen, name = _draw(test_space, int(tasks), seed)
+                name += "_of_test_space"
         else:
             chosen, name = _given(space, tasks, test_space)
         outside = chosen[~spaces.contains_each(space, chosen)]

@@ -11,9 +11,24 @@ import numpy as np
 import torch
 
 from teacherstudent.fitting.modules import load_module, load_optimizer, module_state, optimizer_state
-from teacherstudent.types import State
+from teacherstudent.types import Array, State
 
-__all__ = ["PrivateGenerators", "load_module", "load_optimizer", "module_state", "optimizer_state"]
+__all__ = [
+    "PrivateGenerators",
+    "array_of",
+    "load_module",
+    "load_optimizer",
+    "module_state",
+    "optimizer_state",
+]
+
+
+def array_of(values: torch.Tensor | None) -> Array | None:
+    """Return a copy of a tensor as an array on the host; None of none."""
+    if values is None:
+        return None
+    found: Array = values.cpu().numpy().copy()
+    return found
 
 
 class PrivateGenerators:
@@ -70,7 +85,7 @@ class PrivateGenerators:
             "python": {"version": version, "words": np.array(words, np.int64), "gauss": python_gauss},
             "numpy": {"kind": kind, "keys": keys.copy(), "rest": [position, has_gauss, gauss]},
             "torch": self._torch.numpy().copy(),
-            "cuda": None if self._cuda is None else self._cuda.numpy().copy(),
+            "cuda": array_of(self._cuda),
         }
 
     def load_state_dict(self, state: State) -> None:

@@ -13,6 +13,7 @@ from teacherstudent import spaces
 from teacherstudent.demand import Demand, Offers, Signal, check_demand
 from teacherstudent.family import Family
 from teacherstudent.registry import STUDENTS
+from teacherstudent.rl.torch_state import array_of
 from teacherstudent.types import (
     UNASKED,
     Array,
@@ -239,8 +240,9 @@ class ClassifierStudent:
         tasks = spaces.check_tasks(self.family.space, tasks, "classifier.evaluate")
         # The test split is looked at only when nothing more can be trained.
         final = self.compute.over
-        split = self.trainer.inputs["test" if final else "validation"]
-        found, hits = self.trainer.measure("test" if final else "validation")
+        name = "test" if final else "validation"
+        split = self.trainer.inputs[name]
+        found, hits = self.trainer.measure(name)
         labels = split.labels.cpu().numpy()
         losses = found.double().cpu().numpy()
         correct = hits.double().cpu().numpy()
@@ -253,7 +255,8 @@ class ClassifierStudent:
                 own = labels == number
                 if not own.any():
                     raise ValueError(f"classifier.evaluate: expected a class that is tested, got {number}")
-                score[row], loss[row] = correct[own].mean(), losses[own].mean()
+                score[row] = correct[own].mean()
+                loss[row] = losses[own].mean()
         # One pass serves all rows, so they share its cost.
         cost = self.trainer.measure_cost(len(split)) / max(1, len(tasks))
         return Outcomes(
@@ -274,7 +277,9 @@ class ClassifierStudent:
 
     def holds(self) -> IntArray:
         """Return the ids of examples that wait for more of them; of stages none."""
-        return np.zeros(0, np.int64) if self.rounds.held is None else self.rounds.held.ids.copy()
+        if self.rounds.held is None:
+            return np.zeros(0, np.int64)
+        return self.rounds.held.ids.copy()
 
     def metrics(self) -> Mapping[str, float]:
         """Return learning rate, training loss, probe loss (where there is one) and passes over the data."""
@@ -292,7 +297,7 @@ class ClassifierStudent:
             "compute": self.compute.state_dict(),
             "held": self.rounds.state(),
             "train_loss": self.rounds.train_loss,
-            "probed": None if self.rounds.probed is None else self.rounds.probed.cpu().numpy().copy(),
+            "probed": array_of(self.rounds.probed),
         }
 
     def load_state_dict(self, state: State) -> None:
@@ -306,9 +311,10 @@ class ClassifierStudent:
         self.compute.load_state_dict(state["compute"])
         self.rounds.load(state["held"])
         self.rounds.train_loss = float(state["train_loss"])
-        probed = state["probed"]
-        there = None if probed is None else torch.from_numpy(np.array(probed)).to(self.trainer.device)
-        self.rounds.probed = there
+        self.rounds.probed = None
+        if state["probed"] is not None:
+            probed = torch.from_numpy(np.array(state["probed"]))
+            self.rounds.probed = probed.to(self.trainer.device)
 
     def close(self) -> None:
         """Nothing to free."""
@@ -320,7 +326,9 @@ def _check_classes(family: ExampleFamily) -> None:
     for name in ("validation", "test"):
         missing = np.setdiff1d(family.test_tasks(), getattr(family.data, name).labels)
         if missing.size:
-            remedy = "; the family's option stratified=true puts some there" if name == "validation" else ""
+            remedy = ""
+            if name == "validation":
+                remedy = "; the family's option stratified=true puts some there"
             raise ValueError(
                 f"classifier: {name} split: expected images of every class that is tested, got none of class "
                 f"{missing[0]}{remedy}"

@@ -203,7 +203,9 @@ class LeakyRNNStudent:
     def metrics(self) -> Mapping[str, float]:
         """Return the time constants' mean and maximum in steps, and the training loss where there is one."""
         found = self.trainer.time_constants()
-        return found if np.isnan(self._loss) else found | {"train_loss": self._loss}
+        if np.isnan(self._loss):
+            return found
+        return found | {"train_loss": self._loss}
 
     def state_dict(self) -> State:
         """Return everything that training depends on; on the CPU it continues bit for bit."""

@@ -124,19 +124,14 @@ class RslRlStudent:
             raise TypeError(
                 f"rsl-rl: expected a family with environments (RLFamily), got {type(family).__name__}"
             )
-        check_whole("rsl-rl: n_envs", n_envs, 1, _MOST)
-        check_whole("rsl-rl: n_steps", n_steps, 1, _MOST)
-        check_whole("rsl-rl: processes", processes, 1, _MOST)
-        # Advantages are divided by their standard deviation, which needs two steps.
-        if n_envs * n_steps < 2:
-            raise ValueError(
-                f"rsl-rl: expected n_envs and n_steps >= 1, more than 1 together, got {n_envs}, {n_steps}"
-            )
+        _check_numbers(n_envs, n_steps, processes)
         # 1 and 0 are equal to True and False as keys, so ask for a true bool.
         if not isinstance(normalize, bool) and not is_one_of(normalize, ("observations", "rewards")):
             raise ValueError(f"rsl-rl: normalize: expected one of {list(_NORMALIZE)}, got {normalize!r}")
-        options = {} if options is None else options
-        policy = {} if policy is None else policy
+        if options is None:
+            options = {}
+        if policy is None:
+            policy = {}
         check_options(options, policy, slots=n_envs, steps=n_steps)
         numbers, self._rate = learning_rate(options, budget)
         self._device = _device(device)
@@ -215,12 +210,16 @@ class RslRlStudent:
 
         Bound for rollouts, the number of slots.
         """
-        return self._rollout.queue.wants() if self._bound is None else self._n_envs
+        if self._bound is not None:
+            return self._n_envs
+        return self._rollout.queue.wants()
 
     @property
     def row_cost(self) -> float | None:
         """What each outcome costs where it is bound for rollouts, else None."""
-        return None if self._bound is None else float(len(self.ppo.observations))
+        if self._bound is None:
+            return None
+        return float(len(self.ppo.observations))
 
     def train(self, assignment: Assignment) -> Outcomes:
         """Run one rollout and one update; rows with ``learn`` False are played before it.
@@ -257,7 +256,9 @@ class RslRlStudent:
         check_rows(assignment, self._n_envs, "rsl-rl")
         learn = assignment.learn
         # None stands for all slots and spares an index on the device.
-        slots = None if learn.all() else torch.from_numpy(np.flatnonzero(learn)).to(self._device)
+        slots: torch.Tensor | None = None
+        if not learn.all():
+            slots = torch.from_numpy(np.flatnonzero(learn)).to(self._device)
         with self._active(self._generators):
             scores = rollout.collect(self.ppo, assignment, slots)
             good = ~rollout.failed
@@ -281,7 +282,9 @@ class RslRlStudent:
         """Train on the rollout just collected."""
         if self._rate is not None:
             self.ppo.set_learning_rate(self._rate(spent))
-        learnt = self._n_envs if slots is None else len(slots)
+        learnt = self._n_envs
+        if slots is not None:
+            learnt = len(slots)
         self._log = self.ppo.update(slots)
         self._counts["updates"] += self.ppo.alg.num_learning_epochs * self.ppo.minibatches(learnt)
 
@@ -394,6 +397,18 @@ class RslRlStudent:
             seeds,
             mastered=self._family.mastered,
             failed=failed,
+        )
+
+
+def _check_numbers(n_envs: int, n_steps: int, processes: int) -> None:
+    """Raise unless there are slots, steps and processes, and a rollout can be learnt from."""
+    check_whole("rsl-rl: n_envs", n_envs, 1, _MOST)
+    check_whole("rsl-rl: n_steps", n_steps, 1, _MOST)
+    check_whole("rsl-rl: processes", processes, 1, _MOST)
+    # Advantages are divided by their standard deviation, which needs two steps.
+    if n_envs * n_steps < 2:
+        raise ValueError(
+            f"rsl-rl: expected n_envs and n_steps >= 1, more than 1 together, got {n_envs}, {n_steps}"
         )
 
 

@@ -15,12 +15,11 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.type_aliases import TrainFreq
-from stable_baselines3.common.vec_env import VecNormalize
+from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from teacherstudent.demand import Demand, Offers, check_demand, everything
 from teacherstudent.failures import Failures
 from teacherstudent.family import RLFamily
-from teacherstudent.fitting.modules import device_of
 from teacherstudent.purposes import add_costs, check_purposes
 from teacherstudent.registry import STUDENTS
 from teacherstudent.rl import sb3_options, sb3_state
@@ -41,15 +40,11 @@ from teacherstudent.types import (
     Seed,
     State,
     check_flag,
-    check_whole,
     is_finite,
-    is_whole,
     seed_sequence,
 )
 
 _FOREVER = 2**62
-MOST_ENVS = 10**6
-"""More slots than this are a mistake."""
 
 
 @STUDENTS.register("sb3")
@@ -105,33 +100,21 @@ class SB3Student:
         budget: float | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        if not isinstance(family, RLFamily):
-            raise TypeError(
-                f"sb3: expected a family with environments (RLFamily), got {type(family).__name__}"
-            )
-        whole = is_whole(n_envs)
-        if not (whole and 1 <= n_envs <= MOST_ENVS):
-            raise ValueError(f"sb3: expected n_envs >= 1 and at most {MOST_ENVS}, got {n_envs!r}")
-        check_whole("sb3: processes", processes, 1, n_envs)
+        sb3_options.check_environments(family, n_envs, processes)
         check_flag("sb3: normalize", normalize)
         if budget is not None and not (is_finite(budget) and budget > 0):
             raise ValueError(f"sb3: budget: expected steps above 0 or None, got {budget!r}")
-        if policy is not None and not isinstance(policy, str):
-            raise TypeError(f"sb3: policy: expected a name or None, got {policy!r}")
-        # stable-baselines3 resolves "auto" itself.
-        if not (isinstance(device, str) and device == "auto"):
-            device_of("sb3: device", device)
+        sb3_options.check_names(policy, device)
         # Separate streams, so that draws of one part do not move those of another.
         model_seed, env_seed, queue_seed = seed_sequence(seed).spawn(3)
         # 31 bits fit into every generator that the algorithm seeds.
         number = int(model_seed.generate_state(1)[0]) % 2**31
         kind = sb3_options.algorithm(algorithm)
-        if policy is not None and policy not in kind.policy_aliases:
-            known = sorted(kind.policy_aliases)
-            raise ValueError(f"sb3: policy: expected one of {known} or None, got {policy!r}")
-        given = {} if options is None else options
-        sb3_options.check_options(kind, given)
-        resolved = sb3_options.resolve(given, budget)
+        sb3_options.check_policy(kind, policy)
+        if options is None:
+            options = {}
+        sb3_options.check_options(kind, options)
+        resolved = sb3_options.resolve(options, budget)
         self._family = family
         self._n_envs = n_envs
         self._processes = processes
@@ -151,23 +134,29 @@ class SB3Student:
             mastered=family.mastered,
             failures=self.failures,
         )
-        wrapped = VecNormalize(self._envs, gamma=resolved.get("gamma", 0.99)) if normalize else self._envs
+        wrapped = _wrapped(self._envs, normalize, resolved.get("gamma", 0.99))
         policy = policy or sb3_options.standard_policy(kind, self._envs.observation_space)
         # Initial weights are drawn from the private generators.
         with self._generators.active():
             self.model = kind(policy, wrapped, seed=number, device=device, verbose=0, **resolved)
+        self._fit_in()
+        self.offers: Offers = self._all_offers()
+        self._demand = everything(self.offers)
+        self._carried = self._demand.signals
+        self._signals = self._value_signals()
+
+    def _fit_in(self) -> None:
+        """Make the new algorithm silent, quick on the CPU, and counted."""
         speed_up(self.model.policy)
         # No output: the log is read from memory.
         self.model.set_logger(Logger(folder=None, output_formats=[]))
         # A hook on the optimiser counts updates without a change to the algorithm.
         sb3_state.main_optimizer(self.model).register_step_post_hook(self._count_update)
+
+    def _all_offers(self) -> Offers:
+        """Return what the algorithm can be asked for."""
         on_policy = isinstance(self.model, OnPolicyAlgorithm)
-        self.offers: Offers = playing_offers(
-            family.mastered is not None, values=on_policy, rollouts=on_policy
-        )
-        self._demand = everything(self.offers)
-        self._carried = self._demand.signals
-        self._signals = self._value_signals()
+        return playing_offers(self._family.mastered is not None, values=on_policy, rollouts=on_policy)
 
     def bind(self, demand: Demand) -> None:
         """Play tasks episode by episode, as a new student does, or bind each slot to one for a rollout.
@@ -177,9 +166,9 @@ class SB3Student:
                 granularity not ``"episode"``; or if the student has started by another demand.
         """
         on_policy = isinstance(self.model, OnPolicyAlgorithm)
-        who = f"sb3: {type(self.model).__name__}" + (
-            "" if on_policy else " (rollouts need on-policy algorithms)"
-        )
+        who = f"sb3: {type(self.model).__name__}"
+        if not on_policy:
+            who += " (rollouts need on-policy algorithms)"
         carried = check_demand(demand, self.offers, who)
         if demand == self._demand:
             return
@@ -215,7 +204,9 @@ class SB3Student:
 
     @property
     def _total(self) -> int:
-        return _FOREVER if self._budget is None else int(self._budget)
+        if self._budget is None:
+            return _FOREVER
+        return int(self._budget)
 
     def _count_update(self, *_: Any) -> None:
         self._counts["updates"] += 1
@@ -230,12 +221,16 @@ class SB3Student:
 
     def wants(self) -> int:
         """Return how many tasks keep the queue ahead of the episodes that the next round should finish."""
-        return self._queue.wants() if self._bound is None else self._n_envs
+        if self._bound is not None:
+            return self._n_envs
+        return self._queue.wants()
 
     @property
     def row_cost(self) -> float | None:
         """What each outcome costs where it is bound for rollouts, else None."""
-        return None if self._bound is None else float(len(self._bound.envs.rewards))
+        if self._bound is None:
+            return None
+        return float(len(self._bound.envs.rewards))
 
     def train(self, assignment: Assignment) -> Outcomes:
         """Run one collect and train round of the algorithm; rows with ``learn`` False are played before it.
@@ -267,7 +262,9 @@ class SB3Student:
                 finished = self._round()
             if finished is not None:
                 parts.append(finished)
-        return Outcomes.concatenate(parts) if parts else self._nothing()
+        if not parts:
+            return self._nothing()
+        return Outcomes.concatenate(parts)
 
     def evaluate(self, tasks: Array, *, seed: int) -> Outcomes:
         """Play each task once as the family tests policies; the same seed gives the same episodes.
@@ -306,7 +303,9 @@ class SB3Student:
             for name, value in self.model.logger.name_to_value.items()
             if isinstance(value, int | float | np.number)
         }
-        return log if self._bound else log | {"repeated_tasks": float(self._queue.repeated)}
+        if self._bound is not None:
+            return log
+        return log | {"repeated_tasks": float(self._queue.repeated)}
 
     def weights(self) -> State:
         """Return networks, optimisers and normalisation as plain data."""
@@ -412,8 +411,10 @@ class SB3Student:
         )
         # As in `learn`, nothing is trained before the first random steps are over.
         if model.num_timesteps > model.learning_starts:
+            steps = model.gradient_steps
             # Below 0 the option means: as many gradient steps as steps were collected.
-            steps = model.gradient_steps if model.gradient_steps >= 0 else rollout.episode_timesteps
+            if steps < 0:
+                steps = rollout.episode_timesteps
             if steps > 0:
                 model.train(batch_size=model.batch_size, gradient_steps=steps)
         # Only value signals ask what was kept, and off-policy algorithms have none.
@@ -465,7 +466,8 @@ class SB3Student:
         def act(obs: Any, first: BoolArray) -> Array:
             nonlocal hidden
             # Tests read the moments of training and do not move them.
-            obs = obs if normalize is None else normalize.normalize_obs(obs)
+            if normalize is not None:
+                obs = normalize.normalize_obs(obs)
             actions, hidden = self.model.predict(obs, hidden, first, deterministic=greedy)
             return actions
 
@@ -482,3 +484,10 @@ class SB3Student:
             cost=none,
             signals=dict.fromkeys(self._carried, none),
         )
+
+
+def _wrapped(envs: TaskVecEnv, normalize: bool, gamma: float) -> VecEnv:
+    """Return the environments, with running normalisation if it is asked for."""
+    if normalize:
+        return VecNormalize(envs, gamma=gamma)
+    return envs

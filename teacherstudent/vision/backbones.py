@@ -116,8 +116,11 @@ class SmallResNet(nn.Module):
         inside = widths[0]
         for stage, width in enumerate(widths):
             for block in range(blocks):
+                stride = 1
                 # The first block of each later stage halves the map.
-                layers.append(_Residual(inside, width, 2 if stage > 0 and block == 0 else 1))
+                if stage > 0 and block == 0:
+                    stride = 2
+                layers.append(_Residual(inside, width, stride))
                 inside = width
         self.stages = nn.Sequential(*layers)
         self.head = nn.Linear(inside, classes)

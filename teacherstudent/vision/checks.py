@@ -66,7 +66,9 @@ class Touched:
 
     def table_classes(self, classes: int) -> int:
         """Return how many columns the table of predictions needs."""
-        return classes if "self_distillation" in self._reach else 0
+        if "self_distillation" in self._reach:
+            return classes
+        return 0
 
 
 def _nothing(knob: str, expected: str, got: float) -> None:
@@ -184,7 +186,9 @@ def check_finite(losses: Tensor, steps: IntArray, setting: Setting, rate: float,
     bad = torch.nonzero(~torch.isfinite(losses))
     if len(bad):
         first = int(bad[0])
-        where = f"on the {split} split after" if split else "in"
+        where = "in"
+        if split:
+            where = f"on the {split} split after"
         raise FloatingPointError(
             f"classifier: expected a finite loss, got {float(losses[first])} {where} step {steps[first]} of "
             f"the stage with {describe(setting)} at learning rate {rate:g}"

@@ -83,11 +83,15 @@ class Compute:
     @property
     def progress(self) -> float:
         """The share of the budget that is spent, at most 1; 0 without one."""
-        return 0.0 if self.budget is None else min(1.0, self.spent / self.budget)
+        if self.budget is None:
+            return 0.0
+        return min(1.0, self.spent / self.budget)
 
     def rate(self, training: Training) -> float:
         """Return the learning rate at the share of the budget that is spent; constant without a budget."""
-        return training.lr if self.budget is None else training.rate(self.progress)
+        if self.budget is None:
+            return training.lr
+        return training.rate(self.progress)
 
     def begin(self, chunk: float, after: float) -> Chunk:
         """Return the next chunk.
@@ -96,7 +100,9 @@ class Compute:
             chunk: its FLOPs, to which those that the last one has left are added.
             after: FLOPs that are measured after it.
         """
-        left = np.inf if self.budget is None else self.budget - self.spent - after
+        left = np.inf
+        if self.budget is not None:
+            left = self.budget - self.spent - after
         return Chunk(chunk + self._carry, left, after)
 
     def end(self, chunk: Chunk) -> None:

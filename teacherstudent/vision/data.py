@@ -146,7 +146,9 @@ def _read_idx(file: Any, path: Path) -> Array:
     axes = start[3]
     sides = file.read(4 * axes)
     # A header that is cut short gives no shape, and is refused below.
-    shape = tuple(np.frombuffer(sides, ">u4").tolist()) if len(sides) == 4 * axes else ()
+    shape: tuple[int, ...] = ()
+    if len(sides) == 4 * axes:
+        shape = tuple(np.frombuffer(sides, ">u4").tolist())
     expected = math.prod(shape) * dtype.itemsize
     # The header may lie, so never allocate more than there is.
     if len(shape) != axes or expected > memory_limit():

@@ -64,7 +64,9 @@ def _walk(root: Any, given: int, names: Mapping[int, str], axes: Mapping[str, in
             depth[node] = 0
             continue
         if variable is not None:
-            owned[node] = {names[id(variable)]} if id(variable) in names else set()
+            owned[node] = set()
+            if id(variable) in names:
+                owned[node].add(names[id(variable)])
             continue
         data = [depth[child] for child in children if child in depth]
         used = set().union(*(owned[child] for child in children if child in owned))

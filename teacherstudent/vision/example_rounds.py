@@ -67,10 +67,11 @@ class ExampleRounds:
         self._least = max(min(2, self._batch), -(-self._batch // 2))
         self.chunk = chunk or trainer.flops(trainer.sizes()[-1]).train * self._batch
         path = trainer.training.reference
+        self.signals: tuple[str, ...] = EXAMPLE_SIGNALS
         self._reference: FloatArray | None = None
         if path:
+            self.signals = (*EXAMPLE_SIGNALS, REFERENCE)
             self._reference = read_numbers("reference", path, len(trainer.inputs["train"]))
-        self.signals = EXAMPLE_SIGNALS if self._reference is None else (*EXAMPLE_SIGNALS, REFERENCE)
         self.held = _rows([], [])
         self.train_loss = np.nan
         self.probed: Tensor | None = None
@@ -92,7 +93,8 @@ class ExampleRounds:
         joined = Assignment.concatenate([self.held, dataclasses.replace(assignment, notes={})])
         # Too few examples make no step, so they wait for the next round.
         waits = joined.learn & (joined.learn.sum() < self._least)
-        self.held, now = joined.select(waits), joined.select(~waits)
+        self.held = joined.select(waits)
+        now = joined.select(~waits)
         losses, correct, costs = self._train(now.tasks, now.learn)
         signals: dict[str, Array] = {"loss": losses, "correct": correct}
         if self._reference is not None:

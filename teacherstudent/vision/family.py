@@ -72,7 +72,9 @@ class Source:
     @property
     def test_name(self) -> str:
         """Name of the data set and its splits, for test sets."""
-        return f"{self.name}-stratified" if self.stratified else self.name
+        if self.stratified:
+            return f"{self.name}-stratified"
+        return self.name
 
     def splits(self, train: Images, test: Images) -> Splits:
         """Return the four splits, with this source's noise and imbalance in the training split.
@@ -170,7 +172,8 @@ class StageFamily(ImageFamily):
         self.source = source
         where = f"{source.name} stages"
         given = check_mapping(f"{where}: fixed", fixed)
-        knobs = None if knobs is None else check_mapping(f"{where}: knobs", knobs)
+        if knobs is not None:
+            knobs = check_mapping(f"{where}: knobs", knobs)
         self._fixed = {k: check_value(f"{where}: fixed", k, v) for k, v in given.items()}
         self._listed: list[dict[str, float]] | None = None
         if stages is not None:
@@ -179,8 +182,10 @@ class StageFamily(ImageFamily):
             self._listed = _stages(where, stages)
             names = {name for stage in self._listed for name in stage}
             self.space = Discrete(len(stages))
+            values: dict[str, list[float]] = {}
             # A stage leaves the knobs that it does not name neutral.
-            values = {n: [stage.get(n, KNOBS[n].neutral) for stage in self._listed] for n in sorted(names)}
+            for name in sorted(names):
+                values[name] = [stage.get(name, KNOBS[name].neutral) for stage in self._listed]
         else:
             values = _ranges(where, knobs or {})
             self.space = Parameters(**{name: (low, high) for name, (low, high) in values.items()})
@@ -273,7 +278,9 @@ class ExampleFamily(ImageFamily):
     def advice(self, teacher: Any) -> str:
         """Return which family a teacher of stages takes."""
         fits = _accepts(teacher, Discrete) and teacher.granularity in ("episode", "step")
-        return "" if fits else f"a teacher of stages takes --family {self.other}"
+        if fits:
+            return ""
+        return f"a teacher of stages takes --family {self.other}"
 
     def test_tasks(self) -> Array:
         """Return the numbers of the classes."""
@@ -293,10 +300,10 @@ def _stages(where: str, stages: Sequence[Mapping[str, float]]) -> list[dict[str,
     for i, stage in enumerate(stages):
         if not isinstance(stage, Mapping):
             raise TypeError(f"{where}: stage {i}: expected a mapping from knobs to values, got {stage!r}")
-    return [
-        {k: check_value(f"{where}: stage {i}", k, v) for k, v in stage.items()}
-        for i, stage in enumerate(stages)
-    ]
+    checked = []
+    for i, stage in enumerate(stages):
+        checked.append({k: check_value(f"{where}: stage {i}", k, v) for k, v in stage.items()})
+    return checked
 
 
 def _ranges(where: str, knobs: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:

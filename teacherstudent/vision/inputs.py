@@ -38,7 +38,9 @@ class Inputs:
         place: torch.device | None = None,
         channels_last: bool = False,
     ) -> None:
-        self.images = torch.from_numpy(split.images).to(device if place is None else place)
+        if place is None:
+            place = device
+        self.images = torch.from_numpy(split.images).to(place)
         self._device = device
         self.labels = torch.from_numpy(split.labels).to(device)
         # Folded into two numbers for each channel, normalising is one multiplication and one addition.
@@ -74,7 +76,9 @@ class Inputs:
             images = torch.addcmul(self._shift, images, self._scale)
         if size is not None and size != images.shape[-1]:
             images = low_frequency_crop(images, size) if by == "bandwidth" else resize(images, size)
-        return images.contiguous(memory_format=torch.channels_last) if self._channels_last else images
+        if self._channels_last:
+            return images.contiguous(memory_format=torch.channels_last)
+        return images
 
 
 def moments(split: Images) -> tuple[FloatArray, FloatArray]:

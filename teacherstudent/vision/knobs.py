@@ -85,12 +85,14 @@ def proposal(
         if low < found[name][0] - 1e-9 and name in SIZES:
             low = math.floor(low) if low > 1 else math.floor(10 * low) / 10
         found[name] = (min(found[name][0], low), max(found[name][1], high))
-    return {name: [shown(value) for value in pair] for name, pair in found.items()}
+    return {name: list(map(shown, pair)) for name, pair in found.items()}
 
 
 def shown(value: float) -> float:
     """Return a number as it is written: whole ones without a point."""
-    return int(value) if value == int(value) else float(value)
+    if value == int(value):
+        return int(value)
+    return float(value)
 
 
 def check_value(where: str, name: str, value: float) -> float:
@@ -109,7 +111,9 @@ def check_value(where: str, name: str, value: float) -> float:
     inside = knob.low <= value <= knob.high and (knob.inclusive or value > knob.low)
     if not inside:
         # An open interval is written with a round bracket.
-        bracket = "[" if knob.inclusive else "("
+        bracket = "("
+        if knob.inclusive:
+            bracket = "["
         raise ValueError(
             f"{where}: {name} ({knob.meaning}): expected a value in {bracket}{knob.low:g}, {knob.high:g}], "
             f"got {value}"
@@ -126,7 +130,9 @@ def pixels(value: float, side: int) -> float:
     """Return a size knob's value in pixels: 0 is the whole side, up to 1 a share of it, above 1 pixels."""
     if value == 0:
         return float(side)
-    return value * side if value <= 1 else value
+    if value <= 1:
+        return value * side
+    return value
 
 
 def describe(setting: Setting) -> str:

@@ -51,7 +51,9 @@ class Learner:
         self.network = network
         self._training = training
         self._device = device
-        self.average = copy.deepcopy(network).requires_grad_(False) if training.ema else None
+        self.average: nn.Module | None = None
+        if training.ema:
+            self.average = copy.deepcopy(network).requires_grad_(False)
         self.layers = max(depths.values()) if depths else 1
         self._optimizer = training.make_optimizer(_groups(network, training.decay, depths))
         self._dtype = getattr(torch, machine.precision)
@@ -83,7 +85,9 @@ class Learner:
             multipliers: ``(layers,)``, of the rate; None for 1 everywhere.
         """
         for group in self._optimizer.param_groups:
-            group["lr"] = rate if multipliers is None else rate * float(multipliers[group["depth"] - 1])
+            group["lr"] = rate
+            if multipliers is not None:
+                group["lr"] = rate * float(multipliers[group["depth"] - 1])
         self.rate = rate
         self._optimizer.zero_grad(set_to_none=True)
         with self.arithmetic():
@@ -135,7 +139,9 @@ class Learner:
     @torch.no_grad()
     def logits(self, images: Tensor, *, averaged: bool) -> Tensor:
         """Return logits ``(n, classes)`` float32 in evaluation mode, of averaged weights if there are any."""
-        network = self.average if averaged and self.average is not None else self.network
+        network = self.network
+        if averaged:
+            network = self._measured
         network.eval()
         with self.arithmetic():
             found = network(images).float()
@@ -144,11 +150,17 @@ class Learner:
         return cast("Tensor", found)
 
     @property
+    def _measured(self) -> nn.Module:
+        """The network that probes and tests look at: the averaged weights if there are any."""
+        if self.average is None:
+            return self.network
+        return self.average
+
+    @property
     def norms(self) -> list[nn.modules.batchnorm._BatchNorm]:
         """Layers with running statistics in the network that is measured."""
-        network = self.network if self.average is None else self.average
         kind = nn.modules.batchnorm._BatchNorm
-        return [m for m in network.modules() if isinstance(m, kind) and m.track_running_stats]
+        return [m for m in self._measured.modules() if isinstance(m, kind) and m.track_running_stats]
 
     @contextmanager
     def renormalised(self, batches: Iterable[Tensor]) -> Iterator[None]:
@@ -156,12 +168,13 @@ class Learner:
 
         Statistics of small images are wrong for large ones; this is what they would be.
         """
-        network = self.network if self.average is None else self.average
+        network = self._measured
         # Only these train on the batches: dropout would make the statistics random.
         norms = self.norms
-        saved = [(m.momentum, {k: v.clone() for k, v in m.named_buffers()}) for m in norms]
+        saved = []
         network.eval()
         for norm in norms:
+            saved.append((norm.momentum, {name: value.clone() for name, value in norm.named_buffers()}))
             norm.train()
             norm.reset_running_stats()
             # The plain mean over batches.
@@ -206,7 +219,8 @@ class Learner:
             load_module(self.average, state["average"], "average")
         load_optimizer(self._optimizer, state["optimizer"])
         self._scaler.load_state_dict(state["scaler"])
-        self.steps, self.rate = int(state["steps"]), float(state["rate"])
+        self.steps = int(state["steps"])
+        self.rate = float(state["rate"])
 
 
 def _groups(network: nn.Module, decay: float, depths: Mapping[str, int] | None) -> list[dict[str, Any]]:

@@ -55,7 +55,9 @@ def loss_state(loss: Reduction) -> State | None:
     """Return a loss's state as plain data; None if it has none."""
     if isinstance(loss, nn.Module):
         return module_state(loss)
-    return dict(loss.state_dict()) if hasattr(loss, "state_dict") else None
+    if hasattr(loss, "state_dict"):
+        return dict(loss.state_dict())
+    return None
 
 
 def load_loss(loss: Reduction, state: State | None) -> None:

@@ -83,7 +83,9 @@ class Training:
     def rate(self, progress: float) -> float:
         """Return the rate with warm-up and schedule when a share ``progress`` of the compute is spent."""
         progress = min(1.0, progress)
-        rising = min(1.0, progress / self.warmup) if self.warmup > 0 else 1.0
+        rising = 1.0
+        if self.warmup > 0:
+            rising = min(1.0, progress / self.warmup)
         if self.schedule == "constant":
             falling = 1.0
         elif self.schedule == "linear":
@@ -108,7 +110,9 @@ class Training:
         """Weight decay in force."""
         if self.weight_decay is not None:
             return self.weight_decay
-        return 0.05 if self.optimizer == "adamw" else 5e-4
+        if self.optimizer == "adamw":
+            return 0.05
+        return 5e-4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,7 +173,9 @@ class Machine:
         device = self.resolve()
         # Half of the free memory is left for activations and weights.
         fits = device.type != "cuda" or size <= torch.cuda.mem_get_info(device)[0] / 2
-        return device if self.data == "device" or (self.data == "auto" and fits) else torch.device("cpu")
+        if self.data == "device" or (self.data == "auto" and fits):
+            return device
+        return torch.device("cpu")
 
 
 def parse(kind: type[T], what: str, given: Mapping[str, Any] | T | None) -> T:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor
 
+from teacherstudent.rl.torch_state import array_of
 from teacherstudent.types import Array, State, check_names
 
 
@@ -90,7 +89,9 @@ class IndexSampler:
         # Drawn in either case, so that the generator moves by the same amount.
         order = torch.randperm(self._n, generator=self._generator)
         if count < self._n:
-            scores = torch.zeros(self._n) if log_scores is None else log_scores.detach().cpu()
+            scores = torch.zeros(self._n)
+            if log_scores is not None:
+                scores = log_scores.detach().cpu()
             drawn = draw_by_score(scores, count, self._generator)
             # `topk` sorts by score: without a shuffle high scores would always come first.
             order = drawn[torch.randperm(count, generator=self._generator)]
@@ -114,7 +115,8 @@ class IndexSampler:
         check_names("sampler", ("order", "fraction", "passes", "generator"), state)
         order: Array = np.array(state["order"], np.int64)
         self._order = torch.from_numpy(order).to(self._device)
-        self._position, self._fraction = 0, float(state["fraction"])
+        self._position = 0
+        self._fraction = float(state["fraction"])
         self.passes = int(state["passes"])
         self._generator.set_state(torch.from_numpy(np.array(state["generator"])))
 
@@ -142,7 +144,9 @@ class ExampleTable:
         losses = self.losses.clamp_min(floor)
         seen = losses.isfinite()
         # Examples that were not seen count as ordinary ones.
-        middle = losses[seen].median() if bool(seen.any()) else torch.ones((), device=losses.device)
+        middle = torch.ones((), device=losses.device)
+        if bool(seen.any()):
+            middle = losses[seen].median()
         return -torch.where(seen, losses, middle).log()
 
     def targets(self, labels: Tensor, indices: Tensor, weight: float) -> Tensor:
@@ -169,11 +173,7 @@ class ExampleTable:
 
     def state_dict(self) -> State:
         """Return the tables; a copy."""
-        table: Any = self.predictions
-        return {
-            "losses": self.losses.cpu().numpy().copy(),
-            "predictions": None if table is None else table.cpu().numpy().copy(),
-        }
+        return {"losses": array_of(self.losses), "predictions": array_of(self.predictions)}
 
     def load_state_dict(self, state: State) -> None:
         """Continue from `state_dict`."""

@@ -64,7 +64,9 @@ class StageRounds:
         self.chunk = chunk or self._standard_chunk()
         if trainer.training.reference:
             raise ValueError("classifier: reference: touches nothing: expected a family of examples")
-        self.signals = STAGE_SIGNALS if score == "train" else (*STAGE_SIGNALS, *PROBE_SIGNALS)
+        self.signals: tuple[str, ...] = STAGE_SIGNALS
+        if score != "train":
+            self.signals = (*STAGE_SIGNALS, *PROBE_SIGNALS)
         self.train_loss = np.nan
         self.probed: Tensor | None = None
 
@@ -87,7 +89,9 @@ class StageRounds:
         trainer = self._trainer
         # A decrease takes two measurements, a level one.
         probes = {"train": 0, "level": 1}.get(self._score, 2)
-        measured = probes * self._probe_cost() if probes else 0.0
+        measured = 0.0
+        if probes:
+            measured = probes * self._probe_cost()
         with trainer.at(self._target):
             return trainer.batch_size(self._target) * trainer.cost(self._target) + measured
 
@@ -118,8 +122,10 @@ class StageRounds:
 
     def _chunk_of(self, setting: Setting) -> list[float]:
         """Train for a chunk; return score, cost and signals."""
+        before = None
         # A level needs no measurement before.
-        before = None if self._score in ("train", "level") else self._probe()[0]
+        if self._score not in ("train", "level"):
+            before = self._probe()[0]
         start = time.perf_counter()
         losses, cost = self.steps(setting)
         seconds = time.perf_counter() - start
@@ -130,9 +136,13 @@ class StageRounds:
         if self._score == "train":
             return [-self.train_loss, cost, *signals]
         after, _ = self._probe()
-        gain = -after if before is None else before - after
+        gain = -after
+        if before is not None:
+            gain = before - after
+        scale = 1.0
         # The rate is per unit of compute, so that cheap and dear chunks can be compared.
-        scale = self.chunk / cost if self._score == "rate" else 1.0
+        if self._score == "rate":
+            scale = self.chunk / cost
         return [scale * float(gain.mean()), cost, *signals, float(after.mean()), scale * _error(gain)]
 
     def steps(self, setting: Setting) -> tuple[Tensor, float]:
@@ -182,11 +192,17 @@ class StageRounds:
         losses, cost = self._probe()
         level = float(losses.mean())
         # Nothing was learnt, so a decrease is exactly 0.
-        levels = self._score in ("level", "train")
-        score, error = (-level, _error(losses)) if levels else (0.0, 0.0)
+        score = 0.0
+        error = 0.0
+        if self._score in ("level", "train"):
+            score = -level
+            error = _error(losses)
         return [score, cost, np.nan, 0.0, 0.0, float(self._trainer.size(setting)), level, error]
 
 
 def _error(values: FloatArray) -> float:
     """Return the standard error of the mean, 0 of a single value."""
-    return float(values.std(ddof=1)) / np.sqrt(len(values)) if len(values) > 1 else 0.0
+    if len(values) <= 1:
+        return 0.0
+    error: float = float(values.std(ddof=1)) / np.sqrt(len(values))
+    return error
