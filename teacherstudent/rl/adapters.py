@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from types import FrameType
 from typing import Any, SupportsFloat
 
 import gymnasium as gym
@@ -45,14 +46,20 @@ def _check_teacher(teacher: Any, mastered: float | None, where: str) -> None:
     if mastered is not None:
         check_real(f"{where}: mastered", mastered)
     elsewhere = "run(family, teacher, student, folder, plan) with a student that gives them"
-    provides = {"length"} if mastered is None else {"length", "success"}
+    # Without a threshold nothing promises a success signal: `is_success` is up to the environment.
+    provides = {"length"}
+    hint = ", with mastered=... success too"
+    if mastered is not None:
+        provides.add("success")
+        hint = ""
     missing = sorted(teacher.needs - provides)
     if missing:
         raise ValueError(
             f"{where}: {type(teacher).__name__} needs {missing}, which episodes alone do not give (they give "
-            f"{sorted(provides)}{', with mastered=... success too' if mastered is None else ''}); use "
+            f"{sorted(provides)}{hint}); use "
             f"{elsewhere}: 'sb3' or 'rsl-rl', whose rollouts level teachers are made for"
         )
+    # This wrapper sees whole episodes only: it could never report a step or a rollout.
     if teacher.granularity != "episode":
         raise ValueError(
             f"{where}: expected a teacher of episodes, got granularity {teacher.granularity!r}; use "
@@ -62,6 +69,7 @@ def _check_teacher(teacher: Any, mastered: float | None, where: str) -> None:
 
 def _check_fits(teacher: Teacher[Any], taken: Any, where: str) -> None:
     """Raise ValueError if the environments say which tasks they take, and those of the teacher are others."""
+    # Environments that declare no space are trusted: they refuse a wrong task themselves.
     if isinstance(taken, gym.Space) and not spaces.holds(taken, teacher.space):
         raise ValueError(
             f"{where}: expected a teacher whose tasks lie in the environment's space {taken}, got one of "
@@ -92,7 +100,11 @@ class _TestsNoticed:
 
     def look(self) -> None:
         """Warn if one of the calls under way is ``evaluate_policy`` (sb3's, sb3-contrib's)."""
-        frame = None if self._warned else sys._getframe(2)
+        if self._warned:
+            return
+        # Frame 0 is this method, frame 1 the `reset` that called it, frame 2 whoever called that.
+        frame: FrameType | None = sys._getframe(2)
+        # Only the call stack tells a test from training: `evaluate_policy` resets like everybody else.
         while frame is not None:
             if frame.f_code.co_name == "evaluate_policy":
                 self._warned = True
@@ -152,8 +164,10 @@ class TeacherEnv(gym.Wrapper[Any, Any, Any, Any]):
         self._task: Array | None = None
         self._return = 0.0
         self._length = 0
-        self._options: WatchedOptions | None = None  # of the first episode
-        self._looked = False  # whether an episode has shown if the environment looks at its task
+        # Options of the first episode, the only one that is watched.
+        self._options: WatchedOptions | None = None
+        # Whether an episode has shown if the environment looks at its task.
+        self._looked = False
         self._tests = _TestsNoticed("TeacherEnv")
 
     def reset(
@@ -170,16 +184,20 @@ class TeacherEnv(gym.Wrapper[Any, Any, Any, Any]):
                 f"TeacherEnv: options: expected no 'task', as the teacher chooses it, got {options['task']!r}"
             )
         self._tests.look()
+        # An episode that is given up was not played to its end, so there is no score to tell.
         if self._task_id is not None:
             given_up = self._task_id
+            # Clear the id first: if `drop` raises, the next reset must not drop the same task again.
             self._task_id = None
             self.teacher.drop(np.array([given_up]))
+        # Without a budget this divides by infinity, and the progress stays 0.
         assignment = self.teacher.ask(progress=min(1.0, self._steps / self._budget))
         self._task_id = int(assignment.ids[0])
         self._task = assignment.tasks[0]
         self._return = 0.0
         self._length = 0
         handed = {**(options or {}), "task": self._task}
+        # Watched options slow every access down, so they end with the first episode.
         if not self._looked:
             handed = self._options = WatchedOptions(handed)
         obs, info = self.env.reset(seed=seed, options=handed)
@@ -199,6 +217,7 @@ class TeacherEnv(gym.Wrapper[Any, Any, Any, Any]):
             elif self._mastered is not None:
                 signals["success"] = np.array([self._return > self._mastered])
             ended = np.array([self._task_id])
+            # Clear the id first: if `tell` raises, the episode must not be told or dropped later.
             self._task_id = None
             self.teacher.tell(
                 Outcomes(
@@ -245,6 +264,7 @@ class TeacherEnv(gym.Wrapper[Any, Any, Any, Any]):
         """
         state = _load(path, "TeacherEnv", ("teacher", "steps"))
         steps = check_whole("TeacherEnv: steps", state["steps"], 0)
+        # The teacher goes first: if it refuses its state, nothing else has changed.
         self.teacher.load_state_dict(state["teacher"])
         self._steps = steps
         self._task_id = None
@@ -253,6 +273,7 @@ class TeacherEnv(gym.Wrapper[Any, Any, Any, Any]):
 
 def _drop_open(teacher: Teacher[Any]) -> int:
     """Drop the tasks that were under way when the teacher was saved; return how many."""
+    # Their episodes are lost with the process that saved them, so no outcome will ever come.
     under_way = teacher.outstanding
     teacher.drop(under_way)
     return len(under_way)
@@ -290,6 +311,7 @@ class TeacherVecEnv(TaskVecEnv):
         _check_teacher(teacher, mastered, "TeacherVecEnv")
         check_vector(envs, "TeacherVecEnv")
         _check_fits(teacher, getattr(envs, "task_space", None), "TeacherVecEnv")
+        # Warn now: HerReplayBuffer would fail much later, deep inside stable-baselines3.
         reason = goals_out_of_reach(envs)
         if reason is not None:
             warnings.warn(f"TeacherVecEnv: {reason}", stacklevel=2)
@@ -301,6 +323,7 @@ class TeacherVecEnv(TaskVecEnv):
 
     def step_wait(self) -> tuple[Any, Array, BoolArray, list[dict[str, Any]]]:
         """Step every slot; the teacher hears of the episodes that end before it is asked for the next."""
+        # Count first, so that tasks which start within this step already see the new progress.
         self._steps += self.num_envs
         return super().step_wait()
 
@@ -311,6 +334,7 @@ class TeacherVecEnv(TaskVecEnv):
     def reset(self) -> Any:
         """Start a new task in every slot; episodes under way are dropped."""
         self._tests.look()
+        # An id below 0 marks a slot that plays nothing yet: the teacher knows no such task.
         self.teacher.drop(self.ids[self.ids >= 0])
         return super().reset()
 
@@ -340,6 +364,7 @@ class TeacherVecEnv(TaskVecEnv):
         check_vector(envs, "evaluation")
         if mastered is not None:
             check_real("evaluation: mastered", mastered)
+        # Without a declared space only the environments themselves can judge the tasks.
         space = getattr(envs, "task_space", None)
         given = np.asarray(tasks) if space is None else spaces.check_tasks(space, tasks, "evaluation: tasks")
         if given.ndim == 0 or len(given) == 0:
@@ -353,6 +378,7 @@ class TeacherVecEnv(TaskVecEnv):
         Raises:
             WriteError: if the file cannot be written; an older file of that name is untouched.
         """
+        # Every episode's environment seed is drawn from this generator, so it is part of the state.
         seeds = dict(self._rng.bit_generator.state)
         state = {"teacher": self.teacher.state_dict(), "steps": self._steps, "seeds": seeds}
         checkpoint.save(check_file("TeacherVecEnv", path), state)
@@ -368,11 +394,13 @@ class TeacherVecEnv(TaskVecEnv):
             ValueError: if it is damaged, or of another teacher or space.
         """
         state = _load(path, "TeacherVecEnv", ("teacher", "steps", "seeds"))
+        # Check everything before anything changes: a damaged file must leave this object as it is.
         steps = check_whole("TeacherVecEnv: steps", state["steps"], 0)
         seeds = saved_generator("TeacherVecEnv: seeds", state["seeds"])
         self.teacher.load_state_dict(state["teacher"])
         self._rng.bit_generator.state = seeds
         self._steps = steps
+        # These values mark slots that have not started: the next reset must not drop old ids.
         self.ids[:] = -1
         self.tasks = None
         return _drop_open(self.teacher)
@@ -396,6 +424,7 @@ class TeacherCallback(BaseCallback):
         self.teacher = teacher
 
     def _on_step(self) -> bool:
+        # stable-baselines3 stops training if this returns False.
         return True
 
     def _on_rollout_end(self) -> None:

@@ -58,10 +58,13 @@ class BatchSlots(VectorEnv[Any, Any, Any], ABC):
         self.observation_space = batch_space(observations, n)
         self.action_space = batch_space(actions, n)
         self.metadata = {"autoreset_mode": AutoresetMode.DISABLED, "render_modes": list(render_modes)}
+        # The state is named arrays and nothing else, so that it can be saved and restored as it is.
         self._now: dict[str, Array] = {
             "task": np.zeros((n, *(space.shape or ())), space.dtype),
-            "seed": np.random.default_rng().integers(2**63, size=n),  # fresh entropy
+            # Fresh entropy.
+            "seed": np.random.default_rng().integers(2**63, size=n),
             "episode": np.full(n, -1, np.int64),
+            # Every slot counts as done, so that a step before the first reset is refused.
             "done": np.ones(n, np.bool_),
         }
 
@@ -78,12 +81,18 @@ class BatchSlots(VectorEnv[Any, Any, Any], ABC):
         tasks = slot_tasks(self.task_space, options, mask)
         now = self._now
         slots = np.flatnonzero(mask)
+        # Count every start first; a slot with a new seed then begins again at episode 0.
         now["episode"][slots] += 1
         given = mask & (seeds != UNSEEDED)
         now["seed"][given] = seeds[given]
         now["episode"][given] = 0
-        now["task"][slots] = self._draw(slots) if tasks is None else tasks[slots]
+        # A drawn task depends on seed and episode, so both must be set by now.
+        if tasks is None:
+            now["task"][slots] = self._draw(slots)
+        else:
+            now["task"][slots] = tasks[slots]
         now["done"][slots] = False
+        # Slots outside the mask show zeros here: only rows where `_task` is True mean something.
         started = np.zeros_like(now["task"])
         started[slots] = now["task"][slots]
         return self._start(slots), {"task": started, "_task": mask.copy()}
@@ -98,6 +107,7 @@ class BatchSlots(VectorEnv[Any, Any, Any], ABC):
         Raises:
             ValueError: if the state is incomplete or of other slots.
         """
+        # Check all names and shapes before the first assignment: a refused state changes nothing.
         further = self._further()
         own = self._now | further
         check_names(f"{self.what} state", list(own), state)
@@ -105,6 +115,7 @@ class BatchSlots(VectorEnv[Any, Any, Any], ABC):
             if np.shape(state[name]) != values.shape:
                 raise ValueError(f"state: {name}: expected shape {values.shape}, got {np.shape(state[name])}")
         self._now = {name: np.array(state[name], v.dtype, order="C") for name, v in self._now.items()}
+        # Fill these in place: they belong to the subclass and cannot be rebound from here.
         for name, values in further.items():
             values[...] = state[name]
         self._restore()
@@ -127,6 +138,7 @@ class BatchSlots(VectorEnv[Any, Any, Any], ABC):
 
     def _uniform(self, slots: IntArray, draws: IntArray) -> FloatArray:
         """Return ``(slots, draws)`` numbers in [0, 1) of the slots' present episodes."""
+        # Slots run down the rows and draws along the columns, so that both broadcast to a table.
         seeds = self._now["seed"][slots, None]
         episodes = self._now["episode"][slots, None]
         return uniform_array(seeds.astype(np.uint64), episodes, draws[None, :])

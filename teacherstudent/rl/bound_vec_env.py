@@ -53,26 +53,33 @@ class BoundVecEnv(TaskVecEnv):
         self.rewards: FloatArray = np.zeros(shape)
         self.ends: BoolArray = np.zeros(shape, np.bool_)
         self.told = np.full(shape, -1, np.int8)
+        # Seeds are a hash of this key and a serial number, so no generator is saved between rollouts.
         self._key = int(self._rng.integers(2**31))
         self._rollouts = self._now = 0
-        self._seen: Any = None  # the observations that a start without slots leaves as they are
-        self._serial = 0  # of the seed that slot 0 would take now
+        # The observations that a start without slots leaves as they are.
+        self._seen: Any = None
+        # Serial number of the seed that slot 0 would take now.
+        self._serial = 0
 
     def bind(self, tasks: Array, ids: IntArray) -> None:
         """Take the tasks ``(slots, *space.shape)`` of the next rollout; `reset` starts them.
 
         Their ids ``(slots,)`` say which ones failed.
         """
-        self.tasks, self.ids = tasks.copy(), ids.copy()
+        # Copies, as the caller may reuse its arrays while the rollout goes on.
+        self.tasks = tasks.copy()
+        self.ids = ids.copy()
         self.failed[:] = False
         self.told[:] = -1
         self._now = 0
+        # Each rollout owns a block of serials: one for each slot and step, and one more for the first starts.
         self._serial = self._rollouts * (len(self.ends) + 1) * self.num_envs
         self._rollouts += 1
 
     def step_wait(self) -> tuple[Any, Array, BoolArray, list[dict[str, Any]]]:
         """Step every slot; slots that finish start the same task again."""
         step = super().step_wait()
+        # Outcomes are read from the tables, so that this list would only grow.
         self._kept.clear()
         self._now += 1
         return step
@@ -81,6 +88,7 @@ class BoundVecEnv(TaskVecEnv):
         super()._record(rewards, done)
         self.rewards[self._now] = rewards
         self.ends[self._now] = done
+        # Count up whether or not an episode starts: a slot's seed must not depend on other slots.
         self._serial += self.num_envs
 
     def _success(self, slots: IntArray, returns: Array, info: dict[str, Any]) -> BoolArray | None:
@@ -95,10 +103,12 @@ class BoundVecEnv(TaskVecEnv):
         """Tell nobody: the tables hold the finished episodes already."""
 
     def _finish(self, done: BoolArray, kept: BoolArray, obs: Any, *further: Any) -> Any:
+        # If every slot that ended has failed, there is nothing to start and these are shown again.
         self._seen = obs
         return super()._finish(done, kept, obs, *further)
 
     def _start(self, mask: BoolArray) -> Any:
+        # A slot that failed stays parked for the whole rollout.
         mask = mask & ~self.failed
         if not mask.any():
             return self._seen
@@ -108,11 +118,13 @@ class BoundVecEnv(TaskVecEnv):
         return self._seen
 
     def _fail(self, failed: Failed) -> None:
+        # A parked slot may be named again when its process ends: note it once.
         fresh = failed.fresh(self.failed)
         self.failed[fresh.slots] = True
         super()._fail(fresh)
 
     def _draw_seeds(self, mask: BoolArray) -> IntArray:
+        # Make seeds for all slots, even those that go on: a seed then depends on step and slot alone.
         serials = torch.arange(self._serial, self._serial + self.num_envs)
         return episode_seeds(serials, self._key).numpy()
 

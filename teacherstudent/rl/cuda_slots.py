@@ -80,6 +80,7 @@ class CudaSlots:
         self.single_observation_space = observations
         self.single_action_space = actions
         self._launch = Launcher(n, self.device)
+        # Kernels write into the same tensors in every step, so that their arguments never change.
         self._results = self._zeros(torch.float32), self._zeros(torch.bool), self._zeros(torch.bool)
 
     def close(self) -> None:
@@ -96,6 +97,7 @@ class CudaSlots:
             ValueError: if the state is incomplete or of other slots.
         """
         check_names(f"{self.what} state", list(self._now), state)
+        # Check all shapes before the first copy, so that a refused state changes nothing.
         for name, own in self._now.items():
             if np.shape(state[name]) != tuple(own.shape):
                 raise ValueError(
@@ -103,6 +105,7 @@ class CudaSlots:
                 )
         for name, own in self._now.items():
             own.copy_(torch.from_numpy(np.array(state[name])))
+        # Derived arrays are not saved: this kernel computes them from the restored state.
         self._launch(self._kernels.lay, *self._arguments["lay"])
 
     def _started(self) -> Tensor:
@@ -118,6 +121,7 @@ class CudaSlots:
     def _put(self, name: str, values: Tensor) -> None:
         """Copy an argument to where the kernels read it."""
         self._check(name, values, self._given[name].shape)
+        # Copy in place: the kernels hold the address of this tensor.
         self._given[name].copy_(values)
 
     def _check(self, name: str, values: Tensor, shape: torch.Size) -> None:

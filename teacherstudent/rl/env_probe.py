@@ -31,6 +31,7 @@ class WatchedOptions(dict[str, Any]):
     seen = False
 
     def _look(self, key: object) -> None:
+        # Once seen stays seen, whichever key is read next.
         self.seen = self.seen or key == "task"
 
     def __getitem__(self, key: str) -> Any:
@@ -48,6 +49,7 @@ class WatchedOptions(dict[str, Any]):
         return super().pop(key, *default)
 
     def __iter__(self) -> Iterator[str]:
+        # `dict(options)` and `**options` iterate: whoever copies everything may pass the task on.
         self._look("task")
         return super().__iter__()
 
@@ -78,7 +80,9 @@ def probe(env: gym.Env[Any, Any], name: str, space: gym.Space[Any]) -> None:
     Raises:
         ValueError: if it refuses, never looks at the task, or shows another one afterwards.
     """
+    # Any task will do; a fixed seed makes the probe and its errors repeatable.
     task = spaces.sample(space, generator(0), 1)[0]
+    # A copy, as an environment that writes into its options would spoil the comparison below.
     options = WatchedOptions(task=task.copy())
     try:
         observation, info = env.reset(seed=0, options=options)
@@ -98,6 +102,7 @@ def probe(env: gym.Env[Any, Any], name: str, space: gym.Space[Any]) -> None:
             f"{observation!r}, which do not survive the conversion to it",
             stacklevel=3,
         )
+    # An environment that shows its task must show this one; one that shows none is trusted.
     for where, shown in (("info['task']", info.get("task")), ("task", getattr(env.unwrapped, "task", None))):
         if _another(shown, task):
             raise ValueError(
@@ -125,6 +130,7 @@ def undisturbed() -> Iterator[None]:
     """Give the global generators of Python, NumPy and torch back as they were."""
     state = random.getstate()
     numpy_state = np.random.get_state()  # noqa: NPY002  # an environment's own, perhaps
+    # Torch counts only if it is loaded already: to import it here would take seconds.
     torch = sys.modules.get("torch")
     torch_state = None if torch is None else torch.get_rng_state()
     try:
@@ -149,12 +155,15 @@ def warn_if_alike(env: gym.Env[Any, Any], name: str, tests: Array) -> None:
     """
     end = time.perf_counter() + MOST_SECONDS
     rng = generator(1)
+    # Seeding a space changes it, so the environment's own is left alone.
     actions = copy.deepcopy(env.action_space)
     for number in range(PAIRS):
+        # Eight draws nearly always hold two different tasks, and they end the search where there is only one.
         tasks = tests[rng.integers(len(tests), size=8)]
         other = next((task for task in tasks[1:] if not np.array_equal(task, tasks[0])), None)
         if other is None:
-            return  # there is one task, or as good as one
+            # There is one task, or as good as one.
+            return
         if not _alike(env, (tasks[0], other), number, actions, end):
             return
     warnings.warn(
@@ -172,8 +181,10 @@ def _alike(
     for most in (0, 10, MOST_STEPS):
         ways = []
         for task in tasks:
+            # Both tasks must see the same actions, or the episodes would differ by them.
             actions.seed(seed)
             ways.append(_episode(env, task, seed, actions, most, end))
+        # None means too late or failed: equality was not seen then, and nothing may be said.
         if None in ways or ways[0] != ways[1]:
             return False
         if ways[0] is not None and ways[0][1]:
@@ -195,23 +206,29 @@ def _episode(
             seen.append(_bytes((observation, float(reward), bool(terminated), bool(truncated))))
             if terminated or truncated:
                 return seen, True
-    except Exception:  # what fails on a task is named when it is played
+    except Exception:
+        # What fails on a task is named when that task is played.
         return None
     return seen, False
 
 
 def _bytes(seen: Any) -> bytes:
     """Return something nested as bytes that differ if it differs."""
+    # Brackets and keys are written too, so that other nestings of equal numbers give other bytes.
     if isinstance(seen, dict):
         return b"{" + b",".join(repr(key).encode() + _bytes(part) for key, part in seen.items()) + b"}"
     if isinstance(seen, tuple | list):
         return b"(" + b",".join(_bytes(part) for part in seen) + b")"
+    # An array of objects holds addresses; its text is the best that can be compared.
     values = np.asarray(seen)
-    return repr(seen).encode() if values.dtype.hasobject else str(values.shape).encode() + values.tobytes()
+    if values.dtype.hasobject:
+        return repr(seen).encode()
+    return str(values.shape).encode() + values.tobytes()
 
 
 def _another(shown: Any, task: Array) -> bool:
     """Return whether what an environment shows is a task, and not this one; single precision will do."""
+    # Anything else, a text say, may describe the task in a way of its own.
     if not isinstance(shown, np.ndarray | np.generic | list | tuple | int | float):
         return False
     values = np.asarray(shown)
@@ -224,10 +241,12 @@ def _changed(space: gym.Space[Any], observation: Any) -> bool:
     """Return whether an observation loses something as whole numbers of its space."""
     if isinstance(space, gym.spaces.Dict) and isinstance(observation, dict):
         return any(_changed(part, observation.get(key, 0)) for key, part in space.spaces.items())
+    # Only spaces of whole numbers can lose something: floats keep their fractions.
     if not isinstance(space, gym.spaces.Box) or not np.issubdtype(space.dtype, np.integer):
         return False
     values = np.asarray(observation)
     if values.dtype.kind not in "biuf" or values.shape != space.shape:
-        return False  # refused when it is played
+        # Refused when it is played.
+        return False
     whole = np.isfinite(values) & (values == np.rint(values))
     return not bool((whole & (values >= space.low) & (values <= space.high)).all())

@@ -34,6 +34,7 @@ class Episodes:
     def succeeded(self, mastered: float) -> BoolArray:
         """Return which episodes succeeded: the environment's word where there is one, else by return."""
         reached = self.returns > mastered
+        # The environment's own word wins wherever there is one.
         reached[self.told >= 0] = self.told[self.told >= 0] > 0
         return reached
 
@@ -83,12 +84,14 @@ class EpisodeLog:
         """Compute these of `SIGNALS` from now on, and forget the episodes under way."""
         self._signals = chosen(signals)
         slots = self.rewards.shape[1]
+        # Row 0 counts steps, row 1 sums rewards; the value signals follow.
         self._sums = self.rewards.new_zeros(2 + len(self._signals), slots)
 
     def record(self, t: int, rewards: Tensor, terminated: Tensor, truncated: Tensor, rows: Tensor) -> Tensor:
         """Write down one step and return which slots finished, ``(slots,)`` bool."""
         self.rewards[t] = rewards
         torch.logical_or(terminated, truncated, out=self.done[t])
+        # On booleans `>` means: truncated and not terminated.
         torch.gt(truncated, terminated, out=self.cut[t])
         self.rows[t] = rows
         return self.done[t]
@@ -99,21 +102,28 @@ class EpisodeLog:
         Args:
             advantages: ``(steps, slots)``, not normalised.
         """
+        # Differences of long running totals would lose too many digits in float32.
         advantages = advantages.double()
         done = self.done
+        # Functions, so that only the signals that were chosen are computed.
         known = {
             "value_l1": lambda: advantages.abs(),
             "positive_value_loss": lambda: advantages.clamp(min=0),
             "td_error": lambda: one_step_errors(advantages, done, self._discount).abs(),
         }
-        terms = [torch.ones_like(advantages), self.rewards]  # steps, rewards, and the value signals
+        # Steps, rewards, and the value signals.
+        terms = [torch.ones_like(advantages), self.rewards]
         terms += [known[name]() for name in self._signals]
+        # Sum over time: an episode's sum is the total at its end less the total at the end before it.
         total = torch.stack(terms).cumsum(1)
         before, last = self._last_ends(total)
+        # Lost episodes are not reported, but they still separate the episodes around them.
         times, slots = torch.nonzero(done & ~self.lost, as_tuple=True)
         self.lost.zero_()
         sums = total[:, times, slots] - before[:, times, slots]
+        # What came after a slot's last end is carried to the next rollout.
         self._sums = total[:, -1] - last
+        # Join everything first, so that the host waits for the device only once.
         found = torch.cat([sums, self.rows[times, slots][None], self.told[times, slots][None]]).cpu().numpy()
         lengths = found[0].copy()
         return Episodes(
@@ -131,9 +141,12 @@ class EpisodeLog:
         ``(sums, slots)``.
         """
         steps, slots = self.done.shape
+        # Number the steps from 1, so that 0 can stand for no end so far; `cummax` then holds the latest end.
         numbers = torch.arange(1, steps + 1, device=total.device)[:, None]
-        ends = torch.where(self.done, numbers, 0).cummax(0).values  # 0: none so far
+        ends = torch.where(self.done, numbers, 0).cummax(0).values
+        # Shift by one step: the step that ends an episode still belongs to it.
         ends = torch.cat([torch.zeros_like(ends[:1]), ends])
+        # Column 0 is minus the sums carried in, so that subtracting it adds them.
         padded = torch.cat([-self._sums[:, None], total], dim=1)
         at = padded.gather(1, ends.expand(len(padded), steps + 1, slots))
         return at[:, :-1], at[:, -1]

@@ -23,6 +23,7 @@ class FixedTasks:
     def __init__(self, tasks: Array, slots: int, *, seed: Seed) -> None:
         self._tasks = tasks.copy()
         self._seeds = generator(seed).integers(2**31, size=len(tasks))
+        # The same split as `evaluate_policy` makes: the last slots take the remainder.
         self._sizes = (len(tasks) + np.arange(slots)) // slots
         self._starts = np.cumsum(self._sizes) - self._sizes
         self._played = np.zeros(slots, np.int64)

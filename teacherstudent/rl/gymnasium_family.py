@@ -61,24 +61,31 @@ class EnvMaker:
 
     def __call__(self, *, render_mode: str | None = None) -> Env:
         """Return a new environment."""
-        options = dict(self.options) | ({} if render_mode is None else {"render_mode": render_mode})
+        options = dict(self.options)
+        # Pass `render_mode` only where it is wanted: not every constructor knows it.
+        if render_mode is not None:
+            options["render_mode"] = render_mode
         target = _find(self.target)
         if isinstance(target, str):
-            cap = {} if self.max_episode_steps is None else {"max_episode_steps": self.max_episode_steps}
+            cap = {}
+            if self.max_episode_steps is not None:
+                cap["max_episode_steps"] = self.max_episode_steps
+            # Leave gymnasium's own checker out: `probe` checks what matters here.
             return gym.make(target, disable_env_checker=True, **cap, **options)
         env = target(**options)
         if not isinstance(env, gym.Env):
             raise TypeError(f"environment: expected {self.name} to return a gymnasium.Env, got {env!r}")
-        return env if self.max_episode_steps is None else TimeLimit(env, self.max_episode_steps)
+        if self.max_episode_steps is None:
+            return env
+        return TimeLimit(env, self.max_episode_steps)
 
     @property
     def name(self) -> str:
         """The target's name."""
-        return (
-            self.target
-            if isinstance(self.target, str)
-            else getattr(self.target, "__name__", repr(self.target))
-        )
+        if isinstance(self.target, str):
+            return self.target
+        name: str = getattr(self.target, "__name__", repr(self.target))
+        return name
 
 
 class GymnasiumFamily(RLFamily):
@@ -122,8 +129,12 @@ class GymnasiumFamily(RLFamily):
         self.score_range = score_range
         self.difficulty_step = difficulty_step
         self.test_space = test_space
-        self._played = space if test_space is None else spaces.hull(space, test_space)
-        tested = space if test_space is None else test_space
+        # The slots must play test tasks too, so their space holds both.
+        self._played = space
+        tested = space
+        if test_space is not None:
+            self._played = spaces.hull(space, test_space)
+            tested = test_space
         self._test_tasks = spaces.check_tasks(tested, test_tasks, "test_tasks").astype(space.dtype)
 
     def test_tasks(self) -> Array:
@@ -141,9 +152,12 @@ class GymnasiumFamily(RLFamily):
         """
         check_slots(n, processes)
         group = partial(TaskSlots, self.make, space=self._played)
+        # One process without a time limit needs no pipes.
         if processes == 1 and self.step_timeout is None:
             return group(n)
-        timeout = STEP_TIMEOUT if self.step_timeout is None else self.step_timeout
+        timeout = self.step_timeout
+        if timeout is None:
+            timeout = STEP_TIMEOUT
         return ProcessSlots(group, n, processes=processes, space=self._played, step_timeout=timeout)
 
     def make_env(self, *, render_mode: str | None = None) -> Env:
@@ -207,27 +221,33 @@ def family_from_gymnasium(
     """
     if mastered is not None:
         check_real("mastered", mastered)
+        mastered = float(mastered)
     if score_range is not None:
         score_range = check_range("score_range", score_range)
     if max_episode_steps is not None:
         max_episode_steps = check_whole("max_episode_steps", max_episode_steps)
     if name is not None and not isinstance(name, str):
         raise TypeError(f"name: expected a name or None, got {name!r}")
+    # Called for its checks alone: a bad seed is refused before an environment is built.
     seed_sequence(test_seed)
     check_timeout(step_timeout)
     options = check_mapping("env_options", env_options)
     make = EnvMaker(target=environment, options=options, max_episode_steps=max_episode_steps)
+    # Environments may draw from global generators; the caller's must come back as they were.
     with undisturbed(), closing(_build(make)) as env:
         make = _limited(make, env)
-        space = _task_space(env, make.name) if space is None else space
+        if space is None:
+            space = _task_space(env, make.name)
         spaces.check_space(space)
         _check_step(difficulty_step, space)
         tests = TestedTasks.of(space, test_tasks, test_space, test_seed)
         probe(env, make.name, space)
+        # `probe` tries the teachers' space only, so try a test task from outside as well.
         if len(tests.outside):
             probe_test(env, make.name, tests.outside[0])
         warn_if_alike(env, make.name, tests.tasks)
-    name = make.name if name is None else name
+    if name is None:
+        name = make.name
     return GymnasiumFamily(
         make,
         name=name,
@@ -235,7 +255,7 @@ def family_from_gymnasium(
         test_tasks=tests.tasks,
         test_set=f"{name}/{tests.name}",
         test_space=tests.space,
-        mastered=None if mastered is None else float(mastered),
+        mastered=mastered,
         score_range=score_range,
         difficulty_step=difficulty_step,
         step_timeout=step_timeout,
@@ -256,6 +276,7 @@ def _limited(make: EnvMaker, env: Env) -> EnvMaker:
 
 def _is_limited(env: Env) -> bool:
     """Return whether an environment says that its episodes end after some number of steps."""
+    # `gymnasium.make` sets the spec; an environment built directly shows its limit by a wrapper alone.
     if env.spec is not None and env.spec.max_episode_steps is not None:
         return True
     while isinstance(env, gym.Wrapper):
@@ -267,6 +288,7 @@ def _is_limited(env: Env) -> bool:
 
 def _find(target: str | Callable[..., Env]) -> str | Callable[..., Env]:
     """Return the class or function of ``"module:attribute"``; ids (also ``"module:Id-v0"``) as they are."""
+    # Ids of gymnasium may hold a colon as well, so only something that can be called counts.
     if isinstance(target, str) and target.count(":") == 1:
         trust.check_import(target, "environment")
         module, _, attribute = target.partition(":")
@@ -282,8 +304,10 @@ def _build(make: EnvMaker) -> Env:
     try:
         return make()
     except trust.UntrustedNameError:
+        # This error says how to allow the name: wrapping it would bury the advice.
         raise
     except Exception as error:
+        # Keep the difference between wrong types and wrong values, whatever the environment raised.
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(
             f"environment: expected {make.name!r} to be built with options {dict(make.options)}, got "
@@ -304,6 +328,7 @@ def _task_space(env: Env, name: str) -> gym.Space[Any]:
 def _check_step(step: tuple[float, ...] | None, space: gym.Space[Any]) -> None:
     if step is None:
         return
+    # A task of a discrete space has no axes and is still one number.
     size = int(np.prod(space.shape or ()))
     numbers = isinstance(step, Sequence | np.ndarray) and all(is_number(part) for part in step)
     if not numbers or np.shape(step) != (size,) or not np.isfinite(step).all():

@@ -20,13 +20,20 @@ def parts_of(hidden: Tensor | tuple[Tensor, ...] | None) -> Hidden:
     """Return a hidden state in parts, given as torch's recurrent modules give it."""
     if hidden is None:
         return ()
-    return hidden if isinstance(hidden, tuple) else (hidden,)
+    if isinstance(hidden, tuple):
+        return hidden
+    return (hidden,)
 
 
 def as_torch(hidden: Hidden) -> Hidden | Tensor | None:
     """Return a hidden state as torch's recurrent modules take it; cuDNN wants it contiguous."""
     parts = tuple(part.contiguous() for part in hidden)
-    return parts if len(parts) > 1 else parts[0] if parts else None
+    if not parts:
+        return None
+    # An LSTM takes a pair, a GRU its only part by itself.
+    if len(parts) == 1:
+        return parts[0]
+    return parts
 
 
 def recall(network: Any, hidden: Hidden) -> None:
@@ -36,6 +43,7 @@ def recall(network: Any, hidden: Hidden) -> None:
 
 def forget(hidden: Hidden, where: Tensor) -> Hidden:
     """Return the hidden state with zeros where the mask ``(n,)`` is set; does not wait for the device."""
+    # The mask runs over the middle axis; it broadcasts over layers and units.
     return tuple(part.masked_fill(where[:, None], 0.0) for part in hidden)
 
 
@@ -55,6 +63,7 @@ class Ends:
 
     def add(self, time: int, slots: Tensor, hidden: Hidden) -> None:
         """Keep the states of the slots ``(k,)`` that end at this step, given those of all slots."""
+        # Two rows, time and slot, so that `select` can look all ends up in a ``(steps, n)`` mask.
         self._where.append(torch.stack([torch.full_like(slots, time), slots]))
         self._hidden.append(tuple(part[:, slots] for part in hidden))
 
@@ -101,20 +110,27 @@ def pack(done: Tensor, slots: Tensor) -> Packed:
     steps, n = done.shape
     done = done[:, slots]
     time = torch.arange(steps, device=done.device)[:, None]
+    # A step begins a piece if the step before it ended one; step 0 begins one in every slot.
     begins = torch.zeros_like(done)
     begins[1:] = done[:-1]
+    # `cummax` spreads the latest beginning forward: the step at which each step's piece began.
     start = torch.where(begins, time, 0).cummax(0).values
     offset = time - start
+    # The end of the rollout ends every piece.
     ends = done.clone()
     ends[-1] = True
     last, column = ends.nonzero(as_tuple=True)
+    # PackedSequence wants the longest piece first; a stable sort keeps the order repeatable.
     order = torch.argsort(offset[last, column], descending=True, stable=True)
     last = last[order]
     column = column[order]
     began = start[last, column]
+    # A piece's rank is written where the piece begins; `gather` reads it at each of its steps.
     rank = torch.zeros_like(offset)
     rank[began, column] = torch.arange(len(order), device=done.device)
+    # ``sizes[k]`` is the number of pieces that have a k-th step.
     sizes = torch.bincount(offset.flatten())
+    # A step's place: where the block of its offset begins, plus the rank of its piece.
     place = (sizes.cumsum(0) - sizes)[offset] + rank.gather(0, start)
     packed = torch.empty(place.numel(), dtype=torch.int64, device=done.device)
     packed[place.flatten()] = (time * n + slots).flatten()

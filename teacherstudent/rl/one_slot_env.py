@@ -45,13 +45,16 @@ class OneSlotEnv(gym.Env[Any, Any], Generic[Slots]):
             ValueError: if the task is not in the task space.
         """
         super().reset(seed=seed)
+        # The slot needs gymnasium's generator once; later episodes follow from the slot's own seed.
         if seed is None and not self._seeded:
             seed = int(self.np_random.integers(2**63))
         self._seeded = True
         task = (options or {}).get("task")
-        observations, infos = self._slot.reset(
-            seed=[seed], options=None if task is None else {"task": np.asarray(task)[None]}
-        )
+        handed: dict[str, Any] | None = None
+        # ``[None]`` makes a batch of one, and ``[0]`` takes it apart again.
+        if task is not None:
+            handed = {"task": np.asarray(task)[None]}
+        observations, infos = self._slot.reset(seed=[seed], options=handed)
         self.task = infos["task"][0]
         if self.render_mode == "human":
             self.render()

@@ -24,10 +24,12 @@ def applies(rnn: nn.Module, x: Tensor) -> bool:
     takes packed sequences as they are, nor under automatic mixed precision, nor for modules with projections,
     both directions, the batch first, no biases, or dropout in training.
     """
+    # A subclass may compute something else, so the type must match exactly.
     if type(rnn) not in (nn.LSTM, nn.GRU):
         return False
     assert isinstance(rnn, nn.RNNBase)
     weight = rnn.weight_ih_l0
+    # Dropout acts between layers only, and only in training.
     drops = rnn.training and rnn.dropout > 0 and rnn.num_layers > 1
     plain = rnn.bias and not (rnn.bidirectional or rnn.batch_first or rnn.proj_size or drops)
     fits = x.device.type == weight.device.type == "cpu" and x.dtype == weight.dtype
@@ -66,7 +68,9 @@ def step(rnn: nn.RNNBase, x: Tensor, hidden: Hidden) -> tuple[Tensor, Hidden]:
     states = []
     for layer, before in enumerate(zip(*(hidden or _zeros(rnn, x, len(x))), strict=True)):
         states.append(one(x, *before, *_weights(rnn, layer)))
+        # The outputs of one layer are the inputs of the next.
         x = states[-1][0]
+    # A view is enough for one layer; `stack` would copy.
     if len(states) == 1:
         return x, tuple(part[None] for part in states[0])
     return x, tuple(torch.stack(parts) for parts in zip(*states, strict=True))
@@ -74,7 +78,9 @@ def step(rnn: nn.RNNBase, x: Tensor, hidden: Hidden) -> tuple[Tensor, Hidden]:
 
 def _zeros(rnn: nn.RNNBase, x: Tensor, pieces: int) -> Hidden:
     zeros = x.new_zeros(rnn.num_layers, pieces, rnn.hidden_size)
-    return (zeros, zeros) if isinstance(rnn, nn.LSTM) else (zeros,)
+    if isinstance(rnn, nn.LSTM):
+        return (zeros, zeros)
+    return (zeros,)
 
 
 def _layers(
@@ -85,7 +91,9 @@ def _layers(
     after = []
     for layer, before in enumerate(zip(*(hidden or _zeros(rnn, x, steps.sizes[0])), strict=True)):
         found = _layer(kind, steps, tables, (x, *before, *_weights(rnn, layer)))
+        # An LSTM returns its last cells beside the outputs, a GRU the outputs alone.
         x, *cells = found if isinstance(found, tuple) else (found,)
+        # The last outputs are rows of x already: only cells have to be kept apart.
         after.append((x[steps.last], *cells))
     return x, tuple(torch.stack(parts) for parts in zip(*after, strict=True))
 
@@ -99,6 +107,7 @@ def _layer(kind: Any, steps: Steps, tables: Tables, inputs: tuple[Tensor, ...]) 
     """Run a layer; without gradients its tables are free at once."""
     if torch.is_grad_enabled() and any(part.requires_grad for part in inputs):
         return kind.apply(steps, tables, *inputs)
+    # Without a backward pass nobody reads the tables again.
     found, (block, _) = kind.compute(steps, tables, inputs)
     tables.give(block)
     return found

@@ -54,6 +54,7 @@ def play(
         EpisodeError: if a reward is not finite.
         TaskError: if an environment fails, and ``failed`` is None.
     """
+    # A dictionary for failures says that the caller can go on without those tasks.
     tolerate(envs, failed is not None)
     episodes = _Episodes(envs, tasks, np.asarray(seeds, np.int64), {} if failed is None else failed)
     first = np.ones(envs.num_envs, np.bool_)
@@ -61,6 +62,7 @@ def play(
     while episodes.left:
         obs, rewards, terminated, truncated, info = envs.step(act(obs, first))
         first = episodes.step(rewards, np.asarray(terminated | truncated), info, mastered, most_steps)
+        # After the last task nothing starts again: what the other slots play is unseen.
         if first.any() and episodes.left:
             obs, first = episodes.start(first)
     return episodes.outcomes(mastered)
@@ -82,9 +84,11 @@ class _Episodes:
         self._tasks = tasks
         self._seeds = seeds
         self._failed = failed
-        self._returns, self._success = np.zeros(n), np.zeros(n, np.bool_)
+        self._returns = np.zeros(n)
+        self._success = np.zeros(n, np.bool_)
         self._lengths = np.zeros(n, np.int64)
-        self._playing = np.full(slots, -1)  # the row that a slot plays; -1 for what nobody sees
+        # The row that a slot plays; -1 for what nobody sees.
+        self._playing = np.full(slots, -1)
         self._next = 0
         self.left = n
 
@@ -97,6 +101,7 @@ class _Episodes:
         started = mask.copy()
         while True:
             n = len(self._tasks)
+            # Number the waiting slots on from the next task; numbers past the last task are unseen fillers.
             fresh = np.arange(self._next, self._next + int(waiting.sum()))
             self._playing[waiting] = np.where(fresh < n, fresh, -1)
             self._next = min(n, self._next + len(fresh))
@@ -105,6 +110,7 @@ class _Episodes:
             if found is None:
                 return obs, started
             seen = self._give_up(found.slots, found.errors)
+            # Only slots whose seen task failed try again: an unseen one may stay parked.
             waiting = np.zeros(len(mask), np.bool_)
             waiting[seen] = True
             if not self.left or not waiting.any():
@@ -117,6 +123,7 @@ class _Episodes:
             self._failed[int(self._playing[slot])] = error
         self.left -= int(seen.sum())
         chosen: IntArray = slots[seen]
+        # Nothing that a parked slot shows counts.
         self._playing[slots] = -1
         return chosen
 
@@ -126,13 +133,16 @@ class _Episodes:
         """Count a step in, and return which slots are to start their next task."""
         live = self._playing >= 0
         playing = self._playing
+        # Unseen slots play row 0, so that row is named if their reward is bad.
         check_rewards(rewards, self._tasks[np.maximum(playing, 0)])
         self._returns[playing[live]] += rewards[live]
         self._lengths[playing[live]] += 1
         if (found := failed_slots(info)) is not None:
+            # A failure is no end of an episode: it has no score, and its slot starts the next task.
             done[found.slots] = False
             restart = self._give_up(found.slots, found.errors)
             live[found.slots] = False
+        # Nothing has ended these episodes, and without a cut the test would never end.
         over = live & ~done
         over[live] &= self._lengths[playing[live]] >= most_steps
         if over.any():
@@ -145,14 +155,18 @@ class _Episodes:
                 slots = np.flatnonzero(done & live)
                 self._success[ended] = successes(slots, self._returns[ended], info, mastered)
         if found is not None:
+            # Only now: these slots start anew, but must not count among the episodes that ended.
             done[restart] = True
         return done
 
     def outcomes(self, mastered: float | None) -> Outcomes:
         """Return all tasks' outcomes; those that failed have NaN for score."""
         failed = list(self._failed)
+        # The sums of a failed task stop in the midst of an episode and mean nothing.
         self._returns[failed] = np.nan
-        signals = {"length": self._lengths} | ({"success": self._success} if mastered is not None else {})
+        signals: dict[str, Array] = {"length": self._lengths}
+        if mastered is not None:
+            signals["success"] = self._success
         return Outcomes(
             ids=np.full(len(self._tasks), UNASKED),
             tasks=self._tasks,
@@ -182,10 +196,12 @@ def play_all(once: Play, tasks: Array, seeds: IntArray) -> Outcomes:
     for _ in range(ATTEMPTS - 1):
         if not failed:
             return found
+        # Sorted, so that a retry does not depend on the order in which tasks failed.
         rows = np.array(sorted(failed))
         failed = {}
         again = once(tasks[rows], seeds[rows], failed)
         found = _put(found, rows, again)
+        # Lead the places among the retried tasks back to rows of all tasks.
         failed = {int(rows[k]): error for k, error in failed.items()}
     if failed:
         row, error = min(failed.items())
@@ -198,6 +214,7 @@ def play_all(once: Play, tasks: Array, seeds: IntArray) -> Outcomes:
 
 def _put(outcomes: Outcomes, rows: IntArray, others: Outcomes) -> Outcomes:
     """Return outcomes in which some rows are replaced."""
+    # Copies, as others may hold these outcomes.
     columns = {name: getattr(outcomes, name).copy() for name in ("score", "cost")}
     signals = {name: values.copy() for name, values in outcomes.signals.items()}
     for name, values in columns.items():
@@ -213,6 +230,7 @@ def slots_for(tasks: int, most: int) -> int:
     It follows from the number of tasks alone, so that as many actions are drawn after a resume; slots without
     a task idle at the full price of a step, so that thousands of slots for 50 test tasks would be a waste.
     """
+    # The bit length of n - 1 is the exponent of the next power of two.
     return min(1 << (tasks - 1).bit_length(), most)
 
 
@@ -236,6 +254,7 @@ def measured(
         TooManyFailedTasksError: if more have failed than are allowed.
     """
     seeds = np.random.randint(2**31, size=len(assignment))  # noqa: NPY002  # a student swaps its own in
+    # With a dictionary failures are noted; None makes the first one raise.
     failed: dict[int, str] | None = {} if failures.allowed else None
     played = play(assignment.tasks, seeds, failed)
     missing = {name: np.full(len(played), np.nan) for name in signals if name not in played.signals}
@@ -277,6 +296,7 @@ def successes(slots: IntArray, returns: FloatArray, info: dict[str, Any], master
     if "is_success" not in info:
         return reached
     value = np.asarray(info["is_success"]).astype(np.bool_)
+    # Without the mask every slot has reported.
     told = np.asarray(info.get("_is_success", np.ones(len(value))), np.bool_)
     return np.where(told[slots], value[slots], reached)
 
@@ -289,6 +309,7 @@ def _start(
     playing: IntArray,
 ) -> tuple[Any, dict[str, Any]]:
     """Start in the masked slots the tasks that ``playing`` names; -1 starts the first one."""
+    # The first task stands in where a slot plays nothing; a seed of -1 leaves other slots alone.
     which = np.maximum(playing, 0)
     numbers = np.where(mask, seeds[which], -1)
     options = {"reset_mask": mask, "task": tasks[which]}

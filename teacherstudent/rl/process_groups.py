@@ -56,11 +56,13 @@ class ProcessGroups:
         timeout: float | None,
     ) -> None:
         self.tolerant = False
+        # cloudpickle carries lambdas and local functions, which plain pickle refuses.
         self._make = cast("Any", CloudpickleWrapper)(make)
         self._bounds = bounds
         self._blocks = blocks
         self._timeout = timeout
-        self._tasks: Array | None = None  # what each slot was last given
+        # The task that each slot was last given.
+        self._tasks: Array | None = None
         self._pipes: list[Connection] = []
         self._waits: list[Callable[[float | None], bool]] = []
         self.workers: list[Any] = []
@@ -72,8 +74,10 @@ class ProcessGroups:
                 self._pipes.append(pipe)
                 self._waits.append(_waiting(pipe))
                 self.workers.append(worker)
+            # Wait for every group: an error of construction belongs to the constructor.
             self.all("ready")
         except Exception:
+            # The processes that did start would outlive the failed constructor.
             self.close()
             raise
 
@@ -90,8 +94,10 @@ class ProcessGroups:
         worker = context.Process(
             target=work, args=(theirs, ours, job), daemon=True, name=f"slots-{lo}-{hi - 1}"
         )
-        with held_back():  # so that no interrupt meets it before it ignores them
+        # No interrupt may meet the worker before it has learnt to ignore interrupts.
+        with held_back():
             worker.start()
+        # The child has an end of its own; this copy would keep the pipe open after its death.
         theirs.close()
         return ours, worker
 
@@ -126,10 +132,12 @@ class ProcessGroups:
         if not self._pipes:
             raise RuntimeError(f"{command or 'step'}: expected an open environment, got a closed one")
         for k, argument in arguments.items():
-            with contextlib.suppress(OSError):  # a dead process shows when its answer is read
-                self._pipes[k].send_bytes(STEP if command is None else pickle.dumps((command, argument)))
+            # A dead process shows when its answer is read.
+            with contextlib.suppress(OSError):
+                self._pipes[k].send_bytes(_message(command, argument))
         limit = self._timeout
         if limit is not None and command == "ready":
+            # Building a group imports libraries, which takes far longer than a step.
             limit = max(limit, _START_SECONDS)
         end = None if limit is None else time.monotonic() + limit
         answers: dict[int, Any] = {}
@@ -137,18 +145,23 @@ class ProcessGroups:
         errors: list[RuntimeError] = []
         for k in arguments:
             try:
-                if not self._waits[k](None if end is None else max(0.0, end - time.monotonic())):
+                # All processes work at the same time, so they share one deadline.
+                if not self._waits[k](_seconds_until(end)):
                     gone[k] = self._hung(k, command or "step", limit)
                     continue
                 message = self._pipes[k].recv_bytes()
             except (EOFError, OSError):
                 gone[k] = self._death(k)
                 continue
-            kind, answer = ("answer", {}) if message == DONE else pickle.loads(message)
+            # Most steps have no infos: the empty message spares a pickle.
+            if message == DONE:
+                answers[k] = {}
+                continue
+            kind, answer = pickle.loads(message)
             if kind == "answer":
                 answers[k] = answer
             else:
-                errors.append(TaskError(answer) if kind == "task" else RuntimeError(answer))
+                errors.append(_error(kind, answer))
         if errors:
             raise errors[0]
         return answers, gone
@@ -158,6 +171,7 @@ class ProcessGroups:
         self._pipes[k].close()
         self._pipes[k], self.workers[k] = self._spawn(k)
         self._waits[k] = _waiting(self._pipes[k])
+        # No environment is being called, so that nobody is blamed for what comes next.
         self._blocks.current.array()[self._bounds[k][0]] = -1
         self.call("ready", {k: None})
         self.call("park", {k: None})
@@ -166,7 +180,9 @@ class ProcessGroups:
         """Return the slot whose environment a process was calling last; None if that is not known."""
         lo = self._bounds[k][0]
         inside = int(self._blocks.current.array()[lo])
-        return lo + inside if inside >= 0 else None
+        if inside < 0:
+            return None
+        return lo + inside
 
     def remember(self, tasks: Array | None, mask: BoolArray) -> None:
         """Keep the tasks of the slots that start, to name them if a process ends.
@@ -189,15 +205,22 @@ class ProcessGroups:
         if self._tasks is None:
             return name
         blamed = self.blamed(k)
-        slots = range(lo, hi) if blamed is None else [blamed]
+        # All slots of the process are suspects if the one to blame is not known.
+        slots = list(range(lo, hi))
+        if blamed is not None:
+            slots = [blamed]
         return f"{name}: " + ", ".join(f"slot {i}, task {self._tasks[i].tolist()}" for i in slots)
 
     def _death(self, k: int) -> RuntimeError:
+        # Wait for the end of the process: until then there is no exit code.
         self.workers[k].join(_CLOSE_SECONDS)
         code = self.workers[k].exitcode
         how = f"it died with exit code {code}"
+        # A negative exit code is a signal; the kernel sends 9 when memory runs out.
         if code is not None and code < 0:
-            how = f"it was killed by signal {-code}" + (" (out of memory?)" if code == -9 else "")
+            how = f"it was killed by signal {-code}"
+            if code == -9:
+                how += " (out of memory?)"
         return RuntimeError(f"{self._name(k)}: {how}")
 
     def _hung(self, k: int, command: str, limit: float | None) -> RuntimeError:
@@ -205,7 +228,10 @@ class ProcessGroups:
         self.workers[k].kill()
         self.workers[k].join()
         text = f"{self._name(k)}: {command}: expected an answer within {limit:g} s (step_timeout), got none"
-        return RuntimeError(text) if command == "ready" else TaskError(text)
+        # A group that cannot be built is no fault of a task.
+        if command == "ready":
+            return RuntimeError(text)
+        return TaskError(text)
 
 
 def _stop(pipes: list[Connection], workers: list[Any]) -> None:
@@ -213,6 +239,7 @@ def _stop(pipes: list[Connection], workers: list[Any]) -> None:
     for pipe in pipes:
         with contextlib.suppress(OSError):  # it is gone already
             pipe.send(("close", None))
+    # The processes share this time: many that hang must not add up.
     end = time.monotonic() + _CLOSE_SECONDS
     for worker, pipe in zip(workers, pipes, strict=True):
         worker.join(max(0.0, end - time.monotonic()))
@@ -220,6 +247,7 @@ def _stop(pipes: list[Connection], workers: list[Any]) -> None:
             worker.kill()
             worker.join()
         pipe.close()
+    # Clear in place: the finaliser and the object share these lists.
     pipes.clear()
     workers.clear()
 
@@ -230,7 +258,30 @@ def check_timeout(seconds: float | None) -> float | None:
         return None
     if not is_number(seconds) or not seconds > 0:
         raise ValueError(f"step_timeout: expected seconds above 0, or None, got {seconds!r}")
-    return float(seconds) if seconds < ENDLESS else None
+    if seconds >= ENDLESS:
+        return None
+    return float(seconds)
+
+
+def _message(command: str | None, argument: Any) -> bytes:
+    """Return what is sent for a command; None is a step on the shared actions."""
+    if command is None:
+        return STEP
+    return pickle.dumps((command, argument))
+
+
+def _error(kind: str, text: str) -> RuntimeError:
+    """Return the error that a process has answered with."""
+    if kind == "task":
+        return TaskError(text)
+    return RuntimeError(text)
+
+
+def _seconds_until(end: float | None) -> float | None:
+    """Return the seconds that are left until a time; None for no end."""
+    if end is None:
+        return None
+    return max(0.0, end - time.monotonic())
 
 
 def _waiting(pipe: Connection) -> Callable[[float | None], bool]:
@@ -242,4 +293,5 @@ def _waiting(pipe: Connection) -> Callable[[float | None], bool]:
         return pipe.poll
     poll = select.poll()
     poll.register(pipe.fileno(), select.POLLIN)
+    # `poll` counts in milliseconds.
     return lambda seconds: bool(poll.poll(None if seconds is None else 1000 * seconds))

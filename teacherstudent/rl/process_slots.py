@@ -63,9 +63,11 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
         self.step_timeout = check_timeout(step_timeout)
         self.num_envs = n
         self.task_space = space
+        # `array_split` spreads the remainder, so that sizes differ by one at most.
         sizes = [len(part) for part in np.array_split(np.arange(n), processes)]
         ends = np.cumsum([0, *sizes]).tolist()
         self._bounds: list[tuple[int, int]] = list(pairwise(ends))
+        # This group of one slot is built only to read spaces and metadata from it.
         with contextlib.closing(make(1, first_slot=0)) as one:
             self.single_observation_space = one.single_observation_space
             self.single_action_space = one.single_action_space
@@ -74,12 +76,16 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
             self.metadata = one.metadata
             self.render_mode = one.render_mode
             self._blocks = Blocks.of(multiprocessing.get_context(), one, n)
+        # Observations that do not fit into shared memory come through the pipes and are kept here.
         self._parts: list[Any] = [
             create_empty_array(self.single_observation_space, n=size, fn=np.zeros) for size in sizes
         ]
+        # No environment is being called yet.
         self._blocks.current.array()[:] = -1
-        self._parked = np.zeros(n, np.bool_)  # slots of processes started anew, until they are reset
-        self._cut_later: dict[int, str] = {}  # slots whose process ended while others were reset
+        # Slots of processes started anew, until they are reset.
+        self._parked = np.zeros(n, np.bool_)
+        # Slots whose process ended while others were reset.
+        self._cut_later: dict[int, str] = {}
         self._processes = ProcessGroups(make, self._bounds, self._blocks, timeout=self.step_timeout)
 
     @property
@@ -89,6 +95,7 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
 
     @tolerant.setter
     def tolerant(self, yes: bool) -> None:
+        # Processes that are started anew later must know it as well.
         self._processes.tolerant = yes
         self._processes.all("tolerate", yes)
 
@@ -102,10 +109,15 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
         tasks = slot_tasks(self.task_space, options, mask)
         arguments = {}
         for k, (lo, hi) in enumerate(self._bounds):
+            # A process gets its own rows of tasks, seeds and mask, and no message if none of its slots
+            # starts.
             if mask[lo:hi].any():
                 own = options | {"reset_mask": mask[lo:hi]}
-                arguments[k] = (seeds[lo:hi], own if tasks is None else own | {"task": tasks[lo:hi]})
+                if tasks is not None:
+                    own["task"] = tasks[lo:hi]
+                arguments[k] = (seeds[lo:hi], own)
         self._processes.remember(tasks, mask)
+        # A reset ends the parking, and a cut that was not shown yet no longer matters.
         self._parked &= ~mask
         self._cut_later = {slot: error for slot, error in self._cut_later.items() if not mask[slot]}
         return self._seen(*self._play("reset", arguments, mask))
@@ -114,6 +126,7 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
         """Step every slot; every slot must have an episode in flight, or be parked."""
         live = self._live()
         arguments: dict[int, Any] = dict.fromkeys(live)
+        # Actions that are no plain array go through the pipes.
         if self._blocks.actions is None:
             arguments = {k: self._rows(actions, *self._bounds[k]) for k in live}
             command: str | None = "step"
@@ -121,6 +134,7 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
             self._blocks.actions.array()[:] = actions
             command = None
         answers, errors, cut = self._play(command, arguments, ~self._parked)
+        # Slots whose process ended during a reset show their cut in the first step after it.
         for slot, error in self._cut_later.items():
             self._show_cut(slot, slot + 1, np.ones(1, np.bool_))
             errors[slot] = error
@@ -137,6 +151,7 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
         live = []
         for k, (lo, hi) in enumerate(self._bounds):
             if self._parked[lo:hi].all():
+                # Nobody writes these rows in this step: clear what the last one left there.
                 self._blocks.rewards.array()[lo:hi] = 0.0
                 self._blocks.flags.array()[:, lo:hi] = False
             else:
@@ -167,13 +182,17 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
             raise next(iter(gone.values()))
         for k, error in gone.items():
             lo, hi = self._bounds[k]
+            # Slots of the mask were being played, so the failure is theirs or cut them.
             slots = lo + np.flatnonzero(mask[lo:hi])
             errors |= dict.fromkeys(slots.tolist(), str(error))
+            # If one slot is to blame, the others of its process were only cut.
             if (blamed := self._processes.blamed(k)) is not None:
                 cut[slots[slots != blamed]] = True
+            # Slots outside the mask had episodes under way; the next step must end them.
             others = lo + np.flatnonzero(~mask[lo:hi] & ~self._parked[lo:hi])
             self._cut_later |= dict.fromkeys(others.tolist(), str(error))
             self._processes.restart(k)
+            # Only live slots show an end; slots that were parked stay silent.
             self._show_cut(lo, hi, ~self._parked[lo:hi])
             self._parked[lo:hi] = True
         return answers, errors, cut
@@ -187,6 +206,7 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
 
     def _rows(self, actions: Any, lo: int, hi: int) -> Any:
         """Return the actions of slots ``lo`` to ``hi``, as a batch of their own."""
+        # Nested spaces cannot be sliced: take them apart row by row.
         rows = list(iterate(self.action_space, actions))[lo:hi]
         empty: Any = create_empty_array(self.single_action_space, n=hi - lo)
         return concatenate(self.single_action_space, rows, empty)
@@ -205,6 +225,7 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
         merged = self._merge(infos)
         add_failures(merged, errors, self.num_envs, cut=cut)
         if shared is not None:
+            # A copy, as the next step overwrites shared memory.
             return shared.array().copy(), merged
         rows: list[Any] = []
         for part, (lo, hi) in zip(self._parts, self._bounds, strict=True):
@@ -217,11 +238,13 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
         merged: dict[str, Any] = {}
         for part, (lo, hi) in zip(parts, self._bounds, strict=True):
             for name, column in part.items():
+                # Nested infos are merged the same way, level by level.
                 if isinstance(column, dict):
                     if name not in merged:
                         merged[name] = self._merge([other.get(name, {}) for other in parts])
                     continue
                 if name not in merged:
+                    # Columns of objects have no zero, so None stands for absent.
                     fill = None if column.dtype == object else 0
                     merged[name] = np.full((self.num_envs, *column.shape[1:]), fill, column.dtype)
                 merged[name][lo:hi] = column
@@ -251,6 +274,7 @@ class SnapshotProcessSlots(ProcessSlots):
         check_names("state", ("groups", "observations"), state)
         groups = state["groups"]
         seen = np.asarray(state["observations"])
+        # Check before the first process changes its state.
         if len(groups) != len(self._processes) or seen.shape != self.observation_space.shape:
             raise ValueError(
                 f"state: expected {len(self._processes)} groups, one a process, and observations of shape "

@@ -38,11 +38,14 @@ class Block:
     """An array that processes share."""
 
     def __init__(self, context: Any, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
-        self._shape, self._dtype = shape, np.dtype(dtype)
+        self._shape = shape
+        self._dtype = np.dtype(dtype)
+        # At least one byte: shared memory cannot be empty.
         self._raw = context.RawArray("b", max(1, int(np.prod(shape)) * self._dtype.itemsize))
 
     def array(self) -> Array:
         """Return a view of the memory."""
+        # Views do not travel between processes; each makes its own of the shared memory.
         size = int(np.prod(self._shape))
         return np.frombuffer(self._raw, self._dtype, size).reshape(self._shape)
 
@@ -74,16 +77,25 @@ class Blocks:
 
 def _block(context: Any, space: gym.Space[Any], n: int) -> Block | None:
     batch = create_empty_array(space, n=n)
+    # Nested or ragged observations cannot lie in one array.
     if isinstance(batch, np.ndarray) and batch.dtype != object and batch.shape[1:] == space.shape:
         return Block(context, batch.shape, batch.dtype)
     return None
+
+
+def _view(block: Block | None, rows: slice) -> Array | None:
+    """Return a group's rows of a block; None where the values go through the pipe."""
+    if block is None:
+        return None
+    return block.array()[rows]
 
 
 @dataclass(frozen=True)
 class Job:
     """What a worker needs: its group, its part of the blocks, and the process that starts it."""
 
-    make: Any  # a CloudpickleWrapper around MakeGroup
+    # A CloudpickleWrapper around MakeGroup.
+    make: Any
     first: int
     last: int
     blocks: Blocks
@@ -94,33 +106,56 @@ class Job:
 
 def work(theirs: Connection, ours: Connection, job: Job) -> None:
     """Serve one group until told to close or until the other side is gone, even if an environment hangs."""
-    ours.close()  # else this process would keep its own pipe open after the other side has died
-    for number in STOP_SIGNALS:  # interrupts are the main process's affair
+    # Else this process would keep its own pipe open after the other side has died.
+    ours.close()
+    # Interrupts are the main process's affair.
+    for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     listen()
-    if job.by_main_thread:  # another thread may end long before its process
+    # The system watches the thread that started this process, and only the main thread lives as long.
+    if job.by_main_thread:
         die_with_parent()
+    # This ends the process even while an environment hangs.
     watch_parent(job.parent, lambda: os._exit(1))
     worker: _Worker | None = None
     while True:
         try:
             message = theirs.recv_bytes()
         except (EOFError, OSError):
+            # The other side is gone: nobody would read an answer.
             break
-        command, argument = (message, None) if message == STEP else pickle.loads(message)
+        command, argument = _command(message)
         if command == "close":
             break
         try:
-            worker = _Worker(job) if worker is None else worker
+            # Build on the first command, so that a failure is answered like any other error.
+            if worker is None:
+                worker = _Worker(job)
             answer = worker.answer(command, argument)
-            theirs.send_bytes(DONE if answer == {} and command == STEP else pickle.dumps(("answer", answer)))
+            theirs.send_bytes(_reply(command, answer))
         except TaskError as error:
+            # Send the text: the exception itself may not survive pickling.
             theirs.send(("task", str(error)))
         except Exception as error:
             slots = f"process of slots {job.first} to {job.last - 1}"
             theirs.send(("error", f"{slots}: {type(error).__name__}: {error}\n{traceback.format_exc()}"))
     if worker is not None:
         worker.group.close()
+
+
+def _command(message: bytes) -> tuple[Any, Any]:
+    """Return the command that a message holds, and its argument."""
+    if message == STEP:
+        return STEP, None
+    command, argument = pickle.loads(message)
+    return command, argument
+
+
+def _reply(command: str | bytes, answer: Any) -> bytes:
+    """Return the message that carries an answer back."""
+    if answer == {} and command == STEP:
+        return DONE
+    return pickle.dumps(("answer", answer))
 
 
 class _Worker:
@@ -131,16 +166,19 @@ class _Worker:
         tolerate(self.group, job.tolerant)
         rows = slice(job.first, job.last)
         blocks = job.blocks
+        # A view of one number: written here, and read by the main process after a hang.
         self._current = blocks.current.array()[job.first : job.first + 1]
         if hasattr(self.group, "current"):
             self.group.current = self._current
-        self._actions = None if blocks.actions is None else blocks.actions.array()[rows]
-        self._observations = None if blocks.observations is None else blocks.observations.array()[rows]
-        self._rewards, self._flags = blocks.rewards.array()[rows], blocks.flags.array()[:, rows]
+        self._actions = _view(blocks.actions, rows)
+        self._observations = _view(blocks.observations, rows)
+        self._rewards = blocks.rewards.array()[rows]
+        self._flags = blocks.flags.array()[:, rows]
 
     def answer(self, command: str | bytes, argument: Any) -> Any:
         """Do what a command says and return what goes back through the pipe."""
         answer = self._answer(command, argument)
+        # Nothing is being called any more.
         self._current[0] = -1
         return answer
 
@@ -155,7 +193,10 @@ class _Worker:
             case "reset":
                 return self._put(*self.group.reset(seed=argument[0], options=argument[1]))
             case b"step" | "step":
-                actions = argument if self._actions is None else self._actions.copy()
+                # A copy, as an environment may keep its action or write into it.
+                actions = argument
+                if self._actions is not None:
+                    actions = self._actions.copy()
                 observations, self._rewards[:], self._flags[0], self._flags[1], infos = self.group.step(
                     actions
                 )

@@ -47,6 +47,7 @@ def steps_of(sizes: Sequence[int]) -> Steps:
     piece = np.arange(sizes[0])
     # piece p has as many steps as there are sizes above p; sizes fall, and searchsorted wants them to rise
     lengths = np.searchsorted(-np.asarray(sizes), -piece)
+    # A last row: where the piece's last step begins, plus the piece's place in that step.
     first = np.asarray([own.start for own in rows])
     return Steps(sizes, rows, torch.from_numpy(first[lengths - 1] + piece))
 
@@ -63,10 +64,12 @@ class Tables:
         self._free: list[Tensor] = []
 
     def __reduce__(self) -> tuple[type[Tables], tuple[()]]:
+        # Copies, pickled ones too, begin without blocks: working memory is not worth copying.
         return Tables, ()
 
     def take(self, rows: int, columns: Sequence[int], dtype: torch.dtype) -> tuple[Tensor, list[Tensor]]:
         """Return a block and tables ``(rows, columns[i])`` in it, with whatever was left there."""
+        # ``-(-a // b)`` rounds up, here to a whole number of aligned blocks.
         sizes = [-(-rows * width // _ALIGNED) * _ALIGNED for width in columns]
         block = self._free.pop() if self._free else torch.empty(0, dtype=dtype)
         if block.numel() < sum(sizes) or block.dtype != dtype:
@@ -91,6 +94,7 @@ def _keep(compute: Compute, ctx: Any, steps: Steps, tables: Tables, inputs: Sequ
     found, ctx.lent = compute(steps, tables, inputs)
     ctx.steps = steps
     ctx.tables = tables
+    # Saved this way, autograd notices if somebody changes the tensors in between.
     ctx.save_for_backward(*inputs, found[0] if isinstance(found, tuple) else found)
     return found
 
@@ -101,6 +105,7 @@ def _kept(compute: Compute, ctx: Any) -> tuple[list[Tensor], Lent]:
     A backward pass overwrites them: for a second one through the same graph they are computed again.
     """
     saved = [part.detach().contiguous() for part in ctx.saved_tensors]
+    # Take the tables once, as a backward pass overwrites them.
     lent = ctx.lent
     ctx.lent = None
     if lent is None:
@@ -121,13 +126,16 @@ class LSTM(torch.autograd.Function):
         x, h, c_start, w_in, w_hh, b_in, b_hh = (part.detach().contiguous() for part in inputs)
         m = w_hh.shape[1]
         block, (z, c, tanh_c) = tables.take(len(x), (4 * m, m, m), x.dtype)
+        # Project all inputs in one product; both biases are added here, once for all steps.
         torch.addmm(b_in + b_hh, x, w_in.t(), out=z)
         y = torch.empty_like(c)
         across = _across(w_hh, steps)
+        # The compiled loops take NumPy arrays, which share memory with the tensors.
         z_array, c_array, t_array, y_array = z.numpy(), c.numpy(), tanh_c.numpy(), y.numpy()
         before = c_start.numpy()
         for gates, out, rows in zip(_by_step(z, steps), _by_step(y, steps), steps.rows, strict=True):
             n = len(gates)
+            # Pieces are sorted by length, so those that go on are the first n.
             torch.addmm(gates, h[:n], across, out=gates)
             now = c_array[rows]
             lstm_forward(z_array[rows], before[:n], now, t_array[rows], y_array[rows])
@@ -151,6 +159,7 @@ class LSTM(torch.autograd.Function):
         dh, dc = torch.zeros_like(h_start), dc_last.contiguous().clone()
         z_array, c_array, t_array = z.numpy(), c.numpy(), tanh_c.numpy()
         dy_array, dh_array, dc_array = dy.contiguous().numpy(), dh.numpy(), dc.numpy()
+        # Cells before step t: those at the start, then those after step t - 1.
         before = [c_start.numpy(), *(c_array[rows] for rows in steps.rows[:-1])]
         gates = _by_step(z, steps)
         for t in range(len(gates) - 1, -1, -1):
@@ -159,9 +168,12 @@ class LSTM(torch.autograd.Function):
             lstm_backward(
                 z_array[rows], before[t][:n], t_array[rows], dy_array[rows], dh_array[:n], dc_array[:n]
             )
+            # What goes back to the step before is written where the next kernel reads it.
             torch.mm(gates[t], w_hh, out=dh[:n])
+        # The tangents are used up, so their memory takes the states before each step.
         h_before = _states_before(h_start, y, steps, out=tanh_c)
         dx = z @ w_in if ctx.needs_input_grad[2] else None
+        # Both biases have the same gradient; the copy below keeps them from sharing one tensor.
         db = z.sum(0)
         found = (None, None, dx, dh, dc, _product(z, x), _product(z, h_before), db, db.clone())
         ctx.tables.give(block)
@@ -181,6 +193,7 @@ class GRU(torch.autograd.Function):
         torch.addmm(b_in.roll(m), x, w_in.roll(m, 0).t(), out=gates[:, : 3 * m])
         y = torch.empty_like(spare)
         across = _across(w_hh, steps)
+        # One buffer for all steps: each kernel has read it before the next product writes it.
         recurrent = x.new_empty(len(h), 3 * m)
         gates_array = gates.numpy()
         recurrent_array = recurrent.numpy()
@@ -188,6 +201,7 @@ class GRU(torch.autograd.Function):
         before = h.numpy()
         for out, rows in zip(_by_step(y, steps), steps.rows, strict=True):
             n = len(out)
+            # The reset gate multiplies this bias too, so it cannot join that of the inputs.
             torch.addmm(b_hh, h[:n], across, out=recurrent[:n])
             now = y_array[rows]
             gru_forward(gates_array[rows], recurrent_array[:n], before[:n], now)
@@ -213,16 +227,20 @@ class GRU(torch.autograd.Function):
         y_array = y.numpy()
         dy_array, dh_array = dy.contiguous().numpy(), dh.numpy()
         before = [h_start.numpy(), *(y_array[rows] for rows in steps.rows[:-1])]
-        own = gates[:, : 3 * m]  # of the inputs' share: n, r, z
-        other = gates[:, m:]  # of the other: r, z, n
+        # Columns of the inputs' share: gates n, r, z.
+        own = gates[:, : 3 * m]
+        # Columns of the recurrent weights' share: gates r, z, n.
+        other = gates[:, m:]
         parts = _by_step(other, steps)
         for t in range(len(parts) - 1, -1, -1):
             rows = steps.rows[t]
             n = steps.sizes[t]
             gru_backward(gates_array[rows], before[t][:n], dy_array[rows], dh_array[:n])
+            # dh holds what passed by the update gate; the product adds what went through the weights.
             torch.addmm(dh[:n], parts[t], w_hh, out=dh[:n])
         h_before = _states_before(h_start, y, steps, out=spare)
         dx = own @ w_in.roll(m, 0) if ctx.needs_input_grad[2] else None
+        # Rolling back undoes the kernels' order of gates.
         dw_in, db_in = _product(own, x).roll(-m, 0), own.sum(0).roll(-m)
         found = (None, None, dx, dh, dw_in, _product(other, h_before), db_in, other.sum(0))
         ctx.tables.give(block)
@@ -245,7 +263,8 @@ def gru_step(x: Tensor, h: Tensor, *weights: Tensor) -> tuple[Tensor]:
     """Return the outputs ``(n, m)`` after one step of a layer, without gradients."""
     w_in, w_hh, b_in, b_hh = weights
     before = h.detach().contiguous()
-    projected = torch.addmm(b_in, x, w_in.t())  # r, z, n; the kernel wants n, r, z and m columns more
+    # Torch projects in the order r, z, n; the kernel wants n, r, z and m columns more.
+    projected = torch.addmm(b_in, x, w_in.t())
     gates = torch.cat([projected[:, 2 * h.shape[1] :], projected], 1)
     recurrent = torch.addmm(b_hh, h, w_hh.t())
     y = torch.empty_like(before)
@@ -255,7 +274,9 @@ def gru_step(x: Tensor, h: Tensor, *weights: Tensor) -> tuple[Tensor]:
 
 def _across(w_hh: Tensor, steps: Steps) -> Tensor:
     """Return the recurrent weights transposed, copied where there are many steps to multiply by them."""
-    return w_hh.t().contiguous() if len(steps.sizes) >= _MANY else w_hh.t()
+    if len(steps.sizes) >= _MANY:
+        return w_hh.t().contiguous()
+    return w_hh.t()
 
 
 def _product(gradients: Tensor, inputs: Tensor) -> Tensor:
@@ -270,5 +291,6 @@ def _by_step(table: Tensor, steps: Steps) -> tuple[Tensor, ...]:
 def _states_before(start: Tensor, after: Tensor, steps: Steps, out: Tensor) -> Tensor:
     """Return for each row the state before its step, in ``out``."""
     parts = _by_step(after, steps)
+    # Pieces that ended drop out: the first n rows of a step go on to the next.
     following = zip(parts[:-1], steps.sizes[1:], strict=True)
     return torch.cat([start, *(part[:n] for part, n in following)], out=out)

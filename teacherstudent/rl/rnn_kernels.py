@@ -21,7 +21,9 @@ from numba.extending import overload
 from teacherstudent.fitting.compiled import compiled_elementwise, inlined
 from teacherstudent.types import Array
 
-_F = np.float32  # a plain 0.5 or 1 would turn float32 into float64
+# A plain 0.5 or 1 would turn float32 into float64.
+_F = np.float32
+# Beyond this tanh is 1 in float32.
 _BOUND = _F(7.90531110763549805)
 
 
@@ -34,6 +36,7 @@ def _tanh_float32(x: Any) -> Any:
     """
     x = _BOUND if x > _BOUND else x
     x = -_BOUND if x < -_BOUND else x
+    # An odd polynomial over an even one, both in powers of x squared.
     s = x * x
     p = s * _F(-2.76076847742355e-16) + _F(2.00018790482477e-13)
     p = p * s + _F(-8.60467152213735e-11)
@@ -54,6 +57,7 @@ def _tanh(x: Any) -> Any:
 
 @overload(_tanh, strict=False, jit_options={"forceinline": True})
 def _tanh_by_type(x: Any) -> Callable[[Any], Any]:
+    # Chosen while the caller is compiled: float64 keeps the accuracy of libm.
     if x == types.float32:
         return lambda x: _tanh_float32(x)
     return lambda x: math.tanh(x)
@@ -61,6 +65,7 @@ def _tanh_by_type(x: Any) -> Callable[[Any], Any]:
 
 @inlined
 def _sigmoid(x: Any) -> Any:
+    # The sigmoid as a tangent, so that both use the approximation that vectorises.
     return _F(0.5) + _F(0.5) * _tanh(_F(0.5) * x)
 
 
@@ -80,6 +85,7 @@ def lstm_forward(z: Array, c_before: Array, c: Array, tanh_c: Array, h: Array) -
         i_f = z[r, : 2 * m]
         g = z[r, 2 * m : 3 * m]
         o = z[r, 3 * m :]
+        # Gates i and f lie side by side and take the same function.
         for j in range(2 * m):
             i_f[j] = _sigmoid(i_f[j])
         for j in range(m):
@@ -92,6 +98,7 @@ def lstm_forward(z: Array, c_before: Array, c: Array, tanh_c: Array, h: Array) -
         now = c[r]
         t = tanh_c[r]
         out = h[r]
+        # One short loop for each array that is written: see the head of this file.
         for j in range(m):
             now[j] = f[j] * before[j] + i[j] * g[j]
         for j in range(m):
@@ -124,17 +131,22 @@ def lstm_backward(z: Array, c_before: Array, tanh_c: Array, dh: Array, later: Ar
         d = dc[r]
         e = later[r]
         more = dh[r]
+        # Gradients of the outputs come from above and from the next step.
         for j in range(m):
             e[j] += more[j]
+        # h = o tanh(c): from the outputs into the cells.
         for j in range(m):
             d[j] += e[j] * o[j] * (one - t[j] * t[j])
+        # Into gate o; the derivative of the sigmoid is o (1 - o).
         for j in range(m):
             o[j] = e[j] * t[j] * o[j] * (one - o[j])
         for j in range(m):
+            # Keep both values: each formula needs the other before it is overwritten.
             a = i[j]
             b = g[j]
             i[j] = d[j] * b * a * (one - a)
             g[j] = d[j] * a * (one - b * b)
+        # Into gate f, and on to the cells of the step before.
         for j in range(m):
             a = f[j]
             b = d[j]
@@ -161,16 +173,19 @@ def gru_forward(gates: Array, recurrent: Array, h_before: Array, h: Array) -> No
         kept = gates[k, 3 * m :]
         own = recurrent[k, : 2 * m]
         other = recurrent[k, 2 * m :]
+        # Gates r and z lie side by side and take the same function.
         for j in range(2 * m):
             r_z[j] = _sigmoid(r_z[j] + own[j])
         r = gates[k, m : 2 * m]
         z = gates[k, 2 * m : 3 * m]
         before = h_before[k]
         now = h[k]
+        # The backward pass needs this share without the reset gate.
         for j in range(m):
             kept[j] = other[j]
         for j in range(m):
             new[j] = _tanh(new[j] + r[j] * other[j])
+        # The new state lies between the candidate and the old state.
         for j in range(m):
             now[j] = (one - z[j]) * new[j] + z[j] * before[j]
 
@@ -197,14 +212,17 @@ def gru_backward(gates: Array, h_before: Array, dh: Array, later: Array) -> None
         before = h_before[k]
         d = later[k]
         more = dh[k]
+        # Gradients of the outputs come from above and from the next step.
         for j in range(m):
             d[j] += more[j]
+        # Into candidate and update gate; what the update gate keeps goes to the state before.
         for j in range(m):
             a = z[j]
             b = new[j]
             new[j] = d[j] * (one - a) * (one - b * b)
             z[j] = d[j] * (before[j] - b) * a * (one - a)
             d[j] *= a
+        # Into the reset gate; `kept` becomes the gradient of the recurrent share of the candidate.
         for j in range(m):
             a = r[j]
             b = new[j]

@@ -33,7 +33,9 @@ def playing_offers(success: bool, *, values: bool = True, rollouts: bool = True)
         values: whether the student has value signals of episodes.
         rollouts: whether its slots can be bound for rollouts.
     """
-    known: dict[str, Signal] = {"success": Signal()} if success else {}
+    known: dict[str, Signal] = {}
+    if success:
+        known["success"] = Signal()
     offers: dict[Granularity, dict[str, Signal]] = {"episode": known | {"length": Signal(unit="steps")}}
     if values:
         offers["episode"] |= EPISODE_VALUES
@@ -77,8 +79,10 @@ def rollout_scores(
         - those of `VALUE_SIGNALS` that are wanted: ``value_l1``, ``positive_value_loss``, ``td_error`` (as in
           `teacherstudent.rl.rollout_signals`) and ``mean_value``.
     """
+    # Differences of long running totals would lose too many digits in float32.
     advantages = advantages.double()
     names = [name for name in VALUE_SIGNALS if name in wanted]
+    # Functions, so that only the signals that are wanted are computed.
     known = {
         "value_l1": lambda: advantages.abs(),
         "positive_value_loss": lambda: advantages.clamp(min=0),
@@ -87,8 +91,10 @@ def rollout_scores(
     }
     terms = [torch.ones_like(advantages), rewards.double()]
     terms += [known[name]() for name in names]
+    # Sum over time: an episode's sum is the total at its end less the total before its start.
     total = torch.stack(terms).cumsum(1)
     sums = total - _before_episode(total, ends)
+    # A slot that completed no episode reports the one it is in, as of the last step.
     counted = ends.clone()
     counted[-1] |= ~ends.any(0)
     number = counted.sum(0)
@@ -106,8 +112,10 @@ def rollout_scores(
     }
     if mastered is not None:
         succeeded = returns > mastered
+        # The environment's own word wins wherever there is one.
         if told is not None:
             succeeded = torch.where(told >= 0, told > 0, succeeded)
+        # An episode that only the rollout ended has not succeeded.
         scores["success"] = (succeeded & ends).sum(0) / number
     for name, of_steps in zip(names, sums[2:], strict=True):
         scores[name] = mean(of_steps / lengths)
@@ -122,6 +130,7 @@ def one_step_errors(advantages: Tensor, ends: Tensor, discount: float) -> Tensor
         ends: ``(steps, slots)`` bool: the step ended an episode.
         discount: gamma x lambda.
     """
+    # The last step has no follower in this rollout, so its row stays 0.
     following = torch.zeros_like(advantages)
     following[:-1] = advantages[1:]
     return advantages - discount * following.masked_fill_(ends, 0.0)
@@ -132,6 +141,7 @@ def bound_outcomes(assignment: Assignment, scores: Mapping[str, Tensor], steps: 
 
     Waits for the device once.
     """
+    # Join everything first, so that the host waits for the device only once.
     table = torch.stack([values.double() for values in scores.values()]).cpu().numpy()
     columns: dict[str, Array] = dict(zip(scores, table, strict=True))
     columns["episodes"] = columns["episodes"].astype(np.int64)
@@ -152,8 +162,11 @@ def check_rows(assignment: Assignment, slots: int, where: str) -> None:
 def _before_episode(total: Tensor, ends: Tensor) -> Tensor:
     """Return the running totals, ``(k, steps, slots)``, at the last end before each step; 0 before any."""
     steps, slots = ends.shape
+    # Number the steps from 1, so that 0 can stand for no end so far; `cummax` then holds the latest end.
     numbers = torch.arange(1, steps + 1, device=total.device)[:, None]
     last = torch.where(ends, numbers, 0).cummax(0).values
+    # Shift by one step: the step that ends an episode still belongs to it.
     last = torch.cat([torch.zeros_like(last[:1]), last[:-1]])
+    # Column 0 is the total before the rollout.
     padded = torch.cat([torch.zeros_like(total[:, :1]), total], dim=1)
     return padded.gather(1, last.expand(len(total), steps, slots))

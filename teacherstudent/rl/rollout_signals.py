@@ -53,25 +53,32 @@ class RolloutSignals:
         """
         advantages = np.asarray(advantages, np.float64)
         starts = np.asarray(episode_starts) > 0.5
+        # A step ends an episode if the next step starts one; the last row is told by ``dones``.
         ends = np.concatenate([starts[1:], np.asarray(dones, np.bool_)[None]])
         following = np.concatenate([advantages[1:], np.zeros((1, advantages.shape[1]))])
+        # A_t = delta_t + discount A_(t+1) within an episode, solved for delta.
         delta = advantages - self._discount * ~ends * following
         known = {"value_l1": np.abs(advantages), "positive_value_loss": np.maximum(advantages, 0)}
         known["td_error"] = np.abs(delta)
         terms = [known[name] for name in self._names]
+        # Sum over time: an episode's sum is the total at its end less the total at its slot's end before.
         total = np.cumsum(np.stack([*terms, np.ones_like(delta)]), axis=1)
         times, slots = np.nonzero(ends)
         until_end = total[:, times, slots]
+        # Sort the ends by slot, then by time: the entry before an episode is its predecessor.
         order = np.lexsort((times, slots))
         same_slot = np.zeros(len(order), np.bool_)
         same_slot[1:] = slots[order][1:] == slots[order][:-1]
         sums = np.empty_like(until_end)
+        # A slot's first episode has no predecessor here: it adds what was carried in.
         previous = np.roll(until_end[:, order], 1, axis=1)
         carried = self._sums[:, slots[order]]
         sums[:, order] = until_end[:, order] + np.where(same_slot, -previous, carried)
+        # A slot without an end carries everything on; the others only what came after their last end.
         self._sums += total[:, -1]
         last = np.zeros_like(self._sums)
-        last[:, slots[order]] = until_end[:, order]  # the last of equal slots stays
+        # The last of equal slots stays.
+        last[:, slots[order]] = until_end[:, order]
         ended = ends.any(axis=0)
         self._sums[:, ended] = total[:, -1][:, ended] - last[:, ended]
         return {name: sums[i] / sums[-1] for i, name in enumerate(self._names)}

@@ -24,6 +24,7 @@ class HeteroscedasticGaussianDistribution(library.HeteroscedasticGaussianDistrib
 
 
 def _sample(mean: Tensor, std: Tensor) -> Tensor:
+    # `randn_like` does not look at the spread, so nothing waits for the device.
     with torch.no_grad():
         return torch.addcmul(mean, std, torch.randn_like(mean))
 
@@ -39,10 +40,12 @@ class CategoricalDistribution(library.Distribution):  # type: ignore[misc]
 
     def update(self, mlp_output: Tensor) -> None:
         """Take the network's output as logits, ``(..., output_dim)``."""
+        # Normalised here once, so that these are log-probabilities everywhere below.
         self._logits = mlp_output.log_softmax(-1)
 
     def sample(self) -> Tensor:
         """Return a random action of each row, ``(..., 1)`` (the Gumbel-max trick)."""
+        # The logarithm of an exponential variable is minus Gumbel noise.
         noise = torch.empty_like(self._logits).exponential_().log()
         return (self._logits - noise).argmax(-1, keepdim=True).to(self._logits.dtype)
 

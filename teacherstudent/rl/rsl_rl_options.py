@@ -55,8 +55,10 @@ def check_options(options: Mapping[str, Any], policy: Mapping[str, Any], *, slot
         TypeError: for something that is no mapping, or a name that is not known.
         ValueError: for a value out of range.
     """
+    # Import late, as the library is an optional extra.
     from rsl_rl.algorithms import PPO
 
+    # The library's own signature says what can be set, whatever its version.
     named = inspect.signature(PPO.__init__).parameters
     settable = [name for name in named if name not in (*_OWN, *_EXTENSIONS)]
     for what, given, known in (("options", options, settable), ("policy", policy, list(POLICY))):
@@ -65,10 +67,12 @@ def check_options(options: Mapping[str, Any], policy: Mapping[str, Any], *, slot
         for name in given:
             if name not in known:
                 raise TypeError(f"rsl-rl: {what}: expected names of {known}, got {name!r}")
+    # rsl_rl would silently take any other word for "fixed".
     if options.get("schedule", "adaptive") not in ("adaptive", "fixed"):
         raise ValueError(f"rsl-rl: schedule: expected 'adaptive' or 'fixed', got {options['schedule']!r}")
     _check_networks(policy)
-    batches = slots if is_recurrent(policy) else slots * steps  # a recurrent network's are whole slots
+    # Minibatches of a recurrent network are whole slots.
+    batches = slots if is_recurrent(policy) else slots * steps
     _check_integers(options, {"num_mini_batches": batches, "num_learning_epochs": 2**31})
 
 
@@ -76,6 +80,7 @@ def _check_networks(policy: Mapping[str, Any]) -> None:
     for name, known in (("class_name", ("MLPModel", "RNNModel")), ("rnn_type", ("lstm", "gru"))):
         if policy.get(name, POLICY[name]) not in known:
             raise ValueError(f"rsl-rl: policy: {name}: expected one of {list(known)}, got {policy[name]!r}")
+    # A network without memory would silently ignore these.
     unused = [name for name in policy if name.startswith("rnn_")]
     if unused and not is_recurrent(policy):
         raise ValueError(f"rsl-rl: policy: expected class_name='RNNModel' beside {unused}")
@@ -106,6 +111,7 @@ def learning_rate(
         return dict(options), None
     if budget is None:
         raise ValueError(f"rsl-rl: learning_rate={rate!r} falls over the budget: expected a budget, got None")
+    # The adaptive schedule would overwrite the falling rate.
     if options.get("schedule", "adaptive") != "fixed":
         raise ValueError(f"rsl-rl: learning_rate={rate!r}: expected schedule='fixed' beside it")
     first = float(rate.removeprefix("linear:"))

@@ -64,6 +64,7 @@ class RslRlPPO:
         observations: bool,
         rewards: bool,
     ) -> None:
+        # Import late, as the library is an optional extra.
         from rsl_rl.algorithms import PPO
         from rsl_rl.modules import EmpiricalNormalization
         from tensordict import TensorDict
@@ -80,6 +81,7 @@ class RslRlPPO:
         self.alg = PPO(actor, critic, storage, device=str(device), **options)
         self.alg.train_mode()
         self.observations: Tensor = storage.observations["obs"]
+        # Only a forward pass tells the shapes of the distribution's parameters, which the storage needs.
         with torch.no_grad():
             actor({"obs": obs["obs"]}, stochastic_output=True)
             shapes = [p.shape for p in actor.output_distribution_params]
@@ -99,7 +101,10 @@ class RslRlPPO:
     @property
     def reward_scale(self) -> Tensor | float:
         """What rewards are divided by now."""
-        return 1.0 if self._moments is None else self._moments.std.clamp(min=1e-8)
+        if self._moments is None:
+            return 1.0
+        std: Tensor = self._moments.std
+        return std.clamp(min=1e-8)
 
     @property
     def discount(self) -> float:
@@ -108,7 +113,10 @@ class RslRlPPO:
 
     def minibatches(self, slots: int) -> int:
         """Return how many minibatches `update` makes of so many slots."""
-        return min(self.alg.num_mini_batches, slots) if self.recurrent else int(self.alg.num_mini_batches)
+        batches = int(self.alg.num_mini_batches)
+        if self.recurrent:
+            return min(batches, slots)
+        return batches
 
     def act(self, t: int) -> Tensor:
         """Sample actions for ``observations[t]``, write step ``t``, and return what the environments take."""
@@ -116,11 +124,13 @@ class RslRlPPO:
         actor = self.alg.actor
         critic = self.alg.critic
         self._now = t
+        # The update replays the rollout from the hidden states at its first step.
         if t == 0:
             storage.first = (hidden_of(actor), hidden_of(critic))
             self._ends.clear()
         obs = {"obs": self.observations[t]}
         actions = actor(obs, stochastic_output=True)
+        # Write into the storage at once: environments may overwrite their own buffers.
         storage.actions[t] = actions
         storage.actions_log_prob[t, :, 0] = actor.get_output_log_prob(actions)
         for table, values in zip(storage.distribution_params, actor.output_distribution_params, strict=True):
@@ -132,11 +142,13 @@ class RslRlPPO:
         """Forget the episodes that the last step has ended, ``(n,)`` bool."""
         if not self.recurrent:
             return
-        if done.device.type == "cpu":  # to look would wait for another device
+        # On a GPU it would take a wait to see who has ended.
+        if done.device.type == "cpu":
             slots = np.flatnonzero(done.numpy())
             if not len(slots):
                 return
             self._ends.add(self._now, torch.from_numpy(slots), hidden_of(self.alg.critic))
+        # Forget only now, after the critic's states at the ends have been kept.
         for network in (self.alg.actor, self.alg.critic):
             recall(network, forget(hidden_of(network), done))
 
@@ -151,6 +163,7 @@ class RslRlPPO:
 
         def act(obs: Tensor, first: Tensor) -> Tensor:
             nonlocal own
+            # The training rollout's hidden state must come back, whatever happens in between.
             before = hidden_of(actor)
             recall(actor, forget(own, first))
             try:
@@ -191,9 +204,11 @@ class RslRlPPO:
         storage.dones[..., 0] = done
         storage.rewards[..., 0] = self._scaled(rewards.float(), done, learn)
         times, slots, values = self._values_of_cut(last, cut)
+        # A cut episode would have gone on: its last observation stands for the rest of the return.
         storage.rewards[times, slots, 0] += self.alg.gamma * values
         self.alg.compute_returns({"obs": obs})
         advantages: Tensor = storage.returns - storage.values
+        # The library normalises over all slots, but measured ones must not shift the moments.
         if learn is not None and len(learn) and not self.alg.normalize_advantage_per_mini_batch:
             chosen = advantages[:, learn]
             storage.advantages = (advantages - chosen.mean()) / (chosen.std() + 1e-8)
@@ -209,6 +224,7 @@ class RslRlPPO:
         Raises:
             FloatingPointError: if a loss is not finite.
         """
+        # The library reads storage and number of minibatches from the algorithm, so swap them for a while.
         whole = self.alg.storage
         if learn is not None:
             self.alg.storage = whole.columns(learn)
@@ -220,6 +236,7 @@ class RslRlPPO:
             self.alg.storage = whole
             self.alg.num_mini_batches = batches
         losses = {f"loss/{name}": float(value) for name, value in means.items()}
+        # A diverged update must stop the run: later rollouts would only hide the cause.
         if not all(map(math.isfinite, losses.values())):
             raise FloatingPointError(f"rsl-rl: expected finite losses, got {losses}; lower the learning rate")
         return losses | {"learning_rate": float(self.alg.learning_rate)}
@@ -227,6 +244,7 @@ class RslRlPPO:
     def set_learning_rate(self, rate: float) -> None:
         """Set the learning rate of the next update."""
         self.alg.learning_rate = rate
+        # The optimiser holds a rate of its own in each group.
         for group in self.alg.optimizer.param_groups:
             group["lr"] = rate
 
@@ -247,10 +265,14 @@ class RslRlPPO:
             times, slots = cut.nonzero(as_tuple=True)
             return times, slots, critic({"obs": last[times, slots]})[:, 0]
         if not cut.any():
+            # Nothing was cut: return empty tensors of the right types.
             none = cut.nonzero()[:, 0]
             return none, none, last.new_zeros(0)
-        found = self._ends.select(cut) if cut.device.type == "cpu" else self._hidden_of_cut(cut)
-        times, slots, hidden = found
+        if cut.device.type == "cpu":
+            times, slots, hidden = self._ends.select(cut)
+        else:
+            times, slots, hidden = self._hidden_of_cut(cut)
+        # Recall the states of the cut episodes, then put the present ones back.
         now = hidden_of(critic)
         recall(critic, hidden)
         values = critic({"obs": last[times, slots]})[:, 0]
@@ -260,10 +282,12 @@ class RslRlPPO:
     def _hidden_of_cut(self, cut: Tensor) -> tuple[Tensor, Tensor, Hidden]:
         """Return time and slot of each episode cut by the time limit, and the critic's hidden state there."""
         storage = self.alg.storage
+        # Pack only slots with a cut episode: the others need no second pass.
         packed = storage.pack(cut.any(0).nonzero()[:, 0])
         rows = storage.rows(packed.steps)
         start = packed.start(storage.first[1])
         hidden = self.alg.critic.hidden_after(rows, packed.sizes, start)
+        # The number of a step is ``time * n + slot``, which also indexes the flattened mask.
         chosen = cut.flatten()[packed.last]
         times = packed.last[chosen] // storage.num_envs
         return times, packed.slots[chosen], tuple(part[:, chosen] for part in hidden)
@@ -272,10 +296,14 @@ class RslRlPPO:
         if self._moments is None:
             return rewards
         sums = torch.zeros_like(rewards)
+        # Every sum needs the one before it, and starts anew after an episode's end.
         for t in range(len(rewards)):
             torch.add(rewards[t], self._discounted, alpha=self.alg.gamma, out=sums[t])
             self._discounted = sums[t].masked_fill(done[t], 0.0)
-        seen = sums if learn is None else sums[:, learn]
+        # Only slots that are learnt from move the scale.
+        seen = sums
+        if learn is not None:
+            seen = sums[:, learn]
         if seen.numel():
             self._moments.update(seen.reshape(-1, 1))
         std: Tensor = self._moments.std
@@ -319,6 +347,7 @@ class RslRlPPO:
         self._discounted.copy_(torch.from_numpy(state["discounted"]))
         if self.recurrent:
             for name, network in self._networks():
+                # Copies, as arrays from a file may be read-only.
                 parts = (torch.from_numpy(part.copy()) for part in state["hidden"][name])
                 recall(network, tuple(part.to(self._discounted.device) for part in parts))
 
@@ -329,7 +358,8 @@ class _Actions:
     def __init__(self, space: gym.Space[Any], device: torch.device) -> None:
         self.discrete = isinstance(space, gym.spaces.Discrete)
         if isinstance(space, gym.spaces.Discrete):
-            self.columns, self.outputs = 1, int(space.n)
+            self.columns = 1
+            self.outputs = int(space.n)
             self._start = int(space.start)
         elif isinstance(space, gym.spaces.Box) and space.dtype is not None and space.dtype.kind == "f":
             self.columns = self.outputs = _size(space)
@@ -341,6 +371,7 @@ class _Actions:
     def bounded(self, actions: Tensor) -> Tensor:
         """Return the actions inside the space: clipped, or as numbers."""
         if self.discrete:
+            # A discrete space may begin at another number than 0.
             return actions[:, 0].long() + self._start
         return actions.view(-1, *self._shape).to(self._low.dtype).clamp(self._low, self._high)
 
@@ -362,6 +393,7 @@ def _models(obs: Any, actions: _Actions, policy: Mapping[str, Any], normalize: b
     if is_recurrent(policy):
         kind = PackedRNNModel
         shared |= {name: setting[name] for name in ("rnn_type", "rnn_hidden_dim", "rnn_num_layers")}
+    # Without sizes of its own the critic takes those of the actor.
     critic_dims = setting["critic_hidden_dims"] or setting["hidden_dims"]
     actor = kind(
         obs,
@@ -382,6 +414,7 @@ def _distribution(setting: Mapping[str, Any], *, discrete: bool) -> dict[str, An
         return {"class_name": f"{module}:CategoricalDistribution"}
     names = ["init_std", "std_type", "std_range"]
     kind = "HeteroscedasticGaussianDistribution"
+    # A spread that depends on the observation has no parameter to switch off.
     if not setting["state_dependent_std"]:
         kind = "GaussianDistribution"
         names = [*names, "learn_std"]
@@ -394,6 +427,7 @@ def unvalidated() -> Iterator[None]:
     """Switch torch's argument checks of distributions off inside, as rsl_rl does for ever: they wait."""
     from torch.distributions import Distribution
 
+    # Torch shows the present default nowhere else.
     before = Distribution._validate_args
     Distribution.set_default_validate_args(False)
     try:

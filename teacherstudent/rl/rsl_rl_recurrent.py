@@ -32,8 +32,10 @@ class PackedRNNModel(RNNModel):  # type: ignore[misc]  # rsl_rl has no types
 
     def get_latent(self, obs: Any, masks: Tensor | None = None, hidden_state: Any = None) -> Any:
         """Return the recurrent network's output for each row."""
+        # Skip RNNModel's own method: it would run the padded network.
         x = MLPModel.get_latent(self, obs)
         rnn = self.rnn.rnn
+        # Sizes of a packed sequence mean training; without them this is one step of a rollout.
         if masks is not None:
             return packed_rnn.packed(rnn, x, masks, parts_of(hidden_state), self._tables)[0]
         out, after = packed_rnn.step(rnn, x, hidden_of(self))
@@ -60,6 +62,7 @@ class EpisodeStorage(RolloutStorage):  # type: ignore[misc]
 
     def columns(self, slots: Tensor) -> EpisodeStorage:
         """Return a copy that holds the given slots ``(k,)`` alone."""
+        # The shallow copy shares everything; only tables with an axis of slots are replaced.
         part = copy.copy(self)
         part.num_envs = len(slots)
         for name in ("observations", "dones", "actions_log_prob", *_TABLES):
@@ -75,14 +78,17 @@ class EpisodeStorage(RolloutStorage):  # type: ignore[misc]
 
     def rows(self, steps: Tensor) -> Any:
         """Return the observations of the steps of these numbers."""
+        # Flattening numbers the steps as ``time * n + slot``, as `Packed` does.
         return self.observations.flatten(0, 1)[steps]
 
     def recurrent_mini_batch_generator(self, num_mini_batches: int, num_epochs: int = 8) -> Iterator[Any]:
         """Yield the minibatches of all epochs: ``(rows, ...)`` each."""
+        # Draw the minibatches once, so that packing is paid for once and not in every epoch.
         slots = torch.randperm(self.num_envs, device=self.device)
         batches = [self._batch(self.pack(part)) for part in slots.tensor_split(num_mini_batches)]
         for _ in range(num_epochs):
-            yield from map(copy.copy, batches)  # the update may replace a batch's advantages
+            # The update may replace a batch's advantages.
+            yield from map(copy.copy, batches)
 
     def _batch(self, packed: Packed) -> Any:
         actor, critic = (as_torch(packed.start(hidden)) for hidden in self.first)

@@ -19,7 +19,12 @@ from stable_baselines3.her.her_replay_buffer import HerReplayBuffer
 from torch import nn, optim
 
 from teacherstudent import trust
+from teacherstudent.family import RLFamily
+from teacherstudent.fitting.modules import device_of
+from teacherstudent.types import check_whole, is_whole
 
+MOST_ENVS = 10**6
+"""More slots than this are a mistake."""
 _ALGORITHMS = ("stable_baselines3", "sb3_contrib")
 _PARTS = (*_ALGORITHMS, "torch.nn", "torch.optim")
 """Packages that a file of a run may name: of what is found in them only classes of these kinds are called."""
@@ -29,12 +34,17 @@ def standard_policy(kind: type[BaseAlgorithm], space: gym.Space[Any]) -> str:
     """Return the name of the algorithm's policy that suits the observations."""
     if isinstance(space, gym.spaces.Dict):
         network = "MultiInput"
+    elif is_image_space(space):
+        network = "Cnn"
     else:
-        network = "Cnn" if is_image_space(space) else "Mlp"
+        network = "Mlp"
     plain = f"{network}Policy"
+    # A recurrent policy is only standard where the algorithm has no other.
     recurrent = f"{network}LstmPolicy"
     known = kind.policy_aliases
-    return recurrent if recurrent in known and plain not in known else plain
+    if recurrent in known and plain not in known:
+        return recurrent
+    return plain
 
 
 def algorithm(name: str) -> type[BaseAlgorithm]:
@@ -44,12 +54,14 @@ def algorithm(name: str) -> type[BaseAlgorithm]:
     if ":" in name:
         found = _import(name, _ALGORITHMS)
     else:
+        # A name without a colon is a class of stable-baselines3 itself.
         found = getattr(stable_baselines3, name, None)
         if found is None:
             known = [k for k, v in vars(stable_baselines3).items() if _is_algorithm(v)]
             raise ValueError(f"sb3: expected an algorithm of {sorted(known)} or 'module:Class', got {name!r}")
     if not _is_algorithm(found):
         raise TypeError(f"sb3: expected an on- or off-policy algorithm of stable-baselines3, got {name!r}")
+    # Only the signature tells that an algorithm needs masks.
     if "action_masks" in inspect.signature(found.predict).parameters:
         raise TypeError(
             f"sb3: expected an algorithm that acts by observations alone, got {name!r}: action masks are not "
@@ -66,9 +78,17 @@ def _is_algorithm(thing: Any) -> bool:
 def _part(target: str) -> Any:
     """Return what a text in ``policy_kwargs`` names; if a file gives it, only a network or optimizer."""
     found = _import(target, _PARTS)
+    # A file of a run may name code, but only networks and optimisers are ever called.
     if trust.untrusted():
         trust.check_found(found, target, "sb3: policy_kwargs", (nn.Module, optim.Optimizer))
     return found
+
+
+def _named(part: Any) -> Any:
+    """Return what a text with a colon names; anything else as it is."""
+    if isinstance(part, str) and ":" in part:
+        return _part(part)
+    return part
 
 
 def _import(target: str, libraries: tuple[str, ...]) -> Any:
@@ -80,6 +100,32 @@ def _import(target: str, libraries: tuple[str, ...]) -> Any:
         raise ValueError(f"sb3: expected an importable 'module:name', got {target!r}: {error}") from error
 
 
+def check_environments(family: RLFamily, n_envs: int, processes: int) -> None:
+    """Raise unless the family has environments, and slots and processes are of sound numbers."""
+    if not isinstance(family, RLFamily):
+        raise TypeError(f"sb3: expected a family with environments (RLFamily), got {type(family).__name__}")
+    whole = is_whole(n_envs)
+    if not (whole and 1 <= n_envs <= MOST_ENVS):
+        raise ValueError(f"sb3: expected n_envs >= 1 and at most {MOST_ENVS}, got {n_envs!r}")
+    check_whole("sb3: processes", processes, 1, n_envs)
+
+
+def check_names(policy: str | None, device: str) -> None:
+    """Raise unless policy and device are names, and the device is there."""
+    if policy is not None and not isinstance(policy, str):
+        raise TypeError(f"sb3: policy: expected a name or None, got {policy!r}")
+    # stable-baselines3 resolves "auto" itself.
+    if not (isinstance(device, str) and device == "auto"):
+        device_of("sb3: device", device)
+
+
+def check_policy(kind: type[BaseAlgorithm], policy: str | None) -> None:
+    """Raise ValueError for a policy that the algorithm does not have."""
+    if policy is not None and policy not in kind.policy_aliases:
+        known = sorted(kind.policy_aliases)
+        raise ValueError(f"sb3: policy: expected one of {known} or None, got {policy!r}")
+
+
 def check_options(kind: type[BaseAlgorithm], options: Mapping[str, Any]) -> None:
     """Raise TypeError for options that are no mapping, or that the algorithm does not take."""
     if not isinstance(options, Mapping):
@@ -87,6 +133,7 @@ def check_options(kind: type[BaseAlgorithm], options: Mapping[str, Any]) -> None
     known = inspect.signature(kind).parameters
     own = ("policy", "env", "seed", "device", "verbose")
     settable = [name for name in known if name not in own]
+    # A constructor with ``**kwargs`` passes every name on and judges it itself.
     open_ended = any(p.kind is p.VAR_KEYWORD for p in known.values())
     for name in options:
         if name in own or (name not in known and not open_ended):
@@ -115,12 +162,11 @@ def resolve(options: Mapping[str, Any], budget: float | None) -> dict[str, Any]:
         if isinstance(value, str) and value.startswith("linear:"):
             if budget is None:
                 raise ValueError(f"sb3: {name}={value!r} falls over the budget: expected a budget, got None")
+            # The schedule runs to the very end of the budget, where it reaches 0.
             resolved[name] = LinearSchedule(_start(name, value), 0.0, 1.0)
         elif name == "policy_kwargs":
-            resolved[name] = {
-                key: _part(part) if isinstance(part, str) and ":" in part else part
-                for key, part in value.items()
-            }
+            # Classes such as "torch.nn:ReLU" are written as text, since a file holds plain data only.
+            resolved[name] = {key: _named(part) for key, part in value.items()}
         else:
             resolved[name] = value
     return resolved
@@ -132,4 +178,7 @@ def round_steps(model: BaseAlgorithm) -> int:
         return int(model.n_steps)
     assert isinstance(model, OffPolicyAlgorithm)
     often = cast("TrainFreq", model.train_freq)
-    return often.frequency if often.unit is TrainFrequencyUnit.STEP else 1
+    if often.unit is TrainFrequencyUnit.STEP:
+        return often.frequency
+    # A round that is counted in episodes lasts one step at least.
+    return 1

@@ -23,11 +23,14 @@ def speed_up(policy: Any) -> None:
 
     All other policies stay as they are, and so do subclasses that have a way of their own.
     """
-    library = sys.modules.get(_POLICIES)  # loaded if there is such a policy
+    # Loaded if there is such a policy.
+    library = sys.modules.get(_POLICIES)
     if library is None or not isinstance(policy, library.RecurrentActorCriticPolicy):
         return
+    # A subclass with a method of its own must keep it.
     original = library.RecurrentActorCriticPolicy._process_sequence
     own = type(policy)._process_sequence is not original
+    # Another version of the library may call its method in another way.
     if not own and list(inspect.signature(original).parameters) == _ARGUMENTS:
         policy._process_sequence = _Sequences(original)
 
@@ -60,14 +63,17 @@ class _Sequences:
         """
         n = lstm_states[0].shape[1]
         starts = episode_starts.reshape(n, -1)
+        # A start in the midst of a sequence clears the state there, which one call cannot do.
         if not packed_rnn.applies(lstm, features) or starts[:, 1:].any():
             found: tuple[Tensor, Hidden] = self._original(features, lstm_states, episode_starts, lstm)
             return found
         steps = starts.shape[1]
+        # One factor for each sequence, which broadcasts over layers and units.
         keep = (1.0 - starts[:, 0])[None, :, None]
         hidden = tuple(keep * part for part in lstm_states)
         if steps == 1:
             return packed_rnn.step(lstm, features, hidden)
+        # Packed sequences hold all first steps, then all second steps; the library goes by sequence.
         by_step = features.reshape(n, steps, -1).transpose(0, 1).reshape(steps * n, -1)
         out, after = packed_rnn.packed(lstm, by_step, torch.full((steps,), n), hidden, self._tables)
         return out.reshape(steps, n, -1).transpose(0, 1).flatten(0, 1), after

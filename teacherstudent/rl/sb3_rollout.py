@@ -78,6 +78,7 @@ class BoundRollouts:
         self._learn: BoolArray = np.ones(self.envs.num_envs, np.bool_)
         normalize = model.get_vec_normalize_env()
         env: VecEnv = self.envs
+        # The algorithm's own normalisation would also see the measured rows.
         if normalize is not None:
             env = _normalized(self.envs, normalize.gamma, lambda: self._learn & ~self.envs.failed)
         model.set_env(env)
@@ -92,10 +93,12 @@ class BoundRollouts:
             EpisodeError: if an environment fails.
         """
         check_rows(assignment, self.envs.num_envs, "sb3")
+        # The running moments read this mask while the rollout is collected.
         self._learn[:] = assignment.learn
         self.envs.bind(assignment.tasks, assignment.ids)
         self._collect()
         good = ~self.envs.failed
+        # A row whose environment failed is known only after the rollout.
         self._learn &= good
         scores = self._scores()
         if not good.all():
@@ -110,9 +113,12 @@ class BoundRollouts:
 
     def _collect(self) -> None:
         model = self._model
-        model._last_obs = None  # so that the set-up starts every slot
+        # Without observations the set-up starts every slot.
+        model._last_obs = None
         clear_hidden(model)
+        # `learn` would set itself up the same way; here collecting and training are called apart.
         _, callback = model._setup_learn(self._total, None, reset_num_timesteps=False)
+        # The set-up adds the steps so far to the total, but schedules must see the run's own total.
         model._total_timesteps = self._total
         assert model.env is not None
         model.collect_rollouts(model.env, callback, model.rollout_buffer, n_rollout_steps=model.n_steps)
@@ -122,7 +128,10 @@ class BoundRollouts:
         envs = self.envs
         buffer = self._model.rollout_buffer
         normalize = model.get_vec_normalize_env()
-        scale = 1.0 if normalize is None else float(np.sqrt(normalize.ret_rms.var + normalize.epsilon))
+        # Values are in units of scaled rewards; this factor leads back to the score's units.
+        scale = 1.0
+        if normalize is not None:
+            scale = float(np.sqrt(normalize.ret_rms.var + normalize.epsilon))
         return rollout_scores(
             torch.from_numpy(envs.rewards),
             torch.from_numpy(envs.ends),
@@ -137,12 +146,14 @@ class BoundRollouts:
     def _update(self, learn: BoolArray) -> None:
         model = self._model
         whole = self._model.rollout_buffer
+        # `learn` does this before it trains.
         model._update_current_progress_remaining(model.num_timesteps, self._total)
         if not learn.all():
             model.rollout_buffer = columns(whole, learn)
         try:
             model.train()
         finally:
+            # The next rollout fills the buffer of all slots again.
             model.rollout_buffer = whole
 
     def state_dict(self) -> State:
@@ -157,13 +168,16 @@ class BoundRollouts:
 
 def columns(buffer: RolloutBuffer, slots: BoolArray) -> RolloutBuffer:
     """Return a copy of a filled rollout buffer, not yet sampled from, that holds the given slots alone."""
+    # The shallow copy shares everything; only tables with an axis of slots are replaced.
     part = copy.copy(buffer)
     part.n_envs = int(slots.sum())
     for name, value in vars(buffer).items():
         if name == "observations" and isinstance(value, dict):
             setattr(part, name, {key: table[:, slots] for key, table in value.items()})
+        elif isinstance(value, np.ndarray) and name.startswith(_HIDDEN):
+            setattr(part, name, value[:, :, slots])
         elif isinstance(value, np.ndarray) and value.ndim > 1:
-            setattr(part, name, value[:, :, slots] if name.startswith(_HIDDEN) else value[:, slots])
+            setattr(part, name, value[:, slots])
     return part
 
 
@@ -176,6 +190,7 @@ class _LearntMoments(RunningMeanStd):
 
     def update(self, arr: Array) -> None:
         rows = self._rows()
+        # An empty batch has no mean and would spoil the moments.
         if rows.any():
             super().update(arr[rows])
 
@@ -183,6 +198,7 @@ class _LearntMoments(RunningMeanStd):
 def _normalized(envs: VecEnv, gamma: float, rows: Callable[[], BoolArray]) -> VecNormalize:
     """Return running normalisation of environments by the rows that are learnt from."""
     env = VecNormalize(envs, gamma=gamma)
+    # VecNormalize has no other place for moments that leave rows out.
     env.ret_rms = _LearntMoments(rows, ())
     rms: Any = env.obs_rms
     fresh: Any

@@ -29,8 +29,11 @@ _OBSERVATIONS = ("_last_obs", "_last_episode_starts", "_last_original_obs")
 
 def main_optimizer(model: BaseAlgorithm) -> torch.optim.Optimizer:
     """Return the optimiser whose steps count as gradient updates: the critic's where there are several."""
+    # The library's own list of what it saves, which covers every algorithm.
     names = model._get_torch_save_params()[0]
-    name = "critic.optimizer" if "critic.optimizer" in names else "policy.optimizer"
+    name = "policy.optimizer"
+    if "critic.optimizer" in names:
+        name = "critic.optimizer"
     found = _attribute(model, name)
     assert isinstance(found, torch.optim.Optimizer)
     return found
@@ -47,6 +50,7 @@ def algorithm_state(model: BaseAlgorithm) -> State:
         ValueError: if the replay buffer is of a kind whose content is not known.
     """
     return weights_of(model) | {
+        # Algorithms count different things: save what this one has.
         "counters": {name: getattr(model, name) for name in _COUNTERS if hasattr(model, name)},
         "action_space": dict(model.action_space.np_random.bit_generator.state),
         "noise": [noise.noise_prev.copy() for noise in _noises(model)],
@@ -73,6 +77,7 @@ def load_weights(model: BaseAlgorithm, state: State) -> None:
             load_optimizer(own, part)
         else:
             load_module(own, part, name)
+    # Parameters that need a gradient may only be overwritten outside of a graph.
     with torch.no_grad():
         for name, values in state["tensors"].items():
             _attribute(model, name).copy_(torch.from_numpy(np.array(values)))
@@ -88,11 +93,13 @@ def load_algorithm(model: BaseAlgorithm, state: State) -> None:
     load_weights(model, state)
     for name, value in state["counters"].items():
         setattr(model, name, value)
+    # Random actions before learning starts are drawn from the space itself.
     model.action_space.np_random.bit_generator.state = state["action_space"]
     noise = getattr(model, "action_noise", None)
     n_envs = model.n_envs
     if noise is not None and n_envs > 1 and not isinstance(noise, VectorizedActionNoise):
-        model.action_noise = VectorizedActionNoise(noise, n_envs)  # as `learn` does when it sets itself up
+        # As `learn` does when it sets itself up.
+        model.action_noise = VectorizedActionNoise(noise, n_envs)
     for noise, previous in zip(_noises(model), state["noise"], strict=True):
         noise.noise_prev = previous.copy()
     _load_buffer(getattr(model, "replay_buffer", None), state["buffer"])
@@ -102,6 +109,7 @@ def load_algorithm(model: BaseAlgorithm, state: State) -> None:
 def log_state(model: BaseAlgorithm) -> State:
     """Return the numbers that the algorithm has logged, and of how many values each is the mean."""
     logger = model.logger
+    # The log holds running means: without their counts they could not go on.
     return {
         name: [float(value), int(logger.name_to_count.get(name, 0))]
         for name, value in logger.name_to_value.items()
@@ -120,9 +128,10 @@ def under_way(model: BaseAlgorithm) -> State:
     """Return observations and, of a recurrent policy, hidden states from which the next round goes on."""
     state = {name: _copied(getattr(model, name, None)) for name in _OBSERVATIONS}
     hidden = getattr(model, "_last_lstm_states", None)
-    return state | {
-        "hidden": None if hidden is None else [part.cpu().numpy().copy() for pair in hidden for part in pair]
-    }
+    state["hidden"] = None
+    if hidden is not None:
+        state["hidden"] = [part.cpu().numpy().copy() for pair in hidden for part in pair]
+    return state
 
 
 def load_under_way(model: BaseAlgorithm, state: State) -> None:
@@ -130,6 +139,7 @@ def load_under_way(model: BaseAlgorithm, state: State) -> None:
     for name in _OBSERVATIONS:
         setattr(model, name, _copied(state[name]))
     if state["hidden"] is not None:
+        # In the order of `under_way`: hidden and cell state of the actor, then of the critic.
         parts = iter(state["hidden"])
         _change_hidden(model, lambda own: torch.from_numpy(np.array(next(parts))).to(own.device))
 
@@ -142,7 +152,8 @@ def clear_hidden(model: BaseAlgorithm) -> None:
 
 def _change_hidden(model: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> None:
     """Replace hidden and cell state of actor and critic, in this order."""
-    pairs = [tuple(change(part) for part in pair) for pair in model._last_lstm_states]
+    pairs = [tuple(map(change, pair)) for pair in model._last_lstm_states]
+    # The type is the library's named tuple, which `collect_rollouts` reads by name.
     model._last_lstm_states = type(model._last_lstm_states)(*pairs)
 
 
@@ -153,19 +164,25 @@ def _attribute(model: Any, dotted: str) -> Any:
 
 
 def _torch_state(part: Any) -> State:
-    return optimizer_state(part) if isinstance(part, torch.optim.Optimizer) else module_state(part)
+    if isinstance(part, torch.optim.Optimizer):
+        return optimizer_state(part)
+    return module_state(part)
 
 
 def _copied(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _copied(part) for name, part in value.items()}
-    return None if value is None else np.array(value)
+    if value is None:
+        return None
+    return np.array(value)
 
 
 def _noises(model: BaseAlgorithm) -> Iterator[Any]:
     """Yield the action noises that remember something (Ornstein-Uhlenbeck)."""
     noise = getattr(model, "action_noise", None)
-    each = noise.noises if isinstance(noise, VectorizedActionNoise) else [noise]
+    each: list[Any] = [noise]
+    if isinstance(noise, VectorizedActionNoise):
+        each = list(noise.noises)
     yield from (n for n in each if hasattr(n, "noise_prev"))
 
 
@@ -173,11 +190,13 @@ def _buffer_state(buffer: Any) -> State | None:
     """Return the filled part of a replay buffer."""
     if buffer is None:
         return None
+    # Compare exact types: a subclass may hold more than its arrays.
     if type(buffer) not in (ReplayBuffer, DictReplayBuffer):
         raise ValueError(
             f"checkpoint: expected a ReplayBuffer or DictReplayBuffer, got {type(buffer).__name__}, "
             "whose content is not known; run without checkpoints (checkpoint_every=0)"
         )
+    # A buffer that has wrapped around is full; else only the rows before ``pos`` are written.
     filled = buffer.buffer_size if buffer.full else buffer.pos
     return {
         "pos": buffer.pos,
@@ -203,12 +222,15 @@ def _load_buffer(buffer: Any, state: State | None) -> None:
         return
     buffer.pos = state["pos"]
     buffer.full = state["full"]
+    # A buffer of dictionaries has a table for each part of an observation.
     for name, value in state["arrays"].items():
         own = getattr(buffer, name)
-        for target, source in (
-            ((own[k], value[k]) for k in value) if isinstance(value, dict) else [(own, value)]
-        ):
-            target[: len(source)] = source
+        # In place, as the saved part is shorter than the buffer.
+        if isinstance(value, dict):
+            for key, part in value.items():
+                own[key][: len(part)] = part
+        else:
+            own[: len(value)] = value
 
 
 def _moments_state(env: VecNormalize | None) -> State | None:
@@ -231,10 +253,11 @@ def _normalize_state(env: VecNormalize | None) -> State | None:
     """Return what is under way in a normalisation."""
     if env is None:
         return None
+    # VecNormalize sets the last two only in its first reset or step.
     return {
         "returns": env.returns.copy(),
-        "old_obs": _copied(env.old_obs if hasattr(env, "old_obs") else None),
-        "old_reward": _copied(env.old_reward if hasattr(env, "old_reward") else None),
+        "old_obs": _copied(getattr(env, "old_obs", None)),
+        "old_reward": _copied(getattr(env, "old_reward", None)),
     }
 
 
@@ -242,7 +265,8 @@ def _load_normalize(env: VecNormalize | None, state: State | None) -> None:
     if env is None or state is None:
         return
     env.returns = state["returns"].copy()
-    env.old_obs, env.old_reward = _copied(state["old_obs"]), _copied(state["old_reward"])
+    env.old_obs = _copied(state["old_obs"])
+    env.old_reward = _copied(state["old_reward"])
 
 
 def _observation_rms(env: VecNormalize) -> dict[str, RunningMeanStd]:
@@ -255,4 +279,6 @@ def _moments(rms: RunningMeanStd) -> State:
 
 
 def _load_moments(rms: RunningMeanStd, state: State) -> None:
-    rms.mean, rms.var, rms.count = np.array(state["mean"]), np.array(state["var"]), state["count"]
+    rms.mean = np.array(state["mean"])
+    rms.var = np.array(state["var"])
+    rms.count = state["count"]

@@ -9,6 +9,9 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
 
+from teacherstudent.family import Snapshot
+from teacherstudent.types import State
+
 _ASKED_BY = {"action_masks": "MaskablePPO", "compute_reward": "HerReplayBuffer"}
 """Methods of single environments that algorithms call, and who does."""
 
@@ -24,6 +27,7 @@ def check_vector(envs: Any, where: str) -> None:
         raise TypeError(
             f"{where}: envs: expected a vector environment as family.make_vec(n) gives it, got {envs!r}"
         )
+    # These hand one dictionary of options to all slots, so each would get the whole table of tasks.
     if isinstance(envs.unwrapped, SyncVectorEnv | AsyncVectorEnv):
         raise ValueError(
             f"{where}: envs: expected slots that take a task each, got {type(envs.unwrapped).__name__}, "
@@ -45,16 +49,28 @@ def slot_info(infos: dict[str, Any], slot: int) -> dict[str, Any]:
             nested stays so.
         slot: number of the slot.
     """
-    own = {}
+    own: dict[str, Any] = {}
     for name, column in infos.items():
+        # A column ``_name`` is the mask of ``name`` and says nothing by itself.
         if name.startswith("_") and name[1:] in infos:
             continue
         said = infos.get(f"_{name}")
         if said is not None and not said[slot]:
             continue
-        value = slot_info(column, slot) if isinstance(column, dict) else column[slot]
+        if isinstance(column, dict):
+            own[name] = slot_info(column, slot)
+            continue
+        value = column[slot]
+        # A single environment gives Python's own numbers, so stable-baselines3 expects them.
         own[name] = value.item() if isinstance(value, np.generic) else value
     return own
+
+
+def state_of(envs: Any) -> State | None:
+    """Return the exact state of environments that can be saved; None of others."""
+    if isinstance(envs, Snapshot):
+        return envs.get_state()
+    return None
 
 
 def slots_of(envs: VectorEnv[Any, Any, Any]) -> list[gym.Env[Any, Any]] | None:
@@ -78,6 +94,7 @@ def slot_attributes(envs: VectorEnv[Any, Any, Any], name: str, slots: list[int])
         try:
             return [single[slot].get_wrapper_attr(name) for slot in slots]
         except AttributeError:
+            # The vector environment itself may have what its single environments lack.
             if not hasattr(envs, name):
                 raise
     elif name in _ASKED_BY and not hasattr(envs, name):
@@ -94,6 +111,7 @@ def slot_methods(envs: VectorEnv[Any, Any, Any], name: str, slots: list[int]) ->
     """
     single = slots_of(envs)
     if single is None:
+        # stable-baselines3 reads an AttributeError as "not there", so another error must stop it.
         error = ValueError if name in _ASKED_BY else AttributeError
         raise error(_unreachable(envs, f"env_method({name!r})", name))
     methods = [single[slot].get_wrapper_attr(name) for slot in slots]
@@ -113,7 +131,9 @@ def goals_out_of_reach(envs: VectorEnv[Any, Any, Any]) -> str | None:
 
 
 def _unreachable(envs: VectorEnv[Any, Any, Any], what: str, name: str) -> str:
-    who = f": {_ASKED_BY[name]} is not supported here" if name in _ASKED_BY else ""
+    who = ""
+    if name in _ASKED_BY:
+        who = f": {_ASKED_BY[name]} is not supported here"
     return (
         f"{what}: expected slots that are gymnasium environments of this process, as "
         "family_from_gymnasium(...).make_vec(n) makes them without processes, got "

@@ -63,6 +63,7 @@ class Failed(NamedTuple):
 
 def tolerate(envs: Any, yes: bool) -> None:
     """Make a vector environment tolerant or not, if it can be."""
+    # Setting it may cost a message to every process, so only do it for a change.
     if isinstance(envs, Tolerant) and envs.tolerant != yes:
         envs.tolerant = yes
 
@@ -72,7 +73,9 @@ def failed_slots(infos: dict[str, Any]) -> Failed | None:
     if FAILURE not in infos:
         return None
     slots = np.flatnonzero(infos[f"_{FAILURE}"])
-    blamed = ~np.asarray(infos[CUT], np.bool_)[slots] if CUT in infos else np.ones(len(slots), np.bool_)
+    blamed = np.ones(len(slots), np.bool_)
+    if CUT in infos:
+        blamed = ~np.asarray(infos[CUT], np.bool_)[slots]
     return Failed(slots, [str(infos[FAILURE][slot]) for slot in slots], blamed)
 
 
@@ -82,6 +85,7 @@ def add_failures(
     """Write errors by slot into the infos of ``n`` slots."""
     if not errors:
         return
+    # The groups' own infos may name failures already.
     told = infos.setdefault(FAILURE, np.full(n, None, object))
     mask = infos.setdefault(f"_{FAILURE}", np.zeros(n, np.bool_))
     for slot, error in errors.items():
@@ -89,4 +93,5 @@ def add_failures(
         mask[slot] = True
     if cut is not None and cut.any():
         infos[CUT] = infos.get(CUT, np.zeros(n, np.bool_)) | cut
+        # gymnasium wants a mask beside every column, and this column is its own.
         infos[f"_{CUT}"] = infos[CUT].copy()

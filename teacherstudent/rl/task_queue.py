@@ -15,6 +15,13 @@ More: TypeAlias = Callable[[int], Assignment]
 """Gives so many further tasks in the midst of a round; those with ``learn`` False cannot be used there."""
 
 
+def copied(rows: Array | None, first: int = 0) -> Array | None:
+    """Return a copy of the rows from the first one on; None of none."""
+    if rows is None:
+        return None
+    return rows[first:].copy()
+
+
 class TaskQueue:
     """Hands out assigned tasks first in, first out; when it runs dry, it asks for more.
 
@@ -36,7 +43,8 @@ class TaskQueue:
         self._rng = generator(seed)
         self._ids = np.zeros(0, np.int64)
         self._tasks: Array | None = None
-        self._next = 0  # the row of the two above that is drawn next
+        # The row of the two above that is drawn next.
+        self._next = 0
         self._latest: Array | None = None
         self._used = 0
         self.more: More | None = None
@@ -52,11 +60,13 @@ class TaskQueue:
 
     def wants(self) -> int:
         """Return how many tasks to put in before the next round; the first one fills all slots besides."""
+        # Ask for a fifth more than the last round used, as rounds vary, and never for fewer than the slots.
         first = self._slots if self._latest is None else 0
         return max(0, max(math.ceil(1.2 * self._used), self._slots) + first - len(self))
 
     def put(self, assignment: Assignment) -> None:
         """Append tasks."""
+        # An assignment of measured rows alone is empty here and must not become the latest one.
         if len(assignment) == 0:
             return
         self._latest = assignment.tasks
@@ -64,6 +74,7 @@ class TaskQueue:
             self._ids = assignment.ids
             self._tasks = assignment.tasks
         else:
+            # Drop the used rows only here, so that drawing never moves an array.
             self._ids = np.concatenate([self.ids, assignment.ids])
             self._tasks = np.concatenate([self._tasks[self._next :], assignment.tasks])
         self._next = 0
@@ -76,6 +87,7 @@ class TaskQueue:
         """
         if self._tasks is None or self._latest is None:
             raise ValueError("task queue: expected an assignment before the first episode, got none")
+        # Ask before any row is taken, so that old and new tasks are drawn in order.
         if self.more is not None and n > len(self):
             self._ask_for(n - len(self), self.more)
         rows = slice(self._next, self._next + n)
@@ -87,6 +99,7 @@ class TaskQueue:
             return ids, tasks
         self.repeated += short
         again = self._latest[self._rng.integers(len(self._latest), size=short)]
+        # The id says that nobody waits for these outcomes.
         return np.concatenate([ids, np.full(short, UNASKED)]), np.concatenate([tasks, again])
 
     def _ask_for(self, n: int, more: More) -> None:
@@ -95,6 +108,7 @@ class TaskQueue:
 
     def observe(self, used: int) -> None:
         """Take note of how many episodes a round finished."""
+        # Forget slowly: one short round must not starve the next.
         self._used = max(used, self._used // 2)
 
     def state_dict(self) -> State:
@@ -102,8 +116,8 @@ class TaskQueue:
         return {
             "rng": dict(self._rng.bit_generator.state),
             "ids": self.ids.copy(),
-            "tasks": None if self._tasks is None else self._tasks[self._next :].copy(),
-            "latest": None if self._latest is None else self._latest.copy(),
+            "tasks": copied(self._tasks, self._next),
+            "latest": copied(self._latest),
             "used": self._used,
             "repeated": self.repeated,
         }

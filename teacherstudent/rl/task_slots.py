@@ -43,8 +43,10 @@ def slot_seeds(seed: SlotSeeds, n: int) -> IntArray:
     """
     if seed is None:
         return np.full(n, UNSEEDED, np.int64)
+    # One integer spreads over the slots as in gymnasium.
     if is_whole(seed):
         seed = [int(seed) + i for i in range(n)]
+    # The fast path for thousands of slots: no loop over them.
     if isinstance(seed, np.ndarray) and seed.dtype != object:
         return _seed_array(seed, n)
     if not isinstance(seed, Sequence | np.ndarray):
@@ -52,12 +54,17 @@ def slot_seeds(seed: SlotSeeds, n: int) -> IntArray:
     seeds = list(seed)
     if len(seeds) != n:
         raise ValueError(f"seed: expected {n} seeds, one for each slot, got {len(seeds)}")
+    found = np.full(n, UNSEEDED, np.int64)
     for i, one in enumerate(seeds):
-        if one is not None and not is_whole(one):
+        if one is None:
+            continue
+        if not is_whole(one):
             raise TypeError(f"seed: slot {i}: expected an integer or None, got {one!r}")
-        if one is not None and one < 0:
+        if one < 0:
             raise ValueError(f"seed: slot {i}: expected at least 0, got {one}")
-    return np.array([UNSEEDED if one is None else int(one) % _SEEDS for one in seeds], np.int64)
+        # An int64 holds numbers below 2**63 only.
+        found[i] = int(one) % _SEEDS
+    return found
 
 
 def _seed_array(seeds: Array, n: int) -> IntArray:
@@ -66,6 +73,7 @@ def _seed_array(seeds: Array, n: int) -> IntArray:
         raise TypeError(f"seed: expected an array of integers, got dtype {seeds.dtype}")
     if seeds.shape != (n,):
         raise ValueError(f"seed: expected shape ({n},), one seed for each slot, got {seeds.shape}")
+    # uint64 holds seeds that int64 cannot.
     if seeds.dtype == np.uint64:
         seeds = seeds % np.uint64(_SEEDS)
     if (seeds < UNSEEDED).any():
@@ -105,18 +113,22 @@ def slot_tasks(space: gym.Space[Any], options: dict[str, Any], mask: BoolArray) 
     if tasks.shape != (len(mask), *(space.shape or ())):
         expected = ", ".join(map(str, (len(mask), *(space.shape or ()))))
         raise ValueError(f"task: expected shape ({expected}), one task for each slot, got {tasks.shape}")
+    # Rows outside the mask are never started and may hold anything.
     rows = np.flatnonzero(mask)
     try:
         given = spaces.check_tasks(space, tasks[rows], "task")
     except ValueError as error:
+        # The check only says that some task is wrong: find the slot to name.
         inside = tasks.dtype.kind in "biuf" and spaces.contains_each(space, tasks[rows])
         slots = rows if inside is False else rows[~inside]
         if not len(slots):
+            # Every task lies inside, so the error is about something else.
             raise
         slot = int(slots[0])
         raise ValueError(
             f"task: slot {slot}: expected a task in {space}, got {tasks[slot].tolist()}"
         ) from error
+    # Rows that were not checked must not reach an environment.
     checked = np.zeros(tasks.shape, space.dtype)
     checked[rows] = given
     return checked
@@ -200,8 +212,13 @@ class TaskSlots(VectorEnv[Any, Any, Any]):
         infos: dict[str, Any] = {}
         faults: dict[int, str] = {}
         for i in np.flatnonzero(mask).tolist():
-            own = shared if tasks is None else shared | {"task": tasks[i].copy()}
-            self._tasks[i] = None if tasks is None else tasks[i]
+            own = shared
+            self._tasks[i] = None
+            if tasks is not None:
+                # A copy, as an environment may write into its task.
+                own = shared | {"task": tasks[i].copy()}
+                self._tasks[i] = tasks[i]
+            # The slot counts as done until its reset has succeeded.
             self._done[i] = True
             self._parked[i] = False
             self._enter(i)
@@ -214,6 +231,7 @@ class TaskSlots(VectorEnv[Any, Any, Any]):
                 faults[i] = self._fault(i, "reset", error)
                 continue
             self._done[i] = False
+        # An error that was raised wins: it is the cause of a bad observation.
         self._park(self._not_finite("reset", mask) | faults, infos)
         return self._batch.get(), infos
 
@@ -235,7 +253,9 @@ class TaskSlots(VectorEnv[Any, Any, Any]):
                     infos = self._add_info(infos, info, i)
             except Exception as error:
                 faults[i] = self._fault(i, "step", error)
+        # An error that was raised wins: it is the cause of what is not finite.
         faults = self._not_finite("step", ~self._parked, rewards) | faults
+        # A failed slot shows a truncated step without a reward: its episode has no score.
         for i in faults:
             rewards[i] = 0.0
             terminated[i] = False
@@ -262,6 +282,7 @@ class TaskSlots(VectorEnv[Any, Any, Any]):
         """Leave the slots that have failed out of the steps, and say so."""
         for i in faults:
             self._done[i] = self._parked[i] = True
+            # Show again what the slot showed last: the newest observation may be broken.
             self._batch.restore(i)
         add_failures(infos, faults, self.num_envs)
 
@@ -289,7 +310,9 @@ class TaskSlots(VectorEnv[Any, Any, Any]):
 
     def _name(self, i: int) -> str:
         task = self._tasks[i]
-        return f"slot {self._first + i}, task {'(its own)' if task is None else task.tolist()}"
+        if task is None:
+            return f"slot {self._first + i}, task (its own)"
+        return f"slot {self._first + i}, task {task.tolist()}"
 
 
 class _Batch:
@@ -298,11 +321,18 @@ class _Batch:
     def __init__(self, space: gym.Space[Any], n: int) -> None:
         self._space = space
         self._out: Any = create_empty_array(space, n=n, fn=np.zeros)
+        # Plain arrays are written in place; nested or ragged observations are joined in `get`.
         self._in_place = isinstance(self._out, np.ndarray) and space.shape == self._out.shape[1:]
-        self._rows: list[Any] = [] if self._in_place else list(iterate(batch_space(space, n), self._out))
+        self._rows: list[Any] = []
         self._floats = isinstance(space, Box) and np.issubdtype(space.dtype, np.floating)
         self._n = n
-        self._before: Any = np.array(self._out) if self._in_place else list(self._rows)
+        # Kept for slots that fail in the next call.
+        self._before: Any
+        if self._in_place:
+            self._before = np.array(self._out)
+        else:
+            self._rows = list(iterate(batch_space(space, n), self._out))
+            self._before = list(self._rows)
 
     def put(self, i: int, observation: Any) -> None:
         if not self._in_place:
@@ -316,10 +346,14 @@ class _Batch:
 
     def restore(self, i: int) -> None:
         """Put back what the slot showed when `get` was last called."""
-        (self._out if self._in_place else self._rows)[i] = self._before[i]
+        if self._in_place:
+            self._out[i] = self._before[i]
+        else:
+            self._rows[i] = self._before[i]
 
     def get(self) -> Any:
         if self._in_place:
+            # A copy, as the caller may keep it while `put` goes on writing.
             self._before = self._out.copy()
             return self._before
         self._before = list(self._rows)
@@ -327,11 +361,14 @@ class _Batch:
         return concatenate(self._space, self._rows, empty)
 
     def row(self, i: int) -> Any:
-        return self._out[i].tolist() if self._in_place else self._rows[i]
+        if self._in_place:
+            return self._out[i].tolist()
+        return self._rows[i]
 
     def finite(self) -> BoolArray:
         """Return ``(n,)``: which slots' observations are finite, however nested."""
         if self._in_place:
+            # Whole numbers are always finite.
             if not self._floats:
                 return np.ones(self._n, np.bool_)
             return np.asarray(np.isfinite(self._out.reshape(self._n, -1)).all(axis=1))

@@ -15,8 +15,9 @@ from teacherstudent.failures import Failures
 from teacherstudent.family import Snapshot
 from teacherstudent.rl.fixed_tasks import FixedTasks
 from teacherstudent.rl.play import check_rewards, successes
-from teacherstudent.rl.slot_access import check_vector, slot_attributes, slot_info, slot_methods
+from teacherstudent.rl.slot_access import check_vector, slot_attributes, slot_info, slot_methods, state_of
 from teacherstudent.rl.slot_failures import Failed, failed_slots, tolerate
+from teacherstudent.rl.task_queue import copied
 from teacherstudent.saved import saved_generator
 from teacherstudent.types import Array, BoolArray, FloatArray, IntArray, Outcomes, Seed, State, generator
 
@@ -78,12 +79,14 @@ class TaskVecEnv(VecEnv):
         self._returns = np.zeros(self.num_envs)
         self._lengths = np.zeros(self.num_envs, np.int64)
         self._finished: list[Outcomes] = []
+        # Without a listener finished episodes wait for `pop_finished`.
         self._tell = self._finished.append if tell is None else tell
         self._actions: Any = None
 
     def reset(self) -> Any:
         """Start a new task in every slot; episodes under way are given up without an outcome."""
         tolerate(self.envs, self.failures.allowed)
+        # Every test begins with the first task, so that its results can be compared.
         if isinstance(self._draw, FixedTasks):
             self._draw.rewind()
         return self._start(np.ones(self.num_envs, np.bool_))
@@ -105,22 +108,31 @@ class TaskVecEnv(VecEnv):
         obs, rewards, terminated, truncated, info = self.envs.step(self._actions)
         self.environment_seconds += time.perf_counter() - start
         rewards = np.asarray(rewards, np.float64)
+        # Refuse before any sum is touched: a NaN would reach the teacher.
         check_rewards(rewards, self.tasks)
         done = np.asarray(terminated | truncated)
         self._record(rewards, done)
-        infos: list[dict[str, Any]] = [{}] * self.num_envs  # one empty dict for all that did not finish
+        # One empty dict for all that did not finish.
+        infos: list[dict[str, Any]] = [{}] * self.num_envs
         failed = failed_slots(info)
         if failed is not None:
             self._fail(failed)
         if done.any():
-            kept = done if failed is None else done & ~np.isin(np.arange(self.num_envs), failed.slots)
+            kept = done
+            # The episode of a failed slot is over, but it is no row of outcomes.
+            if failed is not None:
+                kept = done & ~np.isin(np.arange(self.num_envs), failed.slots)
+            # Told in the order of the episodes that ended, as `pop_kept` returns them.
             self._kept.append(kept[done])
+            # Time limits alone are passed on: there stable-baselines3 bootstraps.
             obs = self._finish(done, kept, obs, truncated & ~terminated, info, infos)
         return obs, rewards.astype(np.float32), done, infos
 
     def pop_finished(self) -> Outcomes | None:
         """Return the episodes finished since the last call, in order of time, then of slot; None if none."""
-        finished = Outcomes.concatenate(self._finished) if self._finished else None
+        if not self._finished:
+            return None
+        finished = Outcomes.concatenate(self._finished)
         self._finished.clear()
         return finished
 
@@ -157,19 +169,23 @@ class TaskVecEnv(VecEnv):
         returns = self._returns[slots]
         lengths = self._lengths[slots]
         success = self._success(slots, returns, info)
+        # Report before new tasks start, which overwrite ids, tasks and sums.
         self._report(slots, returns, lengths, success, kept[slots])
         assert self.tasks is not None
-        tasks = self.tasks[slots]  # copies: the slots' next tasks take their place
+        # Copies: the slots' next tasks take their place.
+        tasks = self.tasks[slots]
         ids = self.ids[slots].tolist()
         last = _rows(obs, slots)
         columns = zip(slots.tolist(), cut[slots].tolist(), returns.tolist(), lengths.tolist(), strict=True)
-        for i, (slot, was_cut, r, length) in enumerate(columns):  # stable-baselines3 wants dicts of scalars
+        # stable-baselines3 wants one dict of plain numbers for each slot.
+        for i, (slot, was_cut, r, length) in enumerate(columns):
             infos[slot] = slot_info(info, slot) | {
                 "task": tasks[i],
                 "task_id": ids[i],
                 "terminal_observation": _rows(last, i),
                 "TimeLimit.truncated": was_cut,
             }
+            # A failed episode has no statistics and must not enter the algorithm's own log.
             if not kept[slot]:
                 continue
             infos[slot]["episode"] = {"r": r, "l": length}
@@ -199,12 +215,15 @@ class TaskVecEnv(VecEnv):
         )
 
     def _success(self, slots: IntArray, returns: Array, info: dict[str, Any]) -> BoolArray | None:
-        return None if self._mastered is None else successes(slots, returns, info, self._mastered)
+        if self._mastered is None:
+            return None
+        return successes(slots, returns, info, self._mastered)
 
     def _start(self, mask: BoolArray) -> Any:
         """Start new tasks in the slots of the mask; where one fails to start, the next one."""
         while True:
             ids, tasks = self._next_tasks(np.flatnonzero(mask))
+            # Only the first tasks tell shape and dtype.
             if self.tasks is None:
                 self.tasks = np.zeros((self.num_envs, *tasks.shape[1:]), tasks.dtype)
             self.ids[mask] = ids
@@ -212,18 +231,23 @@ class TaskVecEnv(VecEnv):
             obs, failed = self._begin(mask)
             if failed is None:
                 return obs
-            self._fail(failed)  # raises some day if all fail
+            # Raises some day if all fail.
+            self._fail(failed)
+            # Try again only where the start has failed.
             mask = np.isin(np.arange(self.num_envs), failed.slots)
 
     def _next_tasks(self, slots: IntArray) -> tuple[IntArray, Array]:
         draw = self._draw
-        return draw.take(slots) if isinstance(draw, FixedTasks) else draw(len(slots))
+        if isinstance(draw, FixedTasks):
+            return draw.take(slots)
+        return draw(len(slots))
 
     def _begin(self, mask: BoolArray) -> tuple[Any, Failed | None]:
         """Start the slots' tasks with new seeds; return all observations and the slots that have failed."""
         assert self.tasks is not None
         self._returns[mask] = 0.0
         self._lengths[mask] = 0
+        # A seed of -1 leaves the slots outside the mask alone.
         return self.start(mask, self.tasks, np.where(mask, self._draw_seeds(mask), -1))
 
     def _draw_seeds(self, mask: BoolArray) -> IntArray:
@@ -252,10 +276,10 @@ class TaskVecEnv(VecEnv):
             "rng": dict(self._rng.bit_generator.state),
             "environment_seconds": self.environment_seconds,
             "ids": self.ids.copy(),
-            "tasks": None if self.tasks is None else self.tasks.copy(),
+            "tasks": copied(self.tasks),
             "returns": self._returns.copy(),
             "lengths": self._lengths.copy(),
-            "envs": self.envs.get_state() if isinstance(self.envs, Snapshot) else None,
+            "envs": state_of(self.envs),
         }
 
     def load_state_dict(self, state: State) -> bool:
@@ -266,10 +290,13 @@ class TaskVecEnv(VecEnv):
         self._kept.clear()
         tolerate(self.envs, self.failures.allowed)
         if not isinstance(self.envs, Snapshot) or state["envs"] is None or state["tasks"] is None:
+            # No snapshot, so the episodes under way are lost and their ids mean nothing.
             self.ids[:] = -1
             return False
-        self.ids, self.tasks = state["ids"].copy(), state["tasks"].copy()
-        self._returns, self._lengths = state["returns"].copy(), state["lengths"].copy()
+        self.ids = state["ids"].copy()
+        self.tasks = state["tasks"].copy()
+        self._returns = state["returns"].copy()
+        self._lengths = state["lengths"].copy()
         self.envs.set_state(state["envs"])
         return True
 
@@ -317,6 +344,7 @@ class TaskVecEnv(VecEnv):
 
     def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
         """Return whether slots tell of episodes as that wrapper does, for each: ``Monitor`` alone is True."""
+        # stable-baselines3 looks for its Monitor to decide whether to wrap the slots once more.
         return [wrapper_class is Monitor] * len(list(self._get_indices(indices)))
 
     def seed(self, seed: int | None = None) -> Sequence[int | None]:

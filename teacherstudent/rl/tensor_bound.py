@@ -43,7 +43,9 @@ class BoundTasks:
 
     def draw(self, done: Tensor) -> tuple[Tensor, Tensor]:
         """Return the tasks and new seeds of all slots."""
+        # Every slot keeps its task, so it does not matter which episodes have ended.
         del done
+        # All slots draw, even those that go on: a seed then depends on step and slot alone.
         seeds = episode_seeds(self.rows + self._serial, self._key)
         self._serial += len(self.rows)
         return self._table, seeds
@@ -83,6 +85,7 @@ class BoundTensorRollout(TensorSteps):
         failures: Failures,
         signals: Collection[str] = VALUE_SIGNALS,
     ) -> None:
+        # The log computes no signals, as `rollout_scores` reads its tables instead.
         super().__init__(envs, steps, discount=discount, failures=failures, signals=())
         self._signals = signals
         self.failed: BoolArray = np.zeros(envs.num_envs, np.bool_)
@@ -108,13 +111,16 @@ class BoundTensorRollout(TensorSteps):
             EpisodeError: if a reward or observation is not finite.
         """
         log = self._log
+        # Each rollout owns a block of serials: one for each slot and step, and one more for the first starts.
         serial = self._rollouts * (self._steps + 1) * self.envs.num_envs
         self._rollouts += 1
+        # Without observations `_play` starts every slot anew.
         self._obs = None
         ppo.restart()
         self.failed[:] = False
         bound = BoundTasks(assignment, serial=serial, key=self._key, device=self.envs.device)
         advantages = self._play(ppo, bound, learn)
+        # Read the clock only now, when the rollout has been queued as a whole.
         self.clock.settle()
         return rollout_scores(
             log.rewards,
@@ -128,21 +134,26 @@ class BoundTensorRollout(TensorSteps):
         )
 
     def _start(self, tasks: TaskTable, mask: Tensor) -> Tensor:
+        # A parked slot must not start again in this rollout.
         if self.failed.any():
             mask = mask & ~torch.from_numpy(self.failed).to(mask.device)
         return super()._start(tasks, mask)
 
     def _lose(self, failed: Failed, tasks: TaskTable) -> IntArray:
+        # A parked slot may be named again when its process ends: note it once.
         fresh = failed.fresh(self.failed)
         self.failed[fresh.slots] = True
         super()._lose(fresh, tasks)
+        # Bound slots never take another task.
         return np.zeros(0, np.int64)
 
     def _learnt(self, learn: Tensor | None) -> Tensor | None:
+        # Known only after the rollout: leave out the slots that failed in it.
         if self.failed.any():
             device = self.envs.device
             good = torch.from_numpy(~self.failed).to(device)
-            learn = torch.arange(len(good), device=device) if learn is None else learn
+            if learn is None:
+                learn = torch.arange(len(good), device=device)
             learn = learn[good[learn]]
         self.learnt = learn
         return learn

@@ -85,6 +85,7 @@ def make_tensor_envs(family: RLFamily, n: int, device: torch.device, *, processe
     CPU, its vector environment behind `HostTensorEnvs`.
     """
     if device.type != "cpu" and isinstance(family, TensorFamily):
+        # A family may have kernels for some of its environments only.
         there = family.make_tensors(n, device)
         if there is not None:
             return there
@@ -121,6 +122,7 @@ class HostTensorEnvs:
         self.device = device
         self.single_observation_space: gym.Space[Any] = envs.single_observation_space
         self.single_action_space: gym.Space[Any] = envs.single_action_space
+        # -1 says that the environment has said nothing and the return decides.
         self.success = torch.full((self.num_envs,), -1, dtype=torch.int8, device=device)
         self._obs = torch.zeros(self.num_envs, *envs.single_observation_space.shape).flatten(1).to(device)
 
@@ -128,7 +130,9 @@ class HostTensorEnvs:
         """Start the tasks of the mask's slots; see `TensorEnvs.start`."""
         chosen = mask.cpu().numpy()
         self.failed = None
+        # An empty mask is legal here, but gymnasium's reset wants one slot at least.
         if chosen.any():
+            # A seed of -1 leaves a slot's generator as it is.
             numbers = np.where(chosen, seeds.cpu().numpy(), -1)
             options = {"reset_mask": chosen, "task": tasks.cpu().numpy()}
             obs, info = self.envs.reset(seed=numbers, options=options)  # type: ignore[arg-type]  # an array
@@ -143,9 +147,11 @@ class HostTensorEnvs:
         self.failed = failed_slots(info)
         if "is_success" in info:
             value = np.asarray(info["is_success"]).astype(np.int8)
+            # Without the mask every slot has reported.
             told = np.asarray(info.get("_is_success", np.ones(self.num_envs)), np.bool_)
             self.success = self._tensor(np.where(told, value, np.int8(-1)))
         else:
+            # Nothing was said in this step: forget what the last one said.
             self.success.fill_(-1)
         return self._obs, self._tensor(rewards), self._tensor(terminated), self._tensor(truncated)
 
@@ -158,7 +164,10 @@ class HostTensorEnvs:
 
     def _tensor(self, values: Any) -> Tensor:
         array = np.asarray(values)
-        return torch.from_numpy(array if array.flags.writeable else array.copy()).to(self.device)
+        # Torch cannot share arrays that are read-only.
+        if not array.flags.writeable:
+            array = array.copy()
+        return torch.from_numpy(array).to(self.device)
 
 
 class _SavableHostTensorEnvs(HostTensorEnvs):

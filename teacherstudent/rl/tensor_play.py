@@ -54,11 +54,14 @@ def play_tensors(
     episodes = _TensorEpisodes(envs, tasks, seeds, {} if failed is None else failed, most_steps)
     first = torch.ones(envs.num_envs, dtype=torch.bool, device=envs.device)
     obs = episodes.start(first)
+    # No other end is needed: every episode ends by itself or is cut.
     for step in range(1, 2**62):
+        # Look before the step as well: all tasks may have failed to start.
         if step % looks == 0 and episodes.over():
             break
         obs, rewards, terminated, truncated = envs.step(act(obs, first))
         first = episodes.step(rewards, terminated | truncated)
+        # Look again before slots restart, which may cost a whole reset.
         if step % looks == 0 and episodes.over():
             break
         obs = episodes.start(first)
@@ -74,7 +77,8 @@ class _TensorEpisodes:
         n = len(tasks)
         slots = envs.num_envs
         device = envs.device
-        rows = np.append(np.arange(n), 0)  # the row n is for what nobody sees
+        # The row n is for what nobody sees.
+        rows = np.append(np.arange(n), 0)
         self._envs = envs
         self._tasks = tasks
         self._lost = failed
@@ -89,6 +93,7 @@ class _TensorEpisodes:
         self._slot_of = torch.zeros(n + 1, dtype=torch.int64, device=device)
         self._slots = torch.arange(slots, device=device)
         self._one = torch.ones(slots, dtype=torch.float64, device=device)
+        # Slots beyond the last task play row n, which nobody sees.
         self._playing = self._slots.clamp(max=n)
         self._following = torch.full((), min(slots, n), device=device)
         self._left = torch.full((), n, device=device)
@@ -101,6 +106,7 @@ class _TensorEpisodes:
         """Start what the slots of the mask are to play; where it fails to start, the task after."""
         while True:
             obs = self._envs.start(mask, self._table[self._playing], self._numbers[self._playing])
+            # Only environments on the host tell of failures.
             if self._host is None or self._host.failed is None:
                 return obs
             mask = torch.zeros_like(mask)
@@ -115,15 +121,19 @@ class _TensorEpisodes:
         playing = self._playing
         self._sums.index_add_(1, playing, torch.stack([rewards.double(), self._one]))
         self._slot_of[playing] = self._slots
+        # Row n sums up unseen steps: it is never cut, as nobody waits for it.
         done = self._give_up(done) | ((self._sums[1][playing] >= self._most) & (playing < self._n))
         if self._teller is not None:
+            # Slots that go on write into row n, so that no index depends on what the device found.
             self._told[torch.where(done, playing, self._n)] = self._teller.success
         self._next(done)
         return done
 
     def _next(self, done: Tensor) -> None:
         """Let the slots that are done play the following tasks; what nobody sees after the last one."""
+        # Only tasks that are seen count down; the fillers of row n do not.
         self._left = self._left - (done & (self._playing < self._n)).sum()
+        # Number the slots that are done from 1 on: each takes the row of its number, and past the last row n.
         place = torch.cumsum(done, 0)
         self._playing = torch.where(done, (self._following + place - 1).clamp(max=self._n), self._playing)
         self._following = self._following + place[-1]
@@ -132,12 +142,14 @@ class _TensorEpisodes:
         """Note what failed in the last call; unseen slots that failed stay parked and are not done."""
         if self._host is None or self._host.failed is None:
             return done
+        # Failures are rare, so the host may wait for the device here.
         rows = self._playing.cpu()
         done = done.clone()
         for slot, error in zip(self._host.failed.slots.tolist(), self._host.failed.errors, strict=True):
             if rows[slot] < self._n:
                 self._lost[int(rows[slot])] = error
             else:
+                # A parked slot with nothing to play would ask for its next task for ever.
                 done[slot] = False
         return done
 
@@ -147,9 +159,11 @@ class _TensorEpisodes:
         Raises:
             EpisodeError: if a reward was not finite.
         """
+        # Row n, which nobody sees, is left out.
         sums = self._sums[:, : self._n]
         if (sums[1] >= self._most).any():
             warnings.warn(CUT_WORDS.format(steps=self._most), stacklevel=3)
+        # A reward that is not finite stays in its sum, so that one look at the end finds it.
         bad = torch.nonzero(~sums[0].isfinite())
         if len(bad):
             i = int(bad[0])
@@ -157,6 +171,7 @@ class _TensorEpisodes:
                 f"slot {int(self._slot_of[i])}, task {self._tasks[i].tolist()}: expected finite rewards, "
                 f"got {float(sums[0, i])}"
             )
+        # Only after the check above: these are NaN on purpose.
         sums[0, list(self._lost)] = torch.nan
         return _outcomes(self._tasks, sums, self._told[: self._n], mastered)
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from teacherstudent.rl.task_queue import copied
 from teacherstudent.saved import saved_generator
 from teacherstudent.types import UNASKED, Array, Assignment, IntArray, Seed, State, generator
 
@@ -19,6 +20,7 @@ def episode_seeds(serials: Tensor, key: int) -> Tensor:
 
     The finaliser of MurmurHash3 (Austin Appleby, public domain) over ``serial + key``, one bit dropped.
     """
+    # The mask keeps 32 bits, which are right even where the product overflows int64.
     x = (serials + key) & _MASK
     x = ((x ^ (x >> 16)) * 0x85EBCA6B) & _MASK
     x = ((x ^ (x >> 13)) * 0xC2B2AE35) & _MASK
@@ -60,7 +62,9 @@ class RoundTasks:
         Returns:
             Tasks ``(n, *space.shape)`` and seeds ``(n,)`` of all slots; those outside ``done`` mean nothing.
         """
+        # Number the slots that are done from 1 on: each takes the row of its number.
         place = torch.cumsum(done, 0)
+        # Slots that go on compute a row too, which means nothing but must lie in the table.
         following = (self._started + place - 1).clamp_(min=0, max=len(self._order) - 1)
         self.rows = torch.where(done, self._order[following], self.rows)
         self._started = self._started + place[-1]
@@ -119,8 +123,10 @@ class TensorQueue:
             return
         self._latest = assignment.tasks
         self._ids = np.concatenate([self._ids, assignment.ids])
-        waiting = () if self._tasks is None else (self._tasks,)
-        self._tasks = np.concatenate([*waiting, assignment.tasks])
+        parts = [assignment.tasks]
+        if self._tasks is not None:
+            parts.insert(0, self._tasks)
+        self._tasks = np.concatenate(parts)
 
     def open(self, ids: IntArray, tasks: Array | None, starts: int) -> RoundTasks:
         """Return the tables of a round in which at most ``starts`` episodes start.
@@ -137,9 +143,12 @@ class TensorQueue:
             raise ValueError("task queue: expected an assignment before the first episode, got none")
         if tasks is None:
             tasks = np.zeros((self._slots, *self._tasks.shape[1:]), self._tasks.dtype)
+        # The order of repeats is drawn before the round, since nothing is drawn on the device.
         again = torch.from_numpy(self._rng.permutation(len(self._latest))).to(self._device)
         number = torch.arange(starts, device=self._device)
+        # Past the waiting tasks, walk round and round the latest assignment.
         repeated = len(self) + again[(number - len(self)).clamp_(min=0) % len(again)]
+        # Rows in this order: the n under way, those that wait, those that may repeat.
         return RoundTasks(
             np.concatenate([ids, self._ids, np.full(len(self._latest), UNASKED)]),
             np.concatenate([tasks, self._tasks, self._latest]),
@@ -150,6 +159,7 @@ class TensorQueue:
 
     def close(self, tasks: RoundTasks) -> None:
         """Take note of what a round has taken."""
+        # This waits for the device, once for each round.
         started = tasks.started
         taken = min(started, len(self))
         assert self._tasks is not None
@@ -168,8 +178,8 @@ class TensorQueue:
             "rng": dict(self._rng.bit_generator.state),
             "key": self.key,
             "ids": self._ids.copy(),
-            "tasks": None if self._tasks is None else self._tasks.copy(),
-            "latest": None if self._latest is None else self._latest.copy(),
+            "tasks": copied(self._tasks),
+            "latest": copied(self._latest),
             "used": self._used,
             "started": self._started,
             "repeated": self.repeated,

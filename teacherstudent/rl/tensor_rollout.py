@@ -12,9 +12,12 @@ from teacherstudent.family import Snapshot
 from teacherstudent.rl.episode_log import Episodes
 from teacherstudent.rl.rollout_signals import SIGNALS
 from teacherstudent.rl.rsl_rl_ppo import RslRlPPO
+from teacherstudent.rl.slot_access import state_of
+from teacherstudent.rl.task_queue import copied
 from teacherstudent.rl.tensor_envs import TensorEnvs
 from teacherstudent.rl.tensor_queue import RoundTasks, TensorQueue
 from teacherstudent.rl.tensor_steps import TensorSteps
+from teacherstudent.rl.torch_state import array_of
 from teacherstudent.types import UNASKED, Array, IntArray, Outcomes, State
 
 
@@ -61,12 +64,15 @@ class TensorRollout(TensorSteps):
             EpisodeError: if a reward or observation is not finite.
         """
         n = self.envs.num_envs
+        # The very first rollout also starts every slot.
         first = n if self._obs is None else 0
-        spare = min(self.failures.left, n * self._steps)  # starts beside those that steps bring
+        # Starts beside those that steps bring.
+        spare = min(self.failures.left, n * self._steps)
         tasks = self.queue.open(self.ids, self._tasks, n * self._steps + first + spare)
         episodes = self._log.close(self._play(ppo, tasks))
         self.queue.close(tasks)
         self.queue.observe(len(episodes.rows))
+        # What the slots play now goes on in the next rollout, under the same ids.
         rows = tasks.rows.cpu().numpy()
         self.ids = tasks.ids[rows]
         self._tasks = tasks.tasks[rows]
@@ -79,10 +85,10 @@ class TensorRollout(TensorSteps):
             "queue": self.queue.state_dict(),
             "environment_seconds": self.clock.seconds,
             "ids": self.ids.copy(),
-            "tasks": None if self._tasks is None else self._tasks.copy(),
-            "observations": None if self._obs is None else self._obs.cpu().numpy().copy(),
+            "tasks": copied(self._tasks),
+            "observations": array_of(self._obs),
             "log": self._log.state_dict(),
-            "envs": self.envs.get_state() if isinstance(self.envs, Snapshot) else None,
+            "envs": state_of(self.envs),
         }
 
     def load_state_dict(self, state: State) -> bool:
@@ -91,6 +97,7 @@ class TensorRollout(TensorSteps):
         self.clock.seconds = state["environment_seconds"]
         self._log.reset()
         if not isinstance(self.envs, Snapshot) or state["envs"] is None or state["observations"] is None:
+            # Episodes that cannot be restored are lost: new ones start.
             self.ids = np.full(self.envs.num_envs, UNASKED)
             self._tasks = None
             self._obs = None

@@ -79,9 +79,11 @@ class TensorSteps:
             EpisodeError: if a reward or observation is not finite.
         """
         log = self._log
+        # Only environments on the host can fail and say so.
         if isinstance(self.envs, HostTensorEnvs):
             tolerate(self.envs.envs, self.failures.allowed)
         teller = self.envs if isinstance(self.envs, TellsSuccess) else None
+        # Made once: a table of all observations is too large to allocate for each rollout.
         if self._last is None:
             self._last = torch.empty_like(ppo.observations)
         with torch.no_grad():
@@ -93,6 +95,7 @@ class TensorSteps:
                 ppo.observations[t] = obs
                 actions = ppo.act(t)
                 with self.clock.running():
+                    # Keep what each step showed before a restart: cut episodes are bootstrapped from it.
                     self._last[t], rewards, terminated, truncated = self.envs.step(actions)
                 done = log.record(t, rewards, terminated, truncated, tasks.rows)
                 if teller is not None:
@@ -100,9 +103,11 @@ class TensorSteps:
                 if (failed := self._failed()) is not None:
                     log.lost[t, torch.from_numpy(failed.slots)] = True
                     self._lose(failed, tasks)
+                # Hidden states are cleared before the next episode shows its first observation.
                 ppo.ended(done)
                 obs = self._start(tasks, done)
             self._obs = obs
+            # Check once at the end, as a look at every step would wait for the device.
             self._check(ppo, tasks)
             learn = self._learnt(learn)
             return ppo.finish(log.rewards, log.done, log.cut, self._last, self._obs, learn=learn)
@@ -119,15 +124,19 @@ class TensorSteps:
             again = self._lose(failed, tasks)
             if not len(again):
                 return obs
+            # Only slots whose start failed draw again.
             mask = torch.zeros_like(mask)
             mask[torch.from_numpy(again)] = True
 
     def _failed(self) -> Failed | None:
         """Return the slots whose environment failed in the last call."""
-        return self.envs.failed if isinstance(self.envs, HostTensorEnvs) else None
+        if isinstance(self.envs, HostTensorEnvs):
+            return self.envs.failed
+        return None
 
     def _lose(self, failed: Failed, tasks: TaskTable) -> IntArray:
         """Note what the slots play as failed; return which of them are to start another task."""
+        # Failures are rare, so the host may wait for the device here.
         rows = tasks.rows.cpu().numpy()
         failed.note(self.failures, tasks.ids[rows], tasks.tasks[rows])
         return failed.slots
@@ -142,10 +151,13 @@ class TensorSteps:
         assert self._obs is not None
         tables = (self._log.rewards, ppo.observations, self._last, self._obs)
         if torch.stack([table.sum().double() for table in tables]).isfinite().all():
-            return  # a sum is finite only if all parts are; it costs a twentieth of looking at each
+            # A sum is finite only if all parts are; it costs a twentieth of looking at each.
+            return
+        # Something is wrong, so time no longer matters: find the first step and slot.
         for t in range(self._steps):
             rows = self._log.rows[t].cpu().numpy()
             check_rewards(self._log.rewards[t].cpu().numpy(), tasks.tasks[rows])
+            # What a slot saw after step t is what it acted on in step t + 1.
             after = self._obs if t == self._steps - 1 else ppo.observations[t + 1]
             seen = {"step": (rows, self._last[t]), "start or step": (tasks.rows.cpu().numpy(), after)}
             for where, (played, obs) in seen.items():
@@ -186,6 +198,7 @@ class DeviceClock:
             yield
             self.seconds += time.perf_counter() - start
             return
+        # Events are marks in the stream, at which the host does not wait.
         before, after = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
         before.record(torch.cuda.current_stream(self._device))
         yield
@@ -195,6 +208,8 @@ class DeviceClock:
     def settle(self) -> None:
         """Take in what was marked, when the device has done it; waits for the last mark."""
         if self._events:
+            # The marks are reached in order, so it is enough to wait for the last one.
             self._events[-1][1].synchronize()
+            # Events tell milliseconds.
             self.seconds += sum(a.elapsed_time(b) for a, b in self._events) / 1000
             self._events.clear()

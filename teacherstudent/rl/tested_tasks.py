@@ -45,16 +45,21 @@ class TestedTasks:
         """
         if test_space is not None:
             spaces.check_like(space, test_space, "test_space")
+        # A whole number asks for draws; anything else must be the tasks themselves.
         if is_whole(tasks):
             if not 1 <= tasks <= MOST_DRAWN:
                 raise ValueError(
                     f"test_tasks: expected at least one task and at most {MOST_DRAWN}, got {tasks}"
                 )
-            chosen, name = _draw(space if test_space is None else test_space, int(tasks), seed)
-            name += "" if test_space is None else "_of_test_space"
+            if test_space is None:
+                chosen, name = _draw(space, int(tasks), seed)
+            else:
+                chosen, name = _draw(test_space, int(tasks), seed)
+                name += "_of_test_space"
         else:
             chosen, name = _given(space, tasks, test_space)
         outside = chosen[~spaces.contains_each(space, chosen)]
+        # Tasks given from outside widen the space that tests are checked against.
         if test_space is None and len(outside):
             test_space = spaces.around(space, chosen)
         return TestedTasks(chosen, name, test_space, outside)
@@ -62,13 +67,16 @@ class TestedTasks:
 
 def _draw(space: gym.Space[Any], n: int, seed: Seed) -> tuple[Array, str]:
     """Return ``n`` tasks (different ones of a list, or all of it) and a name for them."""
+    # A seed that is no number has no short name.
     label = f"seed{seed}" if is_whole(seed) else "seeded"
     if not isinstance(space, Discrete):
         return spaces.sample(space, generator(seed), n), f"uniform{n}_{label}"
     first = int(space.start)
     size = int(space.n)
+    # The space holds no more tasks than were asked for: test each once.
     if size <= n:
         return np.arange(first, first + size), "all"
+    # Without replacement: a task that is tested twice would count twice.
     chosen = generator(seed).choice(size, n, replace=False)
     return first + np.sort(chosen).astype(np.int64), f"different{n}_{label}"
 

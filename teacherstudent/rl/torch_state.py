@@ -11,9 +11,24 @@ import numpy as np
 import torch
 
 from teacherstudent.fitting.modules import load_module, load_optimizer, module_state, optimizer_state
-from teacherstudent.types import State
+from teacherstudent.types import Array, State
 
-__all__ = ["PrivateGenerators", "load_module", "load_optimizer", "module_state", "optimizer_state"]
+__all__ = [
+    "PrivateGenerators",
+    "array_of",
+    "load_module",
+    "load_optimizer",
+    "module_state",
+    "optimizer_state",
+]
+
+
+def array_of(values: torch.Tensor | None) -> Array | None:
+    """Return a copy of a tensor as an array on the host; None of none."""
+    if values is None:
+        return None
+    found: Array = values.cpu().numpy().copy()
+    return found
 
 
 class PrivateGenerators:
@@ -27,7 +42,9 @@ class PrivateGenerators:
     """
 
     def __init__(self, seed: int) -> None:
+        # Objects of their own, so that the global generators do not move.
         self._python = random.Random(seed).getstate()
+        # NumPy's legacy generator takes seeds of 32 bits only.
         self._numpy: Any = np.random.RandomState(seed % 2**32).get_state()
         self._torch = torch.Generator().manual_seed(seed).get_state()
         self._cuda = None
@@ -42,6 +59,7 @@ class PrivateGenerators:
         try:
             yield
         finally:
+            # Read the private states back before the outside ones take their place.
             self._python, self._numpy, self._torch, self._cuda = self._read()
             self._write(*outside)
 
@@ -60,21 +78,24 @@ class PrivateGenerators:
 
     def state_dict(self) -> State:
         """Return the states as plain data."""
+        # These states are nested tuples; written apart they become plain data.
         kind, keys, position, has_gauss, gauss = self._numpy
         version, words, python_gauss = self._python
         return {
             "python": {"version": version, "words": np.array(words, np.int64), "gauss": python_gauss},
             "numpy": {"kind": kind, "keys": keys.copy(), "rest": [position, has_gauss, gauss]},
             "torch": self._torch.numpy().copy(),
-            "cuda": None if self._cuda is None else self._cuda.numpy().copy(),
+            "cuda": array_of(self._cuda),
         }
 
     def load_state_dict(self, state: State) -> None:
         """Continue from `state_dict`."""
         python = state["python"]
         numpy = state["numpy"]
+        # Python's generator insists on a tuple of its own integers.
         self._python = (python["version"], tuple(python["words"].tolist()), python["gauss"])
         self._numpy = (numpy["kind"], numpy["keys"], *numpy["rest"])
         self._torch = torch.from_numpy(np.array(state["torch"]))
+        # A file written on a machine with a GPU may be read on one without.
         if state["cuda"] is not None and torch.cuda.is_available():
             self._cuda = torch.from_numpy(np.array(state["cuda"]))

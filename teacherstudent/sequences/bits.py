@@ -27,6 +27,7 @@ def draw(kind: Kind, length: int, n: int, generator: torch.Generator) -> Tensor:
     numbers = torch.rand((length, n), generator=generator, device=device)
     share: Tensor | float = 0.5
     if kind == "parity":
+        # A share for each sequence, drawn after the numbers: the order of draws is part of the task.
         share = torch.rand(n, generator=generator, device=device)
     return (numbers < share).float()
 
@@ -41,6 +42,7 @@ def latest(bits: Tensor, count: int, lengths: Tensor | None = None) -> Tensor:
     """
     if lengths is None:
         return bits[-count:].flip(0)
+    # Counting back from the end, 1 is the last bit.
     back = torch.arange(1, count + 1, device=bits.device)
     return bits.gather(0, lengths - back[:, None])
 
@@ -56,7 +58,9 @@ def answers(kind: Kind, recent: Tensor, sizes: Sequence[int]) -> Tensor:
         recent: ``(count, n)`` bits, the most recent first, as `latest` returns them.
         sizes: each N, at most ``count``.
     """
+    # The last N bits end in row N - 1.
     rows = torch.tensor(sizes, device=recent.device) - 1
     if kind == "parity":
+        # The running count of ones answers every N at once.
         return recent.long().cumsum(0)[rows] % 2
     return (recent[rows] == recent[0]).long()

@@ -92,6 +92,7 @@ class Trainer:
         self._smallest = smallest
         self._settings = settings
         self._device = Machine(device=device).resolve()
+        # The initial weights follow from the seed alone, and torch's global generator stays as it was.
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(int(weights.generate_state(1)[0]))
             self.network = LeakyNetwork(settings.units, readouts).to(self._device)
@@ -123,8 +124,11 @@ class Trainer:
             each.sum().backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self.network.parameters(), self._settings.clip)
             self._optimizer.step()
+            # A step may push tau below 1, where a neuron would overshoot.
             self.network.constrain()
+            # Losses stay on the device: to read one would wait for the step.
             losses.append(each.detach())
+            # A backward pass costs about two forward passes.
             cost += 3 * self._cost(bits, sizes)
         whole = torch.stack(losses).double().cpu().numpy()
         if not np.isfinite(whole).all():
@@ -159,6 +163,7 @@ class Trainer:
             lengths: ``(n,)`` where each sequence ends.
             seed: of the first states.
         """
+        # A generator of its own, so that tests do not move that of training.
         own = torch.Generator(self._device).manual_seed(seed)
         start = self.network.start(bits.shape[1], own)
         bits, found, lengths = (x.to(self._device) for x in (bits, found, lengths))
@@ -166,6 +171,7 @@ class Trainer:
 
     def _batch(self, sizes: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Return bits ``(length, batch)`` of one random length, and the answers ``(len(sizes), batch)``."""
+        # Sizes ascend, and the largest one decides how long a sequence must be.
         shortest, longest = length_range(sizes[-1])
         length = int(self._rng.integers(shortest, longest, endpoint=True))
         bits = draw(self._kind, length, self._settings.batch, self._bits)
@@ -175,6 +181,7 @@ class Trainer:
         self, bits: Tensor, start: Tensor, sizes: Sequence[int], lengths: Tensor | None = None
     ) -> Tensor:
         states = self.network(bits, start, lengths)
+        # Readout 0 belongs to the smallest size.
         return self.network.logits(states, [size - self._smallest for size in sizes])
 
     @torch.no_grad()
@@ -225,5 +232,6 @@ class Trainer:
 
 def _losses(logits: Tensor, found: Tensor) -> Tensor:
     """Return the mean cross-entropy of each readout, ``(k,)``."""
+    # One call for all readouts, which are taken apart again below.
     each = functional.cross_entropy(logits.flatten(0, 1), found.flatten(), reduction="none")
     return each.view(len(found), -1).mean(1)

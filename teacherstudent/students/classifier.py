@@ -13,6 +13,7 @@ from teacherstudent import spaces
 from teacherstudent.demand import Demand, Offers, Signal, check_demand
 from teacherstudent.family import Family
 from teacherstudent.registry import STUDENTS
+from teacherstudent.rl.torch_state import array_of
 from teacherstudent.types import (
     UNASKED,
     Array,
@@ -129,6 +130,7 @@ class ClassifierStudent:
             )
         if not is_one_of(score, SCORES):
             raise ValueError(f"classifier: score: expected one of {list(SCORES)}, got {score!r}")
+        # An example's score has one meaning only, so another choice would change nothing.
         if score != "rate" and isinstance(family, ExampleFamily):
             raise ValueError("classifier: score: touches nothing: an example's score is minus its loss")
         for name, value in (("chunk", chunk), ("budget", budget)):
@@ -138,8 +140,10 @@ class ClassifierStudent:
         self.family = family
         data = family.data
         if isinstance(family, ExampleFamily):
+            # Tests of examples read task numbers as classes, so every class needs images.
             _check_classes(family)
 
+        # A function, since the trainer seeds torch before it builds the network.
         def make() -> torch.nn.Module:
             channels = data.train.images.shape[1]
             side = data.train.images.shape[-1]
@@ -160,6 +164,7 @@ class ClassifierStudent:
             self.rounds = ExampleRounds(family, self.trainer, self.compute, chunk=chunk)
         else:
             self.rounds = StageRounds(family, self.trainer, self.compute, score=score, chunk=chunk)
+        # A level is no gain: teachers that want progress must difference it.
         self.gains = isinstance(self.rounds, StageRounds) and score in ("rate", "decrease")
         signals = {name: Signal(unit=UNITS.get(name, "")) for name in self.rounds.signals}
         self.offers: Offers = dict.fromkeys(sorted(self.rounds.granularities), signals)
@@ -206,6 +211,7 @@ class ClassifierStudent:
             FloatingPointError: if the loss is no longer finite; the message names the stage and the step.
         """
         tasks = spaces.check_tasks(self.family.space, assignment.tasks, "classifier.train")
+        # Batches and augmentation draw from torch's global generators, so lend them private ones.
         with self.trainer.private():
             return self.rounds.train(replace(assignment, tasks=tasks))
 
@@ -215,6 +221,7 @@ class ClassifierStudent:
         Saved by ``np.save``, they are the reference of another student, or (as 1 / loss) its scores.
         """
         losses, _ = self.trainer.measure("train")
+        # Whoever asks for losses pays for them, or a teacher could look for free.
         self.compute.measure(self.trainer.measure_cost(len(losses)))
         found: FloatArray = losses.double().cpu().numpy()
         return found
@@ -231,20 +238,26 @@ class ClassifierStudent:
             FloatingPointError: if a loss is not finite; the message names the last stage and step.
         """
         tasks = spaces.check_tasks(self.family.space, tasks, "classifier.evaluate")
+        # The test split is looked at only when nothing more can be trained.
         final = self.compute.over
-        split = self.trainer.inputs["test" if final else "validation"]
-        found, hits = self.trainer.measure("test" if final else "validation")
+        name = "test" if final else "validation"
+        split = self.trainer.inputs[name]
+        found, hits = self.trainer.measure(name)
         labels = split.labels.cpu().numpy()
         losses = found.double().cpu().numpy()
         correct = hits.double().cpu().numpy()
+        # The test is the same for all stages, whatever their knobs.
         score = np.full(len(tasks), correct.mean())
         loss = np.full(len(tasks), losses.mean())
+        # An example's number is read as a class and scored on that class alone.
         if isinstance(self.family, ExampleFamily):
             for row, number in enumerate(tasks.tolist()):
                 own = labels == number
                 if not own.any():
                     raise ValueError(f"classifier.evaluate: expected a class that is tested, got {number}")
-                score[row], loss[row] = correct[own].mean(), losses[own].mean()
+                score[row] = correct[own].mean()
+                loss[row] = losses[own].mean()
+        # One pass serves all rows, so they share its cost.
         cost = self.trainer.measure_cost(len(split)) / max(1, len(tasks))
         return Outcomes(
             ids=np.full(len(tasks), UNASKED, np.int64),
@@ -264,7 +277,9 @@ class ClassifierStudent:
 
     def holds(self) -> IntArray:
         """Return the ids of examples that wait for more of them; of stages none."""
-        return np.zeros(0, np.int64) if self.rounds.held is None else self.rounds.held.ids.copy()
+        if self.rounds.held is None:
+            return np.zeros(0, np.int64)
+        return self.rounds.held.ids.copy()
 
     def metrics(self) -> Mapping[str, float]:
         """Return learning rate, training loss, probe loss (where there is one) and passes over the data."""
@@ -282,7 +297,7 @@ class ClassifierStudent:
             "compute": self.compute.state_dict(),
             "held": self.rounds.state(),
             "train_loss": self.rounds.train_loss,
-            "probed": None if self.rounds.probed is None else self.rounds.probed.cpu().numpy().copy(),
+            "probed": array_of(self.rounds.probed),
         }
 
     def load_state_dict(self, state: State) -> None:
@@ -296,9 +311,10 @@ class ClassifierStudent:
         self.compute.load_state_dict(state["compute"])
         self.rounds.load(state["held"])
         self.rounds.train_loss = float(state["train_loss"])
-        probed = state["probed"]
-        there = None if probed is None else torch.from_numpy(np.array(probed)).to(self.trainer.device)
-        self.rounds.probed = there
+        self.rounds.probed = None
+        if state["probed"] is not None:
+            probed = torch.from_numpy(np.array(state["probed"]))
+            self.rounds.probed = probed.to(self.trainer.device)
 
     def close(self) -> None:
         """Nothing to free."""
@@ -306,10 +322,13 @@ class ClassifierStudent:
 
 def _check_classes(family: ExampleFamily) -> None:
     """Raise ValueError unless the held-out splits have images of every class that is tested."""
+    # The test split is the data set's own, so the option helps with validation only.
     for name in ("validation", "test"):
         missing = np.setdiff1d(family.test_tasks(), getattr(family.data, name).labels)
         if missing.size:
-            remedy = "; the family's option stratified=true puts some there" if name == "validation" else ""
+            remedy = ""
+            if name == "validation":
+                remedy = "; the family's option stratified=true puts some there"
             raise ValueError(
                 f"classifier: {name} split: expected images of every class that is tested, got none of class "
                 f"{missing[0]}{remedy}"

@@ -94,6 +94,7 @@ class CompetenceStudent:
         tasks = spaces.check_tasks(self.family.space, assignment.tasks, "competence.train")
         check_purposes(assignment, "competence.train")
         learn = assignment.learn
+        # Measure first: rows that are not learnt from show the competence before any visit.
         score = self.grid.measure(tasks)
         if learn.any():
             score[learn] = self.grid.visit(tasks[learn])
@@ -112,6 +113,7 @@ class CompetenceStudent:
         return self._outcomes(rows, self.grid.measure(tasks), generator(seed))
 
     def _outcomes(self, rows: Assignment, score: FloatArray, rng: np.random.Generator) -> Outcomes:
+        # Without noise nothing is drawn, and the generator stays as it is.
         if self.noise > 0:
             score = np.clip(score + self.noise * rng.standard_normal(len(score)), 0.0, 1.0)
         ones = np.ones(len(score))
@@ -146,14 +148,17 @@ class CompetenceStudent:
             ValueError: if the state is incomplete, damaged or of another grid; nothing has changed then.
             TypeError: if it is no mapping.
         """
+        # Check everything first, so that a refused state changes nothing.
         given = check_mapping("competence: state", state, optional=False)
         check_names("competence: state", ("competence", "spent", "rng"), given)
         spent = {
             name: check_real(f"competence: state: {name}", value, 0)
             for name, value in check_mapping("competence: state: spent", given["spent"]).items()
         }
+        # Edits may never have been charged, so their entry is optional.
         check_names("competence: state: spent", tuple(self._spent), set(spent) - {Purpose.EDIT.cost})
         rng = saved_generator("competence: state: rng", given["rng"])
+        # The grid checks its own values, so it goes first.
         self.grid.competence = given["competence"]
         self._spent = spent
         self._rng.bit_generator.state = rng

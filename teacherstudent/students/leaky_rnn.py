@@ -132,16 +132,19 @@ class LeakyRNNStudent:
         """
         check_purposes(assignment, "leaky-rnn", (Purpose.TRAIN, Purpose.MEASURE))
         tasks = spaces.check_tasks(self.family.space, assignment.tasks, "leaky-rnn.train")
+        # Without rows there is no largest N, which everything below needs.
         if len(tasks) == 0:
             nothing = np.zeros(0)
             signals: dict[str, Array] = dict.fromkeys(_SIGNALS, nothing)
             return Outcomes.of(assignment, score=nothing, cost=nothing, signals=signals)
+        # Train each different task once; ``row`` leads back to the rows that asked for it.
         sizes, row = np.unique(tasks, return_inverse=True)
         train_loss = np.full(len(sizes), np.nan)
         learnt = np.unique(tasks[assignment.learn])
         cost = 0
         if learnt.size:
             losses, cost = self.trainer.train(learnt.tolist())
+            # Tasks that were only measured keep NaN.
             train_loss[np.isin(sizes, learnt)] = losses
             self._loss = float(losses.mean())
             self._counts["train"] += cost
@@ -154,6 +157,7 @@ class LeakyRNNStudent:
             cost=_spread(cost + found.cost, len(tasks)),
             signals={
                 "accuracy": found.accuracy[row],
+                # Sizes ascend, so the last one is the newest task.
                 "newest": np.full(len(tasks), found.accuracy[-1]),
                 "loss": found.loss[row],
                 "train_loss": train_loss[row],
@@ -169,6 +173,7 @@ class LeakyRNNStudent:
             ValueError: if a task lies outside the space.
         """
         tasks = spaces.check_tasks(self.family.space, tasks, "leaky-rnn.evaluate")
+        # Test each different task once, however many rows ask for it.
         found = {size: self._test(size, seed) for size in np.unique(tasks).tolist()}
         rows = [found[size] for size in tasks.tolist()]
         score: FloatArray = np.array([float(r.accuracy[0]) for r in rows], np.float64)
@@ -181,6 +186,7 @@ class LeakyRNNStudent:
         )
 
     def _test(self, size: int, seed: int) -> Measured:
+        # The sequences are fixed, so make them once.
         if size not in self._tests:
             self._tests[size] = self.family.test_sequences(size)
         test = self._tests[size]
@@ -197,7 +203,9 @@ class LeakyRNNStudent:
     def metrics(self) -> Mapping[str, float]:
         """Return the time constants' mean and maximum in steps, and the training loss where there is one."""
         found = self.trainer.time_constants()
-        return found if np.isnan(self._loss) else found | {"train_loss": self._loss}
+        if np.isnan(self._loss):
+            return found
+        return found | {"train_loss": self._loss}
 
     def state_dict(self) -> State:
         """Return everything that training depends on; on the CPU it continues bit for bit."""
@@ -221,6 +229,7 @@ class LeakyRNNStudent:
 
 def _spread(total: int, rows: int) -> FloatArray:
     """Return ``(rows,)`` whole numbers, as even as can be, that add up to ``total`` exactly."""
+    # Round the running sums and not the parts: the differences then add up exactly.
     edges = np.arange(rows + 1) * total // rows
     return np.diff(edges).astype(np.float64)
 

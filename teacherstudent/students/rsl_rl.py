@@ -124,20 +124,18 @@ class RslRlStudent:
             raise TypeError(
                 f"rsl-rl: expected a family with environments (RLFamily), got {type(family).__name__}"
             )
-        check_whole("rsl-rl: n_envs", n_envs, 1, _MOST)
-        check_whole("rsl-rl: n_steps", n_steps, 1, _MOST)
-        check_whole("rsl-rl: processes", processes, 1, _MOST)
-        if n_envs * n_steps < 2:
-            raise ValueError(
-                f"rsl-rl: expected n_envs and n_steps >= 1, more than 1 together, got {n_envs}, {n_steps}"
-            )
+        _check_numbers(n_envs, n_steps, processes)
+        # 1 and 0 are equal to True and False as keys, so ask for a true bool.
         if not isinstance(normalize, bool) and not is_one_of(normalize, ("observations", "rewards")):
             raise ValueError(f"rsl-rl: normalize: expected one of {list(_NORMALIZE)}, got {normalize!r}")
-        options = {} if options is None else options
-        policy = {} if policy is None else policy
+        if options is None:
+            options = {}
+        if policy is None:
+            policy = {}
         check_options(options, policy, slots=n_envs, steps=n_steps)
         numbers, self._rate = learning_rate(options, budget)
         self._device = _device(device)
+        # Separate streams, so that draws of the networks do not move those of the tasks.
         model_seed, queue_seed = seed_sequence(seed).spawn(2)
         self._family = family
         self._n_envs = n_envs
@@ -149,6 +147,7 @@ class RslRlStudent:
         self._log: dict[str, float] = {}
         envs = make_tensor_envs(family, n_envs, self._device, processes=processes)
         observations, rewards = _NORMALIZE[normalize]
+        # Initial weights are drawn from the private generators.
         with self._active(self._generators):
             self.ppo = RslRlPPO(
                 envs, n_steps, options=numbers, policy=policy, observations=observations, rewards=rewards
@@ -170,6 +169,7 @@ class RslRlStudent:
                 demand, or if a rollout of one slot is shorter than the number of minibatches.
         """
         carried = check_demand(demand, self.offers, "rsl-rl")
+        # The same demand changes nothing, even after training has begun.
         if demand == self._demand:
             return
         if self._bound is not None or any(self._counts.values()):
@@ -183,6 +183,7 @@ class RslRlStudent:
 
     def _bind_rollouts(self, signals: frozenset[str]) -> None:
         steps = len(self.ppo.observations)
+        # One slot may be all that is learnt from, and each minibatch needs two steps.
         batches = self.ppo.minibatches(1)
         if steps < 2 * batches:
             raise ValueError(
@@ -194,6 +195,7 @@ class RslRlStudent:
             steps,
             discount=self.ppo.discount,
             mastered=self._family.mastered,
+            # The key comes from the student's seed, as do the seeds of a student that is not bound.
             key=self._rollout.queue.key,
             failures=self.failures,
             signals=signals,
@@ -208,12 +210,16 @@ class RslRlStudent:
 
         Bound for rollouts, the number of slots.
         """
-        return self._rollout.queue.wants() if self._bound is None else self._n_envs
+        if self._bound is not None:
+            return self._n_envs
+        return self._rollout.queue.wants()
 
     @property
     def row_cost(self) -> float | None:
         """What each outcome costs where it is bound for rollouts, else None."""
-        return None if self._bound is None else float(len(self.ppo.observations))
+        if self._bound is None:
+            return None
+        return float(len(self.ppo.observations))
 
     def train(self, assignment: Assignment) -> Outcomes:
         """Run one rollout and one update; rows with ``learn`` False are played before it.
@@ -233,9 +239,11 @@ class RslRlStudent:
             return self._train_bound(self._bound, assignment)
         check_purposes(assignment, "rsl-rl")
         parts = []
+        # Measured rows come first: they are to see the policy before the update.
         if not assignment.learn.all():
             parts.append(self._measure(assignment.select(~assignment.learn)))
         self._rollout.queue.put(assignment.select(assignment.learn))
+        # An empty assignment says that the queue holds enough: train all the same.
         if assignment.learn.any() or len(assignment) == 0:
             with self._active(self._generators):
                 tasks, episodes = self._rollout.collect(self.ppo)
@@ -247,10 +255,14 @@ class RslRlStudent:
     def _train_bound(self, rollout: BoundTensorRollout, assignment: Assignment) -> Outcomes:
         check_rows(assignment, self._n_envs, "rsl-rl")
         learn = assignment.learn
-        slots = None if learn.all() else torch.from_numpy(np.flatnonzero(learn)).to(self._device)
+        # None stands for all slots and spares an index on the device.
+        slots: torch.Tensor | None = None
+        if not learn.all():
+            slots = torch.from_numpy(np.flatnonzero(learn)).to(self._device)
         with self._active(self._generators):
             scores = rollout.collect(self.ppo, assignment, slots)
             good = ~rollout.failed
+            # Rows whose environment failed have no outcome.
             if not good.all():
                 chosen = torch.from_numpy(good).to(self._device)
                 scores = {name: values[chosen] for name, values in scores.items()}
@@ -259,7 +271,9 @@ class RslRlStudent:
             self._counts["train"] += float(steps * learn.sum())
             add_costs(self._counts, measured_costs(assignment.purpose, steps))
             slots = rollout.learnt
+            # Without a single good row to learn from there is no update.
             if slots is None or len(slots):
+                # The learning rate follows measured steps too, as the run's budget counts both.
                 spent = sum(cost for name, cost in self._counts.items() if name != "updates")
                 self._update(spent, slots)
         return found
@@ -268,7 +282,9 @@ class RslRlStudent:
         """Train on the rollout just collected."""
         if self._rate is not None:
             self.ppo.set_learning_rate(self._rate(spent))
-        learnt = self._n_envs if slots is None else len(slots)
+        learnt = self._n_envs
+        if slots is not None:
+            learnt = len(slots)
         self._log = self.ppo.update(slots)
         self._counts["updates"] += self.ppo.alg.num_learning_epochs * self.ppo.minibatches(learnt)
 
@@ -278,8 +294,10 @@ class RslRlStudent:
         Raises:
             TaskError: if the environment of a task fails three times.
         """
+        # A seed for each task, so that its outcome does not depend on the number of slots.
         seeds = np.random.SeedSequence(seed).generate_state(len(tasks)).astype(np.int64) % 2**31
         greedy = self._family.test_actions == "greedy"
+        # Tests draw from generators of their own and leave the student's alone.
         with self._active(PrivateGenerators(seed)):
             return play_all(partial(self._play, greedy=greedy), tasks, seeds)
 
@@ -291,6 +309,7 @@ class RslRlStudent:
     def holds(self) -> IntArray:
         """Return the ids in the queue and in the slots."""
         ids = np.concatenate([self._rollout.queue.ids, self._rollout.ids])
+        # An id below 0 is a repeated task, for which nobody waits.
         return ids[ids >= 0]
 
     def metrics(self) -> Mapping[str, float]:
@@ -326,6 +345,7 @@ class RslRlStudent:
         Raises:
             ValueError: if the state is of a student bound otherwise, or of other networks.
         """
+        # Binding decides what is saved, so both sides must agree.
         if state["bound"] != (self._bound is not None):
             own = "episodes" if self._bound is None else "rollouts"
             raise ValueError(f"rsl-rl: expected the state of a student bound for {own}, got the other kind")
@@ -333,10 +353,12 @@ class RslRlStudent:
         if self._bound is not None:
             self._bound.load_state_dict(state["rollout"])
         elif not self._rollout.load_state_dict(state["rollout"]):
+            # The episodes under way are lost, and their hidden states with them.
             self.ppo.restart()
         self._generators.load_state_dict(state["generators"])
         self._counts.update(state["counts"])
-        self._log = dict(state.get("log", {}))  # not there in older checkpoints
+        # Not there in older checkpoints.
+        self._log = dict(state.get("log", {}))
 
     def close(self) -> None:
         """Close the environments."""
@@ -364,6 +386,7 @@ class RslRlStudent:
     ) -> Outcomes:
         """Play in slots of their own: as many as a power of two holds the tasks, at most ``n_envs``."""
         slots = slots_for(len(tasks), self._n_envs)
+        # Tests come again with as many tasks, so their slots stay open.
         if slots not in self._test_envs:
             processes = min(self._processes, slots)
             self._test_envs[slots] = make_tensor_envs(self._family, slots, self._device, processes=processes)
@@ -374,6 +397,18 @@ class RslRlStudent:
             seeds,
             mastered=self._family.mastered,
             failed=failed,
+        )
+
+
+def _check_numbers(n_envs: int, n_steps: int, processes: int) -> None:
+    """Raise unless there are slots, steps and processes, and a rollout can be learnt from."""
+    check_whole("rsl-rl: n_envs", n_envs, 1, _MOST)
+    check_whole("rsl-rl: n_steps", n_steps, 1, _MOST)
+    check_whole("rsl-rl: processes", processes, 1, _MOST)
+    # Advantages are divided by their standard deviation, which needs two steps.
+    if n_envs * n_steps < 2:
+        raise ValueError(
+            f"rsl-rl: expected n_envs and n_steps >= 1, more than 1 together, got {n_envs}, {n_steps}"
         )
 
 
@@ -393,5 +428,6 @@ def _device(name: str) -> torch.device:
         number = 0 if device.index is None else device.index
         if number >= torch.cuda.device_count():
             raise ValueError(f"rsl-rl: device {name!r}: expected one of {torch.cuda.device_count()} GPUs")
+        # Tensors name their device with a number, and "cuda" is not equal to "cuda:0".
         return torch.device("cuda", torch.cuda.current_device() if device.index is None else number)
     return device

@@ -15,12 +15,11 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.type_aliases import TrainFreq
-from stable_baselines3.common.vec_env import VecNormalize
+from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from teacherstudent.demand import Demand, Offers, check_demand, everything
 from teacherstudent.failures import Failures
 from teacherstudent.family import RLFamily
-from teacherstudent.fitting.modules import device_of
 from teacherstudent.purposes import add_costs, check_purposes
 from teacherstudent.registry import STUDENTS
 from teacherstudent.rl import sb3_options, sb3_state
@@ -41,15 +40,11 @@ from teacherstudent.types import (
     Seed,
     State,
     check_flag,
-    check_whole,
     is_finite,
-    is_whole,
     seed_sequence,
 )
 
 _FOREVER = 2**62
-MOST_ENVS = 10**6
-"""More slots than this are a mistake."""
 
 
 @STUDENTS.register("sb3")
@@ -105,30 +100,21 @@ class SB3Student:
         budget: float | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        if not isinstance(family, RLFamily):
-            raise TypeError(
-                f"sb3: expected a family with environments (RLFamily), got {type(family).__name__}"
-            )
-        whole = is_whole(n_envs)
-        if not (whole and 1 <= n_envs <= MOST_ENVS):
-            raise ValueError(f"sb3: expected n_envs >= 1 and at most {MOST_ENVS}, got {n_envs!r}")
-        check_whole("sb3: processes", processes, 1, n_envs)
+        sb3_options.check_environments(family, n_envs, processes)
         check_flag("sb3: normalize", normalize)
         if budget is not None and not (is_finite(budget) and budget > 0):
             raise ValueError(f"sb3: budget: expected steps above 0 or None, got {budget!r}")
-        if policy is not None and not isinstance(policy, str):
-            raise TypeError(f"sb3: policy: expected a name or None, got {policy!r}")
-        if not (isinstance(device, str) and device == "auto"):
-            device_of("sb3: device", device)
+        sb3_options.check_names(policy, device)
+        # Separate streams, so that draws of one part do not move those of another.
         model_seed, env_seed, queue_seed = seed_sequence(seed).spawn(3)
+        # 31 bits fit into every generator that the algorithm seeds.
         number = int(model_seed.generate_state(1)[0]) % 2**31
         kind = sb3_options.algorithm(algorithm)
-        if policy is not None and policy not in kind.policy_aliases:
-            known = sorted(kind.policy_aliases)
-            raise ValueError(f"sb3: policy: expected one of {known} or None, got {policy!r}")
-        given = {} if options is None else options
-        sb3_options.check_options(kind, given)
-        resolved = sb3_options.resolve(given, budget)
+        sb3_options.check_policy(kind, policy)
+        if options is None:
+            options = {}
+        sb3_options.check_options(kind, options)
+        resolved = sb3_options.resolve(options, budget)
         self._family = family
         self._n_envs = n_envs
         self._processes = processes
@@ -148,20 +134,29 @@ class SB3Student:
             mastered=family.mastered,
             failures=self.failures,
         )
-        wrapped = VecNormalize(self._envs, gamma=resolved.get("gamma", 0.99)) if normalize else self._envs
+        wrapped = _wrapped(self._envs, normalize, resolved.get("gamma", 0.99))
         policy = policy or sb3_options.standard_policy(kind, self._envs.observation_space)
+        # Initial weights are drawn from the private generators.
         with self._generators.active():
             self.model = kind(policy, wrapped, seed=number, device=device, verbose=0, **resolved)
-        speed_up(self.model.policy)
-        self.model.set_logger(Logger(folder=None, output_formats=[]))
-        sb3_state.main_optimizer(self.model).register_step_post_hook(self._count_update)
-        on_policy = isinstance(self.model, OnPolicyAlgorithm)
-        self.offers: Offers = playing_offers(
-            family.mastered is not None, values=on_policy, rollouts=on_policy
-        )
+        self._fit_in()
+        self.offers: Offers = self._all_offers()
         self._demand = everything(self.offers)
         self._carried = self._demand.signals
         self._signals = self._value_signals()
+
+    def _fit_in(self) -> None:
+        """Make the new algorithm silent, quick on the CPU, and counted."""
+        speed_up(self.model.policy)
+        # No output: the log is read from memory.
+        self.model.set_logger(Logger(folder=None, output_formats=[]))
+        # A hook on the optimiser counts updates without a change to the algorithm.
+        sb3_state.main_optimizer(self.model).register_step_post_hook(self._count_update)
+
+    def _all_offers(self) -> Offers:
+        """Return what the algorithm can be asked for."""
+        on_policy = isinstance(self.model, OnPolicyAlgorithm)
+        return playing_offers(self._family.mastered is not None, values=on_policy, rollouts=on_policy)
 
     def bind(self, demand: Demand) -> None:
         """Play tasks episode by episode, as a new student does, or bind each slot to one for a rollout.
@@ -171,12 +166,13 @@ class SB3Student:
                 granularity not ``"episode"``; or if the student has started by another demand.
         """
         on_policy = isinstance(self.model, OnPolicyAlgorithm)
-        who = f"sb3: {type(self.model).__name__}" + (
-            "" if on_policy else " (rollouts need on-policy algorithms)"
-        )
+        who = f"sb3: {type(self.model).__name__}"
+        if not on_policy:
+            who += " (rollouts need on-policy algorithms)"
         carried = check_demand(demand, self.offers, who)
         if demand == self._demand:
             return
+        # A callback says that training has begun.
         if self._bound is not None or self._callback is not None:
             raise ValueError(f"sb3: expected to be bound before training, got {demand} afterwards")
         self._demand = demand
@@ -187,6 +183,7 @@ class SB3Student:
 
     def _value_signals(self) -> RolloutSignals | None:
         """Return what computes the value signals of episodes; None where none is asked for."""
+        # A bound student computes its signals from the rollout's tables.
         names = chosen(self._carried)
         if self._bound is not None or not names:
             return None
@@ -207,7 +204,9 @@ class SB3Student:
 
     @property
     def _total(self) -> int:
-        return _FOREVER if self._budget is None else int(self._budget)
+        if self._budget is None:
+            return _FOREVER
+        return int(self._budget)
 
     def _count_update(self, *_: Any) -> None:
         self._counts["updates"] += 1
@@ -222,12 +221,16 @@ class SB3Student:
 
     def wants(self) -> int:
         """Return how many tasks keep the queue ahead of the episodes that the next round should finish."""
-        return self._queue.wants() if self._bound is None else self._n_envs
+        if self._bound is not None:
+            return self._n_envs
+        return self._queue.wants()
 
     @property
     def row_cost(self) -> float | None:
         """What each outcome costs where it is bound for rollouts, else None."""
-        return None if self._bound is None else float(len(self._bound.envs.rewards))
+        if self._bound is None:
+            return None
+        return float(len(self._bound.envs.rewards))
 
     def train(self, assignment: Assignment) -> Outcomes:
         """Run one collect and train round of the algorithm; rows with ``learn`` False are played before it.
@@ -246,17 +249,22 @@ class SB3Student:
                 return self._bound.train(assignment)
         check_purposes(assignment, "sb3")
         parts = []
+        # Measured rows come first: they are to see the policy before the update.
         if not assignment.learn.all():
             parts.append(self._measure(assignment.select(~assignment.learn)))
         self._queue.put(assignment.select(assignment.learn))
+        # An empty assignment says that the queue holds enough: train all the same.
         if assignment.learn.any() or len(assignment) == 0:
             with self._generators.active():
+                # Set up as late as this, because it starts the environments and they need tasks.
                 if self._callback is None:
                     self._begin()
                 finished = self._round()
             if finished is not None:
                 parts.append(finished)
-        return Outcomes.concatenate(parts) if parts else self._nothing()
+        if not parts:
+            return self._nothing()
+        return Outcomes.concatenate(parts)
 
     def evaluate(self, tasks: Array, *, seed: int) -> Outcomes:
         """Play each task once as the family tests policies; the same seed gives the same episodes.
@@ -264,8 +272,10 @@ class SB3Student:
         Raises:
             TaskError: if the environment of a task fails three times.
         """
+        # A seed for each task, so that its outcome does not depend on the number of slots.
         seeds = np.random.SeedSequence(seed).generate_state(len(tasks)).astype(np.int64) % 2**31
         greedy = self._family.test_actions == "greedy"
+        # Tests draw from generators of their own and leave the student's alone.
         with PrivateGenerators(seed).active():
             return play_all(partial(self._play, greedy=greedy), tasks, seeds)
 
@@ -275,13 +285,15 @@ class SB3Student:
         if self._bound is None:
             return self._counts | {"train": steps, "environment_seconds": self._envs.environment_seconds}
         measured = self._bound.measured
-        train = steps - sum(measured.values())  # the algorithm counts both
+        # The algorithm's own counter holds measured steps too.
+        train = steps - sum(measured.values())
         seconds = self._bound.envs.environment_seconds
         return self._counts | measured | {"train": train, "environment_seconds": seconds}
 
     def holds(self) -> IntArray:
         """Return the ids in the queue and in the slots."""
         ids = np.concatenate([self._queue.ids, self._envs.ids])
+        # An id below 0 is a repeated task, for which nobody waits.
         return ids[ids >= 0]
 
     def metrics(self) -> Mapping[str, float]:
@@ -291,7 +303,9 @@ class SB3Student:
             for name, value in self.model.logger.name_to_value.items()
             if isinstance(value, int | float | np.number)
         }
-        return log if self._bound else log | {"repeated_tasks": float(self._queue.repeated)}
+        if self._bound is not None:
+            return log
+        return log | {"repeated_tasks": float(self._queue.repeated)}
 
     def weights(self) -> State:
         """Return networks, optimisers and normalisation as plain data."""
@@ -330,6 +344,7 @@ class SB3Student:
         Raises:
             ValueError: if the state is of a student bound otherwise, or of other networks.
         """
+        # Binding decides what is saved, so both sides must agree.
         if ("bound" in state) != (self._bound is not None):
             own = "episodes" if self._bound is None else "rollouts"
             raise ValueError(f"sb3: expected the state of a student bound for {own}, got the other kind")
@@ -338,15 +353,19 @@ class SB3Student:
             self._load_episodes(state)
         else:
             self._bound.load_state_dict(state["bound"])
+        # Only after `_load_episodes`, whose set-up changes counters and draws random numbers.
         sb3_state.load_algorithm(self.model, state["algorithm"])
-        sb3_state.load_log(self.model, state.get("log", {}))  # not there in older checkpoints
+        # Not there in older checkpoints.
+        sb3_state.load_log(self.model, state.get("log", {}))
         self._generators.load_state_dict(state["generators"])
 
     def _load_episodes(self, state: State) -> None:
         """Continue with the queue and, if they can be saved, the environments."""
         self._queue.load_state_dict(state["queue"])
+        # The set-up draws numbers that must not come from the student's own generators.
         with PrivateGenerators(0).active():
             continues = self._envs.load_state_dict(state["envs"])
+            # Without observations the set-up starts every slot.
             self._callback = self.model._last_obs = None
             if continues:
                 sb3_state.load_under_way(self.model, state["observations"])
@@ -364,7 +383,9 @@ class SB3Student:
 
     def _begin(self) -> None:
         """Let the algorithm set itself up; it starts the environments unless it has observations already."""
+        # `learn` does this once, before its loop of rounds.
         _, self._callback = self.model._setup_learn(self._total, None, reset_num_timesteps=False)
+        # The set-up adds the steps so far to the total, but schedules must see the run's own total.
         self.model._total_timesteps = self._total
 
     def _round(self) -> Outcomes | None:
@@ -374,6 +395,7 @@ class SB3Student:
         assert env is not None
         if isinstance(model, OnPolicyAlgorithm):
             model.collect_rollouts(env, self._callback, model.rollout_buffer, n_rollout_steps=model.n_steps)
+            # The value signals need the buffer's advantages, so take them before anything else.
             finished = self._with_signals(model, self._pop())
             model._update_current_progress_remaining(model.num_timesteps, model._total_timesteps)
             model.train()
@@ -387,15 +409,21 @@ class SB3Student:
             learning_starts=model.learning_starts,
             replay_buffer=cast("ReplayBuffer", model.replay_buffer),
         )
+        # As in `learn`, nothing is trained before the first random steps are over.
         if model.num_timesteps > model.learning_starts:
-            steps = model.gradient_steps if model.gradient_steps >= 0 else rollout.episode_timesteps
+            steps = model.gradient_steps
+            # Below 0 the option means: as many gradient steps as steps were collected.
+            if steps < 0:
+                steps = rollout.episode_timesteps
             if steps > 0:
                 model.train(batch_size=model.batch_size, gradient_steps=steps)
+        # Only value signals ask what was kept, and off-policy algorithms have none.
         self._envs.pop_kept()
         return self._pop()
 
     def _pop(self) -> Outcomes | None:
         finished = self._envs.pop_finished()
+        # The queue must also hear of rounds in which nothing finished.
         self._queue.observe(0 if finished is None else len(finished))
         return finished
 
@@ -406,9 +434,11 @@ class SB3Student:
             return finished
         assert model._last_episode_starts is not None
         buffer = model.rollout_buffer
+        # Update even if nothing finished: the sums are carried to the next round.
         values = self._signals.update(buffer.advantages, buffer.episode_starts, model._last_episode_starts)
         if finished is None:
             return None
+        # Failed episodes have signals, but no row of outcomes.
         if not kept.all():
             values = {name: rows[kept] for name, rows in values.items()}
         return dataclasses.replace(finished, signals={**finished.signals, **values})
@@ -425,15 +455,19 @@ class SB3Student:
         self, tasks: Array, seeds: IntArray, failed: dict[int, str] | None, *, greedy: bool
     ) -> Outcomes:
         slots = slots_for(len(tasks), self._n_envs)
+        # Tests come again with as many tasks, so their slots stay open.
         if slots not in self._test_envs:
             made = self._family.make_vec(slots, processes=min(self._processes, slots))
             self._test_envs[slots] = made
         normalize = self.model.get_vec_normalize_env()
+        # A recurrent policy returns its state, which goes into the next call.
         hidden: Any = None
 
         def act(obs: Any, first: BoolArray) -> Array:
             nonlocal hidden
-            obs = obs if normalize is None else normalize.normalize_obs(obs)
+            # Tests read the moments of training and do not move them.
+            if normalize is not None:
+                obs = normalize.normalize_obs(obs)
             actions, hidden = self.model.predict(obs, hidden, first, deterministic=greedy)
             return actions
 
@@ -450,3 +484,10 @@ class SB3Student:
             cost=none,
             signals=dict.fromkeys(self._carried, none),
         )
+
+
+def _wrapped(envs: TaskVecEnv, normalize: bool, gamma: float) -> VecEnv:
+    """Return the environments, with running normalisation if it is asked for."""
+    if normalize:
+        return VecNormalize(envs, gamma=gamma)
+    return envs

@@ -73,7 +73,11 @@ class RandomAugmentation:
             raise ValueError(f"magnitude: expected images of one or three channels, got {images.shape[1]}")
         if magnitude < FAINTEST:
             return images
-        kinds = list((OPERATIONS | COLOUR if images.shape[1] == 3 else OPERATIONS).values())
+        # Grey images have no colour to change, so that operation would be wasted on them.
+        kinds = list(OPERATIONS.values())
+        if images.shape[1] == 3:
+            kinds += COLOUR.values()
+        # The start of a permutation draws operations that differ.
         for k in torch.randperm(len(kinds))[: self._count].tolist():
             amounts = magnitude * (2 * torch.rand(len(images), device=images.device) - 1)
             images = kinds[k](images, amounts)

@@ -46,6 +46,7 @@ class SmallCNN(nn.Module):
             *block(width, 2 * width),
             nn.MaxPool2d(2),
             *block(2 * width, 2 * width),
+            # Every size of image ends in the same map, so that one head fits all.
             nn.AdaptiveAvgPool2d(4),
         )
         self.head = nn.Linear(32 * width, classes)
@@ -65,6 +66,7 @@ class _Residual(nn.Module):
         self.conv2 = nn.Conv2d(outside, outside, 3, 1, 1, bias=False)
         self.norm2 = nn.BatchNorm2d(outside)
         self.shortcut: nn.Module = nn.Identity()
+        # The shortcut must take on the new shape.
         if stride != 1 or inside != outside:
             self.shortcut = nn.Sequential(
                 nn.Conv2d(inside, outside, 1, stride, bias=False), nn.BatchNorm2d(outside)
@@ -114,7 +116,11 @@ class SmallResNet(nn.Module):
         inside = widths[0]
         for stage, width in enumerate(widths):
             for block in range(blocks):
-                layers.append(_Residual(inside, width, 2 if stage > 0 and block == 0 else 1))
+                stride = 1
+                # The first block of each later stage halves the map.
+                if stage > 0 and block == 0:
+                    stride = 2
+                layers.append(_Residual(inside, width, stride))
                 inside = width
         self.stages = nn.Sequential(*layers)
         self.head = nn.Linear(inside, classes)
@@ -141,6 +147,7 @@ class _Logits(nn.Module):
 
 def _transformers() -> Any:
     try:
+        # Import late, as the package is an optional extra.
         return importlib.import_module("transformers")
     except ImportError as error:
         raise ImportError(
@@ -181,6 +188,7 @@ def convnext(
         image_size=size,
         **config,
     )
+    # Each stage after the first halves the map, of which one pixel must be left.
     smallest = patch * 2 ** (len(depths) - 1)
     return _Logits(hf.ConvNextForImageClassification(made), 2, smallest)
 
@@ -230,9 +238,11 @@ def vit(
         num_hidden_layers=depth,
         num_attention_heads=heads,
         num_labels=classes,
+        # Four times the width, as in the paper, unless the options say otherwise.
         **{"intermediate_size": 4 * width, **config},
     )
     model = getattr(hf, f"{kind}ForImageClassification")(made)
+    # Sizes are kept even, as the low-frequency crop needs them.
     return _Logits(model, math.lcm(2, patch), 2 * patch, interpolate_pos_encoding=True)
 
 
@@ -272,6 +282,7 @@ def swin(
     Raises:
         ValueError: if the full size does not fit patch, stages and window.
     """
+    # The side that becomes one pixel in the last stage.
     step = patch * 2 ** (len(depths) - 1)
     if size % step or size < step * window:
         raise ValueError(
@@ -317,6 +328,7 @@ def make(name: str, *, classes: int, channels: int, size: int, options: Mapping[
     if not isinstance(name, str):
         raise TypeError(f"backbone: expected a name or 'module:function', got {name!r}")
     if ":" in name:
+        # A name from a file of a run may import nothing that the user has not allowed.
         trust.check_import(name, "backbone")
         module, _, attribute = name.partition(":")
         try:
@@ -333,6 +345,7 @@ def make(name: str, *, classes: int, channels: int, size: int, options: Mapping[
     try:
         network = factory(classes=classes, channels=channels, size=size, **given)
     except TypeError as error:
+        # Here a TypeError nearly always means an unknown option.
         raise TypeError(f"backbone {name!r}: expected its options, got {given}: {error}") from error
     if not isinstance(network, nn.Module):
         raise TypeError(f"backbone {name!r}: expected a torch.nn.Module, got {type(network).__name__}")
@@ -343,5 +356,6 @@ def sizes(network: nn.Module, full: int) -> list[int]:
     """Return the sides of input that the network takes, ascending; the last one is ``full``."""
     step = int(getattr(network, "size_step", 2))
     smallest = int(getattr(network, "smallest", 4))
+    # Round up to a multiple of the step.
     first = -(-smallest // step) * step
     return [*range(first, full, step), full]

@@ -36,11 +36,13 @@ class Touched:
             if reach["magnitude"][1] < FAINTEST:
                 _nothing("magnitude", f"a strength of at least {FAINTEST:.3g}", reach["magnitude"][1])
             self.augment = RandomAugmentation()
+            # The trial must not move torch's global generators.
             with torch.random.fork_rng(devices=[]):
                 self.augment(torch.zeros_like(train.images[:1], dtype=torch.float32), 1.0)
         self.depths = None
         if "lr_spread" in reach:
             with torch.random.fork_rng(devices=[]):
+                # In evaluation mode, so that running statistics stay as they are.
                 self.depths = parameter_depths(network.eval(), train.batch(slice(0, 2)))
             network.train()
             if max(self.depths.values()) == 1:
@@ -50,10 +52,12 @@ class Touched:
             if reach["smoothing"][1] < IDENTITY_BELOW:
                 _nothing("smoothing", f"pixels of at least {IDENTITY_BELOW}", reach["smoothing"][1])
             self.smoothing = Smoothing(network)
+        # A value of 0 stands for the student's own batch size.
         largest = max(round(batch) or training.batch_size for batch in reach.get("batch_size", (0.0,)))
         share = reach.get("data_fraction", (1.0, 1.0))[0]
         if int(share * n) >= n and "data_fraction" in reach:
             _nothing("data_fraction", f"a share that leaves out some of {n} examples", share)
+        # The small number is for shares such as 0.29 of 100, which is 28.999... in binary.
         if largest > int(share * n + 1e-9):
             raise ValueError(
                 f"batch_size: expected at most the {int(share * n)} examples of the shortest pass, got "
@@ -62,7 +66,9 @@ class Touched:
 
     def table_classes(self, classes: int) -> int:
         """Return how many columns the table of predictions needs."""
-        return classes if "self_distillation" in self._reach else 0
+        if "self_distillation" in self._reach:
+            return classes
+        return 0
 
 
 def _nothing(knob: str, expected: str, got: float) -> None:
@@ -85,8 +91,10 @@ def check_sizes(
     taken = backbones.sizes(network, int(width))
     if "bandwidth" in reach:  # a crop has as many rows below 0 as from 0 on
         taken = [size for size in taken if size % 2 == 0 or size == width]
+    # Tests use the full size, so it is always tried.
     tried = [taken[-1]]
     if used:
+        # The nearest size that is taken; of two that are equally near, the larger one.
         low = min(taken, key=lambda size: (abs(size - reach[used[0]][0]), -size))
         if low == taken[-1]:
             raise ValueError(
@@ -94,6 +102,7 @@ def check_sizes(
                 f"takes, got {reach[used[0]][0]:g} to {reach[used[0]][1]:g}"
             )
         tried.append(low)
+    # In evaluation mode, so that running statistics stay as they are.
     network.eval()
     for size in tried:
         images = train.batch(slice(0, 2), size=size if used else None)
@@ -123,6 +132,7 @@ def check_single(
     """
     if min(round(batch) or training.batch_size for batch in reach.get("batch_size", (0.0,))) > 1:
         return
+    # Training mode moves running statistics, so try a copy.
     twin = copy.deepcopy(network).train()
     images = train.batch(slice(0, 1), size=size if any(name in reach for name in SIZES) else None)
     try:
@@ -150,8 +160,10 @@ def check_stages(family: ImageFamily, full: int, size: Callable[[Setting], int])
     seen: dict[int, tuple[int, float]] = {}
     for stage in range(int(family.space.n)):
         setting = family.setting(stage)
+        # At most one size knob is in use; the other one stands at the full side.
         asked = min(pixels(setting[name], full) for name in SIZES)
         found = size(setting)
+        # Stages that share a size for the network must have asked for the same size.
         other, same = seen.setdefault(found, (stage, asked))
         if asked != same:
             raise ValueError(
@@ -170,10 +182,13 @@ def check_finite(losses: Tensor, steps: IntArray, setting: Setting, rate: float,
         rate: its learning rate.
         split: where the losses were measured; empty for losses of the steps themselves.
     """
+    # All losses are looked at together, as each look waits for the device.
     bad = torch.nonzero(~torch.isfinite(losses))
     if len(bad):
         first = int(bad[0])
-        where = f"on the {split} split after" if split else "in"
+        where = "in"
+        if split:
+            where = f"on the {split} split after"
         raise FloatingPointError(
             f"classifier: expected a finite loss, got {float(losses[first])} {where} step {steps[first]} of "
             f"the stage with {describe(setting)} at learning rate {rate:g}"

@@ -38,8 +38,10 @@ class Chunk:
         chunk, that is for a step and what is measured after it; so the budget is overspent by less than a
         step.
         """
+        # A chunk without a step would never bring the run to its end.
         if self.used == 0:
             return True
+        # The second case: too little is left for another chunk, so this one takes the rest.
         rest = self._left - self.used
         return rest > 0 and (self.used + step + scoring <= self.allowed or rest <= step + self._after)
 
@@ -81,11 +83,15 @@ class Compute:
     @property
     def progress(self) -> float:
         """The share of the budget that is spent, at most 1; 0 without one."""
-        return 0.0 if self.budget is None else min(1.0, self.spent / self.budget)
+        if self.budget is None:
+            return 0.0
+        return min(1.0, self.spent / self.budget)
 
     def rate(self, training: Training) -> float:
         """Return the learning rate at the share of the budget that is spent; constant without a budget."""
-        return training.lr if self.budget is None else training.rate(self.progress)
+        if self.budget is None:
+            return training.lr
+        return training.rate(self.progress)
 
     def begin(self, chunk: float, after: float) -> Chunk:
         """Return the next chunk.
@@ -94,11 +100,14 @@ class Compute:
             chunk: its FLOPs, to which those that the last one has left are added.
             after: FLOPs that are measured after it.
         """
-        left = np.inf if self.budget is None else self.budget - self.spent - after
+        left = np.inf
+        if self.budget is not None:
+            left = self.budget - self.spent - after
         return Chunk(chunk + self._carry, left, after)
 
     def end(self, chunk: Chunk) -> None:
         """Carry what a chunk has left over to the next one."""
+        # A debt is not carried over: the last step may cost more than was left.
         self._carry = max(0.0, chunk.allowed - chunk.used)
 
     def state_dict(self) -> State:

@@ -63,6 +63,7 @@ class Images:
         labels = np.asarray(self.labels)
         if images.dtype != np.uint8:
             raise TypeError(f"images: expected uint8 pixels from 0 to 255, got {images.dtype}")
+        # Grey images may come without an axis of channels.
         if images.ndim == 3:
             images = images[:, None]
         if images.ndim != 4:
@@ -73,6 +74,7 @@ class Images:
             raise ValueError(f"labels: expected shape ({len(images)},), one an image, got {labels.shape}")
         if labels.size and labels.min() < 0:
             raise ValueError(f"labels: expected numbers from 0, got {labels.min()}")
+        # The dataclass is frozen, so its arrays can only be replaced like this.
         object.__setattr__(self, "images", images)
         object.__setattr__(self, "labels", labels.astype(np.int64))
 
@@ -143,8 +145,12 @@ def _read_idx(file: Any, path: Path) -> Array:
     dtype = _IDX[start[2]]
     axes = start[3]
     sides = file.read(4 * axes)
-    shape = tuple(np.frombuffer(sides, ">u4").tolist()) if len(sides) == 4 * axes else ()
+    # A header that is cut short gives no shape, and is refused below.
+    shape: tuple[int, ...] = ()
+    if len(sides) == 4 * axes:
+        shape = tuple(np.frombuffer(sides, ">u4").tolist())
     expected = math.prod(shape) * dtype.itemsize
+    # The header may lie, so never allocate more than there is.
     if len(shape) != axes or expected > memory_limit():
         raise DataFileError(
             f"{path}: expected {axes} axes that fit into memory, got {shape}: is it truncated?"
@@ -152,11 +158,13 @@ def _read_idx(file: Any, path: Path) -> Array:
     raw = file.read(expected)
     more = bool(file.read(1))
     if len(raw) != expected or more:
+        # Count the header in, so that the message can be compared with the file's size.
         before = len(start) + len(sides)
         there = "more" if more else before + len(raw)
         raise DataFileError(
             f"{path}: expected {before + expected} bytes for shape {shape}, got {there}: is it truncated?"
         )
+    # Files are big-endian; torch takes only the machine's own order.
     return np.frombuffer(raw, dtype).reshape(shape).astype(dtype.newbyteorder("="))
 
 
@@ -193,6 +201,7 @@ def _find(folder: Path, name: str, packed: Path) -> Path:
         if path.is_file():
             return path
     hint = ""
+    # The hint helps only where a package could put the files.
     if folder == fashion_folder():
         hint = (
             f" Debian and Ubuntu have it: apt-get install dataset-fashion-mnist. Files that lie elsewhere: "
@@ -210,6 +219,7 @@ def _read_npz(path: Path) -> tuple[Array, Array]:
     except (OSError, ValueError, KeyError) as error:
         raise DataFileError(f"{path}: expected an npz file with images and labels: {error}") from error
     if images.ndim == 4:
+        # Files hold the channels last, networks want them first.
         images = images.transpose(0, 3, 1, 2)
     return images, labels
 
@@ -219,7 +229,9 @@ def read_digits() -> tuple[Images, Images]:
     from sklearn.datasets import load_digits
 
     found: Any = load_digits()
+    # Pixels go from 0 to 16: spread them over a byte.
     whole = Images(np.rint(found.images * (255 / 16)).astype(np.uint8), found.target.astype(np.int64))
+    # A fixed seed, so that every run is tested on the same images.
     order = generator(1797).permutation(len(whole))
     return whole.select(order[300:]), whole.select(order[:300])
 
@@ -248,10 +260,12 @@ def split(train: Images, test: Images, *, probe: int, validation: int, stratifie
             f"{probe} and {validation}"
         )
     classes = _count_classes(train.labels)
+    # A fixed seed, so that every run has the same splits.
     order = generator(len(train)).permutation(len(train))
     if stratified:
         order = _stratify(order, train.labels, (probe, validation), classes)
     parts = np.split(order, [probe, probe + validation])
+    # Sorted, so that training examples keep the order of the file.
     return Splits(
         train=train.select(np.sort(parts[2])),
         probe=train.select(parts[0]),
@@ -273,8 +287,10 @@ def _stratify(order: IntArray, labels: IntArray, sizes: tuple[int, int], classes
     parts = []
     for k, size in enumerate(sizes):
         own = labels[rest]
+        # Leave one image of every class for each part that is still to come.
         left = np.bincount(own, minlength=classes)
         taken = _quotas(left, size, left - (len(sizes) - k))
+        # `places` numbers the images of a class, so this takes the first of each.
         chosen = places(own) < taken[own]
         parts.append(rest[chosen])
         rest = rest[~chosen]
@@ -283,9 +299,11 @@ def _stratify(order: IntArray, labels: IntArray, sizes: tuple[int, int], classes
 
 def _quotas(counts: IntArray, size: int, most: IntArray) -> IntArray:
     """Return numbers from 1 to ``most`` that add up to ``size``, as near to the counts' shares as can be."""
+    # Begin with shares rounded down, then move single images until the sum is right.
     exact = size * counts / counts.sum()
     found: IntArray = np.clip(np.floor(exact).astype(np.int64), 1, most)
     while (missing := size - int(found.sum())) != 0:
+        # Correct where the number is furthest from its exact share.
         short = exact - found
         if missing > 0:
             found[np.where(found < most, short, -np.inf).argmax()] += 1
@@ -300,6 +318,7 @@ def _count_classes(labels: IntArray) -> int:
     count = int(there[-1]) + 1
     missing = count - len(there)
     if missing:
+        # Name a few only: one wrong label of a million would list them all.
         shown = np.setdiff1d(np.arange(min(count, len(there) + _SHOWN)), there)[:_SHOWN].tolist()
         raise ValueError(
             f"train: labels: expected every class from 0 to the highest label {count - 1}, got none of "
@@ -324,7 +343,9 @@ def add_label_noise(images: Images, share: float, classes: int, seed: int) -> Im
         raise ValueError(f"label_noise: expected at least 2 classes, got {classes}")
     rng = generator(seed)
     labels = images.labels.copy()
+    # Rows that differ, so that the number of wrong labels is exact.
     rows = rng.choice(len(labels), round(share * len(labels)), replace=False)
+    # A shift by 1 to ``classes - 1`` never gives the old label back.
     labels[rows] = (labels[rows] + rng.integers(1, classes, len(rows))) % classes
     return Images(images.images, labels)
 
@@ -345,4 +366,5 @@ def imbalanced(images: Images, ratio: float, classes: int, seed: int) -> Images:
         own = np.flatnonzero(images.labels == c)
         count = max(1, round(len(own) * ratio ** (-c / max(1, classes - 1))))
         kept.append(rng.choice(own, min(count, len(own)), replace=False))
+    # Sorted, so that examples keep the order of the file.
     return images.select(np.sort(np.concatenate(kept)))

@@ -31,39 +31,50 @@ def parameter_depths(network: nn.Module, example: Tensor) -> dict[str, int]:
     Raises:
         ValueError: if no parameter takes part in the output.
     """
+    # A leaf that needs a gradient, so that the graph leads back to the images.
     given = example.detach().clone().requires_grad_(True)
     with torch.enable_grad():
         output = network(given)
+    # The graph knows parameters by identity alone.
     names = {id(parameter): name for name, parameter in network.named_parameters()}
     shapes = {name: parameter.ndim for name, parameter in network.named_parameters()}
     found = _walk(output.grad_fn, id(given), names, shapes)
     if not found:
         raise ValueError("layers: expected an output that depends on parameters, found none")
     deepest = max(found.values())
+    # A parameter without influence may have any rate: it counts with the head.
     return {name: max(1, found.get(name, deepest)) for name in shapes}
 
 
 def _walk(root: Any, given: int, names: Mapping[int, str], axes: Mapping[str, int]) -> dict[str, int]:
     """Return the depth of every parameter that the graph below ``root`` uses."""
+    # Children first, so that one pass can add the depths up.
     parents: dict[Any, list[Any]] = {}
     for node in _children_first(root, lambda n: [c for c, _ in n.next_functions if c is not None]):
         parents[node] = [child for child, _ in node.next_functions if child is not None]
-    depth: dict[Any, int] = {}  # nodes that depend on the images
-    owned: dict[Any, set[str]] = {}  # other nodes: the parameters behind them
+    # Nodes that depend on the images.
+    depth: dict[Any, int] = {}
+    # Other nodes: the parameters behind them.
+    owned: dict[Any, set[str]] = {}
     found: dict[str, int] = {}
     for node, children in parents.items():
         variable = getattr(node, "variable", None)
         if variable is not None and id(variable) == given:
+            # The images themselves lie before every layer.
             depth[node] = 0
             continue
         if variable is not None:
-            owned[node] = {names[id(variable)]} if id(variable) in names else set()
+            owned[node] = set()
+            if id(variable) in names:
+                owned[node].add(names[id(variable)])
             continue
         data = [depth[child] for child in children if child in depth]
         used = set().union(*(owned[child] for child in children if child in owned))
+        # Nothing here comes from the images: hand the parameters on to whoever uses them.
         if not data:
             owned[node] = used
             continue
+        # A weight of two or more axes makes a layer, unless it is merely added or multiplied.
         layer = any(axes[name] > 1 for name in used) and not node.name().startswith(_ELEMENTWISE)
         depth[node] = max(data) + layer
         for name in used:
@@ -75,6 +86,7 @@ def _children_first(root: Any, children: Callable[[Any], list[Any]]) -> list[Any
     """Return all nodes below ``root``, each after its children, without recursion."""
     order: list[Any] = []
     seen = set()
+    # A stack of our own, as deep networks exceed Python's limit of recursion.
     waiting = [(root, False)]
     while waiting:
         node, ready = waiting.pop()
@@ -82,6 +94,7 @@ def _children_first(root: Any, children: Callable[[Any], list[Any]]) -> list[Any
             order.append(node)
         elif node not in seen:
             seen.add(node)
+            # Come back to the node when its children are done.
             waiting.append((node, True))
             waiting += [(child, False) for child in children(node) if child not in seen]
     return order
@@ -124,6 +137,7 @@ def layer_multipliers(layers: int, spread: float, law: str = "geometric", start:
         raise ValueError(f"lr_law: expected 'geometric' or 'staircase', got {law!r}")
     if spread > start:
         raise ValueError(f"lr_spread: expected at most the {start:g} decades of the start, got {spread}")
+    # The small number is for whole decades that a subtraction misses by a rounding error.
     risen = np.floor(start - spread + 1e-9)
     return np.asarray(np.minimum(1.0, 10.0 ** (risen - start * share)))
 

@@ -63,13 +63,15 @@ class ExampleRounds:
         self._trainer = trainer
         self._compute = compute
         self._batch = trainer.training.batch_size
+        # Half a batch, rounded up; never a single example, which has no batch statistics.
         self._least = max(min(2, self._batch), -(-self._batch // 2))
         self.chunk = chunk or trainer.flops(trainer.sizes()[-1]).train * self._batch
         path = trainer.training.reference
+        self.signals: tuple[str, ...] = EXAMPLE_SIGNALS
         self._reference: FloatArray | None = None
         if path:
+            self.signals = (*EXAMPLE_SIGNALS, REFERENCE)
             self._reference = read_numbers("reference", path, len(trainer.inputs["train"]))
-        self.signals = EXAMPLE_SIGNALS if self._reference is None else (*EXAMPLE_SIGNALS, REFERENCE)
         self.held = _rows([], [])
         self.train_loss = np.nan
         self.probed: Tensor | None = None
@@ -80,15 +82,19 @@ class ExampleRounds:
 
     def wants(self) -> int:
         """Return as many examples as a chunk pays for, a batch at least, less those that wait."""
+        # The small number is for a chunk that pays for exactly so many examples.
         paid = int(self.chunk / self._trainer.cost(self._setting) + 1e-9)
         return max(self._batch, paid) - len(self.held)
 
     def train(self, assignment: Assignment) -> Outcomes:
         """Measure examples, then train on the others; return those that are done, which have waited first."""
         check_purposes(assignment, "classifier", (Purpose.TRAIN, Purpose.MEASURE))
+        # Those that waited come first. Notes are about the assignment alone, so they are dropped.
         joined = Assignment.concatenate([self.held, dataclasses.replace(assignment, notes={})])
+        # Too few examples make no step, so they wait for the next round.
         waits = joined.learn & (joined.learn.sum() < self._least)
-        self.held, now = joined.select(waits), joined.select(~waits)
+        self.held = joined.select(waits)
+        now = joined.select(~waits)
         losses, correct, costs = self._train(now.tasks, now.learn)
         signals: dict[str, Array] = {"loss": losses, "correct": correct}
         if self._reference is not None:
@@ -106,17 +112,20 @@ class ExampleRounds:
         measured = np.flatnonzero(~learn)
         costs = np.where(learn, trainer.cost(setting), trainer.forward_cost())
         if measured.size:
+            # The present weights, not their average: those that the next step starts from.
             found, hits = trainer.measure("train", indices[torch.from_numpy(measured)], averaged=False)
             losses[measured], correct[measured] = found.double().cpu(), hits.double().cpu()
             compute.measure(float(costs[measured].sum()))
         rows = np.flatnonzero(learn)
         for part in self._parts(rows):
+            # Count first: the step's learning rate belongs to the compute that includes it.
             compute.train(float(costs[part].sum()))
             rate = compute.rate(trainer.training)
             found, hits = trainer.step(
                 indices[torch.from_numpy(part)], setting, rate=rate, progress=compute.progress
             )
             whole = found.double().cpu()
+            # The counter is one ahead of the number of this step.
             step = int(compute.counts["updates"]) - 1
             trainer.check(whole, np.full(len(part), step), setting)
             losses[part], correct[part] = whole, hits.double().cpu()
@@ -128,6 +137,7 @@ class ExampleRounds:
         """Return rows as steps of nearly equal lengths, none of fewer than half a batch."""
         if rows.size == 0:
             return []
+        # As few parts as batches can hold, but never so many that one falls below half a batch.
         return np.array_split(rows, min(-(-len(rows) // self._batch), len(rows) // self._least))
 
     def state(self) -> State:

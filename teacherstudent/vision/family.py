@@ -72,7 +72,9 @@ class Source:
     @property
     def test_name(self) -> str:
         """Name of the data set and its splits, for test sets."""
-        return f"{self.name}-stratified" if self.stratified else self.name
+        if self.stratified:
+            return f"{self.name}-stratified"
+        return self.name
 
     def splits(self, train: Images, test: Images) -> Splits:
         """Return the four splits, with this source's noise and imbalance in the training split.
@@ -90,11 +92,14 @@ class Source:
         sizes = {"probe": self.probe, "validation": self.validation}
         whole = split(train, test, stratified=self.stratified, **sizes)
         part = whole.train
+        # In this order: fewer examples, then the long tail, and noise on what is left.
         if self.train is not None:
+            # Sorted, so that examples keep the order of the file.
             part = part.select(np.sort(generator(self.seed).permutation(len(part))[: self.train]))
         if self.imbalance > 1:
             part = imbalanced(part, self.imbalance, whole.classes, self.seed)
         if self.label_noise > 0:
+            # A seed of its own, so that noise and imbalance are drawn independently.
             part = add_label_noise(part, self.label_noise, whole.classes, self.seed + 1)
         return Splits(part, whole.probe, whole.validation, whole.test, whole.classes)
 
@@ -130,6 +135,7 @@ class ImageFamily(Family):
             DataFileError: if a file is damaged.
             ValueError: as `Source.splits`.
         """
+        # Read as late as this, so that listing families needs no files.
         if self._splits is None:
             self._splits = self.source.splits(*self.read())
         return self._splits
@@ -166,7 +172,8 @@ class StageFamily(ImageFamily):
         self.source = source
         where = f"{source.name} stages"
         given = check_mapping(f"{where}: fixed", fixed)
-        knobs = None if knobs is None else check_mapping(f"{where}: knobs", knobs)
+        if knobs is not None:
+            knobs = check_mapping(f"{where}: knobs", knobs)
         self._fixed = {k: check_value(f"{where}: fixed", k, v) for k, v in given.items()}
         self._listed: list[dict[str, float]] | None = None
         if stages is not None:
@@ -175,7 +182,10 @@ class StageFamily(ImageFamily):
             self._listed = _stages(where, stages)
             names = {name for stage in self._listed for name in stage}
             self.space = Discrete(len(stages))
-            values = {n: [stage.get(n, KNOBS[n].neutral) for stage in self._listed] for n in sorted(names)}
+            values: dict[str, list[float]] = {}
+            # A stage leaves the knobs that it does not name neutral.
+            for name in sorted(names):
+                values[name] = [stage.get(name, KNOBS[name].neutral) for stage in self._listed]
         else:
             values = _ranges(where, knobs or {})
             self.space = Parameters(**{name: (low, high) for name, (low, high) in values.items()})
@@ -200,6 +210,7 @@ class StageFamily(ImageFamily):
             return f"a teacher that chooses examples takes --family {self.other}"
         points, lists = (_accepts(teacher, kind) for kind in (Parameters, Discrete))
         if isinstance(self.space, Parameters) and lists and not points:
+            # Propose the two ends of the first knob as stages.
             name, low, high = next(zip(self.space.names, self.space.low, self.space.high, strict=True))
             stages = words("stages", [{name: shown(value)} for value in (low, high)])
             return (
@@ -267,7 +278,9 @@ class ExampleFamily(ImageFamily):
     def advice(self, teacher: Any) -> str:
         """Return which family a teacher of stages takes."""
         fits = _accepts(teacher, Discrete) and teacher.granularity in ("episode", "step")
-        return "" if fits else f"a teacher of stages takes --family {self.other}"
+        if fits:
+            return ""
+        return f"a teacher of stages takes --family {self.other}"
 
     def test_tasks(self) -> Array:
         """Return the numbers of the classes."""
@@ -287,10 +300,10 @@ def _stages(where: str, stages: Sequence[Mapping[str, float]]) -> list[dict[str,
     for i, stage in enumerate(stages):
         if not isinstance(stage, Mapping):
             raise TypeError(f"{where}: stage {i}: expected a mapping from knobs to values, got {stage!r}")
-    return [
-        {k: check_value(f"{where}: stage {i}", k, v) for k, v in stage.items()}
-        for i, stage in enumerate(stages)
-    ]
+    checked = []
+    for i, stage in enumerate(stages):
+        checked.append({k: check_value(f"{where}: stage {i}", k, v) for k, v in stage.items()})
+    return checked
 
 
 def _ranges(where: str, knobs: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
@@ -299,6 +312,7 @@ def _ranges(where: str, knobs: Mapping[str, Sequence[float]]) -> dict[str, list[
         if not isinstance(pair, Sequence) or len(pair) != 2:
             raise TypeError(f"{where}: {name}: expected a pair [low, high], got {pair!r}")
         values[name] = [check_value(where, name, value) for value in pair]
+        # A size of 0 stands for the full side, so it cannot be the smallest.
         if name in SIZES and values[name][0] == 0:
             raise ValueError(f"{where}: {name}: expected a smallest size above 0, got {list(pair)}")
         if name == "batch_size" and values[name][0] < 1:
@@ -308,11 +322,13 @@ def _ranges(where: str, knobs: Mapping[str, Sequence[float]]) -> dict[str, list[
 
 def _reach(where: str, values: Mapping[str, Sequence[float]], side: int) -> dict[str, tuple[float, float]]:
     """Return the range of every knob that is not neutral everywhere; check the sizes."""
+    # A knob that is neutral in every task touches nothing and is left out.
     found = {name: (min(own), max(own)) for name, own in values.items() if {*own} != {KNOBS[name].neutral}}
     used = [name for name in SIZES if name in found]
     if len(used) > 1:
         raise ValueError(f"{where}: expected bandwidth or resize, got both: an image has one size")
     for name in used:
+        # 0 is the full side in either unit, so it says nothing about shares or pixels.
         own = [value for value in values[name] if value != 0]
         low, high = min(own), max(own)
         if low <= 1 < high:
@@ -320,6 +336,7 @@ def _reach(where: str, values: Mapping[str, Sequence[float]], side: int) -> dict
         if pixels(high, side) > side:
             raise ValueError(f"{where}: {name}: expected at most the image's side {side}, got {high}")
         sizes = [pixels(value, side) for value in values[name]]
+        # Pixels from here on, whatever the unit was.
         found[name] = (min(sizes), max(sizes))
     return found
 

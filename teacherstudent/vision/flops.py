@@ -38,6 +38,7 @@ def count(network: nn.Module, shape: tuple[int, int, int], device: torch.device)
     Raises:
         ValueError: if nothing is counted: the network has neither convolutions nor matrix products.
     """
+    # Layers may draw random numbers; the global generators must not move.
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         twin = copy.deepcopy(network).eval()
         images = torch.zeros((_EXAMPLES, *shape), device=device)
@@ -47,6 +48,7 @@ def count(network: nn.Module, shape: tuple[int, int, int], device: torch.device)
             with counter:
                 output = twin(images)
             forward = counter.get_total_flops()
+            # Entering the counter again sets it to 0, so this counts the backward pass alone.
             with counter:
                 output.sum().backward()
             backward = counter.get_total_flops()

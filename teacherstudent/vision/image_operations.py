@@ -38,6 +38,7 @@ def sharpness(images: Tensor, factor: Tensor) -> Tensor:
     if min(images.shape[-2:]) < 3:
         return images
     channels = images.shape[1]
+    # The border has no full neighbourhood; Pillow leaves it as it is.
     kernel = torch.tensor(SMOOTH, dtype=images.dtype, device=images.device) / 13
     smooth = images.clone()
     smooth[..., 1:-1, 1:-1] = functional.conv2d(images, kernel.expand(channels, 1, 3, 3), groups=channels)
@@ -52,6 +53,7 @@ def solarize(images: Tensor, threshold: Tensor) -> Tensor:
 def posterize(images: Tensor, bits: Tensor) -> Tensor:
     """Keep the highest bits of each of the 256 grey levels, 1 to 8 of them, as ``ImageOps.posterize``."""
     step = 2.0 ** (8 - _spread(bits))
+    # Round first: floats only nearly hit the grey levels that they stand for.
     return (images * 255).round().div(step).floor() * step / 255
 
 
@@ -75,6 +77,7 @@ def shear_x(images: Tensor, factor: Tensor) -> Tensor:
 
 def shear_y(images: Tensor, factor: Tensor) -> Tensor:
     """Shift each column by ``factor`` times its distance from the left side, as `shear_x` does with rows."""
+    # Columns are the rows of the transposed image.
     return _shear(images.transpose(2, 3), factor).transpose(2, 3)
 
 
@@ -100,7 +103,8 @@ def translate_y(images: Tensor, share: Tensor) -> Tensor:
 def _translate(images: Tensor, share: Tensor) -> Tensor:
     one = torch.ones_like(share)
     zero = torch.zeros_like(share)
-    return _warp(images, torch.stack([one, zero, 2 * share, zero, one, zero], 1))  # the grid is 2 wide
+    # The grid is 2 wide.
+    return _warp(images, torch.stack([one, zero, 2 * share, zero, one, zero], 1))
 
 
 def grey(images: Tensor) -> Tensor:
@@ -121,10 +125,12 @@ def _warp(images: Tensor, matrix: Tensor) -> Tensor:
 
     Bilinear as in Pillow: the pixels of the border reach out to the image's edge, beyond it is black.
     """
+    # Torch refuses to sample from an empty batch.
     if len(images) == 0:
         return images
     grid = functional.affine_grid(matrix.view(-1, 2, 3), list(images.shape), align_corners=False)
     found = functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
+    # Beyond the edge Pillow shows black, while the sampling repeats the border.
     inside = ((grid >= -1) & (grid < 1)).all(-1)
     return found * inside.unsqueeze(1)
 

@@ -81,15 +81,18 @@ def proposal(
     """
     found = {name: there.get(name) or USUAL.get(name, (0, 1)) for name in [*there, *reach, *also]}
     for name, (low, high) in reach.items():
-        if low < found[name][0] - 1e-9 and name in SIZES:  # whole pixels, or tenths of the side
+        # Whole pixels, or tenths of the side.
+        if low < found[name][0] - 1e-9 and name in SIZES:
             low = math.floor(low) if low > 1 else math.floor(10 * low) / 10
         found[name] = (min(found[name][0], low), max(found[name][1], high))
-    return {name: [shown(value) for value in pair] for name, pair in found.items()}
+    return {name: list(map(shown, pair)) for name, pair in found.items()}
 
 
 def shown(value: float) -> float:
     """Return a number as it is written: whole ones without a point."""
-    return int(value) if value == int(value) else float(value)
+    if value == int(value):
+        return int(value)
+    return float(value)
 
 
 def check_value(where: str, name: str, value: float) -> float:
@@ -101,12 +104,16 @@ def check_value(where: str, name: str, value: float) -> float:
     """
     if name not in KNOBS:
         raise ValueError(f"{where}: expected knobs of {list(KNOBS)}, got {name!r}")
+    # In Python True is an int, but it is never meant as a value.
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
         raise TypeError(f"{where}: {name}: expected a number, got {value!r}")
     knob = KNOBS[name]
     inside = knob.low <= value <= knob.high and (knob.inclusive or value > knob.low)
     if not inside:
-        bracket = "[" if knob.inclusive else "("
+        # An open interval is written with a round bracket.
+        bracket = "("
+        if knob.inclusive:
+            bracket = "["
         raise ValueError(
             f"{where}: {name} ({knob.meaning}): expected a value in {bracket}{knob.low:g}, {knob.high:g}], "
             f"got {value}"
@@ -123,7 +130,9 @@ def pixels(value: float, side: int) -> float:
     """Return a size knob's value in pixels: 0 is the whole side, up to 1 a share of it, above 1 pixels."""
     if value == 0:
         return float(side)
-    return value * side if value <= 1 else value
+    if value <= 1:
+        return value * side
+    return value
 
 
 def describe(setting: Setting) -> str:

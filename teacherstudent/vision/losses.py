@@ -39,10 +39,12 @@ def reduction(loss: str | Reduction) -> Reduction:
         return loss
     if loss == "mean":
         return mean
+    # A name from a file of a run may import nothing that the user has not allowed.
     trust.check_import(loss, "loss")
     module, colon, attribute = loss.partition(":")
     try:
         if not colon:
+            # Raised here to share the message below.
             raise ValueError(f"no colon in {loss!r}")
         found: Reduction = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
@@ -56,11 +58,14 @@ def loss_state(loss: Reduction) -> State | None:
     """Return a loss's state as plain data; None if it has none."""
     if isinstance(loss, nn.Module):
         return module_state(loss)
-    return dict(loss.state_dict()) if hasattr(loss, "state_dict") else None
+    if hasattr(loss, "state_dict"):
+        return dict(loss.state_dict())
+    return None
 
 
 def load_loss(loss: Reduction, state: State | None) -> None:
     """Take over what `loss_state` returned (raises ValueError for a state of another loss)."""
+    # A loss with a state cannot go on without it, nor can another loss take it.
     if (state is None) != (loss_state(loss) is None):
         raise ValueError(f"loss: expected the state of {loss!r}, got {'none' if state is None else state}")
     if isinstance(loss, nn.Module):
@@ -71,6 +76,7 @@ def load_loss(loss: Reduction, state: State | None) -> None:
 
 def example_losses(logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
     """Return the cross-entropy of each example, ``(n,)`` float32; targets are labels or distributions."""
+    # In float32, whatever precision the network ran in.
     return functional.cross_entropy(logits.float(), targets, reduction="none", label_smoothing=smoothing)
 
 

@@ -74,6 +74,7 @@ class Training:
         check_whole("batch_size", self.batch_size)
         _inside("label_smoothing", 0 <= self.label_smoothing < 1, "in [0, 1)", self.label_smoothing)
         _inside("momentum", 0 <= self.momentum < 1, "in [0, 1)", self.momentum)
+        # The variance of a single image is not defined.
         several = is_whole(self.renorm) and (self.renorm == 0 or self.renorm >= 2)
         _inside("renorm", several, "0 or a whole number of at least 2", self.renorm)
         _inside("clip", self.clip is None or self.clip > 0, "above 0 or None", self.clip)
@@ -82,7 +83,9 @@ class Training:
     def rate(self, progress: float) -> float:
         """Return the rate with warm-up and schedule when a share ``progress`` of the compute is spent."""
         progress = min(1.0, progress)
-        rising = min(1.0, progress / self.warmup) if self.warmup > 0 else 1.0
+        rising = 1.0
+        if self.warmup > 0:
+            rising = min(1.0, progress / self.warmup)
         if self.schedule == "constant":
             falling = 1.0
         elif self.schedule == "linear":
@@ -96,6 +99,7 @@ class Training:
     def make_optimizer(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
         """Return the optimiser over parameter groups."""
         if self.optimizer == "sgd":
+            # Torch refuses Nesterov's rule without momentum.
             nesterov = self.momentum > 0
             return torch.optim.SGD(groups, lr=self.lr, momentum=self.momentum, nesterov=nesterov)
         kind = torch.optim.AdamW if self.optimizer == "adamw" else torch.optim.Adam
@@ -106,7 +110,9 @@ class Training:
         """Weight decay in force."""
         if self.weight_decay is not None:
             return self.weight_decay
-        return 0.05 if self.optimizer == "adamw" else 5e-4
+        if self.optimizer == "adamw":
+            return 0.05
+        return 5e-4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +157,7 @@ class Machine:
         if self.device == "auto":
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
         try:
+            # Only an allocation shows whether the device is really there.
             found = torch.device(self.device)
             torch.empty(0, device=found)
         except (RuntimeError, AssertionError) as error:
@@ -164,8 +171,11 @@ class Machine:
             ValueError: if there is no such device.
         """
         device = self.resolve()
+        # Half of the free memory is left for activations and weights.
         fits = device.type != "cuda" or size <= torch.cuda.mem_get_info(device)[0] / 2
-        return device if self.data == "device" or (self.data == "auto" and fits) else torch.device("cpu")
+        if self.data == "device" or (self.data == "auto" and fits):
+            return device
+        return torch.device("cpu")
 
 
 def parse(kind: type[T], what: str, given: Mapping[str, Any] | T | None) -> T:
@@ -176,6 +186,7 @@ def parse(kind: type[T], what: str, given: Mapping[str, Any] | T | None) -> T:
         ValueError: if a value is out of range.
     """
     if isinstance(given, kind):
+        # Options that are parsed already were checked when they were made.
         return given
     if given is not None and not isinstance(given, Mapping):
         raise TypeError(f"classifier: {what}: expected names and values, got {given!r}")

@@ -62,7 +62,9 @@ def reference_losses(
         raise TypeError(f"reference: expected a family of examples, got {type(family).__name__}")
     order, weights = seed_sequence(seed).spawn(2)
     data = family.data
+    # A copy of the family, in which the clean probe split is what is trained on.
     held_out = copy.copy(family)
+    # The training images stand where validation is read, so that `measure` finds them there.
     held_out._splits = Splits(data.probe, data.validation, data.train, data.validation, data.classes)
     held_out.space = Discrete(len(data.probe))
     options = {"budget": budget, **(student_options or {})}
@@ -70,15 +72,18 @@ def reference_losses(
     passes = Passes(len(data.probe))
     rng = generator(order)
     first = 0
+    # Train until the budget is spent; the last round may go beyond it.
     while sum(model.spent().get(kind, 0.0) for kind in ("train", "measure")) < budget:
         n = model.wants()
+        # Ids go on counting, as no two tasks may share one.
         ids = np.arange(first, first + n, dtype=np.int64)
         model.train(Assignment(ids=ids, tasks=passes.take(rng, n)))
         first += n
     found, correct = model.trainer.measure("validation")
     losses = found.double().cpu().numpy()
     cost = float(model.spent()["train"]) + float(model.trainer.measure_cost(len(losses)))
-    _, held_out_correct = model.trainer.measure("test")  # the family's validation split
+    # The family's validation split.
+    _, held_out_correct = model.trainer.measure("test")
     model.close()
     accuracies = [float(hits.double().mean()) for hits in (correct, held_out_correct)]
     return Reference(losses, cost, *accuracies)

@@ -46,6 +46,7 @@ def low_frequency_crop(images: Tensor, size: int) -> Tensor:
     if size % 2:
         raise ValueError(f"low_frequency_crop: expected an even size, got {size}")
     real, imaginary = _on(_frequency_matrices(side, size), images)
+    # The real part of a complex product: real times real less imaginary times imaginary.
     return _both_sides(real, images) - _both_sides(imaginary, images)
 
 
@@ -78,6 +79,7 @@ def _check(images: Tensor, size: int, where: str) -> int:
 
 
 def _both_sides(matrix: Tensor, images: Tensor) -> Tensor:
+    # From the left the matrix works on columns of pixels, from the right on rows.
     return matrix @ images @ matrix.T
 
 
@@ -86,7 +88,8 @@ _ON: dict[tuple[int, torch.device, torch.dtype], tuple[Tensor, ...]] = {}
 
 def _on(matrices: tuple[FloatArray, ...], like: Tensor) -> tuple[Tensor, ...]:
     """Return the matrices as tensors of the images' type and device, kept for the next batch."""
-    key = (id(matrices[0]), like.device, like.dtype)  # the arrays live as long as the process
+    # The arrays live as long as the process.
+    key = (id(matrices[0]), like.device, like.dtype)
     if key not in _ON:
         _ON[key] = tuple(torch.as_tensor(m, dtype=like.dtype, device=like.device) for m in matrices)
     return _ON[key]
@@ -100,6 +103,7 @@ def _frequency_matrices(side: int, size: int) -> tuple[FloatArray, FloatArray]:
     divided by ``side``: forward transform, crop, scale by size / side, transform back.
     """
     half = size // 2
+    # The frequencies run along a third axis and are summed out.
     k = np.arange(-half, half)
     shift = np.arange(size)[:, None] / size - np.arange(side)[None] / side
     whole = np.exp(2j * np.pi * k * shift[..., None]).sum(-1) / side
@@ -110,8 +114,11 @@ def _frequency_matrices(side: int, size: int) -> tuple[FloatArray, FloatArray]:
 def _lanczos_matrix(side: int, size: int) -> FloatArray:
     """Return the filter's weights ``(size, side)``; every row sums to 1."""
     scale = side / size
+    # The centre of a pixel lies half a pixel beyond its number.
     centre = (np.arange(size)[:, None] + 0.5) * scale
     distance = (np.arange(side)[None] + 0.5 - centre) / scale
+    # A sinc windowed by a wider sinc, which is 0 from the third lobe on.
     weights = np.where(np.abs(distance) < LOBES, np.sinc(distance) * np.sinc(distance / LOBES), 0.0)
+    # The image's edge cuts weights off, so each row is brought back to a sum of 1.
     found: FloatArray = weights / weights.sum(1, keepdims=True)
     return found

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor
 
+from teacherstudent.rl.torch_state import array_of
 from teacherstudent.types import Array, State, check_names
 
 
@@ -29,6 +28,7 @@ def draw_by_score(log_scores: Tensor, count: int, generator: torch.Generator) ->
     """
     if not 1 <= count <= len(log_scores):
         raise ValueError(f"draw_by_score: expected a count from 1 to {len(log_scores)}, got {count}")
+    # In double precision and clamped, since the logarithm of 0 would always win.
     noise = torch.rand(len(log_scores), generator=generator, dtype=torch.float64)
     gumbel = -torch.log(-torch.log(noise.clamp(1e-300, 1 - 1e-16)))
     return torch.topk(log_scores.double() + gumbel, count).indices
@@ -79,16 +79,21 @@ class IndexSampler:
         return self._order[self._position - batch : self._position]
 
     def _begin(self, batch: int, fraction: float, log_scores: Tensor | None) -> None:
+        # The small number is for shares such as 0.29 of 100, which is 28.999... in binary.
         count = int(np.floor(fraction * self._n + 1e-9))
         if count < batch:
             raise ValueError(
                 f"data_fraction {fraction:g} of {self._n} examples leaves {count}: expected at least a batch "
                 f"of {batch}"
             )
+        # Drawn in either case, so that the generator moves by the same amount.
         order = torch.randperm(self._n, generator=self._generator)
         if count < self._n:
-            scores = torch.zeros(self._n) if log_scores is None else log_scores.detach().cpu()
+            scores = torch.zeros(self._n)
+            if log_scores is not None:
+                scores = log_scores.detach().cpu()
             drawn = draw_by_score(scores, count, self._generator)
+            # `topk` sorts by score: without a shuffle high scores would always come first.
             order = drawn[torch.randperm(count, generator=self._generator)]
         self._order = order.to(self._device)
         self._position = 0
@@ -98,6 +103,7 @@ class IndexSampler:
     def state_dict(self) -> State:
         """Return the rest of the pass and the generator's state; a copy."""
         return {
+            # The used part of the pass is never read again.
             "order": self._order[self._position :].cpu().numpy().copy(),
             "fraction": self._fraction,
             "passes": self.passes,
@@ -109,7 +115,8 @@ class IndexSampler:
         check_names("sampler", ("order", "fraction", "passes", "generator"), state)
         order: Array = np.array(state["order"], np.int64)
         self._order = torch.from_numpy(order).to(self._device)
-        self._position, self._fraction = 0, float(state["fraction"])
+        self._position = 0
+        self._fraction = float(state["fraction"])
         self.passes = int(state["passes"])
         self._generator.set_state(torch.from_numpy(np.array(state["generator"])))
 
@@ -133,9 +140,13 @@ class ExampleTable:
 
     def log_scores(self, floor: float) -> Tensor:
         """Return the logarithm of 1 / loss, ``(n,)``, of losses not below ``floor``; unseen: the median."""
+        # The floor keeps examples that are learnt by heart from dwarfing all others.
         losses = self.losses.clamp_min(floor)
         seen = losses.isfinite()
-        middle = losses[seen].median() if bool(seen.any()) else torch.ones((), device=losses.device)
+        # Examples that were not seen count as ordinary ones.
+        middle = torch.ones((), device=losses.device)
+        if bool(seen.any()):
+            middle = losses[seen].median()
         return -torch.where(seen, losses, middle).log()
 
     def targets(self, labels: Tensor, indices: Tensor, weight: float) -> Tensor:
@@ -148,23 +159,21 @@ class ExampleTable:
         if self.predictions is None:
             raise ValueError("self_distillation: expected a table of predictions, got none")
         past = self.predictions[indices]
+        # Predictions sum to 1, so a sum of 0 marks an example that was not seen.
         known = past.sum(1, keepdim=True) > 0
         plain = torch.nn.functional.one_hot(labels, past.shape[1]).to(past.dtype)
         return torch.where(known, (1 - weight) * plain + weight * past, plain)
 
     def remember(self, indices: Tensor, losses: Tensor, logits: Tensor) -> None:
         """Take over a batch's losses and predictions."""
+        # Detached, or the table would keep the graph of every batch alive.
         self.losses[indices] = losses.detach().float()
         if self.predictions is not None:
             self.predictions[indices] = logits.detach().float().softmax(1)
 
     def state_dict(self) -> State:
         """Return the tables; a copy."""
-        table: Any = self.predictions
-        return {
-            "losses": self.losses.cpu().numpy().copy(),
-            "predictions": None if table is None else table.cpu().numpy().copy(),
-        }
+        return {"losses": array_of(self.losses), "predictions": array_of(self.predictions)}
 
     def load_state_dict(self, state: State) -> None:
         """Continue from `state_dict`."""

@@ -30,6 +30,7 @@ def gaussian_kernel(sigma: float, width: int = 3) -> FloatArray:
     x = np.arange(width) - width // 2
     line = np.exp(-0.5 * (x / sigma) ** 2)
     line /= line.sum()
+    # A two-dimensional Gaussian is the product of two lines.
     return np.outer(line, line)
 
 
@@ -56,12 +57,14 @@ class Smoothing:
     """
 
     def __init__(self, network: nn.Module, *, width: int = 3) -> None:
+        # Called for its checks alone.
         gaussian_kernel(1.0, width)
         found = [
             module
             for module in network.modules()
             if isinstance(module, nn.Conv2d) and max(module.kernel_size) > 1
         ]
+        # Kernels that do not overlap cut patches, whose outputs are no neighbouring pixels.
         patches = [m for m in found if tuple(m.stride) == tuple(m.kernel_size)]
         convolutions = [m for m in found if m not in patches]
         if not convolutions:
@@ -97,12 +100,15 @@ class Smoothing:
 
     def _blur(self, module: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
         if not self.active:
+            # None tells torch to keep the output as it is.
             return None
         channels = output.shape[1]
         key = (self.sigma, output.device, output.dtype)
         if key not in self._kernels:
+            # A run moves from one blur to the next, so older kernels are not needed again.
             self._kernels.clear()
             kernel = torch.as_tensor(gaussian_kernel(self.sigma, self._width))
             self._kernels[key] = kernel.to(output.device, output.dtype)
+        # One kernel for all channels, expanded without a copy.
         kernel = self._kernels[key].expand(channels, 1, -1, -1)
         return functional.conv2d(output, kernel, padding=self._width // 2, groups=channels)

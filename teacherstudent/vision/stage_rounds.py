@@ -58,11 +58,14 @@ class StageRounds:
         self._trainer = trainer
         self._compute = compute
         self._score = score
-        self._target = family.setting(family.test_tasks()[-1])  # the condition of the probe
+        # The condition of the probe.
+        self._target = family.setting(family.test_tasks()[-1])
         self.chunk = chunk or self._standard_chunk()
         if trainer.training.reference:
             raise ValueError("classifier: reference: touches nothing: expected a family of examples")
-        self.signals = STAGE_SIGNALS if score == "train" else (*STAGE_SIGNALS, *PROBE_SIGNALS)
+        self.signals: tuple[str, ...] = STAGE_SIGNALS
+        if score != "train":
+            self.signals = (*STAGE_SIGNALS, *PROBE_SIGNALS)
         self.train_loss = np.nan
         self.probed: Tensor | None = None
 
@@ -72,17 +75,22 @@ class StageRounds:
             full = self._trainer.flops(self._trainer.sizes()[-1]).train
             return full * len(self._trainer.inputs["train"])
         probes = 0.0 if self._score == "train" else PROBES * self._probe_cost()
+        # A chunk should dwarf its probes, but even a small budget needs a few chunks.
         return min(max(budget / CHUNKS, probes), budget / FEWEST)
 
     def _probe_cost(self) -> float:
+        # The blur costs operations, so count under the probe's own knobs.
         with self._trainer.at(self._target):
             return self._trainer.measure_cost(len(self._trainer.inputs["probe"]))
 
     def least(self) -> float:
         """Return the FLOPs of the cheapest chunk at full size: a step, and the probe before and after it."""
         trainer = self._trainer
+        # A decrease takes two measurements, a level one.
         probes = {"train": 0, "level": 1}.get(self._score, 2)
-        measured = probes * self._probe_cost() if probes else 0.0
+        measured = 0.0
+        if probes:
+            measured = probes * self._probe_cost()
         with trainer.at(self._target):
             return trainer.batch_size(self._target) * trainer.cost(self._target) + measured
 
@@ -98,6 +106,7 @@ class StageRounds:
         for row, (task, learns) in enumerate(zip(tasks, assignment.learn, strict=True)):
             setting = self._family.setting(task)
             found = self._chunk_of(setting) if learns else self._measured(setting)
+            # Without a probe the last columns do not exist.
             rows[row] = found[: rows.shape[1]]
         signals = {name: rows[:, 2 + k] for k, name in enumerate(self.signals)}
         return Outcomes.of(assignment, score=rows[:, 0], cost=rows[:, 1], signals=signals)
@@ -112,18 +121,27 @@ class StageRounds:
 
     def _chunk_of(self, setting: Setting) -> list[float]:
         """Train for a chunk; return score, cost and signals."""
-        before = None if self._score in ("train", "level") else self._probe()[0]
+        before = None
+        # A level needs no measurement before.
+        if self._score not in ("train", "level"):
+            before = self._probe()[0]
         start = time.perf_counter()
         losses, cost = self.steps(setting)
         seconds = time.perf_counter() - start
+        # The weights have changed, so what was measured no longer holds.
         self.probed = None
         self.train_loss = float(losses.mean())
         signals = [self.train_loss, seconds, float(len(losses)), float(self._trainer.size(setting))]
         if self._score == "train":
             return [-self.train_loss, cost, *signals]
         after, _ = self._probe()
-        gain = -after if before is None else before - after
-        scale = self.chunk / cost if self._score == "rate" else 1.0
+        gain = -after
+        if before is not None:
+            gain = before - after
+        scale = 1.0
+        # The rate is per unit of compute, so that cheap and dear chunks can be compared.
+        if self._score == "rate":
+            scale = self.chunk / cost
         return [scale * float(gain.mean()), cost, *signals, float(after.mean()), scale * _error(gain)]
 
     def steps(self, setting: Setting) -> tuple[Tensor, float]:
@@ -133,6 +151,7 @@ class StageRounds:
         """
         trainer = self._trainer
         compute = self._compute
+        # What is measured after the chunk is set aside before it begins.
         chunk = compute.begin(self.chunk, 0.0 if self._score == "train" else self._probe_cost())
         step_cost = trainer.batch_size(setting) * trainer.cost(setting)
         losses: list[Tensor] = []
@@ -142,14 +161,17 @@ class StageRounds:
             if not chunk.takes(step_cost, due if rescore else 0.0):
                 break
             indices, scoring = trainer.draw(setting, rescore=rescore)
+            # Count first: the step's learning rate belongs to the compute that includes it.
             chunk.used += scoring + step_cost
             compute.measure(scoring)
             compute.train(step_cost)
             rate = compute.rate(trainer.training)
             found, _ = trainer.step(indices, setting, rate=rate, progress=compute.progress)
+            # The mean stays on the device: to read it would wait for the step.
             losses.append(found.mean())
         compute.end(chunk)
         whole = torch.stack(losses).double().cpu()
+        # The counter is ahead by the steps of this chunk.
         first = int(compute.counts["updates"]) - len(whole)
         trainer.check(whole, first + np.arange(len(whole)), setting)
         return whole, chunk.used
@@ -157,6 +179,7 @@ class StageRounds:
     def _probe(self) -> tuple[FloatArray, float]:
         """Return the probe's losses with the present weights, and what measuring them has cost now."""
         cost = 0.0
+        # Measure only if the weights have changed since the last time.
         if self.probed is None:
             with self._trainer.at(self._target):
                 self.probed, _ = self._trainer.measure("probe")
@@ -167,11 +190,18 @@ class StageRounds:
     def _measured(self, setting: Setting) -> list[float]:
         losses, cost = self._probe()
         level = float(losses.mean())
-        levels = self._score in ("level", "train")
-        score, error = (-level, _error(losses)) if levels else (0.0, 0.0)
+        # Nothing was learnt, so a decrease is exactly 0.
+        score = 0.0
+        error = 0.0
+        if self._score in ("level", "train"):
+            score = -level
+            error = _error(losses)
         return [score, cost, np.nan, 0.0, 0.0, float(self._trainer.size(setting)), level, error]
 
 
 def _error(values: FloatArray) -> float:
     """Return the standard error of the mean, 0 of a single value."""
-    return float(values.std(ddof=1)) / np.sqrt(len(values)) if len(values) > 1 else 0.0
+    if len(values) <= 1:
+        return 0.0
+    error: float = float(values.std(ddof=1)) / np.sqrt(len(values))
+    return error
