@@ -6,8 +6,9 @@ import ast
 import difflib
 import importlib
 import importlib.resources
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.resources.abc import Traversable
 from typing import Any, Generic, TypeVar, cast
 
 from teacherstudent import trust
@@ -32,13 +33,13 @@ class Entry:
 class Registry(Generic[T]):
     """Maps names to factories.
 
-    The files of ``package`` are searched for ``@REGISTRY.register("name")`` without importing them, so
-    listing is cheap and a file is imported when its name is first used. Users register by the same decorator,
-    or pass ``"module:attribute"`` wherever a name is expected.
+    The files of ``package`` and of its folders are searched for ``@REGISTRY.register("name")`` without
+    importing them, so listing is cheap and a file is imported when its name is first used. Users register by
+    the same decorator, or pass ``"module:attribute"`` wherever a name is expected.
 
     Args:
         kind: what is registered, for messages: ``"teacher"``.
-        package: the package whose files are searched.
+        package: the package whose files are searched, those of its folders too.
         variable: the name of this registry in decorators: ``"TEACHERS"``.
         made: the class of what is made; names in files must stand for such classes (`trust`).
     """
@@ -149,10 +150,8 @@ class Registry(Generic[T]):
         if self._found is None:
             self._found = {}
             # Files are read as text: importing all of them would take seconds.
-            for file in importlib.resources.files(self._package).iterdir():
-                if file.name.endswith(".py"):
-                    module = f"{self._package}.{file.name.removesuffix('.py')}"
-                    self._found |= {e.name: e for e in self._scan(module, file.read_text(encoding="utf-8"))}
+            for module, file in _modules(self._package, importlib.resources.files(self._package)):
+                self._found |= {e.name: e for e in self._scan(module, file.read_text(encoding="utf-8"))}
         return self._found
 
     def _scan(self, module: str, source: str) -> list[Entry]:
@@ -173,6 +172,17 @@ class Registry(Generic[T]):
                     case _:
                         pass
         return entries
+
+
+def _modules(package: str, folder: Traversable) -> Iterator[tuple[str, Traversable]]:
+    """Yield the modules of a package with their files, those of its folders too."""
+    for entry in folder.iterdir():
+        if entry.name == "__init__.py":
+            yield package, entry
+        elif entry.name.endswith(".py"):
+            yield f"{package}.{entry.name.removesuffix('.py')}", entry
+        elif entry.is_dir() and "." not in entry.name and entry.name != "__pycache__":
+            yield from _modules(f"{package}.{entry.name}", entry)
 
 
 class TeacherRegistry(Registry[Teacher[Any]]):

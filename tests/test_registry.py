@@ -21,7 +21,7 @@ def python(code, cwd=ROOT):
 
 @pytest.fixture
 def registry(tmp_path, monkeypatch):
-    """A registry over a package of two files, of which one cannot be imported."""
+    """A registry over a package of three files, of which one cannot be imported and one is in a folder."""
     package = tmp_path / "shelf_of_things"
     package.mkdir()
     (package / "__init__.py").write_text("")
@@ -55,6 +55,12 @@ def registry(tmp_path, monkeypatch):
     (package / "bad.py").write_text(
         'import not_there_at_all\n@THINGS.register("bad")\nclass Bad:\n    """Cannot be imported."""\n'
     )
+    for folder in ("below", "__pycache__", "no.package"):
+        (package / folder).mkdir()
+        (package / folder / "deep.py").write_text(
+            "from tests_registry_of_things import THINGS\n"
+            f'@THINGS.register("{folder}")\nclass Deep:\n    """Lies deeper."""\n'
+        )
     monkeypatch.syspath_prepend(tmp_path)
     things = Registry("thing", "shelf_of_things", "THINGS")
     module = type(sys)("tests_registry_of_things")
@@ -66,8 +72,8 @@ def registry(tmp_path, monkeypatch):
 
 
 def test_files_are_found_by_their_decorator_and_not_imported(registry):
-    assert registry.names() == ["bad", "function", "good"]
-    assert registry.entries()[2] == Entry("good", "shelf_of_things.good:Good", "Does good.")
+    assert registry.names() == ["bad", "below", "function", "good"]
+    assert registry.entries()[3] == Entry("good", "shelf_of_things.good:Good", "Does good.")
     assert registry.entries()[0].summary == "Cannot be imported."
     assert not any(name.startswith("shelf_of_things.") for name in sys.modules)
 
@@ -76,6 +82,7 @@ def test_a_name_is_imported_when_it_is_used(registry):
     assert registry.make("good", size=3).size == 3
     assert registry.make("function", 4).size == 4
     assert registry.get("good") is sys.modules["shelf_of_things.good"].Good
+    assert registry.get("below").__module__ == "shelf_of_things.below.deep"
     assert "shelf_of_things.bad" not in sys.modules
 
 
@@ -88,7 +95,7 @@ def test_unknown_names_get_a_suggestion(registry):
     with pytest.raises(ValueError, match=r"unknown thing 'goood' \(did you mean 'good'\?\): expected one of"):
         registry.get("goood")
     with pytest.raises(
-        ValueError, match=r"unknown thing 'zzz': expected one of \['bad', 'function', 'good'\]"
+        ValueError, match=r"unknown thing 'zzz': expected one of \['bad', 'below', 'function', 'good'\]"
     ):
         registry.get("zzz")
 
