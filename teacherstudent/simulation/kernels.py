@@ -10,7 +10,7 @@ than this for a step.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FunctionType
 from typing import Any, TypeVar, cast
@@ -71,11 +71,27 @@ def jit(function: F, **options: Any) -> F:
 
 @functools.cache
 def sources_stamp() -> tuple[tuple[str, int, int], ...]:
-    """Return name, time and size of every file that a compiled function may come from."""
+    """Return path, time and size of every file that a compiled function may come from.
+
+    Paths are relative to the package: files of one name in several folders are told apart.
+    """
     package = Path(__file__).parents[1]
     # Kernels are inlined across files: a change in any of them may change any result.
-    files = sorted(path for folder in ("simulation", "envs") for path in (package / folder).glob("*.py"))
-    return tuple((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in files)
+    files = sorted(path for folder in ("simulation", "envs") for path in _files(package / folder, set()))
+    named = [(path.relative_to(package).as_posix(), path.stat()) for path in files]
+    return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in named)
+
+
+def _files(folder: Path, seen: set[Path]) -> Iterator[Path]:
+    """Yield the Python files of a folder and its folders, links followed, but into no folder twice."""
+    if folder.resolve() in seen:
+        return
+    seen.add(folder.resolve())
+    for path in folder.iterdir():
+        if path.is_dir():
+            yield from _files(path, seen)
+        elif path.suffix == ".py" and path.exists():
+            yield path
 
 
 def source_of(function: Any) -> FunctionType | None:

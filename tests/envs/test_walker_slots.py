@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numba
 import numpy as np
@@ -355,15 +354,22 @@ def test_a_second_process_compiles_nothing():
 
 def test_a_change_of_any_kernel_s_file_is_noticed(tmp_path, monkeypatch):
     package = tmp_path / "teacherstudent"
-    for folder in ("simulation", "envs"):
-        (package / folder).mkdir(parents=True)
-    (package / "envs" / "walker_x.py").write_text("a = 1")
+    mine = tmp_path / "mine"
+    for folder in (package / "simulation", package / "envs" / "walkers", mine):
+        folder.mkdir(parents=True)
+    files = [package / "envs" / "walkers" / "slots.py", package / "envs" / "slots.py", mine / "slots.py"]
+    for file in files:
+        file.write_text("a = 1")
+        os.utime(file, ns=(0, 0))
+    (package / "envs" / "mine").symlink_to(mine)
+    (package / "envs" / "mine" / "envs").symlink_to(package / "envs")  # leads back
     monkeypatch.setattr(kernels, "__file__", str(package / "simulation" / "kernels.py"))
     stamp = kernels.sources_stamp.__wrapped__
-    before = stamp()
-    assert stamp() == before
-    os.utime(package / "envs" / "walker_x.py", ns=(1, 1))
-    assert stamp() != before
-    monkeypatch.undo()
-    names = {name for name, _, _ in stamp()}
-    assert {path.name for path in Path(kernels.__file__).parents[1].glob("envs/walker_*.py")} <= names
+    stamps = [stamp()]
+    named = [name for name, _, _ in stamps[0]]
+    assert named == ["envs/mine/slots.py", "envs/slots.py", "envs/walkers/slots.py"]
+    assert stamp() == stamps[0]
+    for file in files:
+        os.utime(file, ns=(1, 1))
+        stamps.append(stamp())
+    assert len(set(stamps)) == 4
