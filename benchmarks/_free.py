@@ -11,8 +11,8 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from teacherstudent import spaces
-from teacherstudent.family import RLFamily
-from teacherstudent.types import Array, generator
+from teacherstudent.contract.family import RLFamily
+from teacherstudent.contract.types import Array, generator
 
 OBSERVATIONS, ACTIONS, MEAN_LENGTH = 24, 4, 200
 

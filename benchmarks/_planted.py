@@ -6,9 +6,9 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from teacherstudent.spaces import Discrete
-from teacherstudent.teacher import Teacher
-from teacherstudent.types import FloatArray, IntArray, Outcomes
+from teacherstudent.contract.spaces import Discrete
+from teacherstudent.contract.teacher import Teacher
+from teacherstudent.contract.types import FloatArray, IntArray, Outcomes
 
 MEANS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Mean gains of the arms of the first three learners, in an order drawn from the seed."""

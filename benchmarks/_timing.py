@@ -11,10 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from teacherstudent.experiment import Experiment
-from teacherstudent.ledger import Ledger
-from teacherstudent.loop import run
+from teacherstudent.contract.accounts.ledger import Ledger
 from teacherstudent.recording.machine import machine
+from teacherstudent.running.experiment import Experiment
+from teacherstudent.running.loop import run
 
 PARTS: dict[str, dict[str, str]] = {
     "sb3": {
@@ -24,21 +24,21 @@ PARTS: dict[str, dict[str, str]] = {
         "stable_baselines3.common.vec_env:VecNormalize.step_wait": "normalisation",
         "stable_baselines3.common.buffers:RolloutBuffer.add": "buffer",
         "stable_baselines3.common.buffers:RolloutBuffer.compute_returns_and_advantage": "buffer",
-        "teacherstudent.rl.rollout_signals:RolloutSignals.update": "signals",
-        "teacherstudent.rl.sb3_rollout:BoundRollouts._scores": "signals",
-        "teacherstudent.rl.task_vec_env:TaskVecEnv.reset": "slots",
-        "teacherstudent.rl.task_vec_env:TaskVecEnv.step_wait": "slots",
-        "teacherstudent.rl.task_queue:TaskQueue.put": "slots",
+        "teacherstudent.students.rollouts.signals:RolloutSignals.update": "signals",
+        "teacherstudent.students.sb3.rollout:BoundRollouts._scores": "signals",
+        "teacherstudent.students.sb3.vec_env:TaskVecEnv.reset": "slots",
+        "teacherstudent.students.sb3.vec_env:TaskVecEnv.step_wait": "slots",
+        "teacherstudent.students.sb3.queue:TaskQueue.put": "slots",
     },
     "rsl-rl": {
-        "teacherstudent.rl.rsl_rl_ppo:RslRlPPO.update": "update",
-        "teacherstudent.rl.rsl_rl_ppo:RslRlPPO.act": "policy",
-        "teacherstudent.rl.rsl_rl_ppo:RslRlPPO.ended": "policy",
-        "teacherstudent.rl.rsl_rl_ppo:RslRlPPO.finish": "buffer",
-        "teacherstudent.rl.episode_log:EpisodeLog.close": "signals",
-        "teacherstudent.rl.tensor_rollout:TensorRollout.collect": "slots",
-        "teacherstudent.rl.tensor_bound:BoundTensorRollout.collect": "slots",
-        "teacherstudent.rl.tensor_queue:TensorQueue.put": "slots",
+        "teacherstudent.students.rsl_rl.ppo:RslRlPPO.update": "update",
+        "teacherstudent.students.rsl_rl.ppo:RslRlPPO.act": "policy",
+        "teacherstudent.students.rsl_rl.ppo:RslRlPPO.ended": "policy",
+        "teacherstudent.students.rsl_rl.ppo:RslRlPPO.finish": "buffer",
+        "teacherstudent.students.rsl_rl.episode_log:EpisodeLog.close": "signals",
+        "teacherstudent.students.rsl_rl.rollout:TensorRollout.collect": "slots",
+        "teacherstudent.students.rsl_rl.bound:BoundTensorRollout.collect": "slots",
+        "teacherstudent.students.rsl_rl.queue:TensorQueue.put": "slots",
     },
 }
 """What is timed inside a student, and under which label. ``slots``, less the environments' own seconds, is

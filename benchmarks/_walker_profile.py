@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from teacherstudent.envs import walker_physics as physics
-from teacherstudent.envs.walker_cpu import new_work
-from teacherstudent.envs.walker_episode import finish_step, observe
-from teacherstudent.envs.walker_joints import set_angle
-from teacherstudent.envs.walker_layout import Solver, work_rows
-from teacherstudent.envs.walker_rig import ANGLE, BODY_ROWS
-from teacherstudent.envs.walker_slots import SOLVERS, WalkerSlots
+from teacherstudent.envs.walkers.cpu import new_work
+from teacherstudent.envs.walkers.episode import finish_step, observe
+from teacherstudent.envs.walkers.physics import step as physics
+from teacherstudent.envs.walkers.physics.joints import set_angle
+from teacherstudent.envs.walkers.physics.layout import Solver, work_rows
+from teacherstudent.envs.walkers.physics.rig import ANGLE, BODY_ROWS
+from teacherstudent.envs.walkers.slots import SOLVERS, WalkerSlots
 from teacherstudent.simulation.kernels import jit
 from teacherstudent.simulation.lanes import WIDTH, load
 

@@ -28,8 +28,8 @@ from scipy.stats import f, norm
 
 from teacherstudent import teachers
 from teacherstudent.comparing import stats
-from teacherstudent.spaces import Discrete
-from teacherstudent.types import FloatArray
+from teacherstudent.contract.spaces import Discrete
+from teacherstudent.contract.types import FloatArray
 
 SEEDS, HORIZONS = 20, (100, 1000)
 FIRST_SEED = 100

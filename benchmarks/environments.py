@@ -20,8 +20,8 @@ from gymnasium.envs.classic_control.cartpole import CartPoleVectorEnv
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 
 from teacherstudent import envs, spaces
-from teacherstudent.family import RLFamily
-from teacherstudent.types import generator
+from teacherstudent.contract.family import RLFamily
+from teacherstudent.contract.types import generator
 
 ROUNDS = 5
 WALKER, CARTPOLE = "BipedalWalker-v3", "CartPole-v1"

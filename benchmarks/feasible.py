@@ -18,9 +18,9 @@ import numpy.typing as npt
 from scipy.linalg import solve_discrete_are
 
 from teacherstudent import spaces
-from teacherstudent.envs.cartpole_parameters import MAX_STEPS, CartPoleParameters
-from teacherstudent.envs.cartpole_physics import CART_MASS, CARTPOLE_V1, POLE_MASS, SECONDS_PER_STEP
-from teacherstudent.types import generator
+from teacherstudent.contract.types import generator
+from teacherstudent.envs.cartpoles.family import MAX_STEPS, CartPoleParameters
+from teacherstudent.envs.cartpoles.physics import CART_MASS, CARTPOLE_V1, POLE_MASS, SECONDS_PER_STEP
 
 TASKS, EPISODES = 1000, 3
 MASTERED = 475

@@ -27,7 +27,7 @@ import numpy as np
 import scipy.stats
 
 from teacherstudent.comparing import stats
-from teacherstudent.types import Array, FloatArray, generator
+from teacherstudent.contract.types import Array, FloatArray, generator
 
 TRIALS, PAIRS, QUICK_TRIALS = 4_000, 1_000, 200
 SEEDS = (3, 5, 10)

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from teacherstudent import LevelBuffer
-from teacherstudent.spaces import Levels
-from teacherstudent.types import Array, BoolArray, FloatArray, IntArray
+from teacherstudent.contract.spaces import Levels
+from teacherstudent.contract.types import Array, BoolArray, FloatArray, IntArray
 
 CAPACITIES = (4_000, 100_000)
 BATCH = 32

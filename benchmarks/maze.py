@@ -25,13 +25,13 @@ import torch
 from _timing import describe_machine
 
 from teacherstudent import envs
-from teacherstudent.envs.maze_codes import MAX_STEPS
-from teacherstudent.envs.maze_edits import EDITS
-from teacherstudent.envs.maze_generators import GENERATORS
-from teacherstudent.envs.maze_levels import MazeLevels
-from teacherstudent.envs.maze_slots import MazeSlots
-from teacherstudent.rl.tensor_envs import make_tensor_envs
-from teacherstudent.types import generator
+from teacherstudent.contract.types import generator
+from teacherstudent.envs.mazes.batch.slots import MazeSlots
+from teacherstudent.envs.mazes.codes import MAX_STEPS
+from teacherstudent.envs.mazes.edits import EDITS
+from teacherstudent.envs.mazes.generators import GENERATORS
+from teacherstudent.envs.mazes.space import MazeLevels
+from teacherstudent.slots.tensor_envs import make_tensor_envs
 
 MINIGRID = "MiniGrid-FourRooms-v0"
 TABLES = 50

@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from _timing import INSIDE, measure, shares
 
-from teacherstudent.experiment import Experiment
-from teacherstudent.plan import Plan
+from teacherstudent.contract.accounts.plan import Plan
+from teacherstudent.running.experiment import Experiment
 
 PPO = {"n_steps": 128, "batch_size": 512, "n_epochs": 10}
 CASES: list[dict[str, Any]] = [

@@ -26,10 +26,10 @@ from _free import FreeFamily, FreeSlots
 from _timing import PARTS, Stopwatch, describe_machine
 
 from teacherstudent import spaces
-from teacherstudent.rl.task_queue import TaskQueue
-from teacherstudent.rl.task_vec_env import TaskVecEnv
-from teacherstudent.students.sb3 import SB3Student
-from teacherstudent.types import Assignment, generator
+from teacherstudent.contract.types import Assignment, generator
+from teacherstudent.students.sb3.queue import TaskQueue
+from teacherstudent.students.sb3.student import SB3Student
+from teacherstudent.students.sb3.vec_env import TaskVecEnv
 
 COLUMNS = ("policy", "normalisation", "slots", "buffer", "signals", "update")
 

@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.table import Table
 
 from teacherstudent import spaces
+from teacherstudent.contract.types import Outcomes
 from teacherstudent.recording.recorder import Recorder
-from teacherstudent.types import Outcomes
 
 SPACE = spaces.Parameters(stump_height=(0, 3), obstacle_spacing=(0, 6))
 BATCH = 64

@@ -22,9 +22,9 @@ from _timing import describe_machine
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from teacherstudent.rl import packed_rnn
-from teacherstudent.rl.memory import Hidden, as_torch, parts_of
-from teacherstudent.rl.rnn_functions import Tables
+from teacherstudent.networks.recurrent import packed as packed_rnn
+from teacherstudent.networks.recurrent.functions import Tables
+from teacherstudent.networks.recurrent.hidden import Hidden, as_torch, parts_of
 
 
 def main() -> None:

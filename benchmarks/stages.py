@@ -24,11 +24,11 @@ import torch.nn.functional as functional
 from _timing import describe_machine
 from torch.utils.data import DataLoader, Subset, TensorDataset
 
-from teacherstudent.students.classifier import ClassifierStudent
-from teacherstudent.vision.backbones import BACKBONES
-from teacherstudent.vision.data import Images
-from teacherstudent.vision.family import Source, StageFamily
-from teacherstudent.vision.sampling import IndexSampler
+from teacherstudent.envs.images.data import Images
+from teacherstudent.envs.images.family import Source, StageFamily
+from teacherstudent.students.classifier.networks.backbones import BACKBONES
+from teacherstudent.students.classifier.sampling import IndexSampler
+from teacherstudent.students.classifier.student import ClassifierStudent
 
 
 class NoiseStages(StageFamily):

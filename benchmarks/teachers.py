@@ -31,8 +31,8 @@ from scipy.special import logsumexp
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from teacherstudent import teachers
-from teacherstudent.spaces import Parameters
-from teacherstudent.types import Array, Assignment, FloatArray, Outcomes
+from teacherstudent.contract.spaces import Parameters
+from teacherstudent.contract.types import Array, Assignment, FloatArray, Outcomes
 
 PERIOD = 50_000
 """Outcomes in which the student's frontier goes up and down once."""

@@ -21,8 +21,8 @@ import numpy as np
 
 from teacherstudent import teachers
 from teacherstudent.comparing import stats
+from teacherstudent.contract.spaces import Box
 from teacherstudent.envs import toy_grid
-from teacherstudent.spaces import Box
 
 SEEDS, EPISODES = 10, 20_000
 QUICK_SEEDS, QUICK_EPISODES = 3, 4_000

@@ -23,11 +23,11 @@ from typing import Any
 import torch
 from _timing import describe_machine, measure, shares
 
-from teacherstudent.experiment import Experiment
-from teacherstudent.loop import check_fit
-from teacherstudent.plan import Plan
-from teacherstudent.registry import FAMILIES
-from teacherstudent.spaces import Levels
+from teacherstudent.contract.accounts.plan import Plan
+from teacherstudent.contract.registry import FAMILIES
+from teacherstudent.contract.spaces import Levels
+from teacherstudent.running.experiment import Experiment
+from teacherstudent.running.loop import check_fit
 
 
 def main() -> None:

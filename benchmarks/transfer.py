@@ -22,11 +22,11 @@ import torch
 from _timing import describe_machine
 
 from teacherstudent import envs
-from teacherstudent.checkpoint import load, save
 from teacherstudent.comparing import stats
-from teacherstudent.rl.play import play
-from teacherstudent.students.sb3 import SB3Student
-from teacherstudent.types import Array, Assignment, FloatArray, Outcomes, generator
+from teacherstudent.contract.types import Array, Assignment, FloatArray, Outcomes, generator
+from teacherstudent.recording.disk.checkpoint import load, save
+from teacherstudent.students.rollouts.play import play
+from teacherstudent.students.sb3.student import SB3Student
 
 FAMILY = "stump-tracks"
 TRAINED = {"compiled": {"solver": "default"}, "box2d": {}}

@@ -26,11 +26,11 @@ from _timing import describe_machine
 from _walker_profile import profile
 
 from teacherstudent import envs, spaces
-from teacherstudent.envs.walker_family import MAX_STEPS
-from teacherstudent.envs.walker_slots import WalkerSlots
-from teacherstudent.envs.walker_tracks import STUMPS
-from teacherstudent.rl.tensor_envs import make_tensor_envs
-from teacherstudent.types import generator
+from teacherstudent.contract.types import generator
+from teacherstudent.envs.walkers.family import MAX_STEPS
+from teacherstudent.envs.walkers.ground.tracks import STUMPS
+from teacherstudent.envs.walkers.slots import WalkerSlots
+from teacherstudent.slots.tensor_envs import make_tensor_envs
 
 FAMILY, WALKER = "stump-tracks", "BipedalWalker-v3"
 WARM_UP = 60  # steps, so that walkers have fallen here and there

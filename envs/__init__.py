@@ -1,6 +1,6 @@
 """Task families: one family, one file."""
 
-from teacherstudent.registry import FAMILIES
+from teacherstudent.contract.registry import FAMILIES
 
 # The folder is reachable by two names: imported by the other one, it would register every family twice.
 if __name__ != "teacherstudent.envs":

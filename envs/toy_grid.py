@@ -8,12 +8,13 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from teacherstudent import spaces
-from teacherstudent.family import Family
-from teacherstudent.registry import FAMILIES
-from teacherstudent.spaces import Parameters
-from teacherstudent.teacher import Teacher
-from teacherstudent.types import Array, BoolArray, FloatArray, IntArray, Outcomes, is_whole
+from teacherstudent.contract import spaces
+from teacherstudent.contract.checks import is_whole
+from teacherstudent.contract.family import Family
+from teacherstudent.contract.registry import FAMILIES
+from teacherstudent.contract.spaces import Parameters
+from teacherstudent.contract.teacher import Teacher
+from teacherstudent.contract.types import Array, BoolArray, FloatArray, IntArray, Outcomes
 
 FULL = 100
 MASTERED = 75

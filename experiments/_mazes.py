@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from teacherstudent import Entry
-from teacherstudent.checkpoint import Checkpoints
-from teacherstudent.experiment import Experiment
-from teacherstudent.loop import check_fit
+from teacherstudent.contract.types import FloatArray
+from teacherstudent.recording.disk.checkpoint import Checkpoints
 from teacherstudent.recording.runs import Run
-from teacherstudent.types import FloatArray
+from teacherstudent.running.experiment import Experiment
+from teacherstudent.running.loop import check_fit
 
 
 def teachers(capacity: int, candidates: int, refresh: int, keep: int) -> dict[str, Entry]:

@@ -10,8 +10,8 @@ from rich.console import Console
 
 from teacherstudent import Study
 from teacherstudent.comparing import stats
+from teacherstudent.contract.types import FloatArray
 from teacherstudent.recording.runs import Run, find_runs
-from teacherstudent.types import FloatArray
 
 Found = TypeVar("Found")
 BySeed = dict[int, dict[str, float]]

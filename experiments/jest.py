@@ -20,10 +20,10 @@ import numpy as np
 from _settings import few_examples
 
 from teacherstudent import Entry, Study
-from teacherstudent.plain import read_json, to_plain, write_json
-from teacherstudent.registry import FAMILIES
-from teacherstudent.vision.data import MissingDataError
-from teacherstudent.vision.reference import reference_losses
+from teacherstudent.contract.registry import FAMILIES
+from teacherstudent.envs.images.data import MissingDataError
+from teacherstudent.recording.disk.plain import read_json, to_plain, write_json
+from teacherstudent.reference import reference_losses
 
 SETTINGS = {"jest": few_examples(label_noise=0.4), "jest-clean": few_examples(label_noise=0.0)}
 REFERENCE = {"fashion-examples": 6e11, "digits-examples": 1e10}

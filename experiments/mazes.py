@@ -18,9 +18,9 @@ from rich.table import Table
 
 from teacherstudent import Study
 from teacherstudent.comparing import stats
-from teacherstudent.comparing.levels import worst_success
+from teacherstudent.comparing.figures.levels import worst_success
+from teacherstudent.contract.types import FloatArray
 from teacherstudent.recording.runs import Run
-from teacherstudent.types import FloatArray
 
 STUDY = Study(name="mazes", **mazes())
 ATTEMPTS, SEEDS = 10, (1001, 1002)

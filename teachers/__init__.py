@@ -1,6 +1,6 @@
 """Teaching algorithms: one algorithm, one file, one public class."""
 
-from teacherstudent.registry import TEACHERS
+from teacherstudent.contract.registry import TEACHERS
 
 # The package is linked into teacherstudent. By another name all teachers would be registered twice.
 if __name__ != "teacherstudent.teachers":

@@ -8,24 +8,13 @@ from typing import Any, ClassVar
 import gymnasium as gym
 import numpy as np
 
-from teacherstudent.fitting.arms import push
-from teacherstudent.registry import TEACHERS
-from teacherstudent.saved import saved_fifo, saved_whole
-from teacherstudent.spaces import Discrete
-from teacherstudent.teacher import Teacher
-from teacherstudent.types import (
-    Array,
-    Assignment,
-    FloatArray,
-    IntArray,
-    Outcomes,
-    Seed,
-    State,
-    Wait,
-    check_names,
-    check_numbers,
-    check_whole,
-)
+from teacherstudent.contract.checks import check_names, check_numbers, check_whole
+from teacherstudent.contract.registry import TEACHERS
+from teacherstudent.contract.spaces import Discrete
+from teacherstudent.contract.stored.saved import saved_fifo, saved_whole
+from teacherstudent.contract.teacher import Teacher
+from teacherstudent.contract.types import Array, Assignment, FloatArray, IntArray, Outcomes, Seed, State, Wait
+from teacherstudent.teachers.bandits.arms import push
 
 
 @TEACHERS.register("mastery")

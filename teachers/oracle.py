@@ -7,12 +7,20 @@ from typing import Any, ClassVar, Literal
 import gymnasium as gym
 import numpy as np
 
-from teacherstudent import spaces
-from teacherstudent.registry import TEACHERS
-from teacherstudent.saved import saved_array, saved_whole
-from teacherstudent.spaces import Box
-from teacherstudent.teacher import Teacher
-from teacherstudent.types import (
+from teacherstudent.contract import spaces
+from teacherstudent.contract.checks import (
+    check_names,
+    check_numbers,
+    check_whole,
+    is_finite,
+    is_number,
+    is_one_of,
+)
+from teacherstudent.contract.registry import TEACHERS
+from teacherstudent.contract.spaces import Box
+from teacherstudent.contract.stored.saved import saved_array, saved_whole
+from teacherstudent.contract.teacher import Teacher
+from teacherstudent.contract.types import (
     UNASKED,
     Array,
     Assignment,
@@ -22,12 +30,6 @@ from teacherstudent.types import (
     Outcomes,
     Seed,
     State,
-    check_names,
-    check_numbers,
-    check_whole,
-    is_finite,
-    is_number,
-    is_one_of,
 )
 
 REHEARSAL = 0.2

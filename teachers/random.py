@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 import gymnasium as gym
 import numpy as np
 
-from teacherstudent import spaces
-from teacherstudent.registry import TEACHERS
-from teacherstudent.spaces import Box, Discrete, Levels
-from teacherstudent.teacher import Teacher
-from teacherstudent.types import Array, Assignment, IntArray, Outcomes, State, check_names
+from teacherstudent.contract import spaces
+from teacherstudent.contract.checks import check_names
+from teacherstudent.contract.registry import TEACHERS
+from teacherstudent.contract.spaces import Box, Discrete, Levels
+from teacherstudent.contract.teacher import Teacher
+from teacherstudent.contract.types import Array, Assignment, IntArray, Outcomes, State
 
 
 @TEACHERS.register("random")

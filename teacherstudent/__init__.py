@@ -5,35 +5,36 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from teacherstudent.family import Family, RLFamily
-from teacherstudent.gymnasium_ids import register_environments
-from teacherstudent.rl.gymnasium_family import family_from_gymnasium
-from teacherstudent.spaces import Levels, Parameters
-from teacherstudent.student import Student
-from teacherstudent.teacher import Teacher
-from teacherstudent.types import Assignment, Outcomes
+from teacherstudent.contract import spaces, types
+from teacherstudent.contract.family import Family, RLFamily
+from teacherstudent.contract.spaces import Levels, Parameters
+from teacherstudent.contract.student import Student
+from teacherstudent.contract.teacher import Teacher
+from teacherstudent.contract.types import Assignment, Outcomes
+from teacherstudent.envs.gymnasium_ids import register_environments
+from teacherstudent.slots.wrapping.family import family_from_gymnasium
 
 if TYPE_CHECKING:
-    from teacherstudent.experiment import Experiment
-    from teacherstudent.fitting.level_buffer import LevelBuffer
-    from teacherstudent.loop import run
-    from teacherstudent.plan import Plan
-    from teacherstudent.rl.adapters import TeacherCallback, TeacherEnv, TeacherVecEnv
-    from teacherstudent.study import Entry, Study
+    from teacherstudent.adapters import TeacherCallback, TeacherEnv, TeacherVecEnv
+    from teacherstudent.contract.accounts.plan import Plan
+    from teacherstudent.running.experiment import Experiment
+    from teacherstudent.running.loop import run
+    from teacherstudent.running.study import Entry, Study
+    from teacherstudent.teachers.replay.buffer.levels import LevelBuffer
 
 __version__ = "0.1.0"
 
 # These import torch, numba or matplotlib, so they load when first used.
 _LAZY = {
-    "Experiment": "teacherstudent.experiment",
-    "LevelBuffer": "teacherstudent.fitting.level_buffer",
-    "Plan": "teacherstudent.plan",
-    "run": "teacherstudent.loop",
-    "Entry": "teacherstudent.study",
-    "Study": "teacherstudent.study",
-    "TeacherCallback": "teacherstudent.rl.adapters",
-    "TeacherEnv": "teacherstudent.rl.adapters",
-    "TeacherVecEnv": "teacherstudent.rl.adapters",
+    "Experiment": "teacherstudent.running.experiment",
+    "LevelBuffer": "teacherstudent.teachers.replay.buffer.levels",
+    "Plan": "teacherstudent.contract.accounts.plan",
+    "run": "teacherstudent.running.loop",
+    "Entry": "teacherstudent.running.study",
+    "Study": "teacherstudent.running.study",
+    "TeacherCallback": "teacherstudent.adapters",
+    "TeacherEnv": "teacherstudent.adapters",
+    "TeacherVecEnv": "teacherstudent.adapters",
 }
 
 __all__ = [
@@ -55,6 +56,8 @@ __all__ = [
     "TeacherVecEnv",
     "family_from_gymnasium",
     "run",
+    "spaces",
+    "types",
 ]
 
 register_environments()

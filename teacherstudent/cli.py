@@ -11,8 +11,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from teacherstudent.registry import FAMILIES, STUDENTS, TEACHERS
-from teacherstudent.terminal import folder_argument, shown
+from teacherstudent.contract.registry import FAMILIES, STUDENTS, TEACHERS
+from teacherstudent.recording.disk.terminal import folder_argument, shown
 
 _THREADS = "threads of torch and NumPy in each run (default: 1, or what OMP_NUM_THREADS says)"
 
@@ -154,9 +154,9 @@ def _list(given: argparse.Namespace, console: Console) -> int:
 
 def _run(given: argparse.Namespace, console: Console) -> int:
     # These imports take seconds (torch, numba): `list` and `--help` should not wait for them.
-    from teacherstudent.experiment import Experiment
-    from teacherstudent.plan import Plan
-    from teacherstudent.study import run_and_compare
+    from teacherstudent.contract.accounts.plan import Plan
+    from teacherstudent.running.console import run_and_compare
+    from teacherstudent.running.experiment import Experiment
 
     plan = Plan(
         budget=given.budget,
@@ -186,9 +186,9 @@ def _run(given: argparse.Namespace, console: Console) -> int:
 
 def _resume(given: argparse.Namespace, console: Console) -> int:
     # Imported here for speed, as in `_run`.
-    from teacherstudent.experiment import Experiment
     from teacherstudent.recording.runs import Run, find_folders
-    from teacherstudent.study import run_watched
+    from teacherstudent.running.console import run_watched
+    from teacherstudent.running.experiment import Experiment
 
     experiments = []
     errors = {}
@@ -214,7 +214,7 @@ def _resume(given: argparse.Namespace, console: Console) -> int:
 
 def _compare(given: argparse.Namespace, console: Console) -> int:
     # The comparison loads matplotlib, which the other commands do not need.
-    from teacherstudent.study import show_comparison
+    from teacherstudent.running.console import show_comparison
 
     options: dict[str, Any] = {"include_stopped": given.include_stopped, "x": given.x}
     # Without a word of the user the option is left out: the comparison has a default of its own.

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from teacherstudent import spaces
+from teacherstudent.contract.types import Outcomes
 from teacherstudent.recording.machine import provenance
 from teacherstudent.recording.recorder import Recorder
-from teacherstudent.types import Outcomes
 
 SPACE = spaces.Parameters(height=(0, 3), spacing=(0, 6))
 

@@ -3,10 +3,10 @@ from editing import edit
 
 from teacherstudent import envs, run, students, teachers
 from teacherstudent.cli import main
-from teacherstudent.experiment import Experiment
-from teacherstudent.plan import Plan
+from teacherstudent.contract.accounts.plan import Plan
+from teacherstudent.contract.registry import FAMILIES, STUDENTS, TEACHERS
 from teacherstudent.recording.runs import Run
-from teacherstudent.registry import FAMILIES, STUDENTS, TEACHERS
+from teacherstudent.running.experiment import Experiment
 
 RUN = ["run", "--family", "toy-grid", "--student", "competence", "--student-options", "batch=10"]
 

@@ -9,10 +9,10 @@ import pytest
 
 from teacherstudent import Study
 from teacherstudent.comparing import stats
-from teacherstudent.experiment import Experiment
-from teacherstudent.plan import Plan
+from teacherstudent.contract.accounts.plan import Plan
 from teacherstudent.recording.runs import Run
-from teacherstudent.students.sb3 import SB3Student
+from teacherstudent.running.experiment import Experiment
+from teacherstudent.students.sb3.student import SB3Student
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +75,7 @@ def test_experiments_on_images_run_on_digits(monkeypatch, tmp_path):
 
 def test_experiments_say_that_data_are_missing_before_they_begin(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("TEACHERSTUDENT_DATA", str(tmp_path / "none"))
-    monkeypatch.setattr("teacherstudent.study.run_all", None)
+    monkeypatch.setattr("teacherstudent.running.console.run_all", None)
     for script, study in image_studies():
         option = {"self-paced-clean": "--clean", "jest-clean": "--clean"}.get(study.name)
         out = tmp_path / study.name

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from teacherstudent.cli import _parser
-from teacherstudent.registry import FAMILIES, STUDENTS, TEACHERS
+from teacherstudent.contract.registry import FAMILIES, STUDENTS, TEACHERS
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(

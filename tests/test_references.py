@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from teacherstudent.registry import TEACHERS
+from teacherstudent.contract.registry import TEACHERS
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "docs" / "references.md").read_text()

@@ -206,7 +206,7 @@ def test_no_module_leaves_work_undone():
 
 def test_functions_are_compiled_where_a_cache_has_no_folder_too():
     for module, path in MODULES.items():
-        if module not in (named("fitting.compiled"), named("simulation.kernels")):  # both see to that
+        if module not in (named("simulation.compiled"), named("simulation.kernels")):  # both see to that
             assert "njit" not in path.read_text(encoding="utf-8"), module
 
 

@@ -15,9 +15,9 @@ from teacherstudent.comparing.notes import caveats, setting_notes
 from teacherstudent.comparing.quantities import SPENT
 from teacherstudent.comparing.results import Comparison, Stopped
 from teacherstudent.comparing.rows import make_rows, pooled_rows
-from teacherstudent.files import check_folder
+from teacherstudent.recording.disk.files import check_folder
+from teacherstudent.recording.disk.terminal import shown
 from teacherstudent.recording.runs import Run, find_runs
-from teacherstudent.terminal import shown
 
 BASELINES = ("plain", "random", "uniform", "domain-randomization")
 """If no baseline is named: the first of these that is there."""
@@ -62,7 +62,8 @@ def compare(
     if out is None:
         return comparison
     # Matplotlib is loaded only if figures are wanted.
-    from teacherstudent.comparing import figures, report
+    from teacherstudent.comparing import report
+    from teacherstudent.comparing.figures import draw as figures
 
     drawn = figures.draw_all(comparison, out, formats=formats, dims=dims)
     comparison = replace(comparison, figures=tuple(drawn))

@@ -12,8 +12,8 @@ from teacherstudent.comparing import stats
 from teacherstudent.comparing.labels import group_by, text_of
 from teacherstudent.comparing.quantities import SPENT, Quantity
 from teacherstudent.comparing.stats import Range
+from teacherstudent.contract.types import FloatArray
 from teacherstudent.recording.runs import Curve, Run
-from teacherstudent.types import FloatArray
 
 POINTS = 101
 """Points of a grid."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from teacherstudent.plain import printable
+from teacherstudent.recording.disk.plain import printable
 from teacherstudent.recording.runs import Run
 
 T = TypeVar("T")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from teacherstudent.contract.types import FloatArray
 from teacherstudent.recording.runs import Curve
-from teacherstudent.types import FloatArray
 
 SPENT = "spent"
 SECONDS = "seconds"

@@ -15,13 +15,13 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from teacherstudent import plain
 from teacherstudent.comparing.groups import Setting
 from teacherstudent.comparing.quantities import FLOPS, SPENT
 from teacherstudent.comparing.results import Comparison, Final, Row
 from teacherstudent.comparing.stats import TRUSTED, Estimate
-from teacherstudent.files import remove_temporaries
-from teacherstudent.terminal import shown
+from teacherstudent.recording.disk import plain
+from teacherstudent.recording.disk.files import remove_temporaries
+from teacherstudent.recording.disk.terminal import shown
 
 WIDTH = 110
 """Columns of the text file."""

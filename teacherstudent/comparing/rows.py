@@ -13,8 +13,8 @@ from teacherstudent.comparing.groups import Group, Setting, values_of
 from teacherstudent.comparing.quantities import SECONDS, Quantity
 from teacherstudent.comparing.results import POOLED, Final, Row
 from teacherstudent.comparing.stats import Difference, Estimate
+from teacherstudent.contract.types import FloatArray
 from teacherstudent.recording.runs import Curve
-from teacherstudent.types import FloatArray
 
 
 def _find(setting: Setting, teacher: str | None) -> Group | None:

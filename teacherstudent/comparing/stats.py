@@ -27,7 +27,7 @@ import numpy as np
 import scipy.integrate
 import scipy.stats
 
-from teacherstudent.types import Array, FloatArray
+from teacherstudent.contract.types import Array, FloatArray
 
 RESAMPLES = 2_000
 CONFIDENCE = 0.95

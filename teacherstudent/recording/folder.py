@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from teacherstudent.files import refuse_links, remove_temporaries
+from teacherstudent.recording.disk.files import refuse_links, remove_temporaries
 
 MANIFEST = "manifest.json"
 STATUS = "status.json"

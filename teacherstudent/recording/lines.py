@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from teacherstudent import plain
-from teacherstudent.files import open_own
+from teacherstudent.contract.checks import check_whole
+from teacherstudent.contract.types import State
+from teacherstudent.recording.disk import plain
+from teacherstudent.recording.disk.files import open_own
 from teacherstudent.recording.logs import LOOKS, identity
-from teacherstudent.types import State, check_whole
 
 LINE_BYTES = 2**28
 """Longest line that is written or read."""

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from teacherstudent.plain import naming
+from teacherstudent.recording.disk.plain import naming
 from teacherstudent.recording.folder import LOCK
 
 if sys.platform != "win32":

@@ -16,8 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from teacherstudent import plain
-from teacherstudent.files import memory_limit, open_own, take_over
+from teacherstudent.contract.checks import check_whole
+from teacherstudent.contract.types import State
+from teacherstudent.recording.disk import plain
+from teacherstudent.recording.disk.files import memory_limit, open_own, take_over
 from teacherstudent.recording.folder import EPISODES, EVENTS, TESTS, TESTS_FILE
 from teacherstudent.recording.status import Means
 from teacherstudent.recording.tables import (
@@ -29,7 +31,6 @@ from teacherstudent.recording.tables import (
     read_table,
     size_of,
 )
-from teacherstudent.types import State, check_whole
 
 EPISODE_ROWS = 65_536
 EPISODE_BYTES = 2**28

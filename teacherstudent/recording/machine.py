@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from teacherstudent.files import physical_memory
+from teacherstudent.recording.disk.files import physical_memory
 
 PACKAGES = (
     "teacherstudent",

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from teacherstudent import plain
-from teacherstudent.types import is_number, is_whole
+from teacherstudent.contract.checks import is_number, is_whole
+from teacherstudent.recording.disk import plain
 
 FORMAT = plain.SEALED
 """Version of the run folder; a reader refuses newer ones. Those of version 1 have no checksums."""

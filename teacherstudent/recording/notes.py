@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from teacherstudent.saved import saved_array
-from teacherstudent.types import Array, Assignment, IntArray, State, check_mapping, check_names
+from teacherstudent.contract.checks import check_mapping, check_names
+from teacherstudent.contract.stored.saved import saved_array
+from teacherstudent.contract.types import Array, Assignment, IntArray, State
 
 
 class Notes:

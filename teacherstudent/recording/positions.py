@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from teacherstudent.types import check_mapping, check_names, check_real, check_whole, is_number
+from teacherstudent.contract.checks import check_mapping, check_names, check_real, check_whole, is_number
 
 _NAMES = ("episodes", "tests", "teacher", "events", "failed", "notes", "seconds", "spent", "test", "ledger")
 

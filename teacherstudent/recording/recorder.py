@@ -11,9 +11,11 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from teacherstudent import plain
-from teacherstudent.failures import FailedTask
-from teacherstudent.files import WriteError, check_folder
+from teacherstudent.contract.accounts.failures import FailedTask
+from teacherstudent.contract.checks import check_real
+from teacherstudent.contract.types import Assignment, IntArray, Outcomes, State
+from teacherstudent.recording.disk import plain
+from teacherstudent.recording.disk.files import WriteError, check_folder
 from teacherstudent.recording.folder import (
     FAILED_FILE,
     MANIFEST,
@@ -31,7 +33,6 @@ from teacherstudent.recording.notes import Notes
 from teacherstudent.recording.positions import check_positions, check_readings
 from teacherstudent.recording.status import Status
 from teacherstudent.recording.tables import task_columns
-from teacherstudent.types import Assignment, IntArray, Outcomes, State, check_real
 
 OWN_COLUMNS = frozenset(
     (

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from teacherstudent.files import check_folder
-from teacherstudent.plain import SEALED
-from teacherstudent.purposes import Purpose, purposes
+from teacherstudent.contract.purposes import Purpose, purposes
+from teacherstudent.contract.types import Array, BoolArray, FloatArray
+from teacherstudent.recording.disk.files import check_folder
+from teacherstudent.recording.disk.plain import SEALED
 from teacherstudent.recording.folder import MANIFEST, STATUS, TEACHER_FILE
 from teacherstudent.recording.lines import read_lines
 from teacherstudent.recording.lock import FolderLock
@@ -20,7 +21,6 @@ from teacherstudent.recording.logs import read_episodes, read_tests
 from teacherstudent.recording.manifest import read_manifest
 from teacherstudent.recording.status import read_status
 from teacherstudent.recording.tables import Table, tasks_of
-from teacherstudent.types import Array, BoolArray, FloatArray
 
 
 @dataclass(frozen=True)
@@ -123,8 +123,8 @@ class Run:
         """Return the episodes in the order in which they finished, as columns of ``(n, ...)``.
 
         Columns: ``id``, ``task_<name>`` for each dimension (``task`` for other spaces), ``score``, ``cost``,
-        ``purpose`` (`teacherstudent.purposes.Purpose`), ``member``, ``spent`` and ``time`` (cost and seconds
-        since the start), the student's signals, and the teacher's notes.
+        ``purpose`` (`teacherstudent.contract.purposes.Purpose`), ``member``, ``spent`` and ``time`` (cost and
+        seconds since the start), the student's signals, and the teacher's notes.
 
         Args:
             columns: which columns, if not all; those that do not exist are left out.

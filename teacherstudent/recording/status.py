@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from teacherstudent import plain
+from teacherstudent.contract.checks import is_number
+from teacherstudent.contract.types import State
+from teacherstudent.recording.disk import plain
 from teacherstudent.recording.tables import Table
-from teacherstudent.types import State, is_number
 
 STATUS_SECONDS = 3.0
 FAILED_SHOWN = 20

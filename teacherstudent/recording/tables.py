@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from teacherstudent.files import read_limited
-from teacherstudent.types import Array
+from teacherstudent.contract.types import Array
+from teacherstudent.recording.disk.files import read_limited
 
 Table: TypeAlias = dict[str, Array]
 """Columns by name, each ``(rows, ...)``."""

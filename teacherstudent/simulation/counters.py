@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from teacherstudent.types import FloatArray, IntArray
+from teacherstudent.contract.types import FloatArray, IntArray
 
 UIntArray = npt.NDArray[np.uint64]
 

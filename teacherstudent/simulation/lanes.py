@@ -28,7 +28,7 @@ from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
 from numba.extending import intrinsic, models, overload, register_model
 
-from teacherstudent.types import Array
+from teacherstudent.contract.types import Array
 
 WIDTH: Final = 8
 """Lanes in a group: float32 in a 256-bit register; LLVM splits them where registers are narrower."""

@@ -1,6 +1,6 @@
 """Students: one file each."""
 
-from teacherstudent.registry import STUDENTS
+from teacherstudent.contract.registry import STUDENTS
 
 entries = STUDENTS.entries
 get = STUDENTS.get

@@ -8,14 +8,14 @@ from types import MappingProxyType
 
 import numpy as np
 
-from teacherstudent import spaces
-from teacherstudent.demand import Demand, Offers, Signal, check_demand
-from teacherstudent.envs.toy_grid import FULL, ToyGrid
-from teacherstudent.family import Family
-from teacherstudent.purposes import Purpose, add_costs, check_purposes, measured_costs
-from teacherstudent.registry import STUDENTS
-from teacherstudent.saved import saved_generator
-from teacherstudent.types import (
+from teacherstudent.contract import spaces
+from teacherstudent.contract.checks import check_mapping, check_names, check_real, check_whole, is_finite
+from teacherstudent.contract.demand import Demand, Offers, Signal, check_demand
+from teacherstudent.contract.family import Family
+from teacherstudent.contract.purposes import Purpose, add_costs, check_purposes, measured_costs
+from teacherstudent.contract.registry import STUDENTS
+from teacherstudent.contract.stored.saved import saved_generator
+from teacherstudent.contract.types import (
     UNASKED,
     Array,
     Assignment,
@@ -24,13 +24,9 @@ from teacherstudent.types import (
     Outcomes,
     Seed,
     State,
-    check_mapping,
-    check_names,
-    check_real,
-    check_whole,
     generator,
-    is_finite,
 )
+from teacherstudent.envs.toy_grid import FULL, ToyGrid
 
 
 @STUDENTS.register("competence")

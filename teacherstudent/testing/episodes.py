@@ -14,8 +14,8 @@ from gymnasium.spaces.utils import flatten
 from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import concatenate, create_empty_array, iterate
 
+from teacherstudent.contract.types import Array, BoolArray
 from teacherstudent.testing.sessions import ContractError
-from teacherstudent.types import Array, BoolArray
 
 Vec = VectorEnv[Any, Any, Any]
 

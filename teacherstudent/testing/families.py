@@ -10,12 +10,13 @@ import numpy as np
 from gymnasium.spaces import Box
 from gymnasium.vector import AutoresetMode
 
-from teacherstudent import spaces
-from teacherstudent.family import Family, RLFamily, Snapshot
-from teacherstudent.settings import maker
+from teacherstudent.contract import spaces
+from teacherstudent.contract.checks import check_whole
+from teacherstudent.contract.family import Family, RLFamily, Snapshot
+from teacherstudent.contract.stored.settings import maker
+from teacherstudent.contract.types import Array, generator
 from teacherstudent.testing.episodes import Episode, Script, Vec, batch, play, rows, scripts, start
 from teacherstudent.testing.sessions import ContractError, difference, name, rule, through_file
-from teacherstudent.types import Array, check_whole, generator
 
 
 def check_family(
@@ -25,7 +26,7 @@ def check_family(
     processes: int = 2,
     max_steps: int | None = None,
 ) -> None:
-    """Check that a family keeps the contract of `teacherstudent.family`.
+    """Check that a family keeps the contract of `teacherstudent.contract.family`.
 
     Of every family: a space that tasks can be drawn from, test tasks inside it and always the same, a
     sensible scale of scores. Of reinforcement-learning families: vector environments without autoreset that

@@ -11,13 +11,14 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from teacherstudent import checkpoint, spaces
+from teacherstudent.contract import spaces
+from teacherstudent.contract.spaces import Box, Discrete
+from teacherstudent.contract.stored.saved import difference
+from teacherstudent.contract.stored.settings import maker
+from teacherstudent.contract.teacher import Teacher
+from teacherstudent.contract.types import UNASKED, Array, Assignment, FloatArray, IntArray, Outcomes, State
+from teacherstudent.recording.disk import checkpoint
 from teacherstudent.recording.recorder import OWN_COLUMNS
-from teacherstudent.saved import difference
-from teacherstudent.settings import maker
-from teacherstudent.spaces import Box, Discrete
-from teacherstudent.teacher import Teacher
-from teacherstudent.types import UNASKED, Array, Assignment, FloatArray, IntArray, Outcomes, State
 
 Play: TypeAlias = Callable[[Teacher[Any], Assignment, np.random.Generator], Outcomes]
 """Returns an outcome for each row of an assignment, in order."""

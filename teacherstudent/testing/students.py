@@ -10,21 +10,23 @@ from typing import Any, get_args
 
 import numpy as np
 
-from teacherstudent import checkpoint, spaces
-from teacherstudent.demand import Demand, everything
-from teacherstudent.family import Family
-from teacherstudent.ledger import ENVIRONMENT_SECONDS, UPDATES, Ledger
-from teacherstudent.purposes import Purpose
-from teacherstudent.student import Student
+from teacherstudent.contract import spaces
+from teacherstudent.contract.accounts.ledger import ENVIRONMENT_SECONDS, UPDATES, Ledger
+from teacherstudent.contract.checks import check_whole
+from teacherstudent.contract.demand import Demand, everything
+from teacherstudent.contract.family import Family
+from teacherstudent.contract.purposes import Purpose
+from teacherstudent.contract.student import Student
+from teacherstudent.contract.types import Array, Assignment, Granularity, Outcomes, generator
+from teacherstudent.recording.disk import checkpoint
 from teacherstudent.testing.sessions import ContractError, difference, factory_of, must, name, rule
-from teacherstudent.types import Array, Assignment, Granularity, Outcomes, check_whole, generator
 
 Factory = Callable[[int], Student]
 """Makes a fresh student from a seed."""
 
 
 def check_student(factory: Factory | Student, family: Family, *, rounds: int = 4, exact: bool = True) -> None:
-    """Check a student against the contract of `teacherstudent.student.Student`.
+    """Check a student against the contract of `teacherstudent.contract.student.Student`.
 
     Checked: outcomes carry issued ids at most once, tasks as they were assigned, every promised signal,
     finite scores, and costs that add up to no more than `spent` says; training is reproducible by the seed

@@ -11,9 +11,13 @@ from typing import Any, get_args
 
 import numpy as np
 
-from teacherstudent import checkpoint, spaces
-from teacherstudent.spaces import Box, Discrete
-from teacherstudent.teacher import Teacher
+from teacherstudent.contract import spaces
+from teacherstudent.contract.checks import check_whole
+from teacherstudent.contract.spaces import Box, Discrete
+from teacherstudent.contract.teacher import Teacher
+from teacherstudent.contract.types import Array, Granularity, Outcomes
+from teacherstudent.contract.weigher import Weigher
+from teacherstudent.recording.disk import checkpoint
 from teacherstudent.testing.damage import damaged
 from teacherstudent.testing.sessions import (
     ContractError,
@@ -29,8 +33,6 @@ from teacherstudent.testing.sessions import (
     unasked,
 )
 from teacherstudent.testing.weighers import check_weigher
-from teacherstudent.types import Array, Granularity, Outcomes, check_whole
-from teacherstudent.vision.weigher import Weigher
 
 
 def check_teacher(
@@ -41,12 +43,12 @@ def check_teacher(
     deterministic: bool = False,
     damage: bool = True,
 ) -> None:
-    """Check that a teacher keeps the contract of `teacherstudent.teacher.Teacher`.
+    """Check that a teacher keeps the contract of `teacherstudent.contract.teacher.Teacher`.
 
     It must be reproducible from its seed, leave global generators and other teachers alone, take outcomes in
     any order and batch, refuse bad ones without a change, continue from its state bit for bit, and refuse a
-    state that is damaged. One that weighs examples (`teacherstudent.vision.weigher.Weigher`) must give each a
-    finite weight of at least 0, and leave the batch alone.
+    state that is damaged. One that weighs examples (`teacherstudent.contract.weigher.Weigher`) must give each
+    a finite weight of at least 0, and leave the batch alone.
 
     Args:
         factory: returns a fresh teacher for a seed, on the same space and with the same options every time;

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherstudent.spaces import Discrete
-from teacherstudent.teacher import Teacher
+from teacherstudent.contract.spaces import Discrete
+from teacherstudent.contract.teacher import Teacher
+from teacherstudent.contract.types import FloatArray
+from teacherstudent.contract.weigher import Batch, Weigher, is_differentiable
 from teacherstudent.testing.sessions import ContractError, Session, difference, name, rule, through_file
-from teacherstudent.types import FloatArray
-from teacherstudent.vision.weigher import Batch, Weigher, is_differentiable
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -13,8 +13,8 @@ from editing import edit
 from teacherstudent.cli import main
 from teacherstudent.comparing import report
 from teacherstudent.comparing.compare import compare
-from teacherstudent.progress import RunsProgress
-from teacherstudent.study import run_and_compare
+from teacherstudent.running.console import run_and_compare
+from teacherstudent.running.progress import RunsProgress
 
 ESCAPE = "\x1b]0;owned\x07\x1b[2J\x9b2J\u202e"
 SHOWN = "\\x1b]0;owned\\x07\\x1b[2J\\x9b2J\\u202e"

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from teacherstudent.cli import main
-from teacherstudent.comparing import report, stages
+from teacherstudent.comparing import report
 from teacherstudent.comparing.compare import compare
-from teacherstudent.purposes import Purpose
+from teacherstudent.comparing.figures import stages
+from teacherstudent.contract.purposes import Purpose
 from teacherstudent.recording.runs import Run, find_runs
 
 DATA = Path(__file__).parents[1] / "data"

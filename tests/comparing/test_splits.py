@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from editing import rewrite
 
-from teacherstudent.comparing import figures, maps, report
+from teacherstudent.comparing import report
 from teacherstudent.comparing.compare import analyse, compare
-from teacherstudent.comparing.drawing import styles
+from teacherstudent.comparing.figures import maps
+from teacherstudent.comparing.figures.curves import draw_curves
+from teacherstudent.comparing.figures.style import styles
 from teacherstudent.recording.runs import Run, find_runs
 
 
@@ -82,7 +84,7 @@ def test_lines_end_with_validation(write, tmp_path):
     comparison = analyse(find_runs([tmp_path / "r"]))
     (setting,) = comparison.settings
     style = styles(comparison.settings, comparison.baseline)
-    drawn = figures.draw_curves(setting, setting.groups, style)
+    drawn = draw_curves(setting, setting.groups, style)
     longer, plain = drawn.axes[0].lines
     assert (longer.get_xdata()[-1], plain.get_xdata()[-1]) == (1500.0, 750.0)
     assert longer.get_ydata()[-1] == plain.get_ydata()[-1] == 60.0

@@ -106,8 +106,8 @@ def run_all(out):
 
 def experiment(study, teacher, seed, **plan):
     """Return a run of a study."""
-    from teacherstudent.experiment import Experiment
-    from teacherstudent.plan import Plan
+    from teacherstudent.contract.accounts.plan import Plan
+    from teacherstudent.running.experiment import Experiment
 
     given = {key: value for key, value in study.items() if key not in ("teachers", "budget")}
     budget = study["budget"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from teacherstudent.family import RLFamily
-from teacherstudent.registry import FAMILIES
+from teacherstudent.contract.family import RLFamily
+from teacherstudent.contract.registry import FAMILIES
 from teacherstudent.testing import check_family
 
 WALKERS = ("bipedal-levels", "hexagon-tracks", "stump-sequence", "stump-tracks")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from teacherstudent import envs, teachers
+from teacherstudent.contract.spaces import Parameters, contains_each
 from teacherstudent.envs import toy_grid
 from teacherstudent.envs.toy_grid import CompetenceGrid, ToyGrid
-from teacherstudent.spaces import Parameters, contains_each
 
 
 def at(*index, cells=10):

@@ -2,9 +2,9 @@
 
 from walks import walks
 
-from teacherstudent import parallel
 from teacherstudent.cli import main
-from teacherstudent.registry import STUDENTS, TEACHERS
+from teacherstudent.contract.registry import STUDENTS, TEACHERS
+from teacherstudent.running import parallel
 
 ODD = (
     "",
@@ -73,7 +73,7 @@ def run_words(walk, out):
 
 def test_command_lines(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("teacherstudent.study.run_all", one_process)
+    monkeypatch.setattr("teacherstudent.running.console.run_all", one_process)
     out = tmp_path / "runs"
 
     def begin(walk):

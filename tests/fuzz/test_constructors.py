@@ -23,8 +23,8 @@ from teacherstudent import (
     students,
     teachers,
 )
-from teacherstudent.fitting.paths import OpenLoop
-from teacherstudent.spaces import Box, Discrete
+from teacherstudent.contract.spaces import Box, Discrete
+from teacherstudent.teachers.stages.paths import OpenLoop
 from teacherstudent.testing import check_family, check_teacher
 
 NEEDED = {

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from walks import REFUSED, spoil, walks
 
-from teacherstudent import TeacherEnv, TeacherVecEnv, checkpoint, family_from_gymnasium, teachers
-from teacherstudent.spaces import Parameters
+from teacherstudent import TeacherEnv, TeacherVecEnv, family_from_gymnasium, teachers
+from teacherstudent.contract.spaces import Parameters
+from teacherstudent.recording.disk import checkpoint
 
 SPACE = Parameters(a=(0, 1), b=(-1, 1))
 

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from walks import REFUSED, spoil, walks
 
-from teacherstudent import checkpoint, envs, students, teachers
+from teacherstudent import envs, students, teachers
 from teacherstudent.comparing.compare import compare
-from teacherstudent.experiment import Experiment
-from teacherstudent.loop import run
-from teacherstudent.plan import Plan
+from teacherstudent.contract.accounts.plan import Plan
+from teacherstudent.recording.disk import checkpoint
 from teacherstudent.recording.recorder import Recorder
 from teacherstudent.recording.runs import Run
+from teacherstudent.running.experiment import Experiment
+from teacherstudent.running.loop import run
 
 PLAN = Plan(budget=30, test_every=10, checkpoint_every=10)
 OPTIONS = {"cells": 3}

@@ -8,9 +8,9 @@ from task_spaces import Bits
 from walks import REFUSED, spoil, walks
 
 from teacherstudent import Assignment, LevelBuffer, Outcomes, Plan, spaces
+from teacherstudent.contract.accounts.ledger import Ledger
+from teacherstudent.contract.spaces import Box, Discrete, Parameters
 from teacherstudent.envs.toy_grid import ToyGrid
-from teacherstudent.ledger import Ledger
-from teacherstudent.spaces import Box, Discrete, Parameters
 from teacherstudent.students.competence import CompetenceStudent
 from teacherstudent.testing.sessions import through_file
 
@@ -229,7 +229,7 @@ def test_plans():
 
 
 def space_calls(walk):
-    """Functions of `teacherstudent.spaces` with right and odd arguments."""
+    """Functions of `teacherstudent.contract.spaces` with right and odd arguments."""
     space = SPACES[walk.seed % len(SPACES)]
 
     def make():

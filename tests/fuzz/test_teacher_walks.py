@@ -7,10 +7,11 @@ import pytest
 from task_spaces import Bits, spaces_for
 from walks import REFUSED, spoil, walks
 
-from teacherstudent import checkpoint, teachers
-from teacherstudent.spaces import Box, Discrete, Parameters
+from teacherstudent import teachers
+from teacherstudent.contract.spaces import Box, Discrete, Parameters
+from teacherstudent.contract.types import Assignment, Outcomes
+from teacherstudent.recording.disk import checkpoint
 from teacherstudent.testing.sessions import check_assignment, plausible_outcomes, through_file
-from teacherstudent.types import Assignment, Outcomes
 
 SPACES = {
     "float64": Box(-1.0, 1.0, (2,), np.float64),

@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from teacherstudent import checkpoint, plain
-from teacherstudent.checkpoint import CheckpointError
-from teacherstudent.experiment import Experiment
-from teacherstudent.plan import Plan
+from teacherstudent.contract.accounts.plan import Plan
 from teacherstudent.recording import lines, logs, tables
+from teacherstudent.recording.disk import checkpoint, plain
+from teacherstudent.recording.disk.checkpoint import CheckpointError
 from teacherstudent.recording.runs import Run
+from teacherstudent.running.experiment import Experiment
 
 
 @pytest.fixture(scope="module")

@@ -12,13 +12,13 @@ import threading
 import numpy as np
 import pytest
 
-from teacherstudent.checkpoint import Checkpoints
-from teacherstudent.experiment import Experiment
-from teacherstudent.plan import Plan
+from teacherstudent.contract.accounts.plan import Plan
 from teacherstudent.recording import logs
+from teacherstudent.recording.disk.checkpoint import Checkpoints
 from teacherstudent.recording.lock import FolderLock
 from teacherstudent.recording.runs import Run, find_runs
 from teacherstudent.recording.tables import encode
+from teacherstudent.running.experiment import Experiment
 
 EXPERIMENT = Experiment(
     teacher="random",

@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Discrete
 
-from teacherstudent import plain, spaces
-from teacherstudent.failures import FailedTask
-from teacherstudent.files import WriteError
+from teacherstudent import spaces
+from teacherstudent.contract.accounts.failures import FailedTask
+from teacherstudent.contract.types import Assignment, Outcomes
 from teacherstudent.recording import logs, tables
+from teacherstudent.recording.disk import plain
+from teacherstudent.recording.disk.files import WriteError
 from teacherstudent.recording.recorder import START, Recorder
 from teacherstudent.recording.runs import Run
-from teacherstudent.types import Assignment, Outcomes
 
 
 class Mazes(spaces.Levels):
@@ -482,9 +483,9 @@ WRITER = textwrap.dedent(
     from pathlib import Path
     import numpy as np
     from teacherstudent.recording import logs, tables
-    from teacherstudent import plain
+    from teacherstudent.recording.disk import plain
     from teacherstudent.recording.recorder import START, Recorder
-    from teacherstudent.types import Assignment, Outcomes
+    from teacherstudent.contract.types import Assignment, Outcomes
 
     folder, manifest, last = Path(sys.argv[1]), json.loads(sys.argv[2]), int(sys.argv[3])
     logs.EPISODE_ROWS, logs.TEST_ROWS = 20, 30
@@ -552,7 +553,7 @@ LIMITED = textwrap.dedent(
     import json, resource, sys
     from pathlib import Path
     import numpy as np
-    from teacherstudent.files import WriteError
+    from teacherstudent.recording.disk.files import WriteError
     from teacherstudent.recording.recorder import Recorder
 
     recorder = Recorder(Path(sys.argv[1]), manifest=json.loads(sys.argv[2]))

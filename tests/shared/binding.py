@@ -1,9 +1,9 @@
 """Students bound for all that they offer, and pairs of them."""
 
 from teacherstudent import students
-from teacherstudent.demand import Demand, everything
-from teacherstudent.members import Members
-from teacherstudent.types import seed_sequence
+from teacherstudent.contract.demand import Demand, everything
+from teacherstudent.contract.types import seed_sequence
+from teacherstudent.running.members import Members
 
 EPISODES = Demand(granularity="episode")
 CHUNKS = Demand(granularity="chunk")

@@ -3,9 +3,9 @@
 import numpy as np
 from gymnasium.spaces import Box, Discrete
 
-from teacherstudent.rl.batch_slots import BatchSlots
-from teacherstudent.spaces import Parameters
-from teacherstudent.types import Array
+from teacherstudent.contract.spaces import Parameters
+from teacherstudent.contract.types import Array
+from teacherstudent.slots.batch import BatchSlots
 
 
 class Counts(BatchSlots):

@@ -1,6 +1,6 @@
 """Changing the files of a run folder as somebody does who also makes their digests anew."""
 
-from teacherstudent import plain
+from teacherstudent.recording.disk import plain
 from teacherstudent.recording.tables import encode, read_table
 
 

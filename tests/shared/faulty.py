@@ -8,8 +8,8 @@ import numpy as np
 from gymnasium import Env
 from gymnasium.spaces import Box, Discrete
 
-from teacherstudent.rl.gymnasium_family import family_from_gymnasium
-from teacherstudent.spaces import Parameters
+from teacherstudent.contract.spaces import Parameters
+from teacherstudent.slots.wrapping.family import family_from_gymnasium
 
 GOOD, RESET, STEP, REWARD, SEEN, DIE, HANG, HANG_AT_RESET = np.arange(8) / 10 + 0.05
 """A task of each kind; those below 0.1 are good."""

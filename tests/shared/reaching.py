@@ -4,10 +4,10 @@ import numpy as np
 from gymnasium import Env
 from gymnasium.spaces import Box
 
-from teacherstudent.purposes import purposes
-from teacherstudent.rl.gymnasium_family import family_from_gymnasium
-from teacherstudent.spaces import Parameters
-from teacherstudent.types import Assignment
+from teacherstudent.contract.purposes import purposes
+from teacherstudent.contract.spaces import Parameters
+from teacherstudent.contract.types import Assignment
+from teacherstudent.slots.wrapping.family import family_from_gymnasium
 
 
 class Reach(Env):

@@ -3,8 +3,8 @@
 import numpy as np
 
 from teacherstudent import teachers
-from teacherstudent.fitting.paths import OpenLoop
-from teacherstudent.spaces import Levels, Parameters
+from teacherstudent.contract.spaces import Levels, Parameters
+from teacherstudent.teachers.stages.paths import OpenLoop
 
 KNOBS = Parameters(
     bandwidth=(2, 8),

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from teacherstudent import envs, students
-from teacherstudent.checkpoint import load, save
+from teacherstudent.contract.purposes import purposes
+from teacherstudent.contract.student import Student
+from teacherstudent.contract.types import Assignment
 from teacherstudent.envs.toy_grid import ToyGrid
-from teacherstudent.purposes import purposes
-from teacherstudent.student import Student
+from teacherstudent.recording.disk.checkpoint import load, save
 from teacherstudent.students.competence import CompetenceStudent
 from teacherstudent.testing.students import check_student
-from teacherstudent.types import Assignment
 
 FAMILY = ToyGrid()
 
@@ -135,7 +135,7 @@ def test_bad_input_is_refused():
     [{"rng": None}, {"rng": {"bit_generator": "PCG64"}}, {"train": -1}, {"train": "x"}, {"competence": 3}],
 )
 def test_a_damaged_state_is_refused_and_changes_nothing(spoiled):
-    from teacherstudent.saved import difference
+    from teacherstudent.contract.stored.saved import difference
 
     student = CompetenceStudent(ToyGrid(), seed=0, noise=0.1)
     state = student.state_dict()

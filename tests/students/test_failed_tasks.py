@@ -7,13 +7,14 @@ import pytest
 from binding import all_of, pair
 from faulty import faulty
 
-from teacherstudent import plain, students, teachers
-from teacherstudent.failures import TooManyFailedTasksError
-from teacherstudent.loop import run
-from teacherstudent.plan import Plan
+from teacherstudent import students, teachers
+from teacherstudent.contract.accounts.failures import TooManyFailedTasksError
+from teacherstudent.contract.accounts.plan import Plan
+from teacherstudent.contract.types import Assignment
+from teacherstudent.recording.disk import plain
 from teacherstudent.recording.runs import Run
-from teacherstudent.rl.task_slots import TaskError
-from teacherstudent.types import Assignment
+from teacherstudent.running.loop import run
+from teacherstudent.slots.requests import TaskError
 
 SB3 = {"options": {"n_steps": 16, "batch_size": 32, "n_epochs": 1}}
 RSL = {"n_steps": 16, "device": "cpu", "options": {"num_learning_epochs": 1, "num_mini_batches": 2}}

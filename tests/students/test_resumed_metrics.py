@@ -2,10 +2,10 @@
 
 import pytest
 
-from teacherstudent import plain
-from teacherstudent.experiment import Experiment
-from teacherstudent.plan import Plan
+from teacherstudent.contract.accounts.plan import Plan
+from teacherstudent.recording.disk import plain
 from teacherstudent.recording.runs import Run
+from teacherstudent.running.experiment import Experiment
 
 SB3 = {"n_envs": 4, "options": {"n_steps": 16, "batch_size": 32, "n_epochs": 1}}
 DQN = {

@@ -9,8 +9,8 @@ from task_spaces import Bits, spaces_for
 from threadpoolctl import threadpool_limits
 
 from teacherstudent import teachers
-from teacherstudent.fitting.paths import OpenLoop
-from teacherstudent.spaces import Box, Discrete, Parameters
+from teacherstudent.contract.spaces import Box, Discrete, Parameters
+from teacherstudent.teachers.stages.paths import OpenLoop
 from teacherstudent.testing import check_teacher
 
 SPACES = {

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from teacherstudent import teachers
-from teacherstudent.experiment import Experiment
-from teacherstudent.plan import Plan
+from teacherstudent.contract.accounts.plan import Plan
+from teacherstudent.contract.spaces import Discrete
+from teacherstudent.contract.types import Outcomes
 from teacherstudent.recording.runs import Run
-from teacherstudent.spaces import Discrete
-from teacherstudent.types import Outcomes
+from teacherstudent.running.experiment import Experiment
 
 SPACE = Discrete(5, start=2)
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from teacherstudent.spaces import Box, Parameters
+from teacherstudent.contract.spaces import Box, Parameters
+from teacherstudent.contract.types import Outcomes
 from teacherstudent.teachers.oracle import OracleTeacher
-from teacherstudent.types import Outcomes
 
 SPACE = Parameters(height=(0, 3), spacing=(0, 6))
 STEP = (0.1, -0.2)

@@ -3,9 +3,9 @@ import pytest
 from gymnasium.spaces import Box, Dict, Discrete
 
 from teacherstudent import teachers
-from teacherstudent.spaces import Parameters
+from teacherstudent.contract.spaces import Parameters
+from teacherstudent.contract.types import Outcomes
 from teacherstudent.teachers.random import UniformTeacher
-from teacherstudent.types import Outcomes
 
 
 def test_tasks_are_uniform_over_a_box():

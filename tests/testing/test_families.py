@@ -9,9 +9,9 @@ import pytest
 from gymnasium.vector import AutoresetMode
 
 from teacherstudent import envs
-from teacherstudent.envs.cartpole_parameters import CartPoleParameters
-from teacherstudent.envs.cartpole_slots import CartPoleSlots
-from teacherstudent.family import Family
+from teacherstudent.contract.family import Family
+from teacherstudent.envs.cartpoles.family import CartPoleParameters
+from teacherstudent.envs.cartpoles.slots import CartPoleSlots
 from teacherstudent.testing.families import check_family
 
 

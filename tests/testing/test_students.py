@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from teacherstudent import envs, students
-from teacherstudent.saved import difference
+from teacherstudent.contract.stored.saved import difference
+from teacherstudent.contract.types import Assignment, Outcomes
 from teacherstudent.students.competence import CompetenceStudent
-from teacherstudent.students.sb3 import SB3Student
+from teacherstudent.students.sb3.student import SB3Student
 from teacherstudent.testing import check_student
 from teacherstudent.testing.sessions import ContractError
-from teacherstudent.types import Assignment, Outcomes
 
 
 def changed(outcomes, **columns):

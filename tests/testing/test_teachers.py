@@ -8,12 +8,13 @@ import pytest
 from gymnasium.spaces import Box, Discrete
 
 from teacherstudent import spaces, teachers
-from teacherstudent.saved import difference, saved_array, saved_number
-from teacherstudent.spaces import Levels, Parameters
-from teacherstudent.teacher import Teacher
+from teacherstudent.contract.checks import check_names
+from teacherstudent.contract.spaces import Levels, Parameters
+from teacherstudent.contract.stored.saved import difference, saved_array, saved_number
+from teacherstudent.contract.teacher import Teacher
+from teacherstudent.contract.types import Assignment, Outcomes
 from teacherstudent.testing import check_teacher
 from teacherstudent.testing.sessions import ContractError, replaced
-from teacherstudent.types import Assignment, Outcomes, check_names
 
 
 class Sound(Teacher):

@@ -1,0 +1,302 @@
+"""A batch of walkers on a GPU: one thread for each walker, from the kernels that step them on the CPU too.
+
+A thread copies its walker's state from device memory, where it lies as ``(rows, n)`` so that a warp reads
+neighbouring addresses, into memory of its own, steps it there and copies it back. Measures and layout of the
+walker are constants of the compiled code: every embodiment has kernels of its own.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium.spaces import Box
+from torch import Tensor
+
+from teacherstudent.envs.walkers.box2d.environment import observation_space
+from teacherstudent.envs.walkers.embodiments import embodiment
+from teacherstudent.envs.walkers.episode import finish_step, observe, start_episode
+from teacherstudent.envs.walkers.ground.tracks import GIVEN, empty_tracks, lay_track
+from teacherstudent.envs.walkers.physics.layout import (
+    MAX_CORNERS,
+    SHAPE_COLUMNS,
+    ZERO,
+    Solver,
+    Tracks,
+    Work,
+    work_rows,
+)
+from teacherstudent.envs.walkers.physics.rig import MANIFOLDS, MARK_ROWS, rig_of, rows_of
+from teacherstudent.envs.walkers.physics.step import advance
+from teacherstudent.envs.walkers.slots import SOLVERS, check_solver
+from teacherstudent.envs.walkers.terrain import TaskSpace
+from teacherstudent.simulation.cuda import cuda, shared
+from teacherstudent.simulation.draws import stream_of
+from teacherstudent.slots.cuda import CudaSlots, Kernels, compile_kernels
+
+# constants of the kernels; here the default walker's, `_kernels` puts another walker's in their place
+_RIG = rig_of(embodiment("default"))
+_ROWS = rows_of(4)
+_PARTS = 4
+_BODIES = 5
+_FLOATS = _ROWS.floats
+_INTS = _ROWS.ints
+_WORK = work_rows(4)
+_NAN = np.float32(np.nan)
+_F32, _I32 = np.float32, np.int32
+
+
+def _step(
+    velocity_iterations: Any, position_iterations: Any, tolerance: Any, limit: Any,
+    track_x: Any, track_y: Any, lengths: Any, corners: Any, sides: Any, reach: Any,
+    floats: Any, ints: Any, done: Any, actions: Any,
+    observations: Any, rewards: Any, terminated: Any, truncated: Any,
+) -> None:  # fmt: skip
+    """Step every walker; one that has finished stays as it is, and its reward is not a number."""
+    e = cuda.grid(1)
+    # Blocks are whole: the last one may have more threads than there are walkers.
+    if e >= len(done):
+        return
+    if done[e]:
+        rewards[e] = _NAN
+        terminated[e] = False
+        truncated[e] = False
+        return
+    # A thread's own arrays have one lane, number 0.
+    state = cuda.local.array((_FLOATS, 1), _F32)
+    whole = cuda.local.array((_INTS, 1), _I32)
+    commands = cuda.local.array((_PARTS, 1), _F32)
+    work = Work(
+        cuda.local.array((_WORK, 1), _F32), cuda.local.array((_PARTS, 1), _I32),
+        cuda.local.array((MAX_CORNERS, SHAPE_COLUMNS), _F32), cuda.local.array((MANIFOLDS, MARK_ROWS), _I32),
+        cuda.local.array((1, _BODIES, 3), _F32), cuda.local.array(_PARTS, _I32),
+    )  # fmt: skip
+    # The solver reads and writes its rows many times: that is done in the thread's own memory.
+    for i in range(_FLOATS):
+        state[i, 0] = floats[i, e]
+    for i in range(_INTS):
+        whole[i, 0] = ints[i, e]
+    wrong = ZERO
+    for i in range(_PARTS):
+        commands[i, 0] = actions[e, i]
+        # The sum is not a number if any action is not finite.
+        wrong += ZERO * actions[e, i]
+    tracks = Tracks(track_x, track_y, lengths, corners, sides, reach)
+    solver = Solver(velocity_iterations, position_iterations, tolerance)
+    advance(_RIG, _ROWS, solver, tracks, state, whole, work, commands, e, 1, 0)
+    reward, over, cut = finish_step(_RIG, _ROWS, state, whole, commands, 0, limit)
+    rewards[e] = reward + wrong
+    terminated[e] = over
+    truncated[e] = cut
+    done[e] = over or cut
+    observe(_RIG, _ROWS, tracks, state, whole, e, 0, observations[e])
+    for i in range(_FLOATS):
+        floats[i, e] = state[i, 0]
+    for i in range(_INTS):
+        ints[i, e] = whole[i, 0]
+
+
+def _start(
+    velocity_iterations: Any, position_iterations: Any, tolerance: Any, kind: Any,
+    track_x: Any, track_y: Any, lengths: Any, corners: Any, sides: Any, reach: Any,
+    floats: Any, ints: Any, done: Any, mask: Any, given: Any, numbers: Any, low: Any, high: Any,
+    tasks: Any, seeds: Any, started: Any, observations: Any,
+) -> None:  # fmt: skip
+    """Start an episode in the walkers of the mask; of a task outside the space nothing is a number."""
+    e = cuda.grid(1)
+    if e >= len(done) or not mask[e]:
+        return
+    # A kernel cannot raise: a task outside the space starts no episode, and shows in the observation.
+    inside = True
+    for i in range(len(low)):
+        tasks[e, i] = given[e, i]
+        inside = inside and low[i] <= given[e, i] <= high[i]
+    # The seed is kept in the state: after a restore the track is laid from it.
+    seeds[e] = numbers[e]
+    started[e] = inside
+    done[e] = not inside
+    if not inside:
+        for i in range(observations.shape[1]):
+            observations[e, i] = _NAN
+        return
+    state = cuda.local.array((_FLOATS, 1), _F32)
+    whole = cuda.local.array((_INTS, 1), _I32)
+    commands = cuda.local.array((_PARTS, 1), _F32)
+    work = Work(
+        cuda.local.array((_WORK, 1), _F32), cuda.local.array((_PARTS, 1), _I32),
+        cuda.local.array((MAX_CORNERS, SHAPE_COLUMNS), _F32), cuda.local.array((MANIFOLDS, MARK_ROWS), _I32),
+        cuda.local.array((1, _BODIES, 3), _F32), cuda.local.array(_PARTS, _I32),
+    )  # fmt: skip
+    tracks = Tracks(track_x, track_y, lengths, corners, sides, reach)
+    solver = Solver(velocity_iterations, position_iterations, tolerance)
+    start_episode(
+        _RIG, _ROWS, solver, kind, tasks[e], seeds[e], 0, tracks, state, whole, work, commands, e, 0
+    )
+    observe(_RIG, _ROWS, tracks, state, whole, e, 0, observations[e])
+    for i in range(_FLOATS):
+        floats[i, e] = state[i, 0]
+    for i in range(_INTS):
+        ints[i, e] = whole[i, 0]
+
+
+def _lay(
+    kind: Any, track_x: Any, track_y: Any, lengths: Any, corners: Any, sides: Any, reach: Any,
+    tasks: Any, seeds: Any, started: Any,
+) -> None:  # fmt: skip
+    """Lay the tracks of the walkers that have been started again."""
+    e = cuda.grid(1)
+    if e >= len(started) or not started[e]:
+        return
+    points = cuda.local.array((MAX_CORNERS, SHAPE_COLUMNS), _F32)
+    tracks = Tracks(track_x, track_y, lengths, corners, sides, reach)
+    # The number of the episode is always 0: every start brings a seed of its own.
+    lay_track(kind, tasks[e], stream_of(seeds[e], 0), tracks, e, points)
+
+
+@functools.cache
+def _kernels(walker: str) -> Kernels:
+    """Return the kernels of a walker; they are compiled when they are first launched."""
+    rig = rig_of(embodiment(walker))
+    parts = len(rig.parents)
+    rows = rows_of(parts)
+    constants = {
+        "_RIG": rig,
+        "_ROWS": rows,
+        "_PARTS": parts,
+        "_BODIES": parts + 1,
+        "_FLOATS": rows.floats,
+        "_INTS": rows.ints,
+        "_WORK": work_rows(parts),
+    }
+    return compile_kernels(Kernels(_step, _start, _lay), walker, constants)
+
+
+class CudaWalkers(CudaSlots):
+    """``n`` walkers on a GPU, as `teacherstudent.slots.tensor_envs.TensorEnvs`; nothing waits for the device.
+
+    Physics, tracks, rewards and ends are those of `teacherstudent.envs.walkers.slots.WalkerSlots`, from the
+    same source, and an episode is a function of its seed, task and actions. A GPU rounds some operations
+    otherwise than a CPU (fused products, logarithms): trajectories agree at first and part later, as those of
+    a chaotic system do.
+
+    What cannot be checked without waiting shows as not a number: the observation of a task outside the space,
+    the reward of an action that is not finite, or of a step of a slot that has no episode in flight.
+
+    Implements `teacherstudent.contract.family.Snapshot`; states are exact. Tracks are laid again from task
+    and seed.
+
+    Args:
+        n: number of slots.
+        device: a CUDA device.
+        space: the task space.
+        kind: of the tracks, from `teacherstudent.envs.walkers.ground.tracks`; not `GIVEN`.
+        walker: "default", "short" or "quadruped".
+        solver: a name of `teacherstudent.envs.walkers.slots.SOLVERS`.
+        max_steps: cap that truncates an episode; None for none.
+
+    Raises:
+        ValueError: if there is no such walker or solver, a number is out of range, or the device is of
+            another type.
+    """
+
+    what = "walker"
+
+    def __init__(
+        self,
+        n: int,
+        *,
+        device: torch.device,
+        space: TaskSpace,
+        kind: int,
+        walker: str = "default",
+        solver: str = "default",
+        max_steps: int | None = None,
+    ) -> None:
+        check_solver(solver)
+        if kind == GIVEN:
+            raise ValueError("kind: expected tracks that are laid from tasks, got GIVEN")
+        parts = len(rig_of(embodiment(walker)).parents)
+        super().__init__(
+            n,
+            device=device,
+            observations=observation_space(embodiment(walker).legs),
+            actions=Box(-1.0, 1.0, (parts,), np.float32),
+        )
+        self.task_space = space
+        self._kernels = _kernels(walker)
+        self._now = self._empty(parts, len(space.names))
+        self._given = self._inputs(parts, space)
+        # Kernels count steps in 32 bits.
+        limit = int(np.iinfo(np.int32).max)
+        if max_steps is not None:
+            limit = int(max_steps)
+        self._arguments = self._share(SOLVERS[solver], kind, limit)
+
+    def start(self, mask: Tensor, tasks: Tensor, seeds: Tensor) -> Tensor:
+        """Start an episode in every slot of the mask; see `TensorEnvs.start`.
+
+        Raises:
+            ValueError: if a tensor is of another shape or on another device.
+            TypeError: if the mask is not boolean, or seeds are not integers.
+        """
+        if mask.dtype != torch.bool or seeds.is_floating_point():
+            raise TypeError(
+                f"start: expected a boolean mask and whole seeds, got {mask.dtype}, {seeds.dtype}"
+            )
+        for name, values in (("mask", mask), ("task", tasks), ("seed", seeds)):
+            self._put(name, values)
+        return self._started()
+
+    def step(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Step every slot; see `TensorEnvs.step`.
+
+        Raises:
+            ValueError: if actions are of another shape or on another device.
+        """
+        self._put("actions", actions)
+        return self._stepped()
+
+    def _empty(self, parts: int, dimensions: int) -> dict[str, Tensor]:
+        """Return the state of slots before their first episode."""
+        n = self.num_envs
+        rows = rows_of(parts)
+        return {
+            "floats": self._zeros(torch.float32, rows.floats, n),
+            "ints": self._zeros(torch.int32, rows.ints, n),
+            "observation": self._zeros(torch.float32, n, *(self.single_observation_space.shape or ())),
+            "task": self._zeros(torch.float32, n, dimensions),
+            "seed": self._zeros(torch.int64),
+            "started": self._zeros(torch.bool),
+            "done": ~self._zeros(torch.bool),
+        }
+
+    def _inputs(self, parts: int, space: TaskSpace) -> dict[str, Tensor]:
+        """Return where arguments are put, and the bounds of the tasks."""
+        n = self.num_envs
+        return {
+            "actions": self._zeros(torch.float32, n, parts),
+            "mask": self._zeros(torch.bool),
+            "task": self._zeros(torch.float32, n, len(space.names)),
+            "seed": self._zeros(torch.int64),
+            "low": torch.from_numpy(space.low.astype(np.float32)).to(self.device),
+            "high": torch.from_numpy(space.high.astype(np.float32)).to(self.device),
+        }
+
+    def _share(self, solver: Solver, kind: int, limit: int) -> dict[str, tuple[Any, ...]]:
+        """Return the kernels' arguments."""
+        now, given, results = self._shared()
+        tracks = tuple(
+            shared(torch.from_numpy(part).to(self.device)) for part in empty_tracks(self.num_envs, kind)
+        )
+        walkers = now["floats"], now["ints"], now["done"]
+        episodes = now["task"], now["seed"], now["started"]
+        # In the order of the kernel's parameters.
+        asked = tuple(given[name] for name in ("mask", "task", "seed", "low", "high"))
+        seen = now["observation"]
+        return {
+            "step": (*solver, limit, *tracks, *walkers, given["actions"], seen, *results),
+            "start": (*solver, kind, *tracks, *walkers, *asked, *episodes, seen),
+            "lay": (kind, *tracks, *episodes),
+        }

@@ -1,0 +1,136 @@
+"""Episodes of the batched walkers: start, observation, reward, end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from teacherstudent.envs.walkers.ground.tracks import GIVEN, lay_track
+from teacherstudent.envs.walkers.physics.layout import FINISH, GROUND, ONE, START, START_FORCE, TWO, ZERO, F
+from teacherstudent.envs.walkers.physics.rays import cast_rays
+from teacherstudent.envs.walkers.physics.rig import ANGLE, BODY_ROWS, REFERENCE, SPEED, SPIN, VX, VY, X, Y
+from teacherstudent.envs.walkers.physics.step import advance
+from teacherstudent.simulation.draws import stream_of, uniform
+from teacherstudent.simulation.kernels import kernel, large_kernel
+from teacherstudent.simulation.trigonometry import cosine_sine
+
+# gymnasium's scales of speeds: 2 / FPS, and 0.3 * viewport / SCALE / FPS.
+_SPIN = F(2 / 50)
+_VX = F(0.3 * (600 / 30) / 50)
+_VY = F(0.3 * (400 / 30) / 50)
+_PROGRESS = F(130 / 30)
+_TILT = F(5.0)
+_FALL = F(-100.0)
+_HULL_VALUES = 4
+_LEG_VALUES = 5
+
+
+@kernel
+def _position(rig: Any, state: Any, lane: Any) -> Any:
+    """Return where the hull's origin is (m)."""
+    # The state has centres of mass, gymnasium reports the hull's origin.
+    c, s = cosine_sine(state[ANGLE, lane])
+    x, y = rig.origin[0], rig.origin[1]
+    return state[X, lane] - (c * x - s * y), state[Y, lane] - (s * x + c * y)
+
+
+@kernel
+def observe(rig: Any, rows: Any, tracks: Any, state: Any, ints: Any, slot: Any, lane: Any, out: Any) -> None:
+    """Write a walker's observation, in gymnasium's layout."""
+    x, y = _position(rig, state, lane)
+    out[0], out[1] = state[ANGLE, lane], _SPIN * state[SPIN, lane]
+    out[2], out[3] = _VX * state[VX, lane], _VY * state[VY, lane]
+    parts = len(rig.parents)
+    for part in range(parts):
+        above = BODY_ROWS * rig.parents[part]
+        body = BODY_ROWS * (part + 1)
+        angle = state[body + ANGLE, lane] - state[above + ANGLE, lane] - rig.joints[part, REFERENCE]
+        speed = (state[body + SPIN, lane] - state[above + SPIN, lane]) / rig.joints[part, SPEED]
+        # Five values a leg: hip's angle and speed, knee's angle and speed, and the foot's flag.
+        column = _HULL_VALUES + _LEG_VALUES * (part >> 1) + 2 * (part & 1)
+        out[column] = angle + ONE if part & 1 else angle
+        out[column + 1] = speed
+        if part & 1:
+            out[column + 2] = F(ints[rows.feet + (part >> 1), lane])
+    cast_rays(tracks, slot, x, y, out[_HULL_VALUES + _LEG_VALUES * (parts >> 1) :])
+
+
+@kernel
+def shaping(rig: Any, state: Any, lane: Any) -> Any:
+    """Return the potential of which the reward is the gain: progress less tilt."""
+    return _PROGRESS * _position(rig, state, lane)[0] - _TILT * abs(state[ANGLE, lane])
+
+
+@kernel
+def finish_step(rig: Any, rows: Any, state: Any, ints: Any, actions: Any, lane: Any, limit: Any) -> Any:
+    """Return reward, whether the episode is over, and whether its time is up."""
+    potential = shaping(rig, state, lane)
+    reward = potential - state[rows.shaping, lane]
+    state[rows.shaping, lane] = potential
+    # Torque costs by the size of the command, at most 1, as in gymnasium.
+    for motor in range(len(rig.parents)):
+        reward -= rig.power[1] * min(abs(actions[motor, lane]), ONE)
+    x = _position(rig, state, lane)[0]
+    fallen = ints[rows.fallen, lane] != 0 or x < ZERO
+    ints[rows.steps, lane] += 1
+    over = fallen or x > FINISH
+    # A walker that falls when its time is up has failed: it is not cut as well.
+    return (_FALL if fallen else reward), over, (not over and ints[rows.steps, lane] >= limit)
+
+
+@large_kernel
+def start_episode(
+    rig: Any,
+    rows: Any,
+    solver: Any,
+    kind: Any,
+    task: Any,
+    seed: Any,
+    episode: Any,
+    tracks: Any,
+    state: Any,
+    ints: Any,
+    work: Any,
+    actions: Any,
+    slot: Any,
+    lane: Any,
+) -> None:
+    """Lay the task's track, put the walker on the start pad, and let the world take its first step.
+
+    Args:
+        rig: the walker.
+        rows: layout of its state.
+        solver: iterations and tolerance.
+        kind: of the track.
+        task: its parameters.
+        seed: of the slot.
+        episode: number of the episode since the slot was seeded.
+        tracks: every slot's ground.
+        state: ``(rows, lanes)``.
+        ints: likewise.
+        work: scratch.
+        actions: ``(parts, lanes)``, scratch.
+        slot: the slot.
+        lane: its lane.
+    """
+    # All that is random in an episode comes from this stream: its track, and the push of the first step.
+    stream = stream_of(seed, episode)
+    lay_track(kind, task, stream, tracks, slot, work.shape)
+    # Nothing of the last episode may stay, least of all impulses that the solver would start from.
+    for row in range(rows.floats):
+        state[row, lane] = ZERO
+    for row in range(rows.ints):
+        ints[row, lane] = 0
+    parts = len(rig.parents)
+    for body in range(parts + 1):
+        first = BODY_ROWS * body
+        state[first + X, lane] = START + rig.start[body, 0]
+        state[first + Y, lane] = GROUND + rig.start[body, 1]
+        state[first + ANGLE, lane] = rig.start[body, 2]
+    for motor in range(parts):
+        actions[motor, lane] = ZERO
+    force = START_FORCE * (TWO * uniform(stream, 0) - ONE)
+    # The task of a track that was given is the force itself.
+    state[rows.force, lane] = task[0] if kind == GIVEN else force
+    # gymnasium's reset takes one step without a command, and rewards count from there.
+    advance(rig, rows, solver, tracks, state, ints, work, actions, slot, 1, lane)
+    state[rows.shaping, lane] = shaping(rig, state, lane)

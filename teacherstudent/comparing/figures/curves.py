@@ -1,0 +1,132 @@
+"""Curves: results over cost, and the numbers that teachers report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from teacherstudent.comparing.figures import maps
+from teacherstudent.comparing.figures.style import (
+    Style,
+    band_note,
+    cost_axis,
+    draw_line,
+    draw_series,
+    head,
+    legend_label,
+    new_grid,
+    tidy,
+)
+from teacherstudent.comparing.groups import Group, Setting
+from teacherstudent.comparing.quantities import FLOPS, SECONDS, Quantity
+from teacherstudent.comparing.stats import PERCENT
+from teacherstudent.contract.types import FloatArray
+from teacherstudent.recording.runs import Run
+
+PANELS = 9
+"""At most so many panels of teacher metrics."""
+
+
+def draw_curves(setting: Setting, groups: Sequence[Group], style: Mapping[str, Style]) -> maps.Figure:
+    """Draw percent mastered and mean test score against cost, a line for each teacher.
+
+    Where the cost is computed and not counted (FLOPs), the score is drawn against seconds too. Lines end at
+    the common cost; where runs have different budgets or end on the test split, and against seconds, each
+    ends where its runs do, without their tests on the test split.
+    """
+    shown = _curve_panels(setting, groups)
+    figure, panels = new_grid(len(shown), len(shown), width=5.4, height=4.4)
+    names = {
+        "mastered": f"test tasks mastered (%)\n{setting.score_name} > {setting.mastered or 0:g}",
+        "score": f"mean test {setting.score_name}",
+    }
+    if setting.split:
+        names["score"] = f"mean validation {setting.score_name}"
+    for axes, (measure, quantity) in zip(panels, shown, strict=True):
+        for group in groups:
+            # Up to the common cost there is a common grid; all else goes as far as each teacher's runs.
+            if quantity == setting.quantity and not setting.own_ends:
+                grid = group.grid
+                values = group.measure(measure)
+            else:
+                grid, values = group.lines(measure, quantity)
+            within = PERCENT if measure == "mastered" else None
+            draw_line(axes, grid, values, style[group.teacher], legend_label(group), within=within)
+        tidy(axes, y=names[measure])
+        cost_axis(axes, quantity.label, axes.dataLim.x0, axes.dataLim.x1)
+        if measure == "mastered":
+            # Small values fill the panel, but no panel goes beyond 100 %.
+            top = 100.0
+            if np.isfinite(axes.dataLim.y1):
+                top = min(100.0, max(5.0, 1.08 * axes.dataLim.y1))
+            axes.set_ylim(0.0, top)
+    head(figure, panels, f"{setting.label}, test set {setting.test_set}", band_note(groups))
+    return figure
+
+
+def _curve_panels(setting: Setting, groups: Sequence[Group]) -> list[tuple[str, Quantity]]:
+    """Return what is drawn against what."""
+    measures = ["mastered", "score"]
+    if setting.mastered is None:
+        measures = ["score"]
+    shown = [(measure, setting.quantity) for measure in measures]
+    seconds = Quantity(SECONDS, setting.cost_unit)
+    # Runs may lack seconds; then there is no such panel.
+    timed = all(seconds.known(curve) for group in groups for curve in group.curves)
+    if setting.cost_unit == FLOPS and setting.quantity != seconds and timed:
+        shown.append((setting.metric, seconds))
+    return shown
+
+
+def draw_learning(setting: Setting, groups: Sequence[Group], style: Mapping[str, Style]) -> maps.Figure:
+    """Draw the mean training score and every metric that a teacher reports, against cost."""
+    training = "mean training score"
+    if setting.score_name == "return":
+        training = "mean training return"
+    series: dict[str, list[dict[str, tuple[FloatArray, FloatArray]]]] = {}
+    for group in groups:
+        series[group.teacher] = [_series(run, training) for run in group.runs]
+    names = _metric_names(series, training)
+    shown = names[:PANELS]
+    figure, panels = new_grid(len(shown), 3, width=4.6, height=3.0)
+    draw_series(panels, shown, series, groups, style, setting.cost_unit)
+    note = band_note(groups)
+    if len(names) > len(shown):
+        note += f" Not drawn: {', '.join(names[PANELS:])}."
+    title = f"{setting.label}: {training.removeprefix('mean ')} and the teachers' own metrics"
+    head(figure, panels, title, note)
+    return figure
+
+
+def _series(run: Run, training: str) -> dict[str, tuple[FloatArray, FloatArray]]:
+    """Return the curves that a run's teacher records hold, by name: costs and values."""
+    points: dict[str, list[tuple[float, float]]] = {training: []}
+    for record in run.records():
+        values = dict(record["metrics"])
+        # Between episodes there is no return.
+        if "return" in record["train"]:
+            values[training] = record["train"]["return"]
+        for name, value in values.items():
+            if np.isfinite(value):
+                points.setdefault(name, []).append((record["spent"], value))
+    found = {}
+    for name, pairs in points.items():
+        if pairs:
+            spent, values_ = np.array(pairs, np.float64).T
+            found[name] = (spent, values_)
+    return found
+
+
+def _metric_names(series: Mapping[str, Sequence[Mapping[str, object]]], training: str) -> list[str]:
+    """Return the curves' names: the training score, learning progress, then those that most teachers have."""
+    # A name counts once for each teacher, however many of its runs have it.
+    teachers = [set().union(*runs) for runs in series.values()]
+    names = set().union(*teachers) | {training}
+
+    def order(name: str) -> tuple[bool, bool, int, str]:
+        progress = any(word in name.lower() for word in ("alp", "progress", "lp"))
+        # False comes before True: first the training score, then words of progress.
+        return name != training, not progress, -sum(name in own for own in teachers), name
+
+    return sorted(names, key=order)

@@ -1,0 +1,110 @@
+"""The family: what a task means, which tasks are tested, and when one counts as mastered."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import gymnasium as gym
+
+from teacherstudent.contract.stored.settings import remember
+from teacherstudent.contract.types import Array, State
+
+
+class Family(ABC):
+    """A set of tasks that one student can be trained on.
+
+    Attributes:
+        space: the task space.
+        test_set: the name of the fixed test set, written beside every result.
+        test_space: where test tasks lie if not in ``space``, the teachers' own: a space of the same kind,
+            shape and dtype. None if they lie in ``space``.
+        score_range: the scores between which teachers that need a scale may scale linearly; None if unknown.
+        mastered: a task counts as mastered when its score is above this; None if the family has no such line.
+        difficulty_step: ``(d,)`` raw units, signed: the direction and stride in which tasks get harder, for
+            teachers with expert knowledge (the oracle); None if there is none.
+        cost_unit: what costs and budgets are counted in.
+        test_names: a name for each test task, if they are to be told apart in figures; tasks of one name are
+            averaged. None if they have none.
+        prices: what each kind of cost weighs in the budget, by the names of `Student.spent` and
+            `Teacher.spent`; a name that is not here weighs 1 if the student spends it, 0 if the teacher does.
+        score_name: what the score of a test is called in tables: ``"return"``, ``"accuracy"``.
+        usual_student: the registered student for tasks that are no environments; empty for environments.
+    """
+
+    space: gym.Space[Any]
+    test_set: str
+    test_space: gym.Space[Any] | None = None
+    score_range: tuple[float, float] | None = None
+    mastered: float | None = None
+    difficulty_step: tuple[float, ...] | None = None
+    cost_unit: str = "environment steps"
+    prices: Mapping[str, float] = MappingProxyType({})
+    score_name: str = "return"
+    test_names: tuple[str, ...] | None = None
+    usual_student: str = ""
+
+    def advice(self, teacher: Any) -> str:
+        """Return what to add to a command whose teacher does not fit this family; empty if that is not known.
+
+        Args:
+            teacher: the teacher, or its class.
+        """
+        del teacher
+        return ""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        # Arguments are noted when an object is made: later its attributes may say something else.
+        remember(cls)
+
+    @abstractmethod
+    def test_tasks(self) -> Array:
+        """Return the fixed test tasks, ``(m, *space.shape)``; no teacher hears how they went."""
+
+
+class RLFamily(Family):
+    """A family whose tasks are settings of a reinforcement-learning environment.
+
+    Attributes:
+        test_actions: how policies are tested: ``"greedy"``, or ``"sampled"`` where the field tests the
+            exploring policy, since a greedy one without memory walks in circles. Either way the same test
+            seed gives the same test.
+    """
+
+    test_actions: Literal["greedy", "sampled"] = "greedy"
+
+    @abstractmethod
+    def make_vec(self, n: int, *, processes: int = 1) -> gym.vector.VectorEnv[Any, Any, Any]:
+        """Return ``n`` environments with autoreset disabled.
+
+        ``reset(seed=seeds, options={"reset_mask": done, "task": tasks})`` starts ``tasks[i]`` in every slot
+        ``i`` where ``done`` is True; ``tasks`` has shape ``(n, *space.shape)``, other rows are ignored, and
+        without ``reset_mask`` every slot starts.
+
+        ``seeds`` is None, an integer s (slot i gets s + i), a list of ``n`` integers and None, or an int64
+        array ``(n,)`` in which -1 stands for None: the slot's generator goes on as it is. Students give the
+        array, which costs nothing per slot; `teacherstudent.slots.requests.slot_seeds` turns every form into
+        it.
+
+        Args:
+            n: number of slots, at least 1.
+            processes: over how many processes the slots are spread; 1 is this one.
+        """
+
+    @abstractmethod
+    def make_env(self, *, render_mode: str | None = None) -> gym.Env[Any, Any]:
+        """Return one environment that takes ``reset(options={"task": task})``."""
+
+
+@runtime_checkable
+class Snapshot(Protocol):
+    """A vector environment whose state can be saved and restored exactly, episodes in flight included."""
+
+    def get_state(self) -> State:
+        """Return the whole state, generators included, as plain data; a copy."""
+
+    def set_state(self, state: State) -> None:
+        """Continue exactly from `get_state` of an environment made with the same arguments."""

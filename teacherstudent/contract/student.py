@@ -1,0 +1,157 @@
+"""The student: trains on the tasks it is handed and reports what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, runtime_checkable
+
+from teacherstudent.contract.demand import Demand, Offers
+from teacherstudent.contract.types import Array, Assignment, IntArray, Outcomes, State
+
+
+@runtime_checkable
+class Student(Protocol):
+    """A model and its optimiser, trained on tasks of one family.
+
+    A student may have three more attributes that `run` looks at: ``budget``, where learning depends on it,
+    which must be the run's; ``gains``, True if its scores are progress already and no levels; and
+    ``row_cost``, what each outcome costs where that is known before, else None.
+
+    **Rollouts.** Bound for rollouts, row i of every assignment is bound to slot i for one whole rollout:
+    `wants` is the number of slots, every slot starts a new episode of its task when the rollout starts, an
+    episode that ends starts the same task again, and `train` returns exactly one outcome for each row, in
+    order, measured rows too; rows whose environment fails have none
+    (`teacherstudent.contract.accounts.failures.Survives`). A
+    rollout must have at least as many steps as an episode may last: in a shorter one a row may complete no
+    episode, and teachers of level design score and keep few of such levels, or none.
+
+    Attributes:
+        offers: by how long a task binds it (an episode, a rollout, a chunk of training, a step), the signals
+            that it can report of a row then.
+    """
+
+    offers: Offers
+
+    def bind(self, demand: Demand) -> None:
+        """Work as a run needs it from now on; called once, before the first round.
+
+        Nothing is computed that is neither asked for nor free. A student that was never bound reports all
+        that it offers at the first granularity.
+
+        Raises:
+            ValueError: if something is asked for that the student does not offer, or if it has trained by
+                another demand.
+        """
+
+    def wants(self) -> int:
+        """Return how many tasks the next `train` can use; may be 0."""
+
+    def train(self, assignment: Assignment) -> Outcomes:
+        """Take the tasks (perhaps none), train for one round, return what has finished, in any order.
+
+        Only rows of the purpose `Purpose.TRAIN` are trained on; the student refuses purposes that it does not
+        know (`teacherstudent.contract.purposes.check_purposes`). Outcomes may belong to earlier assignments;
+        each carries its row's id, purpose and member (`teacherstudent.contract.types.Outcomes.of`).
+        """
+
+    def evaluate(self, tasks: Array, *, seed: int) -> Outcomes:
+        """Return the outcome of each task ``(n, *space.shape)``, in order, without training.
+
+        The same tasks and seed give the same conditions whatever was trained before; ids are -1.
+        """
+
+    def spent(self) -> Mapping[str, float]:
+        """Return what was spent so far, by name; a missing name is 0.
+
+        Costs (environment steps, FLOPs, whatever the family counts in) stand under the name of the purpose,
+        ``train``, ``measure``, ``edit``, or any other. Beside them ``updates`` counts gradient updates, and
+        ``environment_seconds`` the seconds in environments.
+        """
+
+    def holds(self) -> IntArray:
+        """Return the ids of all tasks that are queued or under way, in any order.
+
+        After a resume, ids that the teacher waits for and the student does not hold are dropped by the loop:
+        episodes in flight that environments without snapshots cannot continue.
+        """
+
+    def metrics(self) -> Mapping[str, float]:
+        """Return named numbers for the log: losses, learning rate; empty if there is nothing to say."""
+
+    def state_dict(self) -> State:
+        """Return everything that training depends on, as plain data."""
+
+    def load_state_dict(self, state: State) -> None:
+        """Continue from `state_dict` of a student made with the same arguments."""
+
+    def close(self) -> None:
+        """Free environments and processes."""
+
+
+@runtime_checkable
+class AsksForMore(Protocol):
+    """A student that can use further tasks in the midst of a round."""
+
+    def ask_for_more(self, more: Callable[[int], Assignment]) -> None:
+        """Ask so for a number of tasks, all of them to be trained on; the run calls it at its start."""
+
+
+@runtime_checkable
+class HasRounds(Protocol):
+    """A student whose rounds have a price that is known before: a budget must pay for one."""
+
+    def round_cost(self) -> float:
+        """Return the least that a round of training costs."""
+
+
+@runtime_checkable
+class TakesWeights(Protocol):
+    """A student whose loss can be weighed example by example.
+
+    Attributes:
+        weigher: a `teacherstudent.contract.weigher.Weigher`, or None for equal weights.
+    """
+
+    weigher: Any
+
+
+@runtime_checkable
+class Reports(Protocol):
+    """A student that can say what it has found in its network and what the family's knobs touch."""
+
+    def report(self) -> Mapping[str, Any]:
+        """Return it as plain data; the same at the start of a run and where it resumes."""
+
+
+@runtime_checkable
+class Describes(Protocol):
+    """A student, teacher or family that says itself with which settings it was made.
+
+    Registered ones, and subclasses of `Teacher` and `Family`, need not: their arguments are noted when they
+    are made. A run that is resumed with objects of one's own is compared with the one in the folder by them.
+    """
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return names and values; equal ones for objects that are made alike, wherever they work."""
+
+
+@runtime_checkable
+class SharesWeights(Protocol):
+    """A student whose weights another one of its kind can take over, in a population say."""
+
+    def weights(self) -> State:
+        """Return weights, optimiser and statistics of inputs as plain data; a copy."""
+
+    def take_weights(self, state: State) -> None:
+        """Go on from `weights` of a student made with the same options.
+
+        Raises:
+            ValueError: if they are of another network.
+        """
+
+
+def row_cost(student: Student) -> float | None:
+    """Return what each outcome costs where a student knows it before, as its attribute ``row_cost``."""
+    # Few students know it, so it is an attribute that may be missing, and no part of the protocol.
+    cost: float | None = getattr(student, "row_cost", None)
+    return cost

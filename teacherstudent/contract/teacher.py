@@ -1,0 +1,408 @@
+"""The teacher: asked for tasks, told of outcomes, with the bookkeeping of ids that every teacher shares."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import inspect
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, final, runtime_checkable
+
+import gymnasium as gym
+import numpy as np
+
+from teacherstudent.contract import spaces
+from teacherstudent.contract.accounts.outstanding import MOST_ROWS, Outstanding
+from teacherstudent.contract.checks import check_names, is_number, is_one_of, is_whole
+from teacherstudent.contract.family import Family
+from teacherstudent.contract.stored.saved import difference, reading, saved_generator
+from teacherstudent.contract.stored.settings import remember
+from teacherstudent.contract.types import (
+    LARGEST,
+    UNASKED,
+    Array,
+    Assignment,
+    Granularity,
+    IntArray,
+    Outcomes,
+    Seed,
+    State,
+    Wait,
+    generator,
+)
+
+S = TypeVar("S", bound=gym.Space[Any])
+
+
+class Teacher(ABC, Generic[S]):
+    """Chooses tasks and learns from their outcomes.
+
+    An author writes ``__init__`` (its keywords are the whole configuration), `_ask`, `_tell`, `_state` and
+    `_load`, and may write `first_action`, `spent`, `metrics` and `snapshot`. Users call `ask` and
+    `tell`.
+
+    Many tasks may be outstanding; outcomes may come late, out of order, in any batch, or never.
+
+    A teacher works in the process that made it and nowhere else: a copy in another process would hear of
+    nothing, in silence. It cannot be pickled, and refuses to act in a forked process. A wanted copy is a new
+    teacher that takes `state_dict` by `load_state_dict`, or, in the same process, ``copy.deepcopy``.
+
+    Attributes:
+        accepts: the kinds of space that the teacher works on.
+        needs: signals that every outcome must carry, one number a row; a teacher's options may say.
+        reads: signals that it looks at where an outcome carries them; one number a row, NaN or infinite too.
+        granularity: how long a task binds the student.
+        members: for how many members of the student its rows are; an ask must be for a row for each.
+        differences: whether it takes differences of scores, so that a score must be a level and no gain.
+        space: the task space.
+        rng: the teacher's own generator; part of its state.
+
+    Args:
+        space: the task space.
+        seed: an integer of at least 0 or a ``SeedSequence``.
+
+    Raises:
+        TypeError: if the space is of a kind that the teacher does not accept, or the seed is no integer.
+        ValueError: if the space is empty or unbounded.
+    """
+
+    accepts: ClassVar[tuple[type[gym.Space[Any]], ...]]
+    needs: frozenset[str] = frozenset()
+    reads: frozenset[str] = frozenset()
+    granularity: Granularity = "episode"
+    members: int = 1
+    differences: bool = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        # Arguments are noted when an object is made, also those of classes that users write.
+        remember(cls)
+
+    def __init__(self, space: S, *, seed: Seed) -> None:
+        if not isinstance(space, self.accepts):
+            accepted = " or ".join(kind.__name__ for kind in self.accepts)
+            raise TypeError(
+                f"{type(self).__name__}: expected a space of type {accepted}, got {spaces.named(space)}"
+            )
+        spaces.check_space(space)
+        self.space: S = space
+        self.rng = generator(seed)
+        self._ids = Outstanding()
+        # A fork copies the object: the number of the process tells the copy from the original.
+        self._process = os.getpid()
+
+    @classmethod
+    def from_family(cls, family: Family, *, seed: Seed, **options: Any) -> Self:
+        """Return a teacher of a family's tasks, which takes what it can use of the family's facts.
+
+        A fact is taken where the constructor has an argument of its name (`FACTS`), the family knows it, and
+        no option gives another value.
+
+        Args:
+            family: whose tasks it is to choose.
+            seed: an integer of at least 0 or a ``SeedSequence``.
+            options: of the constructor.
+
+        Raises:
+            TypeError, ValueError: as the constructor.
+        """
+        # The user's options come last, so that they count more than the family's facts.
+        return cls(family.space, seed=seed, **{**facts_for(cls, family), **options})  # type: ignore[arg-type]
+
+    @final
+    def ask(self, n: int = 1, *, progress: float = 0.0) -> Assignment:
+        """Return tasks to work on: ``n`` of them, or fewer where the teacher has no more, never none.
+
+        Args:
+            n: how many, at least one for each member.
+            progress: the fraction of the budget that is spent, 0 to 1.
+
+        Raises:
+            TypeError: if ``n`` is no integer.
+            ValueError: if ``n`` or ``progress`` is out of range.
+            RuntimeError: in another process than the one that made the teacher.
+        """
+        self._check_process()
+        if not is_whole(n):
+            raise TypeError(f"ask: expected an integer n, got {n!r}")
+        if n < self.members:
+            what = ""
+            if self.members != 1:
+                what = ", a row for each member"
+            raise ValueError(f"ask: expected n >= {self.members}{what}, got {n}")
+        if n > MOST_ROWS:
+            raise ValueError(f"ask: expected n <= {MOST_ROWS}, got {n}")
+        if not (is_number(progress) and 0.0 <= progress <= 1.0):
+            raise ValueError(f"ask: expected progress in [0, 1], got {progress!r}")
+        # The ids are not used up yet: if the algorithm raises, the next ask hands out the same ones.
+        ids = self._ids.peek(n)
+        assignment = self._ask(ids, progress)
+        given = len(assignment)
+        # Most teachers return the very array, and comparing it
+        # would be a waste. Fewer rows must be the first ones.
+        if assignment.ids is not ids and not (given and np.array_equal(assignment.ids, ids[:given])):
+            raise ValueError(
+                f"{type(self).__name__}._ask: expected the first of the ids {ids}, got {assignment.ids}"
+            )
+        self._ids.issue(given)
+        return assignment
+
+    @final
+    def tell(self, outcomes: Outcomes) -> None:
+        """Take in what happened on tasks.
+
+        Either the whole batch is accepted or an error is raised and nothing has changed.
+
+        Args:
+            outcomes: rows in any order, for any part of the outstanding tasks. Rows with id -1 are tasks that
+                this teacher did not ask for.
+
+        Raises:
+            ValueError: if an id was never issued, is repeated, was told before or was dropped; if a task lies
+                outside the space; if a score or cost is not finite or beyond 1e100, a cost is negative, or a
+                needed signal is missing, not one number a row, or such a number.
+            TypeError: if it is told of anything but `Outcomes`.
+            RuntimeError: in another process than the one that made the teacher.
+        """
+        self._check_process()
+        where = type(self).__name__ + ".tell"
+        if not isinstance(outcomes, Outcomes):
+            raise TypeError(f"{where}: expected Outcomes, got {outcomes!r}")
+        # All checks come before `_tell`, so that a refused batch has changed nothing.
+        tasks = spaces.check_tasks(self.space, outcomes.tasks, where)
+        _check_finite(where, "score", outcomes.score, outcomes)
+        _check_finite(where, "cost", outcomes.cost, outcomes)
+        if (outcomes.cost < 0).any():
+            raise ValueError(f"{where}: expected costs of at least 0, got {outcomes.cost.min()}")
+        for name in sorted(self.needs):
+            if name not in outcomes.signals:
+                raise ValueError(f"{where}: expected the signal {name!r}, got {sorted(outcomes.signals)}")
+        # Signals that are only read may be NaN or infinite, but must have one number a row.
+        for name in sorted((self.needs | self.reads) & outcomes.signals.keys()):
+            values = outcomes.signals[name]
+            if values.shape != (len(outcomes),) or values.dtype.kind not in "biuf":
+                raise ValueError(
+                    f"{where}: signal {name!r}: expected one number for each of {len(outcomes)} rows, "
+                    f"got shape {values.shape}, dtype {values.dtype}"
+                )
+            if name in self.needs:
+                _check_finite(where, f"signal {name!r}", values, outcomes)
+        asked = outcomes.ids[outcomes.ids != UNASKED]
+        self._ids.check(asked, where)
+        # Nothing was told, so an algorithm never has to think of empty batches.
+        if len(outcomes) == 0:
+            return
+        # The checked tasks may be of another dtype: algorithms may rely on the space's own.
+        if tasks is not outcomes.tasks:
+            outcomes = dataclasses.replace(outcomes, tasks=tasks)
+        self._tell(outcomes)
+        # Closed last: if the algorithm refuses the batch, its rows are still outstanding.
+        self._ids.close(asked)
+
+    @final
+    def drop(self, ids: IntArray) -> None:
+        """Give up outstanding tasks whose outcome will never come; telling of them later is an error.
+
+        Raises:
+            ValueError: if an id is not outstanding or is repeated.
+            TypeError: if the ids are no array ``(n,)`` of integers.
+            RuntimeError: in another process than the one that made the teacher.
+        """
+        self._check_process()
+        where = type(self).__name__ + ".drop"
+        given = np.asarray(ids)
+        # An empty list is an array of floats to NumPy, but names no wrong id.
+        if given.ndim != 1 or (given.size and given.dtype.kind not in "iu"):
+            raise TypeError(f"{where}: ids: expected an array (n,) of integers, got {ids!r}")
+        ids = given.astype(np.int64)
+        self._ids.check(ids, where)
+        # The algorithm forgets first: after an error the ids are still open, and a second try is possible.
+        self._drop(ids)
+        self._ids.close(ids)
+
+    @property
+    @final
+    def outstanding(self) -> IntArray:
+        """Ids that were asked for and neither told of nor dropped, in ascending order."""
+        return self._ids.open_ids()
+
+    @abstractmethod
+    def _ask(self, ids: IntArray, progress: float) -> Assignment:
+        """Return an assignment with these ids, in this order; of fewer rows where there are no more tasks.
+
+        A teacher of rollouts must return all of them: every slot plays one.
+        Its notes, which are logged with the outcomes, must have the same names in every call.
+        """
+
+    @abstractmethod
+    def _tell(self, outcomes: Outcomes) -> None:
+        """Learn from at least one row; ids, tasks, scores and needed signals are checked already.
+
+        Whatever else may be wrong must be found before anything of the teacher changes.
+        """
+
+    def _drop(self, ids: IntArray) -> None:
+        """Forget whatever is kept for these outstanding ids."""
+
+    @abstractmethod
+    def _state(self) -> State:
+        """Return the algorithm's state as plain data (see `State`); the base adds ids and generator."""
+
+    @abstractmethod
+    def _load(self, state: State) -> None:
+        """Take over what `_state` returned.
+
+        The state may be damaged: check, with `teacherstudent.contract.stored.saved`, every number that
+        indexes an array or weighs a draw. Raise ValueError if something is wrong; the base then puts the old
+        state back.
+        """
+
+    def metrics(self) -> dict[str, float]:
+        """Return named numbers for the log."""
+        return {}
+
+    def first_action(self) -> Wait | None:
+        """Return what the teacher waits for before it acts on what it is told; None if for nothing.
+
+        A run warns where its budget ends before.
+        """
+        return None
+
+    def spent(self) -> Mapping[str, float]:
+        """Return what the teacher itself spent so far, by name.
+
+        It counts against the budget only where the family gives it a price (`Family.prices`).
+        """
+        return {}
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return what a picture of the teacher needs, as plain data; empty if there is nothing to draw."""
+        return {}
+
+    @final
+    def state_dict(self) -> State:
+        """Return everything that the future depends on, as plain data; a copy."""
+        return {
+            "teacher": type(self).__name__,
+            "space": spaces.describe(self.space),
+            "ids": self._ids.state(),
+            "rng": dict(self.rng.bit_generator.state),
+            "algorithm": self._state(),
+        }
+
+    @final
+    def load_state_dict(self, state: State) -> None:
+        """Continue from `state_dict` of a teacher of the same class, space and configuration.
+
+        Either the whole state is taken over or an error is raised and nothing has changed.
+
+        Raises:
+            ValueError: if the state is of another class or space, incomplete, or damaged.
+        """
+        if not isinstance(state, Mapping):
+            raise ValueError(f"teacher state: expected what state_dict returned, got {state!r}")
+        check_names("teacher state", ("teacher", "space", "ids", "rng", "algorithm"), state)
+        if not is_one_of(state["teacher"], [type(self).__name__]):
+            raise ValueError(f"teacher state: expected one of {type(self).__name__}, got {state['teacher']}")
+        # Compared bit for bit: a box whose ends differ a little would give other tasks.
+        if difference(spaces.describe(self.space), state["space"]) is not None:
+            raise ValueError(
+                f"teacher state: expected space {spaces.describe(self.space)}, got {state['space']}"
+            )
+        # An algorithm's `_load` may fail halfway, so the state before is kept to go back to.
+        before = self.state_dict()
+        try:
+            self._take(state)
+            # Saving it again shows whether the whole state was taken
+            # over: a damaged entry that is ignored would pass else.
+            if where := difference(self.state_dict(), dict(state), "teacher state"):
+                raise ValueError(f"{where}: expected what state_dict returned, got something else")
+        except BaseException:
+            self._take(before)
+            raise
+
+    def _take(self, state: State) -> None:
+        who = type(self).__name__
+        with reading("teacher state: ids"):
+            self._ids = Outstanding.of(state["ids"])
+        with reading("teacher state: rng"):
+            self.rng.bit_generator.state = saved_generator("teacher state: rng", state["rng"])
+        with reading(f"teacher state: {who}"):
+            self._load(state["algorithm"])
+
+    @final
+    def _check_process(self) -> None:
+        """Raise RuntimeError in a process that holds a copy of the teacher by a fork."""
+        if os.getpid() != self._process:
+            raise RuntimeError(
+                f"{type(self).__name__}: expected to act in process {self._process}, which made the teacher, "
+                f"got process {os.getpid()}: a copy there teaches alone, and the original hears of nothing. "
+                f"{_REMEDY}"
+            )
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Refuse to be pickled.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError(
+            f"{type(self).__name__}: expected to stay in the process that made the teacher, got a request to "
+            f"pickle it: a copy would teach alone, and the original hear of nothing. {_REMEDY}"
+        )
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Teacher[S]:
+        """Return a teacher of its own that goes on from here, for a simulation in the same process."""
+        # Past the constructor, and past __reduce_ex__, which refuses copies for other processes.
+        other = object.__new__(type(self))
+        # Noted before the attributes are copied: one of them may hold the teacher itself.
+        memo[id(self)] = other
+        for name, value in vars(self).items():
+            setattr(other, name, copy.deepcopy(value, memo))
+        return other
+
+
+FACTS = ("score_range", "mastered", "difficulty_step")
+"""What `Teacher.from_family` takes from a family where a teacher has such an option."""
+
+
+def facts_for(make: Callable[..., Any], family: Family) -> dict[str, Any]:
+    """Return the facts of a family, by name, that a teacher's class or factory takes."""
+    taken = inspect.signature(make).parameters
+    # A factory may take fewer facts than there are: others are not given to it.
+    known = {name: getattr(family, name) for name in FACTS if name in taken}
+    # A fact that the family does not know is left to the constructor's default.
+    return {name: value for name, value in known.items() if value is not None}
+
+
+@runtime_checkable
+class Stops(Protocol):
+    """A teacher that knows when there is nothing left to teach."""
+
+    @property
+    def done(self) -> str | None:
+        """Why the run may end before its budget is spent, in a few words; None while it may not."""
+
+
+_REMEDY = (
+    "Use one TeacherVecEnv(teacher, family.make_vec(n, processes=k)), whose environments live in k processes "
+    "and whose teacher stays; for a teacher of its own, make one in that process (and, to go on from "
+    "another's state, carry its state_dict() over to load_state_dict)."
+)
+
+
+def _check_finite(where: str, what: str, values: Array, outcomes: Outcomes) -> None:
+    # Comparing NaN is no error here: it is not within the limit, and found by that.
+    with np.errstate(invalid="ignore"):
+        good = np.abs(values.astype(np.float64, copy=False)) <= LARGEST
+    if not good.all():
+        row = int(good.argmin())
+        expected = f"a {what} within {LARGEST:g}"
+        if not np.isfinite(values[row]):
+            expected = f"a finite {what}"
+        raise ValueError(
+            f"{where}: row {row} (id {outcomes.ids[row]}, task {outcomes.tasks[row].tolist()}): "
+            f"expected {expected}, got {values[row]}"
+        )

@@ -1,1 +1,0 @@
-"""The numerical parts of teachers: mixtures, nearest neighbours, trees of regions."""

@@ -1,1 +1,0 @@
-"""Parts of which reinforcement-learning families, students and adapters are made."""

@@ -1,0 +1,488 @@
+"""The run loop: ask, train, tell; test, record and checkpoint on the way; resume where it stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from teacherstudent.contract import spaces
+from teacherstudent.contract.accounts.failures import Survives, asked_for
+from teacherstudent.contract.accounts.ledger import Ledger
+from teacherstudent.contract.accounts.plan import Plan
+from teacherstudent.contract.checks import check_flag, check_mapping, check_names, is_finite
+from teacherstudent.contract.demand import Demand, logged
+from teacherstudent.contract.family import Family
+from teacherstudent.contract.stored.saved import reading
+from teacherstudent.contract.stored.settings import settings_of
+from teacherstudent.contract.student import AsksForMore, Reports, Student, TakesWeights
+from teacherstudent.contract.teacher import Stops, Teacher
+from teacherstudent.contract.types import Assignment, IntArray, Outcomes, State
+from teacherstudent.contract.weigher import Weigher
+from teacherstudent.recording.disk.checkpoint import Checkpoints
+from teacherstudent.recording.disk.files import check_folder
+from teacherstudent.recording.folder import CHECKPOINTS
+from teacherstudent.recording.recorder import START, Recorder
+from teacherstudent.running.budgets import check_budget, plan_cost
+from teacherstudent.running.notes import RunNotes
+from teacherstudent.running.outset import Outset
+from teacherstudent.running.progress import Progress
+
+_LOG = logging.getLogger(__name__)
+_IDLE_LIMIT = 1000
+
+
+def check_fit(family: Family, teacher: Teacher[Any], student: Student, signals: Collection[str] = ()) -> None:
+    """Raise unless the three can work together, and bind the student; `run` calls it before the first step.
+
+    Args:
+        family: gives the tasks.
+        teacher: chooses them.
+        student: trains on them.
+        signals: what the student is to report beside what the teacher needs (`Plan.signals`).
+
+    Raises:
+        TypeError: if one of them is of the wrong kind.
+        ValueError: if the teacher's space is not the family's, or the student lacks a signal, a granularity
+            or a member that the teacher needs, or cannot weigh examples as the teacher wants; if the family
+            names some of its test tasks only.
+    """
+    for thing, kind in ((family, Family), (teacher, Teacher), (student, Student)):
+        if not isinstance(thing, kind):
+            raise TypeError(f"run: expected a {kind.__name__}, got {thing!r}")
+    # Descriptions are compared, not objects: the user may have made the space a second time for the teacher.
+    if spaces.describe(teacher.space) != spaces.describe(family.space):
+        raise ValueError(f"run: expected a teacher of the family's space {family.space}, got {teacher.space}")
+    names = family.test_names
+    # Making the test tasks may take time, so they are made only where there are names to count.
+    if names is not None and len(names) != (tasks := len(family.test_tasks())):
+        raise ValueError(f"run: test_names: expected a name for each of {tasks} test tasks, got {len(names)}")
+    if teacher.granularity not in student.offers:
+        raise ValueError(
+            f"run: {type(teacher).__name__} binds a task for one {teacher.granularity}, which "
+            f"{type(student).__name__} cannot (it can for: {sorted(student.offers)})"
+        )
+    offered = student.offers[teacher.granularity]
+    for who, wanted in ((f"{type(teacher).__name__} needs", teacher.needs), ("the plan names", signals)):
+        missing = sorted(set(wanted) - offered.keys())
+        if missing:
+            raise ValueError(
+                f"run: {who} the signal {', '.join(map(repr, missing))}, which {type(student).__name__} does "
+                f"not offer (it offers {sorted(offered)})"
+            )
+    # What a teacher only reads is asked for where it is offered; what it needs has been checked above.
+    asked = teacher.needs | (teacher.reads & offered.keys()) | frozenset(signals)
+    student.bind(Demand(granularity=teacher.granularity, signals=asked, members=teacher.members))
+    # The student knows whether its scores are gains only once it is bound.
+    if teacher.differences and getattr(student, "gains", False):
+        raise ValueError(
+            f"run: {type(teacher).__name__} takes differences of scores, and {type(student).__name__}'s "
+            "scores are differences already: expected a student whose score is a level (score='level'), or "
+            "a bandit with reward='score'"
+        )
+    if isinstance(teacher, Weigher) and not isinstance(student, TakesWeights):
+        raise ValueError(
+            f"run: {type(teacher).__name__} weighs examples in the loss, which {type(student).__name__} "
+            f"cannot (expected a student with the attribute 'weigher')"
+        )
+
+
+def run(
+    family: Family,
+    teacher: Teacher[Any],
+    student: Student,
+    folder: Path | str,
+    plan: Plan,
+    *,
+    manifest: Mapping[str, Any] | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Ledger:
+    """Train the student under the teacher until the budget is spent, and write everything to a run folder.
+
+    Args:
+        family: gives the test tasks.
+        teacher: chooses the tasks; if it is a `Weigher`, it weighs the examples in the student's loss too.
+        student: trains on them.
+        folder: the run folder; without ``resume`` it must not hold a run.
+        plan: budget and intervals.
+        manifest: further entries for ``manifest.json``: names, options, seeds.
+        resume: continue from the folder's last whole checkpoint, or start over if there is none; family,
+            teacher and student must be made with the settings of that run. On the CPU the run continues bit
+            for bit where the student's environments can be saved; where they cannot, episodes in flight are
+            dropped, and ``status.json`` says how many.
+        progress: a progress bar.
+        stop: asked after every round; True ends the run with a checkpoint and the status ``interrupted``.
+
+    Returns:
+        The ledger of what was spent.
+
+    A task whose environment fails costs its row: the teacher drops its id, ``failed.jsonl`` and
+    ``status.json`` name it, and the run goes on, up to `Plan.max_failed_tasks`. So it is for students that
+    can go on (`teacherstudent.contract.accounts.failures.Survives`) and environments that say which slot
+    failed (`teacherstudent.slots.failures.Tolerant`); any other error ends the run. A test task that fails is
+    played again, three times in all, and ends the run then: a test needs all of its tasks.
+
+    Raises:
+        TypeError, ValueError: as `check_fit`; if the budget pays for no round; if a checkpoint is damaged or
+            of another run, or a setting differs from the run to resume (the first is named); if the folder
+            holds links; if the student returns what the teacher cannot accept.
+        FileExistsError: if the folder holds a run and ``resume`` is False.
+        RuntimeError: if another process is writing the folder, or the student spends nothing.
+        TooManyFailedTasksError: if environments fail on more tasks than the plan allows.
+        WriteError: if a file cannot be written. Whatever is raised on the way, the traceback is in
+            ``status.json`` and the folder resumes from its last checkpoint.
+    """
+    if not isinstance(plan, Plan):
+        raise TypeError(f"run: plan: expected a Plan, got {plan!r}")
+    # Everything that can be wrong is found before the folder is touched: a refused run leaves no trace.
+    check_fit(family, teacher, student, plan.signals)
+    check_flag("run: resume", resume)
+    more = check_mapping("run: manifest", manifest)
+    check_budget(student, plan)
+    # The schedule of the learning rate follows the budget:
+    # a student made for another one would train otherwise.
+    if getattr(student, "budget", plan.own) != plan.own:
+        raise ValueError(
+            f"run: expected a student with the plan's budget {plan.own:g}, which its learning rate and its "
+            f"look at the test split follow, got {student.budget}"  # type: ignore[attr-defined]
+        )
+    if isinstance(teacher, Weigher) and isinstance(student, TakesWeights):
+        student.weigher = teacher
+    folder = check_folder("run folder", folder)
+    checkpoints = Checkpoints(folder / CHECKPOINTS, keep=plan.keep)
+    # The checkpoint is read first: a damaged one must raise before the recorder cuts the logs back to it.
+    state = None
+    recorded = None
+    if resume:
+        # A run that ended before its first checkpoint starts over.
+        state = checkpoints.latest()
+        recorded = START
+    if state is not None:
+        _check_plan(state, plan)
+        _warn_of_silence(family, teacher, student)
+        recorded = state["recorder"]
+    described = describe_run(family, teacher, student, plan)
+    for name, value in described.get("student_report", {}).items():
+        _LOG.info("%s: %s: %s", type(student).__name__, name, value)
+    recorder = Recorder(folder, manifest={**described, **more}, resume=recorded)
+    loop = _Loop(family, teacher, student, plan, recorder, checkpoints)
+    # From here on the recorder holds the folder's lock, so every way out must close it.
+    with _recorded(recorder):
+        if state is not None:
+            loop.load(state)
+        loop.go(progress, stop)
+    return loop.ledger
+
+
+def describe_run(family: Family, teacher: Teacher[Any], student: Student, plan: Plan) -> dict[str, Any]:
+    """Return what every manifest says about a run, whoever started it; seed -1 stands for "not told".
+
+    ``settings`` are what family, teacher and student say of themselves
+    (`teacherstudent.contract.stored.settings`), and ``student_report`` is there where the student gives one
+    (`teacherstudent.contract.student.Reports`).
+    """
+    report = {"student_report": student.report()} if isinstance(student, Reports) else {}
+    return {
+        "family": {"name": type(family).__name__},
+        "teacher": {"name": type(teacher).__name__},
+        "student": {"name": type(student).__name__},
+        "seed": -1,
+        "settings": {
+            "family": _settings(family),
+            "teacher": _settings(teacher),
+            "student": _settings(student),
+        },
+        "space": spaces.describe(family.space),
+        "test_set": family.test_set,
+        "mastered": family.mastered,
+        "cost_unit": family.cost_unit,
+        "score_name": family.score_name,
+        "test_names": family.test_names,
+        **dataclasses.asdict(plan),
+        **plan_cost(student, plan),
+        **report,
+    }
+
+
+def _settings(part: Any) -> dict[str, Any]:
+    """Return what a family, teacher or student says of itself, with the name of its class."""
+    return {"class": type(part).__name__, **(settings_of(part) or {})}
+
+
+def _warn_of_silence(*parts: Any) -> None:
+    """Warn of what says nothing of itself, so that other settings than the run's would not be noticed."""
+    for part in parts:
+        if settings_of(part) is None:
+            _LOG.warning(
+                "%s says nothing of its settings, so that they are not compared with those of the run to "
+                "resume; a method settings() that returns names and values would let them be",
+                type(part).__name__,
+            )
+
+
+def _check_plan(state: State, plan: Plan) -> None:
+    """Raise ValueError unless a checkpoint is of a run whose tests and costs start as in this plan."""
+    # Another test seed or charge would change the meaning of the scores and costs that are there already.
+    names = ("teacher", "student", "recorder", "ledger", "due", "test_seed")
+    check_names("checkpoint", names, state)
+    with reading("checkpoint: ledger"):
+        there = {"test_seed": state["test_seed"], "charged": state["ledger"]["costs"].get("before", 0.0)}
+    for name, value in there.items():
+        if not is_finite(value) or value != getattr(plan, name):
+            raise ValueError(f"{name}: expected {value} as in the run to resume, got {getattr(plan, name)}")
+
+
+class _InterruptedError(Exception):
+    """The run was asked to stop between two rounds."""
+
+
+@contextlib.contextmanager
+def _recorded(recorder: Recorder) -> Iterator[None]:
+    """Close the recorder with the status that the block ended with."""
+    try:
+        yield
+    except _InterruptedError:
+        # A request to stop is no error: the run has ended in order, and `status.json` shows no traceback.
+        recorder.close("interrupted")
+    except KeyboardInterrupt as error:
+        recorder.close("interrupted", error)
+        raise
+    # BaseException, since SystemExit of a library ends a run too, and the folder should say why.
+    except BaseException as error:
+        recorder.close("failed", error)
+        raise
+    else:
+        recorder.close("finished")
+
+
+class _Loop:
+    """One run's moving parts."""
+
+    def __init__(
+        self,
+        family: Family,
+        teacher: Teacher[Any],
+        student: Student,
+        plan: Plan,
+        recorder: Recorder,
+        checkpoints: Checkpoints,
+    ) -> None:
+        self.teacher = teacher
+        self.student = student
+        self.plan = plan
+        self.recorder = recorder
+        self.checkpoints = checkpoints
+        self.ledger = Ledger(plan.charged, family.prices)
+        self._test_tasks = family.test_tasks()
+        self._due = plan.intervals()
+        self._idle_rounds = 0
+        # Signals that are computed but not logged: many numbers a row, say.
+        offered = student.offers[teacher.granularity]
+        self._hidden = offered.keys() - logged(offered, plan.signals)
+        self._outset = Outset(teacher, student, plan.own, recorder.note)
+        self._notes = RunNotes(recorder)
+        # A student that wants tasks in the midst of a round
+        # gets them from here, so that these are recorded too.
+        if isinstance(student, AsksForMore):
+            student.ask_for_more(self._more)
+
+    def go(self, progress: Progress | None, stop: Callable[[], bool]) -> None:
+        """Run rounds until the budget is spent, or ``stop`` says so."""
+        stopped = False
+        # A run that was resumed after its teacher had finished must not train another round.
+        done = self._done() if self.ledger.spent > self.plan.charged else None
+        start = self.plan.charged
+        self._outset.begin()
+        # The first test shows the untrained student. A resumed
+        # run has spent something, or has this test already.
+        if self.ledger.spent == start and self._due["test"].elapsed(start):
+            with self.ledger.timed("total"):
+                self._test(progress)
+                self._record()
+                self._checkpoint()
+        while self.ledger.spent < self.plan.budget and not stopped and done is None:
+            with self.ledger.timed("total"):
+                self._round()
+                # Read once: test, record and checkpoint of one round are due at the same cost.
+                spent = self.ledger.spent
+                stopped = stop()
+                done = self._done()
+                # The last round is tested and recorded wherever the
+                # intervals lie: results are read from the last test.
+                over = spent >= self.plan.budget or done is not None
+                if self._due["test"].elapsed(spent) or over:
+                    self._test(progress)
+                if self._due["record"].elapsed(spent) or over:
+                    self._record()
+                # The checkpoint comes last: it holds the positions of
+                # the logs, and these must include what was just written.
+                if self._due["checkpoint"].elapsed(spent) or over or stopped:
+                    self._checkpoint()
+            if progress is not None:
+                progress.update(spent)
+        if done is not None:
+            self.recorder.note(f"{type(self.teacher).__name__} ended the run before its budget: {done}")
+        elif self.ledger.spent < self.plan.budget:
+            raise _InterruptedError
+        self._notes.end(self.student, self.ledger, self.plan)
+
+    def _done(self) -> str | None:
+        """Return why the teacher ends the run; None while it does not."""
+        if isinstance(self.teacher, Stops):
+            return self.teacher.done
+        return None
+
+    def _round(self) -> None:
+        """Ask for what the student can use, let it train, tell the teacher what has finished."""
+        ledger = self.ledger
+        before = self.ledger.spent
+        with ledger.timed("teacher"):
+            assignment = self._ask()
+        # The allowance grows with the finished episodes, so it is set anew before every round.
+        if isinstance(self.student, Survives):
+            self.student.failures.limit = self.plan.may_fail(ledger.episodes)
+        try:
+            with ledger.timed("student"):
+                outcomes = self.student.train(assignment)
+        # Even where training raises, its cost was spent and its
+        # failed tasks are known: both belong into the status.
+        finally:
+            ledger.absorb(self.student.spent())
+            self._drop_failed()
+        # The teacher is told before anything is recorded: it
+        # checks the outcomes, and a bad row must not be logged.
+        with ledger.timed("teacher"):
+            self.teacher.tell(outcomes)
+        ledger.absorb_teacher(self.teacher.spent())
+        # A row bound for a whole rollout may hold several episodes, which the student then counts.
+        ledger.episodes += int(np.sum(outcomes.signals.get("episodes", len(outcomes))))
+        self._outset.round(len(outcomes), ledger.spent - before)
+        self._notes.round(outcomes)
+        with ledger.timed("record"):
+            self.recorder.episodes(self._shown(outcomes), spent=ledger.spent)
+        # A round may be free where a student waits for episodes
+        # in flight, but a thousand such rounds are a bug.
+        self._idle_rounds += 1
+        if ledger.spent > before:
+            self._idle_rounds = 0
+        if self._idle_rounds >= _IDLE_LIMIT:
+            raise RuntimeError(f"{type(self.student).__name__}: spent nothing in {_IDLE_LIMIT} rounds")
+
+    def _shown(self, outcomes: Outcomes) -> Outcomes:
+        """Return the outcomes with the signals that are logged."""
+        if not self._hidden:
+            return outcomes
+        signals = {name: values for name, values in outcomes.signals.items() if name not in self._hidden}
+        return dataclasses.replace(outcomes, signals=signals)
+
+    def _drop_failed(self) -> None:
+        """Give up the tasks whose environment failed, and write them down."""
+        if not isinstance(self.student, Survives):
+            return
+        failed = self.student.failures.take()
+        if not failed:
+            return
+        # Without this the teacher would wait for their outcomes for ever.
+        self._drop(asked_for(failed))
+        blamed = sum(one.blamed for one in failed)
+        self.ledger.failed += blamed
+        self.ledger.dropped += len(failed) - blamed
+        self.recorder.failed(failed, spent=self.ledger.spent)
+
+    def _drop(self, ids: IntArray) -> None:
+        self.teacher.drop(ids)
+        self.recorder.dropped(ids)
+
+    def _ask(self) -> Assignment:
+        wanted = self.student.wants()
+        # A student may want nothing while its slots are busy. Teachers are never asked for none.
+        if wanted > 0:
+            return self._asked(wanted)
+        space = self.teacher.space
+        return Assignment.none(space.shape, space.dtype)
+
+    def _asked(self, n: int) -> Assignment:
+        assignment = self.teacher.ask(n, progress=self._progress())
+        self.recorder.asked(assignment)
+        return assignment
+
+    def _progress(self) -> float:
+        # Progress counts what the run itself may spend: a charge
+        # beforehand must not shorten the teacher's schedule.
+        return min(1.0, (self.ledger.spent - self.plan.charged) / self.plan.own)
+
+    def _more(self, n: int) -> Assignment:
+        """Return tasks for a student in the midst of a round; those to be measured are dropped."""
+        assignment = self._asked(n)
+        # Rows to be measured belong between rounds. In the midst of one the student could only train on them.
+        if assignment.learn.all():
+            return assignment
+        self._drop(assignment.ids[~assignment.learn])
+        return assignment.select(assignment.learn)
+
+    def _test(self, progress: Progress | None) -> None:
+        with self.ledger.timed("evaluate"):
+            outcomes = self.student.evaluate(self._test_tasks, seed=self.plan.test_seed)
+        self.ledger.costs["evaluate"] += float(outcomes.cost.sum())
+        self._notes.test(outcomes)
+        with self.ledger.timed("record"):
+            summary = self.recorder.tests(outcomes, spent=self.ledger.spent, ledger=self.ledger.as_dict())
+        if progress is not None:
+            progress.tested(summary)
+
+    def _record(self) -> None:
+        with self.ledger.timed("record"):
+            self.recorder.teacher(
+                spent=self.ledger.spent,
+                metrics=self.teacher.metrics(),
+                student=self.student.metrics(),
+                snapshot=self.teacher.snapshot(),
+                ledger=self.ledger.as_dict(),
+            )
+
+    def _checkpoint(self) -> None:
+        if self.plan.checkpoint_every == 0:
+            return
+        with self.ledger.timed("checkpoint"):
+            # Teacher, student and logs are saved at one moment: a
+            # resume from parts of different rounds would be wrong.
+            self.checkpoints.save(
+                {
+                    "teacher": self.teacher.state_dict(),
+                    "student": self.student.state_dict(),
+                    "recorder": self.recorder.state_dict(),
+                    "ledger": self.ledger.state_dict(),
+                    "due": {name: interval.next for name, interval in self._due.items()},
+                    "test_seed": self.plan.test_seed,
+                }
+            )
+
+    def load(self, state: State) -> None:
+        """Continue from a checkpoint; tasks that the student could not take along are dropped.
+
+        Raises:
+            ValueError: if the checkpoint is of another teacher, space or student, or damaged.
+        """
+        self.ledger.load_state_dict(state["ledger"])
+        self.teacher.load_state_dict(state["teacher"])
+        with reading(f"checkpoint: {type(self.student).__name__}"):
+            self.student.load_state_dict(state["student"])
+        with reading("checkpoint: due"):
+            for name, interval in self._due.items():
+                interval.next = float(state["due"][name])
+        # The teacher waits for what was under way at the
+        # checkpoint; the student says which of it it still holds.
+        lost = np.setdiff1d(self.teacher.outstanding, self.student.holds())
+        self._drop(lost)
+        self.ledger.dropped += len(lost)
+        # Failures of the run before the resume count against the same limit.
+        if isinstance(self.student, Survives):
+            self.student.failures.count = self.ledger.failed
+        _LOG.info("resumed at cost %g; %d episodes in flight dropped", self.ledger.spent, len(lost))

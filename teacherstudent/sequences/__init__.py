@@ -1,1 +1,0 @@
-"""Memory tasks on bit sequences, and the leaky recurrent network that learns them."""

@@ -1,0 +1,4 @@
+"""Networks for classification, and what is done to any: depths of layers, blurs, counted operations.
+
+Only the student `classifier` imports from here.
+"""

@@ -1,0 +1,114 @@
+"""Curriculum by smoothing: a Gaussian blur after every convolution of any network."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as functional
+from torch import Tensor, nn
+
+from teacherstudent.contract.types import FloatArray
+
+IDENTITY_BELOW = 0.3
+"""Pixels: under this a 3 x 3 kernel has over 98 % of its mass in the centre, and nothing is computed."""
+
+
+def gaussian_kernel(sigma: float, width: int = 3) -> FloatArray:
+    """Return a normalised Gaussian ``(width, width)``, sampled at whole pixels.
+
+    Raises:
+        ValueError: if the width is even or below 1, or sigma not above 0.
+    """
+    if width < 1 or width % 2 == 0:
+        raise ValueError(f"smoothing: expected an odd kernel width of at least 1, got {width}")
+    if not (np.isfinite(sigma) and sigma > 0):
+        raise ValueError(f"smoothing: expected a standard deviation above 0, got {sigma}")
+    x = np.arange(width) - width // 2
+    line = np.exp(-0.5 * (x / sigma) ** 2)
+    line /= line.sum()
+    # A two-dimensional Gaussian is the product of two lines.
+    return np.outer(line, line)
+
+
+class Smoothing:
+    """Blurs the output of a network's convolutions, before whatever follows them.
+
+    Curriculum by Smoothing: Sinha et al. 2020, https://arxiv.org/abs/2003.01367. Touched are two-dimensional
+    convolutions with kernels above 1 x 1, so shortcuts stay as they are. The blur stays on in evaluation, as
+    the authors have it: it is part of the network until the knob is back at 0.
+
+    Deviations: the blur is a grouped convolution in a forward hook instead of a new module, so state dicts do
+    not change; below `IDENTITY_BELOW` it is left out.
+
+    Args:
+        network: gets the hooks.
+        width: of the kernel, odd.
+
+    Attributes:
+        touched: how many convolutions are blurred.
+        sigma: standard deviation in pixels; 0 is no blur.
+
+    Raises:
+        ValueError: if the network has no such convolution, or the width is even.
+    """
+
+    def __init__(self, network: nn.Module, *, width: int = 3) -> None:
+        # Called for its checks alone.
+        gaussian_kernel(1.0, width)
+        found = [
+            module
+            for module in network.modules()
+            if isinstance(module, nn.Conv2d) and max(module.kernel_size) > 1
+        ]
+        # Kernels that do not overlap cut patches, whose outputs are no neighbouring pixels.
+        patches = [m for m in found if tuple(m.stride) == tuple(m.kernel_size)]
+        convolutions = [m for m in found if m not in patches]
+        if not convolutions:
+            raise ValueError(
+                f"smoothing: touches nothing: expected convolutions with overlapping kernels above 1 x 1 in "
+                f"{type(network).__name__}, found none ({len(patches)} patch embeddings)"
+            )
+        self.touched = len(convolutions)
+        self.sigma = 0.0
+        self._width = width
+        self._kernels: dict[tuple[float, torch.device, torch.dtype], Tensor] = {}
+        for module in convolutions:
+            module.register_forward_hook(self._blur)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Smoothing:
+        """Return this object: copies of the network, averaged weights say, share the blur."""
+        return self
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is computed at the present sigma."""
+        return self.sigma >= IDENTITY_BELOW
+
+    @contextlib.contextmanager
+    def at(self, sigma: float) -> Iterator[None]:
+        """Blur by ``sigma`` pixels within a block; the standard deviation before it is put back."""
+        before = self.sigma
+        self.sigma = sigma
+        try:
+            yield
+        finally:
+            self.sigma = before
+
+    def _blur(self, module: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
+        if not self.active:
+            # None tells torch to keep the output as it is.
+            return None
+        channels = output.shape[1]
+        key = (self.sigma, output.device, output.dtype)
+        if key not in self._kernels:
+            # A run moves from one blur to the next, so older kernels are not needed again.
+            self._kernels.clear()
+            kernel = torch.as_tensor(gaussian_kernel(self.sigma, self._width))
+            self._kernels[key] = kernel.to(output.device, output.dtype)
+        # One kernel for all channels, expanded without a copy.
+        kernel = self._kernels[key].expand(channels, 1, -1, -1)
+        return functional.conv2d(output, kernel, padding=self._width // 2, groups=channels)

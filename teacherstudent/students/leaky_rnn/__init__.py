@@ -1,0 +1,4 @@
+"""The student `leaky-rnn`: a leaky recurrent network on memory tasks.
+
+Nothing else imports from here.
+"""

@@ -1,1 +1,0 @@
-"""Image classification: data, knobs, backbones and the training step behind the student `classifier`."""

@@ -1,0 +1,195 @@
+"""Index batches, draws by score, the tables of examples, and rates."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from teacherstudent.networks.device import Machine
+from teacherstudent.students.classifier.losses import example_losses, reduction
+from teacherstudent.students.classifier.options import Training, parse
+from teacherstudent.students.classifier.sampling import ExampleTable, IndexSampler, draw_by_score
+
+CPU = torch.device("cpu")
+
+
+def sampler(n, seed=0):
+    return IndexSampler(n, seed=seed, device=CPU)
+
+
+# Batches
+
+
+def test_no_example_comes_twice_in_a_pass():
+    draws = sampler(103)
+    for _ in range(5):
+        batches = [draws.next(10) for _ in range(10)]  # three examples are left out
+        assert len(torch.cat(batches).unique()) == 100
+        assert draws.ends(10, 1.0)
+    assert draws.passes == 5
+
+
+def test_every_example_is_drawn_equally_often():
+    draws, counts, passes = sampler(23), np.zeros(23), 4000
+    for _ in range(passes):
+        for _ in range(2):
+            counts[draws.next(10).numpy()] += 1
+    share = 20 / 23
+    deviation = np.sqrt(passes * share * (1 - share))
+    assert np.abs(counts - passes * share).max() < 4 * deviation
+
+
+def test_a_change_of_the_share_begins_a_pass():
+    draws = sampler(100)
+    first = [draws.next(10) for _ in range(3)]
+    rest = [draws.next(10, 0.5) for _ in range(5)]
+    assert len(torch.cat(rest).unique()) == 50
+    assert draws.passes == 2
+    assert len(torch.cat(first).unique()) == 30
+    with pytest.raises(ValueError, match="leaves 5: expected at least a batch of 10"):
+        draws.next(10, 0.05)
+
+
+def test_the_sampler_continues_to_the_bit():
+    draws = sampler(50)
+    for _ in range(7):
+        draws.next(8)
+    again = sampler(50, seed=9)
+    again.load_state_dict(draws.state_dict())
+    for _ in range(20):
+        assert torch.equal(draws.next(8), again.next(8))
+    assert draws.passes == again.passes
+
+
+def test_draws_by_score_equal_sequential_draws():
+    scores = np.array([1.0, 2.0, 3.0, 6.0])
+    expected = {}  # the probability of each set of two, draw by draw
+    for a, b in itertools.permutations(range(4), 2):
+        p = scores[a] / scores.sum() * scores[b] / (scores.sum() - scores[a])
+        expected[frozenset((a, b))] = expected.get(frozenset((a, b)), 0) + p
+    generator = torch.Generator().manual_seed(0)
+    counts = dict.fromkeys(expected, 0)
+    n = 20_000
+    for _ in range(n):
+        drawn = draw_by_score(torch.from_numpy(scores).log(), 2, generator)
+        counts[frozenset(drawn.tolist())] += 1
+    for pair, p in expected.items():
+        assert abs(counts[pair] - n * p) < 4 * math.sqrt(n * p * (1 - p)), pair
+    with pytest.raises(ValueError, match="from 1 to 4"):
+        draw_by_score(torch.zeros(4), 5, generator)
+
+
+def test_scores_say_who_is_in_a_share():
+    scores = torch.full((100,), -50.0)
+    scores[:20] = 0
+    drawn = sampler(100).next(20, 0.2, scores)
+    assert sorted(drawn.tolist()) == list(range(20))
+
+
+# Tables
+
+
+def test_self_distillation_over_two_passes_by_hand():
+    table = ExampleTable(3, classes=2, device=CPU)
+    labels, rows = torch.tensor([1, 0]), torch.tensor([2, 0])
+    assert table.targets(labels, rows, 0.8).tolist() == [[0, 1], [1, 0]]  # no past: one-hot
+    logits = torch.log(torch.tensor([[0.25, 0.75], [0.9, 0.1]]))
+    table.remember(rows, torch.tensor([0.3, 0.1]), logits)
+    found = table.targets(torch.tensor([0, 1, 0]), torch.tensor([0, 2, 1]), 0.4)
+    assert torch.allclose(found, torch.tensor([[0.6 + 0.36, 0.04], [0.1, 0.9], [1.0, 0.0]]))
+    with pytest.raises(ValueError, match="table of predictions"):
+        ExampleTable(3, classes=0, device=CPU).targets(labels, rows, 0.5)
+
+
+def test_scores_are_one_over_the_loss():
+    table = ExampleTable(4, classes=0, device=CPU)
+    assert table.log_scores(1e-3).tolist() == [0.0] * 4
+    table.remember(torch.tensor([0, 1, 3]), torch.tensor([2.0, 0.5, 0.0]), torch.zeros(3, 2))
+    expected = [1 / 2, 1 / 0.5, 1 / 0.5, 1 / 1e-3]  # unseen: the median loss; 0: the floor
+    assert torch.allclose(table.log_scores(1e-3).exp(), torch.tensor(expected))
+
+
+# Rates
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("linear", [1, 0.75, 0.5, 0.25, 0]),
+        ("rex", [1, 0.857142857, 2 / 3, 0.4, 0]),
+        ("cosine", [1, 0.8535534, 0.5, 0.1464466, 0]),
+        ("constant", [1] * 5),
+    ],
+)
+def test_rates_over_compute(schedule, expected):
+    training = Training(lr=0.3, warmup=0, schedule=schedule)
+    found = [training.rate(p) for p in (0, 0.25, 0.5, 0.75, 1)]
+    assert np.allclose(found, 0.3 * np.array(expected))
+    assert training.rate(1.5) == training.rate(1)
+
+
+def test_the_rate_rises_first():
+    training = Training(lr=0.4, warmup=0.2, schedule="constant")
+    assert np.allclose([training.rate(p) for p in (0, 0.05, 0.1, 0.2, 0.5)], [0, 0.1, 0.2, 0.4, 0.4])
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "error", "message"),
+    [
+        (Training, {"learning_rate": 1}, TypeError, r"names of \['optimizer'.*got 'learning_rate'"),
+        (Training, [1], TypeError, r"names and values, got \[1\]"),
+        (Training, {"optimizer": "lion"}, ValueError, "optimizer: expected one of"),
+        (Training, {"schedule": "step"}, ValueError, "schedule: expected one of"),
+        (Training, {"lr": 0}, ValueError, "rate above 0"),
+        (Training, {"warmup": 1.0}, ValueError, "warmup"),
+        (Training, {"batch_size": 1.5}, ValueError, "batch_size: expected a whole number"),
+        (Training, {"ema": 1}, ValueError, "ema: expected a decay"),
+        (Machine, {"precision": "int8"}, ValueError, "precision: expected one of"),
+        (
+            Machine,
+            {"probe_batch": 2.5},
+            ValueError,
+            "probe_batch: expected a whole number",
+        ),
+    ],
+)
+def test_bad_options(kind, given, error, message):
+    with pytest.raises(error, match=message):
+        parse(kind, "options", given)
+
+
+def test_devices_that_are_not_there():
+    with pytest.raises(ValueError, match="device: expected one that is there, got 'cuda:77'"):
+        Machine(device="cuda:77").resolve()
+
+
+def test_images_lie_on_the_device_while_they_take_at_most_half_of_its_free_memory(monkeypatch):
+    monkeypatch.setattr(Machine, "resolve", lambda _: torch.device("cuda:0"))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (1000, 4000))
+    assert Machine().place(500).type == "cuda"
+    assert Machine().place(501).type == "cpu"
+    assert Machine(data="device").place(10**12).type == "cuda"
+    assert Machine(data="host").place(1).type == "cpu"
+
+
+# Losses
+
+
+def test_losses_are_cross_entropies():
+    logits, labels = torch.log(torch.tensor([[0.2, 0.8], [0.5, 0.5]])), torch.tensor([0, 1])
+    assert torch.allclose(example_losses(logits, labels), -torch.log(torch.tensor([0.2, 0.5])))
+    targets = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    assert torch.allclose(example_losses(logits, targets), example_losses(logits, labels))
+
+
+def test_reductions():
+    losses = torch.tensor([1.0, 3.0])
+    assert reduction("mean")(losses, torch.tensor([0, 1])) == 2
+    assert reduction("operator:itemgetter") is not None
+    own = lambda losses, indices: losses.max()  # noqa: E731
+    assert reduction(own) is own
+    for wrong in ("median", "torch:not_there"):
+        with pytest.raises(ValueError, match=f"got '{wrong}'"):
+            reduction(wrong)
