@@ -11,53 +11,27 @@ ROOT = Path(__file__).parents[1]
 CODE = ROOT / "teacherstudent"
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
-    for path in sorted(
-        [*CODE.rglob("*.py"), *(CODE / "envs").glob("*.py"), *(CODE / "teachers").glob("*.py")]
-    )
+    for folder in (CODE, CODE / "envs", CODE / "teachers")  # the last two are links, which no search follows
+    for path in sorted(folder.rglob("*.py"))
 }
-FIRST = {
-    "purposes": set(),
-    "types": {"purposes"},
-    "settings": set(),
-    "trust": set(),
-    "dimensions": {"purposes", "types"},
-    "listed": {"purposes", "types"},
-    "spaces": {"purposes", "types", "dimensions", "listed"},
-    "saved": {"purposes", "types"},
-    "outstanding": {"purposes", "types"},
-    "demand": {"purposes", "types"},
-    "family": {"purposes", "types", "dimensions", "listed", "spaces", "settings"},
-    "teacher": {
-        "purposes",
-        "types",
-        "dimensions",
-        "listed",
-        "spaces",
-        "settings",
-        "outstanding",
-        "saved",
-        "family",
-    },
-    "student": {"purposes", "types", "demand"},
-    "registry": {
-        "demand",
-        "listed",
-        "purposes",
-        "types",
-        "dimensions",
-        "spaces",
-        "settings",
-        "trust",
-        "outstanding",
-        "saved",
-        "teacher",
-        "student",
-        "family",
-    },
+LAYERS = """
+contract
+recording networks simulation
+slots teachers testing comparing
+envs running
+students
+adapters reference cli __main__ __init__
+"""
+"""What stands in a line imports from its own line and those above it, never from one below."""
+NEVER = {
+    "teachers": ("slots", "testing", "comparing"),
+    "envs": ("teachers", "running", "testing", "comparing"),
+    "students": ("teachers", "running", "testing", "comparing"),
+    "testing": ("slots", "comparing"),
+    "comparing": ("slots", "testing"),
+    "slots": ("comparing", "testing"),
 }
-"""The project's modules that the first layers may import, even indirectly."""
-LATER = ("loop", "plan", "recording", "comparing", "experiment", "cli", "__main__", "testing")
-"""Modules that teachers, families and students may not import, even indirectly."""
+"""What the layers would allow, even indirectly, but for which there is no reason."""
 
 
 def imports(path):
@@ -106,43 +80,72 @@ def named(module):
     return "teacherstudent." + module
 
 
+def part(module):
+    """Return the folder or file below the root in which a module is."""
+    return [*module.split("."), "__init__"][1]
+
+
 def test_the_modules_were_found():
-    assert {named("types"), named("teachers.riac"), named("envs.toy_grid"), "teacherstudent"} <= set(MODULES)
-    assert uses(named("spaces")) == {named("types"), named("dimensions"), named("listed")}
-    assert named("types") in reaches(named("teachers.riac"))
+    known = ("contract.types", "teachers.progress.riac", "envs.toy_grid", "students.sb3.student")
+    assert {*map(named, known), "teacherstudent"} <= set(MODULES)
+    assert uses(named("contract.spaces")) == {named("contract.types"), named("contract.dimensions")}
+    assert named("contract.types") in reaches(named("teachers.progress.riac"))
     for module in MODULES:
         assert uses(module) <= set(MODULES), module
 
 
-@pytest.mark.parametrize("module", FIRST)
-def test_the_first_layers_import_downwards(module):
-    allowed = {named(name) for name in FIRST[module]} | {"teacherstudent"}
-    assert reaches(named(module)) <= allowed
+def test_layers_import_downwards():
+    floor = {name: i for i, line in enumerate(LAYERS.split("\n")) for name in line.split()}
+    assert set(map(part, MODULES)) == set(floor)
+    for module in MODULES:
+        wrong = [name for name in uses(module) if floor[part(name)] > floor[part(module)]]
+        assert not wrong, f"{module} must not import {wrong}; the layers, the lowest first:\n{LAYERS}"
 
 
-@pytest.mark.parametrize(
-    ("package", "forbidden"),
-    [
-        ("teachers", ("envs", "students", "rl")),
-        ("envs", ("teachers", "students")),
-        ("students", ("teachers",)),
-    ],
-)
-def test_packages_do_not_know_each_other(package, forbidden):
-    prefixes = tuple(named(name) for name in (*forbidden, *LATER))
+@pytest.mark.parametrize("package", NEVER)
+def test_packages_do_not_know_each_other(package):
     for module in inside(package):
-        wrong = [name for name in reaches(module) if name.startswith(prefixes)]
+        wrong = [name for name in reaches(module) if part(name) in NEVER[package]]
         assert not wrong, f"{module} must not import {wrong}"
 
 
-NETWORKS = {"minimax", "paired", "repaired"}
+def test_only_the_entry_points_run_anything():
+    """Neither the command line nor what runs experiments is imported by anything that these run."""
+    for module in MODULES:
+        if part(module) not in ("running", "cli", "__main__", "__init__"):
+            wrong = [name for name in uses(module) if part(name) in ("running", "cli")]
+            assert not wrong, f"{module} must not import {wrong}"
+
+
+@pytest.mark.parametrize("package", ["teachers", "envs", "students"])
+def test_what_is_run_does_not_write_run_folders(package):
+    for module in inside(package):
+        names = [name for name in reaches(module) if part(name) == "recording"]
+        wrong = [name for name in names if not name.startswith(named("recording.disk"))]
+        wrong += {named("contract.accounts.plan"), named("contract.accounts.ledger")} & reaches(module)
+        assert not wrong, f"{module} must not import {wrong}"
+
+
+def test_parts_do_not_import_each_other_in_a_circle():
+    """The parts of one line too."""
+    direct = {name: set() for name in map(part, MODULES)}
+    for module in MODULES:
+        direct[part(module)] |= {part(name) for name in uses(module)} - {part(module)}
+    while direct:
+        ends = [name for name in direct if not direct[name] & set(direct)]
+        assert ends, f"a circle among {sorted(direct)}"
+        for name in ends:
+            del direct[name]
+
+
+NETWORKS = "teachers.adversaries."
 """Teachers that train a network of their own; the others work without torch."""
 
 
 def test_teachers_know_no_environment_and_no_model():
     outside = ("stable_baselines3", "Box2D", "gymnasium.envs", "gymnasium.make", "pygame")
     for module in inside("teachers"):
-        own = module.rpartition(".")[2] in NETWORKS
+        own = module.startswith(named(NETWORKS))
         for name in {module, *reaches(module)}:
             forbidden = outside if own else (*outside, "torch")
             wrong = [found for found in imports(MODULES[name]) if found.startswith(forbidden)]
@@ -150,22 +153,22 @@ def test_teachers_know_no_environment_and_no_model():
 
 
 def test_the_framework_knows_no_algorithm_by_name():
-    single = tuple(named(package) + "." for package in ("teachers", "envs", "students"))
-    own = (*single, named("testing"))
     for module in MODULES:
-        if not module.startswith(own):
-            wrong = [name for name in uses(module) if name.startswith((single[0], single[2]))]
+        if part(module) not in (
+            "teachers",
+            "envs",
+            "students",
+            "testing",
+            "adapters",
+            "reference",
+            "__init__",
+        ):
+            wrong = [name for name in uses(module) if part(name) in ("teachers", "students")]
             assert not wrong, f"{module} must not import {wrong}"
 
 
 def test_no_module_imports_itself_by_a_detour():
     assert not [module for module in MODULES if module in reaches(module)]
-
-
-def test_only_the_entry_point_imports_the_command_line():
-    for module in MODULES:
-        if module != named("__main__"):
-            assert named("cli") not in uses(module), module
 
 
 def test_packages_have_one_name():
@@ -187,9 +190,20 @@ def test_the_package_list_equals_the_folders():
     }
     for name in ("envs", "teachers"):
         assert (CODE / name).resolve() == ROOT / name
-        assert not [p for p in (ROOT / name).iterdir() if p.is_dir() and p.name != "__pycache__"], (
-            "keep it flat"
-        )
+
+
+FOLDERS = sorted({path.parent for path in MODULES.values()})
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=[str(path.relative_to(ROOT)) for path in FOLDERS])
+def test_a_folder_is_one_subject(folder):
+    """It holds 12 files at most, says what is inside, and no file repeats the folder's name."""
+    assert (folder / "__init__.py").exists(), "a folder of the package is a package"
+    names = [path.stem for path in folder.glob("*.py") if path.stem != "__init__"]
+    assert len(names) <= 12, f"{len(names)} files: split it by themes"
+    words = {folder.name, folder.name.removesuffix("s"), folder.name.replace("ies", "y")}
+    wrong = [name for name in names if words & {name, *name.split("_")}]
+    assert not wrong, f"{folder.name}/ says so already: {wrong}"
 
 
 def test_every_module_says_what_it_is():
@@ -212,5 +226,5 @@ def test_functions_are_compiled_where_a_cache_has_no_folder_too():
 
 def test_pickle_passes_between_processes_only():
     for module, path in MODULES.items():
-        if not module.startswith(named("rl.process_")):  # pipes between a run and its own workers
+        if not module.startswith(named("slots.processes.")):  # pipes between a run and its own workers
             assert not {"pickle", "cPickle", "dill", "joblib"} & imports(path), module
