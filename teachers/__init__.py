@@ -1,4 +1,8 @@
-"""Teaching algorithms: one algorithm, one file, one public class."""
+"""Teaching algorithms: one algorithm, one file, one public class, with what it computes beside it.
+
+A folder holds the algorithms of one kind and their numerics. Nothing but the root package imports from here:
+teachers are found by their names.
+"""
 
 from teacherstudent.contract.registry import TEACHERS
 

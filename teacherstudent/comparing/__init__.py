@@ -1,1 +1,4 @@
-"""Comparing runs: what may be compared, statistics over seeds, tables, figures."""
+"""Comparing runs: what may be compared, statistics over seeds, tables, figures.
+
+Only what runs experiments imports from here.
+"""

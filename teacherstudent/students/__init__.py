@@ -1,4 +1,7 @@
-"""Students: one file each."""
+"""Students: one file each, or one folder with what only they use.
+
+Nothing but the adapters imports from here: students are found by their names.
+"""
 
 from teacherstudent.contract.registry import STUDENTS
 
