@@ -88,7 +88,9 @@ def part(module):
 def test_the_modules_were_found():
     known = ("contract.types", "teachers.progress.riac", "envs.toy_grid", "students.sb3.student")
     assert {*map(named, known), "teacherstudent"} <= set(MODULES)
-    assert uses(named("contract.spaces")) == {named("contract.types"), named("contract.dimensions")}
+    assert uses(named("contract.spaces")) == {
+        named(f"contract.{name}") for name in ("types", "tasks.dimensions", "tasks.listed")
+    }
     assert named("contract.types") in reaches(named("teachers.progress.riac"))
     for module in MODULES:
         assert uses(module) <= set(MODULES), module

@@ -373,7 +373,9 @@ def test_a_teacher_of_a_family_takes_its_facts():
     family = envs.make("cartpole-parameters")
     oracle = teachers.make("oracle", family, seed=0)
     assert oracle.space is family.space
-    other = teachers.make("oracle", family.space, seed=0, difficulty_step=family.difficulty_step)
+    other = teachers.make(
+        "oracle", family.space, seed=0, difficulty_step=family.difficulty_step, mastered=family.mastered
+    )
     assert difference(oracle.state_dict(), other.state_dict()) is None
     assert np.array_equal(oracle.ask(9).tasks, other.ask(9).tasks)
     riac = teachers.make("riac", family, seed=0)

@@ -352,7 +352,7 @@ def test_the_contract_and_teachers_that_weigh_need_no_torch():
         "contract.weigher",
         "teachers.examples.superloss",
         "teachers.examples.self_paced",
-        "loop",
+        "running.loop",
         "testing",
     )
     lines = [

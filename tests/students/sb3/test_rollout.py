@@ -103,7 +103,7 @@ def test_measuring_leaves_everything_as_it_is(normalize):
         for state in (before, after):
             for name in ("returns", "old_obs", "old_reward"):
                 del state["normalize"][name]
-        assert before["normalize"]["ret"]["count"] > 100
+        assert before["moments"]["ret"]["count"] > 100
     assert difference(after, before) is None
     assert student.spent()["measure"] == spent["measure"] + 128 == outcomes.cost.sum()
     assert student.spent()["train"] == spent["train"] == 128
