@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from teacherstudent.contract import spaces, types
 from teacherstudent.contract.family import Family, RLFamily
+from teacherstudent.contract.purposes import Purpose
 from teacherstudent.contract.spaces import Levels, Parameters
 from teacherstudent.contract.student import Student
 from teacherstudent.contract.teacher import Teacher
@@ -15,10 +16,12 @@ from teacherstudent.envs.gymnasium_ids import register_environments
 from teacherstudent.slots.wrapping.family import family_from_gymnasium
 
 if TYPE_CHECKING:
-    from teacherstudent.adapters import TeacherCallback, TeacherEnv, TeacherVecEnv
+    from teacherstudent.adapters.gymnasium import TeacherEnv
+    from teacherstudent.adapters.sb3 import TeacherCallback, TeacherVecEnv
     from teacherstudent.contract.accounts.plan import Plan
     from teacherstudent.running.experiment import Experiment
     from teacherstudent.running.loop import run
+    from teacherstudent.running.members import Members
     from teacherstudent.running.study import Entry, Study
     from teacherstudent.teachers.replay.buffer.levels import LevelBuffer
 
@@ -28,13 +31,14 @@ __version__ = "0.1.0"
 _LAZY = {
     "Experiment": "teacherstudent.running.experiment",
     "LevelBuffer": "teacherstudent.teachers.replay.buffer.levels",
+    "Members": "teacherstudent.running.members",
     "Plan": "teacherstudent.contract.accounts.plan",
     "run": "teacherstudent.running.loop",
     "Entry": "teacherstudent.running.study",
     "Study": "teacherstudent.running.study",
-    "TeacherCallback": "teacherstudent.adapters",
-    "TeacherEnv": "teacherstudent.adapters",
-    "TeacherVecEnv": "teacherstudent.adapters",
+    "TeacherCallback": "teacherstudent.adapters.sb3",
+    "TeacherEnv": "teacherstudent.adapters.gymnasium",
+    "TeacherVecEnv": "teacherstudent.adapters.sb3",
 }
 
 __all__ = [
@@ -44,9 +48,11 @@ __all__ = [
     "Family",
     "LevelBuffer",
     "Levels",
+    "Members",
     "Outcomes",
     "Parameters",
     "Plan",
+    "Purpose",
     "RLFamily",
     "Student",
     "Study",

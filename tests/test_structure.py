@@ -2,6 +2,8 @@
 
 import ast
 import functools
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -230,3 +232,32 @@ def test_pickle_passes_between_processes_only():
     for module, path in MODULES.items():
         if not module.startswith(named("slots.processes.")):  # pipes between a run and its own workers
             assert not {"pickle", "cPickle", "dill", "joblib"} & imports(path), module
+
+
+CORE = ("contract", "recording", "comparing", "running", "testing", "teachers", "adapters.gymnasium")
+"""What a team with a stack of its own uses."""
+
+WITHOUT = """
+import importlib, sys
+from importlib.abc import MetaPathFinder
+
+class Refuse(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name.split(".")[0] in ("torch", "stable_baselines3", "Box2D", "rsl_rl"):
+            raise ImportError(name)
+
+sys.meta_path.insert(0, Refuse())
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+"""
+
+
+def test_the_core_needs_neither_torch_nor_stable_baselines3():
+    """Only the adversaries' teachers have networks of their own."""
+    prefixes = tuple(named(part) for part in CORE)
+    names = [name for name in MODULES if name.startswith(prefixes) and ".adversaries." not in name]
+    assert len(names) > 100
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, *names], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-500:]

@@ -13,7 +13,8 @@ from stable_baselines3.common.logger import KVWriter, Logger
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecMonitor, VecNormalize
 
 from teacherstudent import Parameters, envs, family_from_gymnasium, students, teachers
-from teacherstudent.adapters import TeacherCallback, TeacherEnv, TeacherVecEnv
+from teacherstudent.adapters.gymnasium import TeacherEnv
+from teacherstudent.adapters.sb3 import TeacherCallback, TeacherVecEnv
 from teacherstudent.contract.spaces import Box, Discrete, sample
 from teacherstudent.contract.teacher import Teacher
 from teacherstudent.contract.types import Assignment

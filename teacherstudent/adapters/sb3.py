@@ -1,0 +1,184 @@
+"""A teacher behind a VecEnv of stable-baselines3, for ``model.learn()``."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+from stable_baselines3.common.callbacks import BaseCallback
+
+from teacherstudent.adapters.watching import (
+    TestsNoticed,
+    check_budget,
+    check_fits,
+    check_teacher,
+    drop_open,
+    load,
+)
+from teacherstudent.contract import spaces
+from teacherstudent.contract.checks import check_real, check_whole
+from teacherstudent.contract.stored.saved import saved_generator
+from teacherstudent.contract.teacher import Teacher
+from teacherstudent.contract.types import Array, BoolArray, IntArray, Outcomes, Seed
+from teacherstudent.recording.disk import checkpoint
+from teacherstudent.recording.disk.files import check_file
+from teacherstudent.slots.access import check_vector, goals_out_of_reach
+from teacherstudent.slots.fixed_tasks import FixedTasks
+from teacherstudent.students.sb3.vec_env import TaskVecEnv
+
+
+class TeacherVecEnv(TaskVecEnv):
+    """A stable-baselines3 VecEnv whose teacher chooses the task of every episode, for ``model.learn()``.
+
+    The teacher stays in this process, wherever the environments are (``family.make_vec(n, processes=k)``).
+    Every episode that ends is told, tests too: `evaluation` is for those.
+
+    Args:
+        teacher: needs no signals but ``length`` and ``success``.
+        envs: a vector environment as ``family.make_vec(n)`` gives it.
+        mastered: see `TaskVecEnv`.
+        budget: steps of all slots together over which the teacher's ``progress`` goes from 0 to 1; None
+            leaves it at 0.
+        seed: each episode's environment seed is drawn from it.
+
+    Raises:
+        ValueError: if the teacher needs other signals, binds tasks for longer than an episode, or has tasks
+            that the environments' ``task_space`` does not hold; if slots start by themselves.
+        TypeError: if ``teacher`` is no teacher or ``envs`` no vector environment.
+    """
+
+    def __init__(
+        self,
+        teacher: Teacher[Any],
+        envs: gym.vector.VectorEnv[Any, Any, Any],
+        *,
+        mastered: float | None = None,
+        budget: float | None = None,
+        seed: Seed = 0,
+    ) -> None:
+        check_teacher(teacher, mastered, "TeacherVecEnv")
+        check_vector(envs, "TeacherVecEnv")
+        check_fits(teacher, getattr(envs, "task_space", None), "TeacherVecEnv")
+        # Warn now: HerReplayBuffer would fail much later, deep inside stable-baselines3.
+        reason = goals_out_of_reach(envs)
+        if reason is not None:
+            warnings.warn(f"TeacherVecEnv: {reason}", stacklevel=2)
+        super().__init__(envs, self._ask, tell=teacher.tell, mastered=mastered, seed=seed)
+        self.teacher = teacher
+        self._budget = check_budget(budget)
+        self._steps = 0
+        self._tests = TestsNoticed("TeacherVecEnv")
+
+    def step_wait(self) -> tuple[Any, Array, BoolArray, list[dict[str, Any]]]:
+        """Step every slot; the teacher hears of the episodes that end before it is asked for the next."""
+        # Count first, so that tasks which start within this step already see the new progress.
+        self._steps += self.num_envs
+        return super().step_wait()
+
+    def _ask(self, n: int) -> tuple[IntArray, Array]:
+        assignment = self.teacher.ask(n, progress=min(1.0, self._steps / self._budget))
+        return assignment.ids, assignment.tasks
+
+    def reset(self) -> Any:
+        """Start a new task in every slot; episodes under way are dropped."""
+        self._tests.look()
+        # An id below 0 marks a slot that plays nothing yet: the teacher knows no such task.
+        self.teacher.drop(self.ids[self.ids >= 0])
+        return super().reset()
+
+    @staticmethod
+    def evaluation(
+        envs: gym.vector.VectorEnv[Any, Any, Any],
+        tasks: npt.ArrayLike,
+        *,
+        mastered: float | None = None,
+        seed: Seed = 0,
+    ) -> TaskVecEnv:
+        """Return a VecEnv over fixed tasks, for ``evaluate_policy`` and ``EvalCallback``; no teacher is told.
+
+        With ``n_eval_episodes`` of the number of tasks each is played once; every reset begins again with the
+        same tasks and environment seeds.
+
+        Args:
+            envs: environments of its own, not those that are trained on: ``family.make_vec(n)``.
+            tasks: ``(m, *space.shape)``, such as ``family.test_tasks()``.
+            mastered: see `TaskVecEnv`.
+            seed: each task's environment seed is drawn from it.
+
+        Raises:
+            ValueError: if there is no task, or one lies outside the environments' ``task_space``.
+            TypeError: if ``envs`` is no vector environment.
+        """
+        check_vector(envs, "evaluation")
+        if mastered is not None:
+            check_real("evaluation: mastered", mastered)
+        # Without a declared space only the environments themselves can judge the tasks.
+        space = getattr(envs, "task_space", None)
+        given = np.asarray(tasks) if space is None else spaces.check_tasks(space, tasks, "evaluation: tasks")
+        if given.ndim == 0 or len(given) == 0:
+            raise ValueError(f"evaluation: tasks: expected at least one task, got {tasks!r}")
+        fixed = FixedTasks(given, envs.num_envs, seed=seed)
+        return TaskVecEnv(envs, fixed, seed=seed, tell=_forget, mastered=mastered)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the teacher, the count of steps and the generator of seeds to a file, which `load` reads.
+
+        Raises:
+            WriteError: if the file cannot be written; an older file of that name is untouched.
+        """
+        # Every episode's environment seed is drawn from this generator, so it is part of the state.
+        seeds = dict(self._rng.bit_generator.state)
+        state = {"teacher": self.teacher.state_dict(), "steps": self._steps, "seeds": seeds}
+        checkpoint.save(check_file("TeacherVecEnv", path), state)
+
+    def load(self, path: str | os.PathLike[str]) -> int:
+        """Go on from `save`; a reset must follow, as ``model.learn()`` does it.
+
+        Returns:
+            How many tasks were open when it was saved, one a slot: they are dropped.
+
+        Raises:
+            FileNotFoundError: if there is no such file.
+            ValueError: if it is damaged, or of another teacher or space.
+        """
+        state = load(path, "TeacherVecEnv", ("teacher", "steps", "seeds"))
+        # Check everything before anything changes: a damaged file must leave this object as it is.
+        steps = check_whole("TeacherVecEnv: steps", state["steps"], 0)
+        seeds = saved_generator("TeacherVecEnv: seeds", state["seeds"])
+        self.teacher.load_state_dict(state["teacher"])
+        self._rng.bit_generator.state = seeds
+        self._steps = steps
+        # These values mark slots that have not started: the next reset must not drop old ids.
+        self.ids[:] = -1
+        self.tasks = None
+        return drop_open(self.teacher)
+
+
+def _forget(outcomes: Outcomes) -> None:
+    """Take test episodes, which stable-baselines3 reads from the infos."""
+
+
+class TeacherCallback(BaseCallback):
+    """Writes the teacher's metrics to stable-baselines3's own log (``teacher/...``), once a rollout.
+
+    Raises:
+        TypeError: if it is given no teacher.
+    """
+
+    def __init__(self, teacher: Teacher[Any]) -> None:
+        super().__init__()
+        if not isinstance(teacher, Teacher):
+            raise TypeError(f"TeacherCallback: teacher: expected a Teacher, got {teacher!r}")
+        self.teacher = teacher
+
+    def _on_step(self) -> bool:
+        # stable-baselines3 stops training if this returns False.
+        return True
+
+    def _on_rollout_end(self) -> None:
+        for name, value in self.teacher.metrics().items():
+            self.logger.record(f"teacher/{name}", value)

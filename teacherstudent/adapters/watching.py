@@ -1,0 +1,111 @@
+"""What adapters check of a teacher and its environments, and what they notice while somebody plays."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from types import FrameType
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from teacherstudent.contract import spaces
+from teacherstudent.contract.checks import check_names, check_real, is_number
+from teacherstudent.contract.teacher import Teacher
+from teacherstudent.recording.disk import checkpoint
+from teacherstudent.recording.disk.files import check_file
+
+_TESTS = (
+    "play tests on environments of their own: TeacherVecEnv.evaluation(family.make_vec(n), "
+    "family.test_tasks()) is a VecEnv over fixed tasks, for evaluate_policy and EvalCallback alike"
+)
+
+
+def check_teacher(teacher: Any, mastered: float | None, where: str) -> None:
+    """Raise unless episodes alone serve the teacher, in this process."""
+    if not isinstance(teacher, Teacher):
+        raise TypeError(f"{where}: teacher: expected a Teacher, got {teacher!r}")
+    if mastered is not None:
+        check_real(f"{where}: mastered", mastered)
+    elsewhere = "run(family, teacher, student, folder, plan) with a student that gives them"
+    # Without a threshold nothing promises a success signal: `is_success` is up to the environment.
+    provides = {"length"}
+    hint = ", with mastered=... success too"
+    if mastered is not None:
+        provides.add("success")
+        hint = ""
+    missing = sorted(teacher.needs - provides)
+    if missing:
+        raise ValueError(
+            f"{where}: {type(teacher).__name__} needs {missing}, which episodes alone do not give (they give "
+            f"{sorted(provides)}{hint}); use "
+            f"{elsewhere}: 'sb3' or 'rsl-rl', whose rollouts level teachers are made for"
+        )
+    # This wrapper sees whole episodes only: it could never report a step or a rollout.
+    if teacher.granularity != "episode":
+        raise ValueError(
+            f"{where}: expected a teacher of episodes, got granularity {teacher.granularity!r}; use "
+            f"{elsewhere}: 'sb3', 'rsl-rl' ('classifier' for steps and chunks)"
+        )
+
+
+def check_fits(teacher: Teacher[Any], taken: Any, where: str) -> None:
+    """Raise ValueError if the environments say which tasks they take, and those of the teacher are others."""
+    # Environments that declare no space are trusted: they refuse a wrong task themselves.
+    if isinstance(taken, gym.Space) and not spaces.holds(taken, teacher.space):
+        raise ValueError(
+            f"{where}: expected a teacher whose tasks lie in the environment's space {taken}, got one of "
+            f"{teacher.space}"
+        )
+
+
+def check_budget(budget: float | None) -> float:
+    """Return steps over which progress goes from 0 to 1, infinite for None; raise ValueError unless above 0."""
+    if budget is None:
+        return np.inf
+    if not (is_number(budget) and budget > 0):
+        raise ValueError(f"budget: expected steps above 0, got {budget!r}")
+    return float(budget)
+
+
+def load(path: str | os.PathLike[str], where: str, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return the state in a file; raise ValueError unless it has these entries."""
+    state = checkpoint.load(check_file(where, path))
+    check_names(f"{where} in {path}", names, state)
+    return state
+
+
+class TestsNoticed:
+    """Warns once if stable-baselines3's ``evaluate_policy`` plays on what tells a teacher."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self._warned = False
+
+    def look(self) -> None:
+        """Warn if one of the calls under way is ``evaluate_policy`` (sb3's, sb3-contrib's)."""
+        if self._warned:
+            return
+        # Frame 0 is this method, frame 1 the `reset` that called it, frame 2 whoever called that.
+        frame: FrameType | None = sys._getframe(2)
+        # Only the call stack tells a test from training: `evaluate_policy` resets like everybody else.
+        while frame is not None:
+            if frame.f_code.co_name == "evaluate_policy":
+                self._warned = True
+                warnings.warn(
+                    f"{self._where}: evaluate_policy plays here, so that the teacher hears of test episodes "
+                    f"as of training; {_TESTS}",
+                    stacklevel=3,
+                )
+                return
+            frame = frame.f_back
+
+
+def drop_open(teacher: Teacher[Any]) -> int:
+    """Drop the tasks that were under way when the teacher was saved; return how many."""
+    # Their episodes are lost with the process that saved them, so no outcome will ever come.
+    under_way = teacher.outstanding
+    teacher.drop(under_way)
+    return len(under_way)
