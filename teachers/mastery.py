@@ -102,7 +102,8 @@ class MasteryTeacher(Teacher[Discrete]):
         """Return how many outcomes the first step to another task waits for."""
         if self.space.n == 1:
             return None
-        rows = self._scores.shape[1] + self.patience - 1
+        # Each of the assessments in a row waits for as many episodes as a level has.
+        rows = self.lookback * self.patience
         return Wait(rows, "the second task", "a smaller lookback or patience")
 
     def _at_hand(self) -> IntArray:

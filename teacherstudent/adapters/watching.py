@@ -62,7 +62,7 @@ def check_fits(teacher: Teacher[Any], taken: Any, where: str) -> None:
 
 
 def check_budget(budget: float | None) -> float:
-    """Return the steps over which progress goes from 0 to 1, infinite for None; raise ValueError for others."""
+    """Return steps over which progress goes from 0 to 1, infinite for None; raise unless they are above 0."""
     if budget is None:
         return np.inf
     if not (is_number(budget) and budget > 0):

@@ -292,3 +292,15 @@ def test_damaged_states_are_refused(change, message):
     state = teacher.state_dict()
     with pytest.raises(ValueError, match=message):
         teacher.load_state_dict(state | {"algorithm": state["algorithm"] | change})
+
+
+@pytest.mark.parametrize(("lookback", "patience"), [(4, 3), (1, 1), (5, 2)])
+def test_the_second_task_comes_after_the_rows_that_were_announced(lookback, patience):
+    teacher = teachers.make(
+        "mastery", Discrete(3), seed=0, mastered=0.5, lookback=lookback, patience=patience
+    )
+    for _ in range(teacher.first_action().rows):
+        assert teacher.metrics()["newest"] == 0
+        asked = teacher.ask(1)
+        teacher.tell(Outcomes.of(asked, score=[1.0], cost=[1.0]))
+    assert teacher.metrics()["newest"] == 1
