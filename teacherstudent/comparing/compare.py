@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -18,6 +18,10 @@ from teacherstudent.comparing.rows import make_rows, pooled_rows
 from teacherstudent.recording.disk.files import check_folder
 from teacherstudent.recording.disk.terminal import shown
 from teacherstudent.recording.runs import Run, find_runs
+
+if TYPE_CHECKING:
+    # Matplotlib is loaded only if figures are wanted.
+    from teacherstudent.comparing.figures.scene import Draw
 
 BASELINES = ("plain", "random", "uniform", "domain-randomization")
 """If no baseline is named: the first of these that is there."""
@@ -32,6 +36,7 @@ def compare(
     formats: Sequence[str] = ("png",),
     dims: tuple[int, int] | None = None,
     x: str = SPENT,
+    figures: Sequence[Draw] = (),
 ) -> Comparison:
     """Compare runs at equal cost; write table and figures.
 
@@ -50,6 +55,9 @@ def compare(
         x: what stands for the cost: ``"spent"``, ``"seconds"`` (of student and teacher), a purpose of cost
             (``"train"``, ``"measure"``, ``"before"``...) or another name in the ledger (``"updates"``,
             ``"seconds/total"``...).
+        figures: draws figures of your own, once for each setting: each takes a
+            `teacherstudent.comparing.figures.scene.Scene` and returns Matplotlib figures by the names of
+            their files.
 
     Raises:
         FileNotFoundError: if a path does not exist.
@@ -63,9 +71,9 @@ def compare(
         return comparison
     # Matplotlib is loaded only if figures are wanted.
     from teacherstudent.comparing import report
-    from teacherstudent.comparing.figures import draw as figures
+    from teacherstudent.comparing.figures.draw import draw_all
 
-    drawn = figures.draw_all(comparison, out, formats=formats, dims=dims)
+    drawn = draw_all(comparison, out, formats=formats, dims=dims, more=figures)
     comparison = replace(comparison, figures=tuple(drawn))
     report.write(comparison, out)
     return comparison

@@ -12,6 +12,7 @@ from teacherstudent.comparing import report
 from teacherstudent.comparing.compare import analyse, compare
 from teacherstudent.comparing.figures import maps
 from teacherstudent.comparing.figures.curves import draw_curves
+from teacherstudent.comparing.figures.scene import Scene
 from teacherstudent.comparing.figures.style import styles
 from teacherstudent.recording.runs import Run, find_runs
 
@@ -84,7 +85,7 @@ def test_lines_end_with_validation(write, tmp_path):
     comparison = analyse(find_runs([tmp_path / "r"]))
     (setting,) = comparison.settings
     style = styles(comparison.settings, comparison.baseline)
-    drawn = draw_curves(setting, setting.groups, style)
+    drawn = draw_curves(Scene(setting, setting.groups, style))["curves"]
     longer, plain = drawn.axes[0].lines
     assert (longer.get_xdata()[-1], plain.get_xdata()[-1]) == (1500.0, 750.0)
     assert longer.get_ydata()[-1] == plain.get_ydata()[-1] == 60.0
@@ -116,7 +117,7 @@ def test_runs_that_never_reached_the_test_split_are_not_ranked(write, tmp_path):
     assert "plain" in last
     assert "other" not in last
     (setting,) = comparison.settings
-    finals = maps.draw_tests(setting, setting.groups, None)["tests"]
+    finals = maps.draw_tests(Scene(setting, setting.groups, {}))["tests"]
     assert len([axes for axes in finals.axes if axes.get_title()]) == 1
 
 

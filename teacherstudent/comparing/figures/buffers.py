@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from teacherstudent.comparing.figures.style import Style, band_note, draw_series, head, new_grid
-from teacherstudent.comparing.groups import Group, Setting
+from teacherstudent.comparing.figures.scene import Scene
+from teacherstudent.comparing.figures.style import band_note, draw_series, head, new_grid
 from teacherstudent.contract.types import FloatArray
 from teacherstudent.recording.runs import Run
 
@@ -29,24 +29,24 @@ OF_SOLVABLE = ("path", "steps")
 COLUMNS = 4
 
 
-def draw_buffer(setting: Setting, groups: Sequence[Group], style: Mapping[str, Style]) -> dict[str, Figure]:
+def draw_buffer(scene: Scene) -> dict[str, Figure]:
     """Draw score, age and effective size of teachers' buffers and their levels' features against cost.
 
     Nothing is drawn if no teacher's records hold a buffer.
     """
-    held = {group.teacher: list(map(series_of, group.runs)) for group in groups}
-    shown = [group for group in groups if any(held[group.teacher])]
+    held = {group.teacher: list(map(series_of, group.runs)) for group in scene.groups}
+    shown = [group for group in scene.groups if any(held[group.teacher])]
     if not shown:
         return {}
     names = list(dict.fromkeys(name for group in shown for run in held[group.teacher] for name in run))
     # In the order of `TITLES`; the sort is stable, so features behind them stay in their order.
     names.sort(key=lambda name: [*TITLES.values(), name].index(name))
     figure, panels = new_grid(len(names), COLUMNS, width=3.8, height=2.8)
-    draw_series(panels, names, held, shown, style, setting.cost_unit)
+    draw_series(panels, names, held, shown, scene.style, scene.setting.cost_unit)
     note = band_note(shown)
     if set(names) - set(TITLES.values()):
         note += " Features: means over at most 256 levels, spread evenly over the ranks of the scores."
-    head(figure, panels, f"{setting.label}: the levels in the teachers' buffers", note)
+    head(figure, panels, f"{scene.setting.label}: the levels in the teachers' buffers", note)
     return {"buffer": figure}
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.figure import Figure
 
-from teacherstudent.comparing.figures import maps
+from teacherstudent.comparing.figures.scene import Scene
 from teacherstudent.comparing.figures.style import (
-    Style,
     band_note,
     cost_axis,
     draw_line,
@@ -28,13 +28,15 @@ PANELS = 9
 """At most so many panels of teacher metrics."""
 
 
-def draw_curves(setting: Setting, groups: Sequence[Group], style: Mapping[str, Style]) -> maps.Figure:
+def draw_curves(scene: Scene) -> dict[str, Figure]:
     """Draw percent mastered and mean test score against cost, a line for each teacher.
 
     Where the cost is computed and not counted (FLOPs), the score is drawn against seconds too. Lines end at
     the common cost; where runs have different budgets or end on the test split, and against seconds, each
     ends where its runs do, without their tests on the test split.
     """
+    setting = scene.setting
+    groups = scene.groups
     shown = _curve_panels(setting, groups)
     figure, panels = new_grid(len(shown), len(shown), width=5.4, height=4.4)
     names = {
@@ -52,7 +54,7 @@ def draw_curves(setting: Setting, groups: Sequence[Group], style: Mapping[str, S
             else:
                 grid, values = group.lines(measure, quantity)
             within = PERCENT if measure == "mastered" else None
-            draw_line(axes, grid, values, style[group.teacher], legend_label(group), within=within)
+            draw_line(axes, grid, values, scene.style[group.teacher], legend_label(group), within=within)
         tidy(axes, y=names[measure])
         cost_axis(axes, quantity.label, axes.dataLim.x0, axes.dataLim.x1)
         if measure == "mastered":
@@ -62,7 +64,7 @@ def draw_curves(setting: Setting, groups: Sequence[Group], style: Mapping[str, S
                 top = min(100.0, max(5.0, 1.08 * axes.dataLim.y1))
             axes.set_ylim(0.0, top)
     head(figure, panels, f"{setting.label}, test set {setting.test_set}", band_note(groups))
-    return figure
+    return {"curves": figure}
 
 
 def _curve_panels(setting: Setting, groups: Sequence[Group]) -> list[tuple[str, Quantity]]:
@@ -79,8 +81,10 @@ def _curve_panels(setting: Setting, groups: Sequence[Group]) -> list[tuple[str, 
     return shown
 
 
-def draw_learning(setting: Setting, groups: Sequence[Group], style: Mapping[str, Style]) -> maps.Figure:
+def draw_learning(scene: Scene) -> dict[str, Figure]:
     """Draw the mean training score and every metric that a teacher reports, against cost."""
+    setting = scene.setting
+    groups = scene.groups
     training = "mean training score"
     if setting.score_name == "return":
         training = "mean training return"
@@ -90,13 +94,13 @@ def draw_learning(setting: Setting, groups: Sequence[Group], style: Mapping[str,
     names = _metric_names(series, training)
     shown = names[:PANELS]
     figure, panels = new_grid(len(shown), 3, width=4.6, height=3.0)
-    draw_series(panels, shown, series, groups, style, setting.cost_unit)
+    draw_series(panels, shown, series, groups, scene.style, setting.cost_unit)
     note = band_note(groups)
     if len(names) > len(shown):
         note += f" Not drawn: {', '.join(names[PANELS:])}."
     title = f"{setting.label}: {training.removeprefix('mean ')} and the teachers' own metrics"
     head(figure, panels, title, note)
-    return figure
+    return {"learning": figure}
 
 
 def _series(run: Run, training: str) -> dict[str, tuple[FloatArray, FloatArray]]:

@@ -7,8 +7,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from teacherstudent.comparing.figures import levels, maps, stages
+from matplotlib.figure import Figure
+
+from teacherstudent.comparing.figures.buffers import draw_buffer
 from teacherstudent.comparing.figures.curves import draw_curves, draw_learning
+from teacherstudent.comparing.figures.levels import draw_success
+from teacherstudent.comparing.figures.lineage import draw_lineage
+from teacherstudent.comparing.figures.maps import draw_sampling, draw_tests
+from teacherstudent.comparing.figures.scene import Draw, Scene
+from teacherstudent.comparing.figures.stages import draw_stages
 from teacherstudent.comparing.figures.style import (
     save,
     slug,
@@ -21,6 +28,11 @@ from teacherstudent.recording.disk.files import folder_name
 
 FORMATS = ("png", "svg", "pdf")
 
+FIGURES: tuple[Draw, ...] = (draw_curves, draw_learning, draw_success, draw_buffer, draw_lineage)
+"""Drawn once for each setting."""
+FIGURES_OF_TASKS: tuple[Draw, ...] = (draw_stages, draw_sampling, draw_tests)
+"""Drawn once for each task space of a setting."""
+
 
 def draw_all(
     comparison: Comparison,
@@ -28,6 +40,7 @@ def draw_all(
     *,
     formats: Sequence[str] = ("png",),
     dims: tuple[int, int] | None = None,
+    more: Sequence[Draw] = (),
 ) -> list[Path]:
     """Draw every figure of a comparison and return the files.
 
@@ -36,9 +49,11 @@ def draw_all(
         out: the folder; made if it does not exist.
         formats: ``"png"``, ``"svg"``, ``"pdf"``.
         dims: which two dimensions of the task space to draw, where it has more.
+        more: draws figures of your own, once for each setting.
 
     Raises:
-        ValueError: if a format or a dimension does not exist, or a run's file is unreadable.
+        ValueError: if a format or a dimension does not exist, a run's file is unreadable, or two figures have
+            one name.
         WriteError: if a figure cannot be written.
     """
     unknown = sorted(set(formats) - set(FORMATS))
@@ -55,22 +70,26 @@ def draw_all(
         # Lines stand in the order of the table; colours are those of the whole comparison.
         order = [row.teacher for row in comparison.rows_of(setting)]
         groups = sorted(setting.groups, key=lambda group: order.index(group.teacher))
-        figures = {
-            "curves": draw_curves(setting, groups, style),
-            "learning": draw_learning(setting, groups, style),
-            **levels.draw_levels(setting, groups, style),
-        }
+        scene = Scene(setting, groups, style, dims)
+        figures = _drawn((*FIGURES, *more), scene)
         # Teachers whose tasks are in different spaces cannot share a map.
         for name, alike, members in by_space(setting, groups):
-            of_tasks = {
-                **stages.draw_stages(alike, members, style),
-                **maps.draw_sampling(alike, members, dims),
-                **maps.draw_tests(alike, members, dims),
-            }
+            of_tasks = _drawn(FIGURES_OF_TASKS, Scene(alike, members, style, dims))
             figures |= {kind + name: figure for kind, figure in of_tasks.items()}
         for name, figure in figures.items():
             paths += save(figure, out, f"{name}{suffix}", formats)
     return paths
+
+
+def _drawn(draws: Sequence[Draw], scene: Scene) -> dict[str, Figure]:
+    """Return the figures of a scene by name; raise ValueError if two have one name."""
+    figures: dict[str, Figure] = {}
+    for draw in draws:
+        found = draw(scene)
+        if taken := figures.keys() & found.keys():
+            raise ValueError(f"figures: expected names that differ, got {sorted(taken)} twice")
+        figures |= found
+    return figures
 
 
 def _suffix(label: str, taken: set[str]) -> str:

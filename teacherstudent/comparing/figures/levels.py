@@ -10,8 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from teacherstudent.comparing import stats
-from teacherstudent.comparing.figures.buffers import draw_buffer
-from teacherstudent.comparing.figures.lineage import draw_lineage
+from teacherstudent.comparing.figures.scene import Scene
 from teacherstudent.comparing.figures.style import (
     Style,
     band_note,
@@ -35,22 +34,16 @@ RANDOM = re.compile(r"random\d+")
 """Names of test tasks that were drawn; they stand for a distribution, others for themselves."""
 
 
-def draw_levels(setting: Setting, groups: Sequence[Group], style: Mapping[str, Style]) -> dict[str, Figure]:
-    """Draw what there is to see of level design, by the figure's name.
+def draw_success(scene: Scene) -> dict[str, Figure]:
+    """Draw success on single levels, by the figure's name.
 
     ``solved``: success on test tasks that have names of their own (`Family.test_names`); ``worst``: on the
     worst share of at least `FEWEST` levels, of the drawn ones (``random<i>``) alone if there are any.
     Success is that a task is mastered in a run's last test; families without such a line have neither.
-    ``buffer`` and ``lineage``: `draw_buffer` and `draw_lineage`.
     """
-    return {
-        **_success(setting, groups, style),
-        **draw_buffer(setting, groups, style),
-        **draw_lineage(setting, groups),
-    }
-
-
-def _success(setting: Setting, groups: Sequence[Group], style: Mapping[str, Style]) -> dict[str, Figure]:
+    setting = scene.setting
+    groups = scene.groups
+    style = scene.style
     if setting.mastered is None:
         return {}
     found = {}
@@ -231,4 +224,4 @@ def _worst(
     return figure
 
 
-__all__ = ["draw_levels", "evaluations", "levels_of", "solved_rates", "two_evaluations", "worst_success"]
+__all__ = ["draw_success", "evaluations", "levels_of", "solved_rates", "two_evaluations", "worst_success"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 
+from teacherstudent.comparing.figures.scene import Scene
 from teacherstudent.comparing.figures.style import GRID, PALETTE, new_figure
-from teacherstudent.comparing.groups import Group, Setting
 from teacherstudent.comparing.labels import task_columns
 from teacherstudent.contract.types import Array, FloatArray, IntArray
 from teacherstudent.recording.disk.plain import short
@@ -50,12 +50,12 @@ class Chain:
     score: FloatArray
 
 
-def draw_lineage(setting: Setting, groups: Sequence[Group]) -> dict[str, Figure]:
+def draw_lineage(scene: Scene) -> dict[str, Figure]:
     """Draw the longest chain of edits of each teacher, in its run of the first seed.
 
     Nothing is drawn if no teacher's rows say what was edited, or levels are of more than two axes.
     """
-    found = {group.teacher: longest_chain(group.runs[0]) for group in groups}
+    found = {group.teacher: longest_chain(group.runs[0]) for group in scene.groups}
     chains = {
         name: chain for name, chain in found.items() if chain is not None and chain.tasks.ndim in (2, 3)
     }
@@ -66,7 +66,7 @@ def draw_lineage(setting: Setting, groups: Sequence[Group]) -> dict[str, Figure]
     if pictures:
         figure = _pictures(pictures)
     else:
-        spaces = {group.teacher: group.runs[0].manifest["space"] for group in groups}
+        spaces = {group.teacher: group.runs[0].manifest["space"] for group in scene.groups}
         figure = _tables(chains, spaces)
     notes = [
         "The longest chain of edits that ends in the last tenth of the rows of each teacher's first seed; "
@@ -78,7 +78,8 @@ def draw_lineage(setting: Setting, groups: Sequence[Group]) -> dict[str, Figure]
     if pictures:
         changed = "Colours are codes of cells. Outlined: cells that"
     notes.append(f"{changed} differ from the level drawn before.")
-    figure.suptitle(f"{setting.label}: an edited level and its parents, oldest first", fontsize="medium")
+    title = f"{scene.setting.label}: an edited level and its parents, oldest first"
+    figure.suptitle(title, fontsize="medium")
     note = textwrap.fill(" ".join(notes), int(14 * figure.get_figwidth()))
     figure.supxlabel(note, fontsize="small", color="#444444")
     return {"lineage": figure}

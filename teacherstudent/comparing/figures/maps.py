@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse, Rectangle
 from matplotlib.ticker import MaxNLocator
 
+from teacherstudent.comparing.figures.scene import Scene
 from teacherstudent.comparing.figures.stages import are_stages
 from teacherstudent.comparing.figures.style import (
     COLOURS,
@@ -84,18 +85,17 @@ class Plane:
         axes.set_ylim(y0 - 0.02 * (y1 - y0), y1 + 0.02 * (y1 - y0))
 
 
-def draw_sampling(
-    setting: Setting, groups: Sequence[Group], dims: tuple[int, int] | None
-) -> dict[str, Figure]:
+def draw_sampling(scene: Scene) -> dict[str, Figure]:
     """Draw where each teacher sampled over time, one figure by name or several; none for levels.
 
     Two dimensions are drawn as maps, others as a distribution over cost for each dimension; of training
     stages only the maps of teachers with a mixture or regions (`stages.draw_stages` draws the rest). Of each
     teacher the run in the middle of its ranking is drawn.
     """
-    space = groups[0].runs[0].manifest["space"]
-    shown = {group.teacher: _middle_run(group, setting) for group in groups}
-    plane = Plane.of(space, dims)
+    setting = scene.setting
+    space = scene.groups[0].runs[0].manifest["space"]
+    shown = {group.teacher: _middle_run(group, setting) for group in scene.groups}
+    plane = Plane.of(space, scene.dims)
     # Stages have figures of their own: a map is of use only where there is a teacher's outline.
     if are_stages(setting):
         shown = {teacher: run for teacher, run in shown.items() if plane and _has_outlines(run)}
@@ -308,14 +308,15 @@ def _sampling_over_cost(setting: Setting, panels: Sequence[tuple[str, Marginal]]
     return figure
 
 
-def draw_tests(setting: Setting, groups: Sequence[Group], dims: tuple[int, int] | None) -> dict[str, Figure]:
+def draw_tests(scene: Scene) -> dict[str, Figure]:
     """Draw the score of each test task at the common cost, averaged over seeds; none if there is one task.
 
     Raises:
         ValueError: if runs that are said to share a test set have different numbers of test tasks.
     """
-    finals = {group.teacher: _final_tests(group, setting) for group in groups if setting.ended(group)}
-    plane = Plane.of(groups[0].runs[0].manifest["space"], dims)
+    setting = scene.setting
+    finals = {group.teacher: _final_tests(group, setting) for group in scene.groups if setting.ended(group)}
+    plane = Plane.of(scene.groups[0].runs[0].manifest["space"], scene.dims)
     if all(len(tasks) == 1 for tasks, _ in finals.values()):
         return {}
     if plane is None:

@@ -10,6 +10,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from teacherstudent.comparing.figures.scene import Scene
 from teacherstudent.comparing.figures.style import (
     COLOURS,
     Style,
@@ -45,16 +46,17 @@ def are_stages(setting: Setting) -> bool:
     return setting.cost_unit == FLOPS and ("names" in space or listed)
 
 
-def draw_stages(setting: Setting, groups: Sequence[Group], style: Mapping[str, Style]) -> dict[str, Figure]:
+def draw_stages(scene: Scene) -> dict[str, Figure]:
     """Draw what the teachers chose over the compute, by the figure's name; none if tasks are no stages.
 
     A share of the compute is one of a run's own budget, without what it was charged with beforehand.
     """
+    setting = scene.setting
     if not are_stages(setting):
         return {}
     if "names" in _space(setting):
-        return {"stages": _knobs(setting, groups, style)}
-    return {"stages": _listed(setting, groups)}
+        return {"stages": _knobs(setting, scene.groups, scene.style)}
+    return {"stages": _listed(setting, scene.groups)}
 
 
 def _space(setting: Setting) -> Mapping[str, Any]:

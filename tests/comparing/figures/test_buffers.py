@@ -5,6 +5,7 @@ import pytest
 
 from teacherstudent.comparing.compare import analyse
 from teacherstudent.comparing.figures import buffers
+from teacherstudent.comparing.figures.scene import Scene
 from teacherstudent.comparing.figures.style import styles
 from teacherstudent.recording.recorder import Recorder
 from teacherstudent.recording.runs import find_runs
@@ -26,7 +27,9 @@ def drawn(tmp_path, synthetic, monkeypatch):
             recorder.close("finished")
         comparison = analyse(find_runs([tmp_path]))
         (setting,) = comparison.settings
-        return buffers.draw_buffer(setting, setting.groups, styles(comparison.settings, comparison.baseline))
+        return buffers.draw_buffer(
+            Scene(setting, setting.groups, styles(comparison.settings, comparison.baseline))
+        )
 
     return draw
 

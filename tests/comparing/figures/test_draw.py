@@ -14,6 +14,7 @@ from teacherstudent.comparing.compare import analyse, compare
 from teacherstudent.comparing.figures import maps
 from teacherstudent.comparing.figures import style as drawing
 from teacherstudent.comparing.figures.curves import draw_curves, draw_learning
+from teacherstudent.comparing.figures.scene import Scene
 from teacherstudent.comparing.figures.style import styles
 from teacherstudent.recording.runs import find_runs
 
@@ -62,7 +63,7 @@ def test_lines_and_bands_are_those_of_the_statistics(write_run, tmp_path):
     for seed, final in enumerate((10, 20, 30, 40, 90)):
         write_run(f"r/{seed}", seed=seed, final=final)
     setting, groups, style = prepared(tmp_path)
-    mastered, score = draw_curves(setting, groups, style).axes
+    mastered, score = draw_curves(Scene(setting, groups, style))["curves"].axes
     (line,) = mastered.lines
     assert line.get_ydata()[-1] == 30.0
     assert line.get_label() == "random (5 seeds)"
@@ -75,7 +76,7 @@ def test_lines_and_bands_are_those_of_the_statistics(write_run, tmp_path):
 def test_one_seed_has_no_band_and_no_line_no_panel(write_run, tmp_path):
     write_run("r/0", mastered=None)
     setting, groups, style = prepared(tmp_path)
-    (axes,) = draw_curves(setting, groups, style).axes
+    (axes,) = draw_curves(Scene(setting, groups, style))["curves"].axes
     assert axes.get_ylabel() == "mean test return"
     assert len(axes.lines) == 1
     assert not axes.collections
@@ -84,7 +85,7 @@ def test_one_seed_has_no_band_and_no_line_no_panel(write_run, tmp_path):
 def test_learning_progress_comes_after_training_return(write_run, tmp_path):
     write_pair(write_run)
     setting, groups, style = prepared(tmp_path)
-    panels = draw_learning(setting, groups, style).axes
+    panels = draw_learning(Scene(setting, groups, style))["learning"].axes
     assert [axes.get_title() for axes in panels] == ["mean training return", "mean_alp"]
     assert all(len(axes.lines) == 2 for axes in panels)
     np.testing.assert_allclose(panels[1].lines[0].get_ydata(), np.linspace(0, 1, 101))
@@ -93,7 +94,7 @@ def test_learning_progress_comes_after_training_return(write_run, tmp_path):
 def test_mixtures_and_regions_are_drawn_where_they_are(write_run, tmp_path):
     write_pair(write_run, seeds=1)
     setting, groups, _ = prepared(tmp_path)
-    panels = maps.draw_sampling(setting, groups, None)["sampling"].axes
+    panels = maps.draw_sampling(Scene(setting, groups, {}))["sampling"].axes
     first, last = panels[0], panels[maps.WINDOWS - 1]
     assert not first.patches  # the snapshots begin later
     a, b = last.patches
@@ -115,7 +116,7 @@ def test_mixtures_and_regions_are_drawn_where_they_are(write_run, tmp_path):
 def test_each_window_shows_the_tasks_of_its_cost(write_run, tmp_path):
     write_run("r/0", tests=6)  # five batches of 200 episodes, one for each window
     setting, groups, _ = prepared(tmp_path)
-    panels = maps.draw_sampling(setting, groups, None)["sampling"].axes[: maps.WINDOWS]
+    panels = maps.draw_sampling(Scene(setting, groups, {}))["sampling"].axes[: maps.WINDOWS]
     table = groups[0].runs[0].episodes()
     tasks = groups[0].runs[0].tasks(table)
     for i, axes in enumerate(panels):
@@ -131,7 +132,7 @@ def test_regions_that_are_no_leaves_are_not_shaded(write_run, tmp_path):
     }
     write_run("r/0", snapshot=lambda share: tree)
     setting, groups, _ = prepared(tmp_path)
-    boxes = maps.draw_sampling(setting, groups, None)["sampling"].axes[0].collections[-1]
+    boxes = maps.draw_sampling(Scene(setting, groups, {}))["sampling"].axes[0].collections[-1]
     assert boxes.get_facecolor()[0, 3] == 0.0
     assert boxes.get_facecolor()[1, 3] > 0.0
 
@@ -142,23 +143,23 @@ THREE = spaces.Parameters(a=(0, 1), b=(-1, 1), c=(5, 9))
 def test_more_dimensions_become_marginals_or_the_chosen_plane(write_run, tmp_path):
     write_run("r/0", space=THREE)
     setting, groups, _ = prepared(tmp_path)
-    drawn = maps.draw_sampling(setting, groups, None)
+    drawn = maps.draw_sampling(Scene(setting, groups, {}))
     assert list(drawn) == ["sampling-random"]
     assert [axes.get_ylabel() for axes in drawn["sampling-random"].axes[:3]] == ["a", "b", "c"]
-    plane = maps.draw_sampling(setting, groups, (2, 0))["sampling"].axes[0]
+    plane = maps.draw_sampling(Scene(setting, groups, {}, (2, 0)))["sampling"].axes[0]
     assert plane.get_ylabel().endswith("\na")
     assert plane.get_xlim()[0] == pytest.approx(5 - 0.08)
-    assert len(maps.draw_tests(setting, groups, None)["tests"].axes[0].images) == 1
-    assert len(maps.draw_tests(setting, groups, (0, 1))["tests"].axes[0].collections) == 1
+    assert len(maps.draw_tests(Scene(setting, groups, {}))["tests"].axes[0].images) == 1
+    assert len(maps.draw_tests(Scene(setting, groups, {}, (0, 1)))["tests"].axes[0].collections) == 1
     for dims in ((0, 3), (1, 1)):
         with pytest.raises(ValueError, match="expected two different dimensions of"):
-            maps.draw_sampling(setting, groups, dims)
+            maps.draw_sampling(Scene(setting, groups, {}, dims))
 
 
 def test_marginals_are_relative_to_uniform(write_run, tmp_path):
     write_run("r/0", space=Discrete(4))
     setting, groups, _ = prepared(tmp_path)
-    axes = maps.draw_sampling(setting, groups, None)["sampling"].axes[0]
+    axes = maps.draw_sampling(Scene(setting, groups, {}))["sampling"].axes[0]
     heat = axes.collections[0].get_array()
     np.testing.assert_allclose(np.asarray(heat).mean(axis=0), 1.0)
     assert heat.shape[0] == 4
@@ -177,7 +178,7 @@ def test_the_map_of_tests_has_means_over_seeds_and_rims(write_run, tmp_path):
     for seed, final in enumerate((100, 100, 50)):
         write_run(f"r/{seed}", seed=seed, final=final)
     setting, groups, _ = prepared(tmp_path)
-    points = maps.draw_tests(setting, groups, None)["tests"].axes[0].collections[0]
+    points = maps.draw_tests(Scene(setting, groups, {}))["tests"].axes[0].collections[0]
     np.testing.assert_allclose(points.get_array(), np.repeat([1.0, 2 / 3], 50))
     assert (np.asarray(points.get_linewidths()) > 1.0).all()  # two of three seeds master the later half
 
@@ -191,7 +192,7 @@ def test_different_numbers_of_test_tasks_are_an_error(write_run, tmp_path, synth
     recorder.close("finished")
     setting, groups, _ = prepared(tmp_path)
     with pytest.raises(ValueError, match=r"expected equally many test tasks.*\[100, 10\]"):
-        maps.draw_tests(setting, groups, None)
+        maps.draw_tests(Scene(setting, groups, {}))
 
 
 def test_several_settings_get_files_of_their_own(write_run, tmp_path):
@@ -224,7 +225,7 @@ def test_lines_of_other_budgets_go_to_their_own_ends(write_run, tmp_path):
     write_run("r/a", teacher={"name": "a", "options": {}}, budget=1000.0)
     write_run("r/b", teacher={"name": "b", "options": {}}, budget=3000.0)
     setting, groups, style = prepared(tmp_path)
-    lines = draw_curves(setting, groups, style).axes[0].lines
+    lines = draw_curves(Scene(setting, groups, style))["curves"].axes[0].lines
     assert [line.get_xdata()[-1] for line in lines] == [1000.0, 3000.0]
 
 
@@ -239,11 +240,11 @@ def test_computed_costs_are_drawn_against_seconds_too(write_run, tmp_path):
             ledger=lambda share, s=seconds: {"seconds/student": share * s, "seconds/teacher": share},
         )
     setting, groups, style = prepared(tmp_path)
-    cost, seconds = draw_curves(setting, groups, style).axes
+    cost, seconds = draw_curves(Scene(setting, groups, style))["curves"].axes
     assert (cost.get_xlabel(), seconds.get_xlabel()) == ("cost (FLOPs)", "seconds of student and teacher")
     assert cost.get_ylabel() == seconds.get_ylabel() == "mean test accuracy"
     assert [line.get_xdata()[-1] for line in seconds.lines] == [9.0, 21.0]
-    panels = draw_learning(setting, groups, style).axes
+    panels = draw_learning(Scene(setting, groups, style))["learning"].axes
     assert panels[0].get_title() == "mean training score"
 
 
@@ -254,7 +255,7 @@ def test_a_single_test_task_has_no_map(write_run, tmp_path, synthetic):
     recorder.tests(synthetic.tests(50).select(slice(1)), spent=1000.0, ledger={})
     recorder.close("finished")
     setting, groups, _ = prepared(tmp_path)
-    assert maps.draw_tests(setting, groups, None) == {}
+    assert maps.draw_tests(Scene(setting, groups, {})) == {}
 
 
 @pytest.mark.parametrize("letters", [3, 20, 40])

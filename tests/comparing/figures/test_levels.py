@@ -5,6 +5,7 @@ import pytest
 
 from teacherstudent.comparing.compare import analyse
 from teacherstudent.comparing.figures import levels
+from teacherstudent.comparing.figures.scene import Scene
 from teacherstudent.comparing.figures.style import styles
 from teacherstudent.contract.types import Outcomes
 from teacherstudent.recording.recorder import Recorder
@@ -39,7 +40,7 @@ def drawn(tmp_path, synthetic, monkeypatch):
         comparison = analyse(find_runs([tmp_path / "r"]))
         (setting,) = comparison.settings
         style = styles(comparison.settings, comparison.baseline)
-        return levels.draw_levels(setting, setting.groups, style)
+        return levels.draw_success(Scene(setting, setting.groups, style))
 
     return draw
 

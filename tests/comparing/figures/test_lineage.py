@@ -5,6 +5,7 @@ import pytest
 
 from teacherstudent.comparing.compare import analyse
 from teacherstudent.comparing.figures import lineage
+from teacherstudent.comparing.figures.scene import Scene
 from teacherstudent.contract.types import Outcomes
 from teacherstudent.recording.recorder import Recorder
 from teacherstudent.recording.runs import find_runs
@@ -59,7 +60,7 @@ def drawn(tmp_path, synthetic, monkeypatch):
         recorder.tests(test, spent=500.0, ledger={})
         recorder.close("finished")
         (setting,) = analyse(find_runs([tmp_path])).settings
-        return lineage.draw_lineage(setting, setting.groups)
+        return lineage.draw_lineage(Scene(setting, setting.groups, {}))
 
     return draw
 

@@ -8,6 +8,7 @@ from teacherstudent import spaces
 from teacherstudent.comparing.compare import analyse
 from teacherstudent.comparing.figures import draw as figures
 from teacherstudent.comparing.figures import maps, stages
+from teacherstudent.comparing.figures.scene import Scene
 from teacherstudent.comparing.figures.style import styles
 from teacherstudent.contract.purposes import Purpose
 from teacherstudent.contract.types import Outcomes
@@ -80,17 +81,17 @@ def test_shares_of_listed_stages_are_averaged_over_seeds(write, tmp_path):
     np.testing.assert_allclose(shares.sum(axis=1), 1.0)
     np.testing.assert_allclose(shares[0], [1.0, 0.0, 0.0])
     np.testing.assert_allclose(shares[-1], [0.0, 0.5, 0.5])
-    figure = stages.draw_stages(setting, setting.groups, style)["stages"]
+    figure = stages.draw_stages(Scene(setting, setting.groups, style))["stages"]
     assert len(figure.axes[0].patches) == 3
     assert figure.axes[0].get_title() == "a (2 seeds ?)"
-    assert maps.draw_sampling(setting, setting.groups, None) == {}
+    assert maps.draw_sampling(Scene(setting, setting.groups, {})) == {}
 
 
 def test_knobs_have_a_panel_each_with_mean_and_spread(write, tmp_path):
     write("a", KNOBS, [[4, 0, 0.5], [8, 1, 0.5]], [500, 1000], seed=0)
     write("a", KNOBS, [[6, 0, 0.5], [8, 1, 0.5]], [500, 1000], seed=1)
     setting, style = setting_of(tmp_path)
-    size, magnitude, smoothing = stages.draw_stages(setting, setting.groups, style)["stages"].axes
+    size, magnitude, smoothing = stages.draw_stages(Scene(setting, setting.groups, style))["stages"].axes
     assert [axes.get_ylabel() for axes in (size, magnitude, smoothing)] == [
         "bandwidth",
         "magnitude",
@@ -102,16 +103,15 @@ def test_knobs_have_a_panel_each_with_mean_and_spread(write, tmp_path):
     assert (band.y0, band.y1) == (4.0, 8.0)  # 5 +- 1, then 8
     assert not magnitude.collections  # no spread
     assert size.get_xlim() == (0.0, 1.0)
-    assert "sampling-a" not in maps.draw_sampling(setting, setting.groups, None)
+    assert "sampling-a" not in maps.draw_sampling(Scene(setting, setting.groups, {}))
 
 
 def test_stages_are_named_by_their_knobs(write, tmp_path):
     family = {"name": "x", "options": {"stages": [{"bandwidth": 4}, {}]}}
     write("a", Discrete(2), [0, 1], [500, 1000], family=family)
     setting, style = setting_of(tmp_path)
-    _, labels = (
-        stages.draw_stages(setting, setting.groups, style)["stages"].axes[0].get_legend_handles_labels()
-    )
+    figure = stages.draw_stages(Scene(setting, setting.groups, style))["stages"]
+    _, labels = figure.axes[0].get_legend_handles_labels()
     assert labels == ["0: bandwidth 4", "1: neutral"]
 
 
@@ -129,7 +129,7 @@ def test_the_stages_that_a_teacher_brings_along_give_the_names(write, tmp_path):
 def test_examples_and_environments_have_no_stages(write, write_run, tmp_path):
     write("a", Discrete(1000), [0, 1], [500, 1000])
     setting, style = setting_of(tmp_path)
-    assert stages.draw_stages(setting, setting.groups, style) == {}
+    assert stages.draw_stages(Scene(setting, setting.groups, style)) == {}
     folder = write_run("rl/0")
     (environments,) = analyse(find_runs([folder])).settings
     assert not stages.are_stages(environments)
