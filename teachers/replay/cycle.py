@@ -14,7 +14,6 @@ from teacherstudent.contract import spaces
 from teacherstudent.contract.checks import check_keywords, check_names, is_number, is_one_of
 from teacherstudent.contract.purposes import Purpose
 from teacherstudent.contract.spaces import Box, Discrete, Levels
-from teacherstudent.contract.stored.saved import saved_array
 from teacherstudent.contract.teacher import Teacher
 from teacherstudent.contract.types import (
     Array,
@@ -31,8 +30,8 @@ from teacherstudent.teachers.replay.buffer.levels import LevelBuffer
 from teacherstudent.teachers.replay.buffer.offers import offer, scored
 from teacherstudent.teachers.replay.buffer.picture import picture
 from teacherstudent.teachers.replay.buffer.rows import EDIT, NEW, REPLAY, Editor, Pending, Replayed, Rows
-from teacherstudent.teachers.replay.buffer.scores import EPISODES, Score, score_of
-from teacherstudent.teachers.signals import signal
+from teacherstudent.teachers.replay.buffer.scores import EPISODES, score_of
+from teacherstudent.teachers.replay.counts import NAMES, Counts
 
 Schedule: TypeAlias = Literal["fixed", "proportionate"]
 Start: TypeAlias = Literal["simple", "all"]
@@ -125,7 +124,7 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         space: any box, discrete or level space.
         seed: an integer of at least 0 or a ``SeedSequence``.
         cycle: when levels are replayed and which are trained on.
-        score: of `teacherstudent.teachers.replay.buffer.scores`; None: nothing is scored or kept.
+        score: of `teacherstudent.teachers.replay.buffer.scores`.
         buffer: options of `LevelBuffer`.
         editor: which levels are edited; None for none.
 
@@ -145,30 +144,24 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         *,
         seed: Seed,
         cycle: Cycle,
-        score: str | None,
+        score: str,
         buffer: Mapping[str, Any] | None = None,
         editor: Editor | None = None,
     ) -> None:
         super().__init__(space, seed=seed)
         self._cycle = cycle
         self._editor = editor
-        self._score: Score | None = None
-        if score is not None:
-            self._score = score_of(score)
-            # The needs depend on the score, so the instance has its own.
-            self.needs = self._score.needs
+        self._score = score_of(score)
+        # The needs depend on the score, so the instance has its own.
+        self.needs = self._score.needs
         self.buffer = LevelBuffer(space, **check_keywords("buffer", buffer, LevelBuffer))
         self._pending = Pending()
         self._replayed = Replayed(space.shape or (), np.dtype(space.dtype))
-        # Rows handed out, by kind.
-        self._asked = np.zeros(3, np.int64)
-        # Rows told of, and those of them without a completed episode.
-        self._told = np.zeros(2, np.int64)
+        self._counts = Counts()
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         parts = self._parts(len(ids))
-        for part in parts:
-            self._asked[part.kind] += len(part.tasks)
+        self._counts.hand_out(parts)
         return self._pending.hand_out(self.space, ids, parts)
 
     def _parts(self, n: int) -> list[Rows]:
@@ -190,7 +183,7 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
             return [self._generated(n)]
         kinds = 2 if self._editor is None else 3
         # Turns go on from ask to ask, so the shares hold even for asks of one row.
-        turn = (self._asked.sum() + np.arange(1, n + 1)) % kinds
+        turn = (self._counts.asked + np.arange(1, n + 1)) % kinds
         replays = int((turn == 0).sum())
         children = int((turn == 2).sum())
         parts = []
@@ -201,7 +194,7 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         # Children are of the levels replayed beside them; without any, parents are drawn for them.
         slots = self.buffer.sample(self.rng, replays or children)
         if replays:
-            parts.append(self._at(slots))
+            parts.append(replayed(self.buffer, slots))
         if children and self._editor is not None:
             buffer = self.buffer
             parents = slots[np.arange(children) % len(slots)]
@@ -221,18 +214,7 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         return Rows(tasks=tasks, kind=NEW, purpose=purpose, numbers=self.buffer.meet(n))
 
     def _from_buffer(self, n: int) -> Rows:
-        return self._at(self.buffer.sample(self.rng, n))
-
-    def _at(self, slots: IntArray) -> Rows:
-        """Return the levels in these slots of the buffer, to be replayed."""
-        buffer = self.buffer
-        return Rows(
-            tasks=buffer.levels[slots],
-            kind=REPLAY,
-            purpose=Purpose.TRAIN,
-            parents=buffer.parents[slots],
-            edits=buffer.edits[slots],
-        )
+        return replayed(self.buffer, self.buffer.sample(self.rng, n))
 
     def _children(self, n: int, editor: Editor, tasks: Array, keys: IntArray, edits: IntArray) -> Rows:
         return Rows(
@@ -245,61 +227,30 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         )
 
     def _tell(self, outcomes: Outcomes) -> None:
-        unfinished = 0
-        # Counts change only after `_learn`, which may refuse the outcomes.
-        if told := EPISODES in outcomes.signals:
-            unfinished = int((signal(outcomes, EPISODES) == 0).sum())
-        if self._score is not None:
-            self._learn(outcomes, self._score, self._pending.look(outcomes.ids))
-        if told:
-            self._told += [len(outcomes), unfinished]
-        self._pending.close(outcomes.ids)
-
-    def _learn(self, outcomes: Outcomes, score: Score, table: IntArray) -> None:
-        """Score the rows; tell the buffer of replayed levels and offer it the others.
-
-        Raises:
-            ValueError: if a signal is of a wrong shape or a score is not finite; nothing has changed then.
-        """
-        rows = scored(self.buffer, score, outcomes)
+        table = self._pending.look(outcomes.ids)
+        # All rows are scored, and refused if they must be, before anything changes.
+        rows = scored(self.buffer, self._score, outcomes)
+        self._counts.tell(outcomes)
         old = offer(self.buffer, rows, table)
         # Parallel cycles edit within the same ask, so they keep no list. Easy levels have a high merit.
         if self._editor is not None and not self._cycle.parallel:
             merit = outcomes.score[old] - np.abs(rows.scores[old])
             self._replayed.put(outcomes.tasks[old], rows.keys[old], table[2][old], merit)
+        self._pending.close(outcomes.ids)
 
     def _drop(self, ids: IntArray) -> None:
         self._pending.close(ids)
 
     def first_action(self) -> Wait | None:
         """Return how many levels the buffer must hold before the first replay; None without replay."""
-        if self._score is None:
-            return None
         return self._cycle.wait(self.buffer)
 
     def metrics(self) -> dict[str, float]:
-        """Return the shares of rows by kind, and of the buffer fill, mean score, age and effective size.
-
-        ``unfinished_share`` is the share of rows told of in which no episode was completed: near 1, hardly
-        anything is scored, and the student's rollouts are shorter than its episodes.
-        """
-        shares = self._asked / max(1, self._asked.sum())
-        metrics = dict(zip(("new_share", "replay_share", "edit_share"), shares.tolist(), strict=True))
-        metrics["unfinished_share"] = float(self._told[1] / max(1, self._told[0]))
-        if self._score is not None:
-            metrics |= {
-                "fill": self.buffer.fill,
-                "score": _mean(self.buffer.scores),
-                "staleness": _mean(self.buffer.staleness),
-                "effective_size": self.buffer.effective_size(),
-                "edits": _mean(self.buffer.edits),
-            }
-        return metrics
+        """Return the shares of rows (`Counts.metrics`) and what the buffer holds (`buffer_metrics`)."""
+        return self._counts.metrics() | buffer_metrics(self.buffer)
 
     def snapshot(self) -> dict[str, Any]:
         """Return quantiles of scores and ages, features of some levels, and the best (`buffer.picture`)."""
-        if self._score is None:
-            return {}
         return picture(self.buffer)
 
     def _state(self) -> State:
@@ -307,19 +258,39 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
             "buffer": self.buffer.state_dict(),
             "pending": self._pending.state(),
             "replayed": self._replayed.state(),
-            "asked": self._asked.copy(),
-            "told": self._told.copy(),
+            **self._counts.state(),
         }
 
     def _load(self, state: State) -> None:
-        check_names("level teacher: state", ("buffer", "pending", "replayed", "asked", "told"), state)
+        check_names("level teacher: state", ("buffer", "pending", "replayed", *NAMES), state)
         self.buffer.load_state_dict(state["buffer"])
         self._pending.load(state["pending"])
         self._replayed.load(state["replayed"])
         # Only the teacher knows the space that these tasks must lie in.
         spaces.check_tasks(self.space, state["replayed"]["tasks"], "replayed levels")
-        self._asked = saved_array("level teacher: asked", state["asked"], np.int64, (3,), low=0)
-        self._told = saved_array("level teacher: told", state["told"], np.int64, (2,), low=0)
+        self._counts.load({name: state[name] for name in NAMES})
+
+
+def replayed(buffer: LevelBuffer, slots: IntArray) -> Rows:
+    """Return the levels in these slots of a buffer, to be replayed."""
+    return Rows(
+        tasks=buffer.levels[slots],
+        kind=REPLAY,
+        purpose=Purpose.TRAIN,
+        parents=buffer.parents[slots],
+        edits=buffer.edits[slots],
+    )
+
+
+def buffer_metrics(buffer: LevelBuffer) -> dict[str, float]:
+    """Return of a buffer the share in use, mean score, age and edits, and the effective size."""
+    return {
+        "fill": buffer.fill,
+        "score": _mean(buffer.scores),
+        "staleness": _mean(buffer.staleness),
+        "effective_size": buffer.effective_size(),
+        "edits": _mean(buffer.edits),
+    }
 
 
 def _mean(values: Array) -> float:

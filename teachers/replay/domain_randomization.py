@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium as gym
+import numpy as np
 
+from teacherstudent.contract import spaces
+from teacherstudent.contract.purposes import Purpose
 from teacherstudent.contract.registry import TEACHERS
-from teacherstudent.contract.types import Seed
-from teacherstudent.teachers.replay.cycle import Cycle, LevelTeacher
+from teacherstudent.contract.spaces import Box, Discrete, Levels
+from teacherstudent.contract.teacher import Teacher
+from teacherstudent.contract.types import Assignment, Granularity, IntArray, Outcomes, Seed, State
+from teacherstudent.teachers.replay.buffer.rows import NEW, Rows, notes_of
+from teacherstudent.teachers.replay.buffer.scores import EPISODES
+from teacherstudent.teachers.replay.counts import Counts
 
 
 @TEACHERS.register("domain-randomization")
-class DomainRandomization(LevelTeacher):
+class DomainRandomization(Teacher[gym.Space[Any]]):
     """Draws a new level for every rollout and trains on it: the baseline of level design.
 
     Tobin et al. 2017, "Domain randomization for transferring deep neural networks from simulation to the real
@@ -32,8 +39,30 @@ class DomainRandomization(LevelTeacher):
         ValueError: if the space is empty or unbounded.
     """
 
-    needs: frozenset[str] = frozenset()
+    accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Box, Discrete, Levels)
+    reads: frozenset[str] = frozenset({EPISODES})
+    granularity: Granularity = "rollout"
 
     def __init__(self, space: gym.Space[Any], *, seed: Seed) -> None:
-        # Nothing is kept, so the smallest buffer will do.
-        super().__init__(space, seed=seed, cycle=Cycle(replay=0.0), score=None, buffer={"capacity": 1})
+        super().__init__(space, seed=seed)
+        self._counts = Counts()
+
+    def _ask(self, ids: IntArray, progress: float) -> Assignment:
+        tasks = spaces.sample(self.space, self.rng, len(ids))
+        self._counts.hand_out([Rows(tasks=tasks, kind=NEW, purpose=Purpose.TRAIN)])
+        # Noted as by the teachers that replay, so that their logs can be read alike.
+        none = np.zeros(len(ids), np.int64)
+        return Assignment(ids=ids, tasks=tasks, notes=notes_of(self.space, tasks, none + NEW, none))
+
+    def _tell(self, outcomes: Outcomes) -> None:
+        self._counts.tell(outcomes)
+
+    def metrics(self) -> dict[str, float]:
+        """Return the shares of rows (`Counts.metrics`): all are new."""
+        return self._counts.metrics()
+
+    def _state(self) -> State:
+        return self._counts.state()
+
+    def _load(self, state: State) -> None:
+        self._counts.load(state)

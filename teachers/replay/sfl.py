@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
@@ -11,18 +11,33 @@ from teacherstudent.contract import spaces
 from teacherstudent.contract.checks import check_names, check_whole, is_number
 from teacherstudent.contract.purposes import Purpose
 from teacherstudent.contract.registry import TEACHERS
+from teacherstudent.contract.spaces import Box, Discrete, Levels
 from teacherstudent.contract.stored.saved import saved_array, saved_whole
-from teacherstudent.contract.types import Array, FloatArray, IntArray, Outcomes, Seed, State, Wait
+from teacherstudent.contract.teacher import Teacher
+from teacherstudent.contract.types import (
+    Array,
+    Assignment,
+    FloatArray,
+    Granularity,
+    IntArray,
+    Outcomes,
+    Seed,
+    State,
+    Wait,
+)
 from teacherstudent.teachers.replay import edits as level_spaces
 from teacherstudent.teachers.replay.buffer import repeats as level_repeats
-from teacherstudent.teachers.replay.buffer.rows import NEW, Rows
-from teacherstudent.teachers.replay.buffer.scores import Score
-from teacherstudent.teachers.replay.cycle import Cycle, LevelTeacher
+from teacherstudent.teachers.replay.buffer.levels import LevelBuffer
+from teacherstudent.teachers.replay.buffer.picture import picture
+from teacherstudent.teachers.replay.buffer.rows import NEW, Pending, Rows
+from teacherstudent.teachers.replay.buffer.scores import EPISODES
+from teacherstudent.teachers.replay.counts import NAMES, Counts
+from teacherstudent.teachers.replay.cycle import buffer_metrics, replayed
 from teacherstudent.teachers.signals import share, signal
 
 
 @TEACHERS.register("sfl")
-class SFL(LevelTeacher):
+class SFL(Teacher[gym.Space[Any]]):
     """Trains on the levels of the highest learnability among many (sampling for learnability, SFL).
 
     Rutherford, Beukman, Willi, Lacerda, Hawes and Foerster 2024, "No regrets: investigating and improving
@@ -58,7 +73,9 @@ class SFL(LevelTeacher):
         ValueError: if the space is empty or unbounded, or an option is out of range.
     """
 
-    needs: frozenset[str] = frozenset({"episodes", "success"})
+    accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Box, Discrete, Levels)
+    needs: frozenset[str] = frozenset({EPISODES, "success"})
+    granularity: Granularity = "rollout"
 
     def __init__(
         self,
@@ -82,14 +99,12 @@ class SFL(LevelTeacher):
             raise ValueError(f"sfl: keep: expected at most candidates = {candidates}, got {keep}")
         if not (is_number(rho) and 0 <= rho <= 1):
             raise ValueError(f"sfl: rho: expected a share in [0, 1], got {rho!r}")
-        super().__init__(
-            space,
-            seed=seed,
-            cycle=Cycle(replay=rho),
-            score="learnability",
-            # Uniform draws from the set: neither score nor staleness plays a role.
-            buffer={"capacity": keep, "temperature": np.inf, "staleness": 0.0, "evict": "score"},
-        )
+        super().__init__(space, seed=seed)
+        self._rho = float(rho)
+        # Uniform draws from the set: neither score nor staleness plays a role.
+        self.buffer = LevelBuffer(space, capacity=keep, temperature=np.inf, staleness=0.0, evict="score")
+        self._pending = Pending()
+        self._counts = Counts()
         self._refresh, self._candidates = int(refresh), int(candidates)
         self._trial = _Trial(attempts)
         # Asks for training until the next refresh; -1 while candidates are measured.
@@ -100,7 +115,13 @@ class SFL(LevelTeacher):
         levels = int(min(self._candidates, level_spaces.count(self.space)))
         return Wait(levels * self._trial.attempts, "training", "fewer candidates or attempts")
 
+    def _ask(self, ids: IntArray, progress: float) -> Assignment:
+        parts = self._parts(len(ids))
+        self._counts.hand_out(parts)
+        return self._pending.hand_out(self.space, ids, parts)
+
     def _parts(self, n: int) -> list[Rows]:
+        """Return the ``n`` rows of an ask, in groups of one kind."""
         # All rows are handed out. Those that have not come back are not waited for.
         if self._left < 0 and self._trial.open == 0:
             self._keep_best()
@@ -123,7 +144,7 @@ class SFL(LevelTeacher):
 
     def _for_training(self, n: int) -> list[Rows]:
         """Return ``rho n`` levels of the set, rounded so that it holds over several asks, and new ones."""
-        rho = self._cycle.replay
+        rho = self._rho
         before = self._trial.trained
         parts = []
         self._trial.trained += n
@@ -132,7 +153,7 @@ class SFL(LevelTeacher):
             # Differences of rounded totals keep the share over several asks.
             known = int(rho * (before + n)) - int(rho * before)
         if known:
-            parts.append(self._from_buffer(known))
+            parts.append(replayed(self.buffer, self.buffer.sample(self.rng, known)))
         if n > known:
             tasks = spaces.sample(self.space, self.rng, n - known)
             parts.append(Rows(tasks=tasks, kind=NEW, purpose=Purpose.TRAIN))
@@ -146,15 +167,39 @@ class SFL(LevelTeacher):
             self.buffer.clear()
             self.buffer.insert(tasks[best], learnability[best])
 
-    def _learn(self, outcomes: Outcomes, score: Score, table: IntArray) -> None:
-        self._trial.count(table[3], signal(outcomes, "episodes"), share(outcomes, "success"))
+    def _tell(self, outcomes: Outcomes) -> None:
+        # Shares outside [0, 1] are refused here, before anything changes.
+        solved = share(outcomes, "success")
+        number = self._pending.look(outcomes.ids)[3]
+        self._trial.count(number, signal(outcomes, EPISODES), solved)
+        self._counts.tell(outcomes)
+        self._pending.close(outcomes.ids)
+
+    def _drop(self, ids: IntArray) -> None:
+        self._pending.close(ids)
+
+    def metrics(self) -> dict[str, float]:
+        """Return the shares of rows (`Counts.metrics`) and what the set holds (`buffer_metrics`)."""
+        return self._counts.metrics() | buffer_metrics(self.buffer)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return quantiles of learnability, features of some levels of the set, and the best."""
+        return picture(self.buffer)
 
     def _state(self) -> State:
-        return {**super()._state(), "trial": self._trial.state(), "left": self._left}
+        return {
+            "buffer": self.buffer.state_dict(),
+            "pending": self._pending.state(),
+            "trial": self._trial.state(),
+            "left": self._left,
+            **self._counts.state(),
+        }
 
     def _load(self, state: State) -> None:
-        names = ("trial", "left")
-        super()._load({name: value for name, value in state.items() if name not in names})
+        check_names("sfl: state", ("buffer", "pending", "trial", "left", *NAMES), state)
+        self.buffer.load_state_dict(state["buffer"])
+        self._pending.load(state["pending"])
+        self._counts.load({name: state[name] for name in NAMES})
         self._trial.load(state["trial"])
         if self._trial.begun:
             # Only the teacher knows the space that these tasks must lie in.

@@ -55,6 +55,17 @@ class Rows:
         return np.array([np.broadcast_to(np.asarray(c, np.int64), n) for c in columns])
 
 
+def notes_of(space: gym.Space[Any], tasks: Array, kind: IntArray, parent: IntArray) -> dict[str, Array]:
+    """Return what is noted of levels ``(n, *space.shape)`` that are handed out, ``(n,)`` each.
+
+    ``kind`` is 0 for a new level, 1 for a replayed one, 2 for an edited one; ``key`` is the level's;
+    ``parent`` is the key of the level that this one was edited from, 0 for none. Lineages are followed from
+    parent to key. Where no edit changed anything, a child is its parent, and both keys are equal.
+    """
+    keys = np.array(level_spaces.keys(space, tasks), np.int64)
+    return {"kind": kind.astype(np.int8), "key": keys, "parent": parent}
+
+
 class Pending:
     """Kind, parent, edits and number of the rows that are outstanding."""
 
@@ -66,20 +77,17 @@ class Pending:
     def hand_out(self, space: gym.Space[Any], ids: IntArray, parts: Sequence[Rows]) -> Assignment:
         """Remember the rows under their ids and return them as an assignment of levels of the space.
 
-        Its notes are ``kind`` (0 new, 1 replay, 2 edit), ``key``, the level's, and ``parent``: the key of the
-        level that this one was edited from, 0 for none. Lineages are followed from parent to key. Where no
-        edit changed anything, a child is its parent, and both keys are equal.
+        Its notes are those of `notes_of`.
         """
         table = np.concatenate([part.table() for part in parts], axis=1)
         self._ids = np.concatenate([self._ids, ids])
         self._table = np.concatenate([self._table, table], axis=1)
         tasks = np.concatenate([part.tasks for part in parts])
-        keys = np.array(level_spaces.keys(space, tasks), np.int64)
         return Assignment(
             ids=ids,
             tasks=tasks,
             purpose=np.repeat([part.purpose for part in parts], [len(part.tasks) for part in parts]),
-            notes={"kind": table[0].astype(np.int8), "key": keys, "parent": table[1]},
+            notes=notes_of(space, tasks, table[0], table[1]),
         )
 
     def look(self, ids: IntArray) -> IntArray:
