@@ -11,6 +11,7 @@ import numpy as np
 
 from teacherstudent.adapters.watching import (
     TestsNoticed,
+    asked,
     check_budget,
     check_fits,
     check_teacher,
@@ -84,7 +85,8 @@ class TeacherEnv(gym.Wrapper[Any, Any, Any, Any]):
         """Start the teacher's next task.
 
         Raises:
-            ValueError: if the options hold a task, which is the teacher's to choose.
+            ValueError: if the options hold a task, which is the teacher's to choose; if the teacher wants its
+                task measured and not trained on.
             RuntimeError: in another process than the one that made the teacher.
         """
         if options is not None and "task" in options:
@@ -99,7 +101,7 @@ class TeacherEnv(gym.Wrapper[Any, Any, Any, Any]):
             self._task_id = None
             self.teacher.drop(np.array([given_up]))
         # Without a budget this divides by infinity, and the progress stays 0.
-        assignment = self.teacher.ask(progress=min(1.0, self._steps / self._budget))
+        assignment = asked(self.teacher, 1, min(1.0, self._steps / self._budget), "TeacherEnv")
         self._task_id = int(assignment.ids[0])
         self._task = assignment.tasks[0]
         self._return = 0.0

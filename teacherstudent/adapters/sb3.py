@@ -13,6 +13,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from teacherstudent.adapters.watching import (
     TestsNoticed,
+    asked,
     check_budget,
     check_fits,
     check_teacher,
@@ -80,7 +81,7 @@ class TeacherVecEnv(TaskVecEnv):
         return super().step_wait()
 
     def _ask(self, n: int) -> tuple[IntArray, Array]:
-        assignment = self.teacher.ask(n, progress=min(1.0, self._steps / self._budget))
+        assignment = asked(self.teacher, n, min(1.0, self._steps / self._budget), "TeacherVecEnv")
         return assignment.ids, assignment.tasks
 
     def reset(self) -> Any:

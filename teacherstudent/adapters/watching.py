@@ -14,6 +14,7 @@ import numpy as np
 from teacherstudent.contract import spaces
 from teacherstudent.contract.checks import check_names, check_real, is_number
 from teacherstudent.contract.teacher import Teacher
+from teacherstudent.contract.types import Assignment
 from teacherstudent.recording.disk import checkpoint
 from teacherstudent.recording.disk.files import check_file
 
@@ -101,6 +102,26 @@ class TestsNoticed:
                 )
                 return
             frame = frame.f_back
+
+
+def asked(teacher: Teacher[Any], n: int, progress: float, where: str) -> Assignment:
+    """Return ``n`` tasks to train on.
+
+    Raises:
+        ValueError: if the teacher wants some measured only, or returns fewer: a loop that somebody else owns
+            trains on whatever its slots play.
+    """
+    assignment = teacher.ask(n, progress=progress)
+    if assignment.learn.all() and len(assignment) == n:
+        return assignment
+    # Nobody will play them, so the teacher must not wait for them.
+    teacher.drop(assignment.ids)
+    trained = int(assignment.learn.sum())
+    raise ValueError(
+        f"{where}: expected {n} tasks to train on, one for each slot that starts, got {trained}, and "
+        f"{len(assignment) - trained} to be measured only, from {type(teacher).__name__}: use "
+        "run(family, teacher, student, folder, plan), whose students can measure"
+    )
 
 
 def drop_open(teacher: Teacher[Any]) -> int:

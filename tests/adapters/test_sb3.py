@@ -1,4 +1,5 @@
 import copy
+import dataclasses
 import multiprocessing
 import pickle
 import warnings
@@ -552,3 +553,25 @@ def test_a_deep_copy_in_the_same_process_goes_on_alone(family):
     np.testing.assert_array_equal(teacher.ask(4).tasks, twin.ask(4).tasks)
     twin.ask(2)
     assert len(twin.outstanding) == len(teacher.outstanding) + 2
+
+
+class Measures(Listener):
+    """Wants every second task measured only."""
+
+    def _ask(self, ids, progress):
+        return dataclasses.replace(super()._ask(ids, progress), purpose=ids % 2)
+
+
+class Few(Listener):
+    """Has one task at a time."""
+
+    def _ask(self, ids, progress):
+        return super()._ask(ids, progress).select(slice(0, 1))
+
+
+@pytest.mark.parametrize("kind", [Measures, Few])
+def test_what_an_own_loop_would_train_on_though_it_must_not_is_refused(family, kind):
+    teacher = kind(family.space, seed=0)
+    with pytest.raises(ValueError, match=rf"TeacherVecEnv: expected 2 tasks .* from {kind.__name__}: use"):
+        TeacherVecEnv(teacher, family.make_vec(2)).reset()
+    assert teacher.outstanding.size == 0
