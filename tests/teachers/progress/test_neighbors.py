@@ -3,42 +3,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from nearest import MANY, RNG, plain
 
-from teacherstudent.teachers.progress import neighbor_tree
 from teacherstudent.teachers.progress.neighbors import BufferedTrees, NearestOlder
-
-
-def plain(points):
-    """Return the nearest earlier row of each, the oldest of equals, by comparing with every earlier row."""
-    nearest = np.full(len(points), -1)
-    for i in range(1, len(points)):
-        squares = np.zeros(i)
-        for c in range(points.shape[1]):
-            squares += (points[:i, c] - points[i, c]) ** 2
-        nearest[i] = squares.argmin()
-    return nearest
 
 
 def in_parts(points, cuts):
     index = NearestOlder(points.shape[1])
     parts = [index.extend(part) for part in np.split(points, np.sort(cuts))]
     return np.concatenate(parts), index
-
-
-RNG = np.random.default_rng(0)
-MANY = {
-    "plane": RNG.random((3000, 2)),
-    "twelve dimensions": RNG.random((2500, 12)),
-    "five dimensions, clipped": np.clip(RNG.normal(0.5, 0.6, (2500, 5)), 0, 1),
-    "grid with many ties": RNG.integers(0, 12, (3000, 2)) / 8,
-    "few different points": RNG.integers(0, 3, (1500, 4)).astype(float),
-    "one point": np.full((700, 3), 0.25),
-    "closer than float32 tells": 0.5 + 1e-9 * RNG.random((1500, 3)),
-    "far away": 1e12 * (1 + 1e-6 * RNG.random((1500, 2))),
-    "tiny": 1e-14 * RNG.random((1500, 2)),
-    "sorted": np.sort(RNG.random((4000, 1)), axis=0),
-    "moving cluster": np.linspace(0, 1, 3000)[:, None] + 0.01 * RNG.standard_normal((3000, 3)),
-}
 
 
 @pytest.mark.parametrize("name", MANY)
@@ -68,40 +41,6 @@ def test_by_hand():
     assert index.extend(np.array([[0.0, 0], [4, 0], [2, 0], [2, 0], [3, 0]])).tolist() == [-1, 0, 0, 2, 1]
     assert index.extend(np.array([[0.0, 1], [2, 0]])).tolist() == [0, 2]
     assert len(index) == 7
-
-
-def test_a_sorted_stream_is_rebuilt_and_stays_shallow(monkeypatch):
-    rebuilt, rebuild = [], NearestOlder._rebuild
-    monkeypatch.setattr(NearestOlder, "_rebuild", lambda index: (rebuilt.append(len(index)), rebuild(index)))
-    points = np.linspace(0, 1, 60_000)[:, None]  # without, every split would make the tree one deeper
-    index = NearestOlder(1)
-    nearest = np.concatenate([index.extend(part) for part in np.split(points, 60)])
-    assert nearest.tolist() == [-1, *range(59_999)]
-    leaves, depth = index._size[1:]
-    assert 1 <= len(rebuilt) <= 10
-    assert depth <= 64 + 2 * np.sqrt(leaves)
-
-
-def test_many_twins_cost_no_room():
-    index = NearestOlder(2)
-    corner = np.zeros((5000, 2))
-    assert index.extend(corner)[1:].tolist() == [0] * 4999
-    assert index._size[:2].tolist() == [1, 1]
-    assert index._tree.filled[0] == 1
-
-
-def test_the_margin_covers_the_rounding_of_a_float32_scan():
-    rng = np.random.default_rng(1)
-    for d in (1, 2, 5, 12, 40):
-        for scale in (1.0, 1e6):
-            a, b = scale * rng.random((2, 2000, d))
-            b[::2] = a[::2] + scale * 1e-7 * rng.standard_normal((1000, d))
-            small = ((a.astype(np.float32) - b.astype(np.float32)) ** 2).sum(axis=1, dtype=np.float32)
-            squares = ((a - b) ** 2).sum(axis=1)
-            top = max(np.abs(a).max(), np.abs(b).max())
-            limits = np.array([neighbor_tree._limit(s, d, top) for s in squares])
-            assert (small <= limits).all()
-            assert (limits <= squares * (1 + 1e-5 * d) + 1e-5 * top * np.sqrt(squares) + 1e-10 * top**2).all()
 
 
 def test_insert_adds_without_looking():

@@ -1,49 +1,16 @@
-"""The level buffer: weights and insertions by hand, a slow reference, and limits."""
+"""The level buffer: insertions by hand, a slow reference, limits, and states."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from level_buffers import SPACE, make
 
 from teacherstudent import LevelBuffer
 from teacherstudent.contract.spaces import Box, Discrete, Parameters, choice, whole
-from teacherstudent.teachers.replay import edits as level_spaces
 from teacherstudent.teachers.replay.buffer.tables import tie_numbers
 
-SPACE = Discrete(10**9)
-
-
-def make(scores=(), levels=None, **options):
-    """Return a buffer of discrete levels, numbered from 1 where they are not given."""
-    options = {"temperature": 1.0, "staleness": 0.0, "capacity": max(len(scores), 1)} | options
-    buffer = LevelBuffer(SPACE, **options)
-    buffer.insert(np.arange(1, len(scores) + 1) if levels is None else levels, scores)
-    return buffer
-
-
-def aged(scores, ages, **options):
-    """Return a buffer whose levels have the given ages."""
-    buffer = make(scores, **options)
-    state = buffer.state_dict()
-    buffer.load_state_dict(state | {"clock": 100, "stamp": 100 - np.asarray(ages)})
-    return buffer
-
-
-# Weights by hand
-
-
-def test_rank_weights():
-    # ranks 2, 3, 1: h = 1/2, 1/3, 1
-    h = np.array([1 / 2, 1 / 3, 1])
-    np.testing.assert_allclose(make([5.0, -1.0, 7.0]).probabilities(), h / h.sum(), rtol=1e-15)
-    cold = make([5.0, -1.0, 7.0], temperature=0.5).probabilities()
-    np.testing.assert_allclose(cold, np.array([9, 4, 36]) / 49, rtol=1e-15)
-
-
-@pytest.mark.parametrize(("semantics", "expected"), [("dcd", [2, 3, 6]), ("jaxued", [6, 3, 2])])
-def test_equal_scores_rank_by_slot_where_that_is_asked_for(semantics, expected):
-    buffer = make([1.0, 1.0, 1.0], semantics=semantics, ties="slot")
-    np.testing.assert_allclose(buffer.probabilities(), np.array(expected) / 11)
+# Levels of equal score
 
 
 @pytest.mark.parametrize("semantics", ["dcd", "jaxued"])
@@ -63,28 +30,6 @@ def test_levels_of_equal_score_are_equally_likely(semantics, value, priority):
     assert p[-1] > p[0]
 
 
-def test_equal_scores_share_the_weights_of_their_ranks():
-    # ranks 1, 2 to 4, 5: h = 1, three times the mean of 1/2, 1/3 and 1/4, 1/5
-    h = np.array([1.0, 13 / 36, 1 / 5, 13 / 36, 13 / 36])
-    got = make([9.0, 2.0, 1.0, 2.0, 2.0]).probabilities()
-    np.testing.assert_allclose(got, h / h.sum(), rtol=1e-14)
-    # the last weights are 1e-30 of the first, and still precise
-    cold = make([*np.arange(1000.0, 2.0, -1.0), 1.0, 1.0], temperature=0.1).probabilities()
-    assert cold[-1] == cold[-2]
-    assert cold[-1] / cold[0] == pytest.approx((999.0**-10 + 1000.0**-10) / 2, rel=1e-9, abs=0)
-
-
-def test_what_is_shared_is_what_ties_broken_at_random_give():
-    scores, rng = np.array([1.0, 0.0, 1.0, 1.0, 0.0, 2.0]), np.random.default_rng(0)
-    for priority, top_k in (("rank", None), ("topk", 3)):
-        options = {"priority": priority, "top_k": top_k}
-        found = np.zeros(6)
-        for _ in range(4000):
-            nudged = scores + 1e-9 * rng.random(6)
-            found += make(nudged, **options).probabilities() / 4000
-        np.testing.assert_allclose(make(scores, **options).probabilities(), found, atol=0.01)
-
-
 @pytest.mark.parametrize("evict", ["replay", "score"])
 def test_of_levels_that_could_give_way_equally_well_any_does(evict):
     gone = []
@@ -94,71 +39,6 @@ def test_of_levels_that_could_give_way_equally_well_any_does(evict):
     assert np.bincount(gone, minlength=6).min() > 150  # 200 expected
     other = make([0.0, 0.0, 1.0, 0.0], evict=evict)
     assert 2 not in [int(other.insert([level], [0.0])[0]) for level in range(100, 150)]
-
-
-def test_proportional_weights():
-    # negative scores count as 0; without staleness 0.001 is added
-    got = make([3.0, -2.0, 1.0], priority="proportional").probabilities()
-    np.testing.assert_allclose(got, np.array([3.001, 0.001, 1.001]) / 4.003)
-    fresh = make([3.0, -2.0, 1.0], priority="proportional", staleness=0.5, temperature=0.5)
-    # P_S = 9/10, 0, 1/10; staleness of the new levels is 2, 1, 0: P_C = 2/3, 1/3, 0
-    np.testing.assert_allclose(fresh.probabilities(), [0.45 + 1 / 3, 1 / 6, 0.05])
-    none = aged([0.0, -2.0], [1, 3], priority="proportional", staleness=0.5)
-    np.testing.assert_allclose(none.probabilities(), [0.5 * 0.5 + 0.5 * 0.25, 0.5 * 0.5 + 0.5 * 0.75])
-
-
-@pytest.mark.parametrize(
-    ("scores", "temperature", "expected"),
-    [
-        # (300 / 300, 1 / 300, 250 / 300, 1 / 300) ** 125: 300 ** 125 is above every float
-        ([300.0, 1.0, 250.0, 1.0], 0.008, [1.0, 0.0, (5 / 6) ** 125, 0.0]),
-        # (1, 1 / 2, 1 / 10, 0) ** 100: 1e-4 ** 100 is below every float
-        ([1e-4, 5e-5, 1e-5, 0.0], 0.01, [1.0, 0.5**100, 0.1**100, 0.0]),
-    ],
-)
-def test_proportional_weights_at_low_temperatures(scores, temperature, expected):
-    options = {"priority": "proportional", "temperature": temperature, "staleness": 1e-9}
-    got = aged(scores, [0, 0, 0, 1], **options).probabilities()
-    np.testing.assert_allclose(got[:3], expected[:3], rtol=1e-8, atol=1e-290)
-    assert (got >= 0).all()
-
-
-@pytest.mark.parametrize("highest", [1e-4, 300.0])
-def test_proportional_weights_follow_the_highest_score_of_a_batch(highest):
-    rng = np.random.default_rng(0)
-    options = {"priority": "proportional", "temperature": 0.01, "staleness": 0.3, "capacity": 6}
-    together, alone = make(**options), make(**options)
-    levels, scores = rng.integers(1, 40, 200), highest * rng.random(200) ** np.linspace(9, 0.1, 200)
-    met = [buffer.meet(200) for buffer in (together, alone)]
-    slots = together.insert(levels, scores, met=met[0])
-    assert len(np.unique(slots)) > 4
-    for i in range(200):  # weights are counted anew for each
-        assert alone.insert(levels[[i]], scores[[i]], met=met[1][[i]]) == slots[i]
-
-
-def test_top_k_weights():
-    buffer = make([1.0, 3.0, 2.0, 0.0], priority="topk", top_k=2)
-    e = np.exp([3.0, 2.0])
-    np.testing.assert_allclose(buffer.probabilities(), [0, e[0] / e.sum(), e[1] / e.sum(), 0])
-    np.testing.assert_allclose(make([1e4, 0.0], priority="topk", top_k=2).probabilities(), [1, 0])
-
-
-def test_staleness_weights():
-    buffer = aged([4.0, 2.0], [1, 3], staleness=0.3)
-    # by score two thirds and one, by age one quarter and three
-    np.testing.assert_allclose(buffer.probabilities(), [0.7 * 2 / 3 + 0.3 / 4, 0.7 / 3 + 0.9 / 4])
-    assert buffer.staleness.tolist() == [1, 3]
-
-
-def test_the_all_fresh_buffer():
-    scores, capacity = [4.0, 2.0], 8
-    jaxued = aged(scores, [0, 0], staleness=0.3, capacity=capacity, semantics="jaxued")
-    np.testing.assert_allclose(jaxued.probabilities(), [0.7 * 2 / 3 + 0.15, 0.7 / 3 + 0.15])
-    # dcd gives every level 1 / capacity and normalises when it draws: 0.7 + 0.3 / 4 = 0.775
-    dcd = aged(scores, [0, 0], staleness=0.3, capacity=capacity)
-    expected = np.array([0.7 * 2 / 3 + 0.3 / 8, 0.7 / 3 + 0.3 / 8]) / 0.775
-    np.testing.assert_allclose(dcd.probabilities(), expected)
-    assert dcd.effective_size() == pytest.approx(1 / (expected**2).sum())
 
 
 # Insertion by hand
@@ -239,47 +119,6 @@ def test_known_levels_blend_and_remember_their_highest_return():
     assert buffer.returns.tolist() == [-1.0, -np.inf]
     assert buffer.parents.tolist() == [0, 77]
     assert buffer.edits.tolist() == [0, 3]
-
-
-@pytest.mark.parametrize("semantics", ["dcd", "jaxued"])
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        ({}, [3.0, 6.0]),  # the last row counts
-        ({"blend": 0.5}, [2.5, 3.875]),  # 2 -> 2.5; 1 -> 1.5 -> 1.75 -> 3.875
-        ({"rows": "mean"}, [3.0, 10 / 3]),
-        ({"rows": "mean", "blend": 0.5}, [2.5, 1 / 2 + 10 / 6]),
-    ],
-)
-def test_a_level_that_comes_several_times_in_an_update(semantics, options, expected):
-    buffer = make([2.0, 1.0], semantics=semantics, **options)
-    buffer.update(np.array([2, 1, 2, 99, 2]), [2.0, 3.0, 2.0, 7.0, 6.0], [1.0, 0.0, -1.0, 9.0, -2.0])
-    np.testing.assert_allclose(buffer.scores, expected, rtol=1e-15)
-    assert buffer.returns.tolist() == [0.0, 1.0]
-
-
-def test_rows_of_one_level_count_as_if_told_one_by_one():
-    rng = np.random.default_rng(0)
-    for blend in (1.0, 0.5, 0.03):
-        together, alone = (make(np.arange(5.0), capacity=5, blend=blend) for _ in range(2))
-        keys, scores = rng.integers(1, 6, 300), 1e3 * rng.standard_normal(300)
-        together.update(keys, scores)
-        for key, score in zip(keys, scores, strict=True):
-            alone.update(np.array([key]), [score])
-        np.testing.assert_allclose(together.scores, alone.scores, rtol=1e-12)
-
-
-def test_several_offers_of_one_level_in_a_batch():
-    options = {"capacity": 3, "levels": [1], "blend": 0.5}
-    last, mean = make([0.0], **options), make([0.0], rows="mean", **options)
-    offers = ([7, 1, 7, 7], [4.0, 2.0, 0.0, 2.0])
-    assert last.insert(*offers, returns=[1, 5, 3, 2]).tolist() == [1, 0, 1, 1]
-    assert mean.insert(*offers, returns=[1, 5, 3, 2]).tolist() == [1, 0, 1, 1]
-    assert last.scores.tolist() == [1.0, 2.0]  # 4 -> 2 -> 2
-    np.testing.assert_allclose(mean.scores, [1.0, 2.0], rtol=1e-15)  # the mean of 4, 0 and 2
-    assert last.returns.tolist() == mean.returns.tolist() == [5.0, 3.0]
-    full = make([1.0, 1.5], rows="mean")
-    assert full.insert([8, 8], [9.0, -9.0]).tolist() == [-1, -1]  # once, by the mean
 
 
 def test_the_capacity_is_at_most_the_number_of_tasks():
@@ -414,45 +253,8 @@ def test_a_batch_is_its_rows_one_after_the_other(priority, rho, evict, semantics
         np.testing.assert_allclose(fast.probabilities(), expected / expected.sum(), rtol=1e-12, atol=0)
 
 
-@pytest.mark.parametrize("semantics", ["dcd", "jaxued"])
-def test_draws_follow_the_probabilities_as_they_change(semantics):
-    start = aged([3.0, 1.0, 2.0, 0.0, 1.5], [0, 4, 1, 7, 2], staleness=0.6, semantics=semantics, capacity=9)
-    state, rng = start.state_dict(), np.random.default_rng(0)
-    drawn = []
-    for _ in range(6000):
-        start.load_state_dict(state)
-        drawn.append(start.sample(rng, 3))
-    drawn = np.array(drawn)
-    expected = np.zeros((3, 5))
-    for path in np.ndindex(5, 5, 5):
-        start.load_state_dict(state)
-        chance = 1.0
-        for j, slot in enumerate(path):
-            p = start.probabilities()
-            expected[j, slot] += chance * p[slot] if j == 2 else 0
-            chance *= p[slot]
-            after = start.state_dict()
-            stamp = after["stamp"].copy()
-            stamp[slot] = after["clock"] + 1
-            start.load_state_dict(after | {"clock": after["clock"] + 1, "stamp": stamp})
-    start.load_state_dict(state)
-    counts = np.bincount(drawn[:, 0], minlength=5) / 6000
-    np.testing.assert_allclose(counts, start.probabilities(), atol=0.025)
-    np.testing.assert_allclose(np.bincount(drawn[:, 2], minlength=5) / 6000, expected[2], atol=0.025)
-
-
-def test_the_first_draw_of_an_all_fresh_buffer():
-    buffer = aged([4.0, 2.0], [0, 0], staleness=0.9, capacity=8)
-    state, rng = buffer.state_dict(), np.random.default_rng(0)
-    first = []
-    for _ in range(4000):
-        buffer.load_state_dict(state)
-        first.append(buffer.sample(rng, 1)[0])
-    buffer.load_state_dict(state)
-    np.testing.assert_allclose(np.mean(first), buffer.probabilities()[1], atol=0.03)
-
-
 # A trace of jaxued 0.0.1's LevelSampler: capacity 8, rank, temperature 1, staleness 0.3, duplicates checked
+
 
 TRACE = """
 34 1 32 29 22 1 5 27 15 27 33 19 10 13 33 4 32 37 35 20 8 25 16 4 37 29 4 15 35 26 8 30 33 6 10 34 18 32
@@ -526,7 +328,10 @@ def test_a_buffer_of_one_level():
 
 # Properties
 
+
 OFFERS = st.lists(st.tuples(st.integers(1, 30), st.integers(-4, 4)), min_size=1, max_size=40)
+
+
 OPTIONS = st.fixed_dictionaries(
     {
         "priority": st.sampled_from(["rank", "proportional", "topk"]),
@@ -578,115 +383,7 @@ def test_offering_a_level_again_changes_nothing_but_its_age():
         assert np.array_equal(before[name], after[name])
 
 
-# Keys and edits of boxes
-
-
-def test_keys_of_boxes():
-    space = Box(-1.0, 1.0, (2, 3), np.float32)
-    tasks = space.low + np.random.default_rng(0).random((500, 2, 3), np.float32)
-    keys = level_spaces.keys(space, tasks)
-    assert keys.dtype == np.int64
-    assert len(np.unique(keys)) == 500
-    assert np.array_equal(keys[::2], level_spaces.keys(space, tasks[::2]))
-    swapped = level_spaces.keys(space, tasks[:, ::-1])
-    assert not np.isin(swapped, keys).any()
-    zeros = np.zeros((2, 2, 3), np.float32)
-    zeros[1] = -0.0
-    assert len(np.unique(level_spaces.keys(space, zeros))) == 1
-    assert level_spaces.keys(Discrete(5, start=3), np.array([4, 7])).tolist() == [4, 7]
-
-
-def test_edits_of_boxes():
-    space, rng = Parameters(height=(0, 4), spacing=(-1, 1)), np.random.default_rng(0)
-    tasks = np.tile([2.0, 0.0], (2000, 1))
-    moved = level_spaces.mutated(space, rng, tasks, 1, level_spaces.Step(law="uniform", size=0.1)) - tasks
-    assert ((moved != 0).sum(axis=1) == 1).all()
-    assert 0.39 < np.abs(moved[:, 0]).max() <= 0.4
-    assert 0.19 < np.abs(moved[:, 1]).max() <= 0.2
-    moved = level_spaces.mutated(space, rng, tasks, 1, level_spaces.Step(size=0.1)) - tasks
-    assert np.std(moved[moved[:, 0] != 0, 0]) == pytest.approx(0.4, rel=0.1)
-    edge = level_spaces.mutated(space, rng, np.tile([4.0, 1.0], (50, 1)), 3)
-    assert space.contains(edge[0])
-    assert (edge <= space.high).all()
-    for bad in ({"law": "cauchy"}, {"size": 0.0}):
-        with pytest.raises(ValueError, match="step: expected"):
-            level_spaces.Step(**bad)
-
-
-WHOLE = [
-    (np.int8, -128, 127), (np.int8, -3, 2), (np.uint8, 0, 255), (np.uint8, 250, 255), (np.int16, -5, 5),
-    (np.int32, -(2**31), 2**31 - 1), (np.int64, -(2**63), 2**63 - 1), (np.uint64, 0, 2**64 - 1),
-    (np.uint64, 2**64 - 4, 2**64 - 1), (np.int64, 2**53, 2**53 + 9), (np.bool_, 0, 1),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("dtype", "low", "high"), WHOLE)
-@pytest.mark.parametrize("law", ["gaussian", "uniform"])
-def test_edits_of_whole_numbers(dtype, low, high, law):
-    low, high = (np.full((2, 2), end, dtype) for end in (low, high))
-    space, rng = Box(low, high, (2, 2), dtype), np.random.default_rng(0)
-    ends = np.concatenate([np.repeat(end[None], 500, axis=0) for end in (low, high)])
-    step = level_spaces.Step(law=law, size=0.1)
-    for edits, start in ((1, ends), (7, ends), (1, level_spaces.mutated(space, rng, ends, 50, step))):
-        edited = level_spaces.mutated(space, rng, start, edits, step)
-        assert edited.dtype == dtype
-        assert ((edited >= low) & (edited <= high)).all()
-        changed = (edited != start).reshape(1000, -1).sum(axis=1)
-        assert changed.max() == 1 or edits > 1
-        assert (changed > 0).mean() > 0.4  # half of the moves of a number at an end lead nowhere
-    far = np.array([int(a) - int(b) for a, b in zip(edited.ravel(), start.ravel(), strict=True)], object)
-    most = max(1, 0.7 * (int(high[0, 0]) - int(low[0, 0])))  # no way around from one end to the other
-    assert max(abs(far)) <= most
-
-
-def test_whole_numbers_in_the_middle_always_move():
-    space, rng = Box(0, 10, (3,), np.int64), np.random.default_rng(0)
-    start = np.full((4000, 3), 5)
-    for step in (level_spaces.Step(law="uniform", size=0.01), level_spaces.Step(size=0.2)):
-        moved = level_spaces.mutated(space, rng, start, 1, step) - start
-        assert ((moved != 0).sum(axis=1) == 1).all()
-        assert moved.sum() == pytest.approx(0, abs=250)
-    assert np.abs(moved).max() > 3
-    assert np.std(moved[moved != 0]) == pytest.approx(2, abs=0.3)
-
-
-def test_what_no_edit_has_touched_stays_bit_for_bit():
-    space, rng = Box(np.float32(-0.3), np.float32(0.7), (50,), np.float32), np.random.default_rng(0)
-    start = space.low + rng.random((200, 50)).astype(np.float32) * (space.high - space.low)
-    edited = level_spaces.mutated(space, rng, start, 3)
-    assert ((edited != start).sum(axis=1) <= 3).all()
-    assert edited.dtype == np.float32
-
-
 # Errors and state
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"capacity": 0},
-        {"capacity": 2.5},
-        {"priority": "best"},
-        {"temperature": 0.0},
-        {"temperature": np.nan},
-        {"staleness": 1.1},
-        {"top_k": 0},
-        {"top_k": 5},
-        {"top_k": 1, "priority": "proportional"},
-        {"evict": "oldest"},
-        {"semantics": "minimax"},
-        {"blend": 0.0},
-        {"ties": "random"},
-        {"ties": ["shared"]},
-        {"temperature": "cold"},
-        {"staleness": None},
-        {"blend": [0.5]},
-        {"rows": "first"},
-    ],
-)
-def test_bad_options(options):
-    with pytest.raises(ValueError, match=f"{next(iter(options))}: expected .*, got "):
-        LevelBuffer(SPACE, **options)
 
 
 def test_bad_calls():
