@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 
 import numpy as np
+import pytest
 
 from teacherstudent.recording.machine import PACKAGES, commits, versions
 from teacherstudent.recording.recorder import Recorder
@@ -29,6 +31,7 @@ def test_manifest_without_git(tmp_path, synthetic, monkeypatch):
     assert session["git"] == {"working_directory": None, "package": None}
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="no git")
 def test_a_commit_is_dirty_when_a_tracked_file_has_changed(tmp_path, monkeypatch):
     def git(*words):
         told = ["-c", "user.name=x", "-c", "user.email=x@y", "-c", "commit.gpgsign=false"]
