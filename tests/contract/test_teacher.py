@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from teacherstudent import envs, teachers
-from teacherstudent.contract.accounts.outstanding import Outstanding
 from teacherstudent.contract.spaces import Box, Discrete, Parameters
 from teacherstudent.contract.stored.saved import difference
 from teacherstudent.contract.stored.settings import settings_of
@@ -296,36 +295,6 @@ def test_a_damaged_state_is_refused_and_nothing_is_loaded(where, value, message)
 def test_a_teacher_without_metrics_has_none():
     assert make().metrics() == {}
     assert make().snapshot() == {}
-
-
-def test_outstanding_ids_agree_with_a_plain_set():
-    rng = np.random.default_rng(0)
-    ids, plain, issued = Outstanding(), set(), 0
-    for step in range(3000):
-        n = int(rng.integers(1, 9))
-        assert ids.peek(n).tolist() == list(range(issued, issued + n))
-        ids.issue(n)
-        plain |= set(range(issued, issued + n))
-        issued += n
-        k = int(rng.integers(0, 2 * n)) if step < 2000 or rng.random() < 0.5 else 0
-        closing = rng.permutation(sorted(plain))[:k].astype(np.int64)
-        ids.check(closing, "here")
-        ids.close(closing)
-        plain -= set(closing.tolist())
-        if step % 100 == 0:
-            assert ids.open_ids().tolist() == sorted(plain)
-            ids = Outstanding.of(ids.state())
-    assert ids.open_ids().tolist() == sorted(plain)
-    assert ids.peek(1)[0] == issued
-
-
-def test_bookkeeping_stays_small_when_ids_are_told():
-    ids = Outstanding()
-    for _ in range(1000):
-        new = ids.peek(50)
-        ids.issue(50)
-        ids.close(new)
-    assert len(ids._open) <= 128
 
 
 @pytest.mark.parametrize(

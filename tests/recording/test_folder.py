@@ -13,11 +13,9 @@ import numpy as np
 import pytest
 
 from teacherstudent.contract.accounts.plan import Plan
-from teacherstudent.recording import logs
 from teacherstudent.recording.disk.checkpoint import Checkpoints
 from teacherstudent.recording.lock import FolderLock
 from teacherstudent.recording.runs import Run, find_runs
-from teacherstudent.recording.tables import encode
 from teacherstudent.running.experiment import Experiment
 
 EXPERIMENT = Experiment(
@@ -41,6 +39,8 @@ def contents(folder):
 
 
 FILES = ("manifest.json", "status.json", ".lock", "tests.parquet", "teacher.jsonl")
+
+
 FOLDERS = ("episodes", "tests", "tensorboard", "checkpoints")
 
 
@@ -155,31 +155,6 @@ def test_temporary_files_stay_while_another_process_writes_the_run(folder):
     assert path.exists()
 
 
-def part(rows, value):
-    return encode({"score": np.full(rows, float(value)), "id": np.arange(rows)})
-
-
-def test_readers_of_episodes_take_what_is_there(tmp_path, monkeypatch):
-    """Parts that vanish, and parts that others take the place of, between listing and opening."""
-    folder = tmp_path / "episodes"
-    folder.mkdir()
-    for i in range(4):
-        (folder / f"part-{i:05d}.parquet").write_bytes(part(3, i))
-    read, calls = logs.read_table, []
-
-    def meanwhile(path, columns=None):
-        calls.append(path.name)
-        if len(calls) == 3:  # a resumed run goes back to two parts, and writes the third anew
-            for i in (3, 2, 1):
-                (folder / f"part-{i:05d}.parquet").unlink()
-            (folder / "new").write_bytes(part(3, 10))
-            os.replace(folder / "new", folder / "part-00001.parquet")
-        return read(path, columns)
-
-    monkeypatch.setattr(logs, "read_table", meanwhile)
-    assert logs.read_episodes(tmp_path)["score"].tolist() == [0.0] * 3 + [10.0] * 3
-
-
 def test_readers_beside_a_run_that_is_resumed_again_and_again(tmp_path):
     """Every reader, while the end of a run is cut off and written again."""
     rounds = iter(range(1000))
@@ -218,20 +193,3 @@ def test_readers_beside_a_run_that_is_resumed_again_and_again(tmp_path):
         stop.set()
         thread.join()
     assert failures == []
-
-
-def test_a_part_that_comes_back_is_read(tmp_path, monkeypatch):
-    folder = tmp_path / "tests"
-    folder.mkdir()
-    for i in range(3):
-        (folder / f"part-{i:05d}.parquet").write_bytes(encode({"index": np.full(2, i), "score": np.ones(2)}))
-    read, hidden = logs.read_table, []
-
-    def once_gone(path, columns=None):
-        if path.name == "part-00001.parquet" and not hidden:
-            hidden.append(path)
-            raise FileNotFoundError(path)
-        return read(path, columns)
-
-    monkeypatch.setattr(logs, "read_table", once_gone)
-    assert logs.read_tests(tmp_path)["index"].tolist() == [0, 0, 1, 1, 2, 2]

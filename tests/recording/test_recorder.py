@@ -16,7 +16,7 @@ from gymnasium.spaces import Discrete
 
 from teacherstudent import spaces
 from teacherstudent.contract.accounts.failures import FailedTask
-from teacherstudent.contract.types import Assignment, Outcomes
+from teacherstudent.contract.types import Outcomes
 from teacherstudent.recording import logs, tables
 from teacherstudent.recording.disk import plain
 from teacherstudent.recording.disk.files import WriteError
@@ -101,43 +101,6 @@ def test_columns_may_be_chosen_and_several_axes_survive(tmp_path, synthetic):
     np.testing.assert_array_equal(table["trace"], trace)
 
 
-def asked(ids, **notes):
-    return Assignment(ids=ids, tasks=np.zeros((len(ids), 2)), notes=notes)
-
-
-def test_notes_of_the_teacher_are_logged_when_rows_come_back(tmp_path, synthetic):
-    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), tensorboard=False)
-    batch = synthetic.outcomes(np.random.default_rng(0), 3)
-    recorder.asked(asked([0, 1], kind=np.array([0, 2], np.int8), chance=[0.5, 0.25], parent=[0, -(2**62)]))
-    recorder.asked(asked([2, 3], kind=np.array([1, 1], np.int8), chance=[1.0, 0.125], parent=[5, 6]))
-    recorder.episodes(batch.select([2, 0]), spent=1.0)
-    state = recorder.state_dict()
-    recorder.close("interrupted")
-    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), resume=state, tensorboard=False)
-    recorder.dropped(np.array([3]))
-    strange = dataclasses.replace(batch.select([0]), ids=[-1])
-    recorder.episodes(Outcomes.concatenate([batch.select([1]), strange]), spent=2.0)
-    recorder.close("finished")
-    table = Run.load(tmp_path).episodes()
-    assert table["id"].tolist() == [2, 0, 1, -1]
-    assert table["kind"].tolist() == [1, 0, 2, 0]
-    assert table["parent"].tolist() == [5, 0, -(2**62), 0]
-    np.testing.assert_array_equal(table["chance"], [1.0, 0.5, 0.25, np.nan])
-
-
-def test_notes_have_the_names_of_the_first_and_free_ones(tmp_path, synthetic):
-    for name in ("score", "purpose", "length"):
-        recorder = Recorder(tmp_path / name, manifest=synthetic.manifest(), tensorboard=False)
-        recorder.asked(asked([0, 1, 2], **{name: np.zeros(3)}))
-        with pytest.raises(ValueError, match=rf"notes: expected those of the first assignment, \['{name}'\]"):
-            recorder.asked(asked([5], other=[1]))
-        with pytest.raises(ValueError, match="notes: expected ids above 2, got 2"):
-            recorder.asked(asked([2], **{name: [1]}))
-        with pytest.raises(ValueError, match=rf"new names for the teacher's notes, got \['{name}'\]"):
-            recorder.episodes(synthetic.outcomes(np.random.default_rng(0), 3), spent=2.0)
-        recorder.close("failed")
-
-
 def test_folders_that_say_only_what_was_learnt_from_are_read(tmp_path, synthetic):
     recorder = Recorder(tmp_path, manifest=synthetic.manifest(), tensorboard=False)
     recorder.close("finished")
@@ -148,65 +111,6 @@ def test_folders_that_say_only_what_was_learnt_from_are_read(tmp_path, synthetic
     (tmp_path / "episodes" / "part-00000.parquet").write_bytes(tables.encode(columns))
     assert Run.load(tmp_path).episodes(["purpose"])["purpose"].tolist() == [0, 2, 1, 0]
     assert set(Run.load(tmp_path).episodes(["purpose", "score"])) == {"purpose", "score"}
-
-
-def test_rows_beyond_the_buffer_become_parts_in_order(tmp_path, synthetic, monkeypatch):
-    monkeypatch.setattr(logs, "EPISODE_ROWS", 100)
-    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), tensorboard=False)
-    rng = np.random.default_rng(0)
-    for first in range(0, 640, 64):
-        recorder.episodes(synthetic.outcomes(rng, 64, first=first), spent=0.0)
-    recorder.episodes(synthetic.outcomes(rng, 300, first=640), spent=0.0)  # more than the buffer holds
-    recorder.episodes(synthetic.outcomes(rng, 1, first=940), spent=0.0)
-    recorder.close("finished")
-    assert len(logs.parts(tmp_path / "episodes")) == 12  # ten of 64, one of 300, one of 1
-    np.testing.assert_array_equal(Run.load(tmp_path).episodes(["id"])["id"], np.arange(941))
-
-
-def test_episodes_are_written_after_a_while(tmp_path, synthetic, monkeypatch):
-    monkeypatch.setattr(logs, "EPISODE_SECONDS", 0.0)
-    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), tensorboard=False)
-    recorder.episodes(synthetic.outcomes(np.random.default_rng(0), 5), spent=0.0)
-    assert len(Run.load(tmp_path).episodes(["id"])["id"]) == 5
-    recorder.close("finished")
-
-
-def test_many_tests_stay_few_files_and_in_order(tmp_path, synthetic, monkeypatch):
-    monkeypatch.setattr(logs, "TEST_ROWS", 500)
-    written = []
-    monkeypatch.setattr(logs, "encode", lambda table, real=logs.encode: written.append(table) or real(table))
-    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), tensorboard=False)
-    for i in range(60):
-        recorder.tests(synthetic.tests(i), spent=float(i), ledger={"updates": float(i)})
-        if i == 30:
-            assert logs.parts(tmp_path / "tests")  # some wait to be merged, and are read all the same
-            assert Run.load(tmp_path).tests(["spent"])["index"].tolist() == list(np.repeat(range(31), 100))
-    rows = sum(len(table["index"]) for table in written)
-    assert rows < 9 * 6000 + 500 * 5, "a test must not cost a copy of all tests"
-    recorder.close("finished")
-    assert not logs.parts(tmp_path / "tests")
-    tests = Run.load(tmp_path).tests()
-    np.testing.assert_array_equal(tests["ledger_updates"], np.repeat(np.arange(60.0), 100))
-    np.testing.assert_array_equal(Run.load(tmp_path).curve().mastered, np.arange(60.0))
-
-
-def test_a_kill_between_merging_tests_and_removing_parts_does_not_double_them(
-    tmp_path, synthetic, monkeypatch
-):
-    monkeypatch.setattr(logs, "TEST_ROWS", 0)
-    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), tensorboard=False)
-    for i in range(20):
-        recorder.tests(synthetic.tests(i), spent=float(i), ledger={})
-    waiting = {path: path.read_bytes() for path in logs.parts(tmp_path / "tests").values()}
-    assert waiting
-    recorder.close("finished")
-    for path, content in waiting.items():
-        path.write_bytes(content)
-    np.testing.assert_array_equal(Run.load(tmp_path).curve().mastered, np.arange(20.0))
-    state = START | {"tests": {"count": 20}}
-    Recorder(tmp_path, manifest=synthetic.manifest(), resume=state, tensorboard=False).close("finished")
-    np.testing.assert_array_equal(Run.load(tmp_path).tests(["score"])["index"], np.repeat(np.arange(20), 100))
-    assert not logs.parts(tmp_path / "tests")
 
 
 def test_teacher_records_hold_arrays_nan_and_training_means(tmp_path, synthetic):
@@ -229,25 +133,6 @@ def test_teacher_records_hold_arrays_nan_and_training_means(tmp_path, synthetic)
     assert first["train"]["episodes"] == 10
     assert first["train"]["return"] == pytest.approx(batch.score.mean())
     assert second["train"] == {}
-
-
-def test_manifest_names_versions_machine_and_commit(tmp_path, synthetic):
-    Recorder(tmp_path, manifest=synthetic.manifest(note="x"), tensorboard=False).close("finished")
-    manifest = Run.load(tmp_path).manifest
-    assert manifest["note"] == "x"
-    assert manifest["cost_unit"] == "environment steps"
-    session = manifest["sessions"][0]
-    assert session["versions"]["numpy"] == np.__version__
-    assert session["machine"]["cpu_count"] == os.cpu_count()
-    assert session["machine"]["memory_bytes"] > 0
-    assert set(session["git"]) == {"working_directory", "package"}
-
-
-def test_manifest_without_git(tmp_path, synthetic, monkeypatch):
-    monkeypatch.setenv("PATH", "")
-    Recorder(tmp_path, manifest=synthetic.manifest(), tensorboard=False).close("finished")
-    session = Run.load(tmp_path).manifest["sessions"][0]
-    assert session["git"] == {"working_directory": None, "package": None}
 
 
 def scalars(folder, purge):
@@ -359,32 +244,6 @@ def test_a_folder_that_holds_a_run_is_refused(tmp_path, synthetic):
         Recorder(tmp_path, manifest=synthetic.manifest())
     with pytest.raises(ValueError, match=r"seed: expected 0 as in that run, got 1"):
         Recorder(tmp_path, manifest=synthetic.manifest(seed=1), resume=START)
-
-
-def test_two_processes_cannot_write_one_run(tmp_path, synthetic):
-    first = Recorder(tmp_path, manifest=synthetic.manifest(), tensorboard=False)
-    with pytest.raises(RuntimeError, match="no other process"):
-        Recorder(tmp_path, manifest=synthetic.manifest(), resume=START)
-    first.close("finished")
-    Recorder(tmp_path, manifest=synthetic.manifest(), resume=START).close("finished")
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"seed": None}, None),
-        ({"family": "tracks"}, "family: expected a mapping with a name"),
-        ({"extra": object()}, "manifest.extra: expected numbers"),
-    ],
-)
-def test_bad_manifests(tmp_path, synthetic, change, message):
-    manifest = synthetic.manifest(**change)
-    if message is None:
-        del manifest["seed"]
-        message = r"missing \['seed'\]"
-    with pytest.raises((ValueError, TypeError), match=message):
-        Recorder(tmp_path / "run", manifest=manifest)
-    assert not (tmp_path / "run").exists()
 
 
 def test_bad_rows(tmp_path, synthetic):
@@ -546,55 +405,3 @@ def test_killed_processes_leave_a_readable_run_that_resumes(tmp_path, synthetic)
     assert Run.load(tmp_path / "whole").status()["status"] == "finished"
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
     assert len(Run.load(tmp_path / "killed").manifest["sessions"]) > 1
-
-
-LIMITED = textwrap.dedent(
-    """
-    import json, resource, sys
-    from pathlib import Path
-    import numpy as np
-    from teacherstudent.recording.disk.files import WriteError
-    from teacherstudent.recording.recorder import Recorder
-
-    recorder = Recorder(Path(sys.argv[1]), manifest=json.loads(sys.argv[2]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-    spent = 0
-    try:
-        while True:
-            recorder.teacher(spent=spent, metrics={}, snapshot={"tasks": np.random.rand(50)}, ledger={})
-            spent += 1
-    except WriteError as error:
-        recorder.close("failed", error)
-        print(error)
-    """
-)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="resource limits")
-def test_a_file_that_may_not_grow_keeps_its_whole_lines(tmp_path, synthetic):
-    command = [sys.executable, "-c", LIMITED, str(tmp_path), json.dumps(synthetic.manifest())]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert f"cannot write {tmp_path / 'teacher.jsonl'}" in done.stdout
-    assert (tmp_path / "teacher.jsonl").read_bytes().endswith(b"\n")
-    records = Run.load(tmp_path).records()
-    assert [r["spent"] for r in records] == list(range(len(records)))
-    assert len(records) > 10
-    assert Run.load(tmp_path).status()["error"]["type"] == "WriteError"
-
-
-def test_a_forked_child_does_not_keep_the_run_locked(tmp_path, synthetic):
-    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), tensorboard=False)
-    assert Run.load(tmp_path).status()["status"] == "running"
-    ready, go = os.pipe(), os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.write(ready[1], b".")
-        os.read(go[0], 1)
-        os._exit(0)
-    os.read(ready[0], 1)
-    assert Run.load(tmp_path).status()["status"] == "running"  # the child let go, the parent did not
-    recorder._lock.release()
-    assert Run.load(tmp_path).status()["status"] == "killed"
-    os.write(go[1], b".")
-    os.waitpid(child, 0)
-    recorder.close("finished")

@@ -39,52 +39,6 @@ def test_a_run_that_was_never_tested_has_an_empty_curve(write_run):
     assert run.records() == []
 
 
-def test_a_torn_last_line_is_skipped_and_another_is_an_error(write_run):
-    folder = write_run("a", tests=3)
-    path = folder / "teacher.jsonl"
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-10])
-    assert len(Run.load(folder).records()) == 2
-    lines = whole.splitlines(keepends=True)
-    path.write_bytes(lines[0] + b'{"spent": 1, \n' + lines[2])
-    with pytest.raises(ValueError, match=r"teacher.jsonl: line 2: expected JSON"):
-        Run.load(folder).records()
-
-
-@pytest.mark.parametrize("name", ["tests.parquet", "episodes/part-00000.parquet"])
-@pytest.mark.parametrize("damage", [b"", b"PAR1 no parquet PAR1", None])
-def test_a_damaged_table_is_named(write_run, name, damage):
-    folder = write_run("a")
-    path = folder / name
-    path.write_bytes(path.read_bytes()[:-200] if damage is None else damage)
-    run = Run.load(folder)
-    with pytest.raises(ValueError, match=rf"{name}: expected a Parquet file"):
-        run.tests() if name.startswith("tests") else run.episodes()
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("{", r"manifest.json: expected JSON"),
-        ("[]", r"manifest.json: expected a JSON object, got list"),
-        ("{}", r"manifest.json: expected the manifest of a run, got one without a format number"),
-        ('{"format": 99}', r"manifest.json: expected format 2 or older, got 99; a newer"),
-        ('{"format": 1}', r"manifest.json: manifest: expected .* missing \['budget'"),
-    ],
-)
-def test_bad_manifests_are_named(tmp_path, text, message):
-    (tmp_path / "manifest.json").write_text(text)
-    with pytest.raises(ValueError, match=message):
-        Run.load(tmp_path)
-
-
-def test_a_damaged_status_is_named(write_run):
-    folder = write_run("a")
-    (folder / "status.json").write_text("nonsense")
-    with pytest.raises(ValueError, match=r"status.json: expected JSON"):
-        Run.load(folder).status()
-
-
 def test_a_run_that_says_it_runs_but_does_not_was_killed(write_run):
     folder = write_run("a")
     edit(folder / "status.json", lambda status: status.update(status="running"))

@@ -1,3 +1,6 @@
+from __future__ import annotations
+
+import io
 import json
 import os
 import signal
@@ -179,3 +182,67 @@ def test_a_folder_in_a_checkpoint_s_place_is_named(tmp_path):
     for wrong in (None, 3, {}):
         with pytest.raises(TypeError, match="checkpoint: expected the path of a file, got"):
             checkpoint.load(wrong)
+
+
+def npz(path, members, method=zipfile.ZIP_STORED):
+    with zipfile.ZipFile(path, "w", method, compresslevel=1) as file:
+        for name, data in members.items():
+            file.writestr(f"{name}.npy", data)
+
+
+def npy(array):
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+def header(shape, descr="<f8"):
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(buffer, {"descr": descr, "fortran_order": False, "shape": shape})
+    return buffer.getvalue()
+
+
+TREE = npy(np.frombuffer(json.dumps({"format": 1, "state": {"a": {"$array": "a0"}}}).encode(), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("members", "method", "words"),
+    [
+        ({"__tree__": TREE, "a0": npy(np.zeros(10**6))}, zipfile.ZIP_DEFLATED, "not compressed"),
+        (
+            {"__tree__": TREE, "a0": header((3 << 29,)) + bytes(100)},
+            zipfile.ZIP_STORED,
+            "expected 12884901888 bytes",
+        ),
+        ({"__tree__": TREE, "a0": header((2**62, 2**62)) + bytes(8)}, zipfile.ZIP_STORED, "a0: expected"),
+        ({"__tree__": TREE, "a0": header((1,)) + bytes(16)}, zipfile.ZIP_STORED, "a0: expected 8 bytes"),
+        ({"__tree__": TREE, "a0": header((1,), "|O") + bytes(8)}, zipfile.ZIP_STORED, "dtype object"),
+        (
+            {"__tree__": npy(np.frombuffer(b'{"a":' * 5000 + b"1" + b"}" * 5000, np.uint8))},
+            zipfile.ZIP_STORED,
+            "nested at most",
+        ),
+        (
+            {"__tree__": npy(np.frombuffer(b'{"format": 1, "state": []}', np.uint8))},
+            zipfile.ZIP_STORED,
+            "names and values",
+        ),
+    ],
+)
+def test_checkpoints_that_state_more_than_they_hold_are_refused(tmp_path, members, method, words):
+    path = tmp_path / "checkpoint-00000000.npz"
+    npz(path, members, method)
+    with pytest.raises(CheckpointError, match=rf"checkpoint-00000000.npz.*{words}"):
+        checkpoint.load(path)
+
+
+def test_states_that_could_not_be_read_back_are_not_written(tmp_path, monkeypatch):
+    deep = {}
+    for _ in range(150):
+        deep = {"a": deep}
+    with pytest.raises(ValueError, match=r"c.npz.*nested at most 100"):
+        checkpoint.save(tmp_path / "c.npz", deep)
+    monkeypatch.setattr(checkpoint, "_TREE_BYTES", 1000)
+    with pytest.raises(ValueError, match=r"c.npz: expected at most 1000 bytes.*long lists are to be arrays"):
+        checkpoint.save(tmp_path / "c.npz", {"a": list(range(1000))})
+    assert not list(tmp_path.iterdir())

@@ -57,3 +57,9 @@ def test_a_file_that_cannot_be_encoded_is_not_touched(tmp_path):
         plain.write_json(path, {"a": object()})
     assert plain.read_json(path) == {"a": 1}
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_brackets_in_texts_do_not_count(tmp_path):
+    value = {"text": "[{" * 200, "list": [[["x"]]]}
+    plain.write_sealed(tmp_path / "x.json", value)
+    assert plain.read_sealed(tmp_path / "x.json") == {"format": 2, **value}

@@ -1,26 +1,39 @@
-"""What `compare` says of runs that do not fit each other: a right table, and one sentence that tells."""
+"""What a comparison says of runs that do not fit each other: a right table, and one sentence that tells."""
 
 from __future__ import annotations
 
-import csv
-import io
-
 import numpy as np
 import pytest
-from editing import rewrite
+from comparisons import teacher, the_note
+from editing import edit, rewrite
 
 from teacherstudent.comparing import report
 from teacherstudent.comparing.compare import compare
 
 
-def teacher(name, **options):
-    return {"name": name, "options": options}
+def test_few_seeds_are_marked(two_teachers, write_run):
+    text = report.to_text(compare([two_teachers]))
+    assert "With fewer than 5 seeds, marked ?, an interval covers 95 % only of" in text
+    first = {line.split()[0]: line for line in reversed(text.splitlines()) if line.strip()}
+    assert "?" in first["random"]
+    assert "?" not in first["alp-gmm"]
+    one = write_run("one/a", final=30.0)
+    text = report.to_text(compare([one]))
+    assert "With one seed there is no interval." in text
+    assert "[" not in text.split("- ")[0]
 
 
-def the_note(comparison, words):
-    """Return the only note with these words."""
-    (note,) = (note for note in comparison.notes if words in note)
-    return note
+def test_machine_and_version_differences_are_noted(two_teachers):
+    path = two_teachers / "random" / "0" / "manifest.json"
+
+    def move(manifest):
+        manifest["sessions"][0]["machine"]["host"] = "elsewhere"
+        manifest["sessions"][0]["versions"]["teacherstudent"] = "0.0.1"
+
+    edit(path, move)
+    notes = " ".join(compare([two_teachers]).notes)
+    assert "from 2 versions of teacherstudent" in notes
+    assert "from 2 machines; seconds do not compare" in notes
 
 
 def test_one_run_has_numbers_and_no_interval(write_run):
@@ -29,22 +42,6 @@ def test_one_run_has_numbers_and_no_interval(write_run):
     assert (row.mastered.value, row.seeds, row.difference) == (30.0, 1, None)
     assert np.isnan([row.mastered.low, row.mastered.high]).all()
     the_note(comparison, "With one seed there is no interval.")
-
-
-def test_two_teachers_with_one_label_stay_two(write_run, tmp_path):
-    for seed, (name, final) in enumerate((("alp-gmm", 20.0), ("alp-gmm", 20.0), ("riac", 80.0))):
-        write_run(f"r/{seed}", seed=seed, teacher=teacher(name) | {"label": "mine"}, final=final)
-    found = {row.teacher: (row.seeds, row.mastered.value) for row in compare([tmp_path / "r"]).rows}
-    assert found == {
-        "mine (teacher name=alp-gmm)": (2, 20.0),
-        "mine (teacher name=riac)": (1, 80.0),
-    }
-
-
-def test_a_label_that_is_another_teacher_s_name_stays_apart(write_run, tmp_path):
-    write_run("r/a", seed=0, teacher=teacher("riac"), final=20.0)
-    write_run("r/b", seed=1, teacher=teacher("alp-gmm") | {"label": "riac"}, final=80.0)
-    assert sorted(row.seeds for row in compare([tmp_path / "r"]).rows) == [1, 1]
 
 
 def test_a_baseline_that_one_setting_lacks_is_told(write_run, tmp_path):
@@ -82,32 +79,6 @@ def test_scores_that_are_no_numbers_are_named(write_run, tmp_path):
     assert np.isnan([row.score.value, row.score.low]).all()
 
 
-def test_runs_without_any_common_cost_are_not_compared_at_one(write_run, tmp_path):
-    def later(table):
-        table["spent"] = table["spent"] + 2000.0
-
-    for seed in range(2):
-        write_run(f"r/a{seed}", seed=seed, final=20.0 + seed)
-        rewrite(write_run(f"r/b{seed}", seed=seed, teacher=teacher("x"), final=50.0 + seed), later)
-    comparison = compare([tmp_path / "r"])
-    (setting,) = comparison.settings
-    assert setting.own_ends
-    assert not setting.overlap
-    best = comparison.rows[0]
-    assert (best.teacher, best.final.mastered.value, best.difference.value) == ("x", 50.5, 30.0)
-    the_note(comparison, "tracks: the runs have no stretch of cost in common. Teachers are ranked")
-    assert "tracks: at " not in report.to_text(comparison)
-
-
-def test_a_run_that_stopped_at_once_leaves_the_cost_0_to_compare_at(write_run, tmp_path):
-    write_run("r/a", until=0.1, status="interrupted")
-    write_run("r/b", teacher=teacher("x"), final=50.0)
-    comparison = compare([tmp_path / "r"], include_stopped=True)
-    assert not comparison.settings[0].own_ends
-    assert [row.mastered.value for row in comparison.rows] == [0.0, 0.0]
-    assert "tracks: at 0 environment steps" in report.to_text(comparison)
-
-
 def test_a_teacher_of_fewer_seeds_is_not_paired_and_named(write_run, tmp_path):
     for seed in range(5):
         write_run(f"r/a{seed}", seed=seed, final=20.0 + seed)
@@ -134,19 +105,6 @@ def test_seeds_that_agree_are_told(write_run, tmp_path):
     the_note(comparison, "Where all seeds agree, an interval is a point, and there is no p")
 
 
-def test_a_family_called_all_is_not_taken_for_the_pooled_rows(write_run, tmp_path):
-    for family in ("all", "maze"):
-        for seed in range(2):
-            entries = {"family": teacher(family), "seed": seed, "test_set": family}
-            write_run(f"r/{family}/a{seed}", final=10.0 + seed, **entries)
-            write_run(f"r/{family}/b{seed}", teacher=teacher("x"), final=20.0 + seed, **entries)
-    comparison = compare([tmp_path / "r"], tmp_path / "out")
-    by_setting = [len(comparison.rows_of(setting)) for setting in comparison.settings]
-    assert by_setting == [2, 2]
-    assert sum(row.pooled for row in comparison.rows) == 2
-    assert "None of" not in report.to_text(comparison)
-
-
 def test_a_teacher_that_is_not_in_every_setting_is_told_apart_from_the_pool(write_run, tmp_path):
     for family in ("tracks", "maze"):
         for name in ("random", "x", "y"):
@@ -155,17 +113,3 @@ def test_a_teacher_that_is_not_in_every_setting_is_told_apart_from_the_pool(writ
                 write_run(f"r/{family}-{name}", teacher=teacher(name), **entries)
     comparison = compare([tmp_path / "r"])
     the_note(comparison, "Not pooled, since not run in every setting: y.")
-
-
-def test_the_results_of_every_seed_are_written(write_run, tmp_path):
-    for seed in range(3):
-        write_run(f"r/{seed}", seed=seed, final=20.0 + seed, budget=1000.0)
-    comparison = compare([tmp_path / "r"], tmp_path / "out")
-    rows = list(csv.DictReader(io.StringIO((tmp_path / "out" / "seeds.csv").read_text())))
-    assert [(row["teacher"], row["seed"], float(row["mastered"])) for row in rows] == [
-        ("random", "0", 20.0),
-        ("random", "1", 21.0),
-        ("random", "2", 22.0),
-    ]
-    assert [float(row["final_spent"]) for row in rows] == [1000.0] * 3
-    assert comparison.rows[0].mastered.value == np.mean([float(row["final_mastered"]) for row in rows])
