@@ -84,7 +84,7 @@ def test_killed_and_resumed_bit_for_bit(whole, tmp_path):
     script = f"""
 import sys
 sys.path.insert(0, {os.path.dirname(__file__)!r})
-from test_sb3_runs import experiment
+from test_runs import experiment
 
 def say():
     print("round", flush=True)
