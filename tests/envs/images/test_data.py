@@ -1,4 +1,4 @@
-"""Readers of files, splits, noise, imbalance, and the families over them."""
+"""Readers of files, splits, noise and imbalance."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Mazes as levels: how they are drawn, edited, compared, solved, and which are tested."""
+"""Levels of mazes as a space: draws, draws by seed, simple levels, options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mazes as environments: view, reward, caps, states and pictures, against a slow reference."""
+"""Mazes as slots: rewards, caps, states, threads, bad input."""
 
 from __future__ import annotations
 
