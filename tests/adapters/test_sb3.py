@@ -7,6 +7,7 @@ import warnings
 import gymnasium as gym
 import numpy as np
 import pytest
+from adapted import HEIGHT, Heights, Listener
 from stable_baselines3 import PPO, SAC, HerReplayBuffer
 from stable_baselines3.common.callbacks import EvalCallback
 from stable_baselines3.common.evaluation import evaluate_policy
@@ -16,37 +17,8 @@ from stable_baselines3.common.vec_env import SubprocVecEnv, VecMonitor, VecNorma
 from teacherstudent import Parameters, envs, family_from_gymnasium, students, teachers
 from teacherstudent.adapters.gymnasium import TeacherEnv
 from teacherstudent.adapters.sb3 import TeacherCallback, TeacherVecEnv
-from teacherstudent.contract.spaces import Box, Discrete, sample
-from teacherstudent.contract.teacher import Teacher
-from teacherstudent.contract.types import Assignment
+from teacherstudent.contract.spaces import Box, Discrete
 from teacherstudent.recording.disk.checkpoint import CheckpointError
-
-
-class Listener(Teacher):
-    """Random tasks; keeps what it is told."""
-
-    accepts = (Box,)
-
-    def __init__(self, space, *, seed=0):
-        super().__init__(space, seed=seed)
-        self.asked, self.told = {}, []
-
-    def _ask(self, ids, progress):
-        tasks = sample(self.space, self.rng, len(ids))
-        self.asked |= dict(zip(ids.tolist(), tasks, strict=True))
-        return Assignment(ids=ids, tasks=tasks)
-
-    def _tell(self, outcomes):
-        self.told.append(outcomes)
-
-    def _state(self):
-        return {}
-
-    def _load(self, state):
-        pass
-
-    def metrics(self):
-        return {"told": float(len(self.told))}
 
 
 class Rows(KVWriter):
@@ -66,48 +38,6 @@ class NeedsValue(Listener):
 
 class WholeRollouts(Listener):
     granularity = "rollout"
-
-
-@pytest.fixture
-def family():
-    return envs.make("cartpole-parameters")
-
-
-def test_gymnasium_wrapper_asks_and_tells(family):
-    teacher = Listener(family.space)
-    env = TeacherEnv(family.make_env(), teacher, mastered=3.0)
-    for k in range(3):
-        _, info = env.reset(seed=k)
-        assert info["task_id"] == k
-        np.testing.assert_array_equal(info["task"], teacher.asked[k])
-        total, done, steps = 0.0, False, 0
-        while not done:
-            _, reward, terminated, truncated, _ = env.step(env.action_space.sample())
-            total, done, steps = total + reward, terminated or truncated, steps + 1
-        told = teacher.told[-1]
-        assert (told.ids[0], told.score[0], told.signals["length"][0]) == (k, total, steps)
-        assert told.signals["success"][0] == (total > 3.0)
-    assert teacher.outstanding.size == 0
-
-
-def test_gymnasium_wrapper_drops_an_episode_that_is_given_up(family):
-    teacher = Listener(family.space)
-    env = TeacherEnv(family.make_env(), teacher)
-    env.reset()
-    env.step(env.action_space.sample())
-    env.reset()
-    assert teacher.outstanding.tolist() == [1]
-    assert teacher.told == []
-
-
-def test_gymnasium_autoreset_vector_env_of_wrapped_environments(family):
-    teacher = Listener(family.space)
-    vec = gym.vector.SyncVectorEnv([lambda: TeacherEnv(family.make_env(), teacher)] * 3)
-    vec.reset(seed=0)
-    for _ in range(200):
-        vec.step(vec.action_space.sample())
-    assert len(teacher.told) > 10
-    assert len(teacher.outstanding) <= 3
 
 
 def test_model_learn_with_a_teacher(family):
@@ -185,33 +115,6 @@ def test_progress_follows_a_budget(family):
         TeacherEnv(family.make_env(), teacher, budget=0)
 
 
-class Heights(gym.Env):
-    """Five steps; the start shows the task, and every step says something."""
-
-    observation_space = gym.spaces.Box(-1, 1, (1,), np.float32)
-    action_space = gym.spaces.Discrete(3)
-
-    def reset(self, *, seed=None, options=None):
-        super().reset(seed=seed)
-        self.height, self.steps = float(options["task"][0]), 0
-        return np.full(1, self.height, np.float32), {}
-
-    def step(self, action):
-        self.steps += 1
-        said = {
-            "collisions": self.steps,
-            "name": f"hill {self.height:.3f}",
-            "parts": {"left": self.steps / 2},
-        }
-        if self.steps == 5 and self.height > 0.5:
-            said["fell"] = True
-        return np.full(1, self.height, np.float32), self.height, self.steps == 5, False, said
-
-    def action_masks(self):
-        return np.array([True, self.height > 0.5, True])
-
-
-HEIGHT = Parameters(height=(0, 1))
 HILLS = family_from_gymnasium(Heights, space=HEIGHT, mastered=3, test_tasks=7)
 
 
@@ -461,50 +364,6 @@ def test_a_step_needs_a_reset_after_loading(tmp_path):
     vec.load(tmp_path / "t.npz")
     with pytest.raises(RuntimeError, match="expected a reset before the first step"):
         vec.step(np.zeros(2, int))
-
-
-class Hears(Heights):
-    """Looks at its task, deep in a copy."""
-
-    def reset(self, *, seed=None, options=None):
-        return super().reset(seed=seed, options={**options})
-
-
-class Late(Heights):
-    """Keeps the options and looks at its task in a later step."""
-
-    def reset(self, *, seed=None, options=None):
-        self.kept = options
-        return super().reset(seed=seed, options={"task": [0.0]})
-
-    def step(self, action):
-        if self.steps == 3:
-            self.height = self.kept["task"][0]
-        return super().step(action)
-
-
-def test_an_environment_that_never_looks_at_its_task_is_named_once():
-    env = TeacherEnv(gym.make("CartPole-v1"), teachers.make("random", HEIGHT, seed=0))
-
-    def episode(env):
-        env.reset()
-        while not any(env.step(env.action_space.sample())[2:4]):
-            pass
-
-    with pytest.warns(UserWarning, match="the teacher's choice of task changes nothing"):
-        episode(env)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        episode(env)
-        cartpole = envs.make("cartpole-parameters")
-        for good, space in (
-            (Heights(), HEIGHT),
-            (Hears(), HEIGHT),
-            (Late(), HEIGHT),
-            (gym.wrappers.TimeLimit(Heights(), 3), HEIGHT),
-            (cartpole.make_env(), cartpole.space),
-        ):
-            episode(TeacherEnv(good, teachers.make("random", space, seed=0)))
 
 
 def test_a_teacher_is_never_alone_in_another_process(family):

@@ -4,7 +4,6 @@ import pytest
 
 from teacherstudent import envs
 from teacherstudent.slots.access import check_vector, goals_out_of_reach, slot_info
-from teacherstudent.slots.fixed_tasks import FixedTasks
 
 
 def test_infos_of_one_slot():
@@ -33,16 +32,3 @@ def test_only_vector_environments_that_wait_for_tasks_are_taken():
         with pytest.raises(error, match="here: envs: expected a vector environment"):
             check_vector(wrong, "here")
     assert goals_out_of_reach(family.make_vec(1)) is None
-
-
-@pytest.mark.parametrize(("tasks", "slots"), [(1, 1), (7, 3), (7, 7), (3, 5), (50, 8)])
-def test_fixed_tasks_are_dealt_in_blocks_of_as_many_episodes_as_sb3_counts(tasks, slots):
-    fixed = FixedTasks(np.arange(tasks)[:, None], slots, seed=0)
-    targets = [(tasks + i) // slots for i in range(slots)]  # of evaluate_policy
-    for _ in range(2):
-        played = [fixed.take(np.array([slot]))[0][0] for slot in range(slots) for _ in range(targets[slot])]
-        assert sorted(played) == list(range(tasks))
-        fixed.rewind()
-    places, found = fixed.take(np.arange(slots))
-    assert found[:, 0].tolist() == places.tolist()
-    assert len(np.unique(fixed.seeds(np.arange(tasks)))) == tasks

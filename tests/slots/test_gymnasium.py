@@ -1,51 +1,84 @@
+"""Environments of gymnasium as slots: tasks, masks, errors named by slot and task."""
+
+from __future__ import annotations
+
 import numpy as np
 import pytest
+from ramps import ROWS, Nested, Ramp
 
-from teacherstudent.slots.requests import slot_seeds
+from teacherstudent.slots.requests import TaskError
+from teacherstudent.slots.wrapping.family import family_from_gymnasium
 
 
+def test_each_slot_plays_its_own_task():
+    vec = family_from_gymnasium(Ramp).make_vec(3)
+    observations, infos = vec.reset(seed=[1, 2, 3], options={"task": ROWS})
+    assert np.array_equal(infos["task"], ROWS)
+    after, rewards, terminated, truncated, _ = vec.step(np.array([1, 1, 0]))
+    moved = observations[:, 0] + [1.1, 1.9, -0.5]
+    assert after[:, 0] == pytest.approx(moved, abs=1e-6)
+    assert rewards == pytest.approx(moved, abs=1e-6)
+    assert not terminated.any()
+    assert not truncated.any()
+
+
+def test_a_masked_reset_leaves_the_other_slots_alone():
+    vec = family_from_gymnasium(Ramp).make_vec(3)
+    vec.reset(seed=0, options={"task": ROWS})
+    before = vec.step(np.ones(3, int))[0]
+    outside = np.full((3, 2), np.nan)
+    outside[2] = [0.2, 8.0]
+    options = {"reset_mask": np.array([False, False, True]), "task": outside}
+    after, infos = vec.reset(seed=[None, None, 9], options=options)
+    assert np.array_equal(before[:2], after[:2])
+    assert abs(after[2, 0]) <= 0.1
+    assert infos["_task"].tolist() == [False, False, True]
+    assert set(options) == {"reset_mask", "task"}  # the caller's options are left as they were
+
+
+@pytest.mark.parametrize("processes", [1, 3])
 @pytest.mark.parametrize(
-    ("seed", "expected"),
+    ("fault", "message"),
     [
-        (None, [-1, -1, -1]),
-        (0, [0, 1, 2]),
-        (np.int64(5), [5, 6, 7]),
-        ([3, None, 0], [3, -1, 0]),
-        ((1, 2, None), [1, 2, -1]),
-        (np.array([3, None, 0], object), [3, -1, 0]),
-        (np.array([3, -1, 0]), [3, -1, 0]),
-        (np.array([3, -1, 0], np.int8), [3, -1, 0]),
-        (np.array([3, 2**63 + 4, 0], np.uint64), [3, 4, 0]),
-        ([2**63 + 4, 2**63 - 1, 2**200], [4, 2**63 - 1, 0]),
+        ("step", r"slot 1, task \[0.9, 3.0\]: step raised ZeroDivisionError: ground gone"),
+        ("reward", r"slot 1, task \[0.9, 3.0\]: step: expected a finite reward, got nan"),
+        ("observation", r"slot 1, task \[0.9, 3.0\]: reset: expected a finite observation"),
     ],
 )
-def test_every_form_becomes_an_array(seed, expected):
-    seeds = slot_seeds(seed, 3)
-    assert seeds.dtype == np.int64
-    assert seeds.tolist() == expected
+def test_a_failing_environment_is_named_by_slot_and_task(fault, message, processes):
+    family = family_from_gymnasium(Ramp, env_options={"fault": fault})
+    vec = family.make_vec(3, processes=processes)
+    try:
+        with pytest.raises(TaskError, match=message):
+            _reset_and_step(vec)
+    finally:
+        vec.close()
 
 
-def test_an_int64_array_is_passed_on():
-    given = np.array([3, -1, 0])
-    assert slot_seeds(given, 3) is given
+def _reset_and_step(vec):
+    vec.reset(seed=0, options={"task": ROWS})
+    vec.step(np.zeros(3, int))
 
 
-@pytest.mark.parametrize(
-    ("seed", "error", "message"),
-    [
-        (-1, ValueError, "slot 0: expected at least 0"),
-        (True, TypeError, "expected None, an integer or a list or array of 3 seeds, got True"),
-        (1.5, TypeError, "expected None, an integer"),
-        ([1, 2], ValueError, "expected 3 seeds"),
-        ([1, -1, 2], ValueError, "slot 1: expected at least 0, got -1"),  # a list says None
-        ([1, 2, 0.5], TypeError, "slot 2: expected an integer or None"),
-        (np.array([1, 2]), ValueError, r"expected shape \(3,\).*got \(2,\)"),
-        (np.array([[1, 2, 3]]), ValueError, r"got \(1, 3\)"),
-        (np.array([1, 2, -2]), ValueError, "slot 2: expected at least 0, or -1 for none, got -2"),
-        (np.array([1.0, 2.0, 3.0]), TypeError, "expected an array of integers, got dtype float64"),
-        (np.array([True, False, True]), TypeError, "got dtype bool"),
-    ],
-)
-def test_bad_seeds_say_what_was_expected(seed, error, message):
-    with pytest.raises(error, match=message):
-        slot_seeds(seed, 3)
+def test_a_nested_observation_that_is_not_finite_is_noticed():
+    vec = family_from_gymnasium(Nested, env_options={"fault": "observation"}).make_vec(3)
+    with pytest.raises(TaskError, match=r"slot 1.*finite observation"):
+        vec.reset(options={"task": ROWS})
+
+
+def test_an_observation_of_another_shape_is_noticed():
+    class Short(Ramp):
+        def _see(self):
+            return np.zeros(1, np.float32)
+
+    with pytest.raises(TaskError, match=r"slot 0.*expected an observation of shape \(2,\), got \(1,\)"):
+        family_from_gymnasium(Short).make_vec(2).reset(options={"task": ROWS[:2]})
+
+
+def test_a_slot_without_an_episode_is_not_stepped():
+    vec = family_from_gymnasium(Ramp).make_vec(3)
+    with pytest.raises(RuntimeError, match=r"slots \[0, 1, 2\] have no episode"):
+        vec.step(np.zeros(3, int))
+    vec.reset(options={"task": ROWS, "reset_mask": np.array([True, False, True])})
+    with pytest.raises(RuntimeError, match=r"slots \[1\] have no episode"):
+        vec.step(np.zeros(3, int))

@@ -1,46 +1,18 @@
-import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from gymnasium.spaces import Box, Discrete
+from grids import CPU, Grid, grid
+from gymnasium.spaces import Discrete
 
 from teacherstudent import envs
 from teacherstudent.contract.family import Snapshot
-from teacherstudent.contract.spaces import Parameters
 from teacherstudent.slots.tensor_envs import HostTensorEnvs, TensorFamily, make_tensor_envs
 from teacherstudent.slots.wrapping.family import family_from_gymnasium
-from teacherstudent.students.rollouts.play import EpisodeError, play
-from teacherstudent.students.rsl_rl.play import play_tensors
-
-CPU = torch.device("cpu")
-
-
-class Grid(gym.Env):
-    """Observations of two dimensions in float64; says success at some steps only; ends after its task."""
-
-    observation_space = Box(-10, 10, (2, 3), np.float64)
-    action_space = Discrete(3)
-    task_space = Parameters(steps=(1, 9))
-
-    def reset(self, *, seed=None, options=None):
-        super().reset(seed=seed)
-        self.left = int(options["task"][0])
-        self.start = self.np_random.random()
-        return np.full((2, 3), self.start), {}
-
-    def step(self, action):
-        self.left -= 1
-        info = {"is_success": self.start > 0.5} if self.left == 0 else {}
-        return np.full((2, 3), float(self.left)), float(action), False, self.left == 0, info
 
 
 @pytest.fixture(scope="module")
 def cartpole():
     return envs.make("cartpole-parameters")
-
-
-def grid():
-    return family_from_gymnasium(Grid, test_tasks=4, mastered=1.5)
 
 
 def test_host_environments_as_tensors():
@@ -125,63 +97,3 @@ def test_observations_must_be_arrays():
     vec = family_from_gymnasium(Counts, test_tasks=2, max_episode_steps=3).make_vec(1)
     with pytest.raises(TypeError, match=r"expected observations in a Box, got Discrete\(4\)"):
         HostTensorEnvs(vec, CPU)
-
-
-@pytest.mark.parametrize("n", [1, 4, 11])
-def test_play_equals_that_of_the_host(cartpole, n):
-    tasks, seeds = cartpole.test_tasks()[:n], np.arange(n) + 100
-    expected = play(
-        cartpole.make_vec(4), lambda obs, first: (obs[:, 2] > 0).astype(int), tasks, seeds, mastered=20.0
-    )
-    slots = make_tensor_envs(cartpole, 4, CPU)
-    found = play_tensors(slots, lambda obs, first: (obs[:, 2] > 0).long(), tasks, seeds, mastered=20.0)
-    assert found.ids.tolist() == [-1] * n
-    assert found.score.tolist() == expected.score.tolist()
-    assert found.cost.tolist() == expected.cost.tolist()
-    assert found.signals["success"].tolist() == expected.signals["success"].tolist()
-    assert len({*found.cost.tolist()}) > 1 or n == 1
-    again = play_tensors(
-        make_tensor_envs(cartpole, 2, CPU),
-        lambda obs, first: (obs[:, 2] > 0).long(),
-        tasks,
-        seeds,
-        mastered=None,
-    )
-    assert again.score.tolist() == found.score.tolist()
-    assert set(again.signals) == {"length"}
-
-
-def test_play_prefers_the_environment_s_word_on_success():
-    seeds = np.arange(6)
-    word = [np.random.default_rng(int(seed)).random() > 0.5 for seed in seeds]
-    found = play_tensors(
-        make_tensor_envs(grid(), 2, CPU),
-        lambda obs, first: torch.ones(2, dtype=torch.int64),
-        np.array([[1.0], [2.0], [3.0], [4.0], [5.0], [1.0]]),
-        seeds,
-        mastered=1.5,
-    )
-    assert found.score.tolist() == [1.0, 2.0, 3.0, 4.0, 5.0, 1.0]
-    assert found.signals["success"].tolist() == word
-
-
-def test_play_names_slot_and_task_of_a_reward_that_is_not_finite(cartpole):
-    slots = make_tensor_envs(cartpole, 2, CPU)
-    step = slots.step
-
-    def broken(actions):
-        obs, rewards, *ends = step(actions)
-        rewards[1] = torch.nan
-        return obs, rewards, *ends
-
-    slots.step = broken
-    task = cartpole.test_tasks()[1].tolist()
-    with pytest.raises(EpisodeError, match="expected finite rewards, got nan") as caught:
-        play_tensors(
-            slots,
-            lambda obs, first: torch.zeros(2, dtype=torch.int64),
-            cartpole.test_tasks()[:2],
-            np.zeros(2, int),
-            mastered=None,
-        )
-    assert f"slot 1, task {task}" in str(caught.value)

@@ -1,36 +1,15 @@
-"""Readers of files, splits, noise, imbalance, and the families over them."""
+"""Readers of files, splits, noise and imbalance."""
 
-import gzip
-import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
+from idx_files import RNG, idx
 
-from teacherstudent.contract.knobs import KNOBS
-from teacherstudent.contract.spaces import Parameters
 from teacherstudent.envs.images import data
-from teacherstudent.envs.images.data import DataFileError, Images, MissingDataError, read_digits
-from teacherstudent.envs.images.examples import DigitsExamples, FashionExamples
-from teacherstudent.envs.images.family import Source
+from teacherstudent.envs.images.data import DataFileError, Images
+from teacherstudent.envs.images.examples import DigitsExamples
 from teacherstudent.envs.images.stages import DigitsStages, FashionStages
-
-RNG = np.random.default_rng(0)
-
-
-def idx(array):
-    return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """MNIST's four files with 90 and 30 random images of 12 x 12, two of them gzipped."""
-    for prefix, n in (("train", 90), ("t10k", 30)):
-        images = RNG.integers(0, 256, (n, 12, 12)).astype(np.uint8)
-        labels = np.arange(n).astype(np.uint8) % 3
-        (tmp_path / f"{prefix}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(images)))
-        (tmp_path / f"{prefix}-labels-idx1-ubyte").write_bytes(idx(labels))
-    return tmp_path
 
 
 def test_idx_by_hand(tmp_path):
@@ -167,15 +146,6 @@ def test_stratified_splits_that_cannot_be_are_refused():
         DigitsStages(stratified=1)
 
 
-def test_families_can_be_stratified(folder):
-    for made in (DigitsStages(stratified=True), DigitsExamples(stratified=True)):
-        assert made.test_set.startswith("digits-stratified-")
-        assert np.ptp(np.bincount(made.data.validation.labels)) <= 3  # as in the whole
-    for made in (FashionStages, FashionExamples):
-        found = made(path=folder, probe=9, validation=30, stratified=True)
-        assert np.bincount(found.data.validation.labels).tolist() == [10, 10, 10]
-
-
 def test_label_noise_is_exact_and_never_the_old_label():
     clean = DigitsStages().data
     noisy = DigitsStages(label_noise=0.4).data
@@ -199,24 +169,6 @@ def test_imbalance_is_a_long_tail():
         DigitsExamples(imbalance=0.5)
 
 
-def test_families_of_a_folder(folder):
-    stages = FashionStages(path=folder, probe=10, validation=20)
-    assert stages.space == Parameters(bandwidth=(6, 12))
-    assert [len(p) for p in (stages.data.train, stages.data.probe, stages.data.test)] == [60, 10, 30]
-    examples = FashionExamples(path=folder, probe=10, validation=20)
-    assert (examples.space.n, examples.test_tasks().tolist()) == (60, [0, 1, 2])
-
-
-@pytest.mark.parametrize("kind", [FashionStages, FashionExamples])
-def test_the_missing_package_is_named(kind, monkeypatch, tmp_path):
-    monkeypatch.setenv("TEACHERSTUDENT_DATA", str(tmp_path))
-    family = kind()  # the data are read when they are needed
-    with pytest.raises(MissingDataError, match=r"apt-get install dataset-fashion-mnist\. .*_DATA=FOLDER"):
-        _ = family.data
-    with pytest.raises(MissingDataError, match=rf"^{tmp_path}: expected .*found neither\.$"):
-        kind(path=tmp_path)  # whoever names a folder knows where it came from
-
-
 def test_a_folder_of_data_sets_can_be_named(monkeypatch, tmp_path, folder):
     monkeypatch.setenv("TEACHERSTUDENT_DATA", "")
     assert data.fashion_folder() == Path("/usr/share/datasets/fashion-mnist")
@@ -228,62 +180,3 @@ def test_a_folder_of_data_sets_can_be_named(monkeypatch, tmp_path, folder):
         ValueError, match="fashion: expected 60000 training images of 28 pixels a side, got 90 of 12"
     ):
         _ = FashionStages().data
-
-
-def test_settings_of_points_and_of_listed_stages():
-    family = DigitsStages(knobs={"bandwidth": [4, 8], "lr_scale": [0.5, 2]}, fixed={"lr_spread": 1.5})
-    setting = family.setting(np.array([6.0, 0.7]))
-    assert (setting["bandwidth"], setting["lr_scale"], setting["lr_spread"]) == (6.0, 0.7, 1.5)
-    assert all(setting[name] == KNOBS[name].neutral for name in ("magnitude", "data_fraction", "batch_size"))
-    assert family.test_tasks().tolist() == [[8.0, 1.0]]
-    listed = DigitsStages(stages=[{"bandwidth": 4}, {"bandwidth": 6, "lr_scale": 2}, {}])
-    assert listed.space.n == 3
-    assert [listed.setting(k)["lr_scale"] for k in range(3)] == [1.0, 2.0, 1.0]
-    assert listed.test_tasks().tolist() == [2]
-
-
-@pytest.mark.parametrize(
-    ("options", "error", "message"),
-    [
-        ({"knobs": {"contrast": [0, 1]}}, ValueError, r"expected knobs of \['bandwidth'.*got 'contrast'"),
-        ({"knobs": {"magnitude": [0, 2]}}, ValueError, r"strength of random augmentation.*\[0, 1\], got 2"),
-        ({"knobs": {"data_fraction": [0, 1]}}, ValueError, r"\(0, 1\], got 0"),
-        ({"knobs": {"bandwidth": 4}}, TypeError, r"pair \[low, high\], got 4"),
-        ({"knobs": {"bandwidth": [4, 16]}}, ValueError, "at most the image's side 8"),
-        ({"knobs": {"bandwidth": [0, 8]}}, ValueError, "smallest size above 0"),
-        ({"knobs": {"bandwidth": [0.5, 8]}}, ValueError, "shares up to 1 or pixels above"),
-        ({"knobs": {"bandwidth": [4, 8], "resize": [4, 8]}}, ValueError, "bandwidth or resize, got both"),
-        ({"knobs": {"lr_scale": [1, 2]}, "fixed": {"lr_scale": 1}}, ValueError, "free or fixed"),
-        ({"knobs": {"lr_scale": [1, 2]}, "stages": [{}]}, ValueError, "knobs or stages, got both"),
-        ({"stages": []}, ValueError, "at least one stage"),
-        ({"stages": 3}, TypeError, "stages: expected a list of mappings from knobs to values, got 3"),
-        ({"stages": ["a"]}, TypeError, "stage 0: expected a mapping from knobs to values, got 'a'"),
-        ({"fixed": {"magnitude": "much"}}, TypeError, "expected a number, got 'much'"),
-        ({"knobs": {}}, ValueError, "at least one"),
-    ],
-)
-def test_bad_stages(options, error, message):
-    with pytest.raises(error, match=message):
-        DigitsStages(**options)
-
-
-def test_examples_have_no_knobs_of_batches():
-    with pytest.raises(ValueError, match="expected no batch_size"):
-        DigitsExamples(fixed={"batch_size": 8})
-    with pytest.raises(TypeError, match="digits examples: fixed: expected a mapping of names"):
-        DigitsExamples(fixed=3)
-    assert DigitsExamples(fixed={"magnitude": 0.5}).setting(3)["magnitude"] == 0.5
-
-
-def test_the_training_split_keeps_as_many_examples_as_asked_and_no_others():
-    images = read_digits()[0]
-    asked = {"name": "digits", "side": 8, "examples": len(images), "probe": 200, "validation": 300}
-    whole, part = (Source(**asked, train=n).splits(*read_digits()) for n in (None, 50))
-    assert len(whole.train) == len(images) - 500
-    assert len(part.train) == 50
-    rows = whole.train.images.reshape(len(whole.train), -1)
-    for image in part.train.images.reshape(50, -1):
-        assert (rows == image).all(axis=1).any()
-    np.testing.assert_array_equal(part.validation.images, whole.validation.images)
-    with pytest.raises(ValueError, match=r"train: expected 1 to \d+ examples, got 0"):
-        Source(**asked, train=0)

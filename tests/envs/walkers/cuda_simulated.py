@@ -1,4 +1,4 @@
-"""The walkers' CUDA kernels in Numba's simulator, as plain Python: `test_walker_cuda` runs this file apart.
+"""The walkers' CUDA kernels in Numba's simulator, as plain Python: `test_cuda` runs this file apart.
 
 What the simulator computes has no fused products, like the CPU's kernels in plain Python: both must agree to
 the last bit, though one steps a walker at a time and the other whole NumPy rows. Every run is kept for a

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -51,22 +49,8 @@ def test_compiled_kernels_agree_with_simulated_ones(runs, name):
         np.testing.assert_allclose(run["rewards"][t], rewards, atol=TOLERANCE, rtol=0)
 
 
-@needs_numba_cuda
-def test_only_cuda_devices():
-    with pytest.raises(ValueError, match="device: expected one of type 'cuda', got 'cpu'"):
-        stump_tracks().make_tensors(2, torch.device("cpu"))
-
-
 def test_box2d_stays_on_the_cpu():
     assert stump_tracks(simulator="box2d").make_tensors(2, torch.device("cuda")) is None
-
-
-def test_numba_cuda_is_asked_for(monkeypatch):
-    for name in ("simulation.cuda", "slots.cuda", "envs.walkers.cuda"):
-        monkeypatch.delitem(sys.modules, f"teacherstudent.{name}", raising=False)
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ImportError, match="numba-cuda is missing"):
-        stump_tracks().make_tensors(2, torch.device("cuda"))
 
 
 def test_nothing_imports_numba_cuda_before_it_is_needed():

@@ -1,4 +1,4 @@
-"""Index batches, draws by score, the tables of examples, and rates."""
+"""Index batches, draws by score, and the tables of examples."""
 
 import itertools
 import math
@@ -7,9 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from teacherstudent.networks.device import Machine
-from teacherstudent.students.classifier.losses import example_losses, reduction
-from teacherstudent.students.classifier.options import Training, parse
 from teacherstudent.students.classifier.sampling import ExampleTable, IndexSampler, draw_by_score
 
 CPU = torch.device("cpu")
@@ -17,9 +14,6 @@ CPU = torch.device("cpu")
 
 def sampler(n, seed=0):
     return IndexSampler(n, seed=seed, device=CPU)
-
-
-# Batches
 
 
 def test_no_example_comes_twice_in_a_pass():
@@ -88,9 +82,6 @@ def test_scores_say_who_is_in_a_share():
     assert sorted(drawn.tolist()) == list(range(20))
 
 
-# Tables
-
-
 def test_self_distillation_over_two_passes_by_hand():
     table = ExampleTable(3, classes=2, device=CPU)
     labels, rows = torch.tensor([1, 0]), torch.tensor([2, 0])
@@ -109,87 +100,3 @@ def test_scores_are_one_over_the_loss():
     table.remember(torch.tensor([0, 1, 3]), torch.tensor([2.0, 0.5, 0.0]), torch.zeros(3, 2))
     expected = [1 / 2, 1 / 0.5, 1 / 0.5, 1 / 1e-3]  # unseen: the median loss; 0: the floor
     assert torch.allclose(table.log_scores(1e-3).exp(), torch.tensor(expected))
-
-
-# Rates
-
-
-@pytest.mark.parametrize(
-    ("schedule", "expected"),
-    [
-        ("linear", [1, 0.75, 0.5, 0.25, 0]),
-        ("rex", [1, 0.857142857, 2 / 3, 0.4, 0]),
-        ("cosine", [1, 0.8535534, 0.5, 0.1464466, 0]),
-        ("constant", [1] * 5),
-    ],
-)
-def test_rates_over_compute(schedule, expected):
-    training = Training(lr=0.3, warmup=0, schedule=schedule)
-    found = [training.rate(p) for p in (0, 0.25, 0.5, 0.75, 1)]
-    assert np.allclose(found, 0.3 * np.array(expected))
-    assert training.rate(1.5) == training.rate(1)
-
-
-def test_the_rate_rises_first():
-    training = Training(lr=0.4, warmup=0.2, schedule="constant")
-    assert np.allclose([training.rate(p) for p in (0, 0.05, 0.1, 0.2, 0.5)], [0, 0.1, 0.2, 0.4, 0.4])
-
-
-@pytest.mark.parametrize(
-    ("kind", "given", "error", "message"),
-    [
-        (Training, {"learning_rate": 1}, TypeError, r"names of \['optimizer'.*got 'learning_rate'"),
-        (Training, [1], TypeError, r"names and values, got \[1\]"),
-        (Training, {"optimizer": "lion"}, ValueError, "optimizer: expected one of"),
-        (Training, {"schedule": "step"}, ValueError, "schedule: expected one of"),
-        (Training, {"lr": 0}, ValueError, "rate above 0"),
-        (Training, {"warmup": 1.0}, ValueError, "warmup"),
-        (Training, {"batch_size": 1.5}, ValueError, "batch_size: expected a whole number"),
-        (Training, {"ema": 1}, ValueError, "ema: expected a decay"),
-        (Machine, {"precision": "int8"}, ValueError, "precision: expected one of"),
-        (
-            Machine,
-            {"probe_batch": 2.5},
-            ValueError,
-            "probe_batch: expected a whole number",
-        ),
-    ],
-)
-def test_bad_options(kind, given, error, message):
-    with pytest.raises(error, match=message):
-        parse(kind, "options", given)
-
-
-def test_devices_that_are_not_there():
-    with pytest.raises(ValueError, match="device: expected one that is there, got 'cuda:77'"):
-        Machine(device="cuda:77").resolve()
-
-
-def test_images_lie_on_the_device_while_they_take_at_most_half_of_its_free_memory(monkeypatch):
-    monkeypatch.setattr(Machine, "resolve", lambda _: torch.device("cuda:0"))
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (1000, 4000))
-    assert Machine().place(500).type == "cuda"
-    assert Machine().place(501).type == "cpu"
-    assert Machine(data="device").place(10**12).type == "cuda"
-    assert Machine(data="host").place(1).type == "cpu"
-
-
-# Losses
-
-
-def test_losses_are_cross_entropies():
-    logits, labels = torch.log(torch.tensor([[0.2, 0.8], [0.5, 0.5]])), torch.tensor([0, 1])
-    assert torch.allclose(example_losses(logits, labels), -torch.log(torch.tensor([0.2, 0.5])))
-    targets = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
-    assert torch.allclose(example_losses(logits, targets), example_losses(logits, labels))
-
-
-def test_reductions():
-    losses = torch.tensor([1.0, 3.0])
-    assert reduction("mean")(losses, torch.tensor([0, 1])) == 2
-    assert reduction("operator:itemgetter") is not None
-    own = lambda losses, indices: losses.max()  # noqa: E731
-    assert reduction(own) is own
-    for wrong in ("median", "torch:not_there"):
-        with pytest.raises(ValueError, match=f"got '{wrong}'"):
-            reduction(wrong)

@@ -3,7 +3,6 @@ import pytest
 import torch
 
 from teacherstudent.contract.types import Assignment
-from teacherstudent.students.rollouts.seeds import episode_seeds
 from teacherstudent.students.rsl_rl.queue import TensorQueue
 from teacherstudent.students.sb3.queue import TaskQueue
 
@@ -101,17 +100,6 @@ def test_seeds_differ_between_episodes_and_rounds_and_do_not_depend_on_rounds():
     assert found == [s for _ in range(6) for s in played.draw(torch.tensor([True, True]))[1].tolist()]
     assert len(set(found)) == 12
     assert make(2, seed=1).key != queue.key
-
-
-def test_episode_seeds_by_hand():
-    # fmix32 of MurmurHash3 over 1, worked with Python's integers: 1 -> 0x514e28b7
-    assert episode_seeds(torch.tensor([1, 0]), 0).tolist() == [0x514E28B7, 0]
-    assert episode_seeds(torch.tensor([0]), 1).tolist() == [0x514E28B7]
-    many = episode_seeds(torch.arange(200_000), 12345)
-    assert many.min() >= 0
-    assert many.max() < 2**31
-    assert abs(many.double().mean() / 2**30 - 1) < 0.01
-    assert len(many.unique()) > 199_950
 
 
 def test_state_round_trip_continues():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from binding import CHUNKS, EPISODES, all_of
+from bound_sb3 import OPTIONS, Noisy, bound
 from gymnasium.spaces import Box
 from gymnasium.spaces import Dict as DictSpace
 from stable_baselines3 import PPO
@@ -22,18 +23,6 @@ from teacherstudent.students.sb3.student import SB3Student
 from teacherstudent.students.sb3.vec_env import TaskVecEnv
 from teacherstudent.testing.sessions import difference
 from teacherstudent.testing.students import check_student
-
-OPTIONS = {"n_steps": 32, "batch_size": 32, "n_epochs": 2}
-
-
-class Noisy(Steps):
-    length, noise = 11, 0.3
-
-
-def bound(family, *, seed=0, n_envs=4, **options):
-    student = SB3Student(family, seed=seed, n_envs=n_envs, **{"options": OPTIONS, **options})
-    student.bind(all_of(student))
-    return student
 
 
 def weights(student):
@@ -185,52 +174,6 @@ def test_rewards_that_are_normalised_leave_scores_and_mean_values_in_their_units
     assert found.signals["episodes"].tolist() == [2] * 4
 
 
-def test_a_slot_starts_its_own_level_again(cartpole, monkeypatch):
-    student = bound(cartpole)
-    started = []
-    start = TaskVecEnv.start
-
-    def spy(self, mask, tasks, seeds):
-        started.append((mask.copy(), tasks.copy(), seeds[mask]))
-        return start(self, mask, tasks, seeds)
-
-    monkeypatch.setattr(TaskVecEnv, "start", spy)
-    rounds = [assign(student, cartpole, first=4 * k) for k in range(2)]
-    found = [student.train(assignment) for assignment in rounds]
-    first, second = (k for k, (mask, _, _) in enumerate(started) if mask.all())
-    for k, (_, tasks, _) in enumerate(started):
-        np.testing.assert_array_equal(tasks, rounds[int(k >= second)].tasks)
-    seeds = np.concatenate([seeds for _, _, seeds in started])
-    assert len(set(seeds.tolist())) == len(seeds) > 8
-    begun = sum(int(mask.sum()) for mask, _, _ in started[first:second])
-    assert found[0].signals["episodes"].sum() == begun - 4 > 0
-
-
-def test_seeds_of_a_slot_do_not_depend_on_the_others():
-    """Slot 1 plays the same whether or not the other slots' episodes end."""
-
-    class Endless(Noisy):
-        @property
-        def length(self):
-            return 11 if self.task[0] > 0 else 10**6
-
-    family = steps(Endless)
-    found = []
-    for others in (0.5, -0.5):
-        student, seeds = bound(family), []
-        start = student._bound.envs.start
-        student._bound.envs.start = lambda mask, tasks, given, start=start, seeds=seeds: (
-            seeds.append((mask[1], given[1])),
-            start(mask, tasks, given),
-        )[1]
-        for first in (0, 4):
-            tasks = np.array([[others], [0.5], [others], [others]])
-            student.train(Assignment(ids=np.arange(first, first + 4), tasks=tasks))
-        found.append([int(seed) for started, seed in seeds if started])
-    assert found[0] == found[1]
-    assert len(set(found[0])) == 6
-
-
 def test_the_schedule_follows_trained_and_measured_steps(cartpole):
     options = {**OPTIONS, "learning_rate": "linear:1e-3"}
     student = bound(cartpole, budget=512, options=options)
@@ -313,8 +256,6 @@ def trio(normalize=True):
 
 
 PLAN = Plan(budget=1000, test_every=500, checkpoint_every=256)
-
-
 RECURRENT = {
     "algorithm": "sb3_contrib:RecurrentPPO",
     "options": {**OPTIONS, "policy_kwargs": {"lstm_hidden_size": 8, "net_arch": [8]}},

@@ -1,4 +1,4 @@
-"""The mazes' CUDA kernels in Numba's simulator, as plain Python: `test_maze_cuda` runs this file apart.
+"""The mazes' CUDA kernels in Numba's simulator, as plain Python: `test_cuda` runs this file apart.
 
 They are integer arithmetic but for the reward: they must agree with the CPU's to the last bit. Every run is
 kept for a comparison with the compiled kernels.

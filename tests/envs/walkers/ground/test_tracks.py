@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from compiled_tracks import lay, obstacles
 from gymnasium.envs.box2d import bipedal_walker as original
 
 from teacherstudent.envs.walkers.cpu import lay_some
@@ -24,22 +25,9 @@ from teacherstudent.envs.walkers.stump_tracks import StumpTracksEnv
 STEP, GROUND, PAD = original.TERRAIN_STEP, original.TERRAIN_HEIGHT, 20 * original.TERRAIN_STEP
 
 
-def lay(kind, tasks, seed=0):
-    """Return the tracks of tasks, a slot each."""
-    tasks = np.asarray(tasks, np.float32)
-    n = len(tasks)
-    tracks = empty_tracks(n, kind)
-    lay_some(kind, tracks, np.arange(n), tasks, np.arange(n) + 1000 * seed, np.zeros(n, np.int64))
-    return tracks
-
-
 def ground(tracks, slot=0):
     n = tracks.lengths[slot, 0]
     return np.stack([tracks.x[slot, :n], tracks.y[slot, :n]], axis=1)
-
-
-def obstacles(tracks, slot=0):
-    return [tracks.corners[slot, i, : tracks.sides[slot, i], :2] for i in range(tracks.lengths[slot, 1])]
 
 
 def boxes(tracks, slot=0):
@@ -54,9 +42,6 @@ def in_box2d(env, seed, task):
     edges = sorted(fixture.shape.vertices for fixture in env.terrain[1].fixtures)
     solids = [np.array(fixture.shape.vertices) for fixture in env.terrain[0].fixtures]
     return np.array([edges[0][0], *(edge[1] for edge in edges)]), sorted(solids, key=lambda s: s[:, 0].max())
-
-
-# --- the families of Portelas et al. --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("task", [[0.0, 0.0], [0.0, 6.0], [3.0, 0.3], [1.5, 2.0]])
@@ -107,29 +92,6 @@ def test_hexagons_have_the_hulls_that_box2d_makes():
         assert ground(tracks) == pytest.approx(in_box2d(HexagonTracksEnv(), 0, task)[0], abs=1e-3)
 
 
-@pytest.mark.parametrize("kind", [HEXAGONS, STUMPS, SEQUENCE, LEVELS])
-def test_obstacles_are_convex_and_in_order(kind):
-    size, top = {HEXAGONS: (12, 4), STUMPS: (2, 3), SEQUENCE: (10, 6), LEVELS: (8, 4)}[kind]
-    tracks = lay(kind, np.random.default_rng(1).uniform(1, top, (50, size)))
-    for slot in range(50):
-        solids, reach = obstacles(tracks, slot), tracks.reach[slot, : tracks.lengths[slot, 1]]
-        assert (np.diff(reach[:, :2], axis=0) > -1e-4).all()
-        for i, solid in enumerate(solids):
-            sides = np.roll(solid, -1, axis=0) - solid
-            following = np.roll(sides, -1, axis=0)
-            assert (
-                sides[:, 0] * following[:, 1] - sides[:, 1] * following[:, 0] > -1e-5
-            ).all()  # left turns only
-            normals = tracks.corners[slot, i, : len(solid), 2:]
-            assert np.linalg.norm(normals, axis=1) == pytest.approx(1, abs=1e-5)
-            assert np.sum(normals * sides, axis=1) == pytest.approx(0, abs=1e-4)
-            away = ((solid.mean(axis=0) - solid) * normals).sum(axis=1)
-            assert (away < 1e-5).all()  # outwards
-            assert reach[i] == pytest.approx(
-                [*solid[:, 0].min(0, keepdims=True), solid[:, 0].max(), solid[:, 1].max()]
-            )
-
-
 def test_sequences_stand_side_by_side():
     task = [1, 0.5, 2, 1.0, 3, 0.25, 0, 2.0, 5, 0.0]
     tracks = lay(SEQUENCE, [task] * 60)
@@ -146,9 +108,6 @@ def test_sequences_stand_side_by_side():
     assert second * STEP == pytest.approx(8, abs=1e-3)
     narrow = lay(SEQUENCE, [[1, 0] * 5] * 50)
     assert (narrow.lengths.max(axis=0) <= CAPACITY[SEQUENCE]).all()
-
-
-# --- levels ---------------------------------------------------------------------------------------------
 
 
 def test_a_level_without_obstacles_is_gymnasiums_own_ground():

@@ -1,0 +1,60 @@
+"""Slots in other processes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from ramps import ROWS, Ramp
+
+from teacherstudent.slots.wrapping.family import family_from_gymnasium
+
+
+def test_infos_of_processes_are_joined():
+    family = family_from_gymnasium(Ramp)
+    one, two = family.make_vec(3), family.make_vec(3, processes=2)
+    mask = np.array([True, True, False])
+    for vec in (one, two):
+        vec.reset(seed=0, options={"task": ROWS})
+    assert two.metadata == one.metadata
+    infos = [vec.reset(seed=5, options={"task": ROWS, "reset_mask": mask})[1] for vec in (one, two)]
+    infos += [vec.step(np.zeros(3, int))[4] for vec in (one, two)]
+    two.close()
+    for a, b in (infos[:2], infos[2:]):
+        assert a.keys() == b.keys()
+    assert infos[0]["_task"].tolist() == infos[1]["_task"].tolist() == mask.tolist()
+    assert np.array_equal(infos[2]["at"], infos[3]["at"])
+    assert np.array_equal(infos[2]["nested"]["a"], infos[3]["nested"]["a"])
+
+
+def test_closing_ends_the_processes():
+    vec = family_from_gymnasium(Ramp).make_vec(2, processes=2)
+    workers = list(vec._processes.workers)
+    assert all(worker.is_alive() for worker in workers)
+    vec.close()
+    assert not any(worker.is_alive() for worker in workers)
+    with pytest.raises(RuntimeError, match="closed"):
+        vec.reset()
+
+
+def test_processes_can_be_spawned():
+    code = """
+import multiprocessing
+import numpy as np
+import teacherstudent
+from teacherstudent.envs import make
+multiprocessing.set_start_method("spawn")
+tracks = teacherstudent.family_from_gymnasium("teacherstudent/StumpTracks-v0")
+for family in (make("cartpole-parameters"), tracks):
+    seen = []
+    for processes in (1, 2):
+        vec = family.make_vec(3, processes=processes)
+        vec.reset(seed=0, options={"task": family.test_tasks()[:3]})
+        vec.action_space.seed(0)
+        seen.append(vec.step(vec.action_space.sample())[0])
+        vec.close()
+    assert np.array_equal(*seen)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
