@@ -44,6 +44,11 @@ def check_teacher(teacher: Any, mastered: float | None, where: str) -> None:
             f"{sorted(provides)}{hint}); use "
             f"{elsewhere}: 'sb3' or 'rsl-rl', whose rollouts level teachers are made for"
         )
+    if teacher.members != 1:
+        raise ValueError(
+            f"{where}: expected a teacher of one model, got {type(teacher).__name__}, whose rows are for "
+            f"{teacher.members} members; use {elsewhere}: Members([...])"
+        )
     # This wrapper sees whole episodes only: it could never report a step or a rollout.
     if teacher.granularity != "episode":
         raise ValueError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias, get_args
 
 from teacherstudent.contract.checks import check_whole
 from teacherstudent.contract.types import Granularity
@@ -20,22 +20,12 @@ class Signal:
         free: whether every row carries it, asked for or not, since the round brings it anyway. Others are
             computed only where a teacher or a plan asks for them.
         logged: whether a run logs it. A value of more than one number is logged only where the plan names it.
-        passes: forward passes of the network that it takes beside those of the round.
-
-    Raises:
-        ValueError: if ``passes`` is below 0.
     """
 
     shape: tuple[int, ...] = ()
     unit: str = ""
     free: bool = True
     logged: bool = True
-    passes: float = 0.0
-
-    def __post_init__(self) -> None:
-        # Written so that NaN is refused too.
-        if not self.passes >= 0:
-            raise ValueError(f"Signal: passes: expected at least 0, got {self.passes!r}")
 
 
 Offers: TypeAlias = Mapping[Granularity, Mapping[str, Signal]]
@@ -101,6 +91,17 @@ def check_demand(demand: Demand, offers: Offers, who: str, *, members: int = 1) 
             f"{demand.members}: teacherstudent.running.members.Members([...]) holds a student for each"
         )
     return demand.signals | free(there)
+
+
+def check_offers(offers: Any, who: str) -> None:
+    """Raise TypeError unless a student's offers map granularities to signals by name."""
+    expected = f"{who}: offers: expected a mapping of granularities to mappings of names to Signal"
+    if not isinstance(offers, Mapping) or not offers:
+        raise TypeError(f"{expected}, got {offers!r}")
+    for granularity, signals in offers.items():
+        right = isinstance(signals, Mapping) and all(isinstance(each, Signal) for each in signals.values())
+        if granularity not in get_args(Granularity) or not right:
+            raise TypeError(f"{expected}, got {granularity!r}: {signals!r}")
 
 
 def free(signals: Mapping[str, Signal]) -> frozenset[str]:

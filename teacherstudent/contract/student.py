@@ -136,6 +136,14 @@ class Describes(Protocol):
 
 
 @runtime_checkable
+class Ends(Protocol):
+    """A student that does something once at its end: a classifier looks at the test split then."""
+
+    def finish(self) -> None:
+        """Take the next test for the last one; called where a run ends before its budget."""
+
+
+@runtime_checkable
 class SharesWeights(Protocol):
     """A student whose weights another one of its kind can take over, in a population say."""
 
@@ -155,3 +163,16 @@ def row_cost(student: Student) -> float | None:
     # Few students know it, so it is an attribute that may be missing, and no part of the protocol.
     cost: float | None = getattr(student, "row_cost", None)
     return cost
+
+
+def lacks(thing: object, kind: type) -> str:
+    """Return which members of a protocol an object does not have, as the end of a sentence.
+
+    Empty where it has all, or where ``kind`` is a class and no protocol.
+    """
+    if not getattr(kind, "_is_protocol", False):
+        return ""
+    # Python 3.11 has no public list of what a protocol asks for.
+    members = {*vars(kind), *kind.__annotations__}
+    missing = sorted(name for name in members if not name.startswith("_") and not hasattr(thing, name))
+    return f", which lacks {', '.join(missing)}" if missing else ""

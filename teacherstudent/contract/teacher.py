@@ -146,8 +146,18 @@ class Teacher(ABC, Generic[S]):
             raise ValueError(
                 f"{type(self).__name__}._ask: expected the first of the ids {ids}, got {assignment.ids}"
             )
+        for name in ("member", "origin"):
+            self._check_members(f"{type(self).__name__}._ask: {name}", getattr(assignment, name))
         self._ids.issue(given)
         return assignment
+
+    def _check_members(self, where: str, members: IntArray) -> None:
+        """Raise ValueError unless rows are of members that the teacher has declared."""
+        if len(members) and members.max() >= self.members:
+            raise ValueError(
+                f"{where}: expected members from 0 to {self.members - 1}, as the attribute members = "
+                f"{self.members} says, got {members.max()}"
+            )
 
     @final
     def tell(self, outcomes: Outcomes) -> None:
@@ -161,8 +171,9 @@ class Teacher(ABC, Generic[S]):
 
         Raises:
             ValueError: if an id was never issued, is repeated, was told before or was dropped; if a task lies
-                outside the space; if a score or cost is not finite or beyond 1e100, a cost is negative, or a
-                needed signal is missing, not one number a row, or such a number.
+                outside the space, or a row is of a member that the teacher does not have; if a score or cost
+                is not finite or beyond 1e100, a cost is negative, or a needed signal is missing, not one
+                number a row, or such a number.
             TypeError: if it is told of anything but `Outcomes`.
             RuntimeError: in another process than the one that made the teacher.
         """
@@ -172,6 +183,7 @@ class Teacher(ABC, Generic[S]):
             raise TypeError(f"{where}: expected Outcomes, got {outcomes!r}")
         # All checks come before `_tell`, so that a refused batch has changed nothing.
         tasks = spaces.check_tasks(self.space, outcomes.tasks, where)
+        self._check_members(f"{where}: member", outcomes.member)
         _check_finite(where, "score", outcomes.score, outcomes)
         _check_finite(where, "cost", outcomes.cost, outcomes)
         if (outcomes.cost < 0).any():
@@ -369,12 +381,28 @@ FACTS = ("score_range", "mastered", "difficulty_step")
 
 
 def facts_for(make: Callable[..., Any], family: Family) -> dict[str, Any]:
-    """Return the facts of a family, by name, that a teacher's class or factory takes."""
-    taken = inspect.signature(make).parameters
-    # A factory may take fewer facts than there are: others are not given to it.
+    """Return the facts of a family, by name, that a teacher's class or factory takes.
+
+    A class that hands further options on to its base (``**options``) takes what the base takes.
+    """
+    taken = _parameters(make)
     known = {name: getattr(family, name) for name in FACTS if name in taken}
-    # A fact that the family does not know is left to the constructor's default.
     return {name: value for name, value in known.items() if value is not None}
+
+
+def _parameters(make: Callable[..., Any]) -> set[str]:
+    """Return the names that a class or factory takes, those of base classes too where it hands options on."""
+    classes = make.__mro__ if isinstance(make, type) else (make,)
+    found: set[str] = set()
+    for one in classes:
+        # A class without a constructor of its own has that of a base, which comes later.
+        if isinstance(one, type) and "__init__" not in vars(one):
+            continue
+        parameters = inspect.signature(one).parameters
+        found |= parameters.keys()
+        if not any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
+            break
+    return found
 
 
 @runtime_checkable

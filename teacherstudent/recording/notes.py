@@ -27,7 +27,8 @@ class Notes:
         """Keep the notes of rows that are handed out.
 
         Raises:
-            ValueError: if the names, shapes or ids differ from what came before.
+            ValueError: if names, shapes or dtypes differ from those of the first assignment, or an id is not
+                above those under way.
         """
         if len(assignment) == 0:
             return
@@ -40,6 +41,15 @@ class Notes:
             )
         if not notes:
             return
+        for name, values in notes.items():
+            there = self._columns[name]
+            if values.shape[1:] != there.shape[1:] or values.dtype != there.dtype:
+                shape = "".join(f", {length}" for length in there.shape[1:])
+                expected = f"{there.dtype} of shape (n{shape or ','})"
+                raise ValueError(
+                    f"notes: {name}: expected {expected}, as the first assignment had them, got "
+                    f"{values.dtype} of shape {values.shape}"
+                )
         # A teacher may hand out its ids in any order; they are kept sorted.
         order = np.argsort(assignment.ids, kind="stable")
         ids = assignment.ids[order]

@@ -16,11 +16,12 @@ from teacherstudent.contract.accounts.failures import Survives, asked_for
 from teacherstudent.contract.accounts.ledger import Ledger
 from teacherstudent.contract.accounts.plan import Plan
 from teacherstudent.contract.checks import check_flag, check_mapping, check_names, is_finite
-from teacherstudent.contract.demand import Demand, logged
+from teacherstudent.contract.demand import Demand, check_offers, logged
 from teacherstudent.contract.family import Family
+from teacherstudent.contract.purposes import Purpose
 from teacherstudent.contract.stored.saved import reading
 from teacherstudent.contract.stored.settings import settings_of
-from teacherstudent.contract.student import AsksForMore, Reports, Student, TakesWeights
+from teacherstudent.contract.student import AsksForMore, Ends, Reports, Student, TakesWeights, lacks
 from teacherstudent.contract.teacher import Stops, Teacher
 from teacherstudent.contract.types import Assignment, IntArray, Outcomes, State
 from teacherstudent.contract.weigher import Weigher
@@ -35,6 +36,16 @@ from teacherstudent.running.progress import Progress
 
 _LOG = logging.getLogger(__name__)
 _IDLE_LIMIT = 1000
+
+
+def _check_prices(family: Family) -> None:
+    """Raise ValueError if costs have a price by which students plan their rates and rounds as they are."""
+    priced = sorted(family.prices.keys() & {purpose.cost for purpose in Purpose})
+    if priced:
+        raise ValueError(
+            f"run: {type(family).__name__}.prices: expected prices of further costs only, since students "
+            f"plan by what they train and measure, got a price of {priced[0]!r}"
+        )
 
 
 def check_fit(family: Family, teacher: Teacher[Any], student: Student, signals: Collection[str] = ()) -> None:
@@ -54,7 +65,9 @@ def check_fit(family: Family, teacher: Teacher[Any], student: Student, signals: 
     """
     for thing, kind in ((family, Family), (teacher, Teacher), (student, Student)):
         if not isinstance(thing, kind):
-            raise TypeError(f"run: expected a {kind.__name__}, got {thing!r}")
+            raise TypeError(f"run: expected a {kind.__name__}, got {thing!r}{lacks(thing, kind)}")
+    check_offers(student.offers, f"run: {type(student).__name__}")
+    _check_prices(family)
     # Descriptions are compared, not objects: the user may have made the space a second time for the teacher.
     if spaces.describe(teacher.space) != spaces.describe(family.space):
         raise ValueError(f"run: expected a teacher of the family's space {family.space}, got {teacher.space}")
@@ -203,6 +216,10 @@ def describe_run(family: Family, teacher: Teacher[Any], student: Student, plan: 
         "test_set": family.test_set,
         "mastered": family.mastered,
         "cost_unit": family.cost_unit,
+        "prices": dict(family.prices),
+        "signal_units": {
+            name: signal.unit for name, signal in student.offers[teacher.granularity].items() if signal.unit
+        },
         "score_name": family.score_name,
         "test_names": family.test_names,
         **dataclasses.asdict(plan),
@@ -317,6 +334,8 @@ class _Loop:
                 # The last round is tested and recorded wherever the
                 # intervals lie: results are read from the last test.
                 over = spent >= self.plan.budget or done is not None
+                if done is not None and isinstance(self.student, Ends):
+                    self.student.finish()
                 if self._due["test"].elapsed(spent) or over:
                     self._test(progress)
                 if self._due["record"].elapsed(spent) or over:

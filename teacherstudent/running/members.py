@@ -61,9 +61,31 @@ class Members:
     def bind(self, demand: Demand) -> None:
         """Bind every member so (raises as theirs, and ValueError if it is for another number of members)."""
         check_demand(demand, self.offers, "Members", members=len(self.members))
+        if demand.granularity == "episode" and len(self.members) > 1:
+            raise ValueError(
+                "Members: expected rows for a rollout, a chunk or a step, got 'episode': where an episode "
+                "ends in the midst of a round, a member's queue would go on with tasks of before"
+            )
         for member in self.members:
             # To a member it is the only one, so its own demand is for a single member.
             member.bind(dataclasses.replace(demand, members=1))
+
+    @property
+    def budget(self) -> float:
+        """What the members were told that they may spend, together.
+
+        Raises:
+            AttributeError: if one was told nothing.
+        """
+        told = [getattr(member, "budget", None) for member in self.members]
+        if any(budget is None for budget in told):
+            raise AttributeError("budget")
+        return sum(float(budget) for budget in told if budget is not None)
+
+    @property
+    def cuts_last_round(self) -> bool:
+        """Whether the last round ends with the budget: if it does for all members."""
+        return all(getattr(member, "cuts_last_round", False) for member in self.members)
 
     def round_cost(self) -> float:
         """Return what a round of all costs; 0 if they don't say."""

@@ -45,6 +45,10 @@ OVERSPENT = "{spent:g} was spent, {more:.0%} more than the budget of {budget:g}:
 FAILED = "on {count} tasks the environment failed; failed.jsonl names them"
 
 
+UNUSED = "prices without a cost of their name, which count nothing: {names}"
+"""Prices of the family that had no effect."""
+
+
 class RunNotes:
     """Looks at rounds and tests, and notes what is odd: each thing once.
 
@@ -90,5 +94,7 @@ class RunNotes:
         if ledger.spent > MUCH_OVERSPENT * plan.budget:
             more = ledger.spent / plan.budget - 1
             self._recorder.note(OVERSPENT.format(spent=ledger.spent, more=more, budget=plan.budget))
+        if unused := ledger.unused_prices():
+            self._recorder.note(UNUSED.format(names=", ".join(unused)))
         if ledger.failed:
             self._recorder.note(FAILED.format(count=ledger.failed))

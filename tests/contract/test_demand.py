@@ -3,12 +3,20 @@ import re
 
 import pytest
 
-from teacherstudent.contract.demand import Demand, Signal, check_demand, everything, free, logged
+from teacherstudent.contract.demand import (
+    Demand,
+    Signal,
+    check_demand,
+    check_offers,
+    everything,
+    free,
+    logged,
+)
 
 OFFERS = {
     "episode": {
         "length": Signal(unit="steps"),
-        "gain": Signal(free=False, passes=2.0),
+        "gain": Signal(free=False),
         "trace": Signal(shape=(8,), free=False),
         "debug": Signal(logged=False),
     },
@@ -16,11 +24,12 @@ OFFERS = {
 }
 
 
-@pytest.mark.parametrize("passes", [-1.0, -0.001, float("nan")])
-def test_a_signal_takes_no_less_than_no_pass(passes):
-    with pytest.raises(ValueError, match=rf"^Signal: passes: expected at least 0, got {passes}$"):
-        Signal(passes=passes)
-    assert Signal(passes=0.0).passes == 0.0
+@pytest.mark.parametrize(
+    "offers", [None, {}, {"episode": {"length"}}, {"episode": {"length": 3}}, {"epoch": {"length": Signal()}}]
+)
+def test_offers_are_mappings_of_signals(offers):
+    with pytest.raises(TypeError, match="mine: offers: expected a mapping of granularities to mappings"):
+        check_offers(offers, "mine")
 
 
 @pytest.mark.parametrize("members", [0, -1, 1.5, True, None])

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from teacherstudent.contract.stored.saved import difference
 from teacherstudent.contract.stored.settings import settings_of
 from teacherstudent.contract.teacher import Teacher
 from teacherstudent.contract.types import Assignment, Outcomes
+from teacherstudent.teachers.progress.riac import RIAC
 
 SPACE = Parameters(height=(0, 3), spacing=(0, 6))
 
@@ -353,3 +356,30 @@ def test_a_teacher_of_a_family_takes_its_facts():
     assert settings_of(own)["score_range"] == [0, 1]
     assert teachers.make("random", family, seed=0).space is family.space
     assert type(oracle).from_family(family, seed=0).space is family.space
+
+
+class Stranger(Recording):
+    """Names a member that it has not declared."""
+
+    def _ask(self, ids, progress):
+        return dataclasses.replace(super()._ask(ids, progress), member=ids % 2, origin=ids % 2)
+
+
+def test_members_are_declared():
+    with pytest.raises(ValueError, match=r"Stranger\._ask: member: expected members from 0 to 0, .* got 1"):
+        Stranger(SPACE, seed=0).ask(2)
+    teacher = Recording(SPACE, seed=0)
+    asked = teacher.ask(1)
+    told = Outcomes.of(asked, score=[0.0], cost=[1.0], signals={"value": [0.0]})
+    with pytest.raises(ValueError, match=r"Recording\.tell: member: expected members from 0 to 0, .* got 9"):
+        teacher.tell(dataclasses.replace(told, member=[9]))
+    teacher.tell(told)
+
+
+def test_a_subclass_that_hands_options_on_takes_the_facts_of_its_base():
+    class Mine(RIAC):
+        def __init__(self, space, *, seed, **options):
+            super().__init__(space, seed=seed, **options)
+
+    family = envs.make("cartpole-parameters")
+    assert settings_of(Mine.from_family(family, seed=0))["score_range"] == list(family.score_range)

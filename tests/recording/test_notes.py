@@ -42,7 +42,12 @@ def test_notes_have_the_names_of_the_first_and_free_ones(tmp_path, synthetic):
         with pytest.raises(ValueError, match=rf"notes: expected those of the first assignment, \['{name}'\]"):
             recorder.asked(asked([5], other=[1]))
         with pytest.raises(ValueError, match="notes: expected ids above 2, got 2"):
-            recorder.asked(asked([2], **{name: [1]}))
+            recorder.asked(asked([2], **{name: [1.0]}))
+        for other in ([1], [[1.0, 2.0]]):
+            with pytest.raises(
+                ValueError, match=rf"notes: {name}: expected float64 of shape \(n,\), as the first"
+            ):
+                recorder.asked(asked([5], **{name: other}))
         with pytest.raises(ValueError, match=rf"new names for the teacher's notes, got \['{name}'\]"):
             recorder.episodes(synthetic.outcomes(np.random.default_rng(0), 3), spent=2.0)
         recorder.close("failed")

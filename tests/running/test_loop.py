@@ -430,3 +430,43 @@ def test_vectors_and_what_costs_more_are_there_where_the_plan_names_them(tmp_pat
     family, teacher, student = make()
     with pytest.raises(ValueError, match="the plan names the signal 'value_l1', which"):
         run(family, teacher, student, tmp_path / "x", Plan(budget=20, signals=("value_l1",)))
+
+
+def test_prices_are_of_further_costs_only(tmp_path):
+    family, teacher, student = make()
+    family.prices = {"train": 2.0}
+    with pytest.raises(ValueError, match=r"ToyGrid\.prices: expected prices of further costs only.* 'train'"):
+        run(family, teacher, student, tmp_path / "a", PLAN)
+    family.prices = {"lables": 2.0}
+    run(family, teacher, student, tmp_path / "b", PLAN)
+    found = Run.load(tmp_path / "b")
+    assert found.manifest["prices"] == {"lables": 2.0}
+    assert "prices without a cost of their name, which count nothing: lables" in found.status()["note"]
+
+
+def test_a_run_that_a_teacher_ends_looks_at_the_test_split(tmp_path):
+    family = envs.make("digits-stages")
+    teacher = teachers.make("constant", family, seed=0)
+    type(teacher).done = property(lambda self: "enough" if self.state_dict()["ids"]["next"] > 1 else None)
+    try:
+        small = {"backbone": "cnn", "backbone_options": {"width": 4}, "budget": 1e8}
+        student = students.make("classifier", family, seed=0, **small)
+        ledger = run(family, teacher, student, tmp_path, Plan(budget=1e8))
+    finally:
+        del type(teacher).done
+    assert ledger.spent < 1e8
+    tests = Run.load(tmp_path).tests()
+    assert tests["test"][0] == 0
+    assert tests["test"][-1] == 1
+
+
+def test_what_a_student_of_ones_own_lacks_is_named(tmp_path):
+    class Old:
+        provides = frozenset()
+
+        def wants(self):
+            return 1
+
+    family, teacher, _ = make()
+    with pytest.raises(TypeError, match=r"expected a Student, got .*, which lacks bind, close, .*offers"):
+        run(family, teacher, Old(), tmp_path, PLAN)

@@ -129,12 +129,23 @@ def test_what_cannot_be_is_refused(cartpole):
         Members([])
     with pytest.raises(TypeError, match="Members: expected students, got 3"):
         Members([3])
-    grid = envs.make("toy-grid")
-    two = pair("competence", grid)
-    two.bind(Demand(members=2))
-    rows = Assignment(ids=[0, 1], tasks=grid.test_tasks()[:2], member=[0, 1], origin=[0, 0])
-    with pytest.raises(ValueError, match="CompetenceStudent cannot hand over its weights"):
+    parity = envs.make("parity")
+    two = pair("leaky-rnn", parity, steps=2, batch=4, probe=1, units=8)
+    with pytest.raises(ValueError, match="expected rows for a rollout, a chunk or a step, got 'episode'"):
+        two.bind(Demand(granularity="episode", members=2))
+    two.bind(Demand(granularity="chunk", members=2))
+    rows = Assignment(ids=[0, 1], tasks=parity.test_tasks()[:2], member=[0, 1], origin=[0, 0])
+    with pytest.raises(ValueError, match="LeakyRNNStudent cannot hand over its weights"):
         two.train(rows)
+
+
+def test_members_were_told_of_a_budget_together():
+    parity = envs.make("parity")
+    with pytest.raises(AttributeError):
+        _ = pair("leaky-rnn", parity, steps=2, batch=4, probe=1, units=8).budget
+    stages = pair("classifier", envs.make("digits-stages"), budget=1e8)
+    assert stages.budget == 2e8
+    assert stages.cuts_last_round
 
 
 def test_a_student_alone_is_refused_where_a_teacher_wants_two(cartpole):

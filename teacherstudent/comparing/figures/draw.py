@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,7 +75,7 @@ def draw_all(
         # Teachers whose tasks are in different spaces cannot share a map.
         for name, alike, members in by_space(setting, groups):
             of_tasks = _drawn(FIGURES_OF_TASKS, Scene(alike, members, style, dims))
-            figures |= {kind + name: figure for kind, figure in of_tasks.items()}
+            figures |= _free(figures, {kind + name: figure for kind, figure in of_tasks.items()})
         for name, figure in figures.items():
             paths += save(figure, out, f"{name}{suffix}", formats)
     return paths
@@ -85,11 +85,15 @@ def _drawn(draws: Sequence[Draw], scene: Scene) -> dict[str, Figure]:
     """Return the figures of a scene by name; raise ValueError if two have one name."""
     figures: dict[str, Figure] = {}
     for draw in draws:
-        found = draw(scene)
-        if taken := figures.keys() & found.keys():
-            raise ValueError(f"figures: expected names that differ, got {sorted(taken)} twice")
-        figures |= found
+        figures |= _free(figures, draw(scene))
     return figures
+
+
+def _free(there: Mapping[str, Figure], more: Mapping[str, Figure]) -> Mapping[str, Figure]:
+    """Return more figures; raise ValueError if a name is taken."""
+    if taken := there.keys() & more.keys():
+        raise ValueError(f"figures: expected names that differ, got {sorted(taken)} twice")
+    return more
 
 
 def _suffix(label: str, taken: set[str]) -> str:

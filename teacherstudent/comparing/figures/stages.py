@@ -161,7 +161,10 @@ def _listed(setting: Setting, groups: Sequence[Group]) -> Figure:
 
 
 def _stage_names(setting: Setting, first: int, count: int) -> list[str]:
-    """Return what the stages are called: their knobs, if all teachers have the same list of them."""
+    """Return what the stages are called: by their names or knobs, if all teachers have the same list."""
+    labels = [group.runs[0].manifest["space"].get("labels") for group in setting.groups]
+    if labels[0] and len(labels[0]) == count and all(other == labels[0] for other in labels):
+        return list(labels[0])
     lists = [_listed_stages(group.runs[0]) for group in setting.groups]
     listed = lists[0]
     # One legend for all panels needs one list for all teachers.

@@ -38,14 +38,14 @@ class Ledger:
         costs: cumulative cost by name: ``before``; ``evaluate``, which never counts against the budget, since
             the test set is the same for every teacher; ``train``, ``measure`` and whatever else student and
             teacher have spent.
-
-    Raises:
-        ValueError: if a price is no finite number of at least 0, or of a cost that the run itself counts.
         seconds: cumulative seconds by purpose, keys `SECONDS`; ``environment`` is part of ``student``.
         updates: gradient updates.
         episodes: finished tasks; for rows bound for whole rollouts, the episodes completed in them.
         dropped: tasks under way that a resume, or the end of a process with several slots, had to give up.
         failed: tasks whose environment failed.
+
+    Raises:
+        ValueError: if a price is no finite number of at least 0, or of a cost that the run itself counts.
     """
 
     def __init__(self, before: float = 0.0, prices: Mapping[str, float] | None = None) -> None:
@@ -67,6 +67,10 @@ class Ledger:
         # Blocks under way: purpose -> the time up to which it is counted.
         self._open: dict[str, float] = {}
 
+    def unused_prices(self) -> list[str]:
+        """Return the names of prices for which no cost has come up."""
+        return sorted(name for name in self._prices if name not in self.costs)
+
     @property
     def spent(self) -> float:
         """What counts against the budget."""
@@ -86,6 +90,8 @@ class Ledger:
         """
         # Counters are cumulative, so they replace those from before instead of being added.
         costs = dict(_spent("Student.spent", spent))
+        if taken := sorted(costs.keys() & self._weighs.keys()):
+            raise ValueError(f"Student.spent: expected names that the teacher does not use, got {taken[0]!r}")
         self.updates = costs.pop(UPDATES, self.updates)
         self.seconds["environment"] = costs.pop(ENVIRONMENT_SECONDS, self.seconds["environment"])
         self.costs |= costs

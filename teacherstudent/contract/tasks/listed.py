@@ -71,9 +71,6 @@ class Examples(Discrete):
     A column holds what is known before training: a group, a length, somebody's guess of the difficulty. What
     a student is to find out, hidden labels above all, does not belong here.
 
-    Attributes:
-        columns: name -> ``(n, ...)``, read-only.
-
     Args:
         n: number of examples.
         columns: facts by name.
@@ -97,7 +94,12 @@ class Examples(Discrete):
                 )
             column.flags.writeable = False
             found[name] = column
-        self.columns: Mapping[str, Array] = MappingProxyType(found)
+        self._columns = found
+
+    @property
+    def columns(self) -> Mapping[str, Array]:
+        """The facts by name, ``(n, ...)`` each; read-only."""
+        return MappingProxyType(self._columns)
 
     def digests(self) -> dict[str, str]:
         """Return a digest of each column, by name: equal ones for equal values of one dtype and shape."""

@@ -54,11 +54,13 @@ class Compute:
         budget: FLOPs of the whole run; None for no end.
 
     Attributes:
+        ended: whether the run ends before its budget is spent.
         counts: ``train`` and ``measure`` in FLOPs, ``updates`` in gradient steps.
     """
 
     def __init__(self, budget: float | None) -> None:
         self.budget = budget
+        self.ended = False
         self.counts = {"train": 0.0, "measure": 0.0, "updates": 0.0}
         self._carry = 0.0  # what earlier chunks have left
 
@@ -78,8 +80,8 @@ class Compute:
 
     @property
     def over(self) -> bool:
-        """Whether the budget is spent; never without one."""
-        return self.budget is not None and self.spent >= self.budget
+        """Whether the budget is spent, never without one; or whether the run was ended before."""
+        return self.ended or (self.budget is not None and self.spent >= self.budget)
 
     @property
     def progress(self) -> float:

@@ -138,3 +138,18 @@ def test_counters_are_numbers_and_a_refused_report_counts_nothing():
         ledger.absorb_teacher({"adversary": 3.0, "train": 1.0})
     assert ledger.spent == 0
     assert "adversary" not in ledger.costs
+
+
+def test_a_student_and_a_teacher_do_not_share_a_name():
+    ledger = Ledger()
+    ledger.absorb({"train": 10.0})
+    ledger.absorb_teacher({"edit": 3.0})
+    with pytest.raises(ValueError, match="expected names that the teacher does not use, got 'edit'"):
+        ledger.absorb({"train": 20.0, "edit": 100.0})
+    assert ledger.spent == 10.0
+
+
+def test_prices_without_a_cost_are_named():
+    ledger = Ledger(0.0, {"labels": 1.0, "mesure": 2.0})
+    ledger.absorb({"labels": 3.0})
+    assert ledger.unused_prices() == ["mesure"]

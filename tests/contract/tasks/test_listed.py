@@ -1,3 +1,6 @@
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -63,3 +66,10 @@ def test_examples_have_columns_that_cannot_be_written():
 def test_bad_arguments(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def test_examples_can_be_copied_and_pickled():
+    space = Examples(3, {"length": [3, 1, 2]})
+    assert copy.deepcopy(space) == pickle.loads(pickle.dumps(space)) == space
+    teacher = copy.deepcopy(teachers.make("uniform", space, seed=0))
+    assert teacher.space.columns["length"].tolist() == [3, 1, 2]
