@@ -261,3 +261,11 @@ def test_the_core_needs_neither_torch_nor_stable_baselines3():
         [sys.executable, "-c", WITHOUT, *names], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-500:]
+
+
+def test_helpers_of_tests_are_not_called_as_a_script_is():
+    """Both are imported by their bare names: the one that comes first would hide the other."""
+    helpers = {path.stem for path in (ROOT / "tests" / "shared").glob("*.py")}
+    scripts = {path.stem for folder in ("benchmarks", "experiments") for path in (ROOT / folder).glob("*.py")}
+    assert len(helpers) > 20
+    assert not helpers & scripts

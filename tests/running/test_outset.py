@@ -46,7 +46,7 @@ class Costs:
         ("alp-gmm", SPACE, {"fit_rate": 70}, 70),
         ("covar-gmm", SPACE, {"fit_rate": 70}, 70),
         ("riac", SPACE, {"region_size": 60}, 60),
-        ("mastery", Discrete(3), {"mastered": 1.0, "lookback": 5, "patience": 2}, 6),
+        ("mastery", Discrete(3), {"mastered": 1.0, "lookback": 5, "patience": 2}, 10),
         ("mastery", Discrete(1), {"mastered": 1.0}, None),
         ("exp3s", Discrete(12), {}, 12),
         ("tscl-online", Discrete(12), {}, 12),

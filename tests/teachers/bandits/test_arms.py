@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from bandits import NAN, same
+from bandit_teachers import NAN, same
 
 from teacherstudent.contract.spaces import Discrete
 from teacherstudent.contract.stored.saved import difference

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from bandits import NAN, same
+from bandit_teachers import NAN, same
 
 from teacherstudent.teachers.bandits import policies
 

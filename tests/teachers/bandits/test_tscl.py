@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from bandits import probabilities, tell
+from bandit_teachers import probabilities, tell
 
 from teacherstudent.contract.spaces import Discrete
 from teacherstudent.teachers.bandits.tscl_naive import TSCLNaive

@@ -1,7 +1,7 @@
 """The naive algorithm of TSCL: slopes by hand, and blocks of one arm."""
 
 import numpy as np
-from bandits import tell, value
+from bandit_teachers import tell, value
 
 from teacherstudent.contract.spaces import Discrete
 from teacherstudent.teachers.bandits.tscl_naive import TSCLNaive

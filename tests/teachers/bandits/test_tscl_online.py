@@ -1,7 +1,7 @@
 """The online algorithm of TSCL, by hand."""
 
 import numpy as np
-from bandits import probabilities, tell, value
+from bandit_teachers import probabilities, tell, value
 
 from teacherstudent.contract.spaces import Discrete
 from teacherstudent.teachers.bandits.tscl_online import TSCLOnline

@@ -1,7 +1,7 @@
 """The sampling algorithm of TSCL, by hand."""
 
 import numpy as np
-from bandits import NAN, probabilities, tell, value
+from bandit_teachers import NAN, probabilities, tell, value
 
 from teacherstudent.contract.spaces import Discrete
 from teacherstudent.teachers.bandits.tscl_sampling import TSCLSampling

@@ -1,7 +1,7 @@
 """The window algorithm of TSCL: slopes by hand and against numpy's."""
 
 import numpy as np
-from bandits import probabilities, tell, value
+from bandit_teachers import probabilities, tell, value
 
 from teacherstudent.contract.spaces import Discrete
 from teacherstudent.teachers.bandits.tscl_window import TSCLWindow
