@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 import torch
@@ -20,7 +20,8 @@ BOUND_OFFERS = {
     "episodes": Signal(unit="episodes"),
     "length": Signal(unit="steps"),
     "max_return": Signal(unit="return"),
-    **{name: Signal(unit="return", free=False) for name in VALUE_SIGNALS},
+    **EPISODE_VALUES,
+    "mean_value": Signal(unit="return", free=False),
 }
 """Every signal of a bound rollout but ``success``, which only families with a line for mastery have."""
 
@@ -82,13 +83,7 @@ def rollout_scores(
     # Differences of long running totals would lose too many digits in float32.
     advantages = advantages.double()
     names = [name for name in VALUE_SIGNALS if name in wanted]
-    # Functions, so that only the signals that are wanted are computed.
-    known = {
-        "value_l1": lambda: advantages.abs(),
-        "positive_value_loss": lambda: advantages.clamp(min=0),
-        "td_error": lambda: one_step_errors(advantages, ends, discount).abs(),
-        "mean_value": lambda: values.double(),
-    }
+    known = value_terms(advantages, ends, discount) | {"mean_value": values.double}
     terms = [torch.ones_like(advantages), rewards.double()]
     terms += [known[name]() for name in names]
     # Sum over time: an episode's sum is the total at its end less the total before its start.
@@ -120,6 +115,19 @@ def rollout_scores(
     for name, of_steps in zip(names, sums[2:], strict=True):
         scores[name] = mean(of_steps / lengths)
     return scores
+
+
+def value_terms(advantages: Tensor, ends: Tensor, discount: float) -> dict[str, Callable[[], Tensor]]:
+    """Return what computes the term of each of `SIGNALS` at every step, ``(steps, slots)``.
+
+    They are functions, so that only the signals that are wanted are computed. Arguments are those of
+    `one_step_errors`.
+    """
+    return {
+        "value_l1": lambda: advantages.abs(),
+        "positive_value_loss": lambda: advantages.clamp(min=0),
+        "td_error": lambda: one_step_errors(advantages, ends, discount).abs(),
+    }
 
 
 def one_step_errors(advantages: Tensor, ends: Tensor, discount: float) -> Tensor:

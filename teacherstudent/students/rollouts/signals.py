@@ -56,13 +56,16 @@ class RolloutSignals:
         # A step ends an episode if the next step starts one; the last row is told by ``dones``.
         ends = np.concatenate([starts[1:], np.asarray(dones, np.bool_)[None]])
         following = np.concatenate([advantages[1:], np.zeros((1, advantages.shape[1]))])
-        # A_t = delta_t + discount A_(t+1) within an episode, solved for delta.
-        delta = advantages - self._discount * ~ends * following
-        known = {"value_l1": np.abs(advantages), "positive_value_loss": np.maximum(advantages, 0)}
-        known["td_error"] = np.abs(delta)
-        terms = [known[name] for name in self._names]
+        # Functions, so that only the signals that were chosen are computed.
+        known = {
+            "value_l1": lambda: np.abs(advantages),
+            "positive_value_loss": lambda: np.maximum(advantages, 0),
+            # A_t = delta_t + discount A_(t+1) within an episode, solved for delta.
+            "td_error": lambda: np.abs(advantages - self._discount * ~ends * following),
+        }
+        terms = [known[name]() for name in self._names]
         # Sum over time: an episode's sum is the total at its end less the total at its slot's end before.
-        total = np.cumsum(np.stack([*terms, np.ones_like(delta)]), axis=1)
+        total = np.cumsum(np.stack([*terms, np.ones_like(advantages)]), axis=1)
         times, slots = np.nonzero(ends)
         until_end = total[:, times, slots]
         # Sort the ends by slot, then by time: the entry before an episode is its predecessor.

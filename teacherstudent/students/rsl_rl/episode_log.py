@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from teacherstudent.contract.types import BoolArray, FloatArray, IntArray, State
-from teacherstudent.students.rollouts.scores import one_step_errors
+from teacherstudent.students.rollouts.scores import value_terms
 from teacherstudent.students.rollouts.signals import SIGNALS, chosen
 
 
@@ -105,12 +105,7 @@ class EpisodeLog:
         # Differences of long running totals would lose too many digits in float32.
         advantages = advantages.double()
         done = self.done
-        # Functions, so that only the signals that were chosen are computed.
-        known = {
-            "value_l1": lambda: advantages.abs(),
-            "positive_value_loss": lambda: advantages.clamp(min=0),
-            "td_error": lambda: one_step_errors(advantages, done, self._discount).abs(),
-        }
+        known = value_terms(advantages, done, self._discount)
         # Steps, rewards, and the value signals.
         terms = [torch.ones_like(advantages), self.rewards]
         terms += [known[name]() for name in self._signals]
