@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, TypeAlias
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -113,8 +113,28 @@ def _columns(kind: str, given: Any, rows: int) -> dict[str, Array]:
     return columns
 
 
-def _joined(parts: Iterable[Any], kind: type[Any], columns: str) -> list[Any]:
-    """Return the parts as a list; raise unless all are of the kind and have columns of the same names."""
+R = TypeVar("R", "Assignment", "Outcomes")
+
+
+def _picked(record: R, rows: BoolArray | IntArray | slice) -> R:
+    """Return an assignment or outcomes of some rows of all columns."""
+    found: dict[str, Any] = {}
+    for each in fields(record):
+        value = getattr(record, each.name)
+        if isinstance(value, Mapping):
+            found[each.name] = {name: column[rows] for name, column in value.items()}
+        else:
+            found[each.name] = value[rows]
+    return type(record)(**found)
+
+
+def _joined(parts: Iterable[R], kind: type[R], columns: str) -> R:
+    """Return assignments or outcomes joined row-wise; ``columns`` is the field of named columns.
+
+    Raises:
+        ValueError: if there is no part or the names of the columns differ.
+        TypeError: if a part is of another kind.
+    """
     found = list(parts) if isinstance(parts, Iterable) else [parts]
     if not found:
         raise ValueError(f"concatenate: expected at least one {kind.__name__}, got none")
@@ -126,7 +146,11 @@ def _joined(parts: Iterable[Any], kind: type[Any], columns: str) -> list[Any]:
         if getattr(part, columns).keys() != names:
             got = sorted(getattr(part, columns))
             raise ValueError(f"concatenate: expected {columns} {sorted(names)}, got {got}")
-    return found
+    whole: dict[str, Any] = {}
+    for each in fields(kind):
+        values = [getattr(part, each.name) for part in found]
+        whole[each.name] = _stacked(values) if each.name == columns else np.concatenate(values)
+    return kind(**whole)
 
 
 def _stacked(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
@@ -188,14 +212,7 @@ class Assignment:
 
     def select(self, rows: BoolArray | IntArray | slice) -> Assignment:
         """Return the given rows as a new assignment."""
-        return Assignment(
-            ids=self.ids[rows],
-            tasks=self.tasks[rows],
-            purpose=self.purpose[rows],
-            member=self.member[rows],
-            origin=self.origin[rows],
-            notes={name: values[rows] for name, values in self.notes.items()},
-        )
+        return _picked(self, rows)
 
     @staticmethod
     def concatenate(parts: Iterable[Assignment]) -> Assignment:
@@ -205,15 +222,7 @@ class Assignment:
             ValueError: if there is no part or the notes differ.
             TypeError: if a part is no assignment.
         """
-        parts = _joined(parts, Assignment, "notes")
-        return Assignment(
-            ids=np.concatenate([p.ids for p in parts]),
-            tasks=np.concatenate([p.tasks for p in parts]),
-            purpose=np.concatenate([p.purpose for p in parts]),
-            member=np.concatenate([p.member for p in parts]),
-            origin=np.concatenate([p.origin for p in parts]),
-            notes=_stacked([p.notes for p in parts]),
-        )
+        return _joined(parts, Assignment, "notes")
 
     @staticmethod
     def none(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Assignment:
@@ -294,15 +303,7 @@ class Outcomes:
 
     def select(self, rows: BoolArray | IntArray | slice) -> Outcomes:
         """Return the given rows as new outcomes."""
-        return Outcomes(
-            ids=self.ids[rows],
-            tasks=self.tasks[rows],
-            score=self.score[rows],
-            cost=self.cost[rows],
-            purpose=self.purpose[rows],
-            member=self.member[rows],
-            signals={name: values[rows] for name, values in self.signals.items()},
-        )
+        return _picked(self, rows)
 
     @staticmethod
     def concatenate(parts: Iterable[Outcomes]) -> Outcomes:
@@ -312,16 +313,7 @@ class Outcomes:
             ValueError: if there is no part or the signals differ.
             TypeError: if a part is no outcomes.
         """
-        parts = _joined(parts, Outcomes, "signals")
-        return Outcomes(
-            ids=np.concatenate([p.ids for p in parts]),
-            tasks=np.concatenate([p.tasks for p in parts]),
-            score=np.concatenate([p.score for p in parts]),
-            cost=np.concatenate([p.cost for p in parts]),
-            purpose=np.concatenate([p.purpose for p in parts]),
-            member=np.concatenate([p.member for p in parts]),
-            signals=_stacked([p.signals for p in parts]),
-        )
+        return _joined(parts, Outcomes, "signals")
 
 
 class Wait(NamedTuple):

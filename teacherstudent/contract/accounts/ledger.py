@@ -55,9 +55,9 @@ class Ledger:
             if name in _OWN:
                 raise ValueError(f"prices: expected no price of {list(_OWN)}, got one of {name!r}")
             self._prices[name] = check_real(f"prices: {name}", price, 0)
-        # What the teacher's costs weigh: nothing unless the family
-        # gives them a price. Names are added as they come up.
-        self._weighs: dict[str, float] = {}
+        # Names of the teacher's costs, which weigh nothing unless
+        # the family prices them. Names are added as they come up.
+        self._teachers: set[str] = set()
         self.costs = {BEFORE: float(before)} | dict.fromkeys(_START[1:], 0.0)
         self.seconds = dict.fromkeys(SECONDS, 0.0)
         self.updates = 0.0
@@ -79,7 +79,7 @@ class Ledger:
 
     def price(self, name: str) -> float:
         """Return what a cost weighs in the budget."""
-        return self._prices.get(name, self._weighs.get(name, 1.0))
+        return self._prices.get(name, 0.0 if name in self._teachers else 1.0)
 
     def absorb(self, spent: Mapping[str, float]) -> None:
         """Take over a student's counters (`Student.spent`).
@@ -90,7 +90,7 @@ class Ledger:
         """
         # Counters are cumulative, so they replace those from before instead of being added.
         costs = dict(_spent("Student.spent", spent))
-        if taken := sorted(costs.keys() & self._weighs.keys()):
+        if taken := sorted(costs.keys() & self._teachers):
             raise ValueError(f"Student.spent: expected names that the teacher does not use, got {taken[0]!r}")
         self.updates = costs.pop(UPDATES, self.updates)
         self.seconds["environment"] = costs.pop(ENVIRONMENT_SECONDS, self.seconds["environment"])
@@ -107,9 +107,9 @@ class Ledger:
         costs = _spent("Teacher.spent", spent)
         for name in costs:
             # The same name from both would be counted once only, under whichever price came first.
-            if name in self.costs and name not in self._weighs:
+            if name in self.costs and name not in self._teachers:
                 raise ValueError(f"Teacher.spent: expected names that the student does not use, got {name!r}")
-        self._weighs |= dict.fromkeys(costs, 0.0)
+        self._teachers |= costs.keys()
         self.costs |= costs
 
     @contextmanager
@@ -157,7 +157,7 @@ class Ledger:
             "episodes": self.episodes,
             "dropped": self.dropped,
             "failed": self.failed,
-            "teacher": list(self._weighs),
+            "teacher": sorted(self._teachers),
         }
 
     def load_state_dict(self, state: State) -> None:
@@ -181,7 +181,7 @@ class Ledger:
         updates = check_real("ledger: state: updates", given["updates"], 0)
         # Merged and not replaced: an older checkpoint may lack a cost that every ledger shows.
         self.costs |= costs
-        self._weighs = dict.fromkeys(teacher, 0.0)
+        self._teachers = set(teacher)
         self.seconds |= seconds
         self.updates = updates
         self.episodes, self.dropped, self.failed = (counts[name] for name in _WHOLE)
