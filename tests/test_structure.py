@@ -142,14 +142,14 @@ def test_parts_do_not_import_each_other_in_a_circle():
             del direct[name]
 
 
-NETWORKS = "teachers.adversaries."
+NETWORKS = ("teachers.adversaries.", "teachers.generators.")
 """Teachers that train a network of their own; the others work without torch."""
 
 
 def test_teachers_know_no_environment_and_no_model():
     outside = ("stable_baselines3", "Box2D", "gymnasium.envs", "gymnasium.make", "pygame")
     for module in inside("teachers"):
-        own = module.startswith(named(NETWORKS))
+        own = module.startswith(tuple(map(named, NETWORKS)))
         for name in {module, *reaches(module)}:
             forbidden = outside if own else (*outside, "torch")
             wrong = [found for found in imports(MODULES[name]) if found.startswith(forbidden)]
@@ -253,9 +253,9 @@ for name in sys.argv[1:]:
 
 
 def test_the_core_needs_neither_torch_nor_stable_baselines3():
-    """Only the adversaries' teachers have networks of their own."""
-    prefixes = tuple(named(part) for part in CORE)
-    names = [name for name in MODULES if name.startswith(prefixes) and ".adversaries." not in name]
+    prefixes = tuple(map(named, CORE))
+    own = tuple(map(named, NETWORKS))
+    names = [name for name in MODULES if name.startswith(prefixes) and not name.startswith(own)]
     assert len(names) > 100
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT, *names], capture_output=True, text=True, check=False

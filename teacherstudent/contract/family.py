@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import gymnasium as gym
+import numpy as np
 
 from teacherstudent.contract.stored.settings import remember
 from teacherstudent.contract.types import Array, State
@@ -97,6 +98,28 @@ class RLFamily(Family):
     @abstractmethod
     def make_env(self, *, render_mode: str | None = None) -> gym.Env[Any, Any]:
         """Return one environment that takes ``reset(options={"task": task})``."""
+
+
+@runtime_checkable
+class HasTarget(Protocol):
+    """A family that says which tasks are wanted in the end.
+
+    Teachers with an option ``target`` are told (`teacherstudent.contract.teacher.facts_for`).
+    """
+
+    def target(self, rng: np.random.Generator, n: int) -> Array:
+        """Return ``(n, *space.shape)`` tasks drawn from the distribution that the student is to master."""
+
+
+@runtime_checkable
+class HasEasy(Protocol):
+    """A family that says which tasks are easy.
+
+    Teachers with an option ``easy`` are told (`teacherstudent.contract.teacher.facts_for`), and begin there.
+    """
+
+    def easy(self, rng: np.random.Generator, n: int) -> Array:
+        """Return ``(n, *space.shape)`` tasks that an untrained student solves now and then."""
 
 
 @runtime_checkable

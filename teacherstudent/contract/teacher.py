@@ -16,7 +16,7 @@ import numpy as np
 from teacherstudent.contract import spaces
 from teacherstudent.contract.accounts.outstanding import MOST_ROWS, Outstanding
 from teacherstudent.contract.checks import check_names, is_number, is_one_of, is_whole
-from teacherstudent.contract.family import Family
+from teacherstudent.contract.family import Family, HasEasy, HasTarget
 from teacherstudent.contract.stored.saved import difference, reading, saved_generator
 from teacherstudent.contract.stored.settings import remember
 from teacherstudent.contract.types import (
@@ -378,15 +378,24 @@ class Teacher(ABC, Generic[S]):
 
 FACTS = ("score_range", "mastered", "difficulty_step")
 """What `Teacher.from_family` takes from a family where a teacher has such an option."""
+TOLD = 512
+"""How many tasks of a family's target, and of its easy tasks, a teacher is told."""
 
 
 def facts_for(make: Callable[..., Any], family: Family) -> dict[str, Any]:
     """Return the facts of a family, by name, that a teacher's class or factory takes.
 
-    A class that hands further options on to its base (``**options``) takes what the base takes.
+    Besides `FACTS` these are ``target`` and ``easy``: `TOLD` tasks each, always the same ones, of a family
+    that has them (`HasTarget`, `HasEasy`). A class that hands further options on to its base
+    (``**options``) takes what the base takes.
     """
     taken = _parameters(make)
     known = {name: getattr(family, name) for name in FACTS if name in taken}
+    # The draws have a generator of their own, so that equal families tell equal facts.
+    if "target" in taken and isinstance(family, HasTarget):
+        known["target"] = family.target(generator(0), TOLD)
+    if "easy" in taken and isinstance(family, HasEasy):
+        known["easy"] = family.easy(generator(1), TOLD)
     return {name: value for name, value in known.items() if value is not None}
 
 
