@@ -9,7 +9,7 @@ from teacherstudent.contract.registry import FAMILIES
 from teacherstudent.testing import check_family
 
 WALKERS = ("bipedal-levels", "hexagon-tracks", "stump-sequence", "stump-tracks")
-CAPS = {"cartpole-parameters": 500, "maze": 250} | dict.fromkeys(WALKERS, 2000)
+CAPS = {"cartpole-parameters": 500, "maze": 250, "point-mass": 100} | dict.fromkeys(WALKERS, 2000)
 
 
 @pytest.mark.parametrize("name", FAMILIES.names())
