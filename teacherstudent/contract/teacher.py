@@ -399,6 +399,11 @@ def facts_for(make: Callable[..., Any], family: Family) -> dict[str, Any]:
     return {name: value for name, value in known.items() if value is not None}
 
 
+def takes(make: Callable[..., Any], name: str) -> bool:
+    """Return whether a teacher's class or factory, or a base that it hands options on to, takes an option."""
+    return name in _parameters(make)
+
+
 def _parameters(make: Callable[..., Any]) -> set[str]:
     """Return the names that a class or factory takes, those of base classes too where it hands options on."""
     classes = make.__mro__ if isinstance(make, type) else (make,)
