@@ -1,8 +1,8 @@
 """Stump tracks at length: random tasks and teachers, walkers that do not get on are cut.
 
-The benchmark of Portelas et al. 2019 with PPO instead of SAC. An episode is truncated after 200 steps in which
-the walker got no half metre further, since a walker that stands before a stump would play 2 000 steps and
-show its teacher nothing. The paper's runs are 20 million steps long, on heights to 3; with --data high the
+The benchmark of Portelas et al. 2019 with PPO instead of SAC. An episode is cut after 200 steps in which the
+walker got no half metre further, since a walker that stands before a stump would play 2 000 steps and show
+its teacher nothing. The paper's runs are 20 million steps long, on heights to 3; with --data high the
 heights go to 6, and tests stay below 3.
 
 python experiments/suite/stumps.py [--data high] [--quick] [--seeds 0 1] [--budget 2e7]
