@@ -154,6 +154,8 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         self._score = score_of(score)
         # The needs depend on the score, so the instance has its own.
         self.needs = self._score.needs
+        if editor is not None or not cycle.train_new:
+            self.measures = self.needs
         self.buffer = LevelBuffer(space, **check_keywords("buffer", buffer, LevelBuffer))
         self._pending = Pending()
         self._replayed = Replayed(space.shape or (), np.dtype(space.dtype))

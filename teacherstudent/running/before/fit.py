@@ -24,6 +24,36 @@ def _check_prices(family: Family) -> None:
         )
 
 
+def _check_measured(teacher: Teacher[Any], student: Student) -> None:
+    """Raise ValueError if rows that are only measured would lack a signal that they must carry."""
+    # A teacher that declares nothing of measured rows may have none: then what it needs is of trained ones.
+    if not teacher.measures:
+        return
+    lacking = {
+        granularity: sorted(
+            name
+            for name in teacher.needs | teacher.measures
+            if name not in signals or not signals[name].measured
+        )
+        for granularity, signals in student.offers.items()
+    }
+    missing = lacking[teacher.granularity]
+    if not missing:
+        return
+    fine = sorted(granularity for granularity, names in lacking.items() if not names)
+    remedy = "a student whose measured rows carry it, or a teacher that does not measure"
+    if fine:
+        remedy = (
+            f"a teacher that binds a task for one {' or '.join(fine)} (granularity = {fine[0]!r}), where "
+            f"{type(student).__name__}'s measured rows carry it, or one that does not measure"
+        )
+    raise ValueError(
+        f"run: {type(teacher).__name__} measures rows, which must carry the signal "
+        f"{', '.join(map(repr, missing))}; those of {type(student).__name__} do not where a task binds it "
+        f"for one {teacher.granularity}: expected {remedy}"
+    )
+
+
 def check_fit(family: Family, teacher: Teacher[Any], student: Student, signals: Collection[str] = ()) -> None:
     """Raise unless the three can work together, and bind the student; `run` calls it before the first step.
 
@@ -36,8 +66,8 @@ def check_fit(family: Family, teacher: Teacher[Any], student: Student, signals: 
     Raises:
         TypeError: if one of them is of the wrong kind.
         ValueError: if the teacher's space is not the family's, or the student lacks a signal, a granularity
-            or a member that the teacher needs, or cannot weigh examples as the teacher wants; if the family
-            names some of its test tasks only.
+            or a member that the teacher needs, or its measured rows a signal that these must carry, or it
+            cannot weigh examples as the teacher wants; if the family names some of its test tasks only.
     """
     for thing, kind in ((family, Family), (teacher, Teacher), (student, Student)):
         if not isinstance(thing, kind):
@@ -57,15 +87,17 @@ def check_fit(family: Family, teacher: Teacher[Any], student: Student, signals: 
             f"{type(student).__name__} cannot (it can for: {sorted(student.offers)})"
         )
     offered = student.offers[teacher.granularity]
-    for who, wanted in ((f"{type(teacher).__name__} needs", teacher.needs), ("the plan names", signals)):
+    needed = teacher.needs | teacher.measures
+    for who, wanted in ((f"{type(teacher).__name__} needs", needed), ("the plan names", signals)):
         missing = sorted(set(wanted) - offered.keys())
         if missing:
             raise ValueError(
                 f"run: {who} the signal {', '.join(map(repr, missing))}, which {type(student).__name__} does "
                 f"not offer (it offers {sorted(offered)})"
             )
+    _check_measured(teacher, student)
     # What a teacher only reads is asked for where it is offered; what it needs has been checked above.
-    asked = teacher.needs | (teacher.reads & offered.keys()) | frozenset(signals)
+    asked = needed | (teacher.reads & offered.keys()) | frozenset(signals)
     student.bind(Demand(granularity=teacher.granularity, signals=asked, members=teacher.members))
     # The student knows whether its scores are gains only once it is bound.
     if teacher.differences and getattr(student, "gains", False):

@@ -166,7 +166,11 @@ class ClassifierStudent:
             self.rounds = StageRounds(family, self.trainer, self.compute, score=score, chunk=chunk)
         # A level is no gain: teachers that want progress must difference it.
         self.gains = isinstance(self.rounds, StageRounds) and score in ("rate", "decrease")
-        signals = {name: Signal(unit=UNITS.get(name, "")) for name in self.rounds.signals}
+        signals = {
+            # A chunk that is only measured has no loss of training.
+            name: Signal(unit=UNITS.get(name, ""), measured=name != "train_loss")
+            for name in self.rounds.signals
+        }
         self.offers: Offers = dict.fromkeys(sorted(self.rounds.granularities), signals)
 
     def bind(self, demand: Demand) -> None:

@@ -1,11 +1,18 @@
+import dataclasses
+from types import MappingProxyType
+
+import numpy as np
 import pytest
 
 from teacherstudent import envs, students, teachers
 from teacherstudent.contract.accounts.plan import Plan
+from teacherstudent.contract.demand import Signal
+from teacherstudent.contract.purposes import Purpose
 from teacherstudent.contract.spaces import Parameters
 from teacherstudent.recording.runs import Run
 from teacherstudent.running.before.fit import check_fit
 from teacherstudent.running.loop import run
+from teacherstudent.students.competence import CompetenceStudent
 from teacherstudent.teachers.random import UniformTeacher
 
 PLAN = Plan(budget=400, test_every=100, checkpoint_every=50)
@@ -39,6 +46,82 @@ def test_misfits_are_refused_before_the_first_step(tmp_path, kind, words):
         run(family, kind(family.space, seed=0), student, tmp_path / "x", PLAN)
     assert not (tmp_path / "x").exists()
     assert student.spent()["train"] == 0
+
+
+class Looks(UniformTeacher):
+    """Only measures, and wants to know how far a task is from mastered."""
+
+    measures = frozenset({"gap"})
+
+    def _ask(self, ids, progress):
+        purpose = np.full(len(ids), Purpose.MEASURE)
+        return dataclasses.replace(super()._ask(ids, progress), purpose=purpose)
+
+
+class LooksAtRollouts(Looks):
+    granularity = "rollout"
+
+
+class Gaps(CompetenceStudent):
+    """Knows the gap of episodes that it trains on, and of whole rollouts."""
+
+    offers = MappingProxyType(
+        {
+            "episode": {"gap": Signal(free=False, measured=False)},
+            "rollout": {"gap": Signal(free=False)},
+        }
+    )
+
+    def train(self, assignment):
+        outcomes = super().train(assignment)
+        return dataclasses.replace(outcomes, signals={"gap": 1 - outcomes.score})
+
+
+class EpisodesAlone(Gaps):
+    offers = MappingProxyType({"episode": Gaps.offers["episode"]})
+
+
+def test_what_measured_rows_must_carry_is_known_before_the_run(tmp_path):
+    family, _, _ = make()
+    student = Gaps(family, seed=0)
+    with pytest.raises(
+        ValueError,
+        match=r"Looks measures rows, which must carry the signal 'gap'; those of Gaps do not where a task "
+        r"binds it for one episode: expected a teacher .*granularity = 'rollout'\), where Gaps's",
+    ):
+        run(family, Looks(family.space, seed=0), student, tmp_path / "x", PLAN)
+    assert not (tmp_path / "x").exists()
+    assert student.spent()["train"] == 0
+    with pytest.raises(ValueError, match="expected a student whose measured rows carry it, or"):
+        check_fit(family, Looks(family.space, seed=0), EpisodesAlone(family, seed=0))
+    # Where measured rows carry the signal, the run goes on to its end.
+    ledger = run(family, LooksAtRollouts(family.space, seed=0), student, tmp_path / "y", PLAN)
+    assert ledger.costs["measure"] >= 400
+
+
+def test_signals_of_every_row_are_signals_of_measured_rows_too():
+    family, _, _ = make()
+    teacher = Looks(family.space, seed=0)
+    # A teacher that names nothing of measured rows may have none.
+    teacher.needs, teacher.measures = frozenset({"gap"}), frozenset()
+    check_fit(family, teacher, Gaps(family, seed=0))
+    teacher.measures = frozenset({"success"})
+    student = Gaps(family, seed=0)
+    student.offers = {"episode": {**Gaps.offers["episode"], "success": Signal()}}
+    with pytest.raises(ValueError, match="must carry the signal 'gap'; those of Gaps do not"):
+        check_fit(family, teacher, student)
+
+
+def test_measured_episodes_of_a_network_have_no_value_signals():
+    family = envs.make("cartpole-parameters")
+    student = students.make("sb3", family, seed=0)
+    teacher = Looks(family.space, seed=0)
+    teacher.measures = frozenset({"value_l1"})
+    with pytest.raises(ValueError, match=r"'value_l1'; those of SB3Student do not .*granularity = 'rollout'"):
+        check_fit(family, teacher, student)
+    teacher.granularity = "rollout"
+    check_fit(family, teacher, student)
+    student.close()
 
 
 def test_wrong_space_and_wrong_kinds_are_refused():
