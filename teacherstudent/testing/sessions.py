@@ -12,7 +12,6 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from teacherstudent.contract import spaces
-from teacherstudent.contract.spaces import Box, Discrete
 from teacherstudent.contract.stored.saved import difference
 from teacherstudent.contract.stored.settings import maker
 from teacherstudent.contract.teacher import Teacher
@@ -85,11 +84,11 @@ def plausible_outcomes(teacher: Teacher[Any], assignment: Assignment, rng: np.ra
 def difficulty(teacher: Teacher[Any], tasks: Array) -> FloatArray:
     """Return a fixed number in [0, 1] for each task of the teacher's space."""
     space = teacher.space
-    if isinstance(space, Box):
-        return np.asarray(spaces.to_unit(space, tasks).mean(axis=1))
-    if isinstance(space, Discrete):
-        return np.asarray((tasks - space.start) / space.n)
-    return np.asarray(np.remainder(space.key(tasks), 1000) / 1000)
+    if (box := spaces.box_of(space)) is not None:
+        return np.asarray(spaces.to_unit(box, tasks).mean(axis=1))
+    if (numbers := spaces.numbers(space)) is not None:
+        return np.asarray((tasks - numbers.start) / len(numbers))
+    return np.asarray(np.remainder(spaces.keys(space, tasks), 1000) / 1000)
 
 
 class Session:

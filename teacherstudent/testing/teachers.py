@@ -14,7 +14,6 @@ import numpy as np
 from teacherstudent.contract import spaces
 from teacherstudent.contract.checks import check_whole
 from teacherstudent.contract.purposes import Purpose
-from teacherstudent.contract.spaces import Box, Discrete
 from teacherstudent.contract.teacher import Teacher
 from teacherstudent.contract.types import Array, Granularity, Outcomes
 from teacherstudent.contract.weigher import Weigher
@@ -409,10 +408,8 @@ def _outside(teacher: Teacher[Any], tasks: Array) -> Array | None:
     space = teacher.space
     moved = tasks.astype(np.float64)
     # One above the highest value: the first row stays good, so that every row has to be checked.
-    if isinstance(space, Box):
-        moved[1] = space.high.astype(np.float64) + 1
-    elif isinstance(space, Discrete):
-        moved[1] = space.start + space.n
+    if (ends := spaces.ends(space)) is not None:
+        moved[1] = ends[1].astype(np.float64) + 1
     else:
         moved = tasks.copy()
         moved[1] = np.iinfo(tasks.dtype).max if tasks.dtype.kind in "iu" else 1
