@@ -8,6 +8,7 @@ comments, nor docstrings.
 
 import ast
 import io
+import itertools
 import statistics
 import sys
 import tokenize
@@ -24,7 +25,12 @@ AIMS = {
     "files in the fullest folder": "at most 12",
     "source files with a test file in their place, %": "above 75",
     "longest function, lines": "below 60",
+    "isinstance of kinds of spaces elsewhere": "at most 7",
+    "public functions and methods without a docstring": "0",
 }
+KINDS = frozenset({"Box", "Discrete", "Examples", "Levels", "Listed", "Parameters"})
+"""Kinds of spaces. Code asks `teacherstudent.contract.spaces` for what it needs not for kinds."""
+KINDS_LIVE = "teacherstudent/contract/tasks"
 
 
 @dataclass
@@ -39,6 +45,7 @@ class Counts:
     comprehensions: int = 0
     nested: int = 0
     longest_file: int = 0
+    undocumented: int = 0
     functions: list[int] = field(default_factory=list)
 
     def add(self, source: str) -> None:
@@ -51,6 +58,7 @@ class Counts:
         documented = {line for node in ast.walk(tree) for line in docstring_lines(node)}
         text = {number for number, line in enumerate(source.splitlines(), 1) if line.strip()}
         self.code += len(text - documented - commented)
+        self.undocumented += sum(1 for _ in undocumented(tree))
         for node in ast.walk(tree):
             self._add_node(node)
 
@@ -67,6 +75,43 @@ class Counts:
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or node.lineno) - node.lineno + 1
             self.functions.append(length - len(docstring_lines(node)))
+
+
+def undocumented(tree: ast.Module) -> Iterator[str]:
+    """Yield the names of public functions, and of public methods of public classes, without a docstring.
+
+    What sets a property is documented by what reads it.
+    """
+    public = [node for node in tree.body if not getattr(node, "name", "_").startswith("_")]
+    # A class stands for its methods: what is within a function is nobody's business.
+    parts = [node.body if isinstance(node, ast.ClassDef) else [node] for node in public]
+    for each in itertools.chain.from_iterable(parts):
+        function = isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)
+        if not function or each.name.startswith("_") or ast.get_docstring(each) is not None:
+            continue
+        if not any(ast.unparse(one).endswith(".setter") for one in each.decorator_list):
+            yield each.name
+
+
+def looks_at_kinds(tree: ast.Module) -> Iterator[int]:
+    """Yield the lines in which `isinstance` is asked for a kind of space."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "isinstance":
+            words = {ast.unparse(part).rpartition(".")[2] for part in ast.walk(node.args[1])}
+            if words & KINDS:
+                yield node.lineno
+
+
+def kinds_elsewhere(root: Path, files: list[Path]) -> list[str]:
+    """Return where code outside the package's spaces looks at kinds of spaces, as ``file:line``."""
+    found = []
+    for path in files:
+        place = path.relative_to(root).as_posix()
+        if place.startswith(KINDS_LIVE) or place == f"{KINDS_LIVE.rpartition('/')[0]}/spaces.py":
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        found += [f"{place}:{line}" for line in looks_at_kinds(tree)]
+    return found
 
 
 def comment_lines(source: str) -> set[int]:
@@ -127,6 +172,8 @@ def measure(root: Path) -> dict[str, float]:
         "files in a folder, median": statistics.median(folders.values()),
         "files in the fullest folder": max(folders.values()),
         "source files with a test file in their place, %": 100 * mirrored(root, files),
+        "isinstance of kinds of spaces elsewhere": len(kinds_elsewhere(root, files)),
+        "public functions and methods without a docstring": counts.undocumented,
     }
 
 

@@ -26,8 +26,8 @@ from _timing import describe_machine, measure, shares
 from teacherstudent.contract.accounts.plan import Plan
 from teacherstudent.contract.registry import FAMILIES
 from teacherstudent.contract.spaces import Levels
+from teacherstudent.running.before.fit import check_fit
 from teacherstudent.running.experiment import Experiment
-from teacherstudent.running.loop import check_fit
 
 
 def main() -> None:

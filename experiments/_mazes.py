@@ -10,8 +10,8 @@ from teacherstudent import Entry
 from teacherstudent.contract.types import FloatArray
 from teacherstudent.recording.disk.checkpoint import Checkpoints
 from teacherstudent.recording.runs import Run
+from teacherstudent.running.before.fit import check_fit
 from teacherstudent.running.experiment import Experiment
-from teacherstudent.running.loop import check_fit
 
 
 def teachers(capacity: int, candidates: int, refresh: int, keep: int) -> dict[str, Entry]:

@@ -51,11 +51,9 @@ class UniformTeacher(Teacher[gym.Space[Any]]):
 
     def snapshot(self) -> dict[str, Array]:
         """Return the whole space as one box: ``low`` and ``high`` ``(1, d)``; empty for a level space."""
-        if isinstance(self.space, Box):
-            low, high = self.space.low, self.space.high
-        elif isinstance(self.space, Discrete):
-            # Numbered tasks are a box of one coordinate.
-            low, high = np.array(self.space.start), np.array(self.space.start + self.space.n - 1)
-        else:
+        ends = spaces.ends(self.space)
+        if ends is None:
             return {}
-        return {"low": low.astype(np.float64).reshape(1, -1), "high": high.astype(np.float64).reshape(1, -1)}
+        # Numbered tasks are a box of one coordinate.
+        low, high = (numbers.astype(np.float64).reshape(1, -1) for numbers in ends)
+        return {"low": low, "high": high}

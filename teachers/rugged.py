@@ -12,9 +12,10 @@ import numpy.typing as npt
 
 from teacherstudent.contract import spaces
 from teacherstudent.contract.checks import check_mapping, check_names, check_whole
+from teacherstudent.contract.facts import takes
 from teacherstudent.contract.registry import TEACHERS
 from teacherstudent.contract.spaces import Box
-from teacherstudent.contract.teacher import Teacher, takes
+from teacherstudent.contract.teacher import Teacher
 from teacherstudent.contract.types import (
     Array,
     Assignment,

@@ -2,9 +2,11 @@
 
 import ast
 import functools
+import runpy
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -91,7 +93,8 @@ def test_the_modules_were_found():
     known = ("contract.types", "teachers.progress.riac", "envs.toy_grid", "students.sb3.student")
     assert {*map(named, known), "teacherstudent"} <= set(MODULES)
     assert uses(named("contract.spaces")) == {
-        named(f"contract.{name}") for name in ("types", "tasks.dimensions", "tasks.listed")
+        named(f"contract.tasks.{name}")
+        for name in ("boxes", "dimensions", "keys", "kinds", "levels", "listed")
     }
     assert named("contract.types") in reaches(named("teachers.progress.riac"))
     for module in MODULES:
@@ -208,6 +211,25 @@ def test_a_folder_is_one_subject(folder):
     words = {folder.name, folder.name.removesuffix("s"), folder.name.replace("ies", "y")}
     wrong = [name for name in names if words & {name, *name.split("_")}]
     assert not wrong, f"{folder.name}/ says so already: {wrong}"
+
+
+AT_THE_ENVIRONMENT = {
+    "teacherstudent/slots/gymnasium.py": 1,
+    "teacherstudent/slots/tensor_envs.py": 1,
+    "teacherstudent/slots/wrapping/probe.py": 1,
+    "teacherstudent/students/rsl_rl/ppo.py": 3,
+    "teacherstudent/testing/episodes.py": 1,
+}
+"""Where code may look at the kind of a space: of observations and actions, which are no task spaces."""
+
+
+def test_kinds_of_task_spaces_are_looked_at_in_one_place():
+    """Elsewhere `teacherstudent.contract.spaces` is asked: for numbers, ends, ranges, or a box."""
+    house = runpy.run_path(str(ROOT / "benchmarks" / "house.py"), run_name="house")
+    found = house["kinds_elsewhere"](ROOT, list(house["source_files"](ROOT)))
+    counts = Counter(place.rpartition(":")[0] for place in found)
+    more = {path: n for path, n in counts.items() if n > AT_THE_ENVIRONMENT.get(path, 0)}
+    assert not more, f"ask teacherstudent.contract.spaces instead: {sorted(found)}"
 
 
 def test_every_module_says_what_it_is():

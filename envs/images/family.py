@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from gymnasium.spaces import Discrete
 
+from teacherstudent.contract import spaces
 from teacherstudent.contract.checks import check_mapping, is_finite
 from teacherstudent.contract.family import Family
 from teacherstudent.contract.knobs import (
@@ -202,22 +203,23 @@ class StageFamily(ImageFamily):
         if self._listed is not None:
             return complete({**self._fixed, **self._listed[int(task)]})
         point = np.asarray(task, np.float64)
-        assert isinstance(self.space, Parameters)
-        return complete({**self._fixed, **dict(zip(self.space.names, point.tolist(), strict=True))})
+        names = spaces.dimension_names(self.space)
+        return complete({**self._fixed, **dict(zip(names, point.tolist(), strict=True))})
 
     def advice(self, teacher: Any) -> str:
         """Return which options of this family, or which other family, a teacher of another space needs."""
         if "loss" in teacher.needs:
             return f"a teacher that chooses examples takes --family {self.other}"
         points, lists = (_accepts(teacher, kind) for kind in (Parameters, Discrete))
-        if isinstance(self.space, Parameters) and lists and not points:
+        ranges = spaces.ranges(self.space)
+        if ranges and lists and not points:
             # Propose the two ends of the first knob as stages.
-            name, low, high = next(zip(self.space.names, self.space.low, self.space.high, strict=True))
-            stages = words("stages", [{name: shown(value)} for value in (low, high)])
+            name, first_and_last = next(iter(ranges.items()))
+            stages = words("stages", [{name: shown(value)} for value in first_and_last])
             return (
                 f"for listed stages add {stages}; a teacher that chooses examples takes --family {self.other}"
             )
-        if isinstance(self.space, Discrete) and points and not lists:
+        if spaces.numbers(self.space) is not None and points and not lists:
             return f"instead of stages add {words('knobs', proposal({}, {}, ['bandwidth']))}"
         return ""
 
@@ -228,13 +230,10 @@ class StageFamily(ImageFamily):
         """
         if self._listed is not None:
             return np.array([len(self._listed) - 1], np.int64)
-        space = self.space
-        assert isinstance(space, Parameters)
-        ends = [
-            high if name in SIZES else KNOBS[name].neutral
-            for name, high in zip(space.names, space.high, strict=True)
-        ]
-        return np.clip(np.array([ends], np.float64), space.low, space.high)
+        ranges = spaces.ranges(self.space)
+        wanted = [high if name in SIZES else KNOBS[name].neutral for name, (_, high) in ranges.items()]
+        low, high = np.array(list(ranges.values())).T
+        return np.clip(np.array([wanted], np.float64), low, high)
 
 
 class ExampleFamily(ImageFamily):

@@ -85,6 +85,8 @@ class REPAIRED(PairTeacher):
         )
         self._score = score_of(score)
         self.needs = self._score.needs | {"max_return"}
+        # Levels that the adversary has just built are only measured.
+        self.measures = self.needs
         self._cycle = Cycle(replay=replay, min_fill=min_fill, train_new=False)
         # What the user gives wins over the paper's numbers.
         own = _BUFFER | check_keywords("buffer", buffer, LevelBuffer)

@@ -95,6 +95,8 @@ class JEST(Teacher[Discrete]):
         self._reference = np.zeros(n) if score == "hard" else _read(reference, n)
         if self._reference is None:
             self.needs = frozenset({"loss", REFERENCE})
+        # A super-batch is measured before a part of it is trained on.
+        self.measures = self.needs
         self._sign = 0.0 if score == "easy-reference" else 1.0
         self._select: Select = select
         self._keep = 1 - filter

@@ -63,6 +63,7 @@ class SelfPaced(Teacher[Discrete]):
 
     accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Discrete,)
     needs: frozenset[str] = frozenset({"loss"})
+    measures: frozenset[str] = needs
 
     def __init__(
         self,

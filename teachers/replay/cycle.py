@@ -154,6 +154,8 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         self._score = score_of(score)
         # The needs depend on the score, so the instance has its own.
         self.needs = self._score.needs
+        if editor is not None or not cycle.train_new:
+            self.measures = self.needs
         self.buffer = LevelBuffer(space, **check_keywords("buffer", buffer, LevelBuffer))
         self._pending = Pending()
         self._replayed = Replayed(space.shape or (), np.dtype(space.dtype))
@@ -205,10 +207,8 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         return parts
 
     def _generated(self, n: int) -> Rows:
-        if self._cycle.simple and isinstance(self.space, Levels):
-            tasks = self.space.draw_simple(self.rng, n)
-        else:
-            tasks = spaces.sample(self.space, self.rng, n)
+        draw = spaces.sample_simple if self._cycle.simple else spaces.sample
+        tasks = draw(self.space, self.rng, n)
         purpose = Purpose.TRAIN if self._cycle.train_new else Purpose.MEASURE
         # A level is met when it is generated: its age counts from here, whenever its outcome comes.
         return Rows(tasks=tasks, kind=NEW, purpose=purpose, numbers=self.buffer.meet(n))

@@ -11,58 +11,12 @@ import numpy as np
 
 from teacherstudent.contract import spaces
 from teacherstudent.contract.checks import check_keywords, is_number, is_one_of
-from teacherstudent.contract.spaces import Box, Discrete, Levels
-from teacherstudent.contract.types import Array, FloatArray, IntArray
+from teacherstudent.contract.spaces import Box, Mutable, count, features, keys
+from teacherstudent.contract.types import Array, FloatArray
+
+__all__ = ["Law", "Step", "count", "features", "keys", "mutated", "step_of"]
 
 Law = Literal["gaussian", "uniform"]
-
-
-def keys(space: gym.Space[Any], tasks: Array) -> IntArray:
-    """Return ``(n,)`` int64 keys, equal for equal tasks and, up to hash collisions, only then.
-
-    Levels have keys of their own, a discrete task is its own key, and of a box the bytes are hashed.
-    """
-    if isinstance(space, Levels):
-        return space.key(tasks)
-    if isinstance(space, Discrete):
-        return tasks.astype(np.int64)
-    size = int(np.prod(space.shape or ()))
-    # Adding 0 turns -0.0 into 0.0: equal tasks must have equal bytes.
-    rows = np.ascontiguousarray(tasks, space.dtype).reshape(len(tasks), size) + np.zeros((), space.dtype)
-    raw = rows.view(np.uint8)
-    # Bytes are padded to whole words of 64 bits. SplitMix64's golden-ratio steps make equal words at
-    # different places differ, since the sum alone would not tell swapped words apart.
-    words = np.pad(raw, ((0, 0), (0, -raw.shape[1] % 8))).view(np.uint64)
-    steps = np.arange(1, words.shape[1] + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    return _mixed(_mixed(words + steps).sum(axis=1, dtype=np.uint64)).view(np.int64)
-
-
-def count(space: gym.Space[Any]) -> float:
-    """Return how many different tasks there are: infinitely many of real numbers, or of levels."""
-    if isinstance(space, Discrete):
-        return int(space.n)
-    if isinstance(space, Box) and spaces.whole_numbers(space).all():
-        # Float64 before the difference: it may not fit into the space's own type.
-        ranges = space.high.astype(np.float64) - space.low.astype(np.float64) + 1
-        # A product beyond every float counts as infinitely many.
-        with np.errstate(over="ignore"):
-            return float(np.prod(ranges))
-    return np.inf
-
-
-def _mixed(x: Array) -> Array:
-    """Return 64-bit words scrambled, one to one (the finaliser of SplitMix64)."""
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(x ^ (x >> np.uint64(31)))
-
-
-def features(space: gym.Space[Any], tasks: Array) -> dict[str, FloatArray]:
-    """Return what to log about tasks, ``(n,)`` each: a level space's features, a box's coordinates."""
-    if isinstance(space, Levels):
-        return space.features(tasks)
-    flat = tasks.reshape(len(tasks), -1).astype(np.float64)
-    return dict(zip(spaces.dimension_names(space), flat.T, strict=True))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +57,7 @@ def step_of(space: gym.Space[Any], options: Mapping[str, Any] | None) -> Step:
         ValueError: if there are options although the space edits its levels itself; as of `Step`.
     """
     given = check_keywords("step", options, Step)
-    if given and isinstance(space, Levels):
+    if given and isinstance(space, Mutable):
         raise ValueError(f"step: expected none for levels, which their space edits, got {given}")
     return Step(**given)
 
@@ -121,15 +75,19 @@ def mutated(
         step: an edit in a box; the default `Step` if None.
 
     Raises:
-        TypeError: if the space is of another kind.
+        TypeError: if the space is no box and does not edit its tasks itself.
     """
-    if isinstance(space, Levels):
+    if isinstance(space, Mutable):
         return space.mutate(rng, tasks, edits)
-    if not isinstance(space, Box):
-        raise TypeError(f"edits: expected a space of type Levels or Box, got {space!r}")
+    box = spaces.as_box(space, "edits")
     step = step or Step()
-    if spaces.is_whole(space):
-        return _moved_whole(space, rng, tasks, edits, step)
+    if spaces.is_whole(box):
+        return _moved_whole(box, rng, tasks, edits, step)
+    return _moved(box, rng, tasks, edits, step)
+
+
+def _moved(space: Box, rng: np.random.Generator, tasks: Array, edits: int, step: Step) -> Array:
+    """Return tasks of a box with real numbers, each after so many edits."""
     unit = spaces.to_unit(space, tasks)
     rows = np.arange(len(tasks))
     touched = np.zeros(unit.shape, np.bool_)

@@ -75,6 +75,7 @@ class SFL(Teacher[gym.Space[Any]]):
 
     accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Box, Discrete, Levels)
     needs: frozenset[str] = frozenset({EPISODES, "success"})
+    measures: frozenset[str] = needs
     granularity: Granularity = "rollout"
 
     def __init__(

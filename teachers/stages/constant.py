@@ -47,18 +47,19 @@ class Constant(Teacher[gym.Space[Any]]):
     ) -> None:
         super().__init__(space, seed=seed)
         self._task: Array
-        if isinstance(space, Parameters):
-            rest = resting("constant", space, check_mapping("constant: values", values), ())
-            self._task = spaces.from_flat(space, np.array([[rest[name] for name in space.names]]))
-        elif isinstance(space, Discrete):
-            # Listed stages have no knobs that values could be for.
-            if check_mapping("constant: values", values):
-                raise ValueError(f"constant: values: expected none for listed stages, got {values}")
-            whole = is_whole(stage)
-            if not (whole and -space.n <= stage < space.n):
-                raise ValueError(f"constant: stage: expected one of {space.n}, got {stage!r}")
-            # The remainder turns negative numbers into places from the end.
-            self._task = np.array([space.start + stage % space.n], np.int64)
+        listed = spaces.numbers(space)
+        if listed is None:
+            knobs = spaces.as_parameters(space, "constant")
+            rest = resting("constant", knobs, check_mapping("constant: values", values), ())
+            self._task = spaces.from_flat(knobs, np.array([[rest[name] for name in knobs.names]]))
+            return
+        # Listed stages have no knobs that values could be for.
+        if check_mapping("constant: values", values):
+            raise ValueError(f"constant: values: expected none for listed stages, got {values}")
+        if not (is_whole(stage) and -len(listed) <= stage < len(listed)):
+            raise ValueError(f"constant: stage: expected one of {len(listed)}, got {stage!r}")
+        # A negative number is a place from the end, as in any list of Python.
+        self._task = np.array([listed[int(stage)]], np.int64)
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         return Assignment(ids=ids, tasks=np.repeat(self._task, len(ids), axis=0))

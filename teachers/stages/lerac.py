@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from teacherstudent.contract import spaces
 from teacherstudent.contract.registry import TEACHERS
 from teacherstudent.contract.spaces import Parameters
 from teacherstudent.contract.types import Seed
@@ -51,9 +52,7 @@ class LeRaC(OpenLoop):
         if spread is None:
             # The widest spread of the space is the default. A space without the knob is refused by the base
             # class, which names the knob: 1 stands in until then.
-            spread = 1.0
-            if isinstance(space, Parameters) and "lr_spread" in space.names:
-                spread = float(space.high[space.names.index("lr_spread")])
+            spread = spaces.ranges(space).get("lr_spread", (0.0, 1.0))[1]
         self._spread = check_number(who, "spread", spread, 0, 20, open_low=True)
         self._share = check_number(who, "share", share, 0, 1, open_low=True)
         drives = {"lr_spread": (0.0, self._spread)}

@@ -58,8 +58,7 @@ class OpenLoop(Teacher[Parameters]):
         values: Mapping[str, float] | None = None,
     ) -> None:
         with proposing(space, drives):
-            if not isinstance(space, Parameters):
-                raise TypeError(f"{who}: expected a space of type Parameters, got {space!r}")
+            spaces.as_parameters(space, who)
             for name, reach in drives.items():
                 for value in reach:
                     check_reach(who, space, name, value)
@@ -119,11 +118,7 @@ def proposing(
         yield
     except (TypeError, ValueError) as error:
         # The proposal keeps the knobs that the space has already.
-        there = {}
-        if isinstance(space, Parameters):
-            pairs = zip(space.low.tolist(), space.high.tolist(), strict=True)
-            there = dict(zip(space.names, pairs, strict=True))
-        option = words("knobs", proposal(there, drives, also))
+        option = words("knobs", proposal(spaces.ranges(space), drives, also))
         # The same type with a longer message, so callers notice no difference.
         raise type(error)(f"{error}; add {option} to a family of stages like digits-stages") from error
 
@@ -183,8 +178,7 @@ def size_knob(who: str, space: Parameters, also: Iterable[str] = ()) -> tuple[st
         ValueError: if it has no such knob, or two.
     """
     with proposing(space, {}, ["bandwidth", *also]):
-        if not isinstance(space, Parameters):
-            raise TypeError(f"{who}: expected a space of type Parameters, got {space!r}")
+        spaces.as_parameters(space, who)
         found = [name for name in SIZES if name in space.names]
         if not found:
             raise ValueError(f"{who}: expected a space with one of the knobs {list(SIZES)}, got {space}")

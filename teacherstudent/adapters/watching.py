@@ -37,7 +37,7 @@ def check_teacher(teacher: Any, mastered: float | None, where: str) -> None:
     if mastered is not None:
         provides.add("success")
         hint = ""
-    missing = sorted(teacher.needs - provides)
+    missing = sorted((teacher.needs | teacher.measures) - provides)
     if missing:
         raise ValueError(
             f"{where}: {type(teacher).__name__} needs {missing}, which episodes alone do not give (they give "

@@ -20,12 +20,15 @@ class Signal:
         free: whether every row carries it, asked for or not, since the round brings it anyway. Others are
             computed only where a teacher or a plan asks for them.
         logged: whether a run logs it. A value of more than one number is logged only where the plan names it.
+        measured: whether rows that are only measured carry it too, finite. Of rows that are played outside of
+            a rollout some students cannot tell the value signals; such rows have NaN there, or no column.
     """
 
     shape: tuple[int, ...] = ()
     unit: str = ""
     free: bool = True
     logged: bool = True
+    measured: bool = True
 
 
 Offers: TypeAlias = Mapping[Granularity, Mapping[str, Signal]]

@@ -104,7 +104,7 @@ class RLFamily(Family):
 class HasTarget(Protocol):
     """A family that says which tasks are wanted in the end.
 
-    Teachers with an option ``target`` are told (`teacherstudent.contract.teacher.facts_for`).
+    Teachers with an option ``target`` are told (`teacherstudent.contract.facts.facts_for`).
     """
 
     def target(self, rng: np.random.Generator, n: int) -> Array:
@@ -115,7 +115,7 @@ class HasTarget(Protocol):
 class HasEasy(Protocol):
     """A family that says which tasks are easy.
 
-    Teachers with an option ``easy`` are told (`teacherstudent.contract.teacher.facts_for`), and begin there.
+    Teachers with an option ``easy`` are told (`teacherstudent.contract.facts.facts_for`), and begin there.
     """
 
     def easy(self, rng: np.random.Generator, n: int) -> Array:

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from typing import Any, Generic, TypeVar, cast
 
+from teacherstudent.contract.facts import facts_for
 from teacherstudent.contract.family import Family
 from teacherstudent.contract.stored import trust
 from teacherstudent.contract.stored.settings import remember
 from teacherstudent.contract.student import Student
-from teacherstudent.contract.teacher import Teacher, facts_for
+from teacherstudent.contract.teacher import Teacher
 
 T = TypeVar("T")
 C = TypeVar("C", bound=Callable[..., Any])

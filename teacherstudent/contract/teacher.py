@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import inspect
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, final, runtime_checkable
 
 import gymnasium as gym
 import numpy as np
 
 from teacherstudent.contract import spaces
+from teacherstudent.contract.accounts.columns import check_columns
 from teacherstudent.contract.accounts.outstanding import MOST_ROWS, Outstanding
 from teacherstudent.contract.checks import check_names, is_number, is_one_of, is_whole
-from teacherstudent.contract.family import Family, HasEasy, HasTarget
+from teacherstudent.contract.facts import facts_for
+from teacherstudent.contract.family import Family
 from teacherstudent.contract.stored.saved import difference, reading, saved_generator
 from teacherstudent.contract.stored.settings import remember
 from teacherstudent.contract.types import (
-    LARGEST,
     UNASKED,
-    Array,
     Assignment,
     Granularity,
     IntArray,
@@ -52,6 +51,10 @@ class Teacher(ABC, Generic[S]):
     Attributes:
         accepts: the kinds of space that the teacher works on.
         needs: signals that every outcome must carry, one number a row; a teacher's options may say.
+        measures: signals that outcomes of measured rows (those that nothing is trained on) must carry, one
+            number a row; on other rows they may be NaN or absent. A teacher that measures rows names those of
+            `needs` here as well: then a run refuses, before it starts, a student whose measured rows lack
+            one.
         reads: signals that it looks at where an outcome carries them; one number a row, NaN or infinite too.
         granularity: how long a task binds the student.
         members: for how many members of the student its rows are; an ask must be for a row for each.
@@ -70,6 +73,7 @@ class Teacher(ABC, Generic[S]):
 
     accepts: ClassVar[tuple[type[gym.Space[Any]], ...]]
     needs: frozenset[str] = frozenset()
+    measures: frozenset[str] = frozenset()
     reads: frozenset[str] = frozenset()
     granularity: Granularity = "episode"
     members: int = 1
@@ -172,8 +176,8 @@ class Teacher(ABC, Generic[S]):
         Raises:
             ValueError: if an id was never issued, is repeated, was told before or was dropped; if a task lies
                 outside the space, or a row is of a member that the teacher does not have; if a score or cost
-                is not finite or beyond 1e100, a cost is negative, or a needed signal is missing, not one
-                number a row, or such a number.
+                is not finite or beyond 1e100, a cost is negative, or a signal that the row must carry
+                (`needs`, `measures`) is missing, not one number a row, or such a number.
             TypeError: if it is told of anything but `Outcomes`.
             RuntimeError: in another process than the one that made the teacher.
         """
@@ -184,23 +188,7 @@ class Teacher(ABC, Generic[S]):
         # All checks come before `_tell`, so that a refused batch has changed nothing.
         tasks = spaces.check_tasks(self.space, outcomes.tasks, where)
         self._check_members(f"{where}: member", outcomes.member)
-        _check_finite(where, "score", outcomes.score, outcomes)
-        _check_finite(where, "cost", outcomes.cost, outcomes)
-        if (outcomes.cost < 0).any():
-            raise ValueError(f"{where}: expected costs of at least 0, got {outcomes.cost.min()}")
-        for name in sorted(self.needs):
-            if name not in outcomes.signals:
-                raise ValueError(f"{where}: expected the signal {name!r}, got {sorted(outcomes.signals)}")
-        # Signals that are only read may be NaN or infinite, but must have one number a row.
-        for name in sorted((self.needs | self.reads) & outcomes.signals.keys()):
-            values = outcomes.signals[name]
-            if values.shape != (len(outcomes),) or values.dtype.kind not in "biuf":
-                raise ValueError(
-                    f"{where}: signal {name!r}: expected one number for each of {len(outcomes)} rows, "
-                    f"got shape {values.shape}, dtype {values.dtype}"
-                )
-            if name in self.needs:
-                _check_finite(where, f"signal {name!r}", values, outcomes)
+        check_columns(outcomes, where, needs=self.needs, measures=self.measures, reads=self.reads)
         asked = outcomes.ids[outcomes.ids != UNASKED]
         self._ids.check(asked, where)
         # Nothing was told, so an algorithm never has to think of empty batches.
@@ -376,49 +364,6 @@ class Teacher(ABC, Generic[S]):
         return other
 
 
-FACTS = ("score_range", "mastered", "difficulty_step")
-"""What `Teacher.from_family` takes from a family where a teacher has such an option."""
-TOLD = 512
-"""How many tasks of a family's target, and of its easy tasks, a teacher is told."""
-
-
-def facts_for(make: Callable[..., Any], family: Family) -> dict[str, Any]:
-    """Return the facts of a family, by name, that a teacher's class or factory takes.
-
-    Besides `FACTS` these are ``target`` and ``easy``: `TOLD` tasks each, always the same ones, of a family
-    that has them (`HasTarget`, `HasEasy`). A class that hands further options on to its base
-    (``**options``) takes what the base takes.
-    """
-    taken = _parameters(make)
-    known = {name: getattr(family, name) for name in FACTS if name in taken}
-    # The draws have a generator of their own, so that equal families tell equal facts.
-    if "target" in taken and isinstance(family, HasTarget):
-        known["target"] = family.target(generator(0), TOLD)
-    if "easy" in taken and isinstance(family, HasEasy):
-        known["easy"] = family.easy(generator(1), TOLD)
-    return {name: value for name, value in known.items() if value is not None}
-
-
-def takes(make: Callable[..., Any], name: str) -> bool:
-    """Return whether a teacher's class or factory, or a base that it hands options on to, takes an option."""
-    return name in _parameters(make)
-
-
-def _parameters(make: Callable[..., Any]) -> set[str]:
-    """Return the names that a class or factory takes, those of base classes too where it hands options on."""
-    classes = make.__mro__ if isinstance(make, type) else (make,)
-    found: set[str] = set()
-    for one in classes:
-        # A class without a constructor of its own has that of a base, which comes later.
-        if isinstance(one, type) and "__init__" not in vars(one):
-            continue
-        parameters = inspect.signature(one).parameters
-        found |= parameters.keys()
-        if not any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
-            break
-    return found
-
-
 @runtime_checkable
 class Stops(Protocol):
     """A teacher that knows when there is nothing left to teach."""
@@ -433,18 +378,3 @@ _REMEDY = (
     "and whose teacher stays; for a teacher of its own, make one in that process (and, to go on from "
     "another's state, carry its state_dict() over to load_state_dict)."
 )
-
-
-def _check_finite(where: str, what: str, values: Array, outcomes: Outcomes) -> None:
-    # Comparing NaN is no error here: it is not within the limit, and found by that.
-    with np.errstate(invalid="ignore"):
-        good = np.abs(values.astype(np.float64, copy=False)) <= LARGEST
-    if not good.all():
-        row = int(good.argmin())
-        expected = f"a {what} within {LARGEST:g}"
-        if not np.isfinite(values[row]):
-            expected = f"a finite {what}"
-        raise ValueError(
-            f"{where}: row {row} (id {outcomes.ids[row]}, task {outcomes.tasks[row].tolist()}): "
-            f"expected {expected}, got {values[row]}"
-        )

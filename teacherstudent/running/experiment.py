@@ -25,8 +25,9 @@ from teacherstudent.contract.teacher import Teacher
 from teacherstudent.contract.types import seed_sequence
 from teacherstudent.recording.disk.files import check_folder, check_name, folder_name
 from teacherstudent.recording.runs import Run
+from teacherstudent.running.before.fit import check_fit
 from teacherstudent.running.budgets import check_budget
-from teacherstudent.running.loop import check_fit, run
+from teacherstudent.running.loop import run
 from teacherstudent.running.members import Members
 from teacherstudent.running.options import check_options, restore
 from teacherstudent.running.outset import too_short

@@ -5,23 +5,20 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from teacherstudent.contract import spaces
 from teacherstudent.contract.accounts.failures import Survives, asked_for
 from teacherstudent.contract.accounts.ledger import Ledger
 from teacherstudent.contract.accounts.plan import Plan
 from teacherstudent.contract.checks import check_flag, check_mapping, check_names, is_finite
-from teacherstudent.contract.demand import Demand, check_offers, logged
+from teacherstudent.contract.demand import logged
 from teacherstudent.contract.family import Family
-from teacherstudent.contract.purposes import Purpose
 from teacherstudent.contract.stored.saved import reading
-from teacherstudent.contract.stored.settings import settings_of
-from teacherstudent.contract.student import AsksForMore, Ends, Reports, Student, TakesWeights, lacks
+from teacherstudent.contract.student import AsksForMore, Ends, Student, TakesWeights
 from teacherstudent.contract.teacher import Stops, Teacher
 from teacherstudent.contract.types import Assignment, IntArray, Outcomes, State
 from teacherstudent.contract.weigher import Weigher
@@ -29,80 +26,15 @@ from teacherstudent.recording.disk.checkpoint import Checkpoints
 from teacherstudent.recording.disk.files import check_folder
 from teacherstudent.recording.folder import CHECKPOINTS
 from teacherstudent.recording.recorder import START, Recorder
-from teacherstudent.running.budgets import check_budget, plan_cost
+from teacherstudent.running.before.fit import check_fit
+from teacherstudent.running.before.manifest import describe_run, warn_of_silence
+from teacherstudent.running.budgets import check_budget
 from teacherstudent.running.notes import RunNotes
 from teacherstudent.running.outset import Outset
 from teacherstudent.running.progress import Progress
 
 _LOG = logging.getLogger(__name__)
 _IDLE_LIMIT = 1000
-
-
-def _check_prices(family: Family) -> None:
-    """Raise ValueError if costs have a price by which students plan their rates and rounds as they are."""
-    priced = sorted(family.prices.keys() & {purpose.cost for purpose in Purpose})
-    if priced:
-        raise ValueError(
-            f"run: {type(family).__name__}.prices: expected prices of further costs only, since students "
-            f"plan by what they train and measure, got a price of {priced[0]!r}"
-        )
-
-
-def check_fit(family: Family, teacher: Teacher[Any], student: Student, signals: Collection[str] = ()) -> None:
-    """Raise unless the three can work together, and bind the student; `run` calls it before the first step.
-
-    Args:
-        family: gives the tasks.
-        teacher: chooses them.
-        student: trains on them.
-        signals: what the student is to report beside what the teacher needs (`Plan.signals`).
-
-    Raises:
-        TypeError: if one of them is of the wrong kind.
-        ValueError: if the teacher's space is not the family's, or the student lacks a signal, a granularity
-            or a member that the teacher needs, or cannot weigh examples as the teacher wants; if the family
-            names some of its test tasks only.
-    """
-    for thing, kind in ((family, Family), (teacher, Teacher), (student, Student)):
-        if not isinstance(thing, kind):
-            raise TypeError(f"run: expected a {kind.__name__}, got {thing!r}{lacks(thing, kind)}")
-    check_offers(student.offers, f"run: {type(student).__name__}")
-    _check_prices(family)
-    # Descriptions are compared, not objects: the user may have made the space a second time for the teacher.
-    if spaces.describe(teacher.space) != spaces.describe(family.space):
-        raise ValueError(f"run: expected a teacher of the family's space {family.space}, got {teacher.space}")
-    names = family.test_names
-    # Making the test tasks may take time, so they are made only where there are names to count.
-    if names is not None and len(names) != (tasks := len(family.test_tasks())):
-        raise ValueError(f"run: test_names: expected a name for each of {tasks} test tasks, got {len(names)}")
-    if teacher.granularity not in student.offers:
-        raise ValueError(
-            f"run: {type(teacher).__name__} binds a task for one {teacher.granularity}, which "
-            f"{type(student).__name__} cannot (it can for: {sorted(student.offers)})"
-        )
-    offered = student.offers[teacher.granularity]
-    for who, wanted in ((f"{type(teacher).__name__} needs", teacher.needs), ("the plan names", signals)):
-        missing = sorted(set(wanted) - offered.keys())
-        if missing:
-            raise ValueError(
-                f"run: {who} the signal {', '.join(map(repr, missing))}, which {type(student).__name__} does "
-                f"not offer (it offers {sorted(offered)})"
-            )
-    # What a teacher only reads is asked for where it is offered; what it needs has been checked above.
-    asked = teacher.needs | (teacher.reads & offered.keys()) | frozenset(signals)
-    student.bind(Demand(granularity=teacher.granularity, signals=asked, members=teacher.members))
-    # The student knows whether its scores are gains only once it is bound.
-    if teacher.differences and getattr(student, "gains", False):
-        raise ValueError(
-            f"run: {type(teacher).__name__} takes differences of scores, and {type(student).__name__}'s "
-            "scores are differences already: expected a student whose score is a level (score='level'), or "
-            "a bandit with reward='score'"
-        )
-    if isinstance(teacher, Weigher) and not isinstance(student, TakesWeights):
-        raise ValueError(
-            f"run: {type(teacher).__name__} weighs examples in the loss, which {type(student).__name__} "
-            f"cannot (expected a student with the attribute 'weigher')"
-        )
 
 
 def run(
@@ -179,7 +111,7 @@ def run(
         recorded = START
     if state is not None:
         _check_plan(state, plan)
-        _warn_of_silence(family, teacher, student)
+        warn_of_silence(family, teacher, student)
         recorded = state["recorder"]
     described = describe_run(family, teacher, student, plan)
     for name, value in described.get("student_report", {}).items():
@@ -192,56 +124,6 @@ def run(
             loop.load(state)
         loop.go(progress, stop)
     return loop.ledger
-
-
-def describe_run(family: Family, teacher: Teacher[Any], student: Student, plan: Plan) -> dict[str, Any]:
-    """Return what every manifest says about a run, whoever started it; seed -1 stands for "not told".
-
-    ``settings`` are what family, teacher and student say of themselves
-    (`teacherstudent.contract.stored.settings`), and ``student_report`` is there where the student gives one
-    (`teacherstudent.contract.student.Reports`).
-    """
-    report = {"student_report": student.report()} if isinstance(student, Reports) else {}
-    return {
-        "family": {"name": type(family).__name__},
-        "teacher": {"name": type(teacher).__name__},
-        "student": {"name": type(student).__name__},
-        "seed": -1,
-        "settings": {
-            "family": _settings(family),
-            "teacher": _settings(teacher),
-            "student": _settings(student),
-        },
-        "space": spaces.describe(family.space),
-        "test_set": family.test_set,
-        "mastered": family.mastered,
-        "cost_unit": family.cost_unit,
-        "prices": dict(family.prices),
-        "signal_units": {
-            name: signal.unit for name, signal in student.offers[teacher.granularity].items() if signal.unit
-        },
-        "score_name": family.score_name,
-        "test_names": family.test_names,
-        **dataclasses.asdict(plan),
-        **plan_cost(student, plan),
-        **report,
-    }
-
-
-def _settings(part: Any) -> dict[str, Any]:
-    """Return what a family, teacher or student says of itself, with the name of its class."""
-    return {"class": type(part).__name__, **(settings_of(part) or {})}
-
-
-def _warn_of_silence(*parts: Any) -> None:
-    """Warn of what says nothing of itself, so that other settings than the run's would not be noticed."""
-    for part in parts:
-        if settings_of(part) is None:
-            _LOG.warning(
-                "%s says nothing of its settings, so that they are not compared with those of the run to "
-                "resume; a method settings() that returns names and values would let them be",
-                type(part).__name__,
-            )
 
 
 def _check_plan(state: State, plan: Plan) -> None:

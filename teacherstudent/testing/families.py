@@ -7,7 +7,6 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import numpy as np
-from gymnasium.spaces import Box
 from gymnasium.vector import AutoresetMode
 
 from teacherstudent.contract import spaces
@@ -243,11 +242,13 @@ def _outside(family: Family, n: int) -> Array:
     """Return ``n`` tasks outside the space (unused levels for spaces without an outside)."""
     # Outside of the tested tasks too: a family accepts those of its test space.
     space = family.space if family.test_space is None else spaces.hull(family.space, family.test_space)
-    if isinstance(space, Box):
-        return np.stack([space.high + 1] * n).astype(space.dtype)
-    if isinstance(space, spaces.Discrete):
-        return np.full(n, space.start - 1, space.dtype)
-    return spaces.sample(space, generator(0), n)
+    ends = spaces.ends(space)
+    if ends is None:
+        return spaces.sample(space, generator(0), n)
+    # Below a list: a number before its first one could be taken for one counted from its end.
+    if (numbers := spaces.numbers(space)) is not None:
+        return np.full(n, numbers.start - 1, space.dtype)
+    return np.stack([ends[1] + 1] * n).astype(space.dtype)
 
 
 def _bad_input(kit: _Kit) -> None:
@@ -262,7 +263,7 @@ def _bad_input(kit: _Kit) -> None:
         ("an array of seeds of another number", {"seed": np.array([1, 2]), "options": {"task": good}}),
         ("an array with a seed below -1", {"seed": np.array([1, -2, 3]), "options": {"task": good}}),
     ]
-    if isinstance(space, Box | spaces.Discrete):
+    if spaces.ends(space) is not None:
         bad.append(("tasks outside the space", {"options": {"task": _outside(kit.family, 3)}}))
     if np.issubdtype(space.dtype, np.floating):
         bad.append(("tasks that are not numbers", {"options": {"task": np.full_like(good, np.nan)}}))

@@ -12,7 +12,6 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from teacherstudent.contract import spaces
-from teacherstudent.contract.spaces import Box, Discrete
 from teacherstudent.contract.stored.saved import difference
 from teacherstudent.contract.stored.settings import maker
 from teacherstudent.contract.teacher import Teacher
@@ -68,23 +67,28 @@ def factory_of(what: str, thing: Any, kind: type[Any], example: str) -> Callable
 
 
 def plausible_outcomes(teacher: Teacher[Any], assignment: Assignment, rng: np.random.Generator) -> Outcomes:
-    """Return noisy scores in [0, 1] that rise with the ids, on some tasks sooner; uniform signals; cost 1."""
+    """Return noisy scores in [0, 1] that rise with the ids, on some tasks sooner; uniform signals; cost 1.
+
+    Signals that only measured rows must carry are NaN on the others.
+    """
     n = len(assignment)
     # Scores rise as the run goes on, so that teachers get to their later phases.
     age = assignment.ids / (assignment.ids + 200.0)
     score = np.clip(2 * age - difficulty(teacher, assignment.tasks) + 0.1 * rng.standard_normal(n), 0, 1)
     signals = {name: rng.random(n) for name in sorted(teacher.needs)}
+    for name in sorted(teacher.measures - teacher.needs):
+        signals[name] = np.where(assignment.learn, np.nan, rng.random(n))
     return Outcomes.of(assignment, score=score, cost=np.ones(n), signals=signals)
 
 
 def difficulty(teacher: Teacher[Any], tasks: Array) -> FloatArray:
     """Return a fixed number in [0, 1] for each task of the teacher's space."""
     space = teacher.space
-    if isinstance(space, Box):
-        return np.asarray(spaces.to_unit(space, tasks).mean(axis=1))
-    if isinstance(space, Discrete):
-        return np.asarray((tasks - space.start) / space.n)
-    return np.asarray(np.remainder(space.key(tasks), 1000) / 1000)
+    if (box := spaces.box_of(space)) is not None:
+        return np.asarray(spaces.to_unit(box, tasks).mean(axis=1))
+    if (numbers := spaces.numbers(space)) is not None:
+        return np.asarray((tasks - numbers.start) / len(numbers))
+    return np.asarray(np.remainder(spaces.keys(space, tasks), 1000) / 1000)
 
 
 class Session:
@@ -132,6 +136,7 @@ class Session:
         assignment = self.teacher.ask(n, progress=progress)
         check_assignment(self.teacher, assignment, n)
         self._check_notes(assignment)
+        self._check_measures(assignment)
         # A copy: with `reuse` the arrays of the teacher are overwritten, as a student might do.
         copy = copied(assignment)
         self.asked.append(copy.tasks)
@@ -152,6 +157,15 @@ class Session:
         # Notes share a table with the recorder's own columns.
         if taken := names & OWN_COLUMNS:
             raise ContractError(f"{name(self.teacher)}: notes must not be called {sorted(taken)}")
+
+    def _check_measures(self, assignment: Assignment) -> None:
+        """Raise `ContractError` if rows are measured of which it is not said what they must carry."""
+        undeclared = self.teacher.needs - self.teacher.measures
+        if undeclared and not assignment.learn.all():
+            raise ContractError(
+                f"{name(self.teacher)}: a teacher that measures rows must name in measures what these must "
+                f"carry, needs included: lacks {sorted(undeclared)}"
+            )
 
     def tell(self, outcomes: Outcomes) -> None:
         """Tell, and check that the arrays told are left alone."""

@@ -32,7 +32,8 @@ def check_student(factory: Factory | Student, family: Family, *, rounds: int = 4
     finite scores, and costs that add up to no more than `spent` says; training is reproducible by the seed
     and leaves the global generator alone; evaluation is in order, repeatable, trains nothing and disturbs
     nothing; a saved student continues as if it had not stopped, and reports the same metrics at once. The
-    signal ``seconds`` may differ: it is a clock's reading.
+    signal ``seconds`` may differ: it is a clock's reading. Rows that are measured carry, finite, what the
+    student says that they carry (`teacherstudent.contract.demand.Signal.measured`).
 
     A student that offers rollouts is checked bound for these as well: then a
     resume is always exact, every row of an assignment has exactly one outcome, in order, and rows that are
@@ -74,6 +75,9 @@ def check_student(factory: Factory | Student, family: Family, *, rounds: int = 4
             _check_bound(bound)
         else:
             _check(bound, rounds=rounds, exact=exact)
+    # Bound for rollouts, rows that are measured were looked at with all that they change and cost.
+    for granularity in others[:1]:
+        _check_measured(_Kit(make, family, everything(student.offers, granularity)))
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,9 @@ class _Kit:
         made = self.factory(seed)
         with rule(name(made), f"bind must accept a demand for what is offered, {self.demand}"):
             made.bind(self.demand)
-        return _Driver(made, self.family, self.demand.signals)
+        offered = made.offers[self.demand.granularity]
+        of_measured = frozenset(each for each, signal in offered.items() if signal.measured)
+        return _Driver(made, self.family, self.demand.signals, of_measured & self.demand.signals)
 
 
 def _check(kit: _Kit, *, rounds: int, exact: bool) -> None:
@@ -162,6 +168,22 @@ def _check_bound(kit: _Kit) -> None:
         driver.student.close()
 
 
+def _check_measured(kit: _Kit) -> None:
+    """Measure the rows of a round, half of them, and those of the round after."""
+    driver = kit.driver(0)
+    for share in (0.5, 0.0):
+        wanted = driver.student.wants()
+        trained = np.arange(wanted) < share * wanted
+        try:
+            driver.round(np.where(trained, Purpose.TRAIN, Purpose.MEASURE))
+        except ContractError as error:
+            # A student may refuse purposes that it does not know, as `check_purposes` does.
+            if "purpose: expected one of" in str(error):
+                break
+            raise
+    driver.student.close()
+
+
 def _global_generator() -> tuple[object, ...]:
     kind, keys, *rest = np.random.get_state()  # noqa: NPY002  # looked at, not drawn from
     return kind, np.asarray(keys).tobytes(), *rest
@@ -170,9 +192,12 @@ def _global_generator() -> tuple[object, ...]:
 class _Driver:
     """Feeds a student with tasks of its own seed and checks what comes back."""
 
-    def __init__(self, student: Student, family: Family, promised: frozenset[str]) -> None:
+    def __init__(
+        self, student: Student, family: Family, promised: frozenset[str], of_measured: frozenset[str]
+    ) -> None:
         self.student = student
         self._promised = promised
+        self._of_measured = of_measured
         self._space = family.space
         # A generator of its own: two drivers hand the same tasks to their students.
         self._rng = generator(7)
@@ -230,6 +255,12 @@ class _Driver:
     def _check(self, outcomes: Outcomes) -> None:
         missing = self._promised - outcomes.signals.keys()
         must(not missing, f"outcomes must carry every signal that was asked for, lack {sorted(missing)}")
+        for signal in sorted(self._of_measured):
+            must(
+                np.isfinite(outcomes.signals[signal][~outcomes.learn]).all(),
+                f"rows that are measured must carry a finite {signal!r}, or the student offers it with "
+                "measured=False",
+            )
         must(np.isfinite(outcomes.score).all(), "scores must be finite")
         must((outcomes.cost >= 0).all(), "costs must be at least 0")
         with rule(name(self.student), "outcomes must have tasks of the family's space"):

@@ -13,7 +13,7 @@ import numpy as np
 
 from teacherstudent.contract import spaces
 from teacherstudent.contract.checks import check_whole
-from teacherstudent.contract.spaces import Box, Discrete
+from teacherstudent.contract.purposes import Purpose
 from teacherstudent.contract.teacher import Teacher
 from teacherstudent.contract.types import Array, Granularity, Outcomes
 from teacherstudent.contract.weigher import Weigher
@@ -47,8 +47,9 @@ def check_teacher(
 
     It must be reproducible from its seed, leave global generators and other teachers alone, take outcomes in
     any order and batch, refuse bad ones without a change, continue from its state bit for bit, and refuse a
-    state that is damaged. One that weighs examples (`teacherstudent.contract.weigher.Weigher`) must give each
-    a finite weight of at least 0, and leave the batch alone.
+    state that is damaged. One that measures rows must name in `measures` what these must carry. One that
+    weighs examples (`teacherstudent.contract.weigher.Weigher`) must give each a finite weight of at least 0,
+    and leave the batch alone.
 
     Args:
         factory: returns a fresh teacher for a seed, on the same space and with the same options every time;
@@ -101,8 +102,10 @@ def _declarations(kit: _Kit) -> None:
     teacher = kit.factory(0)
     # A second teacher, to see that the two share no generator.
     other = kit.factory(0)
-    if not (isinstance(teacher.needs, frozenset) and all(isinstance(s, str) for s in teacher.needs)):
-        raise kit.fail(f"needs must be a frozenset of signal names, got {teacher.needs!r}")
+    for what in ("needs", "measures", "reads"):
+        names = getattr(teacher, what)
+        if not (isinstance(names, frozenset) and all(isinstance(each, str) for each in names)):
+            raise kit.fail(f"{what} must be a frozenset of signal names, got {names!r}")
     if teacher.granularity not in get_args(Granularity):
         raise kit.fail(f"granularity must be one of {get_args(Granularity)}, got {teacher.granularity!r}")
     if not isinstance(teacher.space, teacher.accepts):
@@ -315,6 +318,13 @@ def _refuses_values(kit: _Kit) -> None:
         bad[f"1e155 as {signal!r}"] = replaced(good, signals=rest | {signal: np.full(4, 1e155)})
         bad[f"two columns as {signal!r}"] = replaced(good, signals=rest | {signal: np.ones((4, 2))})
         bad[f"one column as {signal!r}"] = replaced(good, signals=rest | {signal: np.ones((4, 1))})
+    for signal in teacher.measures - teacher.needs:
+        # Rows that are trained on may lack it: only measured ones are refused.
+        rest = {key: value for key, value in good.signals.items() if key != signal}
+        measured = replaced(good, purpose=np.full(4, Purpose.MEASURE, np.uint8), signals=rest)
+        nothing = rest | {signal: np.full(4, np.nan)}
+        bad[f"no {signal!r} of measured rows"] = measured
+        bad[f"NaN as {signal!r} of measured rows"] = replaced(measured, signals=nothing)
     for signal in teacher.reads - teacher.needs:
         wrong = dict(good.signals) | {signal: np.ones((4, 2))}
         bad[f"two columns as {signal!r}"] = replaced(good, signals=wrong)
@@ -398,10 +408,8 @@ def _outside(teacher: Teacher[Any], tasks: Array) -> Array | None:
     space = teacher.space
     moved = tasks.astype(np.float64)
     # One above the highest value: the first row stays good, so that every row has to be checked.
-    if isinstance(space, Box):
-        moved[1] = space.high.astype(np.float64) + 1
-    elif isinstance(space, Discrete):
-        moved[1] = space.start + space.n
+    if (ends := spaces.ends(space)) is not None:
+        moved[1] = ends[1].astype(np.float64) + 1
     else:
         moved = tasks.copy()
         moved[1] = np.iinfo(tasks.dtype).max if tasks.dtype.kind in "iu" else 1

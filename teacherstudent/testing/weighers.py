@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherstudent.contract.spaces import Discrete
+from teacherstudent.contract import spaces
 from teacherstudent.contract.teacher import Teacher
 from teacherstudent.contract.types import FloatArray
 from teacherstudent.contract.weigher import Batch, Weigher, is_differentiable
@@ -65,7 +65,7 @@ def _weighed(
 
     assert isinstance(teacher, Weigher)
     who = name(teacher)
-    examples = int(teacher.space.n) if isinstance(teacher.space, Discrete) else 1000
+    examples = len(spaces.numbers(teacher.space) or range(1000))
     labels = torch.from_numpy(rng.integers(0, _CLASSES, n))
     logits = torch.from_numpy(rng.normal(0, 2, (n, _CLASSES)).astype(np.float32)).requires_grad_()
     losses = scale * torch.nn.functional.cross_entropy(logits, labels, reduction="none")

@@ -3,14 +3,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from teacherstudent import envs, teachers
-from teacherstudent.contract.family import Family
+from teacherstudent.contract.purposes import Purpose
 from teacherstudent.contract.spaces import Box, Discrete, Parameters
 from teacherstudent.contract.stored.saved import difference
-from teacherstudent.contract.stored.settings import settings_of
-from teacherstudent.contract.teacher import TOLD, Teacher
+from teacherstudent.contract.teacher import Teacher
 from teacherstudent.contract.types import Assignment, Outcomes
-from teacherstudent.teachers.progress.riac import RIAC
 
 SPACE = Parameters(height=(0, 3), spacing=(0, 6))
 
@@ -159,6 +156,41 @@ def test_signals_that_are_not_needed_may_be_anything():
     notes = {"note": np.array([np.nan]), "picture": np.zeros((1, 2, 3)), "flag": np.array([True])}
     teacher.tell(rows([0], signals={"value": np.zeros(1)} | notes))
     assert teacher.told == [0]
+
+
+class Measuring(Recording):
+    measures = frozenset({"gap"})
+
+
+def test_measured_rows_carry_more_than_those_that_are_trained_on():
+    teacher = Measuring(SPACE, seed=0)
+    teacher.ask(4)
+    value = np.zeros(2)
+    # Of the two rows only the second is measured.
+    mixed = {"purpose": [Purpose.TRAIN, Purpose.EDIT]}
+    for gap, message in (
+        ({}, "expected the signal 'gap'"),
+        ({"gap": np.array([0.0, np.nan])}, r"row 1 \(id 1, .*expected a finite signal 'gap', got nan$"),
+        ({"gap": np.zeros((2, 1))}, "signal 'gap': expected one number for each of 2 rows"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            teacher.tell(rows([0, 1], signals={"value": value} | gap, **mixed))
+    assert teacher.told == []
+    teacher.tell(rows([0, 1], signals={"value": value, "gap": np.array([np.nan, 0.0])}, **mixed))
+    # Where nothing is measured, the signal may be missing.
+    teacher.tell(rows([2, 3]))
+    assert teacher.told == [0, 1, 2, 3]
+
+
+def test_what_measured_rows_lack_unexpectedly_comes_with_the_remedy():
+    teacher = make()
+    teacher.ask(2)
+    for purpose, remedy in (
+        (Purpose.TRAIN, "got nan$"),
+        (Purpose.MEASURE, "measures should name 'value'"),
+    ):
+        with pytest.raises(ValueError, match="row 1 .*expected a finite signal 'value'.*" + remedy):
+            teacher.tell(rows([0, 1], purpose=[0, purpose], signals={"value": np.array([0.0, np.nan])}))
 
 
 def test_the_largest_numbers_are_taken():
@@ -342,58 +374,6 @@ def test_questions_and_answers_of_wrong_kinds_are_refused():
         teacher.drop([0.5])
 
 
-def test_a_teacher_of_a_family_takes_its_facts():
-    family = envs.make("cartpole-parameters")
-    oracle = teachers.make("oracle", family, seed=0)
-    assert oracle.space is family.space
-    other = teachers.make(
-        "oracle", family.space, seed=0, difficulty_step=family.difficulty_step, mastered=family.mastered
-    )
-    assert difference(oracle.state_dict(), other.state_dict()) is None
-    assert np.array_equal(oracle.ask(9).tasks, other.ask(9).tasks)
-    riac = teachers.make("riac", family, seed=0)
-    assert settings_of(riac)["score_range"] == list(family.score_range)
-    own = teachers.make("riac", family, seed=0, score_range=(0, 1))
-    assert settings_of(own)["score_range"] == [0, 1]
-    assert teachers.make("random", family, seed=0).space is family.space
-    assert type(oracle).from_family(family, seed=0).space is family.space
-
-
-class Told(Recording):
-    def __init__(self, space, *, seed, target=None, easy=None):
-        super().__init__(space, seed=seed)
-        self.told = (target, easy)
-
-
-class Plain(Family):
-    test_set = "ends"
-    space = Parameters(x=(0, 1))
-
-    def test_tasks(self):
-        return np.full((1, 1), 0.5)
-
-
-class Ends(Plain):
-    """Knows where its line is to lead, and where it begins."""
-
-    def target(self, rng, n):
-        return rng.uniform(0.9, 1.0, (n, 1))
-
-    def easy(self, rng, n):
-        return rng.uniform(0.0, 0.1, (n, 1))
-
-
-def test_a_teacher_is_told_the_target_and_the_easy_tasks_of_a_family():
-    target, easy = Told.from_family(Ends(), seed=0).told
-    assert target.shape == easy.shape == (TOLD, 1)
-    assert target.min() >= 0.9
-    assert easy.max() <= 0.1
-    # Always the same tasks, so that a run which is resumed is told the same.
-    assert np.array_equal(target, Told.from_family(Ends(), seed=7).told[0])
-    assert Told.from_family(Plain(), seed=0).told == (None, None)
-    assert Told.from_family(Ends(), seed=0, target=3).told[0] == 3
-
-
 class Stranger(Recording):
     """Names a member that it has not declared."""
 
@@ -410,12 +390,3 @@ def test_members_are_declared():
     with pytest.raises(ValueError, match=r"Recording\.tell: member: expected members from 0 to 0, .* got 9"):
         teacher.tell(dataclasses.replace(told, member=[9]))
     teacher.tell(told)
-
-
-def test_a_subclass_that_hands_options_on_takes_the_facts_of_its_base():
-    class Mine(RIAC):
-        def __init__(self, space, *, seed, **options):
-            super().__init__(space, seed=seed, **options)
-
-    family = envs.make("cartpole-parameters")
-    assert settings_of(Mine.from_family(family, seed=0))["score_range"] == list(family.score_range)

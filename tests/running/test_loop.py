@@ -12,12 +12,11 @@ import pytest
 from teacherstudent import envs, students, teachers
 from teacherstudent.contract.accounts.plan import Plan
 from teacherstudent.contract.demand import Signal, check_demand
-from teacherstudent.contract.spaces import Parameters
 from teacherstudent.recording.disk import plain
 from teacherstudent.recording.disk.checkpoint import CheckpointError, Checkpoints
 from teacherstudent.recording.disk.files import WriteError
 from teacherstudent.recording.runs import Run
-from teacherstudent.running.loop import check_fit, run
+from teacherstudent.running.loop import run
 from teacherstudent.students.competence import CompetenceStudent
 from teacherstudent.teachers.random import UniformTeacher
 
@@ -142,42 +141,6 @@ def test_killed_at_any_moment_it_resumes_to_the_same_end(tmp_path):
         Run.load(folder).tests()
     run(*disturbed(99), folder, PLAN, resume=True)
     assert_same_logs(logs(folder), logs(tmp_path / "whole"))
-
-
-class NeedsValue(UniformTeacher):
-    needs = frozenset({"value_l1"})
-
-
-class WholeRollouts(UniformTeacher):
-    granularity = "rollout"
-
-
-@pytest.mark.parametrize(
-    ("kind", "words"),
-    [
-        (NeedsValue, r"NeedsValue needs the signal 'value_l1', which CompetenceStudent does not offer"),
-        (WholeRollouts, r"binds a task for one rollout, which CompetenceStudent cannot"),
-    ],
-)
-def test_misfits_are_refused_before_the_first_step(tmp_path, kind, words):
-    family, _, student = make()
-    with pytest.raises(ValueError, match=words):
-        run(family, kind(family.space, seed=0), student, tmp_path / "x", PLAN)
-    assert not (tmp_path / "x").exists()
-    assert student.spent()["train"] == 0
-
-
-def test_wrong_space_and_wrong_kinds_are_refused():
-    family, teacher, student = make()
-    with pytest.raises(ValueError, match="expected a teacher of the family's space"):
-        check_fit(family, UniformTeacher(Parameters(a=(0, 1)), seed=0), student)
-    family.test_names = ("one", "two")
-    with pytest.raises(ValueError, match="test_names: expected a name for each of 100 test tasks, got 2"):
-        check_fit(family, teacher, student)
-    with pytest.raises(TypeError, match="expected a Student"):
-        check_fit(family, teacher, object())
-    with pytest.raises(TypeError, match="expected a Family"):
-        check_fit(object(), teacher, student)
 
 
 class Failing(CompetenceStudent):
@@ -324,25 +287,6 @@ def test_a_charged_run_resumes_to_the_same_end_and_keeps_its_charge(tmp_path):
     assert_same_logs(logs(folder), logs(tmp_path / "whole"))
 
 
-def test_gains_are_not_differenced_again(tmp_path):
-    family = envs.make("digits-stages", stages=[{"bandwidth": 4}, {"bandwidth": 8}])
-    options = {"backbone": "cnn", "backbone_options": {"width": 8}, "budget": 1e8}
-    gains = students.make("classifier", family, seed=0, **options)
-    levels = students.make("classifier", family, seed=0, score="level", **options)
-    progress = teachers.make("tscl-online", family.space, seed=0)
-    with pytest.raises(ValueError, match=r"takes differences of scores, and ClassifierStudent's scores are"):
-        check_fit(family, progress, gains)
-    check_fit(family, progress, levels)
-    check_fit(family, teachers.make("tscl-online", family.space, seed=0, reward="score"), gains)
-    box = envs.make("digits-stages")
-    with pytest.raises(ValueError, match=r"ALPGMM.* takes differences"):
-        check_fit(
-            box,
-            teachers.make("alp-gmm", box.space, seed=0),
-            students.make("classifier", box, seed=0, **options),
-        )
-
-
 def test_a_student_that_learns_by_the_budget_has_the_run_s(tmp_path):
     family = envs.make("digits-stages")
     small = {"backbone": "cnn", "backbone_options": {"width": 8}, "score": "train"}
@@ -432,18 +376,6 @@ def test_vectors_and_what_costs_more_are_there_where_the_plan_names_them(tmp_pat
         run(family, teacher, student, tmp_path / "x", Plan(budget=20, signals=("value_l1",)))
 
 
-def test_prices_are_of_further_costs_only(tmp_path):
-    family, teacher, student = make()
-    family.prices = {"train": 2.0}
-    with pytest.raises(ValueError, match=r"ToyGrid\.prices: expected prices of further costs only.* 'train'"):
-        run(family, teacher, student, tmp_path / "a", PLAN)
-    family.prices = {"lables": 2.0}
-    run(family, teacher, student, tmp_path / "b", PLAN)
-    found = Run.load(tmp_path / "b")
-    assert found.manifest["prices"] == {"lables": 2.0}
-    assert "prices without a cost of their name, which count nothing: lables" in found.status()["note"]
-
-
 def test_a_run_that_a_teacher_ends_looks_at_the_test_split(tmp_path):
     family = envs.make("digits-stages")
     teacher = teachers.make("constant", family, seed=0)
@@ -458,15 +390,3 @@ def test_a_run_that_a_teacher_ends_looks_at_the_test_split(tmp_path):
     tests = Run.load(tmp_path).tests()
     assert tests["test"][0] == 0
     assert tests["test"][-1] == 1
-
-
-def test_what_a_student_of_ones_own_lacks_is_named(tmp_path):
-    class Old:
-        provides = frozenset()
-
-        def wants(self):
-            return 1
-
-    family, teacher, _ = make()
-    with pytest.raises(TypeError, match=r"expected a Student, got .*, which lacks bind, close, .*offers"):
-        run(family, teacher, Old(), tmp_path, PLAN)

@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from teacherstudent import envs, students
+from teacherstudent.contract.demand import Signal
+from teacherstudent.contract.purposes import Purpose, check_purposes
 from teacherstudent.contract.stored.saved import difference
 from teacherstudent.contract.types import Assignment, Outcomes
 from teacherstudent.students.competence import CompetenceStudent
@@ -88,6 +90,23 @@ class HoldsWhatIsDone(CompetenceStudent):
         return np.arange(3)
 
 
+class NoNumberMeasured(CompetenceStudent):
+    def train(self, assignment):
+        outcomes = super().train(assignment)
+        success = np.where(outcomes.learn, outcomes.signals["success"], np.nan)
+        return dataclasses.replace(outcomes, signals={**outcomes.signals, "success": success})
+
+
+class SaysSo(NoNumberMeasured):
+    offers = {"episode": {**CompetenceStudent.offers["episode"], "success": Signal(measured=False)}}
+
+
+class TrainsOnly(CompetenceStudent):
+    def train(self, assignment):
+        check_purposes(assignment, "trains-only", (Purpose.TRAIN,))
+        return super().train(assignment)
+
+
 BROKEN = {
     Repeats: "never assigned or was reported twice",
     OtherTasks: "came back with another task",
@@ -101,6 +120,7 @@ BROKEN = {
     ForgetsWhenSaved: "continue bit for bit",
     SavesObjects: "plain data|expected arrays",
     HoldsWhatIsDone: "not reported yet",
+    NoNumberMeasured: "rows that are measured must carry a finite 'success', or the student offers it with",
 }
 
 
@@ -111,6 +131,11 @@ def family():
 
 def test_a_good_student_passes(family):
     check_student(lambda seed: CompetenceStudent(family, seed=seed, batch=5, noise=0.1), family)
+
+
+@pytest.mark.parametrize("kind", [SaysSo, TrainsOnly])
+def test_a_student_need_not_tell_everything_of_measured_rows_nor_measure(family, kind):
+    check_student(lambda seed: kind(family, seed=seed, batch=5, noise=0.1), family)
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")

@@ -9,6 +9,7 @@ from gymnasium.spaces import Box, Discrete
 
 from teacherstudent import spaces, teachers
 from teacherstudent.contract.checks import check_names
+from teacherstudent.contract.purposes import Purpose
 from teacherstudent.contract.spaces import Levels, Parameters
 from teacherstudent.contract.stored.saved import difference, saved_array, saved_number
 from teacherstudent.contract.teacher import Teacher
@@ -103,6 +104,10 @@ SPACE = Parameters(a=(0, 3), b=(-1, 1))
 @pytest.mark.parametrize("space", [SPACE, Box(-1, 1, (2, 3), np.float32), Discrete(9, start=4), Bits()])
 def test_a_sound_teacher_passes(space):
     check_teacher(lambda seed: Sound(space, seed=seed))
+
+
+def test_a_teacher_that_says_what_measured_rows_must_carry_passes():
+    check_teacher(lambda seed: Measures(SPACE, seed=seed), episodes=60)
 
 
 def test_a_teacher_that_has_few_tasks_passes():
@@ -381,6 +386,37 @@ class NeedsList(Sound):
     needs = ["value"]
 
 
+class Measures(Sound):
+    """Measures every other row, of which it must know the gap."""
+
+    measures = frozenset({"value", "gap"})
+
+    def _ask(self, ids, progress):
+        purpose = np.where(ids % 2 == 0, Purpose.MEASURE, Purpose.TRAIN)
+        return dataclasses.replace(super()._ask(ids, progress), purpose=purpose)
+
+    def _tell(self, outcomes):
+        # What a student must not say of rows that it trains on is never read of these.
+        assert np.isfinite(outcomes.signals["gap"][~outcomes.learn]).all()
+        super()._tell(outcomes)
+
+
+class MeasuresUndeclared(Measures):
+    measures = frozenset({"gap"})
+
+
+class NoGap(Measures):
+    """Takes measured rows without the gap."""
+
+    def tell(self, outcomes):
+        gap = np.nan_to_num(outcomes.signals.get("gap", np.zeros(len(outcomes))))
+        super().tell(replaced(outcomes, signals={**outcomes.signals, "gap": gap}))
+
+
+class ReadsList(Sound):
+    reads = ["gap"]
+
+
 class Granular(Sound):
     granularity = "epoch"
 
@@ -542,6 +578,9 @@ BROKEN = {
     NoNeeds: "telling no 'value' must raise ValueError",
     AnyNumber: r"ask\(0, progress=0.0\) must raise ValueError",
     NeedsList: "needs must be a frozenset",
+    ReadsList: "reads must be a frozenset",
+    MeasuresUndeclared: r"name in measures what these must carry, needs included: lacks \['value'\]",
+    NoGap: "telling no 'gap' of measured rows must raise ValueError",
     Granular: "granularity must be one of",
 }
 

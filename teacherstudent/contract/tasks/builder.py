@@ -114,8 +114,9 @@ def builder_of(space: gym.Space[Any], options: Mapping[str, Any] | None = None) 
     """
     if isinstance(space, Buildable):
         return space.builder(**check_keywords("builder", options, space.builder))
-    if not isinstance(space, Box):
+    box = spaces.box_of(space)
+    if box is None:
         raise TypeError(f"expected a space of type Box or with a method builder(), got {space!r}")
     if check_mapping("builder", options):
         raise TypeError(f"builder: expected no options for a box, got {sorted(options or {})}")
-    return BoxBuilder(space)
+    return BoxBuilder(box)

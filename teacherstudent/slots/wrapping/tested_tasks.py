@@ -8,7 +8,6 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
-from gymnasium.spaces import Discrete
 
 from teacherstudent.contract import spaces
 from teacherstudent.contract.checks import is_whole
@@ -70,10 +69,11 @@ def _draw(space: gym.Space[Any], n: int, seed: Seed) -> tuple[Array, str]:
     """Return ``n`` tasks (different ones of a list, or all of it) and a name for them."""
     # A seed that is no number has no short name.
     label = f"seed{seed}" if is_whole(seed) else "seeded"
-    if not isinstance(space, Discrete):
+    listed = spaces.numbers(space)
+    if listed is None:
         return spaces.sample(space, generator(seed), n), f"uniform{n}_{label}"
-    first = int(space.start)
-    size = int(space.n)
+    first = listed.start
+    size = len(listed)
     # The space holds no more tasks than were asked for: test each once.
     if size <= n:
         return np.arange(first, first + size), "all"
@@ -86,7 +86,8 @@ def _given(
     space: gym.Space[Any], tasks: npt.ArrayLike, test_space: gym.Space[Any] | None
 ) -> tuple[Array, str]:
     """Return given tasks in the space's dtype, and a name for them; they may lie anywhere near the space."""
-    if test_space is None and not isinstance(space, spaces.Levels):
+    # A space without ends cannot be widened: its tasks are its own.
+    if test_space is None and spaces.ends(space) is not None:
         test_space = spaces.around(space, _numbers(space, tasks))
     given = spaces.check_tasks(space if test_space is None else test_space, tasks, "test_tasks")
     if len(given) == 0:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from gymnasium.spaces import Discrete
 from torch import Tensor, nn
 
+from teacherstudent.contract import spaces
 from teacherstudent.contract.knobs import SIZES, Setting, describe, pixels
 from teacherstudent.contract.types import FloatArray, IntArray
 from teacherstudent.envs.images.family import ImageFamily, StageFamily
@@ -155,10 +155,11 @@ def check_stages(family: ImageFamily, full: int, size: Callable[[Setting], int])
     Raises:
         ValueError: if they have not; the message names two stages.
     """
-    if not (isinstance(family, StageFamily) and isinstance(family.space, Discrete)):
+    listed = spaces.numbers(family.space)
+    if listed is None or not isinstance(family, StageFamily):
         return
     seen: dict[int, tuple[int, float]] = {}
-    for stage in range(int(family.space.n)):
+    for stage in listed:
         setting = family.setting(stage)
         # At most one size knob is in use; the other one stands at the full side.
         asked = min(pixels(setting[name], full) for name in SIZES)

@@ -166,7 +166,7 @@ class ClassifierStudent:
             self.rounds = StageRounds(family, self.trainer, self.compute, score=score, chunk=chunk)
         # A level is no gain: teachers that want progress must difference it.
         self.gains = isinstance(self.rounds, StageRounds) and score in ("rate", "decrease")
-        signals = {name: Signal(unit=UNITS.get(name, "")) for name in self.rounds.signals}
+        signals = _offered(self.rounds.signals)
         self.offers: Offers = dict.fromkeys(sorted(self.rounds.granularities), signals)
 
     def bind(self, demand: Demand) -> None:
@@ -340,3 +340,8 @@ def _check_classes(family: ExampleFamily) -> None:
 
 
 __all__ = ["ClassifierStudent"]
+
+
+def _offered(names: tuple[str, ...]) -> dict[str, Signal]:
+    """Return how signals are offered; a chunk that is only measured has no loss of training."""
+    return {name: Signal(unit=UNITS.get(name, ""), measured=name != "train_loss") for name in names}

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from teacherstudent.contract import spaces
 from teacherstudent.contract.checks import check_names
 from teacherstudent.contract.knobs import SIZES, Setting, complete, pixels
-from teacherstudent.contract.spaces import Discrete
 from teacherstudent.contract.types import IntArray, Seed, State, seed_sequence
 from teacherstudent.contract.weigher import Batch, Weigher, is_differentiable
 from teacherstudent.envs.images.family import ExampleFamily, ImageFamily, StageFamily
@@ -126,8 +126,9 @@ class Trainer:
 
     def _shapes(self, family: ImageFamily) -> list[tuple[int, int]]:
         """Return side and length of every batch that the family's stages can ask for, the largest first."""
-        if isinstance(family, StageFamily) and isinstance(family.space, Discrete):
-            settings = [family.setting(number) for number in range(int(family.space.n))]
+        listed = spaces.numbers(family.space)
+        if isinstance(family, StageFamily) and listed is not None:
+            settings = [family.setting(number) for number in listed]
             found = {(self.size(own), self.batch_size(own)) for own in settings}
         elif "batch_size" in self._reach:
             raise ValueError("classifier: expected compile=False with a range of batch_size: all are shapes")

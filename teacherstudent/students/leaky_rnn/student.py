@@ -30,7 +30,8 @@ _SIGNALS = {
     "accuracy": Signal(),
     "newest": Signal(),
     "loss": Signal(unit="nats"),
-    "train_loss": Signal(unit="nats"),
+    # Only training has such a loss.
+    "train_loss": Signal(unit="nats", measured=False),
 }
 
 

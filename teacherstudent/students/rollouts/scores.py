@@ -20,7 +20,7 @@ BOUND_OFFERS = {
     "episodes": Signal(unit="episodes"),
     "length": Signal(unit="steps"),
     "max_return": Signal(unit="return"),
-    **EPISODE_VALUES,
+    **{name: Signal(unit="return", free=False) for name in SIGNALS},
     "mean_value": Signal(unit="return", free=False),
 }
 """Every signal of a bound rollout but ``success``, which only families with a line for mastery have."""

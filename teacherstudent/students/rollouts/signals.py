@@ -15,8 +15,9 @@ SIGNALS = ("value_l1", "positive_value_loss", "td_error")
 delta the one-step temporal-difference error (Jiang et al. 2021, Prioritized Level Replay, table 1)."""
 
 
-EPISODE_VALUES = {name: Signal(unit="return", free=False) for name in SIGNALS}
-"""How a student offers them: where a teacher or a plan asks for them."""
+EPISODE_VALUES = {name: Signal(unit="return", free=False, measured=False) for name in SIGNALS}
+"""How a student offers them of episodes: where a teacher or a plan asks for them. Rows that are only measured
+are played outside of a rollout, where nothing estimates advantages, and do not carry them."""
 
 
 def chosen(names: Collection[str]) -> tuple[str, ...]:

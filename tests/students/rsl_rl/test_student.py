@@ -10,7 +10,7 @@ from teacherstudent.contract.purposes import purposes
 from teacherstudent.contract.spaces import Parameters
 from teacherstudent.contract.teacher import Teacher
 from teacherstudent.contract.types import Assignment
-from teacherstudent.running.loop import check_fit
+from teacherstudent.running.before.fit import check_fit
 from teacherstudent.slots.tensor_envs import HostTensorEnvs
 from teacherstudent.slots.wrapping.family import family_from_gymnasium
 from teacherstudent.students.rsl_rl.student import RslRlStudent

@@ -18,7 +18,8 @@ from teacherstudent.contract.teacher import Teacher
 from teacherstudent.contract.types import Assignment, seed_sequence
 from teacherstudent.networks.state import PrivateGenerators
 from teacherstudent.recording.runs import Run
-from teacherstudent.running.loop import check_fit, run
+from teacherstudent.running.before.fit import check_fit
+from teacherstudent.running.loop import run
 from teacherstudent.students.sb3.student import SB3Student
 from teacherstudent.students.sb3.vec_env import TaskVecEnv
 from teacherstudent.testing.sessions import difference

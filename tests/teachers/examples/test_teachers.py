@@ -8,7 +8,7 @@ from teacherstudent import teachers
 from teacherstudent.contract.purposes import Purpose
 from teacherstudent.contract.spaces import Discrete
 from teacherstudent.recording.runs import Run
-from teacherstudent.running.loop import check_fit
+from teacherstudent.running.before.fit import check_fit
 from teacherstudent.students.competence import CompetenceStudent
 
 

@@ -1,25 +1,10 @@
-"""Keys and edits of boxes."""
+"""Edits of boxes."""
 
 import numpy as np
 import pytest
 
-from teacherstudent.contract.spaces import Box, Discrete, Parameters
+from teacherstudent.contract.spaces import Box, Parameters
 from teacherstudent.teachers.replay import edits as level_spaces
-
-
-def test_keys_of_boxes():
-    space = Box(-1.0, 1.0, (2, 3), np.float32)
-    tasks = space.low + np.random.default_rng(0).random((500, 2, 3), np.float32)
-    keys = level_spaces.keys(space, tasks)
-    assert keys.dtype == np.int64
-    assert len(np.unique(keys)) == 500
-    assert np.array_equal(keys[::2], level_spaces.keys(space, tasks[::2]))
-    swapped = level_spaces.keys(space, tasks[:, ::-1])
-    assert not np.isin(swapped, keys).any()
-    zeros = np.zeros((2, 2, 3), np.float32)
-    zeros[1] = -0.0
-    assert len(np.unique(level_spaces.keys(space, zeros))) == 1
-    assert level_spaces.keys(Discrete(5, start=3), np.array([4, 7])).tolist() == [4, 7]
 
 
 def test_edits_of_boxes():

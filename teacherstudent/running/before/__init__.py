@@ -1,0 +1,1 @@
+"""What is looked at and written down before a run starts."""
