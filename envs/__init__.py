@@ -1,4 +1,4 @@
-"""Task families, by their worlds: walkers, mazes, cart-poles, images, memory tasks, a grid.
+"""Task families, by their worlds: walkers, mazes, goals, cart-poles, images, memory tasks, a grid.
 
 A folder holds the families of one world and what only they use. Students may import from here where they are
 made for a family, teachers may not.

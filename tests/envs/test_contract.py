@@ -9,7 +9,7 @@ from teacherstudent.contract.registry import FAMILIES
 from teacherstudent.testing import check_family
 
 WALKERS = ("bipedal-levels", "hexagon-tracks", "stump-sequence", "stump-tracks")
-CAPS = {"cartpole-parameters": 500, "maze": 250, "point-mass": 100} | dict.fromkeys(WALKERS, 2000)
+CAPS = {"cartpole-parameters": 500, "goal-maze": 100, "maze": 250, "point-mass": 100} | dict.fromkeys(WALKERS, 2000)
 
 
 @pytest.mark.parametrize("name", FAMILIES.names())
@@ -36,6 +36,14 @@ def test_embodiments_in_box2d(embodiment):
 @pytest.mark.parametrize("solver", ["exact", "fast"])
 def test_solvers(solver):
     check_family(lambda: FAMILIES.make("stump-tracks", solver=solver), steps=50)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"tolerance": True, "walls": "touch"}, {"start": "task", "layout": "spiral"}, {"start": "anywhere"}],
+)
+def test_forms_of_the_goal_maze(options):
+    check_family(lambda: FAMILIES.make("goal-maze", **options))
 
 
 def test_every_capped_family_is_a_family_of_environments():

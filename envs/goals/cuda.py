@@ -1,0 +1,185 @@
+"""A batch of points in mazes on a GPU: one thread each, from the kernels that step them on the CPU too."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from teacherstudent.contract import spaces
+from teacherstudent.envs.goals.kernels import AIM, World, act, aim, see, stand
+from teacherstudent.envs.goals.slots import action_space, observation_size, observation_space
+from teacherstudent.simulation.cuda import cuda, shared
+from teacherstudent.slots.cuda import CudaSlots, Kernels, compile_kernels
+
+_NAN = np.float32(np.nan)
+_ZERO = np.float32(0)
+_ONE = np.float32(1)
+
+
+def _step(
+    free: Any, starts: Any, scale: Any, radius: Any, tolerance_at: Any, start_at: Any, touch: Any, limit: Any,
+    places: Any, targets: Any, steps: Any, done: Any, actions: Any, observations: Any, rewards: Any,
+    terminated: Any, truncated: Any,
+) -> None:  # fmt: skip
+    """Step every point; one that has finished stays as it is, and its reward is not a number."""
+    e = cuda.grid(1)
+    # Blocks are whole: the last one may have more threads than there are points.
+    if e >= len(done):
+        return
+    if done[e]:
+        rewards[e] = _NAN
+        terminated[e] = False
+        truncated[e] = False
+        return
+    world = World(free, starts, scale, radius, tolerance_at, start_at, touch, limit)
+    steps[e] += 1
+    reached, cut = act(world, places[e], targets[e], steps[e], actions[e])
+    # A kernel cannot raise: an action that is not finite shows in the reward, as no number times 0 is one.
+    reward = _ZERO * actions[e, 0] + _ZERO * actions[e, 1]
+    if reached:
+        reward += _ONE
+    rewards[e] = reward
+    terminated[e] = reached
+    truncated[e] = cut
+    done[e] = reached or cut
+    see(world, places[e], targets[e], observations[e])
+
+
+def _start(
+    free: Any, starts: Any, scale: Any, radius: Any, tolerance_at: Any, start_at: Any, touch: Any, limit: Any,
+    places: Any, targets: Any, steps: Any, done: Any, mask: Any, given: Any, numbers: Any, low: Any,
+    high: Any, tasks: Any, observations: Any,
+) -> None:  # fmt: skip
+    """Start an episode in the points of the mask; of a task outside the space nothing is a number."""
+    e = cuda.grid(1)
+    if e >= len(done) or not mask[e]:
+        return
+    # A kernel cannot raise: a task outside the space starts no episode, and shows in the observation.
+    inside = True
+    for i in range(len(low)):
+        tasks[e, i] = given[e, i]
+        inside = inside and low[i] <= given[e, i] <= high[i]
+    done[e] = not inside
+    if not inside:
+        for i in range(observations.shape[1]):
+            observations[e, i] = _NAN
+        return
+    world = World(free, starts, scale, radius, tolerance_at, start_at, touch, limit)
+    aim(world, tasks[e], targets[e])
+    # The number of the episode is always 0: every start brings a seed of its own.
+    stand(world, tasks[e], numbers[e], 0, places[e])
+    steps[e] = 0
+    see(world, places[e], targets[e], observations[e])
+
+
+def _lay(
+    free: Any, starts: Any, scale: Any, radius: Any, tolerance_at: Any, start_at: Any, touch: Any, limit: Any,
+    tasks: Any, targets: Any,
+) -> None:  # fmt: skip
+    """Write what every point's task means."""
+    e = cuda.grid(1)
+    if e < len(tasks):
+        world = World(free, starts, scale, radius, tolerance_at, start_at, touch, limit)
+        aim(world, tasks[e], targets[e])
+
+
+@functools.cache
+def _kernels() -> Kernels:
+    """Return the kernels; they are compiled when they are first launched."""
+    return compile_kernels(Kernels(_step, _start, _lay), "goal_maze", {})
+
+
+class CudaPoints(CudaSlots):
+    """``n`` points in mazes on a GPU, as `teacherstudent.slots.tensor_envs.TensorEnvs`.
+
+    Equal to `teacherstudent.envs.goals.slots.PointSlots` in its first episodes after a seed, from the same
+    source; nothing waits for the device.
+
+    What cannot be checked without waiting shows as not a number: the observation of a task outside the space,
+    the reward of an action that is not finite, or of a step of a slot that has no episode in flight.
+
+    Implements `teacherstudent.contract.family.Snapshot`; states are exact.
+
+    Args:
+        n: number of slots.
+        device: a CUDA device.
+        space: the tasks.
+        world: the maze, and what counts in it.
+
+    Raises:
+        ValueError: if there is no slot, or the device is of another type.
+    """
+
+    what = "goal maze"
+
+    def __init__(self, n: int, *, device: torch.device, space: spaces.Parameters, world: World) -> None:
+        super().__init__(
+            n, device=device, observations=observation_space(space, world), actions=action_space()
+        )
+        self.task_space = space
+        self._kernels = _kernels()
+        dimensions = len(space.names)
+        # What a saved state holds; what is aimed at is left out, since the tasks give it.
+        self._now = {
+            "task": self._zeros(torch.float64, n, dimensions),
+            "place": self._zeros(torch.float32, n, 2),
+            "steps": self._zeros(torch.int64),
+            "observation": self._zeros(torch.float32, n, observation_size(world)),
+            "done": ~self._zeros(torch.bool),
+        }
+        # Calls copy their arguments into these arrays, so that kernels are always launched on the same ones.
+        self._given = {
+            "mask": self._zeros(torch.bool),
+            "task": self._zeros(torch.float64, n, dimensions),
+            "seed": self._zeros(torch.int64),
+            "actions": self._zeros(torch.float32, n, 2),
+            "low": torch.from_numpy(space.low.copy()).to(self.device),
+            "high": torch.from_numpy(space.high.copy()).to(self.device),
+        }
+        self._arguments = self._share(world)
+
+    def start(self, mask: Tensor, tasks: Tensor, seeds: Tensor) -> Tensor:
+        """Start an episode in every slot of the mask; see `TensorEnvs.start`.
+
+        Raises:
+            ValueError: if a tensor is of another shape or on another device.
+            TypeError: if the mask is not boolean, or seeds are not integers.
+        """
+        if mask.dtype != torch.bool or seeds.is_floating_point():
+            raise TypeError(
+                f"start: expected a boolean mask and whole seeds, got {mask.dtype}, {seeds.dtype}"
+            )
+        for name, values in (("mask", mask), ("task", tasks), ("seed", seeds)):
+            self._put(name, values)
+        return self._started()
+
+    def step(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Step every slot; see `TensorEnvs.step`.
+
+        Raises:
+            ValueError: if actions are of another shape or on another device.
+        """
+        self._put("actions", actions)
+        return self._stepped()
+
+    def _share(self, world: World) -> dict[str, tuple[Any, ...]]:
+        """Return the kernels' arguments."""
+        arrays = tuple(
+            shared(torch.from_numpy(part).to(self.device)) for part in (world.free, world.starts, world.scale)
+        )
+        # The arrays are the first three of the world; the rest are numbers.
+        there = (*arrays, *world[3:])
+        now, given, results = self._shared()
+        targets = shared(self._zeros(torch.float32, self.num_envs, AIM))
+        points = now["place"], targets, now["steps"], now["done"]
+        asked = tuple(given[name] for name in ("mask", "task", "seed", "low", "high"))
+        seen = now["observation"]
+        return {
+            "step": (*there, *points, given["actions"], seen, *results),
+            "start": (*there, *points, *asked, now["task"], seen),
+            "lay": (*there, now["task"], targets),
+        }
