@@ -9,7 +9,8 @@ from teacherstudent.contract.registry import FAMILIES
 from teacherstudent.testing import check_family
 
 WALKERS = ("bipedal-levels", "hexagon-tracks", "stump-sequence", "stump-tracks")
-CAPS = {"cartpole-parameters": 500, "goal-maze": 100, "maze": 250, "point-mass": 100} | dict.fromkeys(WALKERS, 2000)
+EPISODES = {"cartpole-parameters": 500, "goal-maze": 100, "maze": 250, "point-mass": 100}
+CAPS = EPISODES | dict.fromkeys(WALKERS, 2000)
 
 
 @pytest.mark.parametrize("name", FAMILIES.names())

@@ -31,6 +31,10 @@ NEEDED = {
     "mastery": {"mastered": 0.5},
     "oracle": {"mastered": 0.5, "difficulty_step": (0.1, 0.1)},
     "compose": {"parts": ("lerac",)},
+    "currot": {"mastered": 0.5},
+    "gradient": {"mastered": 0.5, "easy": [[0.1, 0.1]]},
+    "spdl": {"mastered": 0.5},
+    "adr": {"mastered": 0.5, "failed": 0.1, "easy": [[0.1, 0.1]]},
 }
 """What a teacher cannot do without."""
 

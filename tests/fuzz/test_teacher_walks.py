@@ -4,7 +4,7 @@ import inspect
 
 import numpy as np
 import pytest
-from task_spaces import Bits, spaces_for
+from task_spaces import Bits, easy_tasks, spaces_for
 from walks import REFUSED, spoil, walks
 
 from teacherstudent import teachers
@@ -34,6 +34,10 @@ OPTIONS = {
     "alp-gmm": MIXTURE,
     "covar-gmm": MIXTURE,
     "riac": {"region_size": 8},
+    "currot": {"particles": 8, "batch": 4},
+    "gradient": {"particles": 8, "batch": 4, "stages": 2},
+    "spdl": {"batch": 4},
+    "adr": {"queue": 2},
     "plr": REPLAY,
     "robust-plr": REPLAY,
     "accel": REPLAY,
@@ -51,6 +55,7 @@ def make(name, space, seed):
         "score_range": (0.0, 1.0),
         "mastered": 0.3,
         "difficulty_step": (1,) * int(np.prod(space.shape)),
+        "easy": easy_tasks(space),
     }
     taken = inspect.signature(teachers.get(name)).parameters
     filled = {key: value for key, value in known.items() if key in taken}

@@ -3,7 +3,7 @@
 import numpy as np
 
 from teacherstudent import teachers
-from teacherstudent.contract.spaces import Levels, Parameters
+from teacherstudent.contract.spaces import Box, Levels, Parameters
 from teacherstudent.teachers.stages.paths import OpenLoop
 
 KNOBS = Parameters(
@@ -26,6 +26,11 @@ def spaces_for(name, spaces):
     if name == "constant":
         return {"knobs": KNOBS, "discrete": spaces["discrete"]}
     return {label: space for label, space in spaces.items() if isinstance(space, kind.accepts)}
+
+
+def easy_tasks(space):
+    """Return the lowest task of a box, for teachers that are told which tasks are easy; None of others."""
+    return space.low[None] if isinstance(space, Box) else None
 
 
 class Bits(Levels):

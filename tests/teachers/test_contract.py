@@ -5,7 +5,7 @@ import typing
 
 import numpy as np
 import pytest
-from task_spaces import Bits, spaces_for
+from task_spaces import Bits, easy_tasks, spaces_for
 from threadpoolctl import threadpool_limits
 
 from teacherstudent import teachers
@@ -33,6 +33,10 @@ OPTIONS = {
     "alp-gmm": MIXTURE,
     "covar-gmm": MIXTURE,
     "riac": {"region_size": 60},
+    "currot": {"particles": 40, "batch": 20},
+    "gradient": {"particles": 20, "batch": 20, "stages": 3},
+    "spdl": {"batch": 20},
+    "adr": {"queue": 3},
     "plr": REPLAY,
     "robust-plr": REPLAY,
     "accel": REPLAY,
@@ -65,6 +69,7 @@ def options(name, variant, space):
         "score_range": (0.0, 1.0),
         "mastered": 0.3,
         "difficulty_step": (0.1,) * int(np.prod(space.shape)),
+        "easy": easy_tasks(space),
         "variant": variant,
     }
     taken = inspect.signature(teachers.get(name)).parameters
