@@ -31,6 +31,7 @@ NEEDED = {
     "mastery": {"mastered": 0.5},
     "oracle": {"mastered": 0.5, "difficulty_step": (0.1, 0.1)},
     "compose": {"parts": ("lerac",)},
+    "terrain-levels": {"mastered": 0.5, "demoted": 0.2, "difficulty_step": (0.1, 0.1)},
 }
 """What a teacher cannot do without."""
 
