@@ -40,6 +40,9 @@ class MasteryTeacher(Teacher[Discrete]):
     The paper's rule has ``lookback`` and ``patience`` 1, for an accuracy over many sequences above 0.98,
     assessed after each epoch; scores as noisy as an episode's return or success need more.
 
+    With ``least``, no assessment passes before the newest task has had as many episodes since it last became
+    the newest. Episodes that fail count as well, so a task that is soon lost again waits for no one.
+
     A task keeps its scores when it stops being the newest. After the last task nothing moves on any more.
 
     Args:
@@ -51,11 +54,12 @@ class MasteryTeacher(Teacher[Discrete]):
         patience: assessments in a row that must pass, or fail, at least 1.
         demoted: the line below which a task is lost again, for all or one for each; at most ``mastered``.
             None: no task is ever lost.
+        least: episodes of the newest task before it can pass, at least 0, for all tasks or one for each.
 
     Raises:
         TypeError: if the space is not discrete, or the seed is no integer.
         ValueError: if ``mastered`` is missing, a line is not finite, there is not one for each task,
-            ``demoted`` is above ``mastered``, or another option is below 1.
+            ``demoted`` is above ``mastered``, ``least`` is no whole number, or another option is below 1.
     """
 
     accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Discrete,)
@@ -70,6 +74,7 @@ class MasteryTeacher(Teacher[Discrete]):
         lookback: int = 20,
         patience: int = 1,
         demoted: float | Sequence[float] | None = None,
+        least: int | Sequence[int] = 0,
     ) -> None:
         super().__init__(space, seed=seed)
         if mastered is None:
@@ -92,9 +97,12 @@ class MasteryTeacher(Teacher[Discrete]):
                 f"got {self.demoted[task]}"
             )
         self.window = window or k
+        self.least = _counts("least", least, k)
         self._newest = self._turn = 0
         # Passes and failures in a row, and episodes since the last assessment.
         self._passes = self._fails = self._episodes = 0
+        # Episodes of the newest task since it became the newest.
+        self._stay = 0
         # The newest score of each task stands last.
         self._scores = np.full((k, lookback), np.nan)
 
@@ -102,9 +110,11 @@ class MasteryTeacher(Teacher[Discrete]):
         """Return how many outcomes the first step to another task waits for."""
         if self.space.n == 1:
             return None
-        # Each of the assessments in a row waits for as many episodes as a level has.
-        rows = self.lookback * self.patience
-        return Wait(rows, "the second task", "a smaller lookback or patience")
+        # The first assessment that can pass comes when the first task has had its least episodes. Each of the
+        # others in a row waits for as many episodes as a level has.
+        first = max(1, -(-int(self.least[0]) // self.lookback))
+        rows = self.lookback * (first + self.patience - 1)
+        return Wait(rows, "the second task", "a smaller lookback, patience or least")
 
     def _at_hand(self) -> IntArray:
         return np.arange(max(0, self._newest - self.window + 1), self._newest + 1)
@@ -122,6 +132,7 @@ class MasteryTeacher(Teacher[Discrete]):
         hand = self._at_hand()
         # Late episodes of tasks that are no longer at hand bring no assessment nearer.
         self._episodes += int(((task >= hand[0]) & (task <= hand[-1])).sum())
+        self._stay += int((task == self._newest).sum())
         if self._episodes >= self.lookback:
             self._episodes = 0
             self._assess(hand)
@@ -132,7 +143,8 @@ class MasteryTeacher(Teacher[Discrete]):
         levels = self._scores[hand].mean(axis=1)
         newest = levels[-1]
         lines = self.mastered[hand]
-        passed = newest > lines[-1] and levels.mean() > lines.mean()
+        stayed = self._stay >= self.least[self._newest]
+        passed = stayed and newest > lines[-1] and levels.mean() > lines.mean()
         self._passes = self._passes + 1 if passed else 0
         self._fails = self._fails + 1 if newest < self.demoted[self._newest] else 0
         # A demotion is only looked at where nothing moves on, so one assessment never does both.
@@ -146,7 +158,7 @@ class MasteryTeacher(Teacher[Discrete]):
     def _move(self, step: int) -> None:
         self._newest += step
         # Other tasks are at hand now, so everything counted in a row begins again.
-        self._turn = self._passes = self._fails = self._episodes = 0
+        self._turn = self._passes = self._fails = self._episodes = self._stay = 0
 
     def metrics(self) -> dict[str, float]:
         """Return the newest and the oldest task at hand, and the newest one's level where there is one."""
@@ -175,13 +187,14 @@ class MasteryTeacher(Teacher[Discrete]):
             "passes": self._passes,
             "fails": self._fails,
             "episodes": self._episodes,
+            "stay": self._stay,
             "scores": self._scores.copy(),
         }
 
     def _load(self, state: State) -> None:
-        counts = ("newest", "turn", "passes", "fails", "episodes")
+        counts = ("newest", "turn", "passes", "fails", "episodes", "stay")
         check_names("mastery: state", (*counts, "scores"), state)
-        newest, turn, passes, fails, episodes = (saved_whole(f"mastery: {x}", state[x]) for x in counts)
+        newest, turn, passes, fails, episodes, stay = (saved_whole(f"mastery: {x}", state[x]) for x in counts)
         scores = saved_fifo("mastery: scores", state["scores"], self._scores.shape)
         if newest >= self.space.n:
             raise ValueError(f"mastery: newest: expected a task below {self.space.n}, got {newest}")
@@ -196,6 +209,7 @@ class MasteryTeacher(Teacher[Discrete]):
         self._scores = scores
         self._passes = passes
         self._fails = fails
+        self._stay = stay
 
 
 def _lines(name: str, value: float | Sequence[float], k: int) -> FloatArray:
@@ -206,3 +220,14 @@ def _lines(name: str, value: float | Sequence[float], k: int) -> FloatArray:
     if given.shape not in ((), (k,)):
         raise ValueError(f"{what}: expected {expected}, got {value!r}")
     return np.array(np.broadcast_to(given, k))
+
+
+def _counts(name: str, value: int | Sequence[int], k: int) -> IntArray:
+    """Return a count for each task; raise ValueError unless it is one whole number or ``k`` of them."""
+    what = f"mastery: {name}"
+    expected = f"a whole number of at least 0, or one for each of {k} tasks"
+    given = check_numbers(what, expected, value)
+    wrong = (given < 0) | (given > 10**9) | (given != np.rint(given))
+    if given.shape not in ((), (k,)) or wrong.any():
+        raise ValueError(f"{what}: expected {expected}, got {value!r}")
+    return np.array(np.broadcast_to(given, k), np.int64)

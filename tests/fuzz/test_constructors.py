@@ -35,6 +35,7 @@ NEEDED = {
     "gradient": {"mastered": 0.5, "easy": [[0.1, 0.1]]},
     "spdl": {"mastered": 0.5},
     "adr": {"mastered": 0.5, "failed": 0.1, "easy": [[0.1, 0.1]]},
+    "terrain-levels": {"mastered": 0.5, "demoted": 0.2, "difficulty_step": (0.1, 0.1)},
 }
 """What a teacher cannot do without."""
 

@@ -188,6 +188,25 @@ def test_failures_must_follow_each_other_and_each_task_has_its_line():
         assert hand(other) == expected
 
 
+def test_a_task_stays_for_its_least_episodes_and_the_count_begins_anew():
+    teacher = make(mastered=0.5, demoted=0.2, least=[3, 0, 2, 0, 0])
+    for newest in (2, 2, 3):
+        tell(teacher, t2=1.0)
+        assert teacher.metrics()["newest"] == newest
+    tell(teacher, t3=1.0)
+    assert teacher.metrics()["newest"] == 4  # a least of 0
+    tell(teacher, t4=1.0)
+    assert teacher.metrics()["newest"] == 4
+    tell(teacher, t4=0.1)  # failing needs no least episodes
+    assert teacher.metrics()["newest"] == 3
+    tell(teacher, t3=1.0)
+    tell(teacher, t3=1.0)  # of the task before: adds nothing to the stay
+    tell(teacher, t4=1.0)
+    assert teacher.metrics()["newest"] == 4
+    tell(teacher, t4=1.0)
+    assert teacher.metrics()["newest"] == 5
+
+
 def test_patience_counts_passes_in_a_row():
     teacher = make(patience=2)
     for score, newest in ((1.0, 2), (0.9, 2), (1.0, 2), (1.0, 3)):
@@ -268,6 +287,10 @@ def test_a_run_climbs(window, tmp_path):
         ({"window": 1.5}, r"window: expected a whole number of at least 1, got 1\.5"),
         ({"lookback": 0}, "lookback: expected a whole number of at least 1"),
         ({"lookback": None}, "lookback: expected a whole number of at least 1, got None"),
+        ({"least": -1}, "least: expected a whole number of at least 0, or one for each of 5 tasks, got -1"),
+        ({"least": [1, 2]}, r"least: expected .* got \[1, 2\]"),
+        ({"least": 0.5}, r"least: expected .* got 0\.5"),
+        ({"least": None}, "least: expected .* got None"),
         ({"patience": 0}, "patience: expected a whole number of at least 1"),
     ],
 )
@@ -294,10 +317,12 @@ def test_damaged_states_are_refused(change, message):
         teacher.load_state_dict(state | {"algorithm": state["algorithm"] | change})
 
 
-@pytest.mark.parametrize(("lookback", "patience"), [(4, 3), (1, 1), (5, 2)])
-def test_the_second_task_comes_after_the_rows_that_were_announced(lookback, patience):
+@pytest.mark.parametrize(
+    ("lookback", "patience", "least"), [(4, 3, 0), (1, 1, 0), (5, 2, 0), (4, 3, 4), (4, 2, 9), (1, 1, 7)]
+)
+def test_the_second_task_comes_after_the_rows_that_were_announced(lookback, patience, least):
     teacher = teachers.make(
-        "mastery", Discrete(3), seed=0, mastered=0.5, lookback=lookback, patience=patience
+        "mastery", Discrete(3), seed=0, mastered=0.5, lookback=lookback, patience=patience, least=least
     )
     for _ in range(teacher.first_action().rows):
         assert teacher.metrics()["newest"] == 0
