@@ -34,6 +34,7 @@ OPTIONS = {
     "alp-gmm": MIXTURE,
     "covar-gmm": MIXTURE,
     "riac": {"region_size": 8},
+    "intermediate": {"fit_rate": 10, "candidates": 9, "window": 30},
     "plr": REPLAY,
     "robust-plr": REPLAY,
     "accel": REPLAY,

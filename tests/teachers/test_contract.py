@@ -33,6 +33,7 @@ OPTIONS = {
     "alp-gmm": MIXTURE,
     "covar-gmm": MIXTURE,
     "riac": {"region_size": 60},
+    "intermediate": {"fit_rate": 60, "candidates": 40, "window": 150},
     "plr": REPLAY,
     "robust-plr": REPLAY,
     "accel": REPLAY,
