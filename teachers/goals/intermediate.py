@@ -10,12 +10,13 @@ from scipy.spatial import cKDTree
 from sklearn.neighbors import NearestNeighbors
 
 from teacherstudent.contract import spaces
-from teacherstudent.contract.checks import check_names, check_pair, check_real, check_whole, is_finite
+from teacherstudent.contract.checks import check_names, check_real, check_whole
 from teacherstudent.contract.registry import TEACHERS
 from teacherstudent.contract.spaces import Box, Discrete
 from teacherstudent.contract.stored.saved import saved_array, saved_whole
 from teacherstudent.contract.teacher import Teacher
 from teacherstudent.contract.types import Array, Assignment, FloatArray, IntArray, Outcomes, Seed, State, Wait
+from teacherstudent.teachers.goals.band import check_band
 from teacherstudent.teachers.goals.newest import Newest
 from teacherstudent.teachers.signals import check_mastered, successes
 
@@ -95,7 +96,7 @@ class IntermediateTeacher(Teacher[gym.Space[Any]]):
         self.noise = check_real(f"{who}: noise", noise, 0, 1)
         self.candidates = check_whole(f"{who}: candidates", candidates, 1, 10**6)
         self.ratio = check_real(f"{who}: random_task_ratio", random_task_ratio, 0, 1)
-        self.band = None if band is None else _band(band)
+        self.band = None if band is None else check_band(f"{who}: band", band)
         d = int(np.prod(space.shape or ()))
         self._newest = Newest(check_whole(f"{who}: window", window, 1, 10**8), d)
         # Outcomes told, and whether a new choice of candidates is due.
@@ -278,10 +279,3 @@ def _newest_means(newest: Newest, k: int) -> tuple[FloatArray, FloatArray]:
     young = order[age <= k]
     sums = np.bincount(which[young], newest.values[young], len(tasks))
     return tasks[:, None], sums / np.bincount(which[young], minlength=len(tasks))
-
-
-def _band(band: tuple[float, float]) -> tuple[float, float]:
-    low, high = check_pair("intermediate: band", "least and greatest success", band)
-    if not (is_finite(low) and is_finite(high) and 0 <= low <= high <= 1):
-        raise ValueError(f"intermediate: band: expected 0 <= least <= greatest <= 1, got {band!r}")
-    return float(low), float(high)

@@ -4,7 +4,7 @@ import inspect
 
 import numpy as np
 import pytest
-from task_spaces import Bits, spaces_for
+from task_spaces import Bits, ends, spaces_for
 from walks import REFUSED, spoil, walks
 
 from teacherstudent import teachers
@@ -34,6 +34,7 @@ OPTIONS = {
     "alp-gmm": MIXTURE,
     "covar-gmm": MIXTURE,
     "riac": {"region_size": 8},
+    "reverse": {"new": 3, "old": 2},
     "intermediate": {"fit_rate": 10, "candidates": 9, "window": 30},
     "plr": REPLAY,
     "robust-plr": REPLAY,
@@ -52,6 +53,7 @@ def make(name, space, seed):
         "score_range": (0.0, 1.0),
         "mastered": 0.3,
         "difficulty_step": (1,) * int(np.prod(space.shape)),
+        "easy": ends(space),
     }
     taken = inspect.signature(teachers.get(name)).parameters
     filled = {key: value for key, value in known.items() if key in taken}

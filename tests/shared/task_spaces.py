@@ -3,7 +3,7 @@
 import numpy as np
 
 from teacherstudent import teachers
-from teacherstudent.contract.spaces import Levels, Parameters
+from teacherstudent.contract.spaces import Box, Levels, Parameters
 from teacherstudent.teachers.stages.paths import OpenLoop
 
 KNOBS = Parameters(
@@ -26,6 +26,11 @@ def spaces_for(name, spaces):
     if name == "constant":
         return {"knobs": KNOBS, "discrete": spaces["discrete"]}
     return {label: space for label, space in spaces.items() if isinstance(space, kind.accepts)}
+
+
+def ends(space):
+    """Return the lowest and the highest task of a box, for teachers that are told easy ones."""
+    return np.stack([space.low, space.high]) if isinstance(space, Box) else None
 
 
 class Bits(Levels):

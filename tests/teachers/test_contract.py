@@ -5,7 +5,7 @@ import typing
 
 import numpy as np
 import pytest
-from task_spaces import Bits, spaces_for
+from task_spaces import Bits, ends, spaces_for
 from threadpoolctl import threadpool_limits
 
 from teacherstudent import teachers
@@ -33,6 +33,7 @@ OPTIONS = {
     "alp-gmm": MIXTURE,
     "covar-gmm": MIXTURE,
     "riac": {"region_size": 60},
+    "reverse": {"new": 20, "old": 10},
     "intermediate": {"fit_rate": 60, "candidates": 40, "window": 150},
     "plr": REPLAY,
     "robust-plr": REPLAY,
@@ -66,6 +67,7 @@ def options(name, variant, space):
         "score_range": (0.0, 1.0),
         "mastered": 0.3,
         "difficulty_step": (0.1,) * int(np.prod(space.shape)),
+        "easy": ends(space),
         "variant": variant,
     }
     taken = inspect.signature(teachers.get(name)).parameters
