@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from teacherstudent.contract.checks import is_finite
 from teacherstudent.contract.types import BoolArray, FloatArray, Outcomes
 
 _ROUNDING = 1e-9
@@ -46,3 +47,40 @@ def share(outcomes: Outcomes, name: str) -> FloatArray:
         row = int(np.argmax(bad))
         raise ValueError(f"signal {name!r}: row {row}: expected a share in [0, 1], got {values[row]}")
     return values
+
+
+def check_mastered(who: str, mastered: float | None) -> float:
+    """Return the score above which a task is solved; raise ValueError, with the remedy, unless there is one.
+
+    Args:
+        who: the teacher's name, for the message.
+        mastered: what it was given.
+    """
+    if not is_finite(mastered):
+        raise ValueError(
+            f"{who}: mastered: expected a score above which a task counts as solved, got {mastered!r}: give "
+            f"mastered=..., or take the teacher of a family that has such a line (teachers.make({who!r}, "
+            "family))"
+        )
+    return float(mastered)
+
+
+def successes(outcomes: Outcomes, mastered: float) -> FloatArray:
+    """Return how far each row succeeded, ``(n,)`` from 0 to 1.
+
+    That is the signal ``success`` where a row carries a finite one: 0 or 1 of an episode, the share of
+    successes of a rollout. Of other rows it is whether the score is above ``mastered``.
+
+    Raises:
+        ValueError: if a signal has another shape, or is finite and no share.
+    """
+    reached = (outcomes.score > mastered).astype(np.float64)
+    if "success" not in outcomes.signals:
+        return reached
+    told = signal(outcomes, "success", where=np.zeros(len(outcomes), np.bool_))
+    known = np.isfinite(told)
+    bad = known & ((told < -_ROUNDING) | (told > 1 + _ROUNDING))
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise ValueError(f"signal 'success': row {row}: expected a share in [0, 1], got {told[row]}")
+    return np.where(known, np.clip(told, 0.0, 1.0), reached)

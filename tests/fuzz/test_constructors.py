@@ -28,6 +28,8 @@ from teacherstudent.teachers.stages.paths import OpenLoop
 from teacherstudent.testing import check_family, check_teacher
 
 NEEDED = {
+    "intermediate": {"mastered": 0.5},
+    "reverse": {"mastered": 0.5, "easy": [[0.5, 0.5]]},
     "mastery": {"mastered": 0.5},
     "oracle": {"mastered": 0.5, "difficulty_step": (0.1, 0.1)},
     "compose": {"parts": ("lerac",)},

@@ -38,6 +38,8 @@ OPTIONS = {
     "gradient": {"particles": 8, "batch": 4, "stages": 2},
     "spdl": {"batch": 4},
     "adr": {"queue": 2},
+    "reverse": {"new": 3, "old": 2},
+    "intermediate": {"fit_rate": 10, "candidates": 9, "window": 30},
     "plr": REPLAY,
     "robust-plr": REPLAY,
     "accel": REPLAY,

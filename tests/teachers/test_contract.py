@@ -37,6 +37,8 @@ OPTIONS = {
     "gradient": {"particles": 20, "batch": 20, "stages": 3},
     "spdl": {"batch": 20},
     "adr": {"queue": 3},
+    "reverse": {"new": 20, "old": 10},
+    "intermediate": {"fit_rate": 60, "candidates": 40, "window": 150},
     "plr": REPLAY,
     "robust-plr": REPLAY,
     "accel": REPLAY,

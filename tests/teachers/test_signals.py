@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from teacherstudent.contract.types import Outcomes
-from teacherstudent.teachers.signals import share, signal
+from teacherstudent.teachers.signals import check_mastered, share, signal, successes
 
 
 def rows(values):
@@ -42,3 +42,21 @@ def test_a_share_may_miss_its_range_by_rounding_only():
     for value in (-1e-6, 1 + 1e-6):
         with pytest.raises(ValueError, match=r"'length': row 2: expected a share in \[0, 1\], got"):
             share(rows([0.0, 1.0, value]), "length")
+
+
+def test_success_is_the_signal_or_else_the_line():
+    score = np.array([0.0, 1.0, 2.0])
+    plain = Outcomes(ids=[-1] * 3, tasks=np.zeros((3, 1)), score=score, cost=np.ones(3))
+    assert successes(plain, 1.0).tolist() == [0, 0, 1]
+    told = np.array([0.75, np.nan, 0.0])
+    carrying = Outcomes(
+        ids=[-1] * 3, tasks=np.zeros((3, 1)), score=score, cost=np.ones(3), signals={"success": told}
+    )
+    assert successes(carrying, 0.5).tolist() == [0.75, 1, 0]
+
+
+def test_a_line_of_mastery_is_a_number_or_refused_with_a_remedy():
+    assert check_mastered("me", np.float32(0.5)) == 0.5
+    for wrong in (None, "1", np.nan, True):
+        with pytest.raises(ValueError, match=r"me: mastered: .*teachers.make\('me', family\)"):
+            check_mastered("me", wrong)
