@@ -37,6 +37,8 @@ def inlined(function: F) -> F:
 class _Compiled:
     """Stands for a function until it is called, or a compiled function calls it: then it is Numba's."""
 
+    __qualname__: str
+
     def __init__(self, function: Callable[..., Any], **options: Any) -> None:
         functools.update_wrapper(self, function)
         self._function = function
@@ -64,7 +66,7 @@ class _Compiled:
 
     def __reduce__(self) -> str:
         # Travels by its name, as a function does.
-        return cast("str", self.__qualname__)
+        return self.__qualname__
 
 
 __all__ = ["compiled", "compiled_any_order", "compiled_elementwise", "inlined"]

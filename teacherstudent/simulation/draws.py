@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from teacherstudent.simulation.counters import FIRST, GOLDEN, ONE, S27, S30, S31, SECOND
 from teacherstudent.simulation.kernels import kernel
+from teacherstudent.simulation.keys import FIRST, GOLDEN, ONE, S27, S30, S31, SECOND
 
 _S40 = np.uint64(40)
 _UNIT = np.float32(2.0**-24)
