@@ -250,6 +250,15 @@ def test_functions_are_compiled_where_a_cache_has_no_folder_too():
             assert "njit" not in path.read_text(encoding="utf-8"), module
 
 
+def test_digests_and_keys_are_made_in_one_place():
+    """A second place would in time make other values of the same data."""
+    places = {"hashlib": "contract.stored.digests", "crc32(": "contract.stored.digests"}
+    places["0x9E3779B9"] = "simulation.keys"
+    for word, place in places.items():
+        found = [module for module, path in MODULES.items() if word in path.read_text(encoding="utf-8")]
+        assert found == [named(place)], word
+
+
 def test_pickle_passes_between_processes_only():
     for module, path in MODULES.items():
         if not module.startswith(named("slots.processes.")):  # pipes between a run and its own workers
@@ -259,30 +268,42 @@ def test_pickle_passes_between_processes_only():
 CORE = ("contract", "recording", "comparing", "running", "testing", "teachers", "adapters.gymnasium")
 """What a team with a stack of its own uses."""
 
+STUDENTS_NEED = ("torch", "stable_baselines3", "Box2D", "rsl_rl")
+HEAVY = (*STUDENTS_NEED, "numba", "scipy.stats", "scipy.spatial", "matplotlib", "sklearn", "tensorboard")
+"""Libraries that take longer to load than all of the core: it loads them when it first uses them."""
+
 WITHOUT = """
 import importlib, sys
 from importlib.abc import MetaPathFinder
 
 class Refuse(MetaPathFinder):
     def find_spec(self, name, path, target=None):
-        if name.split(".")[0] in ("torch", "stable_baselines3", "Box2D", "rsl_rl"):
+        if name in sys.argv[1].split(","):
             raise ImportError(name)
 
 sys.meta_path.insert(0, Refuse())
-for name in sys.argv[1:]:
+for name in sys.argv[2:]:
     importlib.import_module(name)
 """
 
 
-def test_the_core_needs_neither_torch_nor_stable_baselines3():
+def imported_without(libraries, *folders):
+    """Import the core's modules, but those in some folders, in a process that has no such libraries."""
     prefixes = tuple(map(named, CORE))
-    own = tuple(map(named, NETWORKS))
+    own = tuple(map(named, folders))
     names = [name for name in MODULES if name.startswith(prefixes) and not name.startswith(own)]
     assert len(names) > 100
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT, *names], capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-c", WITHOUT, ",".join(libraries), *names]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-500:]
+
+
+def test_the_core_needs_neither_torch_nor_stable_baselines3():
+    imported_without(STUDENTS_NEED, *NETWORKS)
+
+
+def test_heavy_libraries_are_loaded_when_they_are_first_used():
+    imported_without(HEAVY, *NETWORKS, "comparing.figures")
 
 
 def test_helpers_of_tests_are_not_called_as_a_script_is():

@@ -17,8 +17,7 @@ from teacherstudent.contract.registry import FAMILIES
 from teacherstudent.contract.types import Array, generator
 from teacherstudent.envs.cartpoles.physics import CARTPOLE_V1
 from teacherstudent.envs.cartpoles.slots import CartPoleSlots
-from teacherstudent.slots.processes.slots import SnapshotProcessSlots
-from teacherstudent.slots.requests import check_slots
+from teacherstudent.slots.processes.slots import spread
 from teacherstudent.slots.single import OneSlotEnv
 
 MAX_STEPS = 500
@@ -133,10 +132,7 @@ class CartPoleParameters(RLFamily):
         Raises:
             ValueError: if there is no slot, or fewer slots than processes.
         """
-        check_slots(n, processes)
-        if processes == 1:
-            return self._group(n)
-        return SnapshotProcessSlots(self._group, n, processes=processes, space=self.space)
+        return spread(self._group, n, processes=processes, space=self.space)
 
     def make_env(self, *, render_mode: str | None = None) -> gym.Env[Any, Any]:
         """Return one environment, capped at 500 steps."""

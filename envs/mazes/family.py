@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import gymnasium as gym
@@ -23,8 +24,7 @@ from teacherstudent.envs.mazes.batch.slots import (
 from teacherstudent.envs.mazes.codes import SIZE
 from teacherstudent.envs.mazes.space import MazeLevels
 from teacherstudent.envs.mazes.suites import make_suite
-from teacherstudent.slots.processes.slots import SnapshotProcessSlots
-from teacherstudent.slots.requests import check_slots
+from teacherstudent.slots.processes.slots import spread
 from teacherstudent.slots.tensor_envs import TensorEnvs
 
 
@@ -104,10 +104,8 @@ class Maze(RLFamily):
         Raises:
             ValueError: if there is no slot, or fewer slots than processes.
         """
-        check_slots(n, processes)
-        if processes == 1:
-            return MazeSlots(n, **self._slots)
-        return SnapshotProcessSlots(self._part, n, processes=processes, space=self.space)
+        whole = partial(MazeSlots, **self._slots)
+        return spread(whole, n, processes=processes, space=self.space, group=self._part)
 
     def make_env(self, *, render_mode: str | None = None) -> gym.Env[Any, Any]:
         """Return one maze; its cap on steps is a part of it."""

@@ -17,8 +17,7 @@ from teacherstudent.envs.walkers.box2d.environment import WalkerGround
 from teacherstudent.envs.walkers.embodiments import embodiment
 from teacherstudent.envs.walkers.slots import CompiledWalkerEnv, WalkerSlots, check_solver
 from teacherstudent.envs.walkers.terrain import TaskSpace
-from teacherstudent.slots.processes.slots import SnapshotProcessSlots
-from teacherstudent.slots.requests import check_slots
+from teacherstudent.slots.processes.slots import spread
 from teacherstudent.slots.tensor_envs import TensorEnvs
 from teacherstudent.slots.wrapping.family import EnvMaker, GymnasiumFamily
 
@@ -96,11 +95,7 @@ class WalkerFamily(GymnasiumFamily):
         # Box2D has a world for each slot: those are the base class's.
         if self.simulator == "box2d":
             return super().make_vec(n, processes=processes)
-        check_slots(n, processes)
-        # One process is this one: a batch, with Numba's threads.
-        if processes == 1:
-            return self._group(n)
-        return SnapshotProcessSlots(self._part, n, processes=processes, space=self.space)
+        return spread(self._group, n, processes=processes, space=self.space, group=self._part)
 
     def make_env(self, *, render_mode: str | None = None) -> gym.Env[Any, Any]:
         """Return one walker, capped at 2000 steps."""

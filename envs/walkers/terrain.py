@@ -18,6 +18,7 @@ import numpy as np
 
 from teacherstudent.contract import spaces
 from teacherstudent.contract.checks import check_whole
+from teacherstudent.contract.stored.hashes import terrain_keys
 from teacherstudent.contract.types import Array, BoolArray, FloatArray, IntArray
 from teacherstudent.envs.walkers.ground.levels import (
     ACTIVE_PIT,
@@ -60,8 +61,6 @@ PARAMETERS: Final = (5, 8)
 _STEPS: Final = np.array([0.6, 0.4, 0.4, 0.2, 0.2, 0.2, 0.2, 1.0])
 """How far an edit moves each parameter; of the roughness the most."""
 _PAIRS: Final = ((PIT_LOW, PIT_HIGH), (STUMP_LOW, STUMP_HIGH), (STAIR_LOW, STAIR_HIGH))
-# Odd factors, since multiplying by them loses no bit.
-_ODD: Final = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9))
 
 
 class TerrainLevels(spaces.Levels):
@@ -160,15 +159,7 @@ class TerrainLevels(spaces.Levels):
 
     def key(self, tasks: Array) -> IntArray:
         """Return ``(n,)`` int64 hashes of parameters and seed."""
-        # Adding 0.0 makes 0.0 of -0.0: equal levels have equal bits.
-        bits = (np.asarray(tasks, np.float64) + 0.0).view(np.uint64)
-        keys = np.zeros(len(bits), np.uint64)
-        # The products wrap around, as hashes do.
-        for column in bits.T:
-            keys = (keys ^ column) * _ODD[0]
-            keys = (keys ^ (keys >> np.uint64(29))) * _ODD[1]
-            keys = keys ^ (keys >> np.uint64(32))
-        return keys.view(np.int64)
+        return terrain_keys(tasks)
 
     def contains_each(self, tasks: Array) -> BoolArray:
         """Return ``(n,)`` bool: which levels are in range, in order, and have whole steps and seeds."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from teacherstudent.contract.stored.saved import saved_array, saved_whole
 from teacherstudent.contract.types import FloatArray, IntArray, State
@@ -244,4 +243,7 @@ class BufferedTrees:
 
 def _author_tree(points: FloatArray) -> Any:
     """Build a tree with the authors' options; other options find other points among equals."""
+    # Only the authors' store needs it, and it takes longer to load than all the rest of the teacher.
+    from scipy.spatial import cKDTree
+
     return cKDTree(points, compact_nodes=False, balanced_tree=False)

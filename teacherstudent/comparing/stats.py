@@ -24,8 +24,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import scipy.integrate
-import scipy.stats
+
+# SciPy loads its parts when they are first used: `scipy.stats` here would cost every reader of runs a second.
+import scipy
 
 from teacherstudent.contract.types import Array, FloatArray
 

@@ -6,12 +6,12 @@ import itertools
 import os
 import re
 import stat
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from teacherstudent.contract.checks import check_whole
+from teacherstudent.contract.stored.digests import checksum_of
 from teacherstudent.contract.types import State
 from teacherstudent.recording.disk import plain
 from teacherstudent.recording.disk.files import open_own
@@ -51,7 +51,7 @@ class LineLog:
         # Without the last brace and the line's end, since the checksum goes in before them.
         body = plain.dumps(record, self._path.name)[:-2]
         # The checksum stands within the JSON object, so that any reader of JSON lines can read the log.
-        line = body + b', "check": "%08x"}\n' % zlib.crc32(body)
+        line = body + b', "check": "%08x"}\n' % checksum_of(body)
         if len(line) > LINE_BYTES:
             raise ValueError(
                 f"{self._path}: expected a record of at most {LINE_BYTES} bytes, got {len(line)}: is the "
@@ -137,7 +137,7 @@ def _record(line: bytes, where: str, checked: bool) -> dict[str, Any]:
     """Return a line's record, after a look at its checksum."""
     check = _CHECK.search(line)
     # The bytes are compared before they are parsed: damage could still be good JSON.
-    if check is not None and int(check[1], 16) != zlib.crc32(line[: check.start()]):
+    if check is not None and int(check[1], 16) != checksum_of(line[: check.start()]):
         raise ValueError(f"{where}: expected what its checksum stands for, got something else")
     # Only logs of older versions have lines without a checksum.
     if check is None and checked:

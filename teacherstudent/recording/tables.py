@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -13,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from teacherstudent.contract.stored.digests import checksum_of
 from teacherstudent.contract.types import Array
 from teacherstudent.recording.disk.files import read_limited
 
@@ -184,10 +184,7 @@ def _footer(data: memoryview) -> int:
 
 
 def _checksum(*parts: memoryview) -> bytes:
-    value = 0
-    for part in parts:
-        value = zlib.crc32(part, value)
-    return value.to_bytes(4, "little")
+    return checksum_of(*parts).to_bytes(4, "little")
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> Table:

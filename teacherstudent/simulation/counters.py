@@ -3,20 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from teacherstudent.contract.stored.hashes import GOLDEN, ONE, UIntArray, mixed
 from teacherstudent.contract.types import FloatArray, IntArray
-
-UIntArray = npt.NDArray[np.uint64]
-
-# splitmix64's increment, factors and shifts.
-GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-FIRST = np.uint64(0xBF58476D1CE4E5B9)
-SECOND = np.uint64(0x94D049BB133111EB)
-S30 = np.uint64(30)
-S27 = np.uint64(27)
-S31 = np.uint64(31)
-ONE = np.uint64(1)
 
 
 def uniform_array(seeds: UIntArray, episodes: IntArray, draws: IntArray) -> FloatArray:
@@ -29,9 +18,6 @@ def uniform_array(seeds: UIntArray, episodes: IntArray, draws: IntArray) -> Floa
     # The products wrap around, as hashes do.
     for counter in (episodes, draws):
         # One more than the counter, so that 0 changes the bits too.
-        bits = bits + GOLDEN * (counter.astype(np.uint64) + ONE)
-        bits = (bits ^ (bits >> S30)) * FIRST
-        bits = (bits ^ (bits >> S27)) * SECOND
-        bits = bits ^ (bits >> S31)
+        bits = mixed(bits + GOLDEN * (counter.astype(np.uint64) + ONE))
     # The upper 53 bits are what a double holds exactly.
     return np.asarray((bits >> np.uint64(11)) * 2.0**-53)

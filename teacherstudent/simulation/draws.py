@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from teacherstudent.simulation.counters import FIRST, GOLDEN, ONE, S27, S30, S31, SECOND
+from teacherstudent.contract.stored.hashes import FIRST, GOLDEN, ONE, S27, S30, S31, SECOND
 from teacherstudent.simulation.kernels import kernel
 
 _S40 = np.uint64(40)

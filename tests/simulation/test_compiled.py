@@ -1,12 +1,37 @@
+import pickle
+
 import numpy as np
 
-from teacherstudent.simulation.compiled import compiled, compiled_any_order
+from teacherstudent.simulation.compiled import compiled, compiled_any_order, inlined
 
 
 @compiled
 def twice(x):
     """Return 2 x."""
     return 2 * x
+
+
+@inlined
+def successor(x):
+    """Return x + 1."""
+    return x + 1
+
+
+@compiled
+def odd(x):
+    """Return 2 x + 1."""
+    return successor(twice(x))
+
+
+def test_one_compiled_function_calls_others():
+    assert odd(3) == 7
+    # Numba runs it, and not Python.
+    assert odd.dispatcher.nopython_signatures
+    assert twice.dispatcher.nopython_signatures
+
+
+def test_a_function_travels_by_its_name():
+    assert pickle.loads(pickle.dumps(twice)) is twice
 
 
 def test_a_function_keeps_its_meaning_and_its_name():

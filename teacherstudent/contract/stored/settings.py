@@ -11,7 +11,6 @@ import copy
 import dataclasses
 import enum
 import functools
-import hashlib
 import inspect
 import math
 import types
@@ -21,6 +20,8 @@ from pathlib import PurePath
 from typing import Any, TypeVar
 
 import numpy as np
+
+from teacherstudent.contract.stored.digests import quick_digest_of
 
 PLACE = frozenset({"budget", "device", "processes", "machine"})
 """Arguments that say how long or where an object works, and not what it does: they may change."""
@@ -203,7 +204,7 @@ def describe(value: Any, depth: int = 0) -> Any:
         parts = [describe(part, depth + 1) for part in value]
         # A long list would fill the manifest: a digest tells it from others all the same.
         if len(parts) > _LISTED:
-            return {"length": len(parts), "digest": _digest(repr(parts).encode())}
+            return {"length": len(parts), "digest": quick_digest_of(repr(parts).encode())}
         return parts
     if isinstance(value, set | frozenset):
         # Sets have no order, and elements of mixed kinds cannot be compared: their texts can.
@@ -249,12 +250,8 @@ def _array(value: np.ndarray[Any, Any]) -> Any:
         # Evenly spread blocks see most kinds of change, and always the first and the last element.
         starts = np.linspace(0, len(rows) - size, _BLOCKS).astype(np.int64)
         rows = np.concatenate([rows[start : start + size] for start in starts])
-    digest = _digest(np.ascontiguousarray(rows).view(np.uint8))
+    digest = quick_digest_of(np.ascontiguousarray(rows).view(np.uint8).data)
     return {"dtype": value.dtype.str, "shape": list(value.shape), "digest": digest}
-
-
-def _digest(data: Any) -> str:
-    return hashlib.blake2b(data, digest_size=12).hexdigest()
 
 
 def _object(value: Any, depth: int) -> Any:

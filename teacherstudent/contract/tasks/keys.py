@@ -8,6 +8,7 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.spaces import Box, Discrete
 
+from teacherstudent.contract.stored.hashes import row_keys
 from teacherstudent.contract.tasks.boxes import whole_numbers
 from teacherstudent.contract.tasks.kinds import dimension_names
 from teacherstudent.contract.tasks.levels import Levels, OwnTasks
@@ -23,15 +24,7 @@ def keys(space: gym.Space[Any], tasks: Array) -> IntArray:
         return space.key(tasks)
     if isinstance(space, Discrete):
         return tasks.astype(np.int64)
-    size = int(np.prod(space.shape or ()))
-    # Adding 0 turns -0.0 into 0.0: equal tasks must have equal bytes.
-    rows = np.ascontiguousarray(tasks, space.dtype).reshape(len(tasks), size) + np.zeros((), space.dtype)
-    raw = rows.view(np.uint8)
-    # Bytes are padded to whole words of 64 bits. SplitMix64's golden-ratio steps make equal words at
-    # different places differ, since the sum alone would not tell swapped words apart.
-    words = np.pad(raw, ((0, 0), (0, -raw.shape[1] % 8))).view(np.uint64)
-    steps = np.arange(1, words.shape[1] + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    return _mixed(_mixed(words + steps).sum(axis=1, dtype=np.uint64)).view(np.int64)
+    return row_keys(np.asarray(tasks, space.dtype))
 
 
 def count(space: gym.Space[Any]) -> float:
@@ -46,12 +39,6 @@ def count(space: gym.Space[Any]) -> float:
             return float(np.prod(ranges))
     return np.inf
 
-
-def _mixed(x: Array) -> Array:
-    """Return 64-bit words scrambled, one to one (the finaliser of SplitMix64)."""
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(x ^ (x >> np.uint64(31)))
 
 
 def features(space: gym.Space[Any], tasks: Array) -> dict[str, FloatArray]:

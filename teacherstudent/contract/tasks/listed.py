@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -12,6 +11,7 @@ import numpy.typing as npt
 from gymnasium.spaces import Discrete
 
 from teacherstudent.contract.checks import check_mapping, check_whole
+from teacherstudent.contract.stored.digests import digest_of
 from teacherstudent.contract.types import Array
 
 
@@ -106,7 +106,7 @@ class Examples(Discrete):
         found = {}
         for name, column in self.columns.items():
             head = f"{column.dtype.str}{column.shape}".encode()
-            found[name] = hashlib.sha256(head + np.ascontiguousarray(column).tobytes()).hexdigest()[:16]
+            found[name] = digest_of(head + np.ascontiguousarray(column).tobytes(), 16)
         return found
 
     def __eq__(self, other: object) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -12,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+
+from teacherstudent.contract.stored.digests import digest_of
 
 if sys.platform != "win32":
     import resource
@@ -242,7 +243,7 @@ def folder_name(text: str, most: int = NAME_BYTES) -> str:
     if len(raw) <= most:
         return name
     # Two long names may start alike: the digest of the whole keeps their folders apart.
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    digest = digest_of(text.encode("utf-8", "surrogatepass"), 12)
     # The cut may fall within a character, whose first bytes are dropped then.
     return raw[: most - len(digest) - 1].decode(errors="ignore") + "-" + digest
 

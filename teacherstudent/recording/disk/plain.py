@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import math
 import os
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from teacherstudent.contract.checks import is_number, is_whole
+from teacherstudent.contract.stored.digests import digest_of
 from teacherstudent.recording.disk.files import WriteError, atomic_write, read_limited, write_error
 
 JSON_BYTES = 2**25
@@ -164,7 +164,7 @@ def _digest(content: Mapping[str, Any]) -> str:
     """Return a digest of plain data that does not depend on how it is laid out."""
     # Sorted keys and no blanks: a file that was only laid out anew keeps its digest.
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return digest_of(text.encode())
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -250,6 +251,42 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
                     merged[name] = np.full((self.num_envs, *column.shape[1:]), fill, column.dtype)
                 merged[name][lo:hi] = column
         return merged
+
+
+def spread(
+    make: Callable[..., VectorEnv[Any, Any, Any]],
+    n: int,
+    *,
+    processes: int,
+    space: gym.Space[Any],
+    group: MakeGroup | None = None,
+    kind: type[ProcessSlots] | None = None,
+    step_timeout: float | None = None,
+) -> VectorEnv[Any, Any, Any]:
+    """Return ``n`` slots: made here if one process without a time limit will do, else in other processes.
+
+    This is what a family's ``make_vec`` returns.
+
+    Args:
+        make: ``make(n)`` returns all slots in this process.
+        n: number of slots.
+        processes: number of processes, 1 to ``n``; 1 is this one.
+        space: the task space.
+        group: ``group(n, first_slot=...)`` returns those of another process (`ProcessSlots`), which share the
+            cores: with one thread, say; None is ``make``.
+        kind: of slots in other processes; None is `SnapshotProcessSlots`, for slots that can be saved.
+        step_timeout: as `ProcessSlots`. With one there is another process in any case: in this one, slots
+            that hang could not be interrupted.
+
+    Raises:
+        ValueError: if there is no slot, or fewer slots than processes, or the time limit is not above 0.
+    """
+    check_slots(n, processes)
+    if processes == 1 and step_timeout is None:
+        return make(n)
+    if kind is None:
+        kind = SnapshotProcessSlots
+    return kind(group or make, n, processes=processes, space=space, step_timeout=step_timeout)
 
 
 class SnapshotProcessSlots(ProcessSlots):

@@ -24,8 +24,7 @@ from teacherstudent.contract.stored import trust
 from teacherstudent.contract.types import Array, Seed, seed_sequence
 from teacherstudent.slots.gymnasium import TaskSlots
 from teacherstudent.slots.processes.groups import check_timeout
-from teacherstudent.slots.processes.slots import ProcessSlots
-from teacherstudent.slots.requests import check_slots
+from teacherstudent.slots.processes.slots import ProcessSlots, spread
 from teacherstudent.slots.wrapping.probe import probe, probe_test, undisturbed, warn_if_alike
 from teacherstudent.slots.wrapping.tested_tasks import TestedTasks
 
@@ -144,15 +143,13 @@ class GymnasiumFamily(RLFamily):
         Raises:
             ValueError: if there is no slot, or fewer slots than processes.
         """
-        check_slots(n, processes)
-        group = partial(TaskSlots, self.make, space=self._played)
-        # One process without a time limit needs no pipes.
-        if processes == 1 and self.step_timeout is None:
-            return group(n)
         timeout = self.step_timeout
-        if timeout is None:
+        # Slots in other processes have a time limit in any case.
+        if timeout is None and processes > 1:
             timeout = STEP_TIMEOUT
-        return ProcessSlots(group, n, processes=processes, space=self._played, step_timeout=timeout)
+        make = partial(TaskSlots, self.make, space=self._played)
+        options: dict[str, Any] = {"kind": ProcessSlots, "step_timeout": timeout}
+        return spread(make, n, processes=processes, space=self._played, **options)
 
     def make_env(self, *, render_mode: str | None = None) -> Env:
         """Return one environment that takes ``reset(options={"task": task})``."""

@@ -7,8 +7,10 @@ import sys
 
 import numpy as np
 import pytest
-from ramps import ROWS, Ramp
+from ramps import ROWS, SPACE, Ramp
 
+from teacherstudent.slots.gymnasium import TaskSlots
+from teacherstudent.slots.processes.slots import ProcessSlots, spread
 from teacherstudent.slots.wrapping.family import family_from_gymnasium
 
 
@@ -58,3 +60,39 @@ for family in (make("cartpole-parameters"), tracks):
     assert np.array_equal(*seen)
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+class Made:
+    """Notes how slots were asked for, and makes ramps."""
+
+    def __init__(self, *, numbered):
+        self.asked = []
+        self._numbered = numbered
+
+    def __call__(self, n, **keywords):
+        self.asked.append((n, keywords))
+        first = keywords if self._numbered else {}
+        return TaskSlots(Ramp, n, space=SPACE, **first)
+
+
+def test_slots_are_made_here_unless_they_are_to_be_elsewhere():
+    whole, group = Made(numbered=False), Made(numbered=True)
+    here = spread(whole, 3, processes=1, space=SPACE, group=group)
+    assert isinstance(here, TaskSlots)
+    assert (whole.asked, group.asked) == ([(3, {})], [])
+    # One process with a time limit is another one; a group of one slot is made here, to see its spaces.
+    for processes, options in ((2, {}), (1, {"step_timeout": 60.0})):
+        vec = spread(whole, 3, processes=processes, space=SPACE, group=group, kind=ProcessSlots, **options)
+        assert type(vec) is ProcessSlots
+        assert len(vec._processes.workers) == processes
+        assert vec.step_timeout == options.get("step_timeout")
+        vec.close()
+    assert (len(whole.asked), group.asked) == (1, [(1, {"first_slot": 0})] * 2)
+
+
+@pytest.mark.parametrize(("n", "processes"), [(0, 1), (2, 0), (2, 3)])
+def test_too_few_slots_are_refused_before_any_is_made(n, processes):
+    made = Made(numbered=True)
+    with pytest.raises(ValueError, match="expected"):
+        spread(made, n, processes=processes, space=SPACE)
+    assert made.asked == []

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from strips import SPACE, Frontier, unasked
 from scipy.spatial.distance import cdist
+from strips import SPACE, Frontier, unasked
 
 from teacherstudent import teachers
 from teacherstudent.contract.spaces import Box, Discrete, Parameters, to_unit, whole
