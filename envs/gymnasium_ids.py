@@ -5,9 +5,9 @@ from __future__ import annotations
 import gymnasium as gym
 
 _ENVIRONMENTS = {
-    "teacherstudent/StumpTracks-v0": ("teacherstudent.envs.walkers.stump_tracks:StumpTracksEnv", 2000),
-    "teacherstudent/HexagonTracks-v0": ("teacherstudent.envs.walkers.hexagon_tracks:HexagonTracksEnv", 2000),
-    "teacherstudent/StumpSequence-v0": ("teacherstudent.envs.walkers.stump_sequence:StumpSequenceEnv", 2000),
+    "teacherstudent/StumpTracks-v0": ("teacherstudent.envs.walkers.box2d.tracks:StumpTracksEnv", 2000),
+    "teacherstudent/HexagonTracks-v0": ("teacherstudent.envs.walkers.box2d.tracks:HexagonTracksEnv", 2000),
+    "teacherstudent/StumpSequence-v0": ("teacherstudent.envs.walkers.box2d.tracks:StumpSequenceEnv", 2000),
     "teacherstudent/CartPoleParameters-v0": (
         "teacherstudent.envs.cartpoles.family:CartPoleParametersEnv",
         500,

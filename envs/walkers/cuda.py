@@ -15,8 +15,7 @@ import torch
 from gymnasium.spaces import Box
 from torch import Tensor
 
-from teacherstudent.envs.walkers.box2d.environment import observation_space
-from teacherstudent.envs.walkers.embodiments import embodiment
+from teacherstudent.envs.walkers.embodiments import embodiment, observation_space
 from teacherstudent.envs.walkers.episode import finish_step, observe, start_episode
 from teacherstudent.envs.walkers.ground.tracks import GIVEN, empty_tracks, lay_track
 from teacherstudent.envs.walkers.physics.layout import (

@@ -1,13 +1,14 @@
-"""Walkers by name: the proportions of their legs, before any simulator builds them."""
+"""Walkers by name: the proportions of their legs and what they see, before any simulator builds them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gymnasium.envs.box2d.bipedal_walker import (
-    HULL_POLY,
-)
+import numpy as np
+from gymnasium.spaces import Box
+
+from teacherstudent.envs.walkers.physics.constants import HULL_POLY, RAYS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +26,7 @@ class Embodiment:
 
     leg_width: float = 8
     leg_height: float = 34
-    hull: tuple[tuple[float, float], ...] = tuple(HULL_POLY)
+    hull: tuple[tuple[float, float], ...] = HULL_POLY
     anchors: tuple[float, ...] = (0.0,)
     torque: float = 80
     torque_cost: float = 0.00035 * 80
@@ -62,3 +63,17 @@ def embodiment(name: str) -> Embodiment:
     if name not in EMBODIMENTS:
         raise ValueError(f"embodiment: expected one of {sorted(EMBODIMENTS)}, got {name!r}")
     return EMBODIMENTS[name]
+
+
+def observation_space(legs: int) -> Box:
+    """Return the observations of a walker with so many legs, of two parts each.
+
+    Speeds and angles are unbounded, contact flags and rays lie in 0..1.
+    """
+    low = np.full(4 + 5 * legs + RAYS, -np.inf, np.float32)
+    high = -low
+    # The flag is the last of the five values of a leg.
+    flags = 4 + 5 * np.arange(1, legs + 1) - 1
+    low[flags], high[flags] = 0.0, 1.0
+    low[-RAYS:], high[-RAYS:] = 0.0, 1.0
+    return Box(low, high, dtype=np.float32)

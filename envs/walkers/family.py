@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import importlib
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -13,7 +14,6 @@ from gymnasium.wrappers import TimeLimit
 
 from teacherstudent.contract.checks import is_one_of
 from teacherstudent.contract.types import Array
-from teacherstudent.envs.walkers.box2d.environment import WalkerGround
 from teacherstudent.envs.walkers.embodiments import embodiment
 from teacherstudent.envs.walkers.slots import CompiledWalkerEnv, WalkerSlots, check_solver
 from teacherstudent.envs.walkers.terrain import TaskSpace
@@ -27,8 +27,8 @@ SCORE_RANGE = (-150.0, 350.0)
 _TEST_TASKS = 50
 _TEST_SEED = 4222
 
-
 SIMULATORS = ("compiled", "box2d")
+_BOX2D = "teacherstudent.envs.walkers.box2d"
 
 
 class WalkerFamily(GymnasiumFamily):
@@ -38,7 +38,7 @@ class WalkerFamily(GymnasiumFamily):
         simulator: "compiled" (`WalkerSlots`) or "box2d" (one Box2D world for each slot).
 
     Args:
-        env: the Box2D environment.
+        env: makes the Box2D environment, which it imports then only.
         options: its keyword arguments.
         kind: of the compiled walkers' tracks, from `teacherstudent.envs.walkers.ground.tracks`.
         name: name of the family.
@@ -50,13 +50,14 @@ class WalkerFamily(GymnasiumFamily):
         solver: how exactly the compiled walkers are solved, a name of `SOLVERS`.
 
     Raises:
+        ImportError: if the simulator is Box2D and Box2D is missing.
         TypeError: if ``options["embodiment"]`` or the solver is no name.
         ValueError: if ``options["embodiment"]`` names no walker, or there is no such simulator or solver.
     """
 
     def __init__(
         self,
-        env: type[WalkerGround],
+        env: Callable[..., gym.Env[Any, Any]],
         options: Mapping[str, Any],
         *,
         kind: int,
@@ -73,6 +74,8 @@ class WalkerFamily(GymnasiumFamily):
         if not is_one_of(simulator, SIMULATORS):
             raise ValueError(f"simulator: expected one of {SIMULATORS}, got {simulator!r}")
         check_solver(solver)
+        if simulator == "box2d":
+            importlib.import_module(_BOX2D)  # raises if Box2D is missing
         super().__init__(
             EnvMaker(target=env, options=dict(options), max_episode_steps=MAX_STEPS),
             name=name,
@@ -98,7 +101,11 @@ class WalkerFamily(GymnasiumFamily):
         return spread(self._group, n, processes=processes, space=self.space, group=self._part)
 
     def make_env(self, *, render_mode: str | None = None) -> gym.Env[Any, Any]:
-        """Return one walker, capped at 2000 steps."""
+        """Return one walker, capped at 2000 steps.
+
+        Raises:
+            ImportError: if it is to be rendered, and Box2D or pygame is missing: gymnasium's walker draws it.
+        """
         if self.simulator == "box2d":
             return super().make_env(render_mode=render_mode)
         return TimeLimit(CompiledWalkerEnv(render_mode=render_mode, **self._slots), MAX_STEPS)

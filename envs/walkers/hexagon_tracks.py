@@ -2,51 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
-from gymnasium.envs.box2d.bipedal_walker import TERRAIN_HEIGHT, TERRAIN_STEP
-from gymnasium.utils import EzPickle
+from typing import TYPE_CHECKING, Any
 
-from teacherstudent.contract import spaces
 from teacherstudent.contract.registry import FAMILIES
-from teacherstudent.contract.types import Array
-from teacherstudent.envs.walkers.box2d.environment import Polygon, WalkerTrack
 from teacherstudent.envs.walkers.family import WalkerFamily, published_test_tasks
+from teacherstudent.envs.walkers.ground.tasks import MAX_OFFSET, hexagon_space
 from teacherstudent.envs.walkers.ground.tracks import HEXAGONS
 
-HEXAGON = np.array([(-0.5, 0.0), (-0.5, 0.25), (-0.25, 0.5), (0.25, 0.5), (0.5, 0.25), (0.5, 0.0)])
-"""Corners of the hexagon that is deformed, ``(6, 2)`` in terrain steps; first and last are on the ground."""
-
-MAX_OFFSET = 4.0  # terrain steps
-WIDTH = 1.0  # m: what a hexagon counts for, however far it reaches
-
-
-class HexagonTracksEnv(WalkerTrack):
-    """A walker on a track of hexagons; the task is six offsets (right, up) of their corners.
-
-    Offsets are in terrain steps (0.47 m). Each hexagon draws its own from ``N(task, 0.1)``. First and last
-    corner stay on the ground: their upward offsets do nothing. Box2D makes the corners' convex hull solid. A
-    hexagon stands every 9 m.
-
-    Args:
-        embodiment: "default", "short" or "quadruped".
-        render_mode: "human", "rgb_array" or None.
-
-    Raises:
-        ValueError: if there is no such walker.
-    """
-
-    def __init__(self, embodiment: str = "default", render_mode: str | None = None) -> None:
-        super().__init__(_space(), embodiment, render_mode)
-        EzPickle.__init__(self, embodiment, render_mode)
-
-    def group(self, task: Array, x: float) -> tuple[list[Polygon], float]:
-        """Return one hexagon."""
-        offsets = self.np_random.normal(task.reshape(6, 2), 0.1)
-        # Noise would lift the first and the last corner too, but they stand on the ground.
-        offsets[[0, -1], 1] = 0.0
-        # Offsets are in terrain steps, the world is in metres.
-        corners = np.array([x, TERRAIN_HEIGHT]) + (HEXAGON + offsets) * TERRAIN_STEP
-        return [[(float(a), float(b)) for a, b in corners]], x + WIDTH
+if TYPE_CHECKING:
+    from teacherstudent.envs.walkers.box2d.tracks import HexagonTracksEnv
 
 
 @FAMILIES.register("hexagon-tracks")
@@ -63,9 +27,9 @@ def hexagon_tracks(
     Raises:
         ValueError: if there is no such walker, simulator or solver.
     """
-    space = _space()
+    space = hexagon_space()
     return WalkerFamily(
-        HexagonTracksEnv,
+        _in_box2d,
         {"embodiment": embodiment},
         kind=HEXAGONS,
         name="hexagon-tracks",
@@ -78,7 +42,8 @@ def hexagon_tracks(
     )
 
 
-def _space() -> spaces.Parameters:
-    # right0, up0, right1, ...: `group` reshapes a task to six pairs.
-    ranges = {f"{axis}{corner}": (0.0, MAX_OFFSET) for corner in range(6) for axis in ("right", "up")}
-    return spaces.Parameters(**ranges)
+def _in_box2d(**options: Any) -> HexagonTracksEnv:
+    # Imported only where it is asked for, as Box2D is an optional extra.
+    from teacherstudent.envs.walkers.box2d.tracks import HexagonTracksEnv
+
+    return HexagonTracksEnv(**options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numba
 import numpy as np
@@ -12,19 +12,22 @@ from gymnasium.spaces import Box
 
 from teacherstudent.contract import spaces
 from teacherstudent.contract.types import Array, IntArray
-from teacherstudent.envs.walkers.box2d.environment import observation_space
 from teacherstudent.envs.walkers.cpu import lay_some, start_some, step_all
-from teacherstudent.envs.walkers.embodiments import embodiment
+from teacherstudent.envs.walkers.embodiments import embodiment, observation_space
 from teacherstudent.envs.walkers.ground.tracks import GIVEN, empty_tracks, give_track
-from teacherstudent.envs.walkers.physics.layout import RAYS, Solver, work_rows
+from teacherstudent.envs.walkers.physics.constants import RAYS
+from teacherstudent.envs.walkers.physics.layout import Solver, work_rows
 from teacherstudent.envs.walkers.physics.rig import BODY_ROWS, rig_of, rows_of
-from teacherstudent.envs.walkers.picture import WalkerPicture, WalkerView
 from teacherstudent.envs.walkers.terrain import TaskSpace, TerrainLevels
+from teacherstudent.envs.walkers.view import WalkerView
 from teacherstudent.simulation.kernels import thread_count
 from teacherstudent.simulation.lanes import WIDTH
 from teacherstudent.slots.batch import BatchSlots
 from teacherstudent.slots.requests import Step, check_live
 from teacherstudent.slots.single import OneSlotEnv
+
+if TYPE_CHECKING:
+    from teacherstudent.envs.walkers.box2d.picture import WalkerPicture
 
 SOLVERS: Final[Mapping[str, Solver]] = {
     "default": Solver(180, 60, np.float32(1e-3)),
@@ -168,9 +171,13 @@ class WalkerSlots(BatchSlots):
         )
 
     def render_slot(self, slot: int) -> Array:
-        """Return a frame of one slot, ``(400, 600, 3)`` uint8, drawn by gymnasium's BipedalWalker."""
+        """Return a frame of one slot, ``(400, 600, 3)`` uint8, drawn by gymnasium's BipedalWalker.
+
+        Raises:
+            ImportError: if Box2D or pygame is missing.
+        """
         if self._picture is None:
-            self._picture = WalkerPicture("rgb_array")
+            self._picture = _picture("rgb_array")
         return np.asarray(self._picture.draw(self.view(slot)))
 
     def render(self) -> tuple[Array, ...]:
@@ -247,24 +254,34 @@ class CompiledWalkerEnv(OneSlotEnv[WalkerSlots]):
     Args:
         render_mode: "human", "rgb_array" or None.
         slots: further arguments of `WalkerSlots`.
+
+    Raises:
+        ImportError: if there is a render mode, and Box2D or pygame is missing.
     """
 
     metadata = {"render_modes": ["human", "rgb_array"], "render_fps": 50}
 
     def __init__(self, *, render_mode: str | None = None, **slots: Any) -> None:
         super().__init__(WalkerSlots(1, threads=1, **slots), render_mode=render_mode)
+        # Most environments are never drawn; where one is to be, a package that is missing is named at once.
         self._picture: WalkerPicture | None = None
+        if render_mode is not None:
+            self._picture = _picture(render_mode)
 
     def render(self) -> Any:
         """Return or show a frame, drawn by gymnasium's BipedalWalker."""
-        if self.render_mode is None:
-            return None
-        # Made when it is first needed: most environments are never drawn.
         if self._picture is None:
-            self._picture = WalkerPicture(self.render_mode)
+            return None
         return self._picture.draw(self._slot.view(0))
 
     def close(self) -> None:
         """Close the window."""
         if self._picture is not None:
             self._picture.close()  # type: ignore[no-untyped-call]  # gymnasium's
+
+
+def _picture(render_mode: str) -> WalkerPicture:
+    # Imported only where something is drawn, as Box2D is an optional extra.
+    from teacherstudent.envs.walkers.box2d.picture import WalkerPicture
+
+    return WalkerPicture(render_mode)

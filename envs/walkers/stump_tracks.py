@@ -2,51 +2,16 @@
 
 from __future__ import annotations
 
-from gymnasium.envs.box2d.bipedal_walker import TERRAIN_STEP
-from gymnasium.utils import EzPickle
+from typing import TYPE_CHECKING, Any
 
-from teacherstudent.contract import spaces
 from teacherstudent.contract.checks import check_real
 from teacherstudent.contract.registry import FAMILIES
-from teacherstudent.contract.types import Array
-from teacherstudent.envs.walkers.box2d.environment import Polygon, WalkerTrack, box
 from teacherstudent.envs.walkers.family import WalkerFamily, published_test_tasks
+from teacherstudent.envs.walkers.ground.tasks import MAX_SPACING, stump_space
 from teacherstudent.envs.walkers.ground.tracks import STUMPS
 
-MAX_SPACING = 6.0  # m
-MIN_SPACING = 0.01  # m
-
-
-class StumpTracksEnv(WalkerTrack):
-    """A walker on a track of stumps; the task is ``(stump_height, obstacle_spacing)``.
-
-    Each stump is one terrain step (0.47 m) wide and ``max(0.05, N(stump_height, 0.1))`` terrain steps high;
-    behind it lie ``max(0.01, obstacle_spacing)`` metres of flat ground.
-
-    Args:
-        embodiment: "default", "short" or "quadruped".
-        max_height: upper end of the stump heights, in terrain steps.
-        render_mode: "human", "rgb_array" or None.
-
-    Raises:
-        ValueError: if there is no such walker, or ``max_height`` is not above 0.
-    """
-
-    def __init__(
-        self, embodiment: str = "default", max_height: float = 3.0, render_mode: str | None = None
-    ) -> None:
-        super().__init__(_space(max_height), embodiment, render_mode)
-        EzPickle.__init__(self, embodiment, max_height, render_mode)
-
-    def group(self, task: Array, x: float) -> tuple[list[Polygon], float]:
-        """Return one stump."""
-        # Noise may go below 0, and a stump has at least some height.
-        height = max(0.05, self.np_random.normal(task[0], 0.1)) * TERRAIN_STEP
-        return [box(x, x + TERRAIN_STEP, height)], x + TERRAIN_STEP
-
-    def gap(self, task: Array) -> float:
-        """Return the metres of flat ground between stumps."""
-        return max(MIN_SPACING, float(task[1]))
+if TYPE_CHECKING:
+    from teacherstudent.envs.walkers.box2d.tracks import StumpTracksEnv
 
 
 @FAMILIES.register("stump-tracks")
@@ -79,11 +44,11 @@ def stump_tracks(
     if not 0 < test_height <= max_height:
         raise ValueError(f"test_height: expected above 0, at most max_height {max_height}, got {test_height}")
     return WalkerFamily(
-        StumpTracksEnv,
+        _in_box2d,
         {"embodiment": embodiment, "max_height": float(max_height)},
         kind=STUMPS,
         name="stump-tracks",
-        space=_space(max_height),
+        space=stump_space(max_height),
         test_tasks=published_test_tasks([(0.0, test_height), (0.0, MAX_SPACING)]),
         test_set=f"teachDeepRL/stump_height0_{float(test_height)}obstacle_spacing0_{MAX_SPACING}",
         difficulty_step=(0.1, -0.2),
@@ -92,5 +57,8 @@ def stump_tracks(
     )
 
 
-def _space(max_height: float) -> spaces.Parameters:
-    return spaces.Parameters(stump_height=(0.0, max_height), obstacle_spacing=(0.0, MAX_SPACING))
+def _in_box2d(**options: Any) -> StumpTracksEnv:
+    # Imported only where it is asked for, as Box2D is an optional extra.
+    from teacherstudent.envs.walkers.box2d.tracks import StumpTracksEnv
+
+    return StumpTracksEnv(**options)

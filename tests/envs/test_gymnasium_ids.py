@@ -11,9 +11,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import teacherstudent
-from teacherstudent.envs.walkers.hexagon_tracks import HexagonTracksEnv
-from teacherstudent.envs.walkers.stump_sequence import StumpSequenceEnv
-from teacherstudent.envs.walkers.stump_tracks import StumpTracksEnv
+from teacherstudent.envs.walkers.box2d.tracks import HexagonTracksEnv, StumpSequenceEnv, StumpTracksEnv
 
 IDS = {
     "teacherstudent/StumpTracks-v0": StumpTracksEnv,

@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 from gymnasium.envs.box2d import bipedal_walker as original
 
-from teacherstudent.envs.walkers.hexagon_tracks import HexagonTracksEnv
-from teacherstudent.envs.walkers.stump_sequence import StumpSequenceEnv
-from teacherstudent.envs.walkers.stump_tracks import StumpTracksEnv
+from teacherstudent.envs.walkers.box2d.tracks import HexagonTracksEnv, StumpSequenceEnv, StumpTracksEnv
 
 STEP, GROUND, PAD = original.TERRAIN_STEP, original.TERRAIN_HEIGHT, 20 * original.TERRAIN_STEP
 ENVS = {

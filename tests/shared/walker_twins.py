@@ -6,13 +6,11 @@ import numpy as np
 from gymnasium.envs.box2d import bipedal_walker as original
 
 from teacherstudent import spaces
+from teacherstudent.envs.walkers.box2d.tracks import HexagonTracksEnv, StumpSequenceEnv, StumpTracksEnv
 from teacherstudent.envs.walkers.embodiments import embodiment
 from teacherstudent.envs.walkers.ground.tracks import GIVEN
-from teacherstudent.envs.walkers.hexagon_tracks import HexagonTracksEnv
 from teacherstudent.envs.walkers.physics.rig import BODY_ROWS
 from teacherstudent.envs.walkers.slots import WalkerSlots
-from teacherstudent.envs.walkers.stump_sequence import StumpSequenceEnv
-from teacherstudent.envs.walkers.stump_tracks import StumpTracksEnv
 from teacherstudent.simulation.lanes import WIDTH
 
 FORCE = spaces.Parameters(force=(-5.0, 5.0))

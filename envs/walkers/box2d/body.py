@@ -7,7 +7,9 @@ from typing import Any, Final
 import Box2D
 import numpy as np
 from Box2D.b2 import contactListener, fixtureDef, polygonShape, revoluteJointDef
-from gymnasium.envs.box2d.bipedal_walker import (
+
+from teacherstudent.envs.walkers.embodiments import Embodiment
+from teacherstudent.envs.walkers.physics.constants import (
     INITIAL_RANDOM,
     LEG_DOWN,
     SCALE,
@@ -17,8 +19,6 @@ from gymnasium.envs.box2d.bipedal_walker import (
     TERRAIN_STARTPAD,
     TERRAIN_STEP,
 )
-
-from teacherstudent.envs.walkers.embodiments import Embodiment
 
 PAIR_COLOURS = (((178, 101, 152), (127, 76, 101)), ((128, 51, 102), (77, 26, 51)))
 HULL_COLOURS = ((127, 51, 229), (76, 76, 127))

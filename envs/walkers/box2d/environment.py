@@ -3,7 +3,7 @@
 The benchmark of Portelas, Colas, Hofmann and Oudeyer, "Teacher algorithms for curriculum learning of Deep RL
 in continuously parameterized environments" (CoRL 2019, https://arxiv.org/abs/1910.07224), on gymnasium's
 BipedalWalker. Physics, reward, observation and the three walkers are those of the authors' code.
-`teacherstudent.envs.walkers.bipedal_levels` puts the same walkers on rough ground.
+`teacherstudent.envs.walkers.box2d.levels` puts the same walkers on rough ground.
 
 Deviations from the authors' code:
 - Rays report the closest hit, as gymnasium's BipedalWalker-v3 does, not the first that Box2D happens to find.
@@ -24,7 +24,15 @@ from types import SimpleNamespace
 from typing import Any, ClassVar, Protocol, TypeAlias, cast
 
 import numpy as np
-from gymnasium.envs.box2d.bipedal_walker import (
+from gymnasium.envs.box2d.bipedal_walker import BipedalWalker
+from gymnasium.spaces import Box
+
+from teacherstudent.contract import spaces
+from teacherstudent.contract.types import Array
+from teacherstudent.envs.walkers.box2d.body import Body, BodyFixtures, new_world
+from teacherstudent.envs.walkers.box2d.lidar import DIRECTIONS, Lidar
+from teacherstudent.envs.walkers.embodiments import embodiment, observation_space
+from teacherstudent.envs.walkers.physics.constants import (
     FPS,
     SCALE,
     TERRAIN_GRASS,
@@ -34,15 +42,7 @@ from gymnasium.envs.box2d.bipedal_walker import (
     TERRAIN_STEP,
     VIEWPORT_H,
     VIEWPORT_W,
-    BipedalWalker,
 )
-from gymnasium.spaces import Box
-
-from teacherstudent.contract import spaces
-from teacherstudent.contract.types import Array
-from teacherstudent.envs.walkers.box2d.body import Body, BodyFixtures, new_world
-from teacherstudent.envs.walkers.box2d.lidar import DIRECTIONS, RAYS, Lidar
-from teacherstudent.envs.walkers.embodiments import embodiment
 from teacherstudent.envs.walkers.terrain import TaskSpace
 
 Point: TypeAlias = tuple[float, float]
@@ -225,17 +225,3 @@ def box(left: float, right: float, height: float) -> Polygon:
     """Return an upright rectangle that stands on the ground."""
     low, high = TERRAIN_HEIGHT, TERRAIN_HEIGHT + height
     return [(left, low), (right, low), (right, high), (left, high)]
-
-
-def observation_space(legs: int) -> Box:
-    """Return the observations of a walker with so many legs, of two parts each.
-
-    Speeds and angles are unbounded, contact flags and rays lie in 0..1.
-    """
-    low = np.full(4 + 5 * legs + RAYS, -np.inf, np.float32)
-    high = -low
-    # The flag is the last of the five values of a leg.
-    flags = 4 + 5 * np.arange(1, legs + 1) - 1
-    low[flags], high[flags] = 0.0, 1.0
-    low[-RAYS:], high[-RAYS:] = 0.0, 1.0
-    return Box(low, high, dtype=np.float32)

@@ -9,12 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from gymnasium.envs.box2d.bipedal_walker import LIDAR_RANGE
 
 from teacherstudent.contract.types import FloatArray, IntArray
+from teacherstudent.envs.walkers.physics.constants import LIDAR_RANGE, RAYS
 from teacherstudent.simulation.compiled import compiled
 
-RAYS = 10
 DIRECTIONS: FloatArray = LIDAR_RANGE * np.stack(
     [np.sin(1.5 * np.arange(RAYS) / RAYS), -np.cos(1.5 * np.arange(RAYS) / RAYS)], axis=1
 )

@@ -1,7 +1,7 @@
 """The families' ground, laid by kernels into a slot's arrays: stumps, hexagons, stump sequences, levels.
 
 What is random comes from the slot's stream by counter, in levels with a seed from that. The generators follow
-`teacherstudent.envs.walkers.stump_tracks` and its siblings; levels are in
+`teacherstudent.envs.walkers.box2d.tracks`; levels are in
 `teacherstudent.envs.walkers.ground.levels`.
 """
 
@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from teacherstudent.contract.checks import is_one_of
 from teacherstudent.contract.types import Array
 from teacherstudent.envs.walkers.ground.levels import lay_level
 from teacherstudent.envs.walkers.ground.shapes import box, close_obstacle, corner
@@ -25,6 +26,8 @@ STUMPS, HEXAGONS, SEQUENCE, LEVELS, GIVEN, PAPER_LEVELS = range(6)
 
 SIDES: Final = 6
 """Sides that an obstacle can have."""
+
+_LEVELS: Final = {"fixed": LEVELS, "paper": PAPER_LEVELS}
 
 # Room for the densest track of each kind, since kernels cannot lengthen arrays.
 CAPACITY: Final = {
@@ -45,6 +48,17 @@ _HEXAGON_WIDTH = F(1.0)  # m
 _FIRST_DRAW = 1  # draw 0 is the force of the first step
 _HEXAGON_X = np.array([-0.5, -0.5, -0.25, 0.25, 0.5, 0.5], np.float32)
 _HEXAGON_Y = np.array([0.0, 0.25, 0.5, 0.5, 0.25, 0.0], np.float32)
+
+
+def level_kind(variant: str) -> int:
+    """Return the kind of the tracks of levels, by the name of its variant: "fixed" or "paper".
+
+    Raises:
+        ValueError: if there is no such variant.
+    """
+    if not is_one_of(variant, _LEVELS):
+        raise ValueError(f"variant: expected one of {list(_LEVELS)}, got {variant!r}")
+    return _LEVELS[variant]
 
 
 def empty_tracks(n: int, kind: int) -> Tracks:

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from teacherstudent.envs.walkers.physics import constants as walker
 from teacherstudent.envs.walkers.physics.rig import MANIFOLDS, Float32Array, Int32Array
 
 # Constants are float32: a Python number would make kernels compute in double precision.
@@ -23,7 +24,7 @@ MAX_ANGULAR_CORRECTION = F(8 / 180 * math.pi)
 MAX_TRANSLATION = F(2.0)  # in one step
 MAX_ROTATION = F(0.5 * math.pi)  # in one step
 GRAVITY: Final = F(-10.0)
-DT: Final = F(1 / 50)
+DT: Final = F(1 / walker.FPS)
 FRICTION: Final = F(math.sqrt(0.2 * 2.5))  # legs' and ground's, mixed as Box2D does
 ZERO = F(0)
 HALF = F(0.5)
@@ -33,16 +34,15 @@ TWO = F(2)
 FAR = F(1e9)
 
 # gymnasium's BipedalWalker
-SCALE: Final = F(30.0)  # pixels to the metre
-STEP: Final = F(14 / 30)  # m between the corners of gymnasium's ground
-GROUND: Final = F(400 / 30 / 4)  # m: the height of the start pad
-PAD: Final = F(20 * 14 / 30)  # m: where the start pad ends
-START: Final = F(10 * 14 / 30)
-FINISH = F(190 * 14 / 30)
-END = F(200 * 14 / 30)
-LIDAR_RANGE: Final = F(160 / 30)
-RAYS: Final = 10
-START_FORCE: Final = F(5.0)  # N, at most: sideways on the hull in the first step
+SCALE: Final = F(walker.SCALE)  # pixels to the metre
+STEP: Final = F(walker.TERRAIN_STEP)  # m between the corners of gymnasium's ground
+GROUND: Final = F(walker.TERRAIN_HEIGHT)  # m: the height of the start pad
+PAD: Final = F(walker.TERRAIN_STARTPAD * walker.TERRAIN_STEP)  # m: where the start pad ends
+START: Final = F(walker.TERRAIN_STARTPAD * walker.TERRAIN_STEP / 2)
+FINISH = F((walker.TERRAIN_LENGTH - walker.TERRAIN_GRASS) * walker.TERRAIN_STEP)
+END = F(walker.TERRAIN_LENGTH * walker.TERRAIN_STEP)
+LIDAR_RANGE: Final = F(walker.LIDAR_RANGE)
+START_FORCE: Final = F(walker.INITIAL_RANDOM)  # N, at most: sideways on the hull in the first step
 
 # scratch rows of a body
 COS, SIN, TRIG_ROWS = range(3)

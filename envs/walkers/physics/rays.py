@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from teacherstudent.envs.walkers.physics.collision import first_edge, first_obstacle
-from teacherstudent.envs.walkers.physics.layout import LIDAR_RANGE, ONE, RAYS, ZERO, F
+from teacherstudent.envs.walkers.physics.constants import RAYS
+from teacherstudent.envs.walkers.physics.layout import LIDAR_RANGE, ONE, ZERO, F
 from teacherstudent.simulation.kernels import kernel
 
 # `walker_lidar.DIRECTIONS` in float32, coordinate by coordinate, as kernels read them.

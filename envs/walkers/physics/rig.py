@@ -9,12 +9,11 @@ import numpy.typing as npt
 
 from teacherstudent.contract.types import FloatArray, IntArray
 from teacherstudent.envs.walkers.embodiments import Embodiment
+from teacherstudent.envs.walkers.physics.constants import LEG_DOWN, SCALE
 
 Float32Array = npt.NDArray[np.float32]
 Int32Array = npt.NDArray[np.int32]
 
-SCALE: Final = 30.0  # pixels to the metre
-LEG_DOWN: Final = -8 / SCALE  # m: how far below the hull's origin the hips are
 HULL_DENSITY = 5.0  # kg / m^2
 LEG_DENSITY = 1.0  # kg / m^2
 LOWER_WIDTH = 0.8  # of the upper leg's

@@ -1,22 +1,16 @@
-"""Sequences of stumps."""
+"""Sequences of stumps: published tests."""
 
 from __future__ import annotations
 
-import pytest
-from box2d_tracks import GROUND, PAD, STEP, polygons, still
+import numpy as np
 
-from teacherstudent.envs.walkers.stump_sequence import StumpSequenceEnv
+from teacherstudent.envs.walkers.stump_sequence import stump_sequence
 
 
-def test_stump_sequences_stand_side_by_side():
-    env = StumpSequenceEnv()
-    still(env, [1, 0.5, 2, 1.0, 3, 0.25, 0, 2.0, 5, 0.0])
-    left = PAD
-    for shape, (height, width) in zip(
-        polygons(env)[:5], [(1, 0.5), (2, 1.0), (3, 0.25), (0.05, 2.0), (5, 0.05)], strict=True
-    ):
-        (a, low), (_, high), (b, _), _ = shape
-        assert (a, b, low) == pytest.approx((left, left + width, GROUND), abs=1e-4)
-        assert high - GROUND == pytest.approx(height * STEP, abs=1e-4)
-        left += width
-    assert polygons(env)[5][0][0] == pytest.approx(left + 8, abs=1e-4)
+def test_the_test_set_is_the_published_one():
+    family = stump_sequence()
+    tasks = family.test_tasks()
+    assert family.test_set == "teachDeepRL/stump_seq0_6.0"
+    # The authors draw with NumPy's legacy generator, seeded with 4222.
+    assert np.array_equal(tasks, np.random.RandomState(4222).uniform(0, 6.0, (50, 10)))
+    assert family.space.high.tolist() == [6.0] * 10

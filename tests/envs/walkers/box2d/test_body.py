@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 
-from teacherstudent.envs.walkers.stump_tracks import StumpTracksEnv
+from teacherstudent.envs.walkers.box2d.tracks import StumpTracksEnv
 
 
 def test_every_foot_of_the_quadruped_feels_the_ground():
@@ -23,7 +23,7 @@ def test_every_foot_of_the_quadruped_feels_the_ground():
 def test_resets_leave_nothing_behind():
     code = (
         "import gc\n"
-        "from teacherstudent.envs.walkers.hexagon_tracks import HexagonTracksEnv\n"
+        "from teacherstudent.envs.walkers.box2d.tracks import HexagonTracksEnv\n"
         "from teacherstudent.envs.walkers.box2d.body import Contacts\n"
         "def memory():\n"
         "    gc.collect()\n"

@@ -11,8 +11,7 @@ from box2d_tracks import ENVS, polygons
 from gymnasium.envs.box2d import bipedal_walker as original
 
 from teacherstudent.envs.walkers.box2d.environment import FINISH, WalkerTrack
-from teacherstudent.envs.walkers.hexagon_tracks import HexagonTracksEnv
-from teacherstudent.envs.walkers.stump_tracks import StumpTracksEnv
+from teacherstudent.envs.walkers.box2d.tracks import HexagonTracksEnv, StumpTracksEnv
 
 
 class Original(original.BipedalWalker):

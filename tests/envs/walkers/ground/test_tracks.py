@@ -9,6 +9,7 @@ import pytest
 from compiled_tracks import lay, obstacles
 from gymnasium.envs.box2d import bipedal_walker as original
 
+from teacherstudent.envs.walkers.box2d.tracks import HexagonTracksEnv, StumpSequenceEnv, StumpTracksEnv
 from teacherstudent.envs.walkers.cpu import lay_some
 from teacherstudent.envs.walkers.ground.tracks import (
     CAPACITY,
@@ -18,9 +19,6 @@ from teacherstudent.envs.walkers.ground.tracks import (
     STUMPS,
     empty_tracks,
 )
-from teacherstudent.envs.walkers.hexagon_tracks import HexagonTracksEnv
-from teacherstudent.envs.walkers.stump_sequence import StumpSequenceEnv
-from teacherstudent.envs.walkers.stump_tracks import StumpTracksEnv
 
 STEP, GROUND, PAD = original.TERRAIN_STEP, original.TERRAIN_HEIGHT, 20 * original.TERRAIN_STEP
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from walker_twins import Given
 
+from teacherstudent.envs.walkers.box2d.tracks import StumpTracksEnv
 from teacherstudent.envs.walkers.embodiments import EMBODIMENTS, embodiment
 from teacherstudent.envs.walkers.physics.rig import HALF_HEIGHT, HALF_WIDTH, INV_INERTIA, INV_MASS, rig_of
-from teacherstudent.envs.walkers.stump_tracks import StumpTracksEnv
 
 
 @pytest.mark.parametrize("walker", EMBODIMENTS)

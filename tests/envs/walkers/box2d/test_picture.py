@@ -7,7 +7,7 @@ import pytest
 from walker_twins import Twins
 
 from teacherstudent.contract.registry import FAMILIES
-from teacherstudent.envs.walkers.picture import WalkerPicture
+from teacherstudent.envs.walkers.box2d.picture import WalkerPicture
 
 
 @pytest.mark.parametrize(("walker", "track"), [("default", "stumps"), ("quadruped", "hexagons")])

@@ -4,34 +4,21 @@ from __future__ import annotations
 
 from itertools import pairwise
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from gymnasium.envs.box2d.bipedal_walker import SCALE, VIEWPORT_W, BipedalWalker
+from gymnasium.envs.box2d.bipedal_walker import BipedalWalker
 
 from teacherstudent.contract.types import Array
+from teacherstudent.envs.walkers.box2d import require
 from teacherstudent.envs.walkers.box2d.body import HULL_COLOURS, PAIR_COLOURS
 from teacherstudent.envs.walkers.box2d.environment import EARTH, GREEN, GREY, WHITE
 from teacherstudent.envs.walkers.box2d.lidar import DIRECTIONS
-from teacherstudent.envs.walkers.physics.rig import HALF_HEIGHT, HALF_WIDTH, Rig
+from teacherstudent.envs.walkers.physics.constants import SCALE, VIEWPORT_W
+from teacherstudent.envs.walkers.physics.rig import HALF_HEIGHT, HALF_WIDTH
+from teacherstudent.envs.walkers.view import WalkerView
 
-
-class WalkerView(NamedTuple):
-    """What a picture shows.
-
-    Attributes:
-        rig: the walker.
-        poses: ``(bodies, 3)``: centres of mass (m) and angles (rad).
-        ground: ``(m, 2)``: corners of the ground from left to right (m).
-        obstacles: corners of each obstacle, ``(k, 2)`` (m).
-        rays: ``(10,)``: the share of each ray that is free.
-    """
-
-    rig: Rig
-    poses: Array
-    ground: Array
-    obstacles: list[Array]
-    rays: Array
+require("pygame")
 
 
 class WalkerPicture(BipedalWalker):
