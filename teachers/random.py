@@ -36,6 +36,7 @@ class UniformTeacher(Teacher[gym.Space[Any]]):
     """
 
     accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Box, Discrete, Levels)
+    acts = False
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         return Assignment(ids=ids, tasks=spaces.sample(self.space, self.rng, len(ids)))

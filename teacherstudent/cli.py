@@ -78,6 +78,11 @@ def _add_run(start: argparse.ArgumentParser) -> None:
         type=int,
         help="on how many tasks environments may fail (default: 3, and one for every 20 finished episodes)",
     )
+    start.add_argument(
+        "--may-never-act",
+        action="store_true",
+        help="begin though the budget ends before the teacher acts, or before anything is trained on",
+    )
     for role in ("teacher", "family", "student"):
         start.add_argument(
             f"--{role}-options",
@@ -164,6 +169,7 @@ def _run(given: argparse.Namespace, console: Console) -> int:
         checkpoint_every=given.checkpoint_every,
         max_failed_tasks=given.max_failed_tasks,
         signals=tuple(given.signals),
+        may_never_act=given.may_never_act,
     )
     experiments = [
         Experiment(

@@ -116,6 +116,7 @@ class CartPoleParameters(RLFamily):
         self.observe_task = check_flag("observe_task", observe_task)
         self.test_set = f"cartpole-parameters/uniform{_TEST_TASKS}_seed{_TEST_SEED}"
         self.mastered = 475.0
+        self.max_steps = MAX_STEPS
         self.score_range = (0.0, float(MAX_STEPS))
         # A teacher's step is a thirtieth of the range, towards harder tasks.
         self.difficulty_step = tuple(

@@ -21,7 +21,7 @@ from teacherstudent.envs.mazes.batch.slots import (
     limits_of,
     observation_space,
 )
-from teacherstudent.envs.mazes.codes import SIZE
+from teacherstudent.envs.mazes.codes import MAX_STEPS, SIZE
 from teacherstudent.envs.mazes.space import MazeLevels
 from teacherstudent.envs.mazes.suites import make_suite
 from teacherstudent.slots.processes.slots import spread
@@ -83,6 +83,8 @@ class Maze(RLFamily):
         self.space: MazeLevels = MazeLevels(extent=extent, size=SIZE, **_free(levels))
         self.test_set = self._suite.name
         self.test_names = self._suite.names
+        # Test mazes keep their own cap where they are trained on.
+        self.max_steps = max(MAX_STEPS, int(self._suite.steps.max()))
         # Every success scores above 0, however long it took.
         self.mastered = 0.0
         self.score_range = (0.0, 1.0)

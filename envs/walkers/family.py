@@ -86,6 +86,7 @@ class WalkerFamily(GymnasiumFamily):
             score_range=SCORE_RANGE,
             difficulty_step=difficulty_step,
         )
+        self.max_steps = MAX_STEPS
         self.simulator = simulator
         self._slots = {"space": space, "kind": kind, "walker": options["embodiment"], "solver": solver}
 

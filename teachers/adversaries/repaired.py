@@ -9,11 +9,11 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from teacherstudent.contract.checks import check_keywords, check_names
+from teacherstudent.contract.checks import check_names
 from teacherstudent.contract.purposes import Purpose
 from teacherstudent.contract.registry import TEACHERS
 from teacherstudent.contract.stored.saved import saved_array
-from teacherstudent.contract.types import Assignment, IntArray, Outcomes, Seed, State, Wait
+from teacherstudent.contract.types import Assignment, BoolArray, IntArray, Outcomes, Seed, State, Wait
 from teacherstudent.teachers.adversaries.ppo import AdversaryOptions
 from teacherstudent.teachers.adversaries.regret import ANTAGONIST, PROTAGONIST
 from teacherstudent.teachers.adversaries.teacher import PairTeacher
@@ -22,7 +22,9 @@ from teacherstudent.teachers.replay.buffer.offers import offer, scored
 from teacherstudent.teachers.replay.buffer.picture import picture
 from teacherstudent.teachers.replay.buffer.rows import NEW, REPLAY, Pending, Rows
 from teacherstudent.teachers.replay.buffer.scores import ScoreName, score_of
-from teacherstudent.teachers.replay.cycle import Cycle
+from teacherstudent.teachers.replay.cycle import Cycle, given_options
+from teacherstudent.teachers.replay.edits import count
+from teacherstudent.teachers.replay.fitting import caution, chosen
 
 _BUFFER = {"temperature": 0.1, "staleness": 0.3, "capacity": 4000}
 
@@ -58,7 +60,7 @@ class REPAIRED(PairTeacher):
         score: as of `PLR`; each member's own, so that replays of different levels by the two count too.
         replay: probability of a replay.
         min_fill: share of the protagonist's buffer that must be in use before.
-        buffer: options of both `LevelBuffer`.
+        buffer: options of both `LevelBuffer`; ``capacity`` and ``temperature`` as of `PLR`.
         estimator, adversary, builder, device: as of `PAIRED`.
 
     Raises:
@@ -89,14 +91,35 @@ class REPAIRED(PairTeacher):
         self.measures = self.needs
         self._cycle = Cycle(replay=replay, min_fill=min_fill, train_new=False)
         # What the user gives wins over the paper's numbers.
-        own = _BUFFER | check_keywords("buffer", buffer, LevelBuffer)
-        self.buffers = tuple(LevelBuffer(space, **own) for _ in range(2))
+        self._given, self._paper = given_options(buffer, _BUFFER)
+        self.buffers = self._fresh({})
+        # Rows of a member in the latest ask.
+        self._slots = 0
         self._pending = tuple(Pending() for _ in range(2))
         # Rows handed out: new ones, and replayed ones.
         self._asked = np.zeros(2, np.int64)
 
+    def _fresh(self, chosen: Mapping[str, Any]) -> tuple[LevelBuffer, LevelBuffer]:
+        """Return empty buffers of protagonist and antagonist."""
+        options = self._paper | self._given | dict(chosen)
+        return LevelBuffer(self.space, **options), LevelBuffer(self.space, **options)
+
+    def fit_to(self, rows: int, slots: int) -> dict[str, Any]:
+        """Choose capacity and temperature of both buffers, each for half of the rows (`LevelTeacher`)."""
+        found = chosen(
+            self._given,
+            rows=max(1, rows // 2),
+            slots=max(1, slots // 2),
+            min_fill=self._cycle.min_fill,
+            paper=_BUFFER["temperature"],
+            most=count(self.space),
+        )
+        self.buffers = self._fresh(found)
+        return found
+
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         rows = self._halves(ids)
+        self._slots = len(rows[0])
         # The protagonist's buffer decides, but the antagonist needs something to replay as well.
         probability = 0.0
         if len(self.buffers[1]):
@@ -146,6 +169,21 @@ class REPAIRED(PairTeacher):
     def first_action(self) -> Wait | None:
         """Return what replay waits for: half of the rows fill the protagonist's buffer."""
         return self._cycle.wait(self.buffers[0], rows=2)
+
+    def decisions(self) -> int:
+        """Return how many rows were replayed, and how often the adversary has learnt."""
+        return int(self._asked[REPLAY]) + self._adversary.updates
+
+    def steered(self, assignment: Assignment) -> BoolArray:
+        """Return ``(n,)`` which rows are replayed, or built by an adversary that has learnt."""
+        learnt = self._adversary.updates > 0
+        return np.asarray((assignment.notes["kind"] == REPLAY) | learnt)
+
+    def caution(self) -> str | None:
+        """Return what to say of replays that are of fewer levels than a member has slots; None if not."""
+        if self.first_action() is not None or self._cycle.probability(self.buffers[0]) == 0:
+            return None
+        return caution("REPAIRED", self.buffers[0], self._slots)
 
     def metrics(self) -> dict[str, float]:
         """Return the share of replays, what the buffers hold, and the adversary's numbers as of `PAIRED`."""

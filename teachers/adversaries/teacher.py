@@ -11,7 +11,16 @@ import numpy as np
 from teacherstudent.contract.checks import check_names
 from teacherstudent.contract.spaces import Box, Levels
 from teacherstudent.contract.teacher import Teacher
-from teacherstudent.contract.types import Assignment, FloatArray, Granularity, IntArray, Outcomes, Seed, State
+from teacherstudent.contract.types import (
+    Assignment,
+    BoolArray,
+    FloatArray,
+    Granularity,
+    IntArray,
+    Outcomes,
+    Seed,
+    State,
+)
 from teacherstudent.teachers.adversaries.learner import Adversary, check_rewards, reward_of
 from teacherstudent.teachers.adversaries.ppo import AdversaryOptions
 from teacherstudent.teachers.adversaries.regret import ANTAGONIST, PROTAGONIST, Regret
@@ -56,6 +65,14 @@ class AdversaryTeacher(Teacher[gym.Space[Any]]):
     def spent(self) -> dict[str, float]:
         """Return the adversary's steps: ``adversary``."""
         return self._adversary.spent()
+
+    def decisions(self) -> int:
+        """Return how often the adversary has learnt."""
+        return self._adversary.updates
+
+    def steered(self, assignment: Assignment) -> BoolArray:
+        """Return ``(n,)`` whether the rows were built by an adversary that has learnt."""
+        return np.full(len(assignment), self._adversary.updates > 0)
 
     def metrics(self) -> dict[str, float]:
         """Return tasks built, steps, updates, and of the last update mean reward, losses and entropy."""

@@ -49,7 +49,9 @@ class Bandit(Teacher[Discrete]):
         """Return ``(k,)`` what each arm is held to be worth; NaN where nothing is known."""
 
     def first_action(self) -> Wait | None:
-        """Return how many outcomes it takes until every arm can have been played."""
+        """Return how many outcomes it takes until every arm can have been played; None after them."""
+        if self._arms.told.sum() >= self._arms.k:
+            return None
         return Wait(self._arms.k, "choosing among all arms, each played once,", "fewer arms")
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:

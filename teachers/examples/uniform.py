@@ -29,6 +29,7 @@ class UniformExamples(Teacher[Discrete]):
     """
 
     accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Discrete,)
+    acts = False
 
     def __init__(self, space: Discrete, *, seed: Seed) -> None:
         super().__init__(space, seed=seed)

@@ -107,8 +107,8 @@ class MasteryTeacher(Teacher[Discrete]):
         self._scores = np.full((k, lookback), np.nan)
 
     def first_action(self) -> Wait | None:
-        """Return how many outcomes the first step to another task waits for."""
-        if self.space.n == 1:
+        """Return how many outcomes the first step to another task waits for; None once it was made."""
+        if self.space.n == 1 or self._newest > 0:
             return None
         # The first assessment that can pass comes when the first task has had its least episodes. Each of the
         # others in a row waits for as many episodes as a level has.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, ClassVar, Literal, Protocol
 
 import gymnasium as gym
@@ -14,7 +15,14 @@ from teacherstudent.contract.stored.saved import saved_array, saved_whole
 from teacherstudent.contract.teacher import Teacher
 from teacherstudent.contract.types import Assignment, FloatArray, IntArray, Outcomes, Seed, State, Wait
 from teacherstudent.teachers.progress.mixture import Criterion, Mixture
-from teacherstudent.teachers.progress.mixture_tasks import Draws, Gaussian, Options, Window
+from teacherstudent.teachers.progress.mixture_tasks import (
+    FIT_RATE,
+    Draws,
+    Gaussian,
+    Options,
+    Window,
+    fit_rate_of,
+)
 from teacherstudent.teachers.progress.neighbors import BufferedTrees, NearestOlder
 from teacherstudent.teachers.score_range import ScoreRange
 
@@ -67,7 +75,8 @@ class ALPGMM(Teacher[Box]):
         space: a box.
         seed: an integer of at least 0 or a ``SeedSequence``.
         variant: ``"fixed"`` or ``"paper"``.
-        fit_rate: outcomes between two fits.
+        fit_rate: outcomes between two fits; None for the paper's 250, or fewer in a run too short for 20 such
+            fits (`fit_rate_of`, `fit_to`); always 250 in the variant ``"paper"``.
         random_task_ratio: probability of a uniform task.
         n_components: fewest and most components, both tried.
         criterion: ``"aic"``, ``"bic"`` or ``"aicc"``.
@@ -90,7 +99,7 @@ class ALPGMM(Teacher[Box]):
         *,
         seed: Seed,
         variant: Literal["fixed", "paper"] = "fixed",
-        fit_rate: int = 250,
+        fit_rate: int | None = None,
         random_task_ratio: float = 0.2,
         n_components: tuple[int, int] = (2, 10),
         criterion: Criterion = "aic",
@@ -103,7 +112,7 @@ class ALPGMM(Teacher[Box]):
             space=space,
             seed=seed,
             variant=variant,
-            fit_rate=fit_rate,
+            fit_rate=FIT_RATE if fit_rate is None else fit_rate,
             random_task_ratio=random_task_ratio,
             n_components=n_components,
             criterion=criterion,
@@ -111,8 +120,10 @@ class ALPGMM(Teacher[Box]):
         )
         if max_size is not None:
             check_whole("max_size", max_size)
+        self._open = fit_rate is None and variant != "paper"
+        self._max_size = max_size
         d = int(np.prod(space.shape))
-        self._window = Window(fit_rate, d)
+        self._window = Window(self.options.fit_rate, d)
         self._draws = Draws(self.options)
         self._range = ScoreRange("alp-gmm", score_range)
         self._fit_seed = self.options.fit_seed
@@ -121,11 +132,22 @@ class ALPGMM(Teacher[Box]):
         if variant == "paper":
             self._history = _Paper(d, max_size)
         else:
-            self._history = _Exact(d, max_size, fit_rate)
+            self._history = _Exact(d, max_size, self.options.fit_rate)
         # Over (point, ALP).
         self._mixture: Mixture | None = None
         # The tasks and their ALP that the mixture was fitted to.
         self._fitted: State = {}
+
+    def fit_to(self, rows: int, slots: int) -> dict[str, Any]:
+        """Choose ``fit_rate`` by the rows of the run where it is None; return it then."""
+        if not self._open:
+            return {}
+        rate = fit_rate_of(rows)
+        d = int(np.prod(self.space.shape))
+        self.options = dataclasses.replace(self.options, fit_rate=rate)
+        self._window = Window(rate, d)
+        self._history = _Exact(d, self._max_size, rate)
+        return {"fit_rate": rate}
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         return Assignment(ids=ids, tasks=self._draws.take(len(ids), self.rng))
@@ -153,8 +175,12 @@ class ALPGMM(Teacher[Box]):
             self._draws.use(mixture, alp)
 
     def first_action(self) -> Wait | None:
-        """Return how many outcomes the first fit waits for; until then tasks are uniform."""
+        """Return how many outcomes the first fit waits for, None after it; until then tasks are uniform."""
         return self._window.wait()
+
+    def decisions(self) -> int:
+        """Return the number of fits."""
+        return self._window.fits
 
     def metrics(self) -> dict[str, float]:
         """Return the outcomes told, and the mean ALP and the components of the last fit.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, ClassVar, Literal
 
 import gymnasium as gym
@@ -14,7 +15,14 @@ from teacherstudent.contract.stored.saved import saved_whole
 from teacherstudent.contract.teacher import Teacher
 from teacherstudent.contract.types import Assignment, FloatArray, IntArray, Outcomes, Seed, State, Wait
 from teacherstudent.teachers.progress.mixture import Mixture
-from teacherstudent.teachers.progress.mixture_tasks import Draws, Gaussian, Options, Window
+from teacherstudent.teachers.progress.mixture_tasks import (
+    FIT_RATE,
+    Draws,
+    Gaussian,
+    Options,
+    Window,
+    fit_rate_of,
+)
 from teacherstudent.teachers.score_range import ScoreRange
 
 
@@ -49,7 +57,7 @@ class CovarGMM(Teacher[Box]):
         space: a box.
         seed: an integer of at least 0 or a ``SeedSequence``.
         variant: ``"fixed"`` or ``"paper"``.
-        fit_rate: outcomes between two fits.
+        fit_rate: outcomes between two fits; None as of `ALPGMM`.
         random_task_ratio: probability of a uniform task.
         n_components: fewest and most components, both tried.
         absolute: a falling score counts like a rising one.
@@ -71,7 +79,7 @@ class CovarGMM(Teacher[Box]):
         *,
         seed: Seed,
         variant: Literal["fixed", "paper"] = "fixed",
-        fit_rate: int = 250,
+        fit_rate: int | None = None,
         random_task_ratio: float = 0.2,
         n_components: tuple[int, int] = (2, 10),
         absolute: bool = False,
@@ -83,19 +91,29 @@ class CovarGMM(Teacher[Box]):
             space=space,
             seed=seed,
             variant=variant,
-            fit_rate=fit_rate,
+            fit_rate=FIT_RATE if fit_rate is None else fit_rate,
             random_task_ratio=random_task_ratio,
             n_components=n_components,
             criterion="aic",
             initial=initial,
         )
         self.absolute = check_flag("absolute", absolute)
-        self._window = Window(fit_rate, int(np.prod(space.shape)))
+        self._open = fit_rate is None and variant != "paper"
+        self._window = Window(self.options.fit_rate, int(np.prod(space.shape)))
         self._draws = Draws(self.options)
         self._range = ScoreRange("covar-gmm", score_range)
         self._fit_seed = self.options.fit_seed
         # Over (point, time, score).
         self._mixture: Mixture | None = None
+
+    def fit_to(self, rows: int, slots: int) -> dict[str, Any]:
+        """Choose ``fit_rate`` by the rows of the run where it is None; return it then."""
+        if not self._open:
+            return {}
+        rate = fit_rate_of(rows)
+        self.options = dataclasses.replace(self.options, fit_rate=rate)
+        self._window = Window(rate, int(np.prod(self.space.shape)))
+        return {"fit_rate": rate}
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         return Assignment(ids=ids, tasks=self._draws.take(len(ids), self.rng))
@@ -118,8 +136,12 @@ class CovarGMM(Teacher[Box]):
         return np.maximum(rise, 0)
 
     def first_action(self) -> Wait | None:
-        """Return how many outcomes the first fit waits for; until then tasks are uniform."""
+        """Return how many outcomes the first fit waits for, None after it; until then tasks are uniform."""
         return self._window.wait()
+
+    def decisions(self) -> int:
+        """Return the number of fits."""
+        return self._window.fits
 
     def metrics(self) -> dict[str, float]:
         """Return the outcomes told, and the components of the last fit with their greatest utility.

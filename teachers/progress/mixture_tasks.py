@@ -28,6 +28,12 @@ Gaussian: TypeAlias = tuple[Sequence[float], Sequence[float] | Sequence[Sequence
 
 MOST_ROWS = 10**8
 """Rows of a window, whose memory is taken at once."""
+FIT_RATE = 250
+"""Rows between two fits in the papers."""
+FITS = 20
+"""A chosen fit rate makes at least about so many fits in a run."""
+FEWEST = 50
+"""The least that is chosen: fewer rows say little of where progress is."""
 _BLOCK = 64  # tasks drawn together
 _LARGE = 1e7  # a variance beside which those of tasks are lost, to 1e-8
 
@@ -131,6 +137,14 @@ class Options:
         return mixture.moved(shift, scale)
 
 
+def fit_rate_of(rows: int, most: int = FIT_RATE) -> int:
+    """Return how many rows to wait for between two fits, in a run of so many rows.
+
+    The number of the papers in runs of at least `FITS` fits; fewer in shorter ones, but at least `FEWEST`.
+    """
+    return min(most, max(FEWEST, rows // FITS))
+
+
 def gaussian(initial: Gaussian, space: Box) -> tuple[FloatArray, FloatArray]:
     """Return mean ``(d,)`` and covariance ``(d, d)`` of a task distribution.
 
@@ -165,8 +179,15 @@ class Window:
         self.told = 0
         self._tasks, self._scores = np.empty((size, d)), np.empty(size)
 
-    def wait(self) -> Wait:
-        """Return how many outcomes the first fit waits for."""
+    @property
+    def fits(self) -> int:
+        """How often the window was full."""
+        return self.told // len(self._scores)
+
+    def wait(self) -> Wait | None:
+        """Return how many outcomes the first fit waits for; None once there was one."""
+        if self.fits:
+            return None
         size = len(self._scores)
         return Wait(size, "fitting", f"a smaller fit_rate, here {size}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, ClassVar, Literal
 
 import gymnasium as gym
@@ -13,9 +14,12 @@ from teacherstudent.contract.registry import TEACHERS
 from teacherstudent.contract.spaces import Box
 from teacherstudent.contract.teacher import Teacher
 from teacherstudent.contract.types import Array, Assignment, FloatArray, IntArray, Outcomes, Seed, State, Wait
+from teacherstudent.teachers.progress.mixture_tasks import fit_rate_of
 from teacherstudent.teachers.progress.regions import RegionTree, Rules
 from teacherstudent.teachers.score_range import ScoreRange
 
+REGION_SIZE = 200
+"""The size of the authors' code."""
 MUTATE = 0.1
 ANYWHERE = 0.2
 """Shares of mode 3 (near a region's worst task) and mode 2 (uniform); the rest is mode 1."""
@@ -64,7 +68,8 @@ class RIAC(Teacher[Box]):
         seed: an integer of at least 0 or a ``SeedSequence``.
         variant: ``"fixed"`` or ``"paper"``.
         score_range: scores are mapped linearly from it to (0, 1) with saturation; None leaves them alone.
-        region_size: tasks that a leaf holds before it is split, at least 4.
+        region_size: tasks that a leaf holds before it is split, at least 4; None for 200, or fewer in a run
+            of less than 4 000 rows: a twentieth of them, at least 50 (`fit_to`); always 200 in ``"paper"``.
         alp_window: scores that learning progress looks back on; None is ``region_size``.
         split_attempts: cuts compared for one split.
         min_share: smallest side of a region, as a share of the space's range.
@@ -86,7 +91,7 @@ class RIAC(Teacher[Box]):
         seed: Seed,
         variant: Literal["fixed", "paper"] = "fixed",
         score_range: tuple[float, float] | None = None,
-        region_size: int = 200,
+        region_size: int | None = None,
         alp_window: int | None = None,
         split_attempts: int = 50,
         min_share: float = 1 / 15,
@@ -96,6 +101,9 @@ class RIAC(Teacher[Box]):
         super().__init__(space, seed=seed)
         # A window longer than the ring has nothing more to look at,
         # so the region's size is the natural limit.
+        self._open = region_size is None and variant != "paper"
+        if region_size is None:
+            region_size = REGION_SIZE
         window = region_size if alp_window is None else alp_window
         _check_options(variant, region_size, window, split_attempts, min_share, discard)
         self.paper = variant == "paper"
@@ -107,11 +115,29 @@ class RIAC(Teacher[Box]):
         # The paper's code works in raw units, the fixed variant in the unit cube.
         if not self.paper:
             low, high = np.zeros_like(low), np.ones_like(high)
-        rules = Rules(region_size, window, split_attempts, min_share * (high - low), discard, self.paper)
-        self._tree = RegionTree(low, high, rules)
+        self._rules = Rules(
+            region_size, window, split_attempts, min_share * (high - low), discard, self.paper
+        )
+        self._own_window = alp_window is not None
+        self._tree = RegionTree(low, high, self._rules)
         self._region_size = region_size
         # Running sums of the ALP of the regions sampled; None if out of date.
         self._cumulative: FloatArray | None = None
+
+    def fit_to(self, rows: int, slots: int) -> dict[str, Any]:
+        """Choose ``region_size`` by the rows of the run where it is None; return it then."""
+        if not self._open:
+            return {}
+        rules = self._rules
+        # What the user gives must stay possible: a window to look back on, a share that is a task at least.
+        least = max(4, int(np.ceil(1 / rules.discard)), rules.window if self._own_window else 0)
+        size = max(least, fit_rate_of(rows, REGION_SIZE))
+        window = rules.window if self._own_window else size
+        self._rules = dataclasses.replace(rules, region_size=size, window=window)
+        root = self._tree.nodes[0]
+        self._tree = RegionTree(root["low"].copy(), root["high"].copy(), self._rules)
+        self._region_size = size
+        return {"region_size": size}
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         tree = self._tree
@@ -167,7 +193,9 @@ class RIAC(Teacher[Box]):
         self._cumulative = None
 
     def first_action(self) -> Wait | None:
-        """Return how many outcomes the first split waits for; until then there is one region."""
+        """Return how many outcomes the first split waits for, None after it; before, there is one region."""
+        if len(self._tree.nodes) > 1:
+            return None
         return Wait(self._region_size, "splitting", f"a smaller region_size, here {self._region_size}")
 
     def metrics(self) -> dict[str, float]:

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import gymnasium as gym
 
-from teacherstudent.contract.checks import check_mapping
 from teacherstudent.contract.registry import TEACHERS
 from teacherstudent.contract.spaces import Box, Levels
 from teacherstudent.contract.types import Seed
@@ -48,7 +47,8 @@ class ACCEL(LevelTeacher):
         space: a level space or a box.
         seed: an integer of at least 0 or a ``SeedSequence``.
         score, replay, min_fill: as of `PLR`.
-        buffer: options of `LevelBuffer`; its temperature is 0.3 if it is not given.
+        buffer: options of `LevelBuffer`; ``capacity`` and ``temperature`` follow the run where they are
+            None (`LevelTeacher`).
         edits: edits between a parent and its child.
         parents: ``"batch"``, ``"easy"`` or ``"hard"``.
         start: generated levels are ``"simple"`` or ``"all"``; the same in spaces that know no simple levels.
@@ -82,6 +82,7 @@ class ACCEL(LevelTeacher):
             cycle=Cycle(replay=replay, min_fill=min_fill, train_new=False, simple=is_simple(start)),
             score=score,
             # What the user gives wins over the paper's number.
-            buffer={"temperature": 0.3} | check_mapping("buffer", buffer),
+            buffer=buffer,
+            paper={"temperature": 0.3},
             editor=Editor(edits=edits, parents=parents, step=step_of(space, step)),
         )

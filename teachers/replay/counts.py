@@ -9,7 +9,7 @@ import numpy as np
 from teacherstudent.contract.checks import check_names
 from teacherstudent.contract.stored.saved import saved_array
 from teacherstudent.contract.types import Outcomes, State
-from teacherstudent.teachers.replay.buffer.rows import Rows
+from teacherstudent.teachers.replay.buffer.rows import NEW, Rows
 from teacherstudent.teachers.replay.buffer.scores import EPISODES
 from teacherstudent.teachers.signals import signal
 
@@ -34,6 +34,11 @@ class Counts:
     def asked(self) -> int:
         """Rows handed out, over all kinds."""
         return int(self._asked.sum())
+
+    @property
+    def new(self) -> int:
+        """Generated rows handed out."""
+        return int(self._asked[NEW])
 
     def hand_out(self, parts: Sequence[Rows]) -> None:
         """Count rows that are handed out."""

@@ -18,6 +18,7 @@ from teacherstudent.contract.teacher import Teacher
 from teacherstudent.contract.types import (
     Array,
     Assignment,
+    BoolArray,
     Granularity,
     IntArray,
     Outcomes,
@@ -32,9 +33,15 @@ from teacherstudent.teachers.replay.buffer.picture import picture
 from teacherstudent.teachers.replay.buffer.rows import EDIT, NEW, REPLAY, Editor, Pending, Replayed, Rows
 from teacherstudent.teachers.replay.buffer.scores import EPISODES, score_of
 from teacherstudent.teachers.replay.counts import NAMES, Counts
+from teacherstudent.teachers.replay.fitting import caution, chosen
 
 Schedule: TypeAlias = Literal["fixed", "proportionate"]
 Start: TypeAlias = Literal["simple", "all"]
+
+OPEN = ("capacity", "temperature")
+"""Options of the buffer that follow the run where they are None."""
+TEMPERATURE = 0.1
+"""The temperature of PLR's mazes, which `LevelBuffer` has by default."""
 
 
 def is_simple(start: Start) -> bool:
@@ -61,7 +68,7 @@ class Cycle:
         parallel: every ask holds generated levels, replayed ones and, with an editor, children of these.
 
     Raises:
-        ValueError: if a value is out of range.
+        ValueError: if a value is out of range, or nothing would ever be trained on.
     """
 
     replay: float = 0.5
@@ -77,6 +84,8 @@ class Cycle:
                 raise ValueError(f"{name}: expected a number in [0, 1], got {value!r}")
         if not is_one_of(self.schedule, get_args(Schedule)):
             raise ValueError(f"schedule: expected one of {get_args(Schedule)}, got {self.schedule!r}")
+        if self.replay == 0 and not self.train_new and not self.parallel:
+            raise ValueError("replay: expected above 0, as only replayed levels are trained on, got 0")
 
     def probability(self, buffer: LevelBuffer) -> float:
         """Return the probability that the next ask is replayed."""
@@ -87,8 +96,8 @@ class Cycle:
         return min(self.replay, buffer.fill)
 
     def wait(self, buffer: LevelBuffer, rows: int = 1) -> Wait | None:
-        """Return what replay waits for, where a level comes of ``rows`` rows; None if there is none."""
-        if self.replay == 0 and not self.parallel:
+        """Return what replay waits for, where a level comes of ``rows`` rows; None if for nothing more."""
+        if self.warm(buffer) or (self.replay == 0 and not self.parallel):
             return None
         levels = max(1, ceil(self.min_fill * buffer.capacity))
         # The product may be rounded up by a hair, and one level too many would be waited for.
@@ -117,6 +126,11 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
     highest return of ``max_mc`` is at least 0; under ``"dcd"`` it may be negative, and counts for all rows of
     its level that are told at once.
 
+    **Capacity and temperature** of the buffer follow the run where the user gives none, or None
+    (`fit_to`, `teacherstudent.teachers.replay.fitting`): a buffer of the papers' size would not be filled in
+    a short run, and at their temperatures many slots would replay the same level. A teacher that is told of
+    no run has the papers' numbers.
+
     Attributes:
         buffer: the levels kept.
 
@@ -125,7 +139,8 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         seed: an integer of at least 0 or a ``SeedSequence``.
         cycle: when levels are replayed and which are trained on.
         score: of `teacherstudent.teachers.replay.buffer.scores`.
-        buffer: options of `LevelBuffer`.
+        buffer: options of `LevelBuffer`, as the user gives them.
+        paper: options of `LevelBuffer` that the teacher's paper has, where the user gives none.
         editor: which levels are edited; None for none.
 
     Raises:
@@ -146,6 +161,7 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         cycle: Cycle,
         score: str,
         buffer: Mapping[str, Any] | None = None,
+        paper: Mapping[str, Any] | None = None,
         editor: Editor | None = None,
     ) -> None:
         super().__init__(space, seed=seed)
@@ -156,12 +172,32 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         self.needs = self._score.needs
         if editor is not None or not cycle.train_new:
             self.measures = self.needs
-        self.buffer = LevelBuffer(space, **check_keywords("buffer", buffer, LevelBuffer))
+        self._given, self._paper = given_options(buffer, paper)
+        self.buffer = LevelBuffer(space, **self._paper, **self._given)
+        # Rows of the latest ask; what is said of the buffer depends on it, but no task does.
+        self._slots = 0
         self._pending = Pending()
         self._replayed = Replayed(space.shape or (), np.dtype(space.dtype))
         self._counts = Counts()
 
+    def fit_to(self, rows: int, slots: int) -> dict[str, Any]:
+        """Choose the buffer's capacity and temperature where the user gives none; return what was chosen.
+
+        `teacherstudent.teachers.replay.fitting.chosen` says how.
+        """
+        found = chosen(
+            self._given,
+            rows=rows,
+            slots=slots,
+            min_fill=self._cycle.min_fill,
+            paper=self._paper.get("temperature", TEMPERATURE),
+            most=level_spaces.count(self.space),
+        )
+        self.buffer = LevelBuffer(self.space, **(self._paper | self._given | found))
+        return found
+
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
+        self._slots = len(ids)
         parts = self._parts(len(ids))
         self._counts.hand_out(parts)
         return self._pending.hand_out(self.space, ids, parts)
@@ -242,8 +278,23 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         self._pending.close(ids)
 
     def first_action(self) -> Wait | None:
-        """Return how many levels the buffer must hold before the first replay; None without replay."""
+        """Return how many levels the buffer must hold before replay; None once it does, or without replay."""
         return self._cycle.wait(self.buffer)
+
+    def decisions(self) -> int:
+        """Return how many rows were replayed or edited."""
+        return self._counts.asked - self._counts.new
+
+    def steered(self, assignment: Assignment) -> BoolArray:
+        """Return ``(n,)`` which rows are replayed or edited: new levels are as if nothing was told."""
+        steered: BoolArray = assignment.notes["kind"] != NEW
+        return steered
+
+    def caution(self) -> str | None:
+        """Return what to say of replays that are of fewer levels than an ask has slots; None if not."""
+        if self.first_action() is not None or self._cycle.probability(self.buffer) == 0:
+            return None
+        return caution(type(self).__name__, self.buffer, self._slots)
 
     def metrics(self) -> dict[str, float]:
         """Return the shares of rows (`Counts.metrics`) and what the buffer holds (`buffer_metrics`)."""
@@ -269,6 +320,20 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
         # Only the teacher knows the space that these tasks must lie in.
         spaces.check_tasks(self.space, state["replayed"]["tasks"], "replayed levels")
         self._counts.load({name: state[name] for name in NAMES})
+
+
+def given_options(
+    buffer: Mapping[str, Any] | None, paper: Mapping[str, Any] | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a buffer's options that the user gives, those that are None left out, and the paper's others.
+
+    Raises:
+        TypeError: if the buffer has no such option, or they are no mapping.
+    """
+    told = check_keywords("buffer", buffer, LevelBuffer)
+    given = {name: value for name, value in told.items() if value is not None or name not in OPEN}
+    others = {name: value for name, value in (paper or {}).items() if name not in given}
+    return given, others
 
 
 def replayed(buffer: LevelBuffer, slots: IntArray) -> Rows:

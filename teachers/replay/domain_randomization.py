@@ -42,6 +42,7 @@ class DomainRandomization(Teacher[gym.Space[Any]]):
     accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Box, Discrete, Levels)
     reads: frozenset[str] = frozenset({EPISODES})
     granularity: Granularity = "rollout"
+    acts = False
 
     def __init__(self, space: gym.Space[Any], *, seed: Seed) -> None:
         super().__init__(space, seed=seed)

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import gymnasium as gym
 
-from teacherstudent.contract.checks import check_mapping
 from teacherstudent.contract.registry import TEACHERS
 from teacherstudent.contract.spaces import Box, Levels
 from teacherstudent.contract.types import Seed
@@ -64,6 +63,7 @@ class ParallelACCEL(LevelTeacher):
             cycle=Cycle(min_fill=min_fill, train_new=False, parallel=True, simple=is_simple(start)),
             score=score,
             # What the user gives wins over minimax's numbers.
-            buffer={"temperature": 0.3, "staleness": 0.5} | check_mapping("buffer", buffer),
+            buffer=buffer,
+            paper={"temperature": 0.3, "staleness": 0.5},
             editor=Editor(edits=edits, step=step_of(space, step)),
         )

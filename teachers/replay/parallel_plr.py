@@ -7,7 +7,6 @@ from typing import Any
 
 import gymnasium as gym
 
-from teacherstudent.contract.checks import check_mapping
 from teacherstudent.contract.registry import TEACHERS
 from teacherstudent.contract.types import Seed
 from teacherstudent.teachers.replay.buffer.scores import ScoreName
@@ -33,7 +32,8 @@ class ParallelPLR(LevelTeacher):
         seed: an integer of at least 0 or a ``SeedSequence``.
         score: as of `PLR`.
         min_fill: share of the buffer that must be in use before levels are replayed.
-        buffer: options of `LevelBuffer`; temperature 0.3 and staleness 0.5 if they are not given.
+        buffer: options of `LevelBuffer`; ``capacity`` and ``temperature`` follow the run where they are
+            None (`LevelTeacher`).
 
     Raises:
         TypeError: if the space is of another kind, the seed no integer, or an option of the buffer unknown.
@@ -56,5 +56,6 @@ class ParallelPLR(LevelTeacher):
             cycle=Cycle(min_fill=min_fill, train_new=False, parallel=True),
             score=score,
             # What the user gives wins over minimax's numbers.
-            buffer={"temperature": 0.3, "staleness": 0.5} | check_mapping("buffer", buffer),
+            buffer=buffer,
+            paper={"temperature": 0.3, "staleness": 0.5},
         )

@@ -26,10 +26,12 @@ class PLR(LevelTeacher):
     The defaults are those of the second paper's mazes: MaxMC, rank with temperature 0.1, staleness 0.3,
     4 000 levels, half of them before the first replay.
 
-    Deviations: a level is bound for one rollout, episodes that end in it repeat the level (dcd takes another
-    level from the buffer); ``schedule`` is ``"fixed"``, dcd's default is ``"proportionate"``; levels of equal
-    score are replayed equally often (`LevelBuffer`, ``ties``). What depends on ``semantics`` is listed at
-    `LevelBuffer` and `LevelTeacher`.
+    Deviations: in a run, capacity and temperature follow the run's length and slots unless they are given
+    (`LevelTeacher`): ``buffer={"capacity": 4000, "temperature": 0.1}`` is the paper's. A level is bound for
+    one rollout, episodes that end in it repeat the level (dcd takes another level from the buffer);
+    ``schedule`` is ``"fixed"``, dcd's default is ``"proportionate"``; levels of equal score are replayed
+    equally often (`LevelBuffer`, ``ties``). What depends on ``semantics`` is listed at `LevelBuffer` and
+    `LevelTeacher`.
 
     Args:
         space: any box, discrete or level space.
@@ -40,7 +42,8 @@ class PLR(LevelTeacher):
         replay: probability of a replay.
         min_fill: share of the buffer that must be in use before.
         schedule: ``"fixed"``, or ``"proportionate"``: at most the share in use.
-        buffer: options of `LevelBuffer`: ``capacity``, ``priority``, ``temperature``, ``staleness``...
+        buffer: options of `LevelBuffer`: ``priority``, ``staleness``...; ``capacity`` and ``temperature``
+            follow the run where they are None (`LevelTeacher`).
 
     Raises:
         TypeError: if the space is of another kind, the seed no integer, or an option of the buffer unknown.

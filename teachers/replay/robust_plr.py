@@ -29,7 +29,7 @@ class RobustPLR(LevelTeacher):
         space: any box, discrete or level space.
         seed: an integer of at least 0 or a ``SeedSequence``.
         score, replay, min_fill, schedule: as of `PLR`.
-        buffer: options of `LevelBuffer`.
+        buffer: as of `PLR`.
 
     Raises:
         TypeError: if the space is of another kind, the seed no integer, or an option of the buffer unknown.

@@ -8,7 +8,7 @@ import gymnasium as gym
 import numpy as np
 
 from teacherstudent.contract import spaces
-from teacherstudent.contract.checks import check_names, check_whole, is_number
+from teacherstudent.contract.checks import check_names, check_whole, is_number, is_whole
 from teacherstudent.contract.purposes import Purpose
 from teacherstudent.contract.registry import TEACHERS
 from teacherstudent.contract.spaces import Box, Discrete, Levels
@@ -17,6 +17,7 @@ from teacherstudent.contract.teacher import Teacher
 from teacherstudent.contract.types import (
     Array,
     Assignment,
+    BoolArray,
     FloatArray,
     Granularity,
     IntArray,
@@ -59,13 +60,17 @@ class SFL(Teacher[gym.Space[Any]]):
     fifth of the levels.
     If an ask ends the measuring in its middle, its other rows are for training.
 
+    ``candidates``, ``keep`` and ``refresh`` follow the length of a run where they are None (`fit_to`): a
+    refresh takes a twentieth of the rows. A teacher that is told of no run has
+    1 000, 100 and 50.
+
     Args:
         space: any box, discrete or level space.
         seed: an integer of at least 0 or a ``SeedSequence``.
-        refresh: asks for training between two refreshes.
-        candidates: levels drawn at a refresh, to be measured.
+        refresh: asks for training between two refreshes; None see above.
+        candidates: levels drawn at a refresh, to be measured; None see above.
         attempts: rollouts on each.
-        keep: size of the set, at most ``candidates``.
+        keep: size of the set, at most ``candidates``; None for a tenth of them, at most 100.
         rho: share of the rows trained on that comes from the set.
 
     Raises:
@@ -83,12 +88,18 @@ class SFL(Teacher[gym.Space[Any]]):
         space: gym.Space[Any],
         *,
         seed: Seed,
-        refresh: int = 50,
-        candidates: int = 1000,
+        refresh: int | None = None,
+        candidates: int | None = None,
         attempts: int = 5,
-        keep: int = 100,
+        keep: int | None = None,
         rho: float = 0.5,
     ) -> None:
+        self._open = {"refresh": refresh is None, "candidates": candidates is None, "keep": keep is None}
+        refresh = 50 if refresh is None else refresh
+        candidates = 1000 if candidates is None else candidates
+        # Whatever the candidates are is checked below.
+        if keep is None:
+            keep = min(100, candidates) if is_whole(candidates) else 100
         for name, value in (
             ("refresh", refresh),
             ("candidates", candidates),
@@ -103,7 +114,7 @@ class SFL(Teacher[gym.Space[Any]]):
         super().__init__(space, seed=seed)
         self._rho = float(rho)
         # Uniform draws from the set: neither score nor staleness plays a role.
-        self.buffer = LevelBuffer(space, capacity=keep, temperature=np.inf, staleness=0.0, evict="score")
+        self.buffer = _set_of(space, int(keep))
         self._pending = Pending()
         self._counts = Counts()
         self._refresh, self._candidates = int(refresh), int(candidates)
@@ -112,9 +123,39 @@ class SFL(Teacher[gym.Space[Any]]):
         self._left = 0
 
     def first_action(self) -> Wait | None:
-        """Return how many rows the first refresh takes, in which nothing is trained on."""
+        """Return how many rows the first refresh takes, in which nothing is trained on; None after it."""
+        if len(self.buffer):
+            return None
         levels = int(min(self._candidates, level_spaces.count(self.space)))
         return Wait(levels * self._trial.attempts, "training", "fewer candidates or attempts")
+
+    def decisions(self) -> int:
+        """Return how many rows came from the set of the best."""
+        return self._counts.asked - self._counts.new
+
+    def steered(self, assignment: Assignment) -> BoolArray:
+        """Return ``(n,)`` which rows come from the set of the best: others are as if nothing was told."""
+        steered: BoolArray = assignment.notes["kind"] != NEW
+        return steered
+
+    def fit_to(self, rows: int, slots: int) -> dict[str, Any]:
+        """Choose ``candidates``, ``keep`` and ``refresh`` by the rows of the run where they are None."""
+        # A refresh measures every candidate in all attempts: a twentieth of the rows.
+        numbers = {
+            "candidates": min(1000, max(1, rows // (20 * self._trial.attempts))),
+            "refresh": min(50, max(1, rows // (20 * slots))),
+        }
+        found = {name: value for name, value in numbers.items() if self._open[name]}
+        self._candidates = found.get("candidates", self._candidates)
+        self._refresh = found.get("refresh", self._refresh)
+        # The set is a tenth of the candidates, as in the defaults; a given set may be no greater than they.
+        if self._open["keep"]:
+            found["keep"] = max(1, min(100, self._candidates // 10))
+            self.buffer = _set_of(self.space, found["keep"])
+        elif self.buffer.capacity > self._candidates:
+            self._candidates = self.buffer.capacity
+            found["candidates"] = self._candidates
+        return found
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         parts = self._parts(len(ids))
@@ -206,6 +247,11 @@ class SFL(Teacher[gym.Space[Any]]):
             # Only the teacher knows the space that these tasks must lie in.
             spaces.check_tasks(self.space, state["trial"]["tasks"], "sfl: state")
         self._left = saved_whole("sfl: left", state["left"], -1, self._refresh)
+
+
+def _set_of(space: gym.Space[Any], keep: int) -> LevelBuffer:
+    """Return an empty set of levels, from which is drawn uniformly."""
+    return LevelBuffer(space, capacity=keep, temperature=np.inf, staleness=0.0, evict="score")
 
 
 class _Trial:

@@ -35,6 +35,7 @@ class Constant(Teacher[gym.Space[Any]]):
     """
 
     accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Parameters, Discrete)
+    acts = False
     granularity: Granularity = "chunk"
 
     def __init__(

@@ -34,6 +34,7 @@ class InOrder(Teacher[Discrete]):
     """
 
     accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Discrete,)
+    acts = False
     granularity: Granularity = "chunk"
 
     def __init__(self, space: Discrete, *, seed: Seed, shares: Sequence[float] | None = None) -> None:

@@ -46,6 +46,7 @@ class OpenLoop(Teacher[Parameters]):
     """
 
     accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Parameters,)
+    acts = False
     granularity: Granularity = "chunk"
 
     def __init__(

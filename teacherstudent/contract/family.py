@@ -73,9 +73,11 @@ class RLFamily(Family):
         test_actions: how policies are tested: ``"greedy"``, or ``"sampled"`` where the field tests the
             exploring policy, since a greedy one without memory walks in circles. Either way the same test
             seed gives the same test.
+        max_steps: after how many steps an episode ends at the latest; None if that is not known.
     """
 
     test_actions: Literal["greedy", "sampled"] = "greedy"
+    max_steps: int | None = None
 
     @abstractmethod
     def make_vec(self, n: int, *, processes: int = 1) -> gym.vector.VectorEnv[Any, Any, Any]:

@@ -93,7 +93,12 @@ class AsksForMore(Protocol):
     """A student that can use further tasks in the midst of a round."""
 
     def ask_for_more(self, more: Callable[[int], Assignment]) -> None:
-        """Ask so for a number of tasks, all of them to be trained on; the run calls it at its start."""
+        """Ask so for a number of tasks, all of them to be trained on; the run calls it at its start.
+
+        The student is to ask when a slot is free, for as many tasks as there are free slots: what is asked
+        ahead is chosen by what the teacher was told before. Fewer tasks may come, or none, where the teacher
+        wants to measure first; what it wants measured comes with the next assignment.
+        """
 
 
 @runtime_checkable

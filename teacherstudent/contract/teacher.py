@@ -23,6 +23,7 @@ from teacherstudent.contract.stored.settings import remember
 from teacherstudent.contract.types import (
     UNASKED,
     Assignment,
+    BoolArray,
     Granularity,
     IntArray,
     Outcomes,
@@ -39,8 +40,8 @@ class Teacher(ABC, Generic[S]):
     """Chooses tasks and learns from their outcomes.
 
     An author writes ``__init__`` (its keywords are the whole configuration), `_ask`, `_tell`, `_state` and
-    `_load`, and may write `first_action`, `spent`, `metrics` and `snapshot`. Users call `ask` and
-    `tell`.
+    `_load`, and may write `first_action`, `decisions`, `steered`, `caution`, `spent`, `metrics` and
+    `snapshot`. Users call `ask` and `tell`.
 
     Many tasks may be outstanding; outcomes may come late, out of order, in any batch, or never.
 
@@ -59,6 +60,8 @@ class Teacher(ABC, Generic[S]):
         granularity: how long a task binds the student.
         members: for how many members of the student its rows are; an ask must be for a row for each.
         differences: whether it takes differences of scores, so that a score must be a level and no gain.
+        acts: whether what it is told may change which tasks it chooses; False for uniform draws and fixed
+            schedules, of which no run expects that they act.
         space: the task space.
         rng: the teacher's own generator; part of its state.
 
@@ -78,6 +81,7 @@ class Teacher(ABC, Generic[S]):
     granularity: Granularity = "episode"
     members: int = 1
     differences: bool = False
+    acts: bool = True
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -264,9 +268,36 @@ class Teacher(ABC, Generic[S]):
         return {}
 
     def first_action(self) -> Wait | None:
-        """Return what the teacher waits for before it acts on what it is told; None if for nothing.
+        """Return what the teacher waits for before it acts on what it is told; None if for nothing (more).
 
-        A run warns where its budget ends before.
+        A run whose budget ends before is refused, and rows that are asked for once it is None count as
+        steered.
+        """
+        return None
+
+    def decisions(self) -> int | None:
+        """Return how often the teacher has changed its sampling by what it was told: fits, replays.
+
+        None if it does not count them: a run then takes every tell after the first action for one.
+        """
+        return None
+
+    def steered(self, assignment: Assignment) -> BoolArray | None:
+        """Return ``(n,)`` which rows of its latest ask follow from what the teacher was told.
+
+        By default what its note ``steered`` says, where it makes such a note. None if it does not tell rows
+        apart: a run then takes all rows for steered from the first action on (`first_action`), uniform ones
+        that the teacher mixes in too.
+        """
+        note = assignment.notes.get("steered")
+        if note is None:
+            return None
+        return note.astype(np.bool_)
+
+    def caution(self) -> str | None:
+        """Return what a reader of the run should know of the teacher as it is now; None if nothing.
+
+        A run that hears of it at several records in a row notes it, once.
         """
         return None
 
@@ -362,6 +393,27 @@ class Teacher(ABC, Generic[S]):
         for name, value in vars(self).items():
             setattr(other, name, copy.deepcopy(value, memo))
         return other
+
+
+@runtime_checkable
+class Scales(Protocol):
+    """A teacher whose options follow the length of a run, where the user has left them at None.
+
+    A run calls `fit_to` before the first ask where it knows how many rows its budget holds, and notes it in
+    its manifest: a resumed run gives the same numbers again. A teacher that nobody tells keeps the numbers of
+    its paper.
+    """
+
+    def fit_to(self, rows: int, slots: int) -> Mapping[str, Any]:
+        """Choose the options that are None.
+
+        Args:
+            rows: how many outcomes the run will bring, at least.
+            slots: how many rows an ask is for.
+
+        Returns:
+            The options that were chosen, by name; empty where the user has given all.
+        """
 
 
 @runtime_checkable

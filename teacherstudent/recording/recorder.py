@@ -226,6 +226,7 @@ class Recorder:
         snapshot: Mapping[str, Any],
         ledger: Mapping[str, float],
         student: Mapping[str, float] | None = None,
+        acting: Mapping[str, float] | None = None,
     ) -> None:
         """Log the teacher's metrics and what a picture of it needs, and the training means since last time.
 
@@ -235,6 +236,8 @@ class Recorder:
             snapshot: of the teacher, as plain data.
             ledger: the costs, counts and seconds at this moment, by name.
             student: metrics of the student, by name.
+            acting: lag, steered share, decisions and distance from uniform draws, by name
+                (`teacherstudent.running.acting.steering.Steering.metrics`).
 
         Raises:
             TypeError: if the snapshot holds something that is not plain data, or metrics are no numbers.
@@ -243,16 +246,17 @@ class Recorder:
         """
         check_real("recorder: spent", spent, 0)
         check_readings("recorder: ledger", ledger)
-        for what, values in {"metrics": metrics, "student": student or {}}.items():
+        given = {"metrics": metrics, "student": student or {}, "acting": acting or {}}
+        for what, values in given.items():
             check_readings(f"recorder: {what}", values)
         # Taking the means starts them anew, so it comes after the checks.
         train = self._episodes.take_means()
         seconds = self._seconds()
-        curves = {"metrics": metrics, "student": student or {}, "train": train}
+        curves = {**given, "train": train}
         self._teacher.append(
             {"spent": spent, "time": seconds, **curves, "ledger": ledger, "snapshot": snapshot}
         )
-        tags = {"metrics": "teacher", "student": "student", "train": "train"}
+        tags = {"metrics": "teacher", "student": "student", "acting": "acting", "train": "train"}
         self._scalars(
             spent,
             {f"{tags[kind]}/{name}": float(v) for kind, group in curves.items() for name, v in group.items()},

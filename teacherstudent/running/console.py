@@ -50,7 +50,8 @@ def run_and_compare(
     refuse_links([out / COMPARISON])
     # Seeds differ in nothing else, so one experiment of each teacher is checked.
     for experiment in {(e.teacher, e.name): e for e in experiments}.values():
-        experiment.check()
+        planned = experiment.check(resume=resume)
+        console.print(shown(f"{experiment.name}: {planned.text()}"), soft_wrap=True)
     runs = [(experiment, experiment.folder(out)) for experiment in experiments]
     results = run_watched(runs, jobs=jobs, threads=threads, resume=resume, console=console)
     finished = [r.folder for r in results if r.status == "finished"]

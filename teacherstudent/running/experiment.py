@@ -25,12 +25,12 @@ from teacherstudent.contract.teacher import Teacher
 from teacherstudent.contract.types import seed_sequence
 from teacherstudent.recording.disk.files import check_folder, check_name, folder_name
 from teacherstudent.recording.runs import Run
+from teacherstudent.running.acting.outline import Outline, fit, outline
 from teacherstudent.running.before.fit import check_fit
 from teacherstudent.running.budgets import check_budget
 from teacherstudent.running.loop import run
 from teacherstudent.running.members import Members
 from teacherstudent.running.options import check_options, restore
-from teacherstudent.running.outset import too_short
 from teacherstudent.running.progress import Progress
 
 _LOG = logging.getLogger(__name__)
@@ -162,10 +162,14 @@ class Experiment:
             [_make(STUDENTS, self.student, options, family, seed=own) for own in seed.spawn(members)]
         )
 
-    def check(self) -> None:
+    def check(self, *, resume: bool = False) -> Outline:
         """Raise what `build` and the first moment of `run` would raise, before anything is started.
 
-        Log a warning if the budget ends before the teacher acts on what it is told.
+        Args:
+            resume: whether a run may be there already, which is not refused because its teacher never acts.
+
+        Returns:
+            The plan in words and numbers. A warning is logged if the teacher acts late in the run, or never.
         """
         # Everything is made once and thrown away: an error
         # should come now, and not after hours of other runs.
@@ -173,9 +177,13 @@ class Experiment:
         try:
             with _advised(lambda: family.advice(teacher)):
                 check_fit(family, teacher, student, self.plan.signals)
-            if text := too_short(teacher, student, self.plan.own):
-                _LOG.warning("%s: %s", self.name, text)
             check_budget(student, self.plan)
+            planned = outline(family, teacher, student, self.plan, fit(family, teacher, student, self.plan))
+            if not resume:
+                planned.check(self.plan)
+            if text := planned.refusal() or planned.late():
+                _LOG.warning("%s: %s", self.name, text)
+            return planned
         # Students hold processes and environments, which would outlive a failed check.
         finally:
             student.close()

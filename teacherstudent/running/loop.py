@@ -24,8 +24,12 @@ from teacherstudent.contract.types import Assignment, IntArray, Outcomes, State
 from teacherstudent.contract.weigher import Weigher
 from teacherstudent.recording.disk.checkpoint import Checkpoints
 from teacherstudent.recording.disk.files import check_folder
-from teacherstudent.recording.folder import CHECKPOINTS
+from teacherstudent.recording.folder import CHECKPOINTS, MANIFEST
+from teacherstudent.recording.manifest import read_manifest
 from teacherstudent.recording.recorder import START, Recorder
+from teacherstudent.running.acting.kept import Kept
+from teacherstudent.running.acting.outline import fit, outline
+from teacherstudent.running.acting.steering import Steering
 from teacherstudent.running.before.fit import check_fit
 from teacherstudent.running.before.manifest import describe_run, warn_of_silence
 from teacherstudent.running.budgets import check_budget
@@ -113,24 +117,51 @@ def run(
         _check_plan(state, plan)
         warn_of_silence(family, teacher, student)
         recorded = state["recorder"]
+    ahead = _look_ahead(family, teacher, student, plan, folder, resumed=state is not None)
     described = describe_run(family, teacher, student, plan)
     for name, value in described.get("student_report", {}).items():
         _LOG.info("%s: %s: %s", type(student).__name__, name, value)
-    recorder = Recorder(folder, manifest={**described, **more}, resume=recorded)
+    recorder = Recorder(folder, manifest={**described, **ahead, **more}, resume=recorded)
     loop = _Loop(family, teacher, student, plan, recorder, checkpoints)
     # From here on the recorder holds the folder's lock, so every way out must close it.
     with _recorded(recorder):
         if state is not None:
             loop.load(state)
+        # What is known before the first round stands in the status from the start.
+        if ahead["outline"]["note"] is not None:
+            recorder.note(ahead["outline"]["note"])
         loop.go(progress, stop)
     return loop.ledger
+
+
+def _look_ahead(
+    family: Family, teacher: Teacher[Any], student: Student, plan: Plan, folder: Path, *, resumed: bool
+) -> dict[str, Any]:
+    """Fit the teacher to the length of the run, and return the plan in words and numbers for the manifest.
+
+    Raises:
+        ValueError: if the teacher of a new run cannot act within the budget, and the plan does not allow it.
+    """
+    # What was chosen for a run that is resumed is chosen again, even if its budget is another one now.
+    before = read_manifest(folder / MANIFEST) if resumed else None
+    fitted = fit(family, teacher, student, plan, before)
+    planned = outline(family, teacher, student, plan, fitted)
+    if not resumed:
+        planned.check(plan)
+    _LOG.info("%s", planned.text())
+    return {
+        "fitted": None if fitted is None else fitted.as_dict(),
+        "plan_text": planned.text(),
+        "outline": planned.as_dict() | {"note": planned.refusal() or planned.late()},
+    }
 
 
 def _check_plan(state: State, plan: Plan) -> None:
     """Raise ValueError unless a checkpoint is of a run whose tests and costs start as in this plan."""
     # Another test seed or charge would change the meaning of the scores and costs that are there already.
     names = ("teacher", "student", "recorder", "ledger", "due", "test_seed")
-    check_names("checkpoint", names, state)
+    # Older checkpoints lack what came later, which is looked for where it is read.
+    check_names("checkpoint", names, state.keys() - {"kept", "steering"})
     with reading("checkpoint: ledger"):
         there = {"test_seed": state["test_seed"], "charged": state["ledger"]["costs"].get("before", 0.0)}
     for name, value in there.items():
@@ -187,6 +218,9 @@ class _Loop:
         self._hidden = offered.keys() - logged(offered, plan.signals)
         self._outset = Outset(teacher, student, plan.own, recorder.note)
         self._notes = RunNotes(recorder)
+        self._steering = Steering(teacher)
+        # Rows to be measured that were asked for in the midst of a round.
+        self._kept = Kept()
         # A student that wants tasks in the midst of a round
         # gets them from here, so that these are recorded too.
         if isinstance(student, AsksForMore):
@@ -198,7 +232,6 @@ class _Loop:
         # A run that was resumed after its teacher had finished must not train another round.
         done = self._done() if self.ledger.spent > self.plan.charged else None
         start = self.plan.charged
-        self._outset.begin()
         # The first test shows the untrained student. A resumed
         # run has spent something, or has this test already.
         if self.ledger.spent == start and self._due["test"].elapsed(start):
@@ -232,7 +265,7 @@ class _Loop:
             self.recorder.note(f"{type(self.teacher).__name__} ended the run before its budget: {done}")
         elif self.ledger.spent < self.plan.budget:
             raise _InterruptedError
-        self._notes.end(self.student, self.ledger, self.plan)
+        self._notes.end(self.student, self.ledger, self.plan, self._steering)
 
     def _done(self) -> str | None:
         """Return why the teacher ends the run; None while it does not."""
@@ -261,6 +294,7 @@ class _Loop:
         # checks the outcomes, and a bad row must not be logged.
         with ledger.timed("teacher"):
             self.teacher.tell(outcomes)
+            self._steering.told(outcomes)
         ledger.absorb_teacher(self.teacher.spent())
         # A row bound for a whole rollout may hold several episodes, which the student then counts.
         ledger.episodes += int(np.sum(outcomes.signals.get("episodes", len(outcomes))))
@@ -303,14 +337,20 @@ class _Loop:
 
     def _ask(self) -> Assignment:
         wanted = self.student.wants()
+        parts = self._kept.take()
         # A student may want nothing while its slots are busy. Teachers are never asked for none.
         if wanted > 0:
-            return self._asked(wanted)
-        space = self.teacher.space
-        return Assignment.none(space.shape, space.dtype)
+            parts.append(self._asked(wanted))
+        if not parts:
+            space = self.teacher.space
+            return Assignment.none(space.shape, space.dtype)
+        if len(parts) == 1:
+            return parts[0]
+        return Assignment.concatenate(parts)
 
     def _asked(self, n: int) -> Assignment:
         assignment = self.teacher.ask(n, progress=self._progress())
+        self._steering.asked(assignment)
         self.recorder.asked(assignment)
         return assignment
 
@@ -320,13 +360,28 @@ class _Loop:
         return min(1.0, (self.ledger.spent - self.plan.charged) / self.plan.own)
 
     def _more(self, n: int) -> Assignment:
-        """Return tasks for a student in the midst of a round; those to be measured are dropped."""
-        assignment = self._asked(n)
-        # Rows to be measured belong between rounds. In the midst of one the student could only train on them.
-        if assignment.learn.all():
-            return assignment
-        self._drop(assignment.ids[~assignment.learn])
-        return assignment.select(assignment.learn)
+        """Return tasks to train on for a student in the midst of a round; `n` of them, or fewer.
+
+        Rows to be measured are kept for the start of the next round, where the student can measure them, and
+        others are asked for in their place.
+        """
+        with self.ledger.lent("student", "teacher"):
+            assignment = self._asked(n)
+            # Hardly any teacher of episodes measures, so that this is the common way.
+            if assignment.learn.all():
+                return assignment
+            parts = [assignment.select(assignment.learn)]
+            missing = n
+            while True:
+                learn = assignment.learn
+                self._kept.put(assignment.select(~learn))
+                missing -= int(learn.sum())
+                # A teacher that gives nothing to train on wants to measure first: it is asked again
+                # when it has heard of that.
+                if missing <= 0 or not learn.any():
+                    return Assignment.concatenate(parts)
+                assignment = self._asked(missing)
+                parts.append(assignment.select(assignment.learn))
 
     def _test(self, progress: Progress | None) -> None:
         with self.ledger.timed("evaluate"):
@@ -339,6 +394,8 @@ class _Loop:
             progress.tested(summary)
 
     def _record(self) -> None:
+        if (caution := self._steering.caution()) is not None:
+            self.recorder.note(caution)
         with self.ledger.timed("record"):
             self.recorder.teacher(
                 spent=self.ledger.spent,
@@ -346,6 +403,7 @@ class _Loop:
                 student=self.student.metrics(),
                 snapshot=self.teacher.snapshot(),
                 ledger=self.ledger.as_dict(),
+                acting=self._steering.metrics(),
             )
 
     def _checkpoint(self) -> None:
@@ -362,6 +420,8 @@ class _Loop:
                     "ledger": self.ledger.state_dict(),
                     "due": {name: interval.next for name, interval in self._due.items()},
                     "test_seed": self.plan.test_seed,
+                    "kept": self._kept.state(),
+                    "steering": self._steering.state(),
                 }
             )
 
@@ -378,9 +438,15 @@ class _Loop:
         with reading("checkpoint: due"):
             for name, interval in self._due.items():
                 interval.next = float(state["due"][name])
+        # Older checkpoints have neither.
+        if "kept" in state:
+            self._kept.load(state["kept"])
+        if "steering" in state:
+            self._steering.load(state["steering"])
         # The teacher waits for what was under way at the
         # checkpoint; the student says which of it it still holds.
-        lost = np.setdiff1d(self.teacher.outstanding, self.student.holds())
+        held = np.concatenate([self.student.holds(), self._kept.ids])
+        lost = np.setdiff1d(self.teacher.outstanding, held)
         self._drop(lost)
         self.ledger.dropped += len(lost)
         # Failures of the run before the resume count against the same limit.

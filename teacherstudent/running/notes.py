@@ -9,6 +9,7 @@ from teacherstudent.contract.accounts.plan import Plan
 from teacherstudent.contract.student import Student
 from teacherstudent.contract.types import Outcomes
 from teacherstudent.recording.recorder import Recorder
+from teacherstudent.running.acting.steering import Steering
 from teacherstudent.slots.requests import MOST_STEPS
 
 MANY_ROLLOUTS = 256
@@ -81,8 +82,10 @@ class RunNotes:
             self._cut = True
             self._recorder.note(LONG_TESTS.format(count=cut, steps=MOST_STEPS))
 
-    def end(self, student: Student, ledger: Ledger, plan: Plan) -> None:
+    def end(self, student: Student, ledger: Ledger, plan: Plan, steering: Steering) -> None:
         """Note what a finished run has come to."""
+        if (little := steering.note()) is not None:
+            self._recorder.note(little)
         if student.spent().get("updates") == 0:
             self._recorder.note(NOT_TRAINED)
         if ledger.episodes == 0:

@@ -1,4 +1,4 @@
-"""Whether a budget lasts until its teacher begins to act on what it is told, said before it is spent."""
+"""Whether a budget lasts until its teacher begins to act, counted in a run's first rounds."""
 
 from __future__ import annotations
 
@@ -7,30 +7,16 @@ from typing import Any
 
 from teacherstudent.contract.student import Student, row_cost
 from teacherstudent.contract.teacher import Teacher
-from teacherstudent.contract.types import Wait
+from teacherstudent.running.acting.outline import waiting
 
 _LOOK = 0.02
 """Share of the budget after which rows are counted, where their cost is not known before."""
 
 
-def too_short(teacher: Teacher[Any], student: Student, budget: float) -> str | None:
-    """Return what to say of a budget that ends before the teacher acts; None if it lasts or nobody knows.
-
-    Args:
-        teacher: it says what it waits for (`Teacher.first_action`).
-        student: it says what a row costs, if it knows.
-        budget: the cost that the run itself may spend.
-    """
-    wait = teacher.first_action()
-    cost = row_cost(student)
-    if wait is None or cost is None or budget / cost > wait.rows:
-        return None
-    told = f"the budget of {budget:g} holds {budget / cost:.0f} of {cost:g} each: it never will"
-    return _text(teacher, wait, told, cost)
-
-
 class Outset:
     """Says once, as early as it can be known, that a budget ends before its teacher acts.
+
+    What is known before the run says `teacherstudent.running.acting.outline.Outline`.
 
     Args:
         teacher: of the run.
@@ -51,12 +37,6 @@ class Outset:
         self._rows = 0
         self._cost = 0.0
 
-    def begin(self) -> None:
-        """Look before the first round."""
-        text = too_short(self._teacher, self._student, self._budget)
-        if text is not None:
-            self._say(text)
-
     def round(self, rows: int, cost: float) -> None:
         """Count a round's rows, and look once a small share of the budget is spent.
 
@@ -76,14 +56,8 @@ class Outset:
                 f"the budget of {self._budget:g} holds about {about:.0f}, by the first {self._rows} of them: "
                 "at this rate it never will"
             )
+            name = type(self._teacher).__name__
             # Before any row has come, the cost of one is at least all that was spent.
-            self._say(_text(self._teacher, self._wait, told, self._cost / max(1, self._rows)))
+            self._say(waiting(name, self._wait, told, self._cost / max(1, self._rows)))
         # The question is answered once, whatever the answer is.
         self._wait = None
-
-
-def _text(teacher: Teacher[Any], wait: Wait, told: str, cost: float) -> str:
-    return (
-        f"{type(teacher).__name__}: {wait.what} begins after {wait.rows} outcomes at least, and {told}. "
-        f"Expected a budget above {wait.rows * cost:.3g}, or {wait.remedy}"
-    )

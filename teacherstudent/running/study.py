@@ -75,6 +75,7 @@ class Study:
             choice, which also stands in where the baseline is not run.
         data: name -> fields that ``--data NAME`` replaces, to do the same on other data.
         quick: fields that ``--quick`` replaces, to finish within a minute.
+        may_never_act: whether runs are made whose budget ends before their teacher acts (`Plan`).
 
     Raises:
         ValueError: if the baseline is none of the teachers, the budget or a seed is out of range, or the name
@@ -94,6 +95,7 @@ class Study:
     baseline: str = ""
     data: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     quick: Mapping[str, Any] = field(default_factory=dict)
+    may_never_act: bool = False
 
     def __post_init__(self) -> None:
         self._check_kinds()
@@ -154,7 +156,12 @@ class Study:
         every = self.test_every
         if every is None:
             every = self.budget / 20
-        return Plan(budget=entry.budget_share * self.budget, charged=entry.charged, test_every=every)
+        return Plan(
+            budget=entry.budget_share * self.budget,
+            charged=entry.charged,
+            test_every=every,
+            may_never_act=self.may_never_act,
+        )
 
     def version(self, *, data: str | None = None, quick: bool = False) -> Study:
         """Return the study on other data, or in short: what ``--data`` and ``--quick`` run."""
@@ -163,7 +170,8 @@ class Study:
         if data:
             settings |= self.data[data]
         if quick:
-            settings |= self.quick
+            # A minute is enough to see that everything works, not for every teacher to act.
+            settings |= {"may_never_act": True, **self.quick}
         return Study(**settings)
 
     def folder(self, out: Path, *, data: str | None = None, quick: bool = False) -> Path:

@@ -70,6 +70,11 @@ class CompetenceStudent:
         """
         check_demand(demand, self.offers, "competence")
 
+    @property
+    def row_cost(self) -> float:
+        """What each outcome costs: 1."""
+        return 1.0
+
     def round_cost(self) -> float:
         """Return the batch size: every episode costs 1."""
         return float(self.batch)

@@ -54,14 +54,14 @@ def test_tests_that_are_cut_are_told_once():
     ]
 
 
-def ended(*, spent=100.0, episodes=50, failed=0, repeated=0.0, **counts):
+def ended(*, spent=100.0, episodes=50, failed=0, repeated=0.0, steered=None, **counts):
     """Return what is noted at the end of a run with a budget of 100."""
     notes, said = noted()
     ledger = Ledger()
     ledger.absorb({"train": spent})
     ledger.episodes, ledger.failed = episodes, failed
     student = SimpleNamespace(spent=lambda: counts, metrics=lambda: {"repeated_tasks": repeated})
-    notes.end(student, ledger, Plan(budget=100))
+    notes.end(student, ledger, Plan(budget=100), SimpleNamespace(note=lambda: steered))
     return said
 
 
@@ -72,6 +72,7 @@ def test_a_run_as_it_should_be_has_no_note():
 def test_what_is_odd_at_the_end_is_told():
     assert ended(updates=0.0) == [NOT_TRAINED]
     assert ended(episodes=0, repeated=9.0) == [NO_EPISODES]
+    assert ended(steered="never acted") == ["never acted"]
     assert ended(failed=2) == ["on 2 tasks the environment failed; failed.jsonl names them"]
     (repeated,) = ended(repeated=10.0)
     assert repeated.startswith("20% of the episodes were not asked for (id -1)")

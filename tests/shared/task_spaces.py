@@ -29,7 +29,7 @@ def spaces_for(name, spaces):
 
 
 def easy_tasks(space):
-    """Return the lowest and the highest task of a box, for teachers that are told easy ones; None of others."""
+    """Return the lowest and the highest task of a box, which are called easy; None of others."""
     return np.stack([space.low, space.high]) if isinstance(space, Box) else None
 
 

@@ -123,6 +123,17 @@ class Ledger:
             self._count_open()
             del self._open[purpose]
 
+    @contextmanager
+    def lent(self, purpose: str, to: str) -> Iterator[None]:
+        """Add the block's wall time to ``seconds[to]``, and not to ``purpose``, whose block is under way."""
+        self._count_open()
+        try:
+            yield
+        finally:
+            now = time.perf_counter()
+            self.seconds[to] += now - self._open[purpose]
+            self._open[purpose] = now
+
     def _count_open(self) -> None:
         # Moving `since` forward makes a second call add only what has passed since the first.
         """Count the blocks under way up to now, so that a total is never less than its parts."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from teacherstudent.contract.checks import check_whole, is_finite, is_whole
+from teacherstudent.contract.checks import check_flag, check_whole, is_finite, is_whole
 
 FEW_FAILED = 3
 FAILED_ONE_IN = 20
@@ -35,6 +35,8 @@ class Plan:
             time limit). Each costs its row: the teacher is told that its outcome will never come, the run
             folder names it, and the run goes on. One more ends the run with the list. 0 ends it at the first.
             None: three, and one for every twenty episodes that were finished.
+        may_never_act: whether the run is made though its budget ends before the teacher acts on what it is
+            told for the first time, or before anything is trained on. Without it such a run is refused.
 
     Raises:
         ValueError: if a number is not finite; if the budget, ``test_every`` or ``record_every`` is not above
@@ -51,6 +53,7 @@ class Plan:
     keep: int = 2
     max_failed_tasks: int | None = None
     signals: tuple[str, ...] = ()
+    may_never_act: bool = False
 
     def __post_init__(self) -> None:
         for name in ("budget", "test_every", "record_every"):
@@ -77,6 +80,7 @@ class Plan:
         object.__setattr__(self, "signals", tuple(self.signals))
         if self.max_failed_tasks is not None:
             check_whole("max_failed_tasks", self.max_failed_tasks, 0)
+        check_flag("may_never_act", self.may_never_act)
 
     @property
     def own(self) -> float:

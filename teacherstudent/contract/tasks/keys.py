@@ -40,7 +40,6 @@ def count(space: gym.Space[Any]) -> float:
     return np.inf
 
 
-
 def features(space: gym.Space[Any], tasks: Array) -> dict[str, FloatArray]:
     """Return what to log about tasks, ``(n,)`` each: a level space's features, a box's coordinates."""
     if isinstance(space, Levels):

@@ -114,6 +114,8 @@ class GymnasiumFamily(RLFamily):
         step_timeout: float | None = None,
     ) -> None:
         self.make = make
+        # An environment's own limit is not looked up: then it is not known.
+        self.max_steps = make.max_episode_steps
         self.step_timeout = step_timeout
         self.name = name
         self.space = space

@@ -11,7 +11,8 @@ from torch import Tensor
 from teacherstudent.contract.stored.saved import saved_generator
 from teacherstudent.contract.types import UNASKED, Array, Assignment, IntArray, Seed, State, generator
 from teacherstudent.students.rollouts.seeds import episode_seeds
-from teacherstudent.students.sb3.queue import copied
+from teacherstudent.students.rsl_rl.asked import AskedTasks
+from teacherstudent.students.sb3.queue import More, copied
 
 
 class RoundTasks:
@@ -64,14 +65,19 @@ class RoundTasks:
 
 
 class TensorQueue:
-    """Hands out assigned tasks first in, first out, round by round; when it runs dry, the latest ones again.
+    """Hands out assigned tasks first in, first out; when it runs dry, it asks for more.
 
-    The counterpart of `teacherstudent.students.sb3.queue.TaskQueue` for environments on a device: the tables
-    of a round are uploaded once (`open`), slots take rows on the device, and `close` learns how many were
-    taken. Tasks are played again in a random order of the whole latest assignment, not drawn with
-    replacement.
+    The counterpart of `teacherstudent.students.sb3.queue.TaskQueue` for environments on a device.
+
+    With somebody to ask (`more`), nothing is asked ahead: tasks are asked for in the step in which slots are
+    free. The host looks once a step which slots are free, and waits for the device then (`AskedTasks`).
+
+    Without, the tables of a round are uploaded once (`open`), slots take rows on the device, and `close`
+    learns how many were taken; when the queue runs dry, tasks of the latest assignment are played again, in a
+    random order of the whole assignment, not drawn with replacement.
 
     Attributes:
+        more: where further tasks come from in the midst of a round; None if there is nobody to ask.
         key: of the environment seeds.
         repeated: how many episodes played a task again because the queue was dry.
 
@@ -89,7 +95,11 @@ class TensorQueue:
         self._ids: IntArray = np.zeros(0, np.int64)
         self._tasks: Array | None = None
         self._latest: Array | None = None
-        self._used = self._started = 0
+        self._used = 0
+        self._started = 0
+        # Slots that play a task again since `more` gave too few.
+        self._short = 0
+        self.more: More | None = None
         self.repeated = 0
 
     def __len__(self) -> int:
@@ -103,6 +113,9 @@ class TensorQueue:
     def wants(self) -> int:
         """Return how many tasks to put in before the next round; the first one fills all slots besides."""
         first = self._slots if self._latest is None else 0
+        if self.more is not None:
+            # Slots that play on need nothing; those that had to repeat a task get a new one when it ends.
+            return max(0, first + min(self._slots, self._short) - len(self))
         return max(0, max(math.ceil(1.2 * self._used), self._slots) + first - len(self))
 
     def put(self, assignment: Assignment) -> None:
@@ -110,13 +123,41 @@ class TensorQueue:
         if len(assignment) == 0:
             return
         self._latest = assignment.tasks
+        self._short = 0
         self._ids = np.concatenate([self._ids, assignment.ids])
         parts = [assignment.tasks]
         if self._tasks is not None:
             parts.insert(0, self._tasks)
         self._tasks = np.concatenate(parts)
 
-    def open(self, ids: IntArray, tasks: Array | None, starts: int) -> RoundTasks:
+    def take(self, n: int) -> tuple[IntArray, Array, Tensor]:
+        """Take ``n`` tasks for slots that are free, asking for what is missing.
+
+        Returns:
+            Ids ``(n,)`` and tasks ``(n, *space.shape)`` on the host, repeated tasks under the id -1, and the
+            environment seeds ``(n,)`` on the device.
+        """
+        assert self.more is not None
+        if n > len(self):
+            self.put(self.more(n - len(self)))
+        assert self._tasks is not None
+        assert self._latest is not None
+        ids = self._ids[:n]
+        tasks = self._tasks[:n]
+        self._ids = self._ids[n:]
+        self._tasks = self._tasks[n:]
+        short = n - len(ids)
+        if short:
+            self.repeated += short
+            self._short += short
+            again = self._latest[self._rng.integers(len(self._latest), size=short)]
+            ids = np.concatenate([ids, np.full(short, UNASKED)])
+            tasks = np.concatenate([tasks, again])
+        number = torch.arange(self._started, self._started + n, device=self._device)
+        self._started += n
+        return ids, tasks, episode_seeds(number, self.key)
+
+    def open(self, ids: IntArray, tasks: Array | None, starts: int) -> RoundTasks | AskedTasks:
         """Return the tables of a round in which at most ``starts`` episodes start.
 
         Args:
@@ -131,6 +172,8 @@ class TensorQueue:
             raise ValueError("task queue: expected an assignment before the first episode, got none")
         if tasks is None:
             tasks = np.zeros((self._slots, *self._tasks.shape[1:]), self._tasks.dtype)
+        if self.more is not None:
+            return AskedTasks(ids, tasks, self.take, self._device)
         # The order of repeats is drawn before the round, since nothing is drawn on the device.
         again = torch.from_numpy(self._rng.permutation(len(self._latest))).to(self._device)
         number = torch.arange(starts, device=self._device)
@@ -145,8 +188,11 @@ class TensorQueue:
             self._slots,
         )
 
-    def close(self, tasks: RoundTasks) -> None:
+    def close(self, tasks: RoundTasks | AskedTasks) -> None:
         """Take note of what a round has taken."""
+        # What was asked for in the midst of the round is counted already.
+        if isinstance(tasks, AskedTasks):
+            return
         # This waits for the device, once for each round.
         started = tasks.started
         taken = min(started, len(self))
@@ -169,6 +215,7 @@ class TensorQueue:
             "tasks": copied(self._tasks),
             "latest": copied(self._latest),
             "used": self._used,
+            "short": self._short,
             "started": self._started,
             "repeated": self.repeated,
         }
@@ -181,5 +228,7 @@ class TensorQueue:
         self._tasks = state["tasks"]
         self._latest = state["latest"]
         self._used = state["used"]
+        # Not there in older checkpoints.
+        self._short = state.get("short", 0)
         self._started = state["started"]
         self.repeated = state["repeated"]

@@ -16,8 +16,8 @@ from teacherstudent.slots.tensor_envs import TensorEnvs
 from teacherstudent.students.rollouts.signals import SIGNALS
 from teacherstudent.students.rsl_rl.episode_log import Episodes
 from teacherstudent.students.rsl_rl.ppo import RslRlPPO
-from teacherstudent.students.rsl_rl.queue import RoundTasks, TensorQueue
-from teacherstudent.students.rsl_rl.steps import TensorSteps
+from teacherstudent.students.rsl_rl.queue import TensorQueue
+from teacherstudent.students.rsl_rl.steps import TaskTable, TensorSteps
 from teacherstudent.students.sb3.queue import copied
 
 
@@ -56,7 +56,7 @@ class TensorRollout(TensorSteps):
         """Compute these value signals from now on; episodes under way are forgotten."""
         self._log.choose(signals)
 
-    def collect(self, ppo: RslRlPPO) -> tuple[RoundTasks, Episodes]:
+    def collect(self, ppo: RslRlPPO) -> tuple[TaskTable, Episodes]:
         """Play, let the algorithm compute its advantages, and return the episodes that ended.
 
         Raises:
@@ -110,7 +110,7 @@ class TensorRollout(TensorSteps):
         return True
 
 
-def outcomes(tasks: RoundTasks, episodes: Episodes, mastered: float | None) -> Outcomes:
+def outcomes(tasks: TaskTable, episodes: Episodes, mastered: float | None) -> Outcomes:
     """Return finished episodes as a student's outcomes."""
     signals: dict[str, Array] = {"length": episodes.lengths, **episodes.signals}
     if mastered is not None:

@@ -24,14 +24,18 @@ class TaskTable(Protocol):
     """The tasks of a round as tables; slots that finish draw their next one.
 
     Attributes:
-        ids: ``(rows,)`` on the host.
-        tasks: ``(rows, *space.shape)`` on the host.
         rows: ``(n,)`` int64 on the device: the row that each slot plays.
     """
 
-    ids: IntArray
-    tasks: Array
     rows: Tensor
+
+    @property
+    def ids(self) -> IntArray:
+        """``(rows,)`` on the host."""
+
+    @property
+    def tasks(self) -> Array:
+        """``(rows, *space.shape)`` on the host."""
 
     def draw(self, done: Tensor) -> tuple[Tensor, Tensor]:
         """Return tasks ``(n, *space.shape)`` and seeds ``(n,)`` of all slots; those of ``done`` start."""

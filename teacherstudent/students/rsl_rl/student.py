@@ -28,6 +28,7 @@ from teacherstudent.students.rsl_rl.play import play_tensors
 from teacherstudent.students.rsl_rl.ppo import RslRlPPO, unvalidated
 from teacherstudent.students.rsl_rl.queue import TensorQueue
 from teacherstudent.students.rsl_rl.rollout import TensorRollout, outcomes
+from teacherstudent.students.sb3.queue import More
 
 _MOST = 10**7
 """Slots, or steps of a rollout: what is held for them must fit into memory."""
@@ -47,8 +48,10 @@ class RslRlStudent:
     environments there (`teacherstudent.slots.tensor_envs.TensorFamily`), observations, actions, rewards and
     the queue of next tasks stay on the device during the rollout; other families are stepped on the host.
 
-    Tasks wait in a queue and start when a slot's episode ends. When the queue runs dry, tasks of the latest
-    assignment are played again, and their outcomes carry the id -1.
+    Tasks are asked for in the step in which slots are free (`ask_for_more`), for as many slots; the host
+    waits for the device then, once a step. Where there is nobody to ask, as in a loop of one's own, tasks
+    wait in a queue; when that runs dry, tasks of the latest assignment are played again, and their outcomes
+    carry the id -1. Outcomes come back when the rollout ends, so a task is chosen at most one rollout late.
 
     It can be bound for rollouts instead (`bind`): row i of an assignment is then played in slot i for a whole
     rollout. Rows with ``learn`` False are played by the same policy in the same rollout, but neither the
@@ -192,14 +195,19 @@ class RslRlStudent:
             signals=signals,
         )
 
+    def ask_for_more(self, more: More) -> None:
+        """Ask for tasks so, from now on, when slots are free in the midst of a rollout."""
+        self._rollout.queue.more = more
+
     def round_cost(self) -> float:
         """Return the environment steps of a round: a rollout in every slot."""
         return float(self._n_envs * len(self.ppo.observations))
 
     def wants(self) -> int:
-        """Return how many tasks keep the queue ahead of the episodes that the next round should finish.
+        """Return how many tasks to hand in before the next round; bound for rollouts, the number of slots.
 
-        Bound for rollouts, the number of slots.
+        With somebody to ask in the midst of a round, a task for each slot at the start, and none later; else
+        so many that the queue is ahead of the episodes that the next round should finish.
         """
         if self._bound is not None:
             return self._n_envs

@@ -12,7 +12,7 @@ from teacherstudent.contract.stored.saved import saved_generator
 from teacherstudent.contract.types import UNASKED, Array, Assignment, IntArray, Seed, State, generator
 
 More: TypeAlias = Callable[[int], Assignment]
-"""Gives so many further tasks in the midst of a round; those with ``learn`` False cannot be used there."""
+"""Gives so many further tasks to train on in the midst of a round, or fewer."""
 
 
 def copied(rows: Array | None, first: int = 0) -> Array | None:
@@ -25,12 +25,17 @@ def copied(rows: Array | None, first: int = 0) -> Array | None:
 class TaskQueue:
     """Hands out assigned tasks first in, first out; when it runs dry, it asks for more.
 
-    How many episodes a round of training finishes is known only afterwards. The queue asks for a little more
-    than the last round used; what is left over is played first in the next round. What is missing in the
-    midst of a round is asked of `more`; without it, tasks of the latest assignment are played again.
+    With somebody to ask (`more`), nothing is asked ahead: the first round begins with a task for each slot,
+    and whenever slots are free and the queue is empty, as many tasks are asked for as there are free slots.
+    So a task is chosen by all that the teacher was told up to the round in which it is played.
+
+    Without `more`, the queue has to guess, since how many episodes a round finishes is known only afterwards.
+    It wants a little more than the last round used; what is left over is played first in the next round, and
+    where tasks are missing, those of the latest assignment are played again.
 
     Attributes:
-        more: where further tasks come from; None if there is nobody to ask.
+        more: where further tasks come from; None if there is nobody to ask. It may give fewer than it is
+            asked for: then tasks of the latest assignment are played again.
         repeated: how many episodes played a task again because the queue was dry.
 
     Args:
@@ -47,6 +52,8 @@ class TaskQueue:
         self._next = 0
         self._latest: Array | None = None
         self._used = 0
+        # Slots that play a task again since `more` gave too few.
+        self._short = 0
         self.more: More | None = None
         self.repeated = 0
 
@@ -60,6 +67,10 @@ class TaskQueue:
 
     def wants(self) -> int:
         """Return how many tasks to put in before the next round; the first one fills all slots besides."""
+        if self.more is not None:
+            # Slots that play on need nothing. Those that repeat a task get a new one as soon as it ends.
+            needed = self._slots if self._latest is None else min(self._slots, self._short)
+            return max(0, needed - len(self))
         # Ask for a fifth more than the last round used, as rounds vary, and never for fewer than the slots.
         first = self._slots if self._latest is None else 0
         return max(0, max(math.ceil(1.2 * self._used), self._slots) + first - len(self))
@@ -70,6 +81,7 @@ class TaskQueue:
         if len(assignment) == 0:
             return
         self._latest = assignment.tasks
+        self._short = 0
         if self._tasks is None or len(self) == 0:
             self._ids = assignment.ids
             self._tasks = assignment.tasks
@@ -89,7 +101,7 @@ class TaskQueue:
             raise ValueError("task queue: expected an assignment before the first episode, got none")
         # Ask before any row is taken, so that old and new tasks are drawn in order.
         if self.more is not None and n > len(self):
-            self._ask_for(n - len(self), self.more)
+            self.put(self.more(n - len(self)))
         rows = slice(self._next, self._next + n)
         ids = self._ids[rows]
         tasks = self._tasks[rows]
@@ -98,13 +110,10 @@ class TaskQueue:
         if short == 0:
             return ids, tasks
         self.repeated += short
+        self._short += short
         again = self._latest[self._rng.integers(len(self._latest), size=short)]
         # The id says that nobody waits for these outcomes.
         return np.concatenate([ids, np.full(short, UNASKED)]), np.concatenate([tasks, again])
-
-    def _ask_for(self, n: int, more: More) -> None:
-        """Put more tasks in; at least one for every fourth slot, so that not every episode asks."""
-        self.put(more(max(n, self._slots // 4)))
 
     def observe(self, used: int) -> None:
         """Take note of how many episodes a round finished."""
@@ -119,6 +128,7 @@ class TaskQueue:
             "tasks": copied(self._tasks, self._next),
             "latest": copied(self._latest),
             "used": self._used,
+            "short": self._short,
             "repeated": self.repeated,
         }
 
@@ -130,4 +140,6 @@ class TaskQueue:
         self._next = 0
         self._latest = state["latest"]
         self._used = state["used"]
+        # Not there in older checkpoints.
+        self._short = state.get("short", 0)
         self.repeated = state["repeated"]

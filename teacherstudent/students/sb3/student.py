@@ -51,9 +51,10 @@ _FOREVER = 2**62
 class SB3Student:
     """Any stable-baselines3 on- or off-policy algorithm on vectorised environments.
 
-    Tasks wait in a queue and start when a slot's episode ends. How many episodes a round plays is known only
-    afterwards: when the queue runs dry, the teacher is asked for more (`ask_for_more`); where there is none,
-    a task of the latest assignment is played again, and its outcome carries the id -1.
+    A task is asked for when a slot is free (`ask_for_more`): in every step for as many slots as have ended
+    their episode. Outcomes come back when the round ends, so a task is chosen at most one round late. Where
+    there is nobody to ask, as in a loop of one's own, tasks wait in a queue; when that runs dry, a task of
+    the latest assignment is played again, and its outcome carries the id -1.
 
     If its run allows it (`failures`), a task whose environment fails has no outcome, and the slot goes on
     with the next one; bound for rollouts, the row is not learnt from.
@@ -213,7 +214,7 @@ class SB3Student:
         self._counts["updates"] += 1
 
     def ask_for_more(self, more: More) -> None:
-        """Ask for tasks so, from now on, when the queue runs dry in the midst of a round."""
+        """Ask for tasks so, from now on, when slots are free in the midst of a round."""
         self._queue.more = more
 
     def round_cost(self) -> float:
@@ -221,7 +222,11 @@ class SB3Student:
         return float(self._n_envs * sb3_options.round_steps(self.model))
 
     def wants(self) -> int:
-        """Return how many tasks keep the queue ahead of the episodes that the next round should finish."""
+        """Return how many tasks to hand in before the next round; bound for rollouts, the number of slots.
+
+        With somebody to ask in the midst of a round, a task for each slot at the start, and none later; else
+        so many that the queue is ahead of the episodes that the next round should finish.
+        """
         if self._bound is not None:
             return self._n_envs
         return self._queue.wants()
