@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from teacherstudent.comparing.groups import Setting, make_setting
-from teacherstudent.comparing.labels import Labels, drop_repeated, group_by, label_runs
+from teacherstudent.comparing.labels import drop_repeated, group_by, label_runs
+from teacherstudent.comparing.making import Reading, make_setting
 from teacherstudent.comparing.notes import caveats, setting_notes
 from teacherstudent.comparing.quantities import SPENT
 from teacherstudent.comparing.results import Comparison, Stopped
@@ -110,18 +110,17 @@ def analyse(
     labels = dict(zip([run.folder for run in runs], label_runs(runs), strict=True))
     runs, notes = drop_repeated(runs, [labels[run.folder] for run in runs])
     # Everything is read once, since a run may still be going on.
-    curves = {run.folder: run.curve() for run in runs}
-    states = {run.folder: run.status() for run in runs}
+    read = [Reading(run, labels[run.folder], run.curve(), run.status()) for run in runs]
     counted = []
     stopped = []
-    for run in runs:
-        tested = len(curves[run.folder].spent) > 0
+    for each in read:
+        tested = len(each.curve.spent) > 0
         # A finished run without a test has no result.
-        finished = states[run.folder]["status"] == "finished" and tested
+        finished = each.status["status"] == "finished" and tested
         if not finished:
-            stopped.append(_stopped(run, labels[run.folder], states[run.folder]))
+            stopped.append(_stopped(each))
         if finished or (include_stopped and tested):
-            counted.append(run)
+            counted.append(each)
     if not counted:
         raise ValueError(
             f"expected at least one finished run that was tested, got {len(runs)} that are not: "
@@ -134,41 +133,39 @@ def analyse(
         if include_stopped:
             verb = "count as far as they went"
         notes.append(f"{len(stopped)} run(s) did not finish, or were not tested; they {verb}.")
+    chosen = _choose_baseline({each.label.teacher for each in counted}, baseline)
     settings = []
     # Runs of other settings do not matter here: their costs may be in another unit.
-    for label, members in sorted(group_by(counted, lambda run: labels[run.folder].setting).items()):
-        teachers = [labels[run.folder].teacher for run in members]
-        settings.append(make_setting(label, members, teachers, [curves[run.folder] for run in members], x))
-        notes += setting_notes(settings[-1], members)
-    chosen = _choose_baseline(settings, baseline)
-    ledgers = {folder: state.get("ledger") or {} for folder, state in states.items()}
-    rows = [row for setting in settings for row in make_rows(setting, chosen, ledgers)]
+    for label, members in sorted(group_by(counted, lambda each: each.label.setting).items()):
+        settings.append(make_setting(label, members, x=x, baseline=chosen))
+        notes += setting_notes(settings[-1], [each.run for each in members])
+    rows = [row for setting in settings for row in make_rows(setting, chosen)]
     # Pooled rows come last, and notes need them all.
     rows += pooled_rows(settings, chosen)
     notes += caveats(rows, settings, chosen)
     return Comparison(tuple(settings), tuple(rows), tuple(stopped), tuple(notes), chosen)
 
 
-def _stopped(run: Run, label: Labels, state: Mapping[str, Any]) -> Stopped:
+def _stopped(read: Reading) -> Stopped:
     message = ""
-    error = state.get("error")
+    error = read.status.get("error")
     if error:
         message = f"{error['type']}: {error['message']}"
     return Stopped(
-        folder=run.folder,
-        setting=label.setting,
-        teacher=label.teacher,
-        seed=run.seed,
-        status=state["status"],
-        spent=float(state.get("spent") or 0.0),
-        budget=float(run.manifest["budget"]),
+        folder=read.run.folder,
+        setting=read.label.setting,
+        teacher=read.label.teacher,
+        seed=read.run.seed,
+        status=read.status["status"],
+        spent=float(read.status.get("spent") or 0.0),
+        budget=float(read.run.manifest["budget"]),
         error=message,
     )
 
 
-def _choose_baseline(settings: Sequence[Setting], asked: str | None) -> str | None:
+def _choose_baseline(teachers: set[str], asked: str | None) -> str | None:
     """Return the label of the baseline: the one that was asked for, or a usual one if there is one."""
-    there = sorted({group.teacher for setting in settings for group in setting.groups})
+    there = sorted(teachers)
     if asked is None:
         return next((name for name in BASELINES if name in there), None)
     if asked not in there:

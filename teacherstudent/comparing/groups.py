@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from teacherstudent.comparing import stats
-from teacherstudent.comparing.labels import group_by, text_of
 from teacherstudent.comparing.quantities import SPENT, Quantity
 from teacherstudent.comparing.stats import Range
+from teacherstudent.comparing.table import NOTHING, Results
 from teacherstudent.contract.types import FloatArray
 from teacherstudent.recording.runs import Curve, Run
 
@@ -55,8 +54,8 @@ class Group:
         """
         places = [quantity.of(curve) for curve in self.courses]
         # From where all runs have begun to where the first one ends.
-        grid = _grid(max(float(x[0]) for x in places), min(float(x[-1]) for x in places))
-        return grid, _on(grid, places, [values_of(curve, name) for curve in self.courses])
+        grid = grid_between(max(float(x[0]) for x in places), min(float(x[-1]) for x in places))
+        return grid, on_grid(grid, places, [values_of(curve, name) for curve in self.courses])
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +70,7 @@ class Setting:
         quantity: what the runs are compared at.
         groups: one for each teacher, by label.
         shared: whether there is an amount of the quantity at which every run was tested, or between tests.
+        results: the table of the runs' results.
     """
 
     label: str
@@ -80,6 +80,7 @@ class Setting:
     quantity: Quantity
     groups: tuple[Group, ...]
     shared: bool = True
+    results: Results = NOTHING
 
     @property
     def metric(self) -> str:
@@ -148,31 +149,6 @@ class Setting:
             return max(ends)
         return min(ends)
 
-    def ended(self, group: Group) -> list[int]:
-        """Return the indices of a group's runs whose last test counts: it is on the split of the others'."""
-        return [i for i, curve in enumerate(group.curves) if curve.on_test[-1] or not self.split]
-
-    def last(self, group: Group, name: str) -> FloatArray:
-        """Return ``score`` or ``mastered`` in the last test of each run that `ended`: ``(seeds,)``."""
-        return np.array([values_of(group.curves[i], name)[-1] for i in self.ended(group)])
-
-    def paired(self, group: Group, other: Group) -> bool:
-        """Return whether the results of two groups are of the same seeds, in the same order."""
-        own = [text_of(group.runs[i].seed) for i in self.ended(group)]
-        return own == [text_of(other.runs[i].seed) for i in self.ended(other)]
-
-    def results(self, group: Group, name: str | None = None) -> FloatArray:
-        """Return a group's results ``(seeds,)``: at the common cost, or of the last tests.
-
-        Args:
-            group: one of this setting's.
-            name: ``"score"`` or ``"mastered"``; by default the measure by which teachers are ranked.
-        """
-        name = name or self.metric
-        if self.own_ends:
-            return self.last(group, name)
-        return group.measure(name)[:, -1]
-
 
 def values_of(curve: Curve, name: str) -> FloatArray:
     """Return ``score`` or ``mastered`` of a run's tests, by name."""
@@ -181,86 +157,13 @@ def values_of(curve: Curve, name: str) -> FloatArray:
     return curve.score
 
 
-def _grid(start: float, end: float) -> FloatArray:
+def grid_between(start: float, end: float) -> FloatArray:
+    """Return the points of a grid of cost: one, the end, where there is no stretch."""
     if start < end:
         return np.linspace(start, end, POINTS)
     return np.array([end])
 
 
-def _on(grid: FloatArray, places: Sequence[FloatArray], values: Sequence[FloatArray]) -> FloatArray:
+def on_grid(grid: FloatArray, places: Sequence[FloatArray], values: Sequence[FloatArray]) -> FloatArray:
+    """Return curves ``(seeds, points)`` on a grid, interpolated linearly."""
     return np.stack([np.interp(grid, x, y) for x, y in zip(places, values, strict=True)])
-
-
-def _seed_order(seed: Any) -> tuple[bool, int, str]:
-    """Order whole numbers by value and before everything else."""
-    # False comes before True.
-    if isinstance(seed, int):
-        return False, seed, ""
-    return True, 0, text_of(seed)
-
-
-def _known_from(run: Run, curve: Curve, quantity: Quantity) -> float:
-    """Return where a curve is known from: from 0 on if it was tested before it began to train.
-
-    What a run is charged with beforehand goes into something else, and its score stays what it is at first.
-    """
-    # A charge is spent before the first update: until then the student is untrained.
-    untrained = curve.spent[0] <= run.manifest.get("charged", 0.0)
-    if untrained and quantity.name == SPENT:
-        return 0.0
-    return float(quantity.of(curve)[0])
-
-
-def make_setting(
-    label: str, runs: Sequence[Run], teachers: Sequence[str], curves: Sequence[Curve], x: str = SPENT
-) -> Setting:
-    """Put the curves of runs that belong together on one grid, without their tests on the test split.
-
-    The grid goes from the cost at which all runs have been tested once to the largest at which all have been.
-
-    Args:
-        label: the setting's label.
-        runs: at least one.
-        teachers: the label of each run's teacher.
-        curves: the tests of each run, at least one test each.
-        x: the name of a `Quantity` that stands for the cost.
-
-    Raises:
-        ValueError: if a run's ledger has no such quantity.
-    """
-    # Runs of one setting agree in all that is read from here.
-    manifest = runs[0].manifest
-    quantity = Quantity(x, manifest["cost_unit"])
-    courses = [curve.course() for curve in curves]
-    places = [quantity.of(curve) for curve in courses]
-    rows = range(len(runs))
-    # The stretch on which every run is known.
-    start = max(_known_from(runs[i], courses[i], quantity) for i in rows)
-    end = min(float(x[-1]) for x in places)
-    grid = _grid(start, end)
-    groups = []
-    for teacher, members in sorted(group_by(rows, lambda i: teachers[i]).items()):
-        # In the order of seeds, so that groups with equal seeds can be paired.
-        members = sorted(members, key=lambda i: _seed_order(runs[i].seed))
-        own = tuple(courses[i] for i in members)
-        at = [places[i] for i in members]
-        groups.append(
-            Group(
-                teacher,
-                tuple(runs[i] for i in members),
-                tuple(curves[i] for i in members),
-                own,
-                grid,
-                _on(grid, at, [curve.score for curve in own]),
-                _on(grid, at, [curve.mastered for curve in own]),
-            )
-        )
-    return Setting(
-        label,
-        manifest["test_set"],
-        manifest["mastered"],
-        manifest["score_name"],
-        quantity,
-        tuple(groups),
-        shared=start <= end,
-    )

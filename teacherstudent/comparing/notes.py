@@ -62,7 +62,8 @@ def _splits(setting: Setting) -> list[str]:
         "who caught up is told on validation, by the baseline's last result there."
     ]
     # How many runs of each teacher have no result on the test split.
-    short = {group.teacher: len(group.runs) - len(setting.ended(group)) for group in setting.groups}
+    results = setting.results
+    short = {group.teacher: int((~results.of(group.teacher).ended).sum()) for group in setting.groups}
     listed = ", ".join(f"{count} of {teacher}" for teacher, count in short.items() if count)
     if listed:
         notes.append(f"{setting.label}: runs that never reached the test split are not ranked: {listed}.")

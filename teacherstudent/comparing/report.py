@@ -26,6 +26,15 @@ from teacherstudent.recording.disk.terminal import shown
 WIDTH = 110
 """Columns of the text file."""
 
+SEEDS = {
+    "mastered": "mastered",
+    "score": "score",
+    "final_mastered": "last_mastered",
+    "final_score": "last_score",
+    "final_spent": "spent",
+}
+"""Columns of ``seeds.csv``, and those of `Results` that they hold."""
+
 SIDE_BY_SIDE = 5
 """Teachers in one table of the ledger, so that their numbers fit."""
 
@@ -344,12 +353,11 @@ def to_seeds(comparison: Comparison) -> str:
     """Return the results of every run as CSV: at the common cost, and of its last test with what it cost."""
     rows = []
     for setting in comparison.settings:
-        for group in setting.groups:
-            for i, (run, curve) in enumerate(zip(group.runs, group.curves, strict=True)):
-                found = {"setting": setting.label, "teacher": group.teacher, "seed": run.seed}
-                found |= {"mastered": group.mastered[i, -1], "score": group.score[i, -1]}
-                found |= {"final_mastered": curve.mastered[-1], "final_score": curve.score[-1]}
-                rows.append(plain.to_plain(found | {"final_spent": curve.spent[-1]}))
+        results = setting.results
+        for i in range(len(results)):
+            found = {"setting": setting.label, "teacher": results.teacher[i], "seed": results.run[i].seed}
+            found |= {name: getattr(results, column)[i] for name, column in SEEDS.items()}
+            rows.append(plain.to_plain(found))
     return _csv(rows)
 
 

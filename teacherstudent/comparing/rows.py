@@ -4,45 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from teacherstudent.comparing import stats
-from teacherstudent.comparing.groups import Group, Setting, values_of
-from teacherstudent.comparing.quantities import SECONDS, Quantity
+from teacherstudent.comparing.groups import Setting
 from teacherstudent.comparing.results import POOLED, Final, Row
 from teacherstudent.comparing.stats import Difference, Estimate
+from teacherstudent.comparing.table import Results
 from teacherstudent.contract.types import FloatArray
-from teacherstudent.recording.runs import Curve
 
 
-def _find(setting: Setting, teacher: str | None) -> Group | None:
-    return next((group for group in setting.groups if group.teacher == teacher), None)
-
-
-def make_rows(
-    setting: Setting, baseline: str | None, ledgers: Mapping[Path, Mapping[str, float]]
-) -> list[Row]:
+def make_rows(setting: Setting, baseline: str | None) -> list[Row]:
     """Return a setting's rows, the best teacher first."""
-    reference = _find(setting, baseline)
     rows = []
     for group in setting.groups:
-        measure = group.measure(setting.metric)
+        own = setting.results.of(group.teacher)
         row = Row(
             setting=setting.label,
             teacher=group.teacher,
-            seeds=len(group.runs),
-            mastered=stats.estimate([group.mastered[:, -1]], within=stats.PERCENT),
-            score=stats.estimate([group.score[:, -1]]),
-            area=stats.estimate([stats.area(group.grid, measure)], within=setting.range),
-            final=_final(group, setting),
-            ledger=_mean_ledger([ledgers[run.folder] for run in group.runs]),
+            seeds=len(own),
+            mastered=stats.estimate([own.mastered], within=stats.PERCENT),
+            score=stats.estimate([own.score]),
+            area=stats.estimate([own.area], within=setting.range),
+            final=_final(own.ranked()),
+            ledger=_mean_ledger(own.ledger.tolist()),
         )
-        # A baseline of which no run has a result compares with nothing.
-        if reference is not None and len(setting.results(reference)):
-            row = _against(row, group, reference, setting)
-        rows.append(row)
+        rows.append(_against(row, own, setting.results, baseline))
     # The correction needs all p of the setting.
     return sorted(_correct(rows), key=lambda row: _rank(_ranked(row, setting)))
 
@@ -58,18 +46,15 @@ def _correct(rows: Sequence[Row]) -> list[Row]:
     return found
 
 
-def _final(group: Group, setting: Setting) -> Final:
-    seconds = Quantity(SECONDS, "")
-    curves = [group.curves[i] for i in setting.ended(group)]
-    # A mean of seconds over some of the seeds would mislead: all must have recorded them.
+def _final(ended: Results) -> Final:
+    # No mean is taken of nothing; one of seconds over some of the seeds would mislead, and is NaN.
     spent = took = np.nan
-    if curves:
-        spent = float(np.mean([curve.spent[-1] for curve in curves]))
-    if curves and all(seconds.known(curve) for curve in curves):
-        took = float(np.mean([seconds.of(curve)[-1] for curve in curves]))
+    if len(ended):
+        spent = float(np.mean(ended.spent))
+        took = float(np.mean(ended.seconds))
     return Final(
-        mastered=stats.estimate([setting.last(group, "mastered")], within=stats.PERCENT),
-        score=stats.estimate([setting.last(group, "score")]),
+        mastered=stats.estimate([ended.last_mastered], within=stats.PERCENT),
+        score=stats.estimate([ended.last_score]),
         spent=spent,
         seconds=took,
     )
@@ -91,42 +76,28 @@ def _rank(estimate: Estimate) -> float:
     return -estimate.value
 
 
-def _against(row: Row, group: Group, reference: Group, setting: Setting) -> Row:
-    """Add to a row how its group does against the reference."""
-    # What the baseline reached in the end, read on the split of the curves.
-    tests = [_tests(reference.courses[i], setting)[1] for i in setting.ended(reference)]
-    threshold = float(stats.iqm(np.array([values[-1] for values in tests])))
-    costs = np.array([stats.first_reached(*_tests(curve, setting), threshold) for curve in group.courses])
-    row = replace(row, reached=int(np.isfinite(costs).sum()), reached_at=_median(costs))
-    # No teacher differs from itself, but its seeds too reach its own result sooner or later.
-    if group is reference:
+def _against(row: Row, own: Results, results: Results, baseline: str | None) -> Row:
+    """Add to a row how its teacher does against the baseline, where that has a result."""
+    if np.isnan(own.reached).any():
         return row
-    own = setting.results(group)
-    other = setting.results(reference)
-    paired = setting.paired(group, reference)
+    row = replace(row, reached=int(np.isfinite(own.reached).sum()), reached_at=_median(own.reached))
+    # No teacher differs from itself, but its seeds too reach its own result sooner or later.
+    if row.teacher == baseline:
+        return row
+    ours = own.ranked()
+    theirs = results.of(str(baseline)).ranked()
+    paired = ours.paired(theirs)
     test = stats.welch
     if paired:
         test = stats.paired_t
-    p = test(own, other)
-    return replace(row, difference=_difference([own], [other], paired, p))
+    p = test(ours.result, theirs.result)
+    return replace(row, difference=_difference([ours.result], [theirs.result], paired, p))
 
 
 def _difference(
     own: Sequence[FloatArray], other: Sequence[FloatArray], paired: bool, p: float = float("nan")
 ) -> Difference:
     return Difference(**vars(stats.estimate_difference(own, other, paired=paired)), paired=paired, p=p)
-
-
-def _tests(curve: Curve, setting: Setting) -> tuple[FloatArray, FloatArray]:
-    """Return where a run was tested, on one split, and its results up to where they are compared."""
-    places = setting.quantity.of(curve)
-    values = values_of(curve, setting.metric)
-    if setting.own_ends:
-        return places, values
-    # Up to the common end, with a value between two tests there.
-    before = places < setting.end
-    last = np.interp(setting.end, places, values)
-    return np.append(places[before], setting.end), np.append(values[before], last)
 
 
 def _median(costs: FloatArray) -> float:
@@ -151,25 +122,22 @@ def pooled_rows(settings: Sequence[Setting], baseline: str | None) -> list[Row]:
     # Scores of different settings have no common scale.
     nothing = Estimate(float("nan"), float("nan"), float("nan"), 0)
     found = {}
-    strata = {}
-    for teacher in dict.fromkeys(group.teacher for group in settings[0].groups):
-        groups = [_find(setting, teacher) for setting in settings]
-        pairs = [(s, group) for s, group in zip(settings, groups, strict=True) if group is not None]
-        values = [setting.results(group) for setting, group in pairs]
+    for teacher in [group.teacher for group in settings[0].groups]:
+        parts = [setting.results.of(teacher).ranked() for setting in settings]
         # Teachers that lack a setting would be compared on other tasks.
-        if len(pairs) == len(settings) and all(map(len, values)):
-            found[teacher] = pairs
-            strata[teacher] = values
-    if len(strata) < 2:
+        if all(map(len, parts)):
+            found[teacher] = parts
+    if len(found) < 2:
         return []
     rows = []
-    for teacher, values in strata.items():
+    for teacher, parts in found.items():
+        values = [part.result for part in parts]
         difference = None
-        if baseline in strata and teacher != baseline:
+        if baseline in found and teacher != baseline:
+            others = found[baseline]
             # Pairs must hold in every setting: the bootstrap draws both sides together.
-            both = zip(found[teacher], found[baseline], strict=True)
-            paired = all(setting.paired(group, other) for (setting, group), (_, other) in both)
-            difference = _difference(values, strata[baseline], paired)
+            paired = all(part.paired(other) for part, other in zip(parts, others, strict=True))
+            difference = _difference(values, [other.result for other in others], paired)
         rows.append(
             Row(
                 setting=POOLED,

@@ -159,3 +159,15 @@ def test_results_of_the_same_seeds_are_paired(write, tmp_path):
     assert np.isfinite(difference.p)
     assert difference.p > 0.5
     assert any(note.startswith("p is of Welch's") for note in comparison.notes)
+
+
+def test_runs_that_never_reached_the_test_split_are_not_drawn_as_results(write, tmp_path):
+    """Of those that did, the run in the middle is drawn, whatever its place among all seeds."""
+    for seed, tested in enumerate((10.0, 60.0, 50.0, 40.0)):
+        write("plain", 80.0, tested, seed=seed, until=0.8 if seed == 0 else 1.0, status="finished")
+        write("short", 80.0, tested, seed=seed, until=0.8, status="finished")
+    (setting,) = analyse(find_runs([tmp_path / "r"])).settings
+    scene = Scene(setting, setting.groups, {})
+    figure = maps.draw_sampling(scene)["sampling"]
+    labels = [axes.get_ylabel() for axes in figure.axes]
+    assert [label.split("\n")[0] for label in labels if "seed" in label] == ["plain, seed 2"]

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from teacherstudent.comparing.figures.scene import Scene
+from teacherstudent.comparing.figures.series import Series, read_series
 from teacherstudent.comparing.figures.style import band_note, draw_series, head, new_grid
 from teacherstudent.contract.types import FloatArray
 from teacherstudent.recording.runs import Run
-
-Series = dict[str, tuple[FloatArray, FloatArray]]
 
 TITLES = {
     "score": "mean level score",
@@ -52,23 +52,17 @@ def draw_buffer(scene: Scene) -> dict[str, Figure]:
 
 def series_of(run: Run) -> Series:
     """Return what a run's records say about its buffer while there is one: costs and values, by title."""
-    points: dict[str, list[tuple[float, float]]] = {}
-    for record in run.records():
-        snapshot = record["snapshot"]
-        # Other teachers have no buffer, and at first it may be empty.
-        if "staleness" not in snapshot or "scores" not in snapshot:
-            continue
-        values = {title: record["metrics"].get(name, np.nan) for name, title in TITLES.items()}
-        values |= feature_means(snapshot.get("features", {}))
-        for name, value in values.items():
-            # Values that are missing leave a gap, and lines go on behind it.
-            if np.isfinite(value):
-                points.setdefault(name, []).append((record["spent"], value))
-    found = {}
-    for name, pairs in points.items():
-        spent, values_ = np.array(pairs, np.float64).T
-        found[name] = (spent, values_)
-    return found
+    return read_series(run, _values)
+
+
+def _values(record: Mapping[str, Any]) -> dict[str, float]:
+    """Return what a record says about the buffer, by title."""
+    snapshot = record["snapshot"]
+    # Other teachers have no buffer, and at first it may be empty.
+    if "staleness" not in snapshot or "scores" not in snapshot:
+        return {}
+    values = {title: record["metrics"].get(name, np.nan) for name, title in TITLES.items()}
+    return values | feature_means(snapshot.get("features", {}))
 
 
 def feature_means(features: Mapping[str, FloatArray]) -> dict[str, float]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from teacherstudent.comparing.figures.scene import Scene
+from teacherstudent.comparing.figures.series import Series, read_series
 from teacherstudent.comparing.figures.style import (
     band_note,
     cost_axis,
@@ -21,7 +23,6 @@ from teacherstudent.comparing.figures.style import (
 from teacherstudent.comparing.groups import Group, Setting
 from teacherstudent.comparing.quantities import FLOPS, SECONDS, Quantity
 from teacherstudent.comparing.stats import PERCENT
-from teacherstudent.contract.types import FloatArray
 from teacherstudent.recording.runs import Run
 
 PANELS = 9
@@ -88,7 +89,7 @@ def draw_learning(scene: Scene) -> dict[str, Figure]:
     training = "mean training score"
     if setting.score_name == "return":
         training = "mean training return"
-    series: dict[str, list[dict[str, tuple[FloatArray, FloatArray]]]] = {}
+    series: dict[str, list[Series]] = {}
     for group in groups:
         series[group.teacher] = [_series(run, training) for run in group.runs]
     names = _metric_names(series, training)
@@ -103,23 +104,17 @@ def draw_learning(scene: Scene) -> dict[str, Figure]:
     return {"learning": figure}
 
 
-def _series(run: Run, training: str) -> dict[str, tuple[FloatArray, FloatArray]]:
-    """Return the curves that a run's teacher records hold, by name: costs and values."""
-    points: dict[str, list[tuple[float, float]]] = {training: []}
-    for record in run.records():
-        values = dict(record["metrics"])
+def _series(run: Run, training: str) -> Series:
+    """Return the mean training score, under that name, and the metrics that a run's teacher reports."""
+
+    def values(record: Mapping[str, Any]) -> dict[str, float]:
+        found = dict(record["metrics"])
         # Between episodes there is no return.
         if "return" in record["train"]:
-            values[training] = record["train"]["return"]
-        for name, value in values.items():
-            if np.isfinite(value):
-                points.setdefault(name, []).append((record["spent"], value))
-    found = {}
-    for name, pairs in points.items():
-        if pairs:
-            spent, values_ = np.array(pairs, np.float64).T
-            found[name] = (spent, values_)
-    return found
+            found[training] = record["train"]["return"]
+        return found
+
+    return read_series(run, values)
 
 
 def _metric_names(series: Mapping[str, Sequence[Mapping[str, object]]], training: str) -> list[str]:

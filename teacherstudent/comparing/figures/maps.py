@@ -26,8 +26,9 @@ from teacherstudent.comparing.figures.style import (
     slug,
     tidy,
 )
-from teacherstudent.comparing.groups import Group, Setting
+from teacherstudent.comparing.groups import Setting
 from teacherstudent.comparing.labels import task_columns
+from teacherstudent.comparing.table import Results
 from teacherstudent.contract.types import Array, FloatArray
 from teacherstudent.recording.disk.plain import short
 from teacherstudent.recording.runs import Run
@@ -94,7 +95,9 @@ def draw_sampling(scene: Scene) -> dict[str, Figure]:
     """
     setting = scene.setting
     space = scene.groups[0].runs[0].manifest["space"]
-    shown = {group.teacher: _middle_run(group, setting) for group in scene.groups}
+    ranked = {group.teacher: setting.results.of(group.teacher).ranked() for group in scene.groups}
+    # A teacher of which no run has a result has none in the middle.
+    shown = {teacher: _middle_run(results) for teacher, results in ranked.items() if len(results)}
     plane = Plane.of(space, scene.dims)
     # Stages have figures of their own: a map is of use only where there is a teacher's outline.
     if are_stages(setting):
@@ -124,10 +127,11 @@ def _has_outlines(run: Run) -> bool:
     return any({*MIXTURE} <= names or {*REGIONS} <= names for names in snapshots)
 
 
-def _middle_run(group: Group, setting: Setting) -> Run:
-    final = setting.results(group)
+def _middle_run(results: Results) -> Run:
+    order = np.argsort(results.result, kind="stable")
     # Of an even number the lower one: no run lies exactly in the middle.
-    return group.runs[int(np.argsort(final, kind="stable")[(len(final) - 1) // 2])]
+    run: Run = results.run[order[(len(order) - 1) // 2]]
+    return run
 
 
 def _title(teacher: str, run: Run) -> str:
@@ -315,7 +319,12 @@ def draw_tests(scene: Scene) -> dict[str, Figure]:
         ValueError: if runs that are said to share a test set have different numbers of test tasks.
     """
     setting = scene.setting
-    finals = {group.teacher: _final_tests(group, setting) for group in scene.groups if setting.ended(group)}
+    ranked = {group.teacher: setting.results.of(group.teacher).ranked() for group in scene.groups}
+    finals = {
+        teacher: _final_tests(teacher, results, setting)
+        for teacher, results in ranked.items()
+        if len(results)
+    }
     plane = Plane.of(scene.groups[0].runs[0].manifest["space"], scene.dims)
     if all(len(tasks) == 1 for tasks, _ in finals.values()):
         return {}
@@ -324,24 +333,19 @@ def draw_tests(scene: Scene) -> dict[str, Figure]:
     return {"tests": _test_map(setting, finals, plane)}
 
 
-def _final_tests(group: Group, setting: Setting) -> tuple[Array, FloatArray]:
+def _final_tests(teacher: str, results: Results, setting: Setting) -> tuple[Array, FloatArray]:
     """Return the test tasks, and their score ``(seeds, tasks)`` in the test nearest to the common cost."""
     tasks: Array = np.zeros((0, 1))
     scores = []
-    for run, curve in ((group.runs[i], group.curves[i]) for i in setting.ended(group)):
+    for run, spent in zip(results.run, results.drawn, strict=True):
         table = run.tests(_columns(run))
-        # Tests need not have been made at the common cost exactly.
-        nearest = np.argmin(np.abs(curve.spent - setting.spent))
-        chosen = curve.spent[nearest]
-        if setting.own_ends:
-            chosen = curve.spent[-1]
-        rows = np.flatnonzero(table["spent"] == chosen)
+        rows = np.flatnonzero(table["spent"] == spent)
         tasks = run.tasks(table)[rows]
         scores.append(table["score"][rows])
     # A mean over seeds needs the same tasks in all of them.
     if len({len(score) for score in scores}) > 1:
         raise ValueError(
-            f"{setting.label}: {group.teacher}: expected equally many test tasks in all runs of test set "
+            f"{setting.label}: {teacher}: expected equally many test tasks in all runs of test set "
             f"{setting.test_set!r}, got {[len(score) for score in scores]}"
         )
     return tasks, np.stack(scores)
