@@ -18,6 +18,7 @@ from teacherstudent.recording.disk.checkpoint import CheckpointError, Checkpoint
 from teacherstudent.recording.disk.files import WriteError
 from teacherstudent.recording.runs import Run
 from teacherstudent.running.loop import check_fit, run
+from teacherstudent.running.progress import Progress
 from teacherstudent.students.competence import CompetenceStudent
 from teacherstudent.teachers.random import UniformTeacher
 
@@ -470,3 +471,42 @@ def test_what_a_student_of_ones_own_lacks_is_named(tmp_path):
     family, teacher, _ = make()
     with pytest.raises(TypeError, match=r"expected a Student, got .*, which lacks bind, close, .*offers"):
         run(family, teacher, Old(), tmp_path, PLAN)
+
+
+class Compiling(CompetenceStudent):
+    """Says what it does, and compiles for a while."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.log = []
+
+    def compile(self):
+        self.log.append("compile")
+        time.sleep(0.05)
+
+    def evaluate(self, tasks, *, seed):
+        self.log.append("evaluate")
+        return super().evaluate(tasks, seed=seed)
+
+
+def test_a_student_compiles_before_the_clock_of_tests_and_training_starts(tmp_path):
+    shown = []
+
+    class Bar(Progress):
+        def compiling(self, yes):
+            shown.append(yes)
+
+    family, teacher, _ = make()
+    student = Compiling(family, seed=0, batch=7)
+    ledger = run(family, teacher, student, tmp_path, PLAN, progress=Bar(PLAN.budget, "run"))
+    assert student.log[:2] == ["compile", "evaluate"]
+    assert student.log.count("compile") == 1
+    assert shown == [True, False]
+    assert ledger.seconds["compile"] >= 0.05
+    found = Run.load(tmp_path).tests()
+    assert (found["ledger_seconds/compile"] == ledger.seconds["compile"]).all()
+    assert found["ledger_seconds/evaluate"][0] <= found["ledger_seconds/total"][0]
+
+
+def test_a_student_that_compiles_nothing_spends_no_time_on_it(tmp_path):
+    assert run(*make(), tmp_path, PLAN).seconds["compile"] == 0.0
