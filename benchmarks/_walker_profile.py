@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from teacherstudent.envs.walkers.cpu import new_work
-from teacherstudent.envs.walkers.episode import finish_step, observe
+from teacherstudent.envs.walkers.episode import finish_step, limits_of, observe
 from teacherstudent.envs.walkers.physics import step as physics
 from teacherstudent.envs.walkers.physics.joints import set_angle
 from teacherstudent.envs.walkers.physics.layout import Solver, work_rows
@@ -30,6 +30,7 @@ _meet, _clear, _note = physics._meet_ground, physics._clear_missing, physics._no
 _accelerate, _prepare = physics._accelerate, physics._prepare
 _velocities, _positions, _integrate = physics._solve_velocities, physics._solve_positions, physics._integrate
 _impacts = physics._stop_at_impacts
+_LIMITS = limits_of(2000, None)
 
 
 def profile(make: Callable[..., WalkerSlots], quick: bool) -> None:
@@ -112,7 +113,7 @@ def _until(  # noqa: C901  # a straight line that ends anywhere
                 _impacts(rig, rows, solver, tracks, floats, whole, work, first + lane, lane, lane)
         if last >= 5:
             for lane in range(WIDTH):
-                finish_step(rig, rows, floats, whole, commands, lane, 2000)
+                finish_step(rig, rows, floats, whole, commands, lane, _LIMITS)
                 observe(rig, rows, tracks, floats, whole, first + lane, lane, seen[first + lane])
 
 

@@ -94,6 +94,7 @@ class BipedalLevels(WalkerFamily):
         embodiment: str,
         simulator: str,
         solver: str,
+        stuck: tuple[int, float] | None,
     ) -> None:
         if not is_one_of(suite, SUITES):
             raise ValueError(f"suite: expected one of {list(SUITES)}, got {suite!r}")
@@ -108,6 +109,7 @@ class BipedalLevels(WalkerFamily):
             difficulty_step=None,
             simulator=simulator,
             solver=solver,
+            stuck=stuck,
         )
         # One name for each terrain seed, in the order in which `levels_of` lists them.
         self.test_names = tuple(name for name in SUITES[suite] for _ in range(TEST_SEEDS))
@@ -123,6 +125,7 @@ def bipedal_levels(
     embodiment: str = "default",
     simulator: str = "compiled",
     solver: str = "default",
+    stuck: tuple[int, float] | None = None,
 ) -> BipedalLevels:
     """A walker on rough ground with pits, stumps and stairs (Parker-Holder et al. 2022).
 
@@ -135,6 +138,8 @@ def bipedal_levels(
         embodiment: "default", "short" or "quadruped".
         simulator: "compiled", or "box2d", a tenth as fast.
         solver: "default", "exact" or "fast", see `teacherstudent.envs.walkers.slots.SOLVERS`.
+        stuck: ``(steps, metres)``: cut an episode after so many steps in which the hull did not get so much
+            farther, say (200, 0.5). Mean returns of tests are others then. None for never.
 
     Raises:
         ValueError: if an option has no such value.
@@ -147,6 +152,7 @@ def bipedal_levels(
         embodiment=embodiment,
         simulator=simulator,
         solver=solver,
+        stuck=stuck,
     )
 
 

@@ -40,7 +40,7 @@ def step_all(
     ints: Any,
     work_size: Any,
     actions: Any,
-    limit: Any,
+    limits: Any,
     observations: Any,
     rewards: Any,
     terminated: Any,
@@ -58,7 +58,7 @@ def step_all(
         ints: likewise.
         work_size: `work_rows` of the walker.
         actions: ``(n, parts)``.
-        limit: steps at which an episode is cut.
+        limits: when an episode is cut.
         observations: ``(n, size)``, written, as are the next three.
         rewards: ``(n,)``.
         terminated: ``(n,)``.
@@ -84,7 +84,7 @@ def step_all(
             advance(rig, rows, solver, tracks, state[group], ints[group], work, commands, first, count, None)
             for lane in range(count):
                 slot = first + lane
-                reward, over, cut = finish_step(rig, rows, state[group], ints[group], commands, lane, limit)
+                reward, over, cut = finish_step(rig, rows, state[group], ints[group], commands, lane, limits)
                 rewards[slot] = reward
                 terminated[slot] = over
                 truncated[slot] = cut

@@ -16,7 +16,7 @@ from gymnasium.spaces import Box
 from torch import Tensor
 
 from teacherstudent.envs.walkers.embodiments import embodiment, observation_space
-from teacherstudent.envs.walkers.episode import finish_step, observe, start_episode
+from teacherstudent.envs.walkers.episode import Limits, finish_step, limits_of, observe, start_episode
 from teacherstudent.envs.walkers.ground.tracks import GIVEN, empty_tracks, lay_track
 from teacherstudent.envs.walkers.physics.layout import (
     MAX_CORNERS,
@@ -48,7 +48,8 @@ _F32, _I32 = np.float32, np.int32
 
 
 def _step(
-    velocity_iterations: Any, position_iterations: Any, tolerance: Any, limit: Any,
+    velocity_iterations: Any, position_iterations: Any, tolerance: Any,
+    steps: Any, stuck_steps: Any, stuck_metres: Any,
     track_x: Any, track_y: Any, lengths: Any, corners: Any, sides: Any, reach: Any,
     floats: Any, ints: Any, done: Any, actions: Any,
     observations: Any, rewards: Any, terminated: Any, truncated: Any,
@@ -85,7 +86,8 @@ def _step(
     tracks = Tracks(track_x, track_y, lengths, corners, sides, reach)
     solver = Solver(velocity_iterations, position_iterations, tolerance)
     advance(_RIG, _ROWS, solver, tracks, state, whole, work, commands, e, 1, 0)
-    reward, over, cut = finish_step(_RIG, _ROWS, state, whole, commands, 0, limit)
+    limits = Limits(steps, stuck_steps, stuck_metres)
+    reward, over, cut = finish_step(_RIG, _ROWS, state, whole, commands, 0, limits)
     rewards[e] = reward + wrong
     terminated[e] = over
     truncated[e] = cut
@@ -194,6 +196,7 @@ class CudaWalkers(CudaSlots):
         walker: "default", "short" or "quadruped".
         solver: a name of `teacherstudent.envs.walkers.slots.SOLVERS`.
         max_steps: cap that truncates an episode; None for none.
+        stuck: as `teacherstudent.envs.walkers.slots.WalkerSlots` takes it.
 
     Raises:
         ValueError: if there is no such walker or solver, a number is out of range, or the device is of
@@ -212,6 +215,7 @@ class CudaWalkers(CudaSlots):
         walker: str = "default",
         solver: str = "default",
         max_steps: int | None = None,
+        stuck: tuple[int, float] | None = None,
     ) -> None:
         check_solver(solver)
         if kind == GIVEN:
@@ -227,11 +231,7 @@ class CudaWalkers(CudaSlots):
         self._kernels = _kernels(walker)
         self._now = self._empty(parts, len(space.names))
         self._given = self._inputs(parts, space)
-        # Kernels count steps in 32 bits.
-        limit = int(np.iinfo(np.int32).max)
-        if max_steps is not None:
-            limit = int(max_steps)
-        self._arguments = self._share(SOLVERS[solver], kind, limit)
+        self._arguments = self._share(SOLVERS[solver], kind, limits_of(max_steps, stuck))
 
     def start(self, mask: Tensor, tasks: Tensor, seeds: Tensor) -> Tensor:
         """Start an episode in every slot of the mask; see `TensorEnvs.start`.
@@ -283,7 +283,7 @@ class CudaWalkers(CudaSlots):
             "high": torch.from_numpy(space.high.astype(np.float32)).to(self.device),
         }
 
-    def _share(self, solver: Solver, kind: int, limit: int) -> dict[str, tuple[Any, ...]]:
+    def _share(self, solver: Solver, kind: int, limits: Limits) -> dict[str, tuple[Any, ...]]:
         """Return the kernels' arguments."""
         now, given, results = self._shared()
         tracks = tuple(
@@ -295,7 +295,7 @@ class CudaWalkers(CudaSlots):
         asked = tuple(given[name] for name in ("mask", "task", "seed", "low", "high"))
         seen = now["observation"]
         return {
-            "step": (*solver, limit, *tracks, *walkers, given["actions"], seen, *results),
+            "step": (*solver, *limits, *tracks, *walkers, given["actions"], seen, *results),
             "start": (*solver, kind, *tracks, *walkers, *asked, *episodes, seen),
             "lay": (kind, *tracks, *episodes),
         }

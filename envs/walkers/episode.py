@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final, NamedTuple
 
+import numpy as np
+
+from teacherstudent.contract.checks import check_pair, check_real, check_whole
 from teacherstudent.envs.walkers.ground.tracks import GIVEN, lay_track
 from teacherstudent.envs.walkers.physics.layout import FINISH, GROUND, ONE, START, START_FORCE, TWO, ZERO, F
 from teacherstudent.envs.walkers.physics.rays import cast_rays
@@ -22,6 +25,45 @@ _TILT = F(5.0)
 _FALL = F(-100.0)
 _HULL_VALUES = 4
 _LEG_VALUES = 5
+_MOST: Final = int(np.iinfo(np.int32).max)
+"""Steps are counted in 32 bits."""
+
+
+class Limits(NamedTuple):
+    """When an episode is cut that goes on by itself.
+
+    Attributes:
+        steps: after so many.
+        stuck_steps: after so many in a row in which the hull did not get farther.
+        stuck_metres: by so much, counted from where it was when it last did.
+    """
+
+    steps: int
+    stuck_steps: int
+    stuck_metres: np.float32
+
+
+def limits_of(max_steps: int | None, stuck: tuple[int, float] | None) -> Limits:
+    """Return the limits of episodes; None for none.
+
+    Raises:
+        ValueError: if ``stuck`` is not a number of steps and metres above 0.
+    """
+    steps = _MOST if max_steps is None else int(max_steps)
+    if stuck is None:
+        return Limits(steps, _MOST, ONE)
+    patience, metres = check_stuck(stuck)
+    return Limits(steps, patience, F(metres))
+
+
+def check_stuck(stuck: Any) -> tuple[int, float]:
+    """Return the steps and the metres after which a walker counts as stuck.
+
+    Raises:
+        ValueError: if they are not a whole number of at least 1 and a number above 0.
+    """
+    steps, metres = check_pair("stuck", "(steps, metres) or None", stuck)
+    return check_whole("stuck: steps", steps, 1, _MOST), check_real("stuck: metres", metres, 0, above=True)
 
 
 @kernel
@@ -61,8 +103,8 @@ def shaping(rig: Any, state: Any, lane: Any) -> Any:
 
 
 @kernel
-def finish_step(rig: Any, rows: Any, state: Any, ints: Any, actions: Any, lane: Any, limit: Any) -> Any:
-    """Return reward, whether the episode is over, and whether its time is up."""
+def finish_step(rig: Any, rows: Any, state: Any, ints: Any, actions: Any, lane: Any, limits: Any) -> Any:
+    """Return reward, whether the episode is over, and whether it is cut: its time is up, or it is stuck."""
     potential = shaping(rig, state, lane)
     reward = potential - state[rows.shaping, lane]
     state[rows.shaping, lane] = potential
@@ -72,9 +114,15 @@ def finish_step(rig: Any, rows: Any, state: Any, ints: Any, actions: Any, lane: 
     x = _position(rig, state, lane)[0]
     fallen = ints[rows.fallen, lane] != 0 or x < ZERO
     ints[rows.steps, lane] += 1
+    ints[rows.since, lane] += 1
+    # The place moves by whole gains only: a walker that creeps is stuck all the same.
+    if x >= state[rows.best, lane] + limits.stuck_metres:
+        state[rows.best, lane] = x
+        ints[rows.since, lane] = 0
     over = fallen or x > FINISH
+    late = ints[rows.steps, lane] >= limits.steps or ints[rows.since, lane] >= limits.stuck_steps
     # A walker that falls when its time is up has failed: it is not cut as well.
-    return (_FALL if fallen else reward), over, (not over and ints[rows.steps, lane] >= limit)
+    return (_FALL if fallen else reward), over, not over and late
 
 
 @large_kernel
@@ -134,3 +182,4 @@ def start_episode(
     # gymnasium's reset takes one step without a command, and rewards count from there.
     advance(rig, rows, solver, tracks, state, ints, work, actions, slot, 1, lane)
     state[rows.shaping, lane] = shaping(rig, state, lane)
+    state[rows.best, lane] = _position(rig, state, lane)[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import gymnasium as gym
@@ -15,6 +16,7 @@ from gymnasium.wrappers import TimeLimit
 from teacherstudent.contract.checks import is_one_of
 from teacherstudent.contract.types import Array
 from teacherstudent.envs.walkers.embodiments import embodiment
+from teacherstudent.envs.walkers.episode import check_stuck
 from teacherstudent.envs.walkers.slots import CompiledWalkerEnv, WalkerSlots, check_solver
 from teacherstudent.envs.walkers.terrain import TaskSpace
 from teacherstudent.slots.processes.slots import spread
@@ -48,11 +50,14 @@ class WalkerFamily(GymnasiumFamily):
         difficulty_step: direction and stride in which tasks get harder; None if there is none.
         simulator: as above.
         solver: how exactly the compiled walkers are solved, a name of `SOLVERS`.
+        stuck: steps and metres: an episode is truncated after so many steps in which the hull did not get so
+            much farther. The test set's name says it. None for never, as published.
 
     Raises:
         ImportError: if the simulator is Box2D and Box2D is missing.
         TypeError: if ``options["embodiment"]`` or the solver is no name.
-        ValueError: if ``options["embodiment"]`` names no walker, or there is no such simulator or solver.
+        ValueError: if ``options["embodiment"]`` names no walker, there is no such simulator or solver, or
+            ``stuck`` is neither None nor a pair of numbers above 0.
     """
 
     def __init__(
@@ -68,27 +73,36 @@ class WalkerFamily(GymnasiumFamily):
         difficulty_step: tuple[float, ...] | None,
         simulator: str,
         solver: str,
+        stuck: tuple[int, float] | None,
     ) -> None:
         # Called for the errors that it raises: a wrong name is refused before anything is made.
         embodiment(options["embodiment"])
         if not is_one_of(simulator, SIMULATORS):
             raise ValueError(f"simulator: expected one of {SIMULATORS}, got {simulator!r}")
         check_solver(solver)
+        if stuck is not None:
+            stuck = check_stuck(stuck)
         if simulator == "box2d":
             importlib.import_module(_BOX2D)  # raises if Box2D is missing
         super().__init__(
-            EnvMaker(target=env, options=dict(options), max_episode_steps=MAX_STEPS),
+            EnvMaker(target=_InBox2D(env, stuck), options=dict(options), max_episode_steps=MAX_STEPS),
             name=name,
             space=space,
             test_tasks=test_tasks,
-            test_set=test_set,
+            test_set=_named(test_set, stuck),
             mastered=MASTERED,
             score_range=SCORE_RANGE,
             difficulty_step=difficulty_step,
         )
         self.max_steps = MAX_STEPS
         self.simulator = simulator
-        self._slots = {"space": space, "kind": kind, "walker": options["embodiment"], "solver": solver}
+        self._slots = {
+            "space": space,
+            "kind": kind,
+            "walker": options["embodiment"],
+            "solver": solver,
+            "stuck": stuck,
+        }
 
     def make_vec(self, n: int, *, processes: int = 1) -> VectorEnv[Any, Any, Any]:
         """Return ``n`` slots; compiled ones are stepped as one batch, or one in each of the processes.
@@ -130,6 +144,30 @@ class WalkerFamily(GymnasiumFamily):
     def _part(self, n: int, *, first_slot: int) -> WalkerSlots:
         # One thread each, as the processes are spread over the cores already.
         return self._group(n, threads=1)
+
+
+@dataclass(frozen=True)
+class _InBox2D:
+    """Makes one walker in Box2D, cut where it is stuck."""
+
+    env: Callable[..., gym.Env[Any, Any]]
+    stuck: tuple[int, float] | None
+
+    def __call__(self, **options: Any) -> gym.Env[Any, Any]:
+        env = self.env(**options)
+        if self.stuck is None:
+            return env
+        from teacherstudent.envs.walkers.box2d.stuck import StuckLimit  # Box2D is an optional extra
+
+        return StuckLimit(env, *self.stuck)
+
+
+def _named(test_set: str, stuck: tuple[int, float] | None) -> str:
+    """Return the name of a test set, with the cut of stuck walkers in it: returns differ by it."""
+    if stuck is None:
+        return test_set
+    steps, metres = stuck
+    return f"{test_set}/stuck{steps}steps{metres:g}m"
 
 
 def published_test_tasks(ranges: Sequence[tuple[float, float]]) -> Array:

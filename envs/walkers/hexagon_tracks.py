@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 @FAMILIES.register("hexagon-tracks")
 def hexagon_tracks(
-    *, embodiment: str = "default", simulator: str = "compiled", solver: str = "default"
+    *,
+    embodiment: str = "default",
+    simulator: str = "compiled",
+    solver: str = "default",
+    stuck: tuple[int, float] | None = None,
 ) -> WalkerFamily:
     """A walker climbs over hexagons whose corners vary in twelve dimensions (Portelas et al. 2019).
 
@@ -23,9 +27,11 @@ def hexagon_tracks(
         embodiment: "default", "short" or "quadruped".
         simulator: "compiled", or "box2d": the authors' own, a tenth as fast.
         solver: "default", "exact" or "fast", see `teacherstudent.envs.walkers.slots.SOLVERS`.
+        stuck: ``(steps, metres)``: cut an episode after so many steps in which the hull did not get so much
+            farther, say (200, 0.5). Mean returns of tests are others then. None for never.
 
     Raises:
-        ValueError: if there is no such walker, simulator or solver.
+        ValueError: if there is no such walker, simulator or solver, or ``stuck`` is no such pair.
     """
     space = hexagon_space()
     return WalkerFamily(
@@ -39,6 +45,7 @@ def hexagon_tracks(
         difficulty_step=(0.1,) * 12,
         simulator=simulator,
         solver=solver,
+        stuck=stuck,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,14 +10,16 @@ import numba
 import numpy as np
 import numpy.typing as npt
 from gymnasium.spaces import Box
+from gymnasium.vector.utils import batch_space
 
 from teacherstudent.contract import spaces
 from teacherstudent.contract.types import Array, IntArray
 from teacherstudent.envs.walkers.cpu import lay_some, start_some, step_all
 from teacherstudent.envs.walkers.embodiments import embodiment, observation_space
+from teacherstudent.envs.walkers.episode import limits_of
 from teacherstudent.envs.walkers.ground.tracks import GIVEN, empty_tracks, give_track
 from teacherstudent.envs.walkers.physics.constants import RAYS
-from teacherstudent.envs.walkers.physics.layout import Solver, work_rows
+from teacherstudent.envs.walkers.physics.layout import Solver, Tracks, work_rows
 from teacherstudent.envs.walkers.physics.rig import BODY_ROWS, rig_of, rows_of
 from teacherstudent.envs.walkers.terrain import TaskSpace, TerrainLevels
 from teacherstudent.envs.walkers.view import WalkerView
@@ -51,7 +54,8 @@ class WalkerSlots(BatchSlots):
     batch. The terrain of a level comes from the level's own seed.
 
     Implements `teacherstudent.contract.family.Snapshot`; states are exact. Tracks are laid again from task
-    and seed.
+    and seed. Implements `teacherstudent.contract.family.Narrows` too, and
+    `teacherstudent.contract.student.Compiles`.
 
     Args:
         n: number of slots.
@@ -60,6 +64,8 @@ class WalkerSlots(BatchSlots):
         walker: "default", "short" or "quadruped".
         solver: a name of `SOLVERS`.
         max_steps: cap that truncates an episode; None for none.
+        stuck: steps and metres: an episode is truncated too after so many steps in which the hull did not get
+            so much farther; None for never.
         threads: over how many threads a step is spread; None for all that Numba has.
 
     Raises:
@@ -78,6 +84,7 @@ class WalkerSlots(BatchSlots):
         walker: str = "default",
         solver: str = "default",
         max_steps: int | None = None,
+        stuck: tuple[int, float] | None = None,
         threads: int | None = None,
     ) -> None:
         check_solver(solver)
@@ -91,10 +98,7 @@ class WalkerSlots(BatchSlots):
         )
         self.walker = walker
         self._layout = kind, rows_of(len(self._rig.parents)), SOLVERS[solver]
-        # Kernels count steps in 32 bits.
-        self._limit = np.iinfo(np.int32).max
-        if max_steps is not None:
-            self._limit = max_steps
+        self._limits = limits_of(max_steps, stuck)
         self._threads = thread_count(threads)
         self._tracks = empty_tracks(n, kind)
         self._now |= self._unmoved()
@@ -124,11 +128,34 @@ class WalkerSlots(BatchSlots):
         # Several chunks a thread, so that a thread with quick walkers takes another one.
         step_all(
             self._rig, rows, solver, self._tracks, now["floats"], now["ints"],
-            work_rows(len(self._rig.parents)), commands, self._limit, observations, rewards, terminated,
+            work_rows(len(self._rig.parents)), commands, self._limits, observations, rewards, terminated,
             truncated, min(len(now["floats"]), _CHUNKS_PER_THREAD * self._threads),
         )  # fmt: skip
         now["done"] = terminated | truncated
         return observations, rewards, terminated, truncated, {}
+
+    def narrowed(self, slots: IntArray) -> WalkerSlots:
+        """Return these slots alone, as a batch that goes on with their episodes; nothing is shared."""
+        part = copy.copy(self)
+        part.num_envs = len(slots)
+        part.observation_space = batch_space(self.single_observation_space, len(slots))
+        part.action_space = batch_space(self.single_action_space, len(slots))
+        part._picture = None
+        part._tracks = Tracks._make(values[slots] for values in self._tracks)
+        lanes = ("floats", "ints")
+        # A copy for each slot, as indexing by an array makes one.
+        part._now = {name: values[slots] for name, values in self._now.items() if name not in lanes}
+        part._now |= part._unmoved() | {"observation": part._now["observation"]}
+        # Slots lie in groups of lanes: a slot's rows move from its old lane to its new one.
+        new = np.arange(len(slots))
+        for name in lanes:
+            rows = self._now[name][slots // WIDTH, :, slots % WIDTH]
+            part._now[name][new // WIDTH, :, new % WIDTH] = rows
+        return part
+
+    def compile(self) -> None:
+        """Compile the kernels, or load them from disk."""
+        self._rehearse()
 
     def set_track(self, slot: int, corners: Array, obstacles: list[Array]) -> None:
         """Give a slot of kind `GIVEN` a track of its own, for its next episodes.

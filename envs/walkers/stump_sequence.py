@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 @FAMILIES.register("stump-sequence")
 def stump_sequence(
-    *, embodiment: str = "default", simulator: str = "compiled", solver: str = "default"
+    *,
+    embodiment: str = "default",
+    simulator: str = "compiled",
+    solver: str = "default",
+    stuck: tuple[int, float] | None = None,
 ) -> WalkerFamily:
     """A walker climbs flights of five stumps whose heights and widths vary (Portelas et al. 2019).
 
@@ -23,9 +27,11 @@ def stump_sequence(
         embodiment: "default", "short" or "quadruped".
         simulator: "compiled", or "box2d": the authors' own, a tenth as fast.
         solver: "default", "exact" or "fast", see `teacherstudent.envs.walkers.slots.SOLVERS`.
+        stuck: ``(steps, metres)``: cut an episode after so many steps in which the hull did not get so much
+            farther, say (200, 0.5). Mean returns of tests are others then. None for never.
 
     Raises:
-        ValueError: if there is no such walker, simulator or solver.
+        ValueError: if there is no such walker, simulator or solver, or ``stuck`` is no such pair.
     """
     return WalkerFamily(
         _in_box2d,
@@ -38,6 +44,7 @@ def stump_sequence(
         difficulty_step=(0.1,) * (2 * STUMPS),
         simulator=simulator,
         solver=solver,
+        stuck=stuck,
     )
 
 

@@ -22,6 +22,7 @@ def stump_tracks(
     test_height: float = 3.0,
     simulator: str = "compiled",
     solver: str = "default",
+    stuck: tuple[int, float] | None = None,
 ) -> WalkerFamily:
     """A walker climbs over stumps whose height and spacing vary (Portelas et al. 2019).
 
@@ -33,6 +34,8 @@ def stump_tracks(
             whatever they train on; they published those of 4 and 5 too.
         simulator: "compiled", or "box2d": the authors' own, a tenth as fast.
         solver: "default", "exact" or "fast", see `teacherstudent.envs.walkers.slots.SOLVERS`.
+        stuck: ``(steps, metres)``: cut an episode after so many steps in which the hull did not get so much
+            farther, say (200, 0.5). Mean returns of tests are others then. None for never.
 
     Raises:
         ValueError: if there is no such walker, simulator or solver, a height is not above 0, or tests exceed
@@ -54,6 +57,7 @@ def stump_tracks(
         difficulty_step=(0.1, -0.2),
         simulator=simulator,
         solver=solver,
+        stuck=stuck,
     )
 
 

@@ -11,7 +11,7 @@ import gymnasium as gym
 import numpy as np
 
 from teacherstudent.contract.stored.settings import remember
-from teacherstudent.contract.types import Array, State
+from teacherstudent.contract.types import Array, IntArray, State
 
 
 class Family(ABC):
@@ -133,3 +133,17 @@ class Snapshot(Protocol):
 
     def set_state(self, state: State) -> None:
         """Continue exactly from `get_state` of an environment made with the same arguments."""
+
+
+@runtime_checkable
+class Narrows(Protocol):
+    """A vector environment that can go on with some of its slots alone; their observations are plain arrays.
+
+    Tests use it: slots whose tasks are over then cost nothing.
+    """
+
+    def narrowed(self, slots: IntArray) -> gym.vector.VectorEnv[Any, Any, Any]:
+        """Return a vector environment of these slots, in this order, which goes on with their episodes.
+
+        What its slots do is to the bit what they would have done here. It shares nothing that is written.
+        """

@@ -149,6 +149,17 @@ class Ends(Protocol):
 
 
 @runtime_checkable
+class Compiles(Protocol):
+    """A student, or a vector environment, that compiles code before its first use.
+
+    A run lets the student compile before its first test, and counts the time apart (``seconds/compile``).
+    """
+
+    def compile(self) -> None:
+        """Compile whatever is compiled, or load it from disk; nothing else changes."""
+
+
+@runtime_checkable
 class SharesWeights(Protocol):
     """A student whose weights another one of its kind can take over, in a population say."""
 

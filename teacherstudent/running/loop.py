@@ -18,7 +18,7 @@ from teacherstudent.contract.checks import check_flag, check_mapping, check_name
 from teacherstudent.contract.demand import logged
 from teacherstudent.contract.family import Family
 from teacherstudent.contract.stored.saved import reading
-from teacherstudent.contract.student import AsksForMore, Ends, Student, TakesWeights
+from teacherstudent.contract.student import AsksForMore, Compiles, Ends, Student, TakesWeights
 from teacherstudent.contract.teacher import Stops, Teacher
 from teacherstudent.contract.types import Assignment, IntArray, Outcomes, State
 from teacherstudent.contract.weigher import Weigher
@@ -232,6 +232,7 @@ class _Loop:
         # A run that was resumed after its teacher had finished must not train another round.
         done = self._done() if self.ledger.spent > self.plan.charged else None
         start = self.plan.charged
+        self._compile(progress)
         # The first test shows the untrained student. A resumed
         # run has spent something, or has this test already.
         if self.ledger.spent == start and self._due["test"].elapsed(start):
@@ -266,6 +267,17 @@ class _Loop:
         elif self.ledger.spent < self.plan.budget:
             raise _InterruptedError
         self._notes.end(self.student, self.ledger, self.plan, self._steering)
+
+    def _compile(self, progress: Progress | None) -> None:
+        """Let the student compile before the clock of tests and training starts."""
+        if not isinstance(self.student, Compiles):
+            return
+        if progress is not None:
+            progress.compiling(True)
+        with self.ledger.timed("compile"):
+            self.student.compile()
+        if progress is not None:
+            progress.compiling(False)
 
     def _done(self) -> str | None:
         """Return why the teacher ends the run; None while it does not."""

@@ -12,7 +12,7 @@ from teacherstudent.contract.accounts.failures import Failures, Survives
 from teacherstudent.contract.checks import check_names, check_whole
 from teacherstudent.contract.demand import Demand, check_demand
 from teacherstudent.contract.stored.settings import settings_of
-from teacherstudent.contract.student import HasRounds, Reports, SharesWeights, Student, row_cost
+from teacherstudent.contract.student import Compiles, HasRounds, Reports, SharesWeights, Student, row_cost
 from teacherstudent.contract.types import Array, Assignment, IntArray, Outcomes, State
 
 TRAIN = "train"
@@ -90,6 +90,12 @@ class Members:
     def round_cost(self) -> float:
         """Return what a round of all costs; 0 if they don't say."""
         return sum(member.round_cost() for member in self.members if isinstance(member, HasRounds))
+
+    def compile(self) -> None:
+        """Let every member compile, if it does."""
+        for member in self.members:
+            if isinstance(member, Compiles):
+                member.compile()
 
     def wants(self) -> int:
         """Return how many rows all of them can use."""

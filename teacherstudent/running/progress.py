@@ -61,6 +61,10 @@ class Progress:
             self._next = now + INTERVAL
             self._bars.update(self._task, completed=spent)
 
+    def compiling(self, yes: bool) -> None:
+        """Show that the student is compiling, or that it no longer is."""
+        self._bars.update(self._task, test="compiling" if yes else "")
+
     def tested(self, summary: Mapping[str, float | None]) -> None:
         """Note what the last test gave: what `Recorder.tests` returns."""
         self._bars.update(self._task, test=describe_test(summary))

@@ -121,6 +121,13 @@ class BatchSlots(VectorEnv[Any, Any, Any], ABC):
             values[...] = state[name]
         self._restore()
 
+    def _rehearse(self) -> None:
+        """Start and step every slot once and put all back as it was: whatever that needs is compiled then."""
+        state = self.get_state()
+        self.reset()
+        self.step(np.zeros(self.action_space.shape, self.action_space.dtype))
+        self.set_state(state)
+
     @abstractmethod
     def _start(self, slots: IntArray) -> Any:
         """Start an episode in the slots, whose task, seed and number are set; return all observations."""

@@ -109,6 +109,14 @@ class CudaSlots:
         # Derived arrays are not saved: this kernel computes them from the restored state.
         self._launch(self._kernels.lay, *self._arguments["lay"])
 
+    def compile(self) -> None:
+        """Compile the kernels, or load them from disk."""
+        state = self.get_state()
+        # A launch compiles; what it does to the slots is taken back.
+        self._started()
+        self._stepped()
+        self.set_state(state)
+
     def _started(self) -> Tensor:
         """Start what has been put in `_given`, and return the observations."""
         self._launch(self._kernels.start, *self._arguments["start"])

@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from teacherstudent.contract.family import RLFamily, Snapshot
+from teacherstudent.contract.student import Compiles
 from teacherstudent.contract.types import State
 from teacherstudent.slots.failures import Failed, failed_slots
+from teacherstudent.slots.narrowing import LiveSlots
 
 
 class TensorEnvs(Protocol):
@@ -118,6 +120,7 @@ class HostTensorEnvs:
         if not isinstance(envs.single_observation_space, gym.spaces.Box):
             raise TypeError(f"tensors: expected observations in a Box, got {envs.single_observation_space}")
         self.envs = envs
+        self._live = LiveSlots(envs)
         self.failed: Failed | None = None
         self.num_envs = envs.num_envs
         self.device = device
@@ -136,14 +139,14 @@ class HostTensorEnvs:
             # A seed of -1 leaves a slot's generator as it is.
             numbers = np.where(chosen, seeds.cpu().numpy(), -1)
             options = {"reset_mask": chosen, "task": tasks.cpu().numpy()}
-            obs, info = self.envs.reset(seed=numbers, options=options)  # type: ignore[arg-type]  # an array
+            obs, info = self._live.reset(seed=numbers, options=options)
             self.failed = failed_slots(info)
             self._obs = self._observations(obs)
         return self._obs
 
     def step(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Step every slot; see `TensorEnvs.step`."""
-        obs, rewards, terminated, truncated, info = self.envs.step(actions.cpu().numpy())
+        obs, rewards, terminated, truncated, info = self._live.step(actions.cpu().numpy())
         self._obs = self._observations(obs)
         self.failed = failed_slots(info)
         if "is_success" in info:
@@ -155,6 +158,20 @@ class HostTensorEnvs:
             # Nothing was said in this step: forget what the last one said.
             self.success.fill_(-1)
         return self._obs, self._tensor(rewards), self._tensor(terminated), self._tensor(truncated)
+
+    @property
+    def narrows(self) -> bool:
+        """Whether `leave` saves anything."""
+        return self._live.narrows
+
+    def leave(self, slots: Tensor) -> None:
+        """Leave slots ``(n,)`` behind until the next start: they are stepped no more, and show no end."""
+        self._live.leave(slots.cpu().numpy())
+
+    def compile(self) -> None:
+        """Let the vector environment compile, if it does."""
+        if isinstance(self.envs, Compiles):
+            self.envs.compile()
 
     def close(self) -> None:
         """Close the vector environment."""

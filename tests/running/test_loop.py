@@ -17,6 +17,7 @@ from teacherstudent.recording.disk.checkpoint import CheckpointError, Checkpoint
 from teacherstudent.recording.disk.files import WriteError
 from teacherstudent.recording.runs import Run
 from teacherstudent.running.loop import run
+from teacherstudent.running.progress import Progress
 from teacherstudent.students.competence import CompetenceStudent
 from teacherstudent.teachers.random import UniformTeacher
 
@@ -390,3 +391,42 @@ def test_a_run_that_a_teacher_ends_looks_at_the_test_split(tmp_path):
     tests = Run.load(tmp_path).tests()
     assert tests["test"][0] == 0
     assert tests["test"][-1] == 1
+
+
+class Compiling(CompetenceStudent):
+    """Says what it does, and compiles for a while."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.log = []
+
+    def compile(self):
+        self.log.append("compile")
+        time.sleep(0.05)
+
+    def evaluate(self, tasks, *, seed):
+        self.log.append("evaluate")
+        return super().evaluate(tasks, seed=seed)
+
+
+def test_a_student_compiles_before_the_clock_of_tests_and_training_starts(tmp_path):
+    shown = []
+
+    class Bar(Progress):
+        def compiling(self, yes):
+            shown.append(yes)
+
+    family, teacher, _ = make()
+    student = Compiling(family, seed=0, batch=7)
+    ledger = run(family, teacher, student, tmp_path, PLAN, progress=Bar(PLAN.budget, "run"))
+    assert student.log[:2] == ["compile", "evaluate"]
+    assert student.log.count("compile") == 1
+    assert shown == [True, False]
+    assert ledger.seconds["compile"] >= 0.05
+    found = Run.load(tmp_path).tests()
+    assert (found["ledger_seconds/compile"] == ledger.seconds["compile"]).all()
+    assert found["ledger_seconds/evaluate"][0] <= found["ledger_seconds/total"][0]
+
+
+def test_a_student_that_compiles_nothing_spends_no_time_on_it(tmp_path):
+    assert run(*make(), tmp_path, PLAN).seconds["compile"] == 0.0

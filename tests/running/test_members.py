@@ -9,6 +9,7 @@ from teacherstudent.contract.accounts.plan import Plan
 from teacherstudent.contract.demand import Demand
 from teacherstudent.contract.purposes import purposes
 from teacherstudent.contract.types import Assignment
+from teacherstudent.envs.cartpoles.slots import CartPoleSlots
 from teacherstudent.recording.runs import Run
 from teacherstudent.running.experiment import Experiment
 from teacherstudent.running.members import Members
@@ -177,3 +178,10 @@ def test_an_experiment_makes_as_many_members_as_its_teacher_wants(tmp_path):
     assert run.manifest["student_report"]["members"] == 2
     rates = [record["student"]["train/learning_rate"] for record in run.records()[1:]]
     assert rates[-1] == pytest.approx(0, abs=1e-12), "each schedule falls over half of the budget"
+
+
+def test_every_member_compiles(cartpole, monkeypatch):
+    compiled = []
+    monkeypatch.setattr(CartPoleSlots, "compile", lambda self: compiled.append(self.num_envs), raising=False)
+    make(cartpole, "rsl-rl").compile()
+    assert compiled == [3] * 4  # slots of training and of tests

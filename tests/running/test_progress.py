@@ -28,6 +28,15 @@ def test_a_terminal_sees_cost_speed_and_last_test(monkeypatch):
     assert "test: 42 % mastered, return 12.3" in shown
 
 
+def test_compiling_is_said_while_it_lasts():
+    screen = console(True)
+    with Progress(100, "run", console=screen) as bar:
+        bar.compiling(True)
+        assert "compiling" in bar._bars.tasks[0].fields["test"]
+        bar.compiling(False)
+        assert bar._bars.tasks[0].fields["test"] == ""
+
+
 def test_no_terminal_no_output():
     screen = console(False)
     with Progress(100, "run", console=screen) as bar:

@@ -159,6 +159,10 @@ class MazeSlots(BatchSlots):
         now["done"] = terminated | truncated
         return self._observations(), rewards, terminated, truncated, {"is_success": terminated.copy()}
 
+    def compile(self) -> None:
+        """Compile the kernels, or load them from disk."""
+        self._rehearse()
+
     def render(self) -> tuple[Array, ...]:
         """Return one frame for each slot, ``(height, width, 3)`` uint8."""
         levels = self._now["task"]

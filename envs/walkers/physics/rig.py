@@ -70,10 +70,11 @@ class Rows(NamedTuple):
 
     Attributes:
         joints, impulses: first of their float rows.
-        shaping, force: float rows: the reward's potential, the sideways force of the first step (N).
+        shaping, force, best: float rows: the reward's potential, the sideways force of the first step (N),
+            where the hull was when it last got farther (m).
         floats: number of float rows.
         marks, counts, feet: first of their integer rows: contacts' keys, contacts of each part, feet's flags.
-        fallen, steps: integer rows.
+        fallen, steps, since: integer rows: whether it fell, steps so far, steps since it got farther.
         ints: number of integer rows.
     """
 
@@ -81,12 +82,14 @@ class Rows(NamedTuple):
     impulses: int
     shaping: int
     force: int
+    best: int
     floats: int
     marks: int
     counts: int
     feet: int
     fallen: int
     steps: int
+    since: int
     ints: int
 
 
@@ -103,13 +106,15 @@ def rows_of(parts: int) -> Rows:
         impulses=impulses,
         shaping=floats,
         force=floats + 1,
-        floats=floats + 2,
+        best=floats + 2,
+        floats=floats + 3,
         marks=0,
         counts=counts,
         feet=feet,
         fallen=fallen,
         steps=fallen + 1,
-        ints=fallen + 2,
+        since=fallen + 2,
+        ints=fallen + 3,
     )
 
 

@@ -23,7 +23,7 @@ UPDATES = "updates"
 ENVIRONMENT_SECONDS = "environment_seconds"
 """What a student counts beside costs."""
 _WHOLE = ("episodes", "dropped", "failed")
-SECONDS = ("student", "environment", "teacher", "evaluate", "record", "checkpoint", "total")
+SECONDS = ("compile", "student", "environment", "teacher", "evaluate", "record", "checkpoint", "total")
 
 
 class Ledger:
@@ -38,7 +38,8 @@ class Ledger:
         costs: cumulative cost by name: ``before``; ``evaluate``, which never counts against the budget, since
             the test set is the same for every teacher; ``train``, ``measure`` and whatever else student and
             teacher have spent.
-        seconds: cumulative seconds by purpose, keys `SECONDS`; ``environment`` is part of ``student``.
+        seconds: cumulative seconds by purpose, keys `SECONDS`; ``environment`` is part of ``student``;
+            ``total`` begins after ``compile``.
         updates: gradient updates.
         episodes: finished tasks; for rows bound for whole rollouts, the episodes completed in them.
         dropped: tasks under way that a resume, or the end of a process with several slots, had to give up.

@@ -14,6 +14,7 @@ from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
 
 from teacherstudent.contract.checks import check_names
+from teacherstudent.contract.student import Compiles
 from teacherstudent.contract.types import BoolArray, State
 from teacherstudent.slots.failures import add_failures
 from teacherstudent.slots.processes.groups import ProcessGroups, check_timeout
@@ -77,6 +78,7 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
             self.action_space = batch_space(self.single_action_space, n)
             self.metadata = one.metadata
             self.render_mode = one.render_mode
+            self._compiles = isinstance(one, Compiles)
             self._blocks = Blocks.of(multiprocessing.get_context(), one, n)
         # Observations that do not fit into shared memory come through the pipes and are kept here.
         self._parts: list[Any] = [
@@ -159,6 +161,12 @@ class ProcessSlots(VectorEnv[Any, Any, Any]):
             else:
                 live.append(k)
         return live
+
+    def compile(self) -> None:
+        """Let the groups compile, the first one alone: the others load from disk what it has compiled."""
+        if self._compiles:
+            self._processes.call("compile", {0: None})
+            self._processes.all("compile")
 
     def render(self) -> tuple[Any, ...]:
         """Return one frame for each slot."""

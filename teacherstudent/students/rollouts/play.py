@@ -22,6 +22,7 @@ from teacherstudent.contract.types import (
     Outcomes,
 )
 from teacherstudent.slots.failures import failed_slots, tolerate
+from teacherstudent.slots.narrowing import LiveSlots
 from teacherstudent.slots.requests import MOST_STEPS, TaskError
 
 Act = Callable[[Any, BoolArray], Array]
@@ -42,7 +43,8 @@ def play(
 ) -> Outcomes:
     """Play each task once and return its outcome, in the order given.
 
-    Slots that run out of tasks play the first one again, unseen, until the last slot has finished.
+    Slots that run out of tasks wait until the last one has finished; where they cannot be left out
+    (`teacherstudent.contract.family.Narrows`), they play the first task again, unseen.
 
     Args:
         envs: a vector environment as `RLFamily.make_vec` gives it.
@@ -60,11 +62,14 @@ def play(
     """
     # A dictionary for failures says that the caller can go on without those tasks.
     tolerate(envs, failed is not None)
-    episodes = _Episodes(envs, tasks, np.asarray(seeds, np.int64), {} if failed is None else failed)
+    live = LiveSlots(envs)
+    episodes = _Episodes(
+        live, envs.num_envs, tasks, np.asarray(seeds, np.int64), {} if failed is None else failed
+    )
     first = np.ones(envs.num_envs, np.bool_)
     obs, first = episodes.start(first)
     while episodes.left:
-        obs, rewards, terminated, truncated, info = envs.step(act(obs, first))
+        obs, rewards, terminated, truncated, info = live.step(act(obs, first))
         first = episodes.step(rewards, np.asarray(terminated | truncated), info, mastered, most_steps)
         # After the last task nothing starts again: what the other slots play is unseen.
         if first.any() and episodes.left:
@@ -80,10 +85,9 @@ class _Episodes:
     """
 
     def __init__(
-        self, envs: gym.vector.VectorEnv[Any, Any, Any], tasks: Array, seeds: IntArray, failed: dict[int, str]
+        self, envs: LiveSlots, slots: int, tasks: Array, seeds: IntArray, failed: dict[int, str]
     ) -> None:
         n = len(tasks)
-        slots = envs.num_envs
         self._envs = envs
         self._tasks = tasks
         self._seeds = seeds
@@ -109,16 +113,27 @@ class _Episodes:
             fresh = np.arange(self._next, self._next + int(waiting.sum()))
             self._playing[waiting] = np.where(fresh < n, fresh, -1)
             self._next = min(n, self._next + len(fresh))
+            # Unseen slots need not play at all where they can be left out.
+            if self._envs.narrows:
+                waiting &= self._playing >= 0
+                if not waiting.any():
+                    return self._leave_unseen(), started
             obs, info = _start(self._envs, waiting, self._tasks, self._seeds, self._playing)
             found = failed_slots(info)
             if found is None:
-                return obs, started
+                return self._leave_unseen(), started
             seen = self._give_up(found.slots, found.errors)
             # Only slots whose seen task failed try again: an unseen one may stay parked.
             waiting = np.zeros(len(mask), np.bool_)
             waiting[seen] = True
             if not self.left or not waiting.any():
                 return obs, started
+
+    def _leave_unseen(self) -> Any:
+        """Leave the slots behind that nobody sees, where that is possible; return the observations of all."""
+        if self._envs.narrows:
+            self._envs.leave(self._playing < 0)
+        return self._envs.observations
 
     def _give_up(self, slots: IntArray, errors: Sequence[str]) -> IntArray:
         """Write down what failed, and return which of the slots played something that is seen."""
@@ -306,7 +321,7 @@ def successes(slots: IntArray, returns: FloatArray, info: dict[str, Any], master
 
 
 def _start(
-    envs: gym.vector.VectorEnv[Any, Any, Any],
+    envs: LiveSlots,
     mask: BoolArray,
     tasks: Array,
     seeds: IntArray,
@@ -317,4 +332,4 @@ def _start(
     which = np.maximum(playing, 0)
     numbers = np.where(mask, seeds[which], -1)
     options = {"reset_mask": mask, "task": tasks[which]}
-    return envs.reset(seed=numbers, options=options)  # type: ignore[arg-type]  # arrays are legal
+    return envs.reset(seed=numbers, options=options)

@@ -32,8 +32,8 @@ def play_tensors(
 ) -> Outcomes:
     """Play each task once and return its outcome, in the order given.
 
-    The counterpart of `teacherstudent.students.rollouts.play.play`. Slots that run out of tasks play the
-    first one again, unseen, until the last slot has finished.
+    The counterpart of `teacherstudent.students.rollouts.play.play`. Slots that run out of tasks wait
+    where they can be left out, else they play the first one again, unseen, until the last slot has finished.
 
     Args:
         envs: the slots.
@@ -87,6 +87,8 @@ class _TensorEpisodes:
         self._most = most_steps
         self._n = n
         self._host = envs if isinstance(envs, HostTensorEnvs) else None
+        # On a GPU slots go on between two looks, though all may be over: none can be left behind.
+        self._narrows = self._host is not None and self._host.narrows and device.type == "cpu"
         self._teller = envs if isinstance(envs, TellsSuccess) else None
         self._table = torch.from_numpy(tasks[rows]).to(device)
         self._numbers = torch.from_numpy(seeds[rows]).to(device)
@@ -107,7 +109,12 @@ class _TensorEpisodes:
     def start(self, mask: Tensor) -> Tensor:
         """Start what the slots of the mask are to play; where it fails to start, the task after."""
         while True:
+            unseen = self._playing == self._n
+            if self._narrows:
+                mask = mask & ~unseen
             obs = self._envs.start(mask, self._table[self._playing], self._numbers[self._playing])
+            if self._narrows and self._host is not None:
+                self._host.leave(unseen)
             # Only environments on the host tell of failures.
             if self._host is None or self._host.failed is None:
                 return obs

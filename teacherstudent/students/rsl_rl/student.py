@@ -17,6 +17,7 @@ from teacherstudent.contract.demand import Demand, Offers, check_demand, everyth
 from teacherstudent.contract.family import RLFamily
 from teacherstudent.contract.purposes import add_costs, check_purposes, measured_costs
 from teacherstudent.contract.registry import STUDENTS
+from teacherstudent.contract.student import Compiles
 from teacherstudent.contract.types import Array, Assignment, IntArray, Outcomes, Seed, State, seed_sequence
 from teacherstudent.networks.state import PrivateGenerators
 from teacherstudent.slots.tensor_envs import TensorEnvs, make_tensor_envs
@@ -140,6 +141,7 @@ class RslRlStudent:
         self._counts = {"train": 0.0, "measure": 0.0, "updates": 0.0}
         self._log: dict[str, float] = {}
         envs = make_tensor_envs(family, n_envs, self._device, processes=processes)
+        self._envs = envs
         observations, rewards = _NORMALIZE[normalize]
         # Initial weights are drawn from the private generators.
         with self._active(self._generators):
@@ -300,6 +302,15 @@ class RslRlStudent:
         with self._active(PrivateGenerators(seed)):
             return play_all(partial(self._play, greedy=greedy), tasks, seeds)
 
+    def compile(self) -> None:
+        """Let the environments of training and of tests compile, if they do."""
+        if isinstance(self._envs, Compiles):
+            self._envs.compile()
+            # How many slots there are may decide which kernels step them, so those of the tests come now too.
+            tests = self._slots_of_tests(len(self._family.test_tasks()))
+            if isinstance(tests, Compiles):
+                tests.compile()
+
     def spent(self) -> Mapping[str, float]:
         """Return environment steps trained and measured, optimiser steps, seconds in the environments."""
         clock = (self._bound or self._rollout).clock
@@ -384,19 +395,23 @@ class RslRlStudent:
         self, tasks: Array, seeds: IntArray, failed: dict[int, str] | None, *, greedy: bool
     ) -> Outcomes:
         """Play in slots of their own: as many as a power of two holds the tasks, at most ``n_envs``."""
-        slots = slots_for(len(tasks), self._n_envs)
-        # Tests come again with as many tasks, so their slots stay open.
-        if slots not in self._test_envs:
-            processes = min(self._processes, slots)
-            self._test_envs[slots] = make_tensor_envs(self._family, slots, self._device, processes=processes)
         return play_tensors(
-            self._test_envs[slots],
+            self._slots_of_tests(len(tasks)),
             self.ppo.player(greedy=greedy),
             tasks,
             seeds,
             mastered=self._family.mastered,
             failed=failed,
         )
+
+    def _slots_of_tests(self, tasks: int) -> TensorEnvs:
+        """Return slots for so many test tasks."""
+        slots = slots_for(tasks, self._n_envs)
+        # Tests come again with as many tasks, so their slots stay open.
+        if slots not in self._test_envs:
+            processes = min(self._processes, slots)
+            self._test_envs[slots] = make_tensor_envs(self._family, slots, self._device, processes=processes)
+        return self._test_envs[slots]
 
 
 def _check_numbers(n_envs: int, n_steps: int, processes: int) -> None:

@@ -23,6 +23,7 @@ from teacherstudent.contract.demand import Demand, Offers, check_demand, everyth
 from teacherstudent.contract.family import RLFamily
 from teacherstudent.contract.purposes import add_costs, check_purposes
 from teacherstudent.contract.registry import STUDENTS
+from teacherstudent.contract.student import Compiles
 from teacherstudent.contract.types import (
     Array,
     Assignment,
@@ -285,6 +286,16 @@ class SB3Student:
         with PrivateGenerators(seed).active():
             return play_all(partial(self._play, greedy=greedy), tasks, seeds)
 
+    def compile(self) -> None:
+        """Let the environments of training and of tests compile, if they do."""
+        if not isinstance(self._envs.envs, Compiles):
+            return
+        self._envs.envs.compile()
+        # How many slots there are may decide which kernels step them, so those of the tests come now too.
+        tests = self._slots_of_tests(len(self._family.test_tasks()))
+        if isinstance(tests, Compiles):
+            tests.compile()
+
     def spent(self) -> Mapping[str, float]:
         """Return environment steps trained and measured, optimiser steps, seconds in the environments."""
         steps = float(self.model.num_timesteps)
@@ -460,11 +471,7 @@ class SB3Student:
     def _play(
         self, tasks: Array, seeds: IntArray, failed: dict[int, str] | None, *, greedy: bool
     ) -> Outcomes:
-        slots = slots_for(len(tasks), self._n_envs)
-        # Tests come again with as many tasks, so their slots stay open.
-        if slots not in self._test_envs:
-            made = self._family.make_vec(slots, processes=min(self._processes, slots))
-            self._test_envs[slots] = made
+        envs = self._slots_of_tests(len(tasks))
         normalize = self.model.get_vec_normalize_env()
         # A recurrent policy returns its state, which goes into the next call.
         hidden: Any = None
@@ -477,8 +484,16 @@ class SB3Student:
             actions, hidden = self.model.predict(obs, hidden, first, deterministic=greedy)
             return actions
 
-        envs = self._test_envs[slots]
         return play(envs, act, tasks, seeds, mastered=self._family.mastered, failed=failed)
+
+    def _slots_of_tests(self, tasks: int) -> gym.vector.VectorEnv[Any, Any, Any]:
+        """Return slots for so many test tasks."""
+        slots = slots_for(tasks, self._n_envs)
+        # Tests come again with as many tasks, so their slots stay open.
+        if slots not in self._test_envs:
+            made = self._family.make_vec(slots, processes=min(self._processes, slots))
+            self._test_envs[slots] = made
+        return self._test_envs[slots]
 
     def _nothing(self) -> Outcomes:
         shape = self._family.space.shape or ()

@@ -54,6 +54,27 @@ def copied(results):
     return [values.clone() for values in results]
 
 
+def test_stuck_walkers_are_cut_as_on_the_cpu():
+    options = {"space": space_of([1, 3]), "kind": STUMPS, "solver": "fast", "stuck": (3, 1.0)}
+    gpu, cpu = CudaWalkers(2, device=CPU, **options), WalkerSlots(2, threads=1, **options)
+    start(gpu)
+    cpu.reset(seed=[5, 6], options={"task": [(1.0, 3.0), (2.0, 4.0)]})
+    for step in range(3):
+        got = [values.tolist() for values in gpu.step(torch.zeros(2, 4))[2:]]
+        assert got == [values.tolist() for values in cpu.step(np.zeros((2, 4)))[2:4]]
+        assert got == [[False] * 2, [step == 2] * 2]
+
+
+def test_compiling_leaves_walkers_as_they_are():
+    walkers = stumps(2)
+    start(walkers)
+    walkers.step(torch.zeros(2, 4))
+    before = walkers.get_state()
+    walkers.compile()
+    for name, values in walkers.get_state().items():
+        np.testing.assert_array_equal(values, before[name])
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_agrees_with_the_cpu_to_the_last_bit(name):
     kind, walker, solver, task = CASES[name]

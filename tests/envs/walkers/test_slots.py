@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import numba
 import numpy as np
@@ -11,6 +13,7 @@ from walker_slots import KINDS, STUMP_SPACE, slots_of
 
 from teacherstudent import spaces
 from teacherstudent.contract.registry import FAMILIES
+from teacherstudent.envs.walkers import cpu
 from teacherstudent.envs.walkers.ground.tracks import GIVEN, HEXAGONS, LEVELS, STUMPS
 from teacherstudent.envs.walkers.slots import CompiledWalkerEnv, WalkerSlots
 from teacherstudent.recording.disk.checkpoint import load, save
@@ -232,3 +235,63 @@ def test_a_change_of_any_kernel_s_file_is_noticed(tmp_path, monkeypatch):
         os.utime(file, ns=(1, 1))
         stamps.append(stamp())
     assert len(set(stamps)) == 4
+
+
+@pytest.mark.parametrize("kind", [STUMPS, LEVELS])
+def test_some_of_the_slots_go_on_alone_to_the_bit(kind):
+    rng = np.random.default_rng(0)
+    whole = slots_of(21, kind)
+    whole.reset(seed=list(range(21)), options={"task": spaces.sample(KINDS[kind], rng, 21)})
+    actions = rng.uniform(-1, 1, (60, 21, 4))
+    for step in actions[:20]:
+        whole._now["done"][:] = False
+        whole.step(step)
+    whole._now["done"][:] = False
+    chosen = np.array([20, 3, 9, 8, 16, 0, 1, 12, 15, 7])
+    part = whole.narrowed(chosen)
+    again = part.narrowed(np.array([4, 2, 9]))  # once more, before both go on
+    assert (part.num_envs, part.action_space.shape, part.observation_space.shape) == (10, (10, 4), (10, 24))
+    for step in actions[20:]:
+        for batch, slots in ((whole, np.arange(21)), (part, chosen), (again, chosen[[4, 2, 9]])):
+            batch._now["done"][:] = False
+            found = batch.step(step[slots])
+            if batch is whole:
+                expected = found
+            for mine, theirs in zip(found[:4], expected[:4], strict=True):
+                np.testing.assert_array_equal(mine, theirs[slots])
+
+
+def test_compiling_compiles_all_that_an_episode_needs_and_changes_nothing():
+    slots = slots_of(9)
+    slots.reset(seed=3)
+    slots.step(np.full((9, 4), 0.5))
+    before = slots.get_state()
+    slots.compile()
+    after = slots.get_state()
+    for name, values in before.items():
+        np.testing.assert_array_equal(after[name], values)
+    known = [len(kernel.signatures) for kernel in (cpu.step_all, cpu.start_some, cpu.lay_some)]
+    other = slots_of(2)
+    other.compile()
+    other.reset(seed=0)
+    other.step(np.zeros((2, 4)))
+    other.set_state(other.get_state())
+    assert known == [len(kernel.signatures) for kernel in (cpu.step_all, cpu.start_some, cpu.lay_some)]
+
+
+FRESH = """
+from teacherstudent.contract.registry import FAMILIES
+from teacherstudent.envs.walkers import cpu
+slots = FAMILIES.make("stump-tracks").make_vec(2)
+slots.compile()
+kernels = (cpu.step_all, cpu.start_some, cpu.lay_some)
+assert [len(kernel.signatures) for kernel in kernels] == [1, 1, 1]
+slots.reset(seed=0)
+slots.step([[0.0] * 4] * 2)
+slots.narrowed(__import__("numpy").array([1])).step([[0.0] * 4])
+assert [len(kernel.signatures) for kernel in kernels] == [1, 1, 1]
+"""
+
+
+def test_nothing_is_left_to_compile():
+    subprocess.run([sys.executable, "-c", FRESH], check=True)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 from ramps import ROWS, SPACE, Ramp
 
+from teacherstudent.envs import make
+from teacherstudent.envs.cartpoles.slots import CartPoleSlots
 from teacherstudent.slots.gymnasium import TaskSlots
 from teacherstudent.slots.processes.slots import ProcessSlots, spread
 from teacherstudent.slots.wrapping.family import family_from_gymnasium
@@ -96,3 +101,26 @@ def test_too_few_slots_are_refused_before_any_is_made(n, processes):
     with pytest.raises(ValueError, match="expected"):
         spread(made, n, processes=processes, space=SPACE)
     assert made.asked == []
+
+
+def test_every_process_compiles_the_first_one_alone(tmp_path, monkeypatch):
+    def compile_(self):
+        with (tmp_path / "log").open("a") as log:
+            log.write(f"begin {os.getpid()}\n")
+        time.sleep(0.2)
+        with (tmp_path / "log").open("a") as log:
+            log.write(f"end {os.getpid()}\n")
+
+    monkeypatch.setattr(CartPoleSlots, "compile", compile_, raising=False)
+    with contextlib.closing(make("cartpole-parameters").make_vec(4, processes=3)) as vec:
+        vec.compile()
+        first = vec._processes.workers[0].pid
+        pids = {worker.pid for worker in vec._processes.workers}
+    lines = (tmp_path / "log").read_text().split("\n")
+    assert lines[:2] == [f"begin {first}", f"end {first}"]
+    assert {int(line.split()[1]) for line in lines if line} == pids
+
+
+def test_processes_of_what_compiles_nothing_are_left_alone():
+    with contextlib.closing(family_from_gymnasium(Ramp).make_vec(2, processes=2)) as vec:
+        vec.compile()

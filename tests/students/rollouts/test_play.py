@@ -3,6 +3,8 @@ import pytest
 
 from teacherstudent import envs
 from teacherstudent.envs.cartpoles.slots import CartPoleSlots
+from teacherstudent.envs.walkers.slots import WalkerSlots
+from teacherstudent.slots.narrowing import LiveSlots
 from teacherstudent.students.rollouts.play import play, successes
 
 
@@ -46,3 +48,43 @@ def test_success_is_the_environments_word_where_it_has_one():
     returns = np.array([1.0, 9.0, 9.0])
     assert successes(np.arange(3), returns, info, 5.0).tolist() == [True, True, False]
     assert successes(np.arange(3), returns, {}, 5.0).tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize(("slots", "tasks"), [(16, 11), (16, 16), (8, 19), (1, 2)])
+def test_slots_that_wait_cost_nothing_and_change_nothing(monkeypatch, slots, tasks):
+    """The same to the bit as at full width, also where actions are drawn for all slots."""
+    widths = []
+    step = WalkerSlots.step
+
+    def counted(self, actions):
+        widths.append(self.num_envs)
+        return step(self, actions)
+
+    monkeypatch.setattr(WalkerSlots, "step", counted)
+    family = envs.make("stump-tracks", solver="fast", stuck=(60, 0.5))
+
+    def played():
+        widths.clear()
+        rng = np.random.default_rng(0)
+        weights = rng.normal(size=(24, 4))
+
+        def policy(obs, first):
+            return np.tanh(obs @ weights) + rng.normal(scale=0.1, size=(len(obs), 4))
+
+        made = family.make_vec(slots)
+        found = [
+            play(made, policy, family.test_tasks()[:tasks], range(tasks), mastered=0.0) for _ in range(2)
+        ]
+        return found, sum(widths)
+
+    narrow, few = played()
+    monkeypatch.setattr(LiveSlots, "narrows", False)
+    whole, many = played()
+    for mine, theirs in zip(narrow, whole, strict=True):
+        assert mine.score.tolist() == theirs.score.tolist()
+        assert mine.cost.tolist() == theirs.cost.tolist()
+        assert mine.signals["success"].tolist() == theirs.signals["success"].tolist()
+    assert tasks == 2 or len(set(narrow[0].cost.tolist())) > 1
+    # Every step that is made counts.
+    assert few == sum(found.cost.sum() for found in narrow)
+    assert slots == 1 or few < many

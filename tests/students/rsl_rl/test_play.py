@@ -5,6 +5,9 @@ import pytest
 import torch
 from grids import CPU, grid
 
+from teacherstudent import envs
+from teacherstudent.envs.walkers.slots import WalkerSlots
+from teacherstudent.slots.narrowing import LiveSlots
 from teacherstudent.slots.tensor_envs import make_tensor_envs
 from teacherstudent.students.rollouts.play import EpisodeError, play
 from teacherstudent.students.rsl_rl.play import play_tensors
@@ -68,3 +71,35 @@ def test_play_names_slot_and_task_of_a_reward_that_is_not_finite(cartpole):
             mastered=None,
         )
     assert f"slot 1, task {task}" in str(caught.value)
+
+
+def test_slots_that_wait_cost_nothing_and_change_nothing(monkeypatch):
+    widths = []
+    step = WalkerSlots.step
+
+    def counted(self, actions):
+        widths.append(self.num_envs)
+        return step(self, actions)
+
+    monkeypatch.setattr(WalkerSlots, "step", counted)
+    family = envs.make("stump-tracks", solver="fast", stuck=(60, 0.5))
+    tasks = family.test_tasks()[:11]
+    weights = torch.from_numpy(np.random.default_rng(0).normal(size=(24, 4)).astype(np.float32))
+
+    def played():
+        widths.clear()
+        slots = make_tensor_envs(family, 16, CPU)
+        found = [
+            play_tensors(slots, lambda obs, first: (obs @ weights).tanh(), tasks, np.arange(11), mastered=0.0)
+            for _ in range(2)
+        ]
+        return found, sum(widths)
+
+    narrow, few = played()
+    monkeypatch.setattr(LiveSlots, "narrows", False)
+    whole, _ = played()
+    for mine, theirs in zip(narrow, whole, strict=True):
+        assert mine.score.tolist() == theirs.score.tolist()
+        assert mine.cost.tolist() == theirs.cost.tolist()
+    assert len(set(narrow[0].cost.tolist())) > 1
+    assert few == sum(found.cost.sum() for found in narrow)

@@ -7,6 +7,7 @@ from reaching import assign, reach
 from teacherstudent import envs
 from teacherstudent.contract.purposes import purposes
 from teacherstudent.contract.types import Assignment
+from teacherstudent.envs.cartpoles.slots import CartPoleSlots
 from teacherstudent.students.sb3.student import SB3Student
 from teacherstudent.students.sb3.vec_env import TaskVecEnv
 from teacherstudent.testing.students import check_student
@@ -181,3 +182,16 @@ def test_the_family_says_whether_tests_are_greedy(cartpole, monkeypatch):
     assert not np.array_equal(greedy.score, sampled.score)
     np.testing.assert_array_equal(sampled.score, student.evaluate(tasks, seed=3).score)
     assert not np.array_equal(sampled.score, student.evaluate(tasks, seed=4).score)
+
+
+def test_slots_of_training_and_of_tests_compile(cartpole, monkeypatch):
+    compiled = []
+    monkeypatch.setattr(CartPoleSlots, "compile", lambda self: compiled.append(self.num_envs), raising=False)
+    SB3Student(cartpole, seed=0, n_envs=70, options=SMALL["PPO"]).compile()
+    assert compiled == [70, 64]
+
+
+def test_slots_that_compile_nothing_are_left_alone(cartpole):
+    student = SB3Student(cartpole, seed=0, n_envs=4, options=SMALL["PPO"])
+    student.compile()
+    assert not student._test_envs
