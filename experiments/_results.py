@@ -1,7 +1,7 @@
 """What experiments do after their runs: look at each of them once more, and print what was found by seed."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,6 +10,7 @@ from rich.console import Console
 
 from teacherstudent import Study
 from teacherstudent.comparing import stats
+from teacherstudent.comparing.figures.scene import Draw
 from teacherstudent.contract.types import FloatArray
 from teacherstudent.recording.runs import Run, find_runs
 
@@ -25,18 +26,19 @@ CAPTION = (
 
 
 def run_and_look(
-    study: Study, look: Callable[[Run, bool], Found]
+    study: Study, look: Callable[[Run, bool], Found], *, figures: Sequence[Draw] = ()
 ) -> tuple[int, Path, dict[str, dict[int, Found]]]:
     """Run a study as the command line says, then look at each finished run.
 
     Args:
         study: what is run.
         look: is given a run, and whether ``--quick`` was said.
+        figures: draws figures of the experiment's own beside the comparison's.
 
     Returns:
         The exit code, the folder of the comparison, and what was found, by teacher and seed.
     """
-    code = study.main()
+    code = study.main(figures=figures)
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", type=Path, default=Path("runs"))
     parser.add_argument("--quick", action="store_true")

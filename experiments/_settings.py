@@ -14,6 +14,25 @@ CARTPOLE: dict[str, Any] = {
     "quick": {"budget": 20_000, "seeds": (0,)},
 }
 
+GOALS: dict[str, Any] = {
+    "family": "goal-maze",
+    "student_options": {
+        "n_envs": 128,
+        "options": {
+            "n_steps": 64,
+            "batch_size": 2048,
+            "n_epochs": 5,
+            "learning_rate": 1e-3,
+            "gamma": 0.98,
+            "policy_kwargs": {"log_std_init": -0.5},
+        },
+    },
+    "budget": 600_000,
+    "test_every": 100_000,
+    "seeds": (0, 1, 2),
+    "quick": {"budget": 65_536, "test_every": 32_768, "seeds": (0,)},
+}
+
 WALKER: dict[str, Any] = {
     "family": "stump-tracks",
     "student_options": {

@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +121,24 @@ def test_worst_mazes_are_ranked_in_one_evaluation_and_read_in_the_other():
     assert found["worst 10% of random"] == pytest.approx(tied)
     rest = (17 - 1.0) / 17  # the others are tied too
     assert found["worst 20% of random"] == pytest.approx((3 * tied + 100 * rest) / 4)
+
+
+def test_goals_in_a_maze_end_with_a_picture_and_a_film(monkeypatch, tmp_path, capsys):
+    script = load(Path(__file__).parents[1] / "experiments" / "goal_maze.py")
+    small = {"n_envs": 16, "options": {"n_steps": 64, "batch_size": 256, "n_epochs": 1}}
+    quick = {"budget": 4096, "test_every": 4096, "seeds": (0,), "student_options": small}
+    monkeypatch.setattr(script, "STUDY", replace(script.STUDY, quick=quick))
+    monkeypatch.setattr(sys, "argv", ["goal_maze", "--quick", "--jobs", "1", "--out", str(tmp_path)])
+    assert script.main() == 0
+    folder = tmp_path / "goal-maze-quick" / "comparison"
+    said = capsys.readouterr().out.splitlines()
+    assert said[-1] == str(folder / "frontier.gif")
+    for name in ("frontier.png", "frontier.gif", "comparison.txt"):
+        assert (folder / name).stat().st_size > 0
+    for teacher in script.TEACHERS:
+        run = Run.load(tmp_path / "goal-maze-quick" / "goal-maze" / teacher / "seed-0")
+        last = run.curve().mastered[-1]
+        assert f"{teacher}: % of test goals mastered by the last policy, by seed: {last:.0f}" in said
 
 
 def test_differences_are_paired_where_seeds_are_the_same():

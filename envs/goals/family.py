@@ -29,6 +29,8 @@ STEPS_PER_CELL: Final = 4
 LEAST_TOLERANCE: Final = 0.25
 EASY_CELLS: Final = 2
 """As far from the start as an easy goal is."""
+BORDER: Final = 0.25
+"""How wide the border is drawn, in cells."""
 _COUNTED: Final = 2**14
 
 
@@ -163,9 +165,22 @@ class GoalMaze(RLFamily):
         return self._tasks(goals, np.repeat(self.layout.starts[:1], n, axis=0) + 0.5)
 
     def outline(self) -> FloatArray:
-        """Return the walls, ``(k, 4)``: x and y of the lower left corner, width and height."""
+        """Return the walls, ``(k, 4)``: x and y of the lower left corner, width and height.
+
+        The last four are the border, as strips a quarter of a cell wide.
+        """
         walls = np.argwhere(~self.layout.free)[:, ::-1]
-        return np.hstack([walls, np.ones_like(walls)]).astype(np.float64)
+        cells = np.hstack([walls, np.ones_like(walls)])
+        height, width = self.layout.free.shape
+        # The strips below and above are longer than the maze, so that they fill the corners.
+        long = width + 2 * BORDER
+        border = [
+            (-BORDER, -BORDER, long, BORDER),
+            (-BORDER, height, long, BORDER),
+            (-BORDER, 0, BORDER, height),
+            (width, 0, BORDER, height),
+        ]
+        return np.concatenate([cells, border], dtype=np.float64)
 
     def make_vec(self, n: int, *, processes: int = 1) -> VectorEnv[Any, Any, Any]:
         """Return ``n`` slots stepped as one batch, or as one batch in each of ``processes`` processes.

@@ -125,6 +125,14 @@ class HasEasy(Protocol):
 
 
 @runtime_checkable
+class HasOutline(Protocol):
+    """A family whose tasks are places, and which says what pictures are to show around them: walls."""
+
+    def outline(self) -> Array:
+        """Return rectangles ``(k, 4)`` in the plane of a task's first two numbers: x, y, width and height."""
+
+
+@runtime_checkable
 class Snapshot(Protocol):
     """A vector environment whose state can be saved and restored exactly, episodes in flight included."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -14,6 +14,10 @@ from teacherstudent.recording.disk.terminal import shown
 from teacherstudent.running.experiment import Experiment
 from teacherstudent.running.parallel import Result, run_all
 from teacherstudent.running.progress import RunsProgress
+
+if TYPE_CHECKING:
+    # Matplotlib is loaded only if figures are wanted.
+    from teacherstudent.comparing.figures.scene import Draw
 
 COMPARISON = "comparison"
 """The folder of the comparison, below that of the runs."""
@@ -24,6 +28,7 @@ def run_and_compare(
     out: Path,
     *,
     baseline: str = "",
+    figures: Sequence[Draw] = (),
     jobs: int | None = None,
     threads: int | None = None,
     resume: bool = False,
@@ -32,7 +37,7 @@ def run_and_compare(
     """Run experiments in parallel, print how each ended, the comparison and where the figures are.
 
     The baseline is a label; if it is empty, or none of its runs finished, the comparison makes its usual
-    choice.
+    choice. Figures are drawn beside the comparison's own.
 
     Returns:
         0 if every run finished, else 1.
@@ -59,9 +64,11 @@ def run_and_compare(
         begun = [r.folder for r in results if r.status != "not started"]
         # The comparison would refuse a baseline of which no run finished.
         told = {experiment.name for experiment, folder in runs if folder in finished}
-        options = {}
+        options: dict[str, Any] = {}
         if baseline in told:
             options["baseline"] = baseline
+        if figures:
+            options["figures"] = figures
         show_comparison(begun, out / COMPARISON, console, **options)
     if len(finished) < len(results):
         return 1

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.console import Console
@@ -19,6 +19,10 @@ from teacherstudent.recording.disk.files import check_name
 from teacherstudent.recording.disk.terminal import folder_argument
 from teacherstudent.running.console import run_and_compare
 from teacherstudent.running.experiment import Experiment
+
+if TYPE_CHECKING:
+    # Matplotlib is loaded only if figures are wanted.
+    from teacherstudent.comparing.figures.scene import Draw
 
 
 @dataclass(frozen=True)
@@ -183,10 +187,15 @@ class Study:
             words.append("quick")
         return out / "-".join(words)
 
-    def main(self, argv: Sequence[str] | None = None) -> int:
+    def main(self, argv: Sequence[str] | None = None, *, figures: Sequence[Draw] = ()) -> int:
         """Run the study as a script (``--help`` lists its options) and return an exit code.
 
         It is 0 if every run finished, 1 if not, and 2 if nothing was started because data are missing.
+
+        Args:
+            argv: the words of the command line; None for those that the script was started with.
+            figures: draws figures of your own beside the comparison's, as in
+                `teacherstudent.comparing.compare.compare`.
         """
         given = self._parse(argv)
         version = {"data": given.data, "quick": given.quick}
@@ -194,7 +203,7 @@ class Study:
         how = {"jobs": given.jobs, "threads": given.threads, "resume": given.resume}
         out = self.folder(given.out, **version)
         try:
-            return run_and_compare(study.experiments(), out, baseline=study.baseline, **how)
+            return run_and_compare(study.experiments(), out, baseline=study.baseline, figures=figures, **how)
         except MissingDataError as error:
             self.say_missing(error)
             return 2

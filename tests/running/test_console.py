@@ -76,6 +76,13 @@ def test_what_has_begun_is_compared_if_any_run_finished(
         assert (out, said) == (tmp_path / "out" / "comparison", options)
 
 
+def test_figures_of_one_s_own_reach_the_comparison(ends, tmp_path):
+    compared = ends(("finished", ""))
+    draw = {}.copy
+    run_and_compare([experiment()], tmp_path / "out", figures=[draw], console=screen())
+    assert compared[0][1] == {"figures": [draw]}
+
+
 def test_nothing_is_started_in_a_file_or_with_a_wrong_name(ends, tmp_path):
     ends()
     (tmp_path / "file").touch()

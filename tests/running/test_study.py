@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from teacherstudent import Entry, Study
 from teacherstudent.comparing.compare import compare
@@ -32,6 +33,20 @@ def test_labels_name_the_same_teacher_with_other_options():
     ]
     assert experiments[1].teacher_options == {"variant": "paper"}
     assert len(experiments) == 6
+
+
+def test_a_script_draws_figures_of_its_own(tmp_path, capsys):
+    seen = []
+
+    def draw(scene):
+        seen.append([group.teacher for group in scene.groups])
+        return {"own": Figure()}
+
+    assert STUDY.main(["--quick", "--out", str(tmp_path)], figures=[draw]) == 0
+    assert sorted(seen[0]) == ["fixed", "paper"]
+    own = tmp_path / "grid-quick" / "comparison" / "own.png"
+    assert own.is_file()
+    assert str(own) in capsys.readouterr().out.replace("\n", "")
 
 
 def test_a_study_runs_as_a_script(tmp_path, capsys):

@@ -10,7 +10,7 @@ import torch
 from wrong_values import faults
 
 from teacherstudent import envs, spaces, teachers
-from teacherstudent.contract.family import HasEasy, HasTarget
+from teacherstudent.contract.family import HasEasy, HasOutline, HasTarget
 from teacherstudent.envs.goals.family import GoalMaze
 from teacherstudent.slots.tensor_envs import make_tensor_envs
 
@@ -137,8 +137,13 @@ def test_the_cap_on_steps_grows_with_the_way():
     assert GoalMaze(layout="corridor", max_steps=5).max_steps == 5
 
 
-def test_the_outline_is_the_walls():
-    assert GoalMaze(layout=["#..", "S.#"]).outline().tolist() == [[2, 0, 1, 1], [0, 1, 1, 1]]
+def test_the_outline_is_the_walls_and_the_border():
+    family = GoalMaze(layout=["#..", "S.#"])
+    assert isinstance(family, HasOutline)
+    assert family.outline()[:2].tolist() == [[2, 0, 1, 1], [0, 1, 1, 1]]
+    below, above, left, right = family.outline()[2:].tolist()
+    assert (below, above) == ([-0.25, -0.25, 3.5, 0.25], [-0.25, 2, 3.5, 0.25])
+    assert (left, right) == ([-0.25, 0, 0.25, 2], [3, 0, 0.25, 2])
 
 
 @pytest.mark.parametrize(
