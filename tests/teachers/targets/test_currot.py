@@ -62,6 +62,15 @@ def test_mastered_particles_move_a_radius_nearer_and_no_further(options):
     assert (moved > -1e-12).all() or options["form"] == "sliced"
 
 
+def test_a_goal_is_the_partner_or_a_step_of_sliced_transport():
+    for form, share in (("assignment", 1.0), ("sliced", 0.5)):
+        teacher = make(step=1.0, form=form)
+        tell(teacher, teacher.ask(10), 2.0)
+        # Nothing stops the particles: they arrive, or have half of the way, as the shadows in two dimensions.
+        way = (particles(teacher) - [0.2, 0.1]) / [3.6, 0.8]
+        np.testing.assert_allclose(way, share, atol=0.1)
+
+
 @pytest.mark.parametrize("options", FORMS)
 def test_particles_do_not_go_where_the_model_predicts_failure(options):
     """Beyond x = 1 everything fails: the particles come up to there and wait."""
