@@ -147,6 +147,10 @@ def test_a_batch_told_at_once_gives_the_state_of_its_rows_told_singly():
         ({"batch": 20}, "currot: batch: expected a whole number of at most 19, got 20"),
         ({"step": 0}, "currot: step: expected a finite number of at least 1e-06"),
         ({"step": -1.0, "variant": "paper"}, "currot: step: expected a finite number above 0"),
+        (
+            {"step": 1e-9, "variant": "paper"},
+            "currot: step: expected a radius of at least .*give a greater step",
+        ),
         ({"target": [[9.0, 0.0]]}, "currot: target: row 0: expected a task in"),
         ({"easy": "x"}, "currot: easy: expected tasks of shape"),
     ],
