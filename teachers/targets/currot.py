@@ -241,8 +241,13 @@ def _radius(step: Any, units: Units, *, root: bool) -> float:
         step = 0.05 * diagonal if units.raw else 0.05
     if not units.raw:
         return check_real("currot: step", step, 1e-6, 1) * diagonal
-    radius = check_real("currot: step", step, 0, 1e30, above=True)
+    radius = check_real("currot: step", step, 0, 1e78, above=True)
     if root:
         radius = float(np.sqrt(radius))
     # The model divides distances by a share of the radius.
-    return check_real("currot: step: radius", radius, 1e-6 * diagonal)
+    if radius < 1e-6 * diagonal:
+        raise ValueError(
+            f"currot: step: expected a radius of at least a millionth of the space's diagonal, {diagonal:g}, "
+            f"got {radius:g}: give a greater step"
+        )
+    return radius

@@ -58,6 +58,11 @@ class Gaussian:
         """Return points ``(n, d)`` in the coordinates in which this Gaussian is the standard one."""
         return np.asarray(solve_triangular(self.root, (points - self.mean).T, lower=True).T)
 
+    def log_density(self, points: FloatArray) -> FloatArray:
+        """Return the logarithm of the density at points ``(n, d)``, ``(n,)``, but for a constant of d."""
+        squared = (self.whitened(points) ** 2).sum(axis=1)
+        return np.asarray(-squared / 2 - np.log(np.diag(self.root)).sum())
+
     def kl(self, other: Gaussian) -> float:
         """Return the Kullback-Leibler divergence KL(self || other), in nats."""
         ratio = solve_triangular(other.root, self.root, lower=True)

@@ -10,6 +10,7 @@ from scipy.linalg.lapack import dtrtri, dtrtrs
 from scipy.optimize import minimize
 
 from teacherstudent.contract.types import FloatArray
+from teacherstudent.teachers.targets.batches import Rows
 from teacherstudent.teachers.targets.gaussian import Gaussian
 
 MOST_KL = 10.0
@@ -30,27 +31,29 @@ class Step:
     vector.
 
     The expected score of p is estimated by importance weights (Klink et al. 2020):
-    J(p) = b + mean((R - b) p(c) / q(c)), with the mean score b as a control variate, so that J(q) = b.
+    J(p) = b + mean((R - b) p(c) / q(c)), with the mean score b as a control variate, so that J(q) = b. The
+    means are weighted by the rows' weights.
 
     Args:
         old: the present Gaussian, q.
         target: the Gaussian that is wanted, mu.
-        points: ``(n, d)`` rows, drawn from q.
-        scores: ``(n,)`` their scores, R.
+        rows: what stands for draws from q, with their scores R.
     """
 
-    def __init__(self, old: Gaussian, target: Gaussian, points: FloatArray, scores: FloatArray) -> None:
+    def __init__(self, old: Gaussian, target: Gaussian, rows: Rows) -> None:
         self.old = old
         self.target = target
-        self.mean = float(scores.mean())
+        shares = rows.weights / rows.weights.sum()
+        self.mean = float(shares @ rows.scores)
         # Scores are standardised, so that one tolerance suits all families; equal scores say nothing.
-        self.deviation = float(scores.std())
-        self._scores = np.zeros(len(scores))
+        centred = rows.scores - self.mean
+        self.deviation = float(np.sqrt(shares @ centred**2))
+        self._scores = np.zeros(len(centred))
         if self.deviation > 1e-12 * max(1.0, abs(self.mean)):
-            self._scores = (scores - self.mean) / self.deviation
+            self._scores = shares * centred / self.deviation
         else:
             self.deviation = 0.0
-        self._points = old.whitened(points).T
+        self._points = old.whitened(rows.points).T
         d = len(old.mean)
         self._d = d
         self._below = np.tril_indices(d, -1)
@@ -104,7 +107,7 @@ class Step:
         away = dtrtrs(root, self._points - mean[:, None], lower=1)[0]
         logs = ((self._points**2).sum(axis=0) - (away**2).sum(axis=0)) / 2
         logs -= x[self._d : 2 * self._d].sum()
-        weights = np.exp(np.minimum(logs, _MOST_LOG)) * self._scores / len(self._scores)
+        weights = np.exp(np.minimum(logs, _MOST_LOG)) * self._scores
         # The derivative of log p(c) by the mean, for each row.
         pull = dtrtrs(root, away, lower=1, trans=1)[0]
         gradient = self._vector(pull @ weights, (pull * weights) @ away.T, np.diag(root))

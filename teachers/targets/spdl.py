@@ -21,7 +21,7 @@ from teacherstudent.contract.spaces import Box
 from teacherstudent.contract.stored.saved import saved_whole
 from teacherstudent.contract.teacher import Teacher
 from teacherstudent.contract.types import Array, Assignment, FloatArray, IntArray, Outcomes, Seed, State, Wait
-from teacherstudent.teachers.targets.batches import MOST_ROWS, Batches
+from teacherstudent.teachers.targets.batches import MOST_ROWS, Rows, WeighedBatches
 from teacherstudent.teachers.targets.gaussian import Gaussian
 from teacherstudent.teachers.targets.kl_steps import MOST_KL, Step, interpolated
 from teacherstudent.teachers.targets.told import Sample, Units, check_mastered
@@ -75,8 +75,9 @@ class SPDL(Teacher[Box]):
     - A constrained step is taken if J(p') >= ``mastered`` and it is no further from mu. Where no step keeps
       ``mastered``, the one is taken that raises J most; the code keeps the Gaussian then, or takes what it
       has found.
-    - A row counts only if it was asked for since the last step, since the weights are those of draws from p;
-      there is no step while one waits for such rows. Updates come after rows, not after environment steps.
+    - The codes have one task under way, so that all rows are draws from p. Here a late row of an earlier
+      Gaussian q counts for min(1, p / q) draws, and a row that nobody asked for does not count (`batches`).
+      Updates come after rows, not after environment steps.
     - It works in the unit cube. Gaussians and KL do not depend on units, so only ``floor`` does, and
       parameters on a logarithmic scale.
     - Tasks beyond the space are drawn again up to 100 times, then clipped (uniform if the mean lies inside),
@@ -90,7 +91,7 @@ class SPDL(Teacher[Box]):
         easy: ``(m, *space.shape)`` tasks whose Gaussian is the first one; None is the one over the space.
         mastered: delta, the mean score that is kept up. The penalised form does without.
         form: ``"constrained"``, ``"penalised"`` or ``"interpolated"``.
-        batch: rows of an update, at least 2.
+        batch: draws of an update, at least 2.
         max_kl: bound on a step, in nats.
         floor: least diagonal of the root, as a share of the range, and the KL(p || mu) above which it holds;
             None for no floor. The default is that of the code's point mass.
@@ -132,8 +133,8 @@ class SPDL(Teacher[Box]):
         self._offset = check_whole("spdl: alpha: updates", offset, 0)
         self._zeta = check_real("spdl: alpha: zeta", zeta, 0, 1e6)
         self._target = _gaussian("target", space, self._units, target, NARROWEST)
-        self._gaussian = _gaussian("easy", space, self._units, easy, LEAST_START)
-        self._batches = Batches(batch, len(self._units.low), fresh=True)
+        first = _gaussian("easy", space, self._units, easy, LEAST_START)
+        self._batches = WeighedBatches(batch, first)
         self._reached = False
         self._updates = 0
 
@@ -157,20 +158,23 @@ class SPDL(Teacher[Box]):
 
     def _tell(self, outcomes: Outcomes) -> None:
         points = self._units.points(outcomes.tasks)
-        for batch, scores in self._batches.fill(outcomes.ids, points, outcomes.score):
-            following = self._next(batch, scores)
+        for rows in self._batches.fill(outcomes.ids, points, outcomes.score):
+            following = self._next(rows)
             self._updates += 1
             # An absurd Gaussian would be worse than none, whatever the solver says.
             if following.sane:
-                self._gaussian = following
-            self._batches.restart()
+                self._batches.restart(following)
 
-    def _next(self, points: FloatArray, scores: FloatArray) -> Gaussian:
+    @property
+    def _gaussian(self) -> Gaussian:
+        return self._batches.gaussian
+
+    def _next(self, rows: Rows) -> Gaussian:
         """Return the next Gaussian."""
         least: float | None = None
         if self._floor is not None and self._gaussian.kl(self._target) > self._floor[1]:
             least = self._floor[0]
-        step = Step(self._gaussian, self._target, points, scores)
+        step = Step(self._gaussian, self._target, rows)
         if self._form == "penalised":
             return step.gaussian(step.balance(self._max_kl, least, self._alpha(step.mean)))
         self._reached = self._reached or step.mean >= self.mastered
@@ -226,17 +230,15 @@ class SPDL(Teacher[Box]):
 
     def _state(self) -> State:
         return {
-            "gaussian": self._gaussian.state(),
             "batch": self._batches.state(),
             "reached": self._reached,
             "updates": self._updates,
         }
 
     def _load(self, state: State) -> None:
-        check_names("spdl: state", ("gaussian", "batch", "reached", "updates"), state)
+        check_names("spdl: state", ("batch", "reached", "updates"), state)
         self._reached = check_flag("spdl: reached", state["reached"])
         self._updates = saved_whole("spdl: updates", state["updates"])
-        self._gaussian = Gaussian.load(state["gaussian"], len(self._units.low))
         self._batches.load(state["batch"])
 
 

@@ -123,6 +123,13 @@ def test_a_bound_at_its_end_is_skipped_or_drawn_still():
     assert (tasks[:, 0] == np.float32(0.1)).mean() == pytest.approx(0.25, abs=0.03)
 
 
+def test_paper_puts_no_row_on_a_bound_when_both_of_its_dimension_are_at_their_ends():
+    paper = make(easy=[[0.5, 0.5]], variant="paper", step=1.0)
+    tell(paper, paper.ask(3), 1.0)
+    assert box(paper).tolist() == [0, 0, 1, 1]
+    assert not np.isin(paper.ask(2000).tasks, [0.0, 1.0]).any()
+
+
 def test_paper_repeats_its_uniform_tasks_after_every_change():
     paper = make(easy=[[0.5, 0.5]], variant="paper", boundary_ratio=1e-9, step=0.25)
     tell(paper, paper.ask(3), 1.0)

@@ -62,6 +62,15 @@ def test_mastered_particles_move_a_radius_nearer_and_no_further(options):
     assert (moved > -1e-12).all() or options["form"] == "sliced"
 
 
+def test_a_goal_is_the_partner_or_a_step_of_sliced_transport():
+    for form, share in (("assignment", 1.0), ("sliced", 0.5)):
+        teacher = make(step=1.0, form=form)
+        tell(teacher, teacher.ask(10), 2.0)
+        # Nothing stops the particles: they arrive, or have half of the way, as the shadows in two dimensions.
+        way = (particles(teacher) - [0.2, 0.1]) / [3.6, 0.8]
+        np.testing.assert_allclose(way, share, atol=0.1)
+
+
 @pytest.mark.parametrize("options", FORMS)
 def test_particles_do_not_go_where_the_model_predicts_failure(options):
     """Beyond x = 1 everything fails: the particles come up to there and wait."""
@@ -138,6 +147,10 @@ def test_a_batch_told_at_once_gives_the_state_of_its_rows_told_singly():
         ({"batch": 20}, "currot: batch: expected a whole number of at most 19, got 20"),
         ({"step": 0}, "currot: step: expected a finite number of at least 1e-06"),
         ({"step": -1.0, "variant": "paper"}, "currot: step: expected a finite number above 0"),
+        (
+            {"step": 1e-9, "variant": "paper"},
+            "currot: step: expected a radius of at least .*give a greater step",
+        ),
         ({"target": [[9.0, 0.0]]}, "currot: target: row 0: expected a task in"),
         ({"easy": "x"}, "currot: easy: expected tasks of shape"),
     ],

@@ -2,8 +2,13 @@ import numpy as np
 import pytest
 from scipy.optimize import NonlinearConstraint, approx_fprime, minimize
 
+from teacherstudent.teachers.targets.batches import Rows
 from teacherstudent.teachers.targets.gaussian import Gaussian
 from teacherstudent.teachers.targets.kl_steps import Step, interpolated
+
+
+def drawn(points, scores, weights=1.0):
+    return Rows(points, scores, np.broadcast_to(weights, len(scores)))
 
 
 def problem(d, seed=0, rows=60):
@@ -15,11 +20,7 @@ def problem(d, seed=0, rows=60):
     target = Gaussian(rng.random(d), np.diag(0.05 + 0.05 * rng.random(d)))
     points = old.draw(rows, rng)
     scores = 1 - np.linalg.norm(points - old.mean, axis=1) + 0.1 * rng.standard_normal(rows)
-    return Step(old, target, points, scores), old, target, points, scores
-
-
-def log_density(g, points):
-    return -(g.whitened(points) ** 2).sum(axis=1) / 2 - np.log(np.diag(g.root)).sum()
+    return Step(old, target, drawn(points, scores)), old, target, points, scores
 
 
 @pytest.mark.parametrize("d", [1, 2, 4])
@@ -29,10 +30,20 @@ def test_numbers_are_those_of_the_gaussian_that_a_vector_describes(d):
     new = step.gaussian(x)
     assert step.divergence(x)[0] == pytest.approx(old.kl(new))
     assert step.to_target(x)[0] == pytest.approx(new.kl(target))
-    ratio = np.exp(log_density(new, points) - log_density(old, points))
+    ratio = np.exp(new.log_density(points) - old.log_density(points))
     mean = scores.mean()
     assert step.expected(x) == pytest.approx(mean + (ratio * (scores - mean)).mean())
     assert step.expected(0 * x) == pytest.approx(mean)
+
+
+def test_a_row_of_weight_one_half_is_half_a_row():
+    _, old, target, points, scores = problem(2)
+    half = Step(old, target, drawn(points, scores, np.where(np.arange(60) < 20, 1.0, 0.5)))
+    # The same as rows of which the first twenty come twice.
+    twice = Step(old, target, drawn(*(np.concatenate([part, part[:20]]) for part in (points, scores))))
+    x = 0.1 * np.random.default_rng(1).standard_normal(5)
+    assert half.mean == pytest.approx(twice.mean)
+    assert half.expected(x) == pytest.approx(twice.expected(x))
 
 
 @pytest.mark.parametrize("d", [1, 2, 4])
@@ -102,7 +113,7 @@ def test_a_free_step_to_the_target_gets_there():
     for _ in range(4):
         # The target is further away than the greatest bound.
         found = step.gaussian(step.approach(10.0, None, -100.0))
-        step = Step(found, target, points, scores)
+        step = Step(found, target, drawn(points, scores))
     np.testing.assert_allclose(found.mean, target.mean, atol=0.01)
     np.testing.assert_allclose(found.covariance, target.covariance, atol=1e-3)
 
@@ -121,7 +132,7 @@ def test_a_floor_keeps_the_root_wide():
 
 def test_equal_scores_say_nothing():
     _, old, target, points, _ = problem(2)
-    step = Step(old, target, points, np.full(len(points), 1e50))
+    step = Step(old, target, drawn(points, np.full(len(points), 1e50)))
     assert not step.maximise(0.25, None).any()
     assert step.to_target(step.approach(0.25, None, 2e50))[0] < old.kl(target)
 

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+from teacherstudent import teachers
+from teacherstudent.contract.family import Family
 from teacherstudent.contract.spaces import Box, Parameters, log
 from teacherstudent.teachers.targets.told import Sample, Units, check_mastered, easy_sample
 
@@ -73,3 +75,45 @@ def test_without_tasks_a_sample_is_uniform():
 def test_what_is_missing_or_wrong_is_refused_with_the_remedy(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+class Plain(Family):
+    """A family that knows what mastery is."""
+
+    space = SPACE
+    test_set = "none"
+    mastered = 0.8
+    score_range = (0.0, 1.0)
+
+    def test_tasks(self):
+        return np.array([[1.0, 0.1]])
+
+
+class Telling(Plain):
+    """One that says besides which tasks are wanted, and which are easy."""
+
+    def target(self, rng, n):
+        return np.column_stack([rng.uniform(3, 4, n), rng.uniform(0.5, 1, n)])
+
+    def easy(self, rng, n):
+        return np.column_stack([rng.uniform(0, 1, n), rng.uniform(0.01, 0.02, n)])
+
+
+@pytest.mark.parametrize("name", ["currot", "gradient", "spdl", "adr"])
+def test_a_family_tells_its_teachers_where_to_begin(name):
+    tasks = teachers.make(name, Telling(), seed=0).ask(50).tasks
+    assert np.median(tasks[:, 0]) < 1.2
+    assert np.median(tasks[:, 1]) < 0.05
+
+
+@pytest.mark.parametrize("name", ["currot", "spdl"])
+def test_without_easy_tasks_these_begin_all_over_the_space(name):
+    tasks = teachers.make(name, Plain(), seed=0).ask(500).tasks
+    assert np.median(tasks[:, 0]) == pytest.approx(2.0, abs=0.3)
+    assert np.ptp(tasks[:, 0]) > 3
+
+
+@pytest.mark.parametrize("name", ["gradient", "adr"])
+def test_without_easy_tasks_these_say_what_to_give(name):
+    with pytest.raises(ValueError, match=f"{name}: easy: expected .*got none: give easy="):
+        teachers.make(name, Plain(), seed=0)
