@@ -20,7 +20,7 @@ BORING = 0.001
 
 def reweighted(p: FloatArray, theta: float) -> FloatArray:
     """Return f(p) = p (1 - theta) / (p + theta (1 - 2 p)), which stretches small rates; f(theta) is 1/2."""
-    return p * (1 - theta) / (p + theta * (1 - 2 * p))
+    return np.asarray(p * (1 - theta) / (p + theta * (1 - 2 * p)))
 
 
 def probabilities(progress: FloatArray, success: FloatArray) -> FloatArray:
@@ -76,17 +76,17 @@ class Estimates:
     @property
     def known(self) -> BoolArray:
         """``(tasks,)`` bool: which tasks have an estimate."""
-        return ~np.isnan(self._last)
+        return np.asarray(~np.isnan(self._last))
 
     def success(self) -> FloatArray:
         """Return the success ``(tasks,)`` in the last full block; 0 where there is none."""
-        return np.nan_to_num(self._last)
+        return np.asarray(np.nan_to_num(self._last), np.float64)
 
     def progress(self) -> FloatArray:
         """Return the learning progress ``(tasks,)``; 0 where there is no estimate."""
         fast = reweighted(np.nan_to_num(self._fast), self._theta)
         slow = reweighted(np.nan_to_num(self._slow), self._theta)
-        return np.abs(fast - slow)
+        return np.asarray(np.abs(fast - slow))
 
     def count(self, task: IntArray, success: FloatArray) -> bool:
         """Take in rows ``(n,)`` in their order, and return whether an estimate changed."""

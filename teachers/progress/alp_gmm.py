@@ -121,7 +121,7 @@ class ALPGMM(Teacher[Box]):
         if variant == "paper":
             self._history = _Paper(d, max_size)
         else:
-            self._history = _Exact(d, max_size, fit_rate)
+            self._history = ExactHistory(d, max_size, fit_rate)
         # Over (point, ALP).
         self._mixture: Mixture | None = None
         # The tasks and their ALP that the mixture was fitted to.
@@ -151,6 +151,18 @@ class ALPGMM(Teacher[Box]):
             if not self.options.paper:
                 alp = np.maximum(alp, 0)
             self._draws.use(mixture, alp)
+
+    @property
+    def fits(self) -> int:
+        """Fits so far."""
+        return self._window.told // self._window.size
+
+    @property
+    def mixture(self) -> Mixture | None:
+        """The mixture of the last fit over (task, ALP), in task units; None before the first."""
+        if self._mixture is None:
+            return None
+        return self.options.raw(self._mixture)
 
     def first_action(self) -> Wait | None:
         """Return how many outcomes the first fit waits for; until then tasks are uniform."""
@@ -223,8 +235,14 @@ class _History(Protocol):
     def load(self, state: State) -> None: ...
 
 
-class _Exact:
-    """ALP against the nearest of all earlier points."""
+class ExactHistory:
+    """ALP against the nearest of all earlier points.
+
+    Args:
+        d: coordinates of a point.
+        max_size: points remembered; None is all.
+        fit_rate: how many more may be remembered before the oldest are dropped, if a quarter is not more.
+    """
 
     def __init__(self, d: int, max_size: int | None, fit_rate: int) -> None:
         self._index = NearestOlder(d)
@@ -237,6 +255,7 @@ class _Exact:
             self._most = max_size + max(max_size // 4, fit_rate)
 
     def progress(self, points: FloatArray, scores: FloatArray) -> FloatArray:
+        """Take in points ``(n, d)`` and scores ``(n,)``, and return the ALP of each."""
         start = len(self._index)
         nearest = self._index.extend(points)
         end = len(self._index)
@@ -252,9 +271,11 @@ class _Exact:
         return alp
 
     def state(self) -> State:
+        """Return the points and scores as plain data; a copy."""
         return {"points": self._index.points.copy(), "scores": self._scores[: len(self._index)].copy()}
 
     def load(self, state: State) -> None:
+        """Take over what `state` returned; raise ValueError if it is damaged."""
         check_names("history", ("points", "scores"), state)
         d = self._index.points.shape[1]
         points = saved_array("history: points", state["points"], np.float64, (None, d))

@@ -165,6 +165,11 @@ class Window:
         self.told = 0
         self._tasks, self._scores = np.empty((size, d)), np.empty(size)
 
+    @property
+    def size(self) -> int:
+        """Rows of a full window."""
+        return len(self._scores)
+
     def wait(self) -> Wait:
         """Return how many outcomes the first fit waits for."""
         size = len(self._scores)
