@@ -11,7 +11,10 @@ the paper variant half an hour), then go on asking and telling: 256 outcomes to 
 variants in turn. A block of the paper variant is 500 outcomes long: two fits and one merge of its store. A
 cell is the median over blocks. The other teachers are told what alp-gmm was.
 
-The second table tells several seeds of both variants of alp-gmm the same stream: differences between paper
+A table of costs follows of the teachers that have one variant, after 1 000 outcomes: those of lists choose
+among 100 tasks. `alp-gmm` stands there too, to compare.
+
+The last table tells several seeds of both variants of alp-gmm the same stream: differences between paper
 and fixed mean something only if they exceed those between seeds of paper.
 """
 
@@ -31,11 +34,13 @@ from scipy.special import logsumexp
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from teacherstudent import teachers
-from teacherstudent.contract.spaces import Parameters
+from teacherstudent.contract.spaces import Discrete, Parameters
 from teacherstudent.contract.types import Array, Assignment, FloatArray, Outcomes
 
 PERIOD = 50_000
 """Outcomes in which the student's frontier goes up and down once."""
+LISTED = 100
+"""Tasks of a list."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,10 @@ def space(d: int) -> Parameters:
 def score(tasks: Array, played: int, rng: np.random.Generator) -> FloatArray:
     """Return the scores of a student whose frontier depends on two coordinates and on time."""
     frontier = 0.5 + 0.4 * np.sin(2 * np.pi * played / PERIOD)
-    easy = 12 * (frontier - tasks[:, :2].mean(axis=1))
+    place = tasks / LISTED
+    if tasks.ndim > 1:
+        place = tasks[:, :2].mean(axis=1)
+    easy = 12 * (frontier - place)
     noise = 0.05 * rng.standard_normal(len(tasks))
     return np.asarray(1 / (1 + np.exp(-easy)) + noise, np.float64)
 
@@ -166,6 +174,52 @@ def cost_table(size: Size, console: Console) -> float:
     return min(ratios)
 
 
+def lessons() -> list[tuple[str, str, Any]]:
+    """Return teachers that have one variant: a name, what is remarkable about it, and the teacher."""
+    made = []
+    for d in (2, 12):
+        # A curriculum of three steps of two Gaussians, along the diagonal.
+        means = [[np.append(np.full(d, place), 0.3)] * 2 for place in (0.2, 0.5, 0.8)]
+        part = np.eye(d + 1) * 0.01
+        way = {"means": means, "covariances": [[part, part]] * 3}
+        boxes: dict[str, dict[str, Any]] = {
+            "alp-gmm": {},
+            "alp-figmn": {},
+            "again": {"step": "time", "curriculum": way},
+        }
+        for name, more in boxes.items():
+            made.append((name, f"{d}-D", teachers.make(name, space(d), seed=0, **more)))
+    lines: dict[str, Any] = {"mastered": 0.7}
+    for name, more in (
+        ("mastery", {}),
+        ("terrain-levels", {"demoted": 0.3}),
+        ("learning-progress", {}),
+        ("learning-progress", {"evaluate_every": 10_000, "attempts": 5}),
+        ("learning-progress", {"interesting": np.ones((LISTED, LISTED), np.bool_)}),
+    ):
+        remark = ", ".join(more) or f"{LISTED} tasks"
+        made.append((name, remark, teachers.make(name, Discrete(LISTED), seed=0, **lines, **more)))
+    return made
+
+
+def lessons_table(size: Size, console: Console) -> None:
+    """Print what an episode costs in the teachers that have one variant."""
+    table = Table("teacher", "", "batch 1, us", "batch 64, us", title="Cost, one variant")
+    for name, remark, teacher in lessons():
+        costs = []
+        played = 0
+        for batch in (1, 64):
+            play(teacher, 1_024, batch, played)
+            played += 1_024
+            parts = []
+            for _ in range(size.blocks):
+                parts.append(play(teacher, size.fixed_block, batch, played)[0])
+                played += size.fixed_block
+            costs.append(f"{np.median(parts):.1f}")
+        table.add_row(name, remark, *costs)
+    console.print(table)
+
+
 def log_density(mixture: dict[str, Array], rows: FloatArray) -> FloatArray:
     """Return the log density of rows under a snapshot's mixture."""
     parts = []
@@ -252,6 +306,7 @@ def main() -> None:
     with threadpool_limits(1):
         play(teachers.make("alp-gmm", space(2), seed=0), 1024, 64, 0)  # compiles what is not in the cache
         alike_table(size, console)
+        lessons_table(size, console)
         least = cost_table(size, console)
     console.print(f"Smallest ratio of alp-gmm: {least:.1f}. Took {time.perf_counter() - start:.0f} s.")
 
