@@ -14,6 +14,9 @@ cell is the median over blocks. The other teachers are told what alp-gmm was.
 Teachers that are told a target or easy tasks run on their own, for so many outcomes from the start, 64 tasks
 at a time; their updates come every ``batch`` outcomes, by default 50, and are part of the cost.
 
+A table of costs follows of the teachers that have one variant, after 1 000 outcomes: those of lists choose
+among 100 tasks. `alp-gmm` stands there too, to compare.
+
 The last table tells several seeds of both variants of alp-gmm the same stream: differences between paper
 and fixed mean something only if they exceed those between seeds of paper.
 """
@@ -34,11 +37,13 @@ from scipy.special import logsumexp
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from teacherstudent import teachers
-from teacherstudent.contract.spaces import Parameters
+from teacherstudent.contract.spaces import Discrete, Parameters
 from teacherstudent.contract.types import Array, Assignment, FloatArray, Outcomes
 
 PERIOD = 50_000
 """Outcomes in which the student's frontier goes up and down once."""
+LISTED = 100
+"""Tasks of a list."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,10 @@ def space(d: int) -> Parameters:
 def score(tasks: Array, played: int, rng: np.random.Generator) -> FloatArray:
     """Return the scores of a student whose frontier depends on two coordinates and on time."""
     frontier = 0.5 + 0.4 * np.sin(2 * np.pi * played / PERIOD)
-    easy = 12 * (frontier - tasks[:, :2].mean(axis=1))
+    place = tasks / LISTED
+    if tasks.ndim > 1:
+        place = tasks[:, :2].mean(axis=1)
+    easy = 12 * (frontier - place)
     noise = 0.05 * rng.standard_normal(len(tasks))
     return np.asarray(1 / (1 + np.exp(-easy)) + noise, np.float64)
 
@@ -200,6 +208,52 @@ def told_table(size: Size, console: Console) -> None:
     console.print(table)
 
 
+def lessons() -> list[tuple[str, str, Any]]:
+    """Return teachers that have one variant: a name, what is remarkable about it, and the teacher."""
+    made = []
+    for d in (2, 12):
+        # A curriculum of three steps of two Gaussians, along the diagonal.
+        means = [[np.append(np.full(d, place), 0.3)] * 2 for place in (0.2, 0.5, 0.8)]
+        part = np.eye(d + 1) * 0.01
+        way = {"means": means, "covariances": [[part, part]] * 3}
+        boxes: dict[str, dict[str, Any]] = {
+            "alp-gmm": {},
+            "alp-figmn": {},
+            "again": {"step": "time", "curriculum": way},
+        }
+        for name, more in boxes.items():
+            made.append((name, f"{d}-D", teachers.make(name, space(d), seed=0, **more)))
+    lines: dict[str, Any] = {"mastered": 0.7}
+    for name, more in (
+        ("mastery", {}),
+        ("terrain-levels", {"demoted": 0.3}),
+        ("learning-progress", {}),
+        ("learning-progress", {"evaluate_every": 10_000, "attempts": 5}),
+        ("learning-progress", {"interesting": np.ones((LISTED, LISTED), np.bool_)}),
+    ):
+        remark = ", ".join(more) or f"{LISTED} tasks"
+        made.append((name, remark, teachers.make(name, Discrete(LISTED), seed=0, **lines, **more)))
+    return made
+
+
+def lessons_table(size: Size, console: Console) -> None:
+    """Print what an episode costs in the teachers that have one variant."""
+    table = Table("teacher", "", "batch 1, us", "batch 64, us", title="Cost, one variant")
+    for name, remark, teacher in lessons():
+        costs = []
+        played = 0
+        for batch in (1, 64):
+            play(teacher, 1_024, batch, played)
+            played += 1_024
+            parts = []
+            for _ in range(size.blocks):
+                parts.append(play(teacher, size.fixed_block, batch, played)[0])
+                played += size.fixed_block
+            costs.append(f"{np.median(parts):.1f}")
+        table.add_row(name, remark, *costs)
+    console.print(table)
+
+
 def log_density(mixture: dict[str, Array], rows: FloatArray) -> FloatArray:
     """Return the log density of rows under a snapshot's mixture."""
     parts = []
@@ -287,6 +341,7 @@ def main() -> None:
         play(teachers.make("alp-gmm", space(2), seed=0), 1024, 64, 0)  # compiles what is not in the cache
         alike_table(size, console)
         told_table(size, console)
+        lessons_table(size, console)
         least = cost_table(size, console)
     console.print(f"Smallest ratio of alp-gmm: {least:.1f}. Took {time.perf_counter() - start:.0f} s.")
 

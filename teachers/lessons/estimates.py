@@ -20,7 +20,7 @@ BORING = 0.001
 
 def reweighted(p: FloatArray, theta: float) -> FloatArray:
     """Return f(p) = p (1 - theta) / (p + theta (1 - 2 p)), which stretches small rates; f(theta) is 1/2."""
-    return p * (1 - theta) / (p + theta * (1 - 2 * p))
+    return np.asarray(p * (1 - theta) / (p + theta * (1 - 2 * p)))
 
 
 def probabilities(progress: FloatArray, success: FloatArray) -> FloatArray:
@@ -76,59 +76,22 @@ class Estimates:
     @property
     def known(self) -> BoolArray:
         """``(tasks,)`` bool: which tasks have an estimate."""
-        return ~np.isnan(self._last)
+        return np.asarray(~np.isnan(self._last))
 
     def success(self) -> FloatArray:
         """Return the success ``(tasks,)`` in the last full block; 0 where there is none."""
-        return np.nan_to_num(self._last)
+        return np.asarray(np.nan_to_num(self._last), np.float64)
 
     def progress(self) -> FloatArray:
         """Return the learning progress ``(tasks,)``; 0 where there is no estimate."""
         fast = reweighted(np.nan_to_num(self._fast), self._theta)
         slow = reweighted(np.nan_to_num(self._slow), self._theta)
-        return np.abs(fast - slow)
+        return np.asarray(np.abs(fast - slow))
 
     def count(self, task: IntArray, success: FloatArray) -> bool:
         """Take in rows ``(n,)`` in their order, and return whether an estimate changed."""
-        if len(task) == 0:
-            return False
-        # What an open block holds already comes as a first row of its task, so that sums are added up in the
-        # order of the rows, however these are batched.
-        present = np.unique(task)
-        rows = np.concatenate([present, task])
-        order = np.argsort(rows, kind="stable")
-        values = np.concatenate([self._sum[present], success])[order]
-        rows = rows[order]
-        starts = np.searchsorted(rows, present)
-        rank = np.arange(len(rows)) - np.repeat(starts, np.diff(np.append(starts, len(rows))))
-        place = self._count[rows] + np.maximum(rank - 1, 0)
-        block = place // self._attempts
-        # A block's rows lie side by side: a new one begins where the task or the number changes.
-        first = np.append(True, (np.diff(rows) != 0) | (np.diff(block) != 0))
-        last = np.append(first[1:], True)
-        total = np.bincount(np.cumsum(first) - 1, values)
-        full = (place[last] + 1) % self._attempts == 0
-        self._count[rows[last]] = np.where(full, 0, (place[last] + 1) % self._attempts)
-        self._sum[rows[last]] = np.where(full, 0.0, total)
-        # Blocks of one task follow each other; those of different tasks are independent.
-        for number in range(int(block.max()) + 1):
-            now = full & (block[last] == number)
-            self._estimate(rows[last][now], total[now] / self._attempts)
-        return bool(full.any())
-
-    def _estimate(self, task: IntArray, p: FloatArray) -> None:
-        """Move the averages of different tasks by a new estimate of each."""
-        unknown = np.isnan(self._last[task])
-        if self._measured:
-            self._baseline[task[unknown]] = np.minimum(p[unknown], HIGHEST)
-        base = self._baseline[task]
-        normal = np.maximum(p - base, 0.0) / (1 - base)
-        fast = self._fast[task] + self._rate * (normal - self._fast[task])
-        fast = np.where(unknown, normal, fast)
-        slow = self._slow[task] + self._rate * (fast - self._slow[task])
-        self._fast[task] = fast
-        self._slow[task] = np.where(unknown, normal, slow)
-        self._last[task] = p
+        numbers = (self._baseline, self._fast, self._slow, self._last, self._sum)
+        return _take(task, success, self._attempts, self._rate, self._measured, self._count, *numbers)
 
     def state(self) -> State:
         """Return the estimates as plain data; a copy."""
@@ -253,3 +216,44 @@ def _boring(order: IntArray, table: BoolArray) -> BoolArray:
             if not interesting[j] and not table[i, j]:
                 boring[j] = True
     return boring
+
+
+@compiled
+def _take(
+    task: IntArray,
+    success: FloatArray,
+    attempts: int,
+    rate: float,
+    measured: bool,
+    count: IntArray,
+    baseline: FloatArray,
+    fast: FloatArray,
+    slow: FloatArray,
+    last: FloatArray,
+    total: FloatArray,
+) -> bool:
+    """Take in rows one after the other, change the columns ``(tasks,)``, and return if a block was full."""
+    changed = False
+    for i in range(len(task)):
+        t = task[i]
+        count[t] += 1
+        total[t] += success[i]
+        if count[t] < attempts:
+            continue
+        p = total[t] / attempts
+        count[t] = 0
+        total[t] = 0.0
+        unknown = np.isnan(last[t])
+        if unknown and measured:
+            baseline[t] = min(p, HIGHEST)
+        normal = max(p - baseline[t], 0.0) / (1 - baseline[t])
+        if unknown:
+            fast[t] = normal
+            slow[t] = normal
+        else:
+            fast[t] += rate * (normal - fast[t])
+            slow[t] += rate * (fast[t] - slow[t])
+        # A mean of shares may exceed 1 by rounding.
+        last[t] = min(p, 1.0)
+        changed = True
+    return changed

@@ -132,7 +132,7 @@ class ALPGMM(Teacher[Box]):
         if variant == "paper":
             self._history = _Paper(d, max_size)
         else:
-            self._history = _Exact(d, max_size, self.options.fit_rate)
+            self._history = ExactHistory(d, max_size, self.options.fit_rate)
         # Over (point, ALP).
         self._mixture: Mixture | None = None
         # The tasks and their ALP that the mixture was fitted to.
@@ -146,7 +146,7 @@ class ALPGMM(Teacher[Box]):
         d = int(np.prod(self.space.shape))
         self.options = dataclasses.replace(self.options, fit_rate=rate)
         self._window = Window(rate, d)
-        self._history = _Exact(d, self._max_size, rate)
+        self._history = ExactHistory(d, self._max_size, rate)
         return {"fit_rate": rate}
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
@@ -173,6 +173,13 @@ class ALPGMM(Teacher[Box]):
             if not self.options.paper:
                 alp = np.maximum(alp, 0)
             self._draws.use(mixture, alp)
+
+    @property
+    def mixture(self) -> Mixture | None:
+        """The mixture of the last fit over (task, ALP), in task units; None before the first."""
+        if self._mixture is None:
+            return None
+        return self.options.raw(self._mixture)
 
     def first_action(self) -> Wait | None:
         """Return how many outcomes the first fit waits for, None after it; until then tasks are uniform."""
@@ -249,8 +256,14 @@ class _History(Protocol):
     def load(self, state: State) -> None: ...
 
 
-class _Exact:
-    """ALP against the nearest of all earlier points."""
+class ExactHistory:
+    """ALP against the nearest of all earlier points.
+
+    Args:
+        d: coordinates of a point.
+        max_size: points remembered; None is all.
+        fit_rate: how many more may be remembered before the oldest are dropped, if a quarter is not more.
+    """
 
     def __init__(self, d: int, max_size: int | None, fit_rate: int) -> None:
         self._index = NearestOlder(d)
@@ -263,6 +276,7 @@ class _Exact:
             self._most = max_size + max(max_size // 4, fit_rate)
 
     def progress(self, points: FloatArray, scores: FloatArray) -> FloatArray:
+        """Take in points ``(n, d)`` and scores ``(n,)``, and return the ALP of each."""
         start = len(self._index)
         nearest = self._index.extend(points)
         end = len(self._index)
@@ -278,9 +292,11 @@ class _Exact:
         return alp
 
     def state(self) -> State:
+        """Return the points and scores as plain data; a copy."""
         return {"points": self._index.points.copy(), "scores": self._scores[: len(self._index)].copy()}
 
     def load(self, state: State) -> None:
+        """Take over what `state` returned; raise ValueError if it is damaged."""
         check_names("history", ("points", "scores"), state)
         d = self._index.points.shape[1]
         points = saved_array("history: points", state["points"], np.float64, (None, d))

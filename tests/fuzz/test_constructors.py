@@ -3,6 +3,7 @@
 import gymnasium as gym
 import numpy as np
 import pytest
+from curricula import curriculum
 from task_spaces import KNOBS
 from wrong_values import WRONG, complaint, faults
 
@@ -37,6 +38,7 @@ NEEDED = {
     "gradient": {"mastered": 0.5, "easy": [[0.1, 0.1]]},
     "spdl": {"mastered": 0.5},
     "adr": {"mastered": 0.5, "failed": 0.1, "easy": [[0.1, 0.1]]},
+    "again": {"curriculum": curriculum(Parameters(a=(0, 1), b=(0, 1)))},
     "terrain-levels": {"mastered": 0.5, "demoted": 0.2, "difficulty_step": (0.1, 0.1)},
 }
 """What a teacher cannot do without."""

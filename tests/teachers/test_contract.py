@@ -5,6 +5,7 @@ import typing
 
 import numpy as np
 import pytest
+from curricula import curriculum
 from task_spaces import Bits, easy_tasks, spaces_for
 from threadpoolctl import threadpool_limits
 
@@ -74,6 +75,8 @@ def options(name, variant, space):
         "easy": easy_tasks(space),
         "variant": variant,
     }
+    if name == "again" and isinstance(space, Box):
+        known |= {"curriculum": curriculum(space), "episodes": 20, "alp_gmm": MIXTURE}
     taken = inspect.signature(teachers.get(name)).parameters
     return {k: v for k, v in known.items() if k in taken and v is not None} | OPTIONS.get(name, {})
 
