@@ -14,7 +14,7 @@ from teacherstudent.comparing.labels import Labels, drop_repeated, group_by, lab
 from teacherstudent.comparing.notes import caveats, setting_notes
 from teacherstudent.comparing.quantities import SPENT
 from teacherstudent.comparing.results import Comparison, Stopped
-from teacherstudent.comparing.rows import make_rows, pooled_rows
+from teacherstudent.comparing.rows import last_acting, make_rows, pooled_rows
 from teacherstudent.recording.disk.files import check_folder
 from teacherstudent.recording.disk.terminal import shown
 from teacherstudent.recording.runs import Run, find_runs
@@ -141,7 +141,7 @@ def analyse(
         settings.append(make_setting(label, members, teachers, [curves[run.folder] for run in members], x))
         notes += setting_notes(settings[-1], members)
     chosen = _choose_baseline(settings, baseline)
-    ledgers = {folder: state.get("ledger") or {} for folder, state in states.items()}
+    ledgers = {run.folder: (states[run.folder].get("ledger") or {}) | last_acting(run) for run in counted}
     rows = [row for setting in settings for row in make_rows(setting, chosen, ledgers)]
     # Pooled rows come last, and notes need them all.
     rows += pooled_rows(settings, chosen)

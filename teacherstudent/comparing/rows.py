@@ -14,7 +14,7 @@ from teacherstudent.comparing.quantities import SECONDS, Quantity
 from teacherstudent.comparing.results import POOLED, Final, Row
 from teacherstudent.comparing.stats import Difference, Estimate
 from teacherstudent.contract.types import FloatArray
-from teacherstudent.recording.runs import Curve
+from teacherstudent.recording.runs import Curve, Run
 
 
 def _find(setting: Setting, teacher: str | None) -> Group | None:
@@ -183,3 +183,13 @@ def pooled_rows(settings: Sequence[Setting], baseline: str | None) -> list[Row]:
             )
         )
     return sorted(rows, key=lambda row: _rank(row.mastered))
+
+
+def last_acting(run: Run) -> dict[str, float]:
+    """Return the share of steered rows and the decisions of a whole run, as entries of a ledger."""
+    found = {}
+    for record in run.records()[-1:]:
+        for name in ("steered_share", "decisions"):
+            if name in record.get("acting", {}):
+                found[f"acting/{name}"] = float(record["acting"][name])
+    return found
