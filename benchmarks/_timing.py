@@ -29,6 +29,7 @@ PARTS: dict[str, dict[str, str]] = {
         "teacherstudent.students.sb3.vec_env:TaskVecEnv.reset": "slots",
         "teacherstudent.students.sb3.vec_env:TaskVecEnv.step_wait": "slots",
         "teacherstudent.students.sb3.queue:TaskQueue.put": "slots",
+        "teacherstudent.running.loop:_Loop._more": "asks",
     },
     "rsl-rl": {
         "teacherstudent.students.rsl_rl.ppo:RslRlPPO.update": "update",
@@ -39,11 +40,13 @@ PARTS: dict[str, dict[str, str]] = {
         "teacherstudent.students.rsl_rl.rollout:TensorRollout.collect": "slots",
         "teacherstudent.students.rsl_rl.bound:BoundTensorRollout.collect": "slots",
         "teacherstudent.students.rsl_rl.queue:TensorQueue.put": "slots",
+        "teacherstudent.running.loop:_Loop._more": "asks",
     },
 }
 """What is timed inside a student, and under which label. ``slots``, less the environments' own seconds, is
 what stands between the algorithm and the environments: task queue, autoreset, episode rows. rsl-rl normalises
-rewards and computes advantages in ``buffer``, observations in ``policy`` and ``update``."""
+rewards and computes advantages in ``buffer``, observations in ``policy`` and ``update``. Tasks that are asked
+for in the midst of a round (``asks``) are no part of the student: the ledger books them as the teacher's."""
 
 RECURRENT: dict[str, str] = {
     "sb3_contrib:RecurrentPPO.train": "update",

@@ -37,6 +37,16 @@ def _known_from(run: Run, curve: Curve, quantity: Quantity) -> float:
     return float(quantity.of(curve)[0])
 
 
+def _last_acting(run: Run) -> dict[str, float]:
+    """Return the share of steered rows and the decisions of a whole run, as entries of a ledger."""
+    found = {}
+    for record in run.records()[-1:]:
+        for name in ("steered_share", "decisions"):
+            if name in record.get("acting", {}):
+                found[f"acting/{name}"] = float(record["acting"][name])
+    return found
+
+
 class Reading(NamedTuple):
     """A run with what was read of it, once: it may still be going on."""
 
@@ -47,9 +57,9 @@ class Reading(NamedTuple):
 
     @property
     def ledger(self) -> Mapping[str, float]:
-        """Costs, counts and seconds at the end; empty if there are none."""
+        """Costs, counts and seconds at the end, and how far the teacher steered; empty if there are none."""
         ledger: Mapping[str, float] = self.status.get("ledger") or {}
-        return ledger
+        return {**ledger, **_last_acting(self.run)}
 
 
 def make_setting(

@@ -156,8 +156,9 @@ class Run:
     def records(self) -> list[dict[str, Any]]:
         """Return the teacher's records, in order.
 
-        Each has ``spent``, ``time``, ``metrics``, ``student``, ``train`` (means since the record before),
-        ``ledger`` and ``snapshot``. Numbers that were not finite are NaN; lists in ``snapshot`` are arrays.
+        Each has ``spent``, ``time``, ``metrics``, ``student``, ``acting`` (not in older runs), ``train``
+        (means since the record before), ``ledger`` and ``snapshot``. Numbers that were not finite are NaN;
+        lists in ``snapshot`` are arrays.
 
         Raises:
             ValueError: if the file is unreadable; the message names it.

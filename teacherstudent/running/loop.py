@@ -39,6 +39,8 @@ from teacherstudent.running.progress import Progress
 
 _LOG = logging.getLogger(__name__)
 _IDLE_LIMIT = 1000
+_TRIES = 8
+"""Asks without a row to train on, in the midst of a round, after which the teacher is left to measure."""
 
 
 def run(
@@ -221,6 +223,8 @@ class _Loop:
         self._steering = Steering(teacher)
         # Rows to be measured that were asked for in the midst of a round.
         self._kept = Kept()
+        # Whether the teacher has given nothing to train on in this round, however often it was asked.
+        self._measures_first = False
         # A student that wants tasks in the midst of a round
         # gets them from here, so that these are recorded too.
         if isinstance(student, AsksForMore):
@@ -353,12 +357,16 @@ class _Loop:
         # A student may want nothing while its slots are busy. Teachers are never asked for none.
         if wanted > 0:
             parts.append(self._asked(wanted))
+        self._measures_first = False
         if not parts:
-            space = self.teacher.space
-            return Assignment.none(space.shape, space.dtype)
+            return self._none()
         if len(parts) == 1:
             return parts[0]
         return Assignment.concatenate(parts)
+
+    def _none(self) -> Assignment:
+        space = self.teacher.space
+        return Assignment.none(space.shape, space.dtype)
 
     def _asked(self, n: int) -> Assignment:
         assignment = self.teacher.ask(n, progress=self._progress())
@@ -372,28 +380,37 @@ class _Loop:
         return min(1.0, (self.ledger.spent - self.plan.charged) / self.plan.own)
 
     def _more(self, n: int) -> Assignment:
-        """Return tasks to train on for a student in the midst of a round; `n` of them, or fewer.
+        """Return tasks to train on for a student in the midst of a round; ``n`` of them, or fewer.
 
         Rows to be measured are kept for the start of the next round, where the student can measure them, and
         others are asked for in their place.
         """
+        if self._measures_first:
+            return self._none()
         with self.ledger.lent("student", "teacher"):
             assignment = self._asked(n)
             # Hardly any teacher of episodes measures, so that this is the common way.
             if assignment.learn.all():
                 return assignment
-            parts = [assignment.select(assignment.learn)]
-            missing = n
-            while True:
-                learn = assignment.learn
-                self._kept.put(assignment.select(~learn))
-                missing -= int(learn.sum())
-                # A teacher that gives nothing to train on wants to measure first: it is asked again
-                # when it has heard of that.
-                if missing <= 0 or not learn.any():
-                    return Assignment.concatenate(parts)
-                assignment = self._asked(missing)
-                parts.append(assignment.select(assignment.learn))
+            return self._trained(n, assignment)
+
+    def _trained(self, n: int, assignment: Assignment) -> Assignment:
+        """Return ``n`` rows to train on, or fewer, the first of them from an assignment with others."""
+        parts = []
+        missing = n
+        tries = _TRIES
+        while True:
+            learn = assignment.learn
+            self._kept.put(assignment.select(~learn))
+            parts.append(assignment.select(learn))
+            missing -= int(learn.sum())
+            tries = _TRIES if learn.any() else tries - 1
+            # A teacher that gives nothing to train on, again and again, wants to measure first:
+            # it is asked again in the next round, when it has heard of that.
+            if missing <= 0 or tries == 0:
+                self._measures_first = missing > 0
+                return Assignment.concatenate(parts)
+            assignment = self._asked(missing)
 
     def _test(self, progress: Progress | None) -> None:
         with self.ledger.timed("evaluate"):

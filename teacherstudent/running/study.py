@@ -225,6 +225,8 @@ class Study:
             # The number of tests stays: a smaller budget is tested more often.
             if study.test_every is not None:
                 settings["test_every"] = study.test_every * given.budget / study.budget
+        if given.may_never_act:
+            settings["may_never_act"] = True
         if given.teachers is not None:
             settings["teachers"] = {label: study.teachers[label] for label in given.teachers}
             # The baseline may not be among the chosen teachers: then the comparison chooses.
@@ -256,6 +258,11 @@ class Study:
             "--threads",
             type=int,
             help="threads of torch and NumPy in each run (default: 1, or what OMP_NUM_THREADS says)",
+        )
+        parser.add_argument(
+            "--may-never-act",
+            action="store_true",
+            help="begin runs though their budget ends before their teacher acts",
         )
         parser.add_argument("--resume", action="store_true", help="continue what was stopped")
         given = parser.parse_args(argv)

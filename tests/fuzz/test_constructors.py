@@ -92,7 +92,7 @@ class Line(gym.Env):
 
 
 FAMILY = family_from_gymnasium(Line, space=SPACE, mastered=0.5, test_tasks=2)
-PLAN = Plan(budget=10)
+PLAN = Plan(budget=10, may_never_act=True)
 
 
 def teacher():

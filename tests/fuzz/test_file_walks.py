@@ -16,7 +16,7 @@ from teacherstudent.recording.runs import Run
 from teacherstudent.running.experiment import Experiment
 from teacherstudent.running.loop import run
 
-PLAN = Plan(budget=30, test_every=10, checkpoint_every=10)
+PLAN = Plan(budget=30, test_every=10, checkpoint_every=10, may_never_act=True)
 OPTIONS = {"cells": 3}
 
 
@@ -226,7 +226,7 @@ def test_own_loops(tmp_path):
             shutil.rmtree(folder, ignore_errors=True)
             teacher = teachers.make(walk.one_of("random", "riac"), family.space, seed=0)
             student = students.make("competence", family, seed=0, batch=5)
-            plan = Plan(budget=20, test_every=10)
+            plan = Plan(budget=20, test_every=10, may_never_act=True)
             given = [family, teacher, student, folder, plan]
             for i in range(len(given)):
                 if walk.chance(0.15):

@@ -11,7 +11,7 @@ from teacherstudent.running.parallel import Result
 
 
 def experiment(teacher="random"):
-    plan = Plan(budget=20, test_every=10)
+    plan = Plan(budget=20, test_every=10, may_never_act=True)
     return Experiment(teacher=teacher, family="toy-grid", student="competence", plan=plan)
 
 

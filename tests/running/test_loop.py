@@ -369,7 +369,7 @@ def test_vectors_and_what_costs_more_are_there_where_the_plan_names_them(tmp_pat
     ):
         family, teacher, _ = make()
         student = Vectors(family, seed=0)
-        run(family, teacher, student, tmp_path / str(k), Plan(budget=20, signals=named))
+        run(family, teacher, student, tmp_path / str(k), Plan(budget=50, signals=named))
         episodes = Run.load(tmp_path / str(k)).episodes()
         assert episodes.keys() & {"length", "success", "embedding", "secret", "dear"} == there
     family, teacher, student = make()

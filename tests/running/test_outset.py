@@ -1,16 +1,13 @@
-"""A budget that ends before its teacher acts on what it is told is said to, as early as it can be known."""
-
-import logging
+"""What teachers wait for before they act, and what is said where the first rounds bring too few rows."""
 
 import numpy as np
 import pytest
 from binding import all_of, bind_pair, pair
 
-from teacherstudent import Experiment, Plan, envs, run, students, teachers
+from teacherstudent import envs, students, teachers
 from teacherstudent.contract.spaces import Discrete, Parameters
 from teacherstudent.contract.types import Outcomes
-from teacherstudent.recording.runs import Run
-from teacherstudent.running.outset import Outset, too_short
+from teacherstudent.running.outset import Outset
 
 SPACE = Parameters(a=(0, 1), b=(0, 1))
 PPO = {"n_envs": 4, "options": {"n_steps": 64, "batch_size": 64, "n_epochs": 1}}
@@ -56,11 +53,6 @@ def test_what_teachers_wait_for(name, space, options, rows):
     teacher = teachers.make(name, space, seed=0, **options)
     wait = teacher.first_action()
     assert (None if wait is None else wait.rows) == rows
-    if rows is not None:
-        text = too_short(teacher, Costs(10.0), 10.0 * rows)
-        assert f"after {rows} outcomes at least, and the budget of {10 * rows:g} holds {rows} of 10" in text
-        assert too_short(teacher, Costs(10.0), 10.0 * rows + 10) is None
-    assert too_short(teacher, Costs(), 1.0) is None  # nobody knows
 
 
 def played(assignment):
@@ -90,8 +82,6 @@ def test_rows_are_counted_where_their_cost_is_not_known():
     def count(rows, rounds=20):
         said.clear()
         outset = Outset(teacher, Costs(), 1000.0, said.append)
-        outset.begin()
-        assert not said
         for _ in range(rounds):
             outset.round(rows, 10.0)
         return list(said)
@@ -123,37 +113,3 @@ def test_students_know_what_a_row_costs_where_they_are_bound(name, teacher):
         assert two.row_cost == 64
         assert (outcomes.cost == 64).all()
         two.close()
-
-
-def test_a_run_without_replay_says_so_before_its_first_round(tmp_path, caplog):
-    family = envs.make("cartpole-parameters")
-    heard = []
-
-    def stop():
-        heard.append([record.getMessage() for record in caplog.records])
-        return False
-
-    for name, budget in (("robust-plr", 10 * 256.0), ("plr", 30 * 256.0)):
-        teacher = teachers.make(name, family.space, seed=0, buffer=BUFFER)
-        student = students.make("sb3", family, seed=0, **PPO)
-        with caplog.at_level(logging.WARNING):
-            run(family, teacher, student, tmp_path / name, Plan(budget=budget, test_every=budget), stop=stop)
-        student.close()
-    (early,) = heard[0]
-    assert "RobustPLR: replay, without which nothing is trained on, begins after 50 outcomes" in early
-    assert "the budget of 2560 holds 40 of 64 each" in early
-    assert "Expected a budget above 3.2e+03, or a smaller buffer={'capacity': ...}, here 100" in early
-    note = Run.load(tmp_path / "robust-plr").status()["note"]
-    assert "begins after 50 outcomes" in note
-    assert "the student made no update" in note, "what is said at the end stands beside it"
-    assert Run.load(tmp_path / "plr").status()["note"] is None
-
-
-def test_an_experiment_says_so_when_it_is_checked(caplog):
-    options = {"student_options": PPO, "family": "cartpole-parameters"}
-    Experiment(teacher="plr", plan=Plan(budget=15_000), **options).check()
-    (record,) = caplog.records
-    assert record.getMessage().startswith("plr: PLR: replay begins after 2000 outcomes at least")
-    caplog.clear()
-    Experiment(teacher="plr", plan=Plan(budget=15_000), teacher_options={"buffer": BUFFER}, **options).check()
-    assert not caplog.records

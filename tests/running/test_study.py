@@ -19,6 +19,7 @@ STUDY = Study(
     student_options={"batch": 20},
     teachers={"fixed": Entry("riac"), "paper": Entry("riac", {"variant": "paper"})},
     budget=200,
+    may_never_act=True,
     seeds=(0, 1, 2),
     quick={"budget": 40, "seeds": (7,)},
 )

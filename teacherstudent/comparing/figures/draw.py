@@ -9,6 +9,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from teacherstudent.comparing.figures.acting import draw_acting
 from teacherstudent.comparing.figures.buffers import draw_buffer
 from teacherstudent.comparing.figures.curves import draw_curves, draw_learning
 from teacherstudent.comparing.figures.levels import draw_success
@@ -28,7 +29,14 @@ from teacherstudent.recording.disk.files import folder_name
 
 FORMATS = ("png", "svg", "pdf")
 
-FIGURES: tuple[Draw, ...] = (draw_curves, draw_learning, draw_success, draw_buffer, draw_lineage)
+FIGURES: tuple[Draw, ...] = (
+    draw_curves,
+    draw_learning,
+    draw_success,
+    draw_buffer,
+    draw_lineage,
+    draw_acting,
+)
 """Drawn once for each setting."""
 FIGURES_OF_TASKS: tuple[Draw, ...] = (draw_stages, draw_sampling, draw_tests)
 """Drawn once for each task space of a setting."""

@@ -82,3 +82,40 @@ def test_state_round_trip_continues():
     assert other.wants() == queue.wants()
     for a, b in zip(queue.draw(9), other.draw(9), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_with_somebody_to_ask_nothing_is_asked_ahead():
+    asked = []
+
+    def more(n):
+        asked.append(n)
+        return tasks(100 + sum(asked[:-1]), n)
+
+    queue = TaskQueue(4, seed=0)
+    queue.more = more
+    assert queue.wants() == 4  # a task to start every slot
+    queue.put(tasks(0, 4))
+    assert queue.draw(4)[0].tolist() == [0, 1, 2, 3]
+    assert asked == []
+    assert queue.draw(2)[0].tolist() == [100, 101]
+    assert queue.draw(1)[0].tolist() == [102]
+    assert asked == [2, 1]
+    queue.observe(3)
+    assert queue.wants() == 0
+    assert queue.repeated == 0
+
+
+def test_slots_that_repeat_a_task_are_missed_in_the_next_round():
+    queue = TaskQueue(4, seed=0)
+    queue.more = lambda n: tasks(0, 0)
+    queue.put(tasks(0, 4))
+    queue.draw(4)
+    assert queue.draw(3)[0].tolist() == [-1, -1, -1]
+    other = TaskQueue(4, seed=9)
+    other.more = queue.more
+    other.load_state_dict(queue.state_dict())
+    assert other.wants() == queue.wants() == 3
+    queue.draw(3)
+    assert queue.wants() == 4, "never more than there are slots"
+    queue.put(tasks(4, 2))
+    assert queue.wants() == 0
