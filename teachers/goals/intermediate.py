@@ -17,11 +17,10 @@ from teacherstudent.contract.stored.saved import saved_array, saved_whole
 from teacherstudent.contract.teacher import Teacher
 from teacherstudent.contract.types import Array, Assignment, FloatArray, IntArray, Outcomes, Seed, State, Wait
 from teacherstudent.teachers.goals.band import check_band
+from teacherstudent.teachers.goals.blocks import Blocks
 from teacherstudent.teachers.goals.newest import Newest
 from teacherstudent.teachers.signals import check_mastered, successes
 
-_BLOCK = 64
-"""Tasks drawn together."""
 _TREE = 8
 """Dimensions up to which a k-d tree finds neighbours sooner than a plain search does."""
 
@@ -104,7 +103,7 @@ class IntermediateTeacher(Teacher[gym.Space[Any]]):
         self._due = False
         # Candidates as `_flat` returns them, and the success of each.
         self._pool, self._success = np.empty((0, d)), np.empty(0)
-        self._left = self._none()
+        self._blocks = Blocks(space)
 
     def _flat(self, tasks: Array) -> FloatArray:
         """Return tasks as ``(n, d)``: in task units, or how far they are from the first discrete one."""
@@ -121,9 +120,6 @@ class IntermediateTeacher(Teacher[gym.Space[Any]]):
         assert isinstance(self.space, Box)
         return spaces.from_flat(self.space, flat)
 
-    def _none(self) -> Array:
-        return np.empty((0, *(self.space.shape or ())), self.space.dtype)
-
     def _tell(self, outcomes: Outcomes) -> None:
         success = successes(outcomes, self.mastered)
         self._newest.add(self._flat(outcomes.tasks), success)
@@ -135,20 +131,13 @@ class IntermediateTeacher(Teacher[gym.Space[Any]]):
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         if self._due:
             self._choose()
-        n = len(ids)
-        # Blocks cost hardly more than single draws; what is left serves the next asks.
-        if len(self._left) < n:
-            fresh = self._drawn(max(n - len(self._left), _BLOCK))
-            self._left = np.concatenate([self._left, fresh])
-        tasks = self._left[:n]
-        self._left = self._left[n:]
-        return Assignment(ids=ids, tasks=tasks)
+        return Assignment(ids=ids, tasks=self._blocks.take(len(ids), self._drawn))
 
     def _choose(self) -> None:
         """Take new candidates and find the success of each."""
         self._due = False
         # Tasks drawn before are by older successes.
-        self._left = self._none()
+        self._blocks.clear()
         if isinstance(self.space, Box):
             self._pool, self._success = self._among_points(self.space)
         else:
@@ -226,7 +215,7 @@ class IntermediateTeacher(Teacher[gym.Space[Any]]):
             "due": int(self._due),
             "pool": self._pool.copy(),
             "success": self._success.copy(),
-            "left": self._left.copy(),
+            "left": self._blocks.state(),
         }
 
     def _load(self, state: State) -> None:
@@ -243,7 +232,7 @@ class IntermediateTeacher(Teacher[gym.Space[Any]]):
         self._check_flat("pool", self._pool)
         size = (len(self._pool),)
         self._success = saved_array(f"{who}: success", state["success"], np.float64, size, low=0, high=1)
-        self._left = spaces.check_tasks(self.space, state["left"], f"{who}: left").copy()
+        self._blocks.load(f"{who}: left", state["left"])
 
     def _check_flat(self, name: str, flat: FloatArray) -> None:
         """Raise ValueError unless what a state holds in the place of tasks lies in the space."""

@@ -30,6 +30,8 @@ from teacherstudent.testing import check_family, check_teacher
 
 NEEDED = {
     "intermediate": {"mastered": 0.5},
+    "goal-gan": {"mastered": 0.5, "gan": {"pretrain": 1, "maker": (4,), "critic": (4,)}},
+    "setter-solver": {"mastered": 0.5},
     "reverse": {"mastered": 0.5, "easy": [[0.5, 0.5]]},
     "mastery": {"mastered": 0.5},
     "oracle": {"mastered": 0.5, "difficulty_step": (0.1, 0.1)},

@@ -40,6 +40,23 @@ OPTIONS = {
     "spdl": {"batch": 4},
     "adr": {"queue": 2},
     "reverse": {"new": 3, "old": 2},
+    "goal-gan": {
+        "update_size": 4,
+        "gan": {"pretrain": 2, "iterations": 2, "batch_size": 3, "maker": (4,), "critic": (4,)},
+    },
+    "setter-solver": {
+        "fit_rate": 10,
+        "steps": 1,
+        "window": 30,
+        "networks": {"hidden": 4, "judge": (4,), "blocks": 1, "layers": 1, "batch_size": 5},
+    },
+    "vds": {
+        "fit_rate": 10,
+        "steps": 2,
+        "window": 30,
+        "candidates": 9,
+        "ensemble": {"networks": 2, "hidden": (4,), "batch_size": 5},
+    },
     "intermediate": {"fit_rate": 10, "candidates": 9, "window": 30},
     "plr": REPLAY,
     "robust-plr": REPLAY,

@@ -39,6 +39,23 @@ OPTIONS = {
     "spdl": {"batch": 20},
     "adr": {"queue": 3},
     "reverse": {"new": 20, "old": 10},
+    "goal-gan": {
+        "update_size": 10,
+        "gan": {"pretrain": 2, "iterations": 3, "batch_size": 8, "maker": (4,), "critic": (4,)},
+    },
+    "setter-solver": {
+        "fit_rate": 60,
+        "steps": 2,
+        "window": 150,
+        "networks": {"hidden": 4, "judge": (4,), "blocks": 1, "layers": 1, "batch_size": 8},
+    },
+    "vds": {
+        "fit_rate": 60,
+        "steps": 2,
+        "window": 150,
+        "candidates": 40,
+        "ensemble": {"networks": 3, "hidden": (4,), "batch_size": 8},
+    },
     "intermediate": {"fit_rate": 60, "candidates": 40, "window": 150},
     "plr": REPLAY,
     "robust-plr": REPLAY,
