@@ -78,7 +78,7 @@ def test_the_first_two_commands_are_the_main_job_and_the_tests():
     install = 'python3 -m venv .venv && . .venv/bin/activate && pip install -e ".[dev]" && '
     commands = re.findall(r"^```bash\n(.*?)\n```$", README, re.MULTILINE | re.DOTALL)
     assert commands[:2] == [
-        install + "python experiments/alp_gmm.py",
+        install + "python experiments/goal_maze.py",
         install + "python -m pytest -n auto",
     ]
 
