@@ -253,7 +253,7 @@ def test_functions_are_compiled_where_a_cache_has_no_folder_too():
 def test_digests_and_keys_are_made_in_one_place():
     """A second place would in time make other values of the same data."""
     places = {"hashlib": "contract.stored.digests", "crc32(": "contract.stored.digests"}
-    places["0x9E3779B9"] = "simulation.keys"
+    places["0x9E3779B9"] = "contract.stored.hashes"
     for word, place in places.items():
         found = [module for module, path in MODULES.items() if word in path.read_text(encoding="utf-8")]
         assert found == [named(place)], word

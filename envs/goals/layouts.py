@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -10,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from teacherstudent.contract.checks import check_pair, check_whole, is_one_of
+from teacherstudent.contract.stored.digests import digest_of
 from teacherstudent.contract.types import BoolArray, IntArray
 
 MOST_CELLS: Final = 101
@@ -185,8 +185,8 @@ def _from_text(lines: Sequence[Any]) -> Layout:
         starts = _first(free)
     if (distances(free, starts[:1]) >= 0).sum() < free.sum():
         raise ValueError(f"layout: expected free cells that are all joined by their sides, got {lines!r}")
-    digest = hashlib.sha256("\n".join(text).encode()).hexdigest()
-    return Layout(f"text-{digest[:8]}", free, starts)
+    digest = digest_of("\n".join(text).encode(), 8)
+    return Layout(f"text-{digest}", free, starts)
 
 
 def _first(free: BoolArray) -> IntArray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.spatial.distance import cdist
+import scipy
 
 from teacherstudent.contract.stored.saved import saved_array
 from teacherstudent.contract.types import FloatArray
@@ -42,7 +42,10 @@ class Apart:
     def _far(self, points: FloatArray, others: FloatArray) -> Any:
         if not len(others):
             return np.ones(len(points), np.bool_)
-        return cdist(points * self._scale, others * self._scale).min(axis=1) > self._distance
+        return (
+            scipy.spatial.distance.cdist(points * self._scale, others * self._scale).min(axis=1)
+            > self._distance
+        )
 
     def load(self, what: str, points: Any) -> None:
         """Take over points; raise ValueError if they are damaged."""

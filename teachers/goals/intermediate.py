@@ -6,8 +6,7 @@ from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
-from scipy.spatial import cKDTree
-from sklearn.neighbors import NearestNeighbors
+import scipy
 
 from teacherstudent.contract import spaces
 from teacherstudent.contract.checks import check_names, check_real, check_whole
@@ -107,18 +106,19 @@ class IntermediateTeacher(Teacher[gym.Space[Any]]):
 
     def _flat(self, tasks: Array) -> FloatArray:
         """Return tasks as ``(n, d)``: in task units, or how far they are from the first discrete one."""
-        if isinstance(self.space, Discrete):
-            tasks = tasks.astype(np.int64) - int(self.space.start)
+        listed = spaces.numbers(self.space)
+        if listed is not None:
+            tasks = tasks.astype(np.int64) - listed.start
         return tasks.reshape(len(tasks), -1).astype(np.float64)
 
     def _tasks(self, flat: FloatArray) -> Array:
         """Return what `_flat` was made of."""
-        if isinstance(self.space, Discrete):
-            # Beyond 2^53 a float may be a little more than the last task.
-            place = np.minimum(flat[:, 0].astype(np.int64), int(self.space.n) - 1)
-            return (place + int(self.space.start)).astype(self.space.dtype)
-        assert isinstance(self.space, Box)
-        return spaces.from_flat(self.space, flat)
+        listed = spaces.numbers(self.space)
+        if listed is None:
+            return spaces.from_flat(spaces.as_box(self.space, "intermediate"), flat)
+        # Beyond 2^53 a float may be a little more than the last task.
+        place = np.minimum(flat[:, 0].astype(np.int64), len(listed) - 1)
+        return (place + listed.start).astype(self.space.dtype)
 
     def _tell(self, outcomes: Outcomes) -> None:
         success = successes(outcomes, self.mastered)
@@ -138,8 +138,9 @@ class IntermediateTeacher(Teacher[gym.Space[Any]]):
         self._due = False
         # Tasks drawn before are by older successes.
         self._blocks.clear()
-        if isinstance(self.space, Box):
-            self._pool, self._success = self._among_points(self.space)
+        box = spaces.box_of(self.space)
+        if box is not None:
+            self._pool, self._success = self._among_points(box)
         else:
             self._pool, self._success = _newest_means(self._newest, self.neighbors)
 
@@ -237,11 +238,11 @@ class IntermediateTeacher(Teacher[gym.Space[Any]]):
     def _check_flat(self, name: str, flat: FloatArray) -> None:
         """Raise ValueError unless what a state holds in the place of tasks lies in the space."""
         # Logarithms of numbers beyond the space, say, need not exist.
-        if isinstance(self.space, Box):
-            low, high = spaces.edges(self.space)
+        listed = spaces.numbers(self.space)
+        if listed is None:
+            low, high = spaces.edges(spaces.as_box(self.space, "intermediate"))
         else:
-            assert isinstance(self.space, Discrete)
-            low, high = np.zeros(1), np.array([float(self.space.n - 1)])
+            low, high = np.zeros(1), np.array([float(len(listed) - 1)])
         if (flat < low).any() or (flat > high).any():
             raise ValueError(f"intermediate: {name}: expected tasks in {self.space}, got {flat}")
 
@@ -250,10 +251,13 @@ def nearest(points: FloatArray, queries: FloatArray, k: int) -> IntArray:
     """Return the rows of the ``k`` nearest points to each query, ``(m, k)``; of all if there are fewer."""
     k = min(k, len(points))
     if points.shape[1] > _TREE:
+        # Loaded when it is needed: scikit-learn takes a second.
+        from sklearn.neighbors import NearestNeighbors
+
         search = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(points)
         return np.asarray(search.kneighbors(queries, return_distance=False), np.int64)
     # Larger leaves, and halves that need no median, make this tree twice as fast as the default one.
-    _, rows = cKDTree(points, leafsize=32, balanced_tree=False).query(queries, k=k)
+    _, rows = scipy.spatial.cKDTree(points, leafsize=32, balanced_tree=False).query(queries, k=k)
     # For one neighbour scipy leaves the last axis out.
     return np.asarray(rows, np.int64).reshape(len(queries), k)
 

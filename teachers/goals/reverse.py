@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import cKDTree
+import scipy
 
 from teacherstudent.contract import spaces
 from teacherstudent.contract.checks import check_names, check_real, check_whole
@@ -200,7 +200,7 @@ class ReverseTeacher(Teacher[Box]):
         ``far`` is the mean distance of these from the nearest easy task, in the unit cube.
         """
         found = {"rounds": float(self._rounds), "seeds": float(len(self._seeds))}
-        distance, _ = cKDTree(self._easy[:, self._walks]).query(self._seeds[:, self._walks])
+        distance, _ = scipy.spatial.cKDTree(self._easy[:, self._walks]).query(self._seeds[:, self._walks])
         found["far"] = float(distance.mean())
         return found
 

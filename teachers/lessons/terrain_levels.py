@@ -91,8 +91,10 @@ class TerrainLevels(Teacher[gym.Space[Any]]):
         # The most levels that the space can have: of a discrete one each needs a task.
         most = 10**6
         count = LEVELS
-        if isinstance(space, Discrete):
-            most = count = int(space.n)
+        listed = spaces.numbers(space)
+        if listed is not None:
+            most = len(listed)
+            count = most
         if levels is not None:
             count = check_whole("terrain-levels: levels", levels, 1, most)
         self.levels = count
@@ -204,7 +206,7 @@ class _Slices:
             direction = check_numbers("terrain-levels: difficulty_step", expected, step).ravel()
             if direction.shape != (d,) or not direction.any():
                 raise ValueError(f"terrain-levels: difficulty_step: expected {expected}, got {step!r}")
-        elif isinstance(space, Box):
+        elif spaces.box_of(space) is not None:
             names = spaces.dimension_names(space)
             raise ValueError(
                 f"terrain-levels: difficulty_step: expected one signed step for each of {names}, got none"
@@ -214,10 +216,11 @@ class _Slices:
     def draw(self, level: IntArray, rng: np.random.Generator) -> Array:
         """Return a task ``(n, *space.shape)`` of each level."""
         space = self._space
-        if isinstance(space, Discrete):
-            return self._listed(space, level, rng)
-        assert isinstance(space, Box)
-        return spaces.from_unit(space, self._unit(level[:, None], rng.random((len(level), self._d))))
+        listed = spaces.numbers(space)
+        if listed is not None:
+            return self._listed(listed, level, rng).astype(space.dtype)
+        box = spaces.as_box(space, "terrain-levels")
+        return spaces.from_unit(box, self._unit(level[:, None], rng.random((len(level), self._d))))
 
     @property
     def _d(self) -> int:
@@ -229,20 +232,20 @@ class _Slices:
         harder = np.where(self._direction > 0, within, 1 - within)
         return np.where(self._direction == 0, place, harder)
 
-    def _listed(self, space: Discrete, level: IntArray, rng: np.random.Generator) -> Array:
+    def _listed(self, tasks: range, level: IntArray, rng: np.random.Generator) -> Array:
         """Return tasks of a discrete space: level l begins with task l n / L, rounded down."""
-        n = int(space.n)
+        n = len(tasks)
         first = level * n // self._levels
         size = (level + 1) * n // self._levels - first
         place = first + rng.integers(0, size)
         if self._direction[0] < 0:
             place = n - 1 - place
-        return np.asarray(place + int(space.start)).astype(space.dtype)
+        return np.asarray(place + tasks.start)
 
     def ends(self) -> dict[str, Array]:
         """Return the ends ``(L, d)`` of the levels of a box in task units; nothing of a discrete space."""
-        space = self._space
-        if not isinstance(space, Box):
+        space = spaces.box_of(self._space)
+        if space is None:
             return {}
         level = np.arange(self._levels)[:, None]
         corners = [self._unit(level, np.full((self._levels, self._d), end)) for end in (0.0, 1.0)]

@@ -7,7 +7,7 @@ from math import ceil, inf
 from typing import Any
 
 import numpy as np
-from scipy import optimize
+import scipy
 
 from teacherstudent.teachers.replay.buffer.levels import LevelBuffer
 
@@ -70,7 +70,7 @@ def temperature(levels: int, slots: int) -> float:
     # A single slot is content with any temperature: even one level alone has the effective size 1.
     if surplus(_STEEPEST) >= 0:
         return 1 / _STEEPEST
-    exponent = float(optimize.brentq(surplus, 0.0, _STEEPEST))
+    exponent = float(scipy.optimize.brentq(surplus, 0.0, _STEEPEST))
     return ceil(1000 / exponent) / 1000
 
 

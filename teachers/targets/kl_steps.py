@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import scipy
 from scipy.linalg import solve_triangular
 from scipy.linalg.lapack import dtrtri, dtrtrs
-from scipy.optimize import minimize
 
 from teacherstudent.contract.types import FloatArray
 from teacherstudent.teachers.targets.batches import Rows
@@ -167,7 +167,7 @@ class Step:
             return np.array([max_kl - far, more - needed]), np.stack([-slope, rise])
 
         once = _Remembered(margins)
-        found = minimize(
+        found = scipy.optimize.minimize(
             objective,
             self._zero(),
             jac=True,

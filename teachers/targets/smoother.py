@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial.distance import cdist
+import scipy
 
 from teacherstudent.contract.types import FloatArray
 
@@ -45,7 +45,7 @@ class NadarayaWatson:
         return np.concatenate([np.empty(0), *parts]).reshape(points.shape[:-1])
 
     def _predict(self, points: FloatArray) -> FloatArray:
-        squared = cdist(points, self._points, "sqeuclidean")
+        squared = scipy.spatial.distance.cdist(points, self._points, "sqeuclidean")
         nearest = squared.min(axis=1)
         limit = np.full(len(points), REACH**2 / 2)
         alone = nearest > limit

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
-from scipy.spatial.distance import cdist
+import scipy
 
 from teacherstudent.contract.types import FloatArray, IntArray
 
@@ -20,12 +19,16 @@ def pairing(source: FloatArray, goal: FloatArray) -> IntArray:
     The pairs have the least sum of squared distances; with ``m == n`` that is the optimal transport plan of
     the two sets for the squared 2-Wasserstein distance.
     """
-    return np.asarray(linear_sum_assignment(cdist(source, goal, "sqeuclidean"))[1])
+    return np.asarray(
+        scipy.optimize.linear_sum_assignment(scipy.spatial.distance.cdist(source, goal, "sqeuclidean"))[1]
+    )
 
 
 def chosen(candidates: FloatArray, goal: FloatArray) -> IntArray:
     """Return the places of the ``len(goal)`` candidates, ascending, that lie nearest to ``goal`` as a set."""
-    return np.asarray(linear_sum_assignment(cdist(candidates, goal, "sqeuclidean"))[0])
+    return np.asarray(
+        scipy.optimize.linear_sum_assignment(scipy.spatial.distance.cdist(candidates, goal, "sqeuclidean"))[0]
+    )
 
 
 def distance(source: FloatArray, paired: FloatArray) -> float:

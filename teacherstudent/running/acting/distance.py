@@ -7,10 +7,12 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from scipy import special, stats
+
+# SciPy loads its parts when they are first used: `scipy.stats` here would cost every run a second.
+import scipy
 
 from teacherstudent.contract import spaces
-from teacherstudent.contract.spaces import Box, Discrete
+from teacherstudent.contract.spaces import Box
 from teacherstudent.contract.types import Array, FloatArray
 
 
@@ -31,15 +33,17 @@ def distances(space: gym.Space[Any], tasks: Array) -> dict[str, float]:
     n = len(tasks)
     if n == 0:
         return {}
-    if isinstance(space, Discrete):
+    listed = spaces.numbers(space)
+    if listed is not None:
         # The numbers of a large space are never all drawn: those that are missing differ by 1 / k each.
-        k = int(space.n)
+        k = len(listed)
         counts = np.unique(tasks, return_counts=True)[1]
         variation = 0.5 * float(np.abs(counts / n - 1 / k).sum() + (k - len(counts)) / k)
         chance = _variation_by_chance(k, n)
         return {"distance": variation, "distance_mean": variation, "distance_by_chance": chance}
-    if isinstance(space, Box):
-        each = kolmogorov(space, tasks)
+    box = spaces.box_of(space)
+    if box is not None:
+        each = kolmogorov(box, tasks)
         return {
             "distance": float(each.max()),
             "distance_mean": float(each.mean()),
@@ -79,7 +83,7 @@ def _variation_by_chance(k: int, n: int) -> float:
         return 0.0
     # De Moivre: the mean absolute deviation of a binomial number is 2 m (1 - p) P(m), m = floor(n p) + 1.
     m = n // k + 1
-    deviation: float = 2 * m * (1 - 1 / k) * float(stats.binom.pmf(m, n, 1 / k))
+    deviation: float = 2 * m * (1 - 1 / k) * float(scipy.stats.binom.pmf(m, n, 1 / k))
     return 0.5 * k * deviation / n
 
 
@@ -95,4 +99,4 @@ def _limit(d: int) -> float:
     """Return the mean of the largest of ``d`` independent numbers of Kolmogorov's distribution."""
     # The mean of a number above 0 is the integral of the probability that it is above x.
     x = np.linspace(0.0, 5.0, 2001)
-    return float(np.trapezoid(1 - (1 - special.kolmogorov(x)) ** d, x))
+    return float(np.trapezoid(1 - (1 - scipy.special.kolmogorov(x)) ** d, x))

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from teacherstudent.contract import spaces
 from teacherstudent.contract.checks import check_mapping, check_names
-from teacherstudent.contract.spaces import Box, Discrete
 from teacherstudent.contract.stored.saved import saved_array, saved_whole
 from teacherstudent.contract.teacher import Teacher
 from teacherstudent.contract.types import UNASKED, Array, Assignment, BoolArray, Outcomes, State
@@ -56,7 +56,10 @@ class Steering:
         self._told_at = np.zeros(64, np.int64)
         self._steers = np.zeros(64, np.bool_)
         # The newest rows, in the order of their ids, as a ring.
-        kept = WINDOW if isinstance(teacher.space, Box | Discrete) else 0
+        kept = 0
+        # Spaces without ends, such as levels, have no distance from uniform.
+        if spaces.ends(teacher.space) is not None:
+            kept = WINDOW
         self._ring = np.zeros((kept, *(teacher.space.shape or ())), teacher.space.dtype)
         self._count = 0
 
