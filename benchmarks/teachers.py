@@ -11,13 +11,17 @@ the paper variant half an hour), then go on asking and telling: 256 outcomes to 
 variants in turn. A block of the paper variant is 500 outcomes long: two fits and one merge of its store. A
 cell is the median over blocks. The other teachers are told what alp-gmm was.
 
-The second table tells several seeds of both variants of alp-gmm the same stream: differences between paper
+The table of goals has teachers without a second variant, or of success: they ask and tell ``goals`` outcomes,
+then the CPU time of as many more is taken. Those of `GOALS` that train a network pay for its steps there.
+
+The last table tells several seeds of both variants of alp-gmm the same stream: differences between paper
 and fixed mean something only if they exceed those between seeds of paper.
 """
 
 from __future__ import annotations
 
 import argparse
+import inspect
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,10 +52,13 @@ class Size:
     fixed_block: int = 2_000
     windows: int = 20
     seeds: int = 3
+    goals: int = 2_000
 
 
 FULL = Size()
-QUICK = Size(sizes=(1_000, 10_000), others=(1_000,), blocks=1, fixed_block=1_000, windows=4, seeds=2)
+QUICK = Size(
+    sizes=(1_000, 10_000), others=(1_000,), blocks=1, fixed_block=1_000, windows=4, seeds=2, goals=200
+)
 
 
 def space(d: int) -> Parameters:
@@ -166,6 +173,34 @@ def cost_table(size: Size, console: Console) -> float:
     return min(ratios)
 
 
+GOALS = ("random", "intermediate", "reverse", "goal-gan", "setter-solver", "vds")
+"""Teachers that choose goals, and the one that costs nothing."""
+
+
+def goal_teacher(name: str, d: int) -> Any:
+    """Return a teacher of goals with its defaults."""
+    place = space(d)
+    facts: dict[str, Any] = {"mastered": 0.5, "easy": np.full((1, d), 0.1)}
+    taken = inspect.signature(teachers.get(name)).parameters
+    return teachers.make(name, place, seed=0, **{key: facts[key] for key in facts if key in taken})
+
+
+def goals_table(size: Size, console: Console) -> None:
+    """Print what an episode costs in each teacher of goals."""
+    table = Table(
+        "teacher", "2-D, 1", "2-D, 64", "12-D, 1", "12-D, 64", title="Goals: us, by dimensions and batch"
+    )
+    for name in GOALS:
+        cells = []
+        for d, batch in ((2, 1), (2, 64), (12, 1), (12, 64)):
+            teacher = goal_teacher(name, d)
+            play(teacher, size.goals, batch, 0)
+            cost, _ = play(teacher, size.goals, batch, size.goals)
+            cells.append(f"{cost:.1f}")
+        table.add_row(name, *cells)
+    console.print(table)
+
+
 def log_density(mixture: dict[str, Array], rows: FloatArray) -> FloatArray:
     """Return the log density of rows under a snapshot's mixture."""
     parts = []
@@ -242,7 +277,7 @@ def alike_table(size: Size, console: Console) -> None:
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -251,6 +286,7 @@ def main() -> None:
     console, start = Console(width=110), time.perf_counter()
     with threadpool_limits(1):
         play(teachers.make("alp-gmm", space(2), seed=0), 1024, 64, 0)  # compiles what is not in the cache
+        goals_table(size, console)
         alike_table(size, console)
         least = cost_table(size, console)
     console.print(f"Smallest ratio of alp-gmm: {least:.1f}. Took {time.perf_counter() - start:.0f} s.")
