@@ -17,6 +17,9 @@ at a time; their updates come every ``batch`` outcomes, by default 50, and are p
 A table of costs follows of the teachers that have one variant, after 1 000 outcomes: those of lists choose
 among 100 tasks. `alp-gmm` stands there too, to compare.
 
+The table of goals has teachers without a second variant, or of success: they ask and tell ``goals`` outcomes,
+then the CPU time of as many more is taken. Those of `GOALS` that train a network pay for its steps there.
+
 The last table tells several seeds of both variants of alp-gmm the same stream: differences between paper
 and fixed mean something only if they exceed those between seeds of paper.
 """
@@ -24,6 +27,7 @@ and fixed mean something only if they exceed those between seeds of paper.
 from __future__ import annotations
 
 import argparse
+import inspect
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -56,10 +60,13 @@ class Size:
     fixed_block: int = 2_000
     windows: int = 20
     seeds: int = 3
+    goals: int = 2_000
 
 
 FULL = Size()
-QUICK = Size(sizes=(1_000, 10_000), others=(1_000,), blocks=1, fixed_block=1_000, windows=4, seeds=2)
+QUICK = Size(
+    sizes=(1_000, 10_000), others=(1_000,), blocks=1, fixed_block=1_000, windows=4, seeds=2, goals=200
+)
 
 
 def space(d: int) -> Parameters:
@@ -254,6 +261,34 @@ def lessons_table(size: Size, console: Console) -> None:
     console.print(table)
 
 
+GOALS = ("random", "intermediate", "reverse", "goal-gan", "setter-solver", "vds")
+"""Teachers that choose goals, and the one that costs nothing."""
+
+
+def goal_teacher(name: str, d: int) -> Any:
+    """Return a teacher of goals with its defaults."""
+    place = space(d)
+    facts: dict[str, Any] = {"mastered": 0.5, "easy": np.full((1, d), 0.1)}
+    taken = inspect.signature(teachers.get(name)).parameters
+    return teachers.make(name, place, seed=0, **{key: facts[key] for key in facts if key in taken})
+
+
+def goals_table(size: Size, console: Console) -> None:
+    """Print what an episode costs in each teacher of goals."""
+    table = Table(
+        "teacher", "2-D, 1", "2-D, 64", "12-D, 1", "12-D, 64", title="Goals: us, by dimensions and batch"
+    )
+    for name in GOALS:
+        cells = []
+        for d, batch in ((2, 1), (2, 64), (12, 1), (12, 64)):
+            teacher = goal_teacher(name, d)
+            play(teacher, size.goals, batch, 0)
+            cost, _ = play(teacher, size.goals, batch, size.goals)
+            cells.append(f"{cost:.1f}")
+        table.add_row(name, *cells)
+    console.print(table)
+
+
 def log_density(mixture: dict[str, Array], rows: FloatArray) -> FloatArray:
     """Return the log density of rows under a snapshot's mixture."""
     parts = []
@@ -339,6 +374,7 @@ def main() -> None:
     console, start = Console(width=110), time.perf_counter()
     with threadpool_limits(1):
         play(teachers.make("alp-gmm", space(2), seed=0), 1024, 64, 0)  # compiles what is not in the cache
+        goals_table(size, console)
         alike_table(size, console)
         told_table(size, console)
         lessons_table(size, console)
