@@ -134,6 +134,14 @@ class RuggedTeacher(Teacher[Box]):
         """Return what the other teacher waits for."""
         return self._other.first_action()
 
+    def decisions(self) -> int | None:
+        """Return how often the other teacher has decided."""
+        return self._other.decisions()
+
+    def caution(self) -> str | None:
+        """Return what a reader should know of the other teacher."""
+        return self._other.caution()
+
     def metrics(self) -> dict[str, float]:
         """Return the other teacher's numbers."""
         return self._other.metrics()

@@ -225,9 +225,15 @@ class GoalGANTeacher(Teacher[Box]):
         self._trials.drop(ids)
 
     def first_action(self) -> Wait | None:
-        """Return how many outcomes the first training waits for."""
+        """Return how many outcomes the first training waits for; None afterwards."""
+        if self._updates:
+            return None
         rows = self.update_size * self.n_rollouts
         return Wait(rows, "the training of its network", "a smaller update_size or n_rollouts")
+
+    def decisions(self) -> int:
+        """Return the trainings of the network."""
+        return self._updates
 
     def metrics(self) -> dict[str, float]:
         """Return goals mastered and waited for, trainings; of the last labels the good share, and losses."""

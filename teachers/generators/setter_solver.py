@@ -137,10 +137,16 @@ class SetterSolverTeacher(Teacher[Box]):
         return spaces.from_unit(self.space, points)
 
     def first_action(self) -> Wait | None:
-        """Return how many outcomes the first update waits for."""
+        """Return how many outcomes the first update waits for; None afterwards."""
+        if self._updates:
+            return None
         return Wait(
             self.fit_rate, "the training of its networks", f"a smaller fit_rate, here {self.fit_rate}"
         )
+
+    def decisions(self) -> int:
+        """Return the updates of the networks."""
+        return self._updates
 
     def metrics(self) -> dict[str, float]:
         """Return the outcomes told, their mean success, updates, and the losses of the last step."""

@@ -146,10 +146,16 @@ class VDSTeacher(Teacher[Box]):
         return spaces.from_unit(self.space, points)
 
     def first_action(self) -> Wait | None:
-        """Return how many outcomes the first update waits for; until then tasks are uniform."""
+        """Return how many outcomes the first update waits for; until then tasks are uniform. None later."""
+        if self._updates:
+            return None
         return Wait(
             self.fit_rate, "the training of its networks", f"a smaller fit_rate, here {self.fit_rate}"
         )
+
+    def decisions(self) -> int:
+        """Return the updates of the networks."""
+        return self._updates
 
     def metrics(self) -> dict[str, float]:
         """Return the outcomes told, the updates, and numbers of the last one.

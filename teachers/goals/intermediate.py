@@ -177,8 +177,14 @@ class IntermediateTeacher(Teacher[gym.Space[Any]]):
         return tasks
 
     def first_action(self) -> Wait | None:
-        """Return how many outcomes the first choice waits for; until then tasks are uniform."""
+        """Return how many outcomes the first choice waits for; until then tasks are uniform. None later."""
+        if self._told >= self.fit_rate:
+            return None
         return Wait(self.fit_rate, "choosing", f"a smaller fit_rate, here {self.fit_rate}")
+
+    def decisions(self) -> int:
+        """Return how often candidates were chosen."""
+        return self._told // self.fit_rate
 
     def metrics(self) -> dict[str, float]:
         """Return the outcomes told, and the mean success of the remembered ones.

@@ -190,9 +190,15 @@ class ReverseTeacher(Teacher[Box]):
         return (mean >= self.band[0]) & (mean <= self.band[1])
 
     def first_action(self) -> Wait | None:
-        """Return how many outcomes the second round waits for."""
+        """Return how many outcomes the second round waits for; None afterwards."""
+        if self._rounds:
+            return None
         rows = self.rollouts * (self.new + self.old)
         return Wait(rows, "the second round", "fewer new, old or rollouts")
+
+    def decisions(self) -> int:
+        """Return the rounds that have ended."""
+        return self._rounds
 
     def metrics(self) -> dict[str, float]:
         """Return the rounds that ended, and how many tasks the walks of this round began at.

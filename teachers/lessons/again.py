@@ -197,11 +197,17 @@ class Again(Teacher[Box]):
         self._handed.take(ids)
 
     def first_action(self) -> Wait | None:
-        """Return how many outcomes come before the next step, or before the ALP-GMM's first fit."""
+        """Return how many outcomes come before the second step, or the ALP-GMM's first fit; None after it."""
+        if self._rule.now:
+            return None
         rows = self._rule.first()
         if rows is None:
             return self._alp_gmm.first_action()
         return Wait(rows, "the second step of the curriculum", "fewer episodes")
+
+    def decisions(self) -> int:
+        """Return the steps that were gone on, and the fits of the ALP-GMM."""
+        return self._rule.now + self._alp_gmm.decisions()
 
     def metrics(self) -> dict[str, float]:
         """Return the present step, how probable its Gaussians are together, and the metrics of ALP-GMM."""

@@ -134,7 +134,9 @@ class LearningProgress(Teacher[Discrete]):
         return int(self.space.n) * self.attempts
 
     def first_action(self) -> Wait | None:
-        """Return how many outcomes two estimates of every task take, without which there is no progress."""
+        """Return how many outcomes two estimates of every task take; None once there is progress."""
+        if self._estimates.progress().any():
+            return None
         if self.space.n == 1:
             return None
         rows = 2 * int(self.space.n) * self.attempts

@@ -144,7 +144,9 @@ class ALPFigmn(Teacher[Box]):
             self._draws.use(mixture, np.maximum(mixture.means[:, -1], 0.0))
 
     def first_action(self) -> Wait | None:
-        """Return how many outcomes come before the mixture; until then tasks are uniform."""
+        """Return how many outcomes come before the mixture; None afterwards. Until then tasks are uniform."""
+        if self._mixture.count:
+            return None
         return Wait(START, "sampling a mixture", "nothing: as many are always uniform")
 
     def metrics(self) -> dict[str, float]:

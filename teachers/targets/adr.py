@@ -178,7 +178,9 @@ class ADR(Teacher[Box]):
         self._taken(ids)
 
     def first_action(self) -> Wait | None:
-        """Return how many outcomes the first full buffer waits for, about; until then the box is a point."""
+        """Return about how many outcomes the first full buffer waits for; None once the box is no point."""
+        if (self._bounds.box[0] < self._bounds.box[1]).any():
+            return None
         # Every bound has its share of the rows that lie on one.
         rows = int(np.ceil(self._bounds.size * self._bounds.box.size / self._ratio))
         return Wait(

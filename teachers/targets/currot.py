@@ -171,7 +171,9 @@ class CurrOT(Teacher[Box]):
         self._seen[1] = distance(self._particles, partners)
 
     def first_action(self) -> Wait | None:
-        """Return how many outcomes the first update of the particles waits for."""
+        """Return how many outcomes the first update of the particles waits for; None afterwards."""
+        if not np.isnan(self._seen[0]):
+            return None
         return Wait(self._size, "moving particles", f"a smaller batch, here {self._size}")
 
     def metrics(self) -> dict[str, float]:

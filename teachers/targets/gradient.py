@@ -123,8 +123,14 @@ class Gradient(Teacher[Box]):
                 break
 
     def first_action(self) -> Wait | None:
-        """Return how many outcomes the first decision waits for; until then all tasks are easy ones."""
+        """Return how many outcomes the first decision waits for; None once the easy tasks are left."""
+        if self._stage:
+            return None
         return Wait(self._size, "leaving the easy tasks", f"a smaller batch, here {self._size}")
+
+    def decisions(self) -> int:
+        """Return the stages that have ended."""
+        return self._stage
 
     def metrics(self) -> dict[str, float]:
         """Return the share of the way that is done, and how far from the target the stage is.

@@ -203,8 +203,14 @@ class SPDL(Teacher[Box]):
         return float(min(self._zeta * max(score, 0.0) / away, MOST_ALPHA))
 
     def first_action(self) -> Wait | None:
-        """Return how many outcomes the first step waits for."""
+        """Return how many outcomes the first step waits for; None afterwards."""
+        if self._updates:
+            return None
         return Wait(self._size, "moving the Gaussian", f"a smaller batch, here {self._size}")
+
+    def decisions(self) -> int:
+        """Return the steps of the Gaussian."""
+        return self._updates
 
     def metrics(self) -> dict[str, float]:
         """Return KL(p || mu), the updates so far, and whether ``mastered`` has been reached once."""

@@ -13,6 +13,7 @@ from teacherstudent import teachers
 from teacherstudent.contract.spaces import Box, Discrete, Parameters
 from teacherstudent.teachers.stages.paths import OpenLoop
 from teacherstudent.testing import check_teacher
+from teacherstudent.testing.sessions import Session, plausible_outcomes
 
 SPACES = {
     "parameters": Parameters(height=(0, 3), spacing=(-2, 6)),
@@ -119,6 +120,19 @@ def test_contract(name, variant, space):
         episodes=EPISODES.get(name, 300),
         deterministic=name in ("constant", "in-order", "mastery") or issubclass(teachers.get(name), OpenLoop),
     )
+
+
+@pytest.mark.parametrize(("name", "variant", "space"), CASES)
+def test_a_teacher_says_when_it_acts(name, variant, space):
+    """What it waits for before it acts is over once it has heard enough: then its rows count as steered."""
+    teacher = teachers.make(name, space, seed=0, **options(name, variant, space))
+    wait = teacher.first_action()
+    assert wait is None or wait.rows > 0
+    before = teacher.decisions()
+    Session(teacher, plausible_outcomes).run(600)
+    assert teacher.first_action() is None
+    # Whoever counts decisions has counted some by then.
+    assert teacher.decisions() is None or teacher.decisions() > before
 
 
 @pytest.mark.parametrize("name", teachers.names())
