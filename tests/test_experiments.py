@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from teacherstudent import Study
+from teacherstudent import Study, teachers
 from teacherstudent.comparing import stats
 from teacherstudent.contract.accounts.plan import Plan
 from teacherstudent.recording.runs import Run
@@ -180,3 +180,22 @@ def test_last_policies_play_every_maze_under_its_own_cap(tmp_path, monkeypatch):
     assert rates.shape == (2, 5)
     lengths, solved = (np.concatenate([out.signals[k] for out in seen]) for k in ("length", "success"))
     assert set(lengths[solved == 0].tolist()) == {484}
+
+
+SUITE = Path(__file__).parents[1] / "experiments" / "suite"
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in SUITE.glob("[!_]*.py")))
+def test_studies_of_the_suite_name_teachers_and_options_that_exist(name, monkeypatch):
+    monkeypatch.syspath_prepend(str(SUITE))
+    module = load(SUITE / f"{name}.py")
+    studies = [value for value in vars(module).values() if isinstance(value, Study)]
+    assert studies
+    for study in studies:
+        assert len(study.seeds) >= 5
+        versions = [study.version(data=data) for data in (None, *study.data)]
+        for version in [*versions, study.version(quick=True)]:
+            family, *_ = version.experiments()[0].build()
+            for experiment in version.experiments()[: len(version.teachers)]:
+                options = {**experiment.teacher_options}
+                teachers.make(experiment.teacher, family, seed=0, **options)
