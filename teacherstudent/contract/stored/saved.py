@@ -165,6 +165,9 @@ def difference(a: Any, b: Any, where: str = "state") -> str | None:
     if isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
         parts = (difference(x, y, f"{where}[{i}]") for i, (x, y) in enumerate(zip(a, b, strict=True)))
         return next((part for part in parts if part), None)
+    # Two of a kind were compared above; NumPy would compare a list with a number part by part.
+    if isinstance(a, dict | list) or isinstance(b, dict | list):
+        return where
     # NaN is the same as NaN.
     if a == b or (a != a and b != b):
         return None

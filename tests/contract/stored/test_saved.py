@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from teacherstudent.contract.stored.saved import (
+    difference,
     reading,
     saved_array,
     saved_fifo,
@@ -107,3 +108,11 @@ def test_generators_and_errors_of_reading():
         raise KeyboardInterrupt
     with pytest.raises(ValueError, match="rows: expected an array of int64, got"):
         saved_array("rows", [[1], [2, 3]], np.int64, (None, None))
+
+
+def test_a_list_differs_from_a_number_of_numpy():
+    # NumPy would compare the two part by part, and have no answer.
+    assert difference([3, 1], np.float64("nan")) == "state"
+    assert difference(np.float64(1.0), [1.0], "x") == "x"
+    assert difference({"a": 1}, 1) == "state"
+    assert difference([np.float64("nan")], [float("nan")]) is None
