@@ -1,8 +1,8 @@
 """Where learning progress misleads: goals that are reached by chance, and a corridor.
 
 Two traps. With ``walls=touch`` a goal in a wall counts as reached from beside it, so that the outcome of
-goals on the borders is a coin; a teacher that takes changes of the score for progress stays there. In a corridor of
-three rows goals within reach teach each other, so that there is little for a teacher to save.
+goals on the borders is a coin; a teacher that takes changes of the score for progress stays there. In a
+corridor of three rows goals within reach teach each other, so that there is little for a teacher to save.
 
 python experiments/suite/traps.py [--data corridor] [--quick] [--seeds 0 1 2]
 """
