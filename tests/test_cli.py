@@ -66,13 +66,16 @@ def test_run_compare_and_resume(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--teacher", "rica", "--budget", "10"], "did you mean 'riac'"),
+        (["--teacher", "rica", "--budget", "100"], "did you mean 'riac'"),
         (["--teacher", "riac", "--budget", "0"], "budget: expected a finite cost above 0, got 0"),
-        (["--teacher", "riac", "--budget", "10", "--teacher-options", "size=3"], "unknown option 'size'"),
-        (["--teacher", "riac", "--budget", "10", "--family-options", "dims=0"], "dims: expected 1 to 10"),
-        (["--teacher", "riac", "--budget", "10", "--jobs", "0"], "jobs: expected at least 1"),
-        (["--teacher", "riac", "--budget", "10", "--threads", "0"], "threads: expected at least 1"),
-        (["--teacher", "riac", "--budget", "10", "--seeds", "-1"], "seed: expected an integer of at least 0"),
+        (["--teacher", "riac", "--budget", "100", "--teacher-options", "size=3"], "unknown option 'size'"),
+        (["--teacher", "riac", "--budget", "100", "--family-options", "dims=0"], "dims: expected 1 to 10"),
+        (["--teacher", "riac", "--budget", "100", "--jobs", "0"], "jobs: expected at least 1"),
+        (["--teacher", "riac", "--budget", "100", "--threads", "0"], "threads: expected at least 1"),
+        (
+            ["--teacher", "riac", "--budget", "100", "--seeds", "-1"],
+            "seed: expected an integer of at least 0",
+        ),
     ],
 )
 def test_bad_arguments_are_one_line_and_start_nothing(tmp_path, capsys, arguments, words):
@@ -88,7 +91,7 @@ def test_options_are_json_or_text(tmp_path):
         "--teacher",
         "riac",
         "--budget",
-        "20",
+        "60",
         "--teacher-options",
         "variant=paper",
         "region_size=50",

@@ -84,8 +84,6 @@ class RunNotes:
 
     def end(self, student: Student, ledger: Ledger, plan: Plan, steering: Steering) -> None:
         """Note what a finished run has come to."""
-        if (little := steering.note()) is not None:
-            self._recorder.note(little)
         if student.spent().get("updates") == 0:
             self._recorder.note(NOT_TRAINED)
         if ledger.episodes == 0:
@@ -97,6 +95,8 @@ class RunNotes:
         if ledger.spent > MUCH_OVERSPENT * plan.budget:
             more = ledger.spent / plan.budget - 1
             self._recorder.note(OVERSPENT.format(spent=ledger.spent, more=more, budget=plan.budget))
+        if (little := steering.note()) is not None:
+            self._recorder.note(little)
         if unused := ledger.unused_prices():
             self._recorder.note(UNUSED.format(names=", ".join(unused)))
         if ledger.failed:

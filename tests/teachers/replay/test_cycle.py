@@ -201,7 +201,7 @@ def test_bad_options():
         ("accel", {"step": {"size": 0.2}}, r"step: expected none for levels, .* got {'size': 0.2}"),
         ("parallel-accel", {"step": {"size": 0.2}}, "step: expected none for levels"),
         ("sfl", {"keep": 11, "candidates": 10}, "sfl: keep: expected at most candidates = 10, got 11"),
-        ("sfl", {"candidates": 99}, "sfl: keep: expected at most candidates = 99, got 100"),
+        ("sfl", {"candidates": 0}, "sfl: candidates: expected a whole number of at least 1, got 0"),
         ("sfl", {"keep": 0}, "keep: expected a whole number of at least 1, got 0"),
         ("sfl", {"rho": 1.1}, r"sfl: rho: expected a share in \[0, 1\], got 1.1"),
     ):
