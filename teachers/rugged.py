@@ -108,6 +108,7 @@ class RuggedTeacher(Teacher[Box]):
         self.granularity = self._other.granularity
         self.members = self._other.members
         self.differences = self._other.differences
+        self.acts = self._other.acts
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
         asked = self._other.ask(len(ids), progress=progress)

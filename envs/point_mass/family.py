@@ -87,6 +87,7 @@ class PointMass(RLFamily):
         if friction:
             ranges["friction"] = (0.0, 4.0)
         self.space: spaces.Parameters = spaces.Parameters(**ranges)
+        self.max_steps = MAX_STEPS
         dimensions = len(ranges)
         reward = "sparse" if sparse else "dense"
         self.test_set = f"point-mass/{dimensions}d-{reward}_target{_TEST_TASKS}_seed{_TEST_SEED}"
