@@ -18,7 +18,7 @@ from teacherstudent.comparing.figures.scene import Scene
 from teacherstudent.contract.family import HasOutline
 from teacherstudent.recording.runs import Run
 
-TEACHERS = ("random", "alp-gmm")
+TEACHERS = ("random", "alp-gmm", "intermediate")
 STUDY = Study(name="goal-maze", teachers={name: {} for name in TEACHERS}, **GOALS)
 
 
