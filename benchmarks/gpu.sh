@@ -72,9 +72,7 @@ print(gpu, platform.machine(), "python", platform.python_version(), "torch", tor
 PY
 git rev-parse HEAD 2>/dev/null | sed 's/^/commit /' | tee -a "$log"
 part kernels 120 python -m pytest -q -m gpu -p no:xdist
-part walkers 60 python benchmarks/walker.py --device $device --batches 4096 16384 65536 --walkers default \
-  --solvers default --rounds 2 $quick
-part mazes 45 python benchmarks/maze.py --device $device --batches 4096 16384 65536 --rounds 2 $quick
+part slots 120 python benchmarks/tensors.py --device $device --families stump-tracks maze goal-maze --rounds 2 $quick
 training training-walkers 60 --budget 2e7 --tests 2
 training training-mazes 60 --family maze --budget 2e7 --tests 2
 training training-mazes-lstm 60 --family maze --lstm 256 --budget 1e7 --tests 2
