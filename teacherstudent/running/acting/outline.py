@@ -10,9 +10,9 @@ from typing import Any
 from teacherstudent.contract.accounts.plan import Plan
 from teacherstudent.contract.checks import check_mapping, check_whole
 from teacherstudent.contract.family import Family, RLFamily
-from teacherstudent.contract.student import Student, row_cost
+from teacherstudent.contract.student import AsksForMore, Student, row_cost
 from teacherstudent.contract.teacher import Scales, Teacher
-from teacherstudent.contract.types import Wait
+from teacherstudent.contract.types import Assignment, Wait
 from teacherstudent.running.budgets import plan_cost
 
 LATE = 0.5
@@ -238,7 +238,7 @@ def fit(
     if cost is None:
         return None
     rows = max(1, int(plan.own / cost))
-    slots = max(1, student.wants())
+    slots = max(1, _first_wanted(student))
     return Fitted(rows, slots, teacher.fit_to(rows, slots))
 
 
@@ -275,13 +275,25 @@ def outline(
         tests=tests,
         test_tasks=tasks,
         test_steps=None if longest is None else float(tests * tasks * longest),
-        slots=student.wants(),
+        slots=_first_wanted(student),
         per_row=cost,
         exact=exact,
         fitted={} if fitted is None else fitted.options,
         acts=teacher.acts,
         wait=teacher.first_action(),
     )
+
+
+def _first_wanted(student: Student) -> int:
+    """Return how many tasks the student will want for its first round."""
+    # One that can ask in the midst of a round asks for less beforehand; in a run there is somebody to ask.
+    if isinstance(student, AsksForMore):
+        student.ask_for_more(_too_early)
+    return student.wants()
+
+
+def _too_early(n: int) -> Assignment:
+    raise RuntimeError(f"expected no task to be asked for before the run begins, got a request for {n}")
 
 
 def _row_cost(family: Family, student: Student) -> tuple[float | None, bool]:

@@ -258,3 +258,13 @@ def test_a_task_is_chosen_at_most_a_round_late(student, tmp_path):
     record = Run.load(tmp_path).records()[-1]
     assert record["acting"]["lag"] <= rounds.max()
     made.close()
+
+
+def test_a_student_that_asks_when_a_slot_is_free_wants_a_task_for_each_slot_first():
+    family = envs.make("cartpole-parameters")
+    student = students.make(
+        "sb3", family, seed=0, n_envs=4, options={"n_steps": 8, "batch_size": 32, "n_epochs": 1}
+    )
+    teacher = teachers.make("random", family, seed=0)
+    assert outline(family, teacher, student, Plan(budget=1000)).slots == 4
+    student.close()
