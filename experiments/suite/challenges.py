@@ -66,7 +66,7 @@ NEEDS = {"intermediate": "mastered", "setter-solver": "mastered", "goal-gan": "m
 FORGET_EVERY = 1_750_000
 QUICK_FORGET_EVERY = 15_000
 PPO = STUMPS.student_options
-SAC = {
+SAC: dict[str, Any] = {
     "algorithm": "SAC",
     "n_envs": 16,
     "options": {

@@ -90,8 +90,8 @@ def test_off_policy_students_forget_their_replay_buffer_and_their_entropy():
         assert torch.equal(target, critic[name])
 
 
-# Rounds are of 128 and of 32 steps. Resets come in the third, fifth and sixth; the fourth is the resumed run's
-# first.
+# Rounds are of 128 and of 32 steps. Resets come in the third, fifth and sixth round; the run is resumed
+# before the fourth.
 @pytest.mark.parametrize(("algorithm", "every"), [("PPO", 200), ("DQN", 50)])
 def test_contract_with_exact_resume_across_resets(cartpole, algorithm, every):
     def make(seed):
