@@ -28,16 +28,21 @@ class StumpTracksEnv(WalkerTrack):
         embodiment: "default", "short" or "quadruped".
         max_height: upper end of the stump heights, in terrain steps.
         render_mode: "human", "rgb_array" or None.
+        min_height: lower end of the stump heights.
 
     Raises:
-        ValueError: if there is no such walker, or ``max_height`` is not above 0.
+        ValueError: if there is no such walker, or ``max_height`` is not above ``min_height``.
     """
 
     def __init__(
-        self, embodiment: str = "default", max_height: float = 3.0, render_mode: str | None = None
+        self,
+        embodiment: str = "default",
+        max_height: float = 3.0,
+        render_mode: str | None = None,
+        min_height: float = 0.0,
     ) -> None:
-        super().__init__(stump_space(max_height), embodiment, render_mode)
-        EzPickle.__init__(self, embodiment, max_height, render_mode)
+        super().__init__(stump_space(max_height, min_height), embodiment, render_mode)
+        EzPickle.__init__(self, embodiment, max_height, render_mode, min_height)
 
     def group(self, task: Array, x: float) -> tuple[list[Polygon], float]:
         """Return one stump."""

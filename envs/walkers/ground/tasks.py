@@ -13,9 +13,9 @@ STUMPS: Final = 5
 MAX_SIZE: Final = 6.0  # of a flight's stumps: terrain steps high, metres wide
 
 
-def stump_space(max_height: float) -> spaces.Parameters:
+def stump_space(max_height: float, min_height: float = 0.0) -> spaces.Parameters:
     """Return the space of tracks of equal stumps: height (terrain steps of 0.47 m) and spacing (m)."""
-    return spaces.Parameters(stump_height=(0.0, max_height), obstacle_spacing=(0.0, MAX_SPACING))
+    return spaces.Parameters(stump_height=(min_height, max_height), obstacle_spacing=(0.0, MAX_SPACING))
 
 
 def hexagon_space() -> spaces.Parameters:

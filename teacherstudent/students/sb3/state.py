@@ -34,7 +34,7 @@ def main_optimizer(model: BaseAlgorithm) -> torch.optim.Optimizer:
     name = "policy.optimizer"
     if "critic.optimizer" in names:
         name = "critic.optimizer"
-    found = _attribute(model, name)
+    found = attribute(model, name)
     assert isinstance(found, torch.optim.Optimizer)
     return found
 
@@ -63,8 +63,8 @@ def weights_of(model: BaseAlgorithm) -> State:
     """Return networks, optimisers and normalisation."""
     modules, tensors = model._get_torch_save_params()
     return {
-        "torch": {name: _torch_state(_attribute(model, name)) for name in modules},
-        "tensors": {name: _attribute(model, name).detach().cpu().numpy().copy() for name in tensors},
+        "torch": {name: _torch_state(attribute(model, name)) for name in modules},
+        "tensors": {name: attribute(model, name).detach().cpu().numpy().copy() for name in tensors},
         "moments": _moments_state(model.get_vec_normalize_env()),
     }
 
@@ -72,7 +72,7 @@ def weights_of(model: BaseAlgorithm) -> State:
 def load_weights(model: BaseAlgorithm, state: State) -> None:
     """Take over `weights_of` an algorithm made with the same arguments (raises as `load_algorithm`)."""
     for name, part in state["torch"].items():
-        own = _attribute(model, name)
+        own = attribute(model, name)
         if isinstance(own, torch.optim.Optimizer):
             load_optimizer(own, part)
         else:
@@ -80,7 +80,7 @@ def load_weights(model: BaseAlgorithm, state: State) -> None:
     # Parameters that need a gradient may only be overwritten outside of a graph.
     with torch.no_grad():
         for name, values in state["tensors"].items():
-            _attribute(model, name).copy_(torch.from_numpy(np.array(values)))
+            attribute(model, name).copy_(torch.from_numpy(np.array(values)))
     _load_normalize_moments(model.get_vec_normalize_env(), state["moments"])
 
 
@@ -157,7 +157,8 @@ def _change_hidden(model: Any, change: Callable[[torch.Tensor], torch.Tensor]) -
     model._last_lstm_states = type(model._last_lstm_states)(*pairs)
 
 
-def _attribute(model: Any, dotted: str) -> Any:
+def attribute(model: Any, dotted: str) -> Any:
+    """Return an algorithm's part by the library's dotted name."""
     for part in dotted.split("."):
         model = getattr(model, part)
     return model

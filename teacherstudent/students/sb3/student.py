@@ -40,6 +40,7 @@ from teacherstudent.students.rollouts.scores import playing_offers
 from teacherstudent.students.rollouts.signals import RolloutSignals, chosen
 from teacherstudent.students.sb3 import options as sb3_options
 from teacherstudent.students.sb3 import state as sb3_state
+from teacherstudent.students.sb3.forgetting import Forgetting
 from teacherstudent.students.sb3.queue import More, TaskQueue
 from teacherstudent.students.sb3.recurrent import speed_up
 from teacherstudent.students.sb3.rollout import BoundRollouts
@@ -82,11 +83,14 @@ class SB3Student:
         options: further arguments of the algorithm. A schedule such as ``learning_rate`` may be
             ``"linear:3e-4"``, which falls to 0 over the budget; values such as ``"torch.nn:ReLU"`` inside
             ``policy_kwargs`` are imported.
+        forget_every: environment steps after which networks, optimisers and replay buffer start anew, again
+            and again (`teacherstudent.students.sb3.forgetting.Forgetting`); None for never.
 
     Raises:
         TypeError: if the family has no environments or the algorithm is no stable-baselines3 algorithm
             or does not take one of the options.
-        ValueError: if the algorithm is unknown, ``n_envs`` is less than 1, or a schedule has no budget.
+        ValueError: if the algorithm is unknown, ``n_envs`` is less than 1, a schedule has no budget, or
+            ``forget_every`` is less than a round.
     """
 
     def __init__(
@@ -102,6 +106,7 @@ class SB3Student:
         normalize: bool = False,
         budget: float | None = None,
         options: Mapping[str, Any] | None = None,
+        forget_every: float | None = None,
     ) -> None:
         sb3_options.check_environments(family, n_envs, processes)
         check_flag("sb3: normalize", normalize)
@@ -143,6 +148,9 @@ class SB3Student:
         with self._generators.active():
             self.model = kind(policy, wrapped, seed=number, device=device, verbose=0, **resolved)
         self._fit_in()
+        self._forgetting: Forgetting | None = None
+        if forget_every is not None:
+            self._forgetting = Forgetting(self.model, forget_every, round_steps=self.round_cost())
         self.offers: Offers = self._all_offers()
         self._demand = everything(self.offers)
         self._carried = self._demand.signals
@@ -211,6 +219,11 @@ class SB3Student:
             return _FOREVER
         return int(self._budget)
 
+    def _forget(self) -> None:
+        """Forget what was learnt, where it is time to."""
+        if self._forgetting is not None:
+            self._forgetting.before_round(self.model, self.spent()["train"])
+
     def _count_update(self, *_: Any) -> None:
         self._counts["updates"] += 1
 
@@ -253,6 +266,7 @@ class SB3Student:
         """
         if self._bound is not None:
             with self._generators.active():
+                self._forget()
                 return self._bound.train(assignment)
         check_purposes(assignment, "sb3")
         parts = []
@@ -266,6 +280,7 @@ class SB3Student:
                 # Set up as late as this, because it starts the environments and they need tasks.
                 if self._callback is None:
                     self._begin()
+                self._forget()
                 finished = self._round()
             if finished is not None:
                 parts.append(finished)
@@ -314,12 +329,17 @@ class SB3Student:
         return ids[ids >= 0]
 
     def metrics(self) -> Mapping[str, float]:
-        """Return the algorithm's own log of its last update, and how many episodes repeated a task."""
+        """Return the algorithm's own log of its last update, and how many episodes repeated a task.
+
+        A student that forgets says how often it has been reset.
+        """
         log = {
             name: float(value)
             for name, value in self.model.logger.name_to_value.items()
             if isinstance(value, int | float | np.number)
         }
+        if self._forgetting is not None:
+            log["resets"] = float(self._forgetting.resets)
         if self._bound is not None:
             return log
         return log | {"repeated_tasks": float(self._queue.repeated)}
@@ -344,6 +364,8 @@ class SB3Student:
             "generators": self._generators.state_dict(),
             "counts": dict(self._counts),
         }
+        if self._forgetting is not None:
+            shared["forgetting"] = self._forgetting.state_dict()
         if self._bound is not None:
             return shared | {"bound": self._bound.state_dict()}
         return shared | {
@@ -365,6 +387,8 @@ class SB3Student:
         if ("bound" in state) != (self._bound is not None):
             own = "episodes" if self._bound is None else "rollouts"
             raise ValueError(f"sb3: expected the state of a student bound for {own}, got the other kind")
+        if self._forgetting is not None:
+            self._forgetting.load_state_dict(state["forgetting"])
         self._counts.update(state["counts"])
         if self._bound is None:
             self._load_episodes(state)
