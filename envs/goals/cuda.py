@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from teacherstudent.contract import spaces
 from teacherstudent.envs.goals.kernels import AIM, World, act, aim, see, stand
 from teacherstudent.envs.goals.slots import action_space, observation_size, observation_space
 from teacherstudent.simulation.cuda import cuda, shared
+from teacherstudent.simulation.kernels import Results
 from teacherstudent.slots.cuda import CudaSlots, Kernels, compile_kernels
 
 _NAN = np.float32(np.nan)
@@ -20,70 +21,91 @@ _ZERO = np.float32(0)
 _ONE = np.float32(1)
 
 
-def _step(
-    free: Any, starts: Any, scale: Any, radius: Any, tolerance_at: Any, start_at: Any, touch: Any, limit: Any,
-    places: Any, targets: Any, steps: Any, done: Any, actions: Any, observations: Any, rewards: Any,
-    terminated: Any, truncated: Any,
-) -> None:  # fmt: skip
+class _Points(NamedTuple):
+    """Where all points are in their episodes.
+
+    Attributes:
+        places: ``(n, 2)`` float32.
+        targets: ``(n, AIM)`` float32: what they aim at.
+        steps: ``(n,)``: taken.
+        done: ``(n,)`` bool: no episode is in flight.
+    """
+
+    places: Any
+    targets: Any
+    steps: Any
+    done: Any
+
+
+class _Asked(NamedTuple):
+    """Which episodes a start asks for.
+
+    Attributes:
+        mask: ``(n,)`` bool: in which slots.
+        tasks: ``(n, dimensions)`` float64.
+        seeds: ``(n,)``.
+        low: ``(dimensions,)``: bounds of the tasks, the same in every call.
+        high: likewise.
+    """
+
+    mask: Any
+    tasks: Any
+    seeds: Any
+    low: Any
+    high: Any
+
+
+def _step(world: World, points: _Points, actions: Any, observations: Any, results: Results) -> None:
     """Step every point; one that has finished stays as it is, and its reward is not a number."""
     e = cuda.grid(1)
     # Blocks are whole: the last one may have more threads than there are points.
-    if e >= len(done):
+    if e >= len(points.done):
         return
-    if done[e]:
-        rewards[e] = _NAN
-        terminated[e] = False
-        truncated[e] = False
+    if points.done[e]:
+        results.rewards[e] = _NAN
+        results.terminated[e] = False
+        results.truncated[e] = False
         return
-    world = World(free, starts, scale, radius, tolerance_at, start_at, touch, limit)
-    steps[e] += 1
-    reached, cut = act(world, places[e], targets[e], steps[e], actions[e])
+    points.steps[e] += 1
+    reached, cut = act(world, points.places[e], points.targets[e], points.steps[e], actions[e])
     # A kernel cannot raise: an action that is not finite shows in the reward, as no number times 0 is one.
     reward = _ZERO * actions[e, 0] + _ZERO * actions[e, 1]
     if reached:
         reward += _ONE
-    rewards[e] = reward
-    terminated[e] = reached
-    truncated[e] = cut
-    done[e] = reached or cut
-    see(world, places[e], targets[e], observations[e])
+    results.rewards[e] = reward
+    results.terminated[e] = reached
+    results.truncated[e] = cut
+    points.done[e] = reached or cut
+    see(world, points.places[e], points.targets[e], observations[e])
 
 
-def _start(
-    free: Any, starts: Any, scale: Any, radius: Any, tolerance_at: Any, start_at: Any, touch: Any, limit: Any,
-    places: Any, targets: Any, steps: Any, done: Any, mask: Any, given: Any, numbers: Any, low: Any,
-    high: Any, tasks: Any, observations: Any,
-) -> None:  # fmt: skip
+def _start(world: World, points: _Points, asked: _Asked, tasks: Any, observations: Any) -> None:
     """Start an episode in the points of the mask; of a task outside the space nothing is a number."""
     e = cuda.grid(1)
-    if e >= len(done) or not mask[e]:
+    if e >= len(points.done) or not asked.mask[e]:
         return
     # A kernel cannot raise: a task outside the space starts no episode, and shows in the observation.
     inside = True
-    for i in range(len(low)):
-        tasks[e, i] = given[e, i]
-        inside = inside and low[i] <= given[e, i] <= high[i]
-    done[e] = not inside
+    for i in range(len(asked.low)):
+        value = asked.tasks[e, i]
+        tasks[e, i] = value
+        inside = inside and asked.low[i] <= value <= asked.high[i]
+    points.done[e] = not inside
     if not inside:
         for i in range(observations.shape[1]):
             observations[e, i] = _NAN
         return
-    world = World(free, starts, scale, radius, tolerance_at, start_at, touch, limit)
-    aim(world, tasks[e], targets[e])
+    aim(world, tasks[e], points.targets[e])
     # The number of the episode is always 0: every start brings a seed of its own.
-    stand(world, tasks[e], numbers[e], 0, places[e])
-    steps[e] = 0
-    see(world, places[e], targets[e], observations[e])
+    stand(world, tasks[e], asked.seeds[e], 0, points.places[e])
+    points.steps[e] = 0
+    see(world, points.places[e], points.targets[e], observations[e])
 
 
-def _lay(
-    free: Any, starts: Any, scale: Any, radius: Any, tolerance_at: Any, start_at: Any, touch: Any, limit: Any,
-    tasks: Any, targets: Any,
-) -> None:  # fmt: skip
+def _lay(world: World, tasks: Any, targets: Any) -> None:
     """Write what every point's task means."""
     e = cuda.grid(1)
     if e < len(tasks):
-        world = World(free, starts, scale, radius, tolerance_at, start_at, touch, limit)
         aim(world, tasks[e], targets[e])
 
 
@@ -168,18 +190,17 @@ class CudaPoints(CudaSlots):
 
     def _share(self, world: World) -> dict[str, tuple[Any, ...]]:
         """Return the kernels' arguments."""
-        arrays = tuple(
+        free, starts, scale = (
             shared(torch.from_numpy(part).to(self.device)) for part in (world.free, world.starts, world.scale)
         )
-        # The arrays are the first three of the world; the rest are numbers.
-        there = (*arrays, *world[3:])
+        there = world._replace(free=free, starts=starts, scale=scale)
         now, given, results = self._shared()
         targets = shared(self._zeros(torch.float32, self.num_envs, AIM))
-        points = now["place"], targets, now["steps"], now["done"]
-        asked = tuple(given[name] for name in ("mask", "task", "seed", "low", "high"))
+        points = _Points(now["place"], targets, now["steps"], now["done"])
+        asked = _Asked(given["mask"], given["task"], given["seed"], given["low"], given["high"])
         seen = now["observation"]
         return {
-            "step": (*there, *points, given["actions"], seen, *results),
-            "start": (*there, *points, *asked, now["task"], seen),
-            "lay": (*there, now["task"], targets),
+            "step": (there, points, given["actions"], seen, results),
+            "start": (there, points, asked, now["task"], seen),
+            "lay": (there, now["task"], targets),
         }

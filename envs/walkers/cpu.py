@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import prange
 
-from teacherstudent.envs.walkers.episode import finish_step, observe, start_episode
+from teacherstudent.envs.walkers.episode import Episode, Setting, finish_step, observe, start_episode
 from teacherstudent.envs.walkers.ground.tracks import lay_track
 from teacherstudent.envs.walkers.physics.layout import MAX_CORNERS, SHAPE_COLUMNS, Work
 from teacherstudent.envs.walkers.physics.rig import MANIFOLDS, MARK_ROWS
 from teacherstudent.envs.walkers.physics.step import advance
 from teacherstudent.simulation.draws import stream_of
-from teacherstudent.simulation.kernels import kernel, parallel_kernel
+from teacherstudent.simulation.kernels import Results, kernel, parallel_kernel
 from teacherstudent.simulation.lanes import WIDTH
+
+
+class Walkers(NamedTuple):
+    """Where all walkers are in their episodes.
+
+    Attributes:
+        floats: ``(groups, rows, lanes)`` float32.
+        ints: likewise, int32.
+        work_size: `work_rows` of the walker: scratch that a step of a group needs.
+    """
+
+    floats: Any
+    ints: Any
+    work_size: Any
 
 
 @kernel
@@ -30,23 +44,13 @@ def new_work(parts: Any, rows: Any) -> Any:
     )
 
 
+# Rig, rows, solver and tracks are arguments of their own: Numba's parallel loops take named tuples apart, but
+# only those that are arguments, not one that lies in another.
 @parallel_kernel
 def step_all(
-    rig: Any,
-    rows: Any,
-    solver: Any,
-    tracks: Any,
-    state: Any,
-    ints: Any,
-    work_size: Any,
-    actions: Any,
-    limits: Any,
-    observations: Any,
-    rewards: Any,
-    terminated: Any,
-    truncated: Any,
-    chunks: Any,
-) -> None:
+    rig: Any, rows: Any, solver: Any, tracks: Any, walkers: Walkers, actions: Any, limits: Any,
+    observations: Any, results: Results, chunks: Any,
+) -> None:  # fmt: skip
     """Step every slot.
 
     Args:
@@ -54,17 +58,15 @@ def step_all(
         rows: layout of its state.
         solver: iterations and tolerance.
         tracks: every slot's ground.
-        state: ``(groups, rows, lanes)``.
-        ints: likewise.
-        work_size: `work_rows` of the walker.
+        walkers: where they are, changed.
         actions: ``(n, parts)``.
         limits: when an episode is cut.
-        observations: ``(n, size)``, written, as are the next three.
-        rewards: ``(n,)``.
-        terminated: ``(n,)``.
-        truncated: ``(n,)``.
+        observations: ``(n, size)``, written.
+        results: written.
         chunks: into how many parts the groups are split over threads.
     """
+    state, ints, work_size = walkers
+    rewards, terminated, truncated = results
     n = len(actions)
     groups = len(state)
     parts = len(rig.parents)
@@ -103,21 +105,12 @@ def lay_some(kind: Any, tracks: Any, slots: Any, tasks: Any, seeds: Any, episode
 
 @parallel_kernel
 def start_some(
-    rig: Any,
-    rows: Any,
-    solver: Any,
-    kind: Any,
-    tracks: Any,
-    state: Any,
-    ints: Any,
-    work_size: Any,
-    slots: Any,
-    tasks: Any,
-    seeds: Any,
-    episodes: Any,
+    rig: Any, rows: Any, solver: Any, kind: Any, tracks: Any, walkers: Walkers, slots: Any, episodes: Episode,
     observations: Any,
-) -> None:
-    """Start an episode in each of the given slots, on its task, by its seed and number of the episode."""
+) -> None:  # fmt: skip
+    """Start an episode in each of the given slots; ``episodes`` has a row for every slot."""
+    state, ints, work_size = walkers
+    tasks, seeds, numbers = episodes
     parts = len(rig.parents)
     for i in prange(len(slots)):
         slot = slots[i]
@@ -127,7 +120,7 @@ def start_some(
         work = new_work(parts, work_size)
         actions = np.zeros((parts, WIDTH), np.float32)
         start_episode(
-            rig, rows, solver, kind, tasks[slot], seeds[slot], episodes[slot], tracks,
+            Setting(rig, rows, solver, kind, tracks), Episode(tasks[slot], seeds[slot], numbers[slot]),
             state[group], ints[group], work, actions, slot, lane,
         )  # fmt: skip
         observe(rig, rows, tracks, state[group], ints[group], slot, lane, observations[slot])

@@ -8,7 +8,7 @@ walker are constants of the compiled code: every embodiment has kernels of its o
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,7 +16,15 @@ from gymnasium.spaces import Box
 from torch import Tensor
 
 from teacherstudent.envs.walkers.embodiments import embodiment, observation_space
-from teacherstudent.envs.walkers.episode import Limits, finish_step, limits_of, observe, start_episode
+from teacherstudent.envs.walkers.episode import (
+    Episode,
+    Limits,
+    Setting,
+    finish_step,
+    limits_of,
+    observe,
+    start_episode,
+)
 from teacherstudent.envs.walkers.ground.tracks import GIVEN, empty_tracks, lay_track
 from teacherstudent.envs.walkers.physics.layout import (
     MAX_CORNERS,
@@ -33,6 +41,7 @@ from teacherstudent.envs.walkers.slots import SOLVERS, check_solver
 from teacherstudent.envs.walkers.terrain import TaskSpace
 from teacherstudent.simulation.cuda import cuda, shared
 from teacherstudent.simulation.draws import stream_of
+from teacherstudent.simulation.kernels import Results
 from teacherstudent.slots.cuda import CudaSlots, Kernels, compile_kernels
 
 # constants of the kernels; here the default walker's, `_kernels` puts another walker's in their place
@@ -47,15 +56,61 @@ _NAN = np.float32(np.nan)
 _F32, _I32 = np.float32, np.int32
 
 
+class _Walkers(NamedTuple):
+    """Where all walkers are in their episodes.
+
+    Attributes:
+        floats: ``(rows, n)`` float32.
+        ints: likewise, int32.
+        done: ``(n,)`` bool: no episode is in flight.
+    """
+
+    floats: Any
+    ints: Any
+    done: Any
+
+
+class _Episodes(NamedTuple):
+    """What the tracks of all walkers follow from.
+
+    Attributes:
+        tasks: ``(n, dimensions)`` float32.
+        seeds: ``(n,)``.
+        started: ``(n,)`` bool: there is a track.
+    """
+
+    tasks: Any
+    seeds: Any
+    started: Any
+
+
+class _Asked(NamedTuple):
+    """Which episodes a start asks for.
+
+    Attributes:
+        mask: ``(n,)`` bool: in which slots.
+        tasks: ``(n, dimensions)`` float32.
+        seeds: ``(n,)``.
+        low: ``(dimensions,)``: bounds of the tasks, the same in every call.
+        high: likewise.
+    """
+
+    mask: Any
+    tasks: Any
+    seeds: Any
+    low: Any
+    high: Any
+
+
 def _step(
-    velocity_iterations: Any, position_iterations: Any, tolerance: Any,
-    steps: Any, stuck_steps: Any, stuck_metres: Any,
-    track_x: Any, track_y: Any, lengths: Any, corners: Any, sides: Any, reach: Any,
-    floats: Any, ints: Any, done: Any, actions: Any,
-    observations: Any, rewards: Any, terminated: Any, truncated: Any,
+    solver: Solver, limits: Limits, tracks: Tracks, walkers: _Walkers, actions: Any, observations: Any,
+    results: Results,
 ) -> None:  # fmt: skip
     """Step every walker; one that has finished stays as it is, and its reward is not a number."""
     e = cuda.grid(1)
+    # Unpacked first: read by their names further below, bundles take more registers.
+    floats, ints, done = walkers
+    rewards, terminated, truncated = results
     # Blocks are whole: the last one may have more threads than there are walkers.
     if e >= len(done):
         return
@@ -83,10 +138,7 @@ def _step(
         commands[i, 0] = actions[e, i]
         # The sum is not a number if any action is not finite.
         wrong += ZERO * actions[e, i]
-    tracks = Tracks(track_x, track_y, lengths, corners, sides, reach)
-    solver = Solver(velocity_iterations, position_iterations, tolerance)
     advance(_RIG, _ROWS, solver, tracks, state, whole, work, commands, e, 1, 0)
-    limits = Limits(steps, stuck_steps, stuck_metres)
     reward, over, cut = finish_step(_RIG, _ROWS, state, whole, commands, 0, limits)
     rewards[e] = reward + wrong
     terminated[e] = over
@@ -100,22 +152,23 @@ def _step(
 
 
 def _start(
-    velocity_iterations: Any, position_iterations: Any, tolerance: Any, kind: Any,
-    track_x: Any, track_y: Any, lengths: Any, corners: Any, sides: Any, reach: Any,
-    floats: Any, ints: Any, done: Any, mask: Any, given: Any, numbers: Any, low: Any, high: Any,
-    tasks: Any, seeds: Any, started: Any, observations: Any,
+    solver: Solver, kind: Any, tracks: Tracks, walkers: _Walkers, asked: _Asked, episodes: _Episodes,
+    observations: Any,
 ) -> None:  # fmt: skip
     """Start an episode in the walkers of the mask; of a task outside the space nothing is a number."""
     e = cuda.grid(1)
-    if e >= len(done) or not mask[e]:
+    floats, ints, done = walkers
+    tasks, seeds, started = episodes
+    if e >= len(done) or not asked.mask[e]:
         return
     # A kernel cannot raise: a task outside the space starts no episode, and shows in the observation.
     inside = True
-    for i in range(len(low)):
-        tasks[e, i] = given[e, i]
-        inside = inside and low[i] <= given[e, i] <= high[i]
+    for i in range(len(asked.low)):
+        value = asked.tasks[e, i]
+        tasks[e, i] = value
+        inside = inside and asked.low[i] <= value <= asked.high[i]
     # The seed is kept in the state: after a restore the track is laid from it.
-    seeds[e] = numbers[e]
+    seeds[e] = asked.seeds[e]
     started[e] = inside
     done[e] = not inside
     if not inside:
@@ -130,11 +183,9 @@ def _start(
         cuda.local.array((MAX_CORNERS, SHAPE_COLUMNS), _F32), cuda.local.array((MANIFOLDS, MARK_ROWS), _I32),
         cuda.local.array((1, _BODIES, 3), _F32), cuda.local.array(_PARTS, _I32),
     )  # fmt: skip
-    tracks = Tracks(track_x, track_y, lengths, corners, sides, reach)
-    solver = Solver(velocity_iterations, position_iterations, tolerance)
-    start_episode(
-        _RIG, _ROWS, solver, kind, tasks[e], seeds[e], 0, tracks, state, whole, work, commands, e, 0
-    )
+    setting = Setting(_RIG, _ROWS, solver, kind, tracks)
+    # The number of the episode is always 0: every start brings a seed of its own.
+    start_episode(setting, Episode(tasks[e], seeds[e], 0), state, whole, work, commands, e, 0)
     observe(_RIG, _ROWS, tracks, state, whole, e, 0, observations[e])
     for i in range(_FLOATS):
         floats[i, e] = state[i, 0]
@@ -142,18 +193,14 @@ def _start(
         ints[i, e] = whole[i, 0]
 
 
-def _lay(
-    kind: Any, track_x: Any, track_y: Any, lengths: Any, corners: Any, sides: Any, reach: Any,
-    tasks: Any, seeds: Any, started: Any,
-) -> None:  # fmt: skip
+def _lay(kind: Any, tracks: Tracks, episodes: _Episodes) -> None:
     """Lay the tracks of the walkers that have been started again."""
     e = cuda.grid(1)
-    if e >= len(started) or not started[e]:
+    if e >= len(episodes.started) or not episodes.started[e]:
         return
     points = cuda.local.array((MAX_CORNERS, SHAPE_COLUMNS), _F32)
-    tracks = Tracks(track_x, track_y, lengths, corners, sides, reach)
-    # The number of the episode is always 0: every start brings a seed of its own.
-    lay_track(kind, tasks[e], stream_of(seeds[e], 0), tracks, e, points)
+    # The number of the episode is 0, as in `_start`.
+    lay_track(kind, episodes.tasks[e], stream_of(episodes.seeds[e], 0), tracks, e, points)
 
 
 @functools.cache
@@ -286,16 +333,15 @@ class CudaWalkers(CudaSlots):
     def _share(self, solver: Solver, kind: int, limits: Limits) -> dict[str, tuple[Any, ...]]:
         """Return the kernels' arguments."""
         now, given, results = self._shared()
-        tracks = tuple(
+        tracks = Tracks._make(
             shared(torch.from_numpy(part).to(self.device)) for part in empty_tracks(self.num_envs, kind)
         )
-        walkers = now["floats"], now["ints"], now["done"]
-        episodes = now["task"], now["seed"], now["started"]
-        # In the order of the kernel's parameters.
-        asked = tuple(given[name] for name in ("mask", "task", "seed", "low", "high"))
+        walkers = _Walkers(now["floats"], now["ints"], now["done"])
+        episodes = _Episodes(now["task"], now["seed"], now["started"])
+        asked = _Asked(given["mask"], given["task"], given["seed"], given["low"], given["high"])
         seen = now["observation"]
         return {
-            "step": (*solver, *limits, *tracks, *walkers, given["actions"], seen, *results),
-            "start": (*solver, kind, *tracks, *walkers, *asked, *episodes, seen),
-            "lay": (kind, *tracks, *episodes),
+            "step": (solver, limits, tracks, walkers, given["actions"], seen, results),
+            "start": (solver, kind, tracks, walkers, asked, episodes, seen),
+            "lay": (kind, tracks, episodes),
         }

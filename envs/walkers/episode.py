@@ -43,6 +43,38 @@ class Limits(NamedTuple):
     stuck_metres: np.float32
 
 
+class Setting(NamedTuple):
+    """What all walkers of a batch share.
+
+    Attributes:
+        rig: the walker.
+        rows: layout of its state.
+        solver: iterations and tolerance.
+        kind: of the tracks.
+        tracks: every slot's ground.
+    """
+
+    rig: Any
+    rows: Any
+    solver: Any
+    kind: Any
+    tracks: Any
+
+
+class Episode(NamedTuple):
+    """What an episode is a function of, beside the actions; or a row of each for every slot.
+
+    Attributes:
+        task: its parameters.
+        seed: of the slot.
+        number: of the episode since the slot was seeded.
+    """
+
+    task: Any
+    seed: Any
+    number: Any
+
+
 def limits_of(max_steps: int | None, stuck: tuple[int, float] | None) -> Limits:
     """Return the limits of episodes; None for none.
 
@@ -127,32 +159,13 @@ def finish_step(rig: Any, rows: Any, state: Any, ints: Any, actions: Any, lane: 
 
 @large_kernel
 def start_episode(
-    rig: Any,
-    rows: Any,
-    solver: Any,
-    kind: Any,
-    task: Any,
-    seed: Any,
-    episode: Any,
-    tracks: Any,
-    state: Any,
-    ints: Any,
-    work: Any,
-    actions: Any,
-    slot: Any,
-    lane: Any,
+    setting: Setting, episode: Episode, state: Any, ints: Any, work: Any, actions: Any, slot: Any, lane: Any
 ) -> None:
     """Lay the task's track, put the walker on the start pad, and let the world take its first step.
 
     Args:
-        rig: the walker.
-        rows: layout of its state.
-        solver: iterations and tolerance.
-        kind: of the track.
-        task: its parameters.
-        seed: of the slot.
-        episode: number of the episode since the slot was seeded.
-        tracks: every slot's ground.
+        setting: what all walkers share.
+        episode: its task, and where its draws come from.
         state: ``(rows, lanes)``.
         ints: likewise.
         work: scratch.
@@ -160,9 +173,10 @@ def start_episode(
         slot: the slot.
         lane: its lane.
     """
+    rig, rows, solver, kind, tracks = setting
     # All that is random in an episode comes from this stream: its track, and the push of the first step.
-    stream = stream_of(seed, episode)
-    lay_track(kind, task, stream, tracks, slot, work.shape)
+    stream = stream_of(episode.seed, episode.number)
+    lay_track(kind, episode.task, stream, tracks, slot, work.shape)
     # Nothing of the last episode may stay, least of all impulses that the solver would start from.
     for row in range(rows.floats):
         state[row, lane] = ZERO
@@ -178,7 +192,7 @@ def start_episode(
         actions[motor, lane] = ZERO
     force = START_FORCE * (TWO * uniform(stream, 0) - ONE)
     # The task of a track that was given is the force itself.
-    state[rows.force, lane] = task[0] if kind == GIVEN else force
+    state[rows.force, lane] = episode.task[0] if kind == GIVEN else force
     # gymnasium's reset takes one step without a command, and rewards count from there.
     advance(rig, rows, solver, tracks, state, ints, work, actions, slot, 1, lane)
     state[rows.shaping, lane] = shaping(rig, state, lane)

@@ -14,16 +14,16 @@ from gymnasium.vector.utils import batch_space
 
 from teacherstudent.contract import spaces
 from teacherstudent.contract.types import Array, IntArray
-from teacherstudent.envs.walkers.cpu import lay_some, start_some, step_all
+from teacherstudent.envs.walkers.cpu import Walkers, lay_some, start_some, step_all
 from teacherstudent.envs.walkers.embodiments import embodiment, observation_space
-from teacherstudent.envs.walkers.episode import limits_of
+from teacherstudent.envs.walkers.episode import Episode, limits_of
 from teacherstudent.envs.walkers.ground.tracks import GIVEN, empty_tracks, give_track
 from teacherstudent.envs.walkers.physics.constants import RAYS
 from teacherstudent.envs.walkers.physics.layout import Solver, Tracks, work_rows
 from teacherstudent.envs.walkers.physics.rig import BODY_ROWS, rig_of, rows_of
 from teacherstudent.envs.walkers.terrain import TaskSpace, TerrainLevels
 from teacherstudent.envs.walkers.view import WalkerView
-from teacherstudent.simulation.kernels import thread_count
+from teacherstudent.simulation.kernels import Results, thread_count
 from teacherstudent.simulation.lanes import WIDTH
 from teacherstudent.slots.batch import BatchSlots
 from teacherstudent.slots.requests import Step, check_live
@@ -126,10 +126,11 @@ class WalkerSlots(BatchSlots):
         _, rows, solver = self._layout
         self._limit_threads()
         # Several chunks a thread, so that a thread with quick walkers takes another one.
+        chunks = min(len(now["floats"]), _CHUNKS_PER_THREAD * self._threads)
+        results = Results(rewards, terminated, truncated)
         step_all(
-            self._rig, rows, solver, self._tracks, now["floats"], now["ints"],
-            work_rows(len(self._rig.parents)), commands, self._limits, observations, rewards, terminated,
-            truncated, min(len(now["floats"]), _CHUNKS_PER_THREAD * self._threads),
+            self._rig, rows, solver, self._tracks, self._walkers(), commands, self._limits, observations,
+            results, chunks,
         )  # fmt: skip
         now["done"] = terminated | truncated
         return observations, rewards, terminated, truncated, {}
@@ -216,6 +217,10 @@ class WalkerSlots(BatchSlots):
         if self._picture is not None:
             self._picture.close()  # type: ignore[no-untyped-call]  # gymnasium's
 
+    def _walkers(self) -> Walkers:
+        """Return where the walkers are."""
+        return Walkers(self._now["floats"], self._now["ints"], work_rows(len(self._rig.parents)))
+
     def _limit_threads(self) -> None:
         # Set before every launch, since other slots may have set another number.
         numba.set_num_threads(self._threads)
@@ -225,12 +230,11 @@ class WalkerSlots(BatchSlots):
         # A copy, since slots that go on keep their rows and a caller may hold the array.
         observations = now["observation"] = now["observation"].copy()
         kind, rows, solver = self._layout
-        work = work_rows(len(self._rig.parents))
+        episodes = Episode(now["task"].astype(np.float32), now["seed"], now["episode"])
         self._limit_threads()
         start_some(
-            self._rig, rows, solver, kind, self._tracks, now["floats"], now["ints"], work, slots,
-            now["task"].astype(np.float32), now["seed"], now["episode"], observations,
-        )  # fmt: skip
+            self._rig, rows, solver, kind, self._tracks, self._walkers(), slots, episodes, observations
+        )
         return observations
 
     def _draw(self, slots: IntArray) -> Array:

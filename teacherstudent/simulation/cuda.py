@@ -8,6 +8,7 @@ simulator stands in for the GPU, slowly, and the tensors are on the CPU.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import math
@@ -170,6 +171,8 @@ def shared(tensor: Tensor) -> Any:
 class Launcher:
     """Launches kernels with a thread for each environment, on torch's current stream, and waits for nothing.
 
+    A kernel is always launched with arguments of the types that it was launched with first.
+
     Args:
         n: number of environments.
         device: from `check_device`.
@@ -178,7 +181,7 @@ class Launcher:
     def __init__(self, n: int, device: torch.device) -> None:
         self._blocks = -(-n // BLOCK)
         self._device = device
-        self._configured: dict[tuple[int, int], Any] = {}
+        self._configured: dict[tuple[int, int], Callable[..., None]] = {}
 
     def __call__(self, kernel: Any, *arguments: Any) -> None:
         """Launch a kernel."""
@@ -191,11 +194,21 @@ class Launcher:
             # Configuring takes longer than launching: once for each stream is enough.
             key = id(kernel), stream
             if key not in self._configured:
-                self._configured[key] = self._configure(kernel, stream)
-            self._configured[key](*arguments)
+                self._configured[key] = self._configure(kernel, stream, arguments)
+            self._configured[key](arguments)
 
-    def _configure(self, kernel: Any, stream: int) -> Any:
+    def _configure(self, kernel: Any, stream: int, arguments: tuple[Any, ...]) -> Callable[..., None]:
+        """Return what launches a kernel on a stream when it is given all arguments as one tuple."""
         with warnings.catch_warnings():
             # Few environments make a small grid.
             warnings.simplefilter("ignore")
-            return kernel[self._blocks, BLOCK, cuda.external_stream(stream)]
+            launch = kernel[self._blocks, BLOCK, cuda.external_stream(stream)]
+        # Numba would look up the types in every launch, and those of named tuples take longer than the rest.
+        compiled = kernel.compile(tuple(kernel.typeof_pyval(argument) for argument in arguments))
+        return functools.partial(
+            compiled.launch,
+            griddim=launch.griddim,
+            blockdim=launch.blockdim,
+            stream=launch.stream,
+            sharedmem=launch.sharedmem,
+        )

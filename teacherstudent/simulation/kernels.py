@@ -13,7 +13,7 @@ import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FunctionType
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numba
 
@@ -29,6 +29,21 @@ if _config.THREADING_LAYER == "default":
 # no "reassoc", "nnan" or "ninf": sums keep their order, and a value that is not finite stays one
 FASTMATH = {"nsz", "contract", "arcp", "afn"}
 _sources: dict[int, FunctionType] = {}
+
+
+# Here and not beside what uses it: a change in this folder makes kernels that are kept on disk stale.
+class Results(NamedTuple):
+    """Where a kernel writes what a step of every slot gives.
+
+    Attributes:
+        rewards: ``(n,)``.
+        terminated: ``(n,)`` bool.
+        truncated: ``(n,)`` bool.
+    """
+
+    rewards: Any
+    terminated: Any
+    truncated: Any
 
 
 def kernel(function: F) -> F:

@@ -13,6 +13,7 @@ from torch import Tensor
 from teacherstudent.contract.checks import check_names
 from teacherstudent.contract.types import State
 from teacherstudent.simulation.cuda import CudaCompiler, Launcher, check_device, shared
+from teacherstudent.simulation.kernels import Results
 from teacherstudent.slots.requests import check_slots
 
 
@@ -70,7 +71,8 @@ class CudaSlots:
     _given: dict[str, Tensor]
     """Where the arguments of `start` and `step` are put."""
     _arguments: dict[str, tuple[Any, ...]]
-    """The arguments of each kernel, by its name: all arrays are made once, and shared with torch."""
+    """The arguments of each kernel, by its name: all arrays are made once, and shared with torch; those that
+    belong together are in a named tuple."""
 
     def __init__(
         self, n: int, *, device: torch.device, observations: gym.Space[Any], actions: gym.Space[Any]
@@ -82,7 +84,7 @@ class CudaSlots:
         self.single_action_space = actions
         self._launch = Launcher(n, self.device)
         # Kernels write into the same tensors in every step, so that their arguments never change.
-        self._results = self._zeros(torch.float32), self._zeros(torch.bool), self._zeros(torch.bool)
+        self._results = Results(self._zeros(torch.float32), self._zeros(torch.bool), self._zeros(torch.bool))
 
     def close(self) -> None:
         """Nothing to free: the tensors go with the object."""
@@ -144,8 +146,8 @@ class CudaSlots:
         """Return zeros on the device, ``(n,)`` if there is no shape."""
         return torch.zeros(*(shape or (self.num_envs,)), dtype=dtype, device=self.device)
 
-    def _shared(self) -> tuple[dict[str, Any], dict[str, Any], tuple[Any, ...]]:
+    def _shared(self) -> tuple[dict[str, Any], dict[str, Any], Results]:
         """Return state, given arguments and results as arrays for kernels, without copies."""
         now = {name: shared(values) for name, values in self._now.items()}
         given = {name: shared(values) for name, values in self._given.items()}
-        return now, given, tuple(map(shared, self._results))
+        return now, given, Results._make(map(shared, self._results))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,6 +13,9 @@ from teacherstudent.envs.mazes.batch.kernels import (
     PIXELS,
     POSE,
     SHARES,
+    Limits,
+    Mazes,
+    View,
     act,
     lay,
     limit_of,
@@ -20,48 +23,55 @@ from teacherstudent.envs.mazes.batch.kernels import (
     side_of,
     stand,
 )
-from teacherstudent.envs.mazes.batch.slots import NO_LIMITS, Limits, action_space, observation_space
+from teacherstudent.envs.mazes.batch.slots import NO_LIMITS, action_space, observation_space
 from teacherstudent.envs.mazes.codes import is_valid
 from teacherstudent.envs.mazes.space import MazeLevels
 from teacherstudent.simulation.cuda import cuda, shared
+from teacherstudent.simulation.kernels import Results
 from teacherstudent.slots.cuda import CudaSlots, Kernels, compile_kernels
 
 _NAN = np.float32(np.nan)
 _ONE = np.float32(1)
 
 
-def _step(
-    number: Any, side: Any, looks: Any, grids: Any, poses: Any, done: Any, actions: Any, observations: Any,
-    rewards: Any, terminated: Any, truncated: Any,
-) -> None:  # fmt: skip
+class _Asked(NamedTuple):
+    """Which episodes a start asks for.
+
+    Attributes:
+        mask: ``(n,)`` bool: in which slots.
+        levels: ``(n, rows, columns)`` uint8.
+    """
+
+    mask: Any
+    levels: Any
+
+
+def _step(actions: Any, number: Any, mazes: Mazes, done: Any, view: View, results: Results) -> None:
     """Step every maze; one that has finished stays as it is, and its reward is not a number."""
     e = cuda.grid(1)
     # Blocks are whole: the last one may have more threads than there are mazes.
     if e >= len(done):
         return
     if done[e]:
-        rewards[e] = _NAN
-        terminated[e] = False
-        truncated[e] = False
+        results.rewards[e] = _NAN
+        results.terminated[e] = False
+        results.truncated[e] = False
         return
-    reward, over, cut = act(grids[e], poses[e], actions[e], side)
-    # A kernel cannot raise: a wrong action shows in the reward.
-    rewards[e] = reward if 0 <= actions[e] < number else _NAN
-    terminated[e] = over
-    truncated[e] = cut
+    reward, over, cut = act(mazes.grids[e], mazes.poses[e], actions[e], mazes.side)
+    # A kernel cannot raise: an action that is not one of the ``number`` shows in the reward.
+    results.rewards[e] = reward if 0 <= actions[e] < number else _NAN
+    results.terminated[e] = over
+    results.truncated[e] = cut
     done[e] = over or cut
-    see(grids[e], poses[e], side, looks, observations[e], observations[e], PIXELS, _ONE)
+    see(mazes, view, e)
 
 
-def _start(
-    side: Any, looks: Any, keys: Any, limits: Any, limit: Any, grids: Any, poses: Any, done: Any, mask: Any,
-    given: Any, tasks: Any, observations: Any,
-) -> None:  # fmt: skip
+def _start(asked: _Asked, limits: Limits, mazes: Mazes, done: Any, tasks: Any, view: View) -> None:
     """Start an episode in the mazes of the mask; of a level that is not valid nothing is a number."""
     e = cuda.grid(1)
-    if e >= len(done) or not mask[e]:
+    if e >= len(done) or not asked.mask[e]:
         return
-    level = given[e]
+    level = asked.levels[e]
     # The level is kept in the state: after a restore the grid is laid from it.
     for row in range(level.shape[0]):
         for column in range(level.shape[1]):
@@ -69,12 +79,12 @@ def _start(
     done[e] = not is_valid(level)
     if done[e]:
         # A kernel cannot raise: a level that is not valid shows in the observation.
-        for i in range(observations.shape[1]):
-            observations[e, i] = _NAN
+        for i in range(view.images.shape[1]):
+            view.images[e, i] = _NAN
         return
-    lay(level, grids[e])
-    stand(level, limit_of(level, keys, limits, limit), poses[e])
-    see(grids[e], poses[e], side, looks, observations[e], observations[e], PIXELS, _ONE)
+    lay(level, mazes.grids[e])
+    stand(level, limit_of(level, limits), mazes.poses[e])
+    see(mazes, view, e)
 
 
 def _lay(grids: Any, tasks: Any) -> None:
@@ -184,11 +194,14 @@ class CudaMazes(CudaSlots):
         looks, keys, steps = (
             shared(torch.from_numpy(part).to(self.device)) for part in (SHARES, keys, steps)
         )
-        slots = grids, now["pose"], now["done"]
-        caps = keys, steps, int(limits.other)
+        mazes = Mazes(grids, now["pose"], side)
+        caps = Limits(keys, steps, int(limits.other))
         seen = now["observation"]
+        # Observations are flat: the image is their start, the heading their end.
+        view = View(looks, seen, seen, PIXELS, _ONE)
+        asked = _Asked(given["mask"], given["task"])
         return {
-            "step": (actions, side, looks, *slots, given["actions"], seen, *results),
-            "start": (side, looks, *caps, *slots, given["mask"], given["task"], now["task"], seen),
+            "step": (given["actions"], actions, mazes, now["done"], view, results),
+            "start": (asked, caps, mazes, now["done"], now["task"], view),
             "lay": (grids, now["task"]),
         }

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numba import prange
 
-from teacherstudent.contract.types import Array
+from teacherstudent.contract.types import Array, IntArray
 from teacherstudent.envs.mazes.codes import AGENT, FREE, GOAL, OPAQUE, OUTSIDE, WALL, blocks, level_key
 from teacherstudent.envs.mazes.solver import FORWARD, LEFT, RIGHT
-from teacherstudent.simulation.kernels import jit, kernel, parallel_kernel
+from teacherstudent.simulation.kernels import Results, jit, kernel, parallel_kernel
 
 VIEW: Final = 5
 """Rows and columns of what the agent sees; it stands in the middle of the last row."""
@@ -28,6 +28,53 @@ PLACE, HEADING, STEPS, LIMIT, HIDES, POSE = range(6)
 """Columns of a slot's pose: index of its cell in the grid; heading; steps taken; cap on them; whether walls
 hide what is behind them. Then their number."""
 
+
+class Mazes(NamedTuple):
+    """Where all slots are in their episodes.
+
+    Attributes:
+        grids: ``(n, side**2)`` uint8: levels with their margin.
+        poses: ``(n, POSE)`` int32.
+        side: columns of a grid.
+    """
+
+    grids: Any
+    poses: Any
+    side: Any
+
+
+class Limits(NamedTuple):
+    """Caps on steps.
+
+    Attributes:
+        keys: sorted keys of the levels that have a cap of their own.
+        steps: their caps.
+        other: cap of all other levels.
+    """
+
+    keys: IntArray
+    steps: IntArray
+    other: int
+
+
+class View(NamedTuple):
+    """How all slots see, and where it is written what they see.
+
+    Attributes:
+        looks: ``(4, 3)``: what `LOOKS` says, in the images' units.
+        images: ``(n, size)``: a row is written from its start.
+        directions: ``(n, size)``: a row is written from ``first`` on; the same array for flat observations.
+        first: see above.
+        unit: what stands for true in ``directions``.
+    """
+
+    looks: Any
+    images: Any
+    directions: Any
+    first: Any
+    unit: Any
+
+
 _HIDDEN: Final = 3
 _OWN_BIT: Final = VIEW * (VIEW - 1) + VIEW // 2
 _PRIZE = 1.0
@@ -42,12 +89,13 @@ def _stride(heading: Any, side: Any) -> Any:
 
 
 @kernel
-def limit_of(level: Any, keys: Any, limits: Any, limit: Any) -> Any:
-    """Return a level's cap on steps: that of its key, if it is among the sorted keys."""
+def limit_of(level: Any, limits: Limits) -> Any:
+    """Return a level's cap on steps: that of its key, if it is among the keys with a cap of their own."""
+    keys = limits.keys
     low, high = 0, len(keys)
     # A key costs a hash of all cells: without special caps none is needed.
     if high == 0:
-        return limit
+        return limits.other
     key = level_key(level)
     # Bisection by hand, since this must compile for the device too.
     while low < high:
@@ -56,7 +104,7 @@ def limit_of(level: Any, keys: Any, limits: Any, limit: Any) -> Any:
             low = middle + 1
         else:
             high = middle
-    return limits[low] if low < len(keys) and keys[low] == key else limit
+    return limits.steps[low] if low < len(keys) and keys[low] == key else limits.other
 
 
 @kernel
@@ -142,21 +190,15 @@ def _visible(grid: Any, corner: Any, down: Any, across: Any) -> Any:
 
 
 @kernel
-def see(
-    grid: Any, pose: Any, side: Any, looks: Any, image: Any, direction: Any, first: Any, unit: Any
-) -> None:
-    """Write what an agent sees: the image row by row, the farthest first, and its heading, one-hot.
-
-    Args:
-        grid: of the slot.
-        pose: of the slot.
-        side: columns of the grid.
-        looks: ``(4, 3)``: what `LOOKS` says, in the image's units.
-        image: written from its start.
-        direction: written from ``first`` on.
-        first: see above.
-        unit: what stands for true in ``direction``.
-    """
+def see(mazes: Mazes, view: View, e: Any) -> None:
+    """Write what the agent of a slot sees: image row by row, the farthest first, and heading, one-hot."""
+    # Unpacked first: read by their names further below, they take more registers than there are.
+    grids, poses, side = mazes
+    looks, images, directions, first, unit = view
+    grid = grids[e]
+    pose = poses[e]
+    image = images[e]
+    direction = directions[e]
     heading = pose[HEADING]
     # Steps in the grid for a step down and a step to the right in the image: down is back, towards the agent.
     down = -_stride(heading, side)
@@ -183,42 +225,31 @@ def see(
 
 
 @jit
-def start_some(
-    slots: Any, levels: Any, keys: Any, limits: Any, limit: Any, grids: Any, poses: Any, side: Any,
-    looks: Any, images: Any, directions: Any, first: Any, unit: Any,
-) -> None:  # fmt: skip
+def start_some(slots: Any, levels: Any, limits: Limits, mazes: Mazes, view: View) -> None:
     """Start an episode in some slots, on their levels."""
     for i in range(len(slots)):
         e = slots[i]
-        lay(levels[e], grids[e])
-        stand(levels[e], limit_of(levels[e], keys, limits, limit), poses[e])
-        see(grids[e], poses[e], side, looks, images[e], directions[e], first, unit)
+        lay(levels[e], mazes.grids[e])
+        stand(levels[e], limit_of(levels[e], limits), mazes.poses[e])
+        see(mazes, view, e)
 
 
 @jit
-def step_range(
-    low: Any, high: Any, actions: Any, grids: Any, poses: Any, side: Any, looks: Any, images: Any,
-    directions: Any, first: Any, unit: Any, rewards: Any, terminated: Any, truncated: Any,
-) -> None:  # fmt: skip
+def step_range(low: Any, high: Any, actions: Any, mazes: Mazes, view: View, results: Results) -> None:
     """Step the slots from ``low`` to before ``high``."""
+    rewards, terminated, truncated = results
     for e in range(low, high):
-        rewards[e], terminated[e], truncated[e] = act(grids[e], poses[e], actions[e], side)
-        see(grids[e], poses[e], side, looks, images[e], directions[e], first, unit)
+        rewards[e], terminated[e], truncated[e] = act(mazes.grids[e], mazes.poses[e], actions[e], mazes.side)
+        see(mazes, view, e)
 
 
 @parallel_kernel
-def step_parallel(
-    chunks: Any, actions: Any, grids: Any, poses: Any, side: Any, looks: Any, images: Any, directions: Any,
-    first: Any, unit: Any, rewards: Any, terminated: Any, truncated: Any,
-) -> None:  # fmt: skip
+def step_parallel(chunks: Any, actions: Any, mazes: Mazes, view: View, results: Results) -> None:
     """Step all slots, in so many parts that are spread over threads."""
     n = len(actions)
     for chunk in prange(chunks):
         # Products rounded down cut n slots into parts that differ by one slot at most.
-        step_range(
-            chunk * n // chunks, (chunk + 1) * n // chunks, actions, grids, poses, side, looks, images,
-            directions, first, unit, rewards, terminated, truncated,
-        )  # fmt: skip
+        step_range(chunk * n // chunks, (chunk + 1) * n // chunks, actions, mazes, view, results)
 
 
 @jit

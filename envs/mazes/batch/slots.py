@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import gymnasium as gym
 import numba
@@ -22,6 +22,9 @@ from teacherstudent.envs.mazes.batch.kernels import (
     POSE,
     SHARES,
     VIEW,
+    Limits,
+    Mazes,
+    View,
     lay_all,
     side_of,
     start_some,
@@ -31,7 +34,7 @@ from teacherstudent.envs.mazes.batch.kernels import (
 from teacherstudent.envs.mazes.batch.picture import draw_agents
 from teacherstudent.envs.mazes.codes import MAX_STEPS, keys_of
 from teacherstudent.envs.mazes.space import MazeLevels
-from teacherstudent.simulation.kernels import thread_count
+from teacherstudent.simulation.kernels import Results, thread_count
 from teacherstudent.slots.batch import BatchSlots
 from teacherstudent.slots.requests import Step, check_live
 from teacherstudent.slots.single import OneSlotEnv
@@ -39,20 +42,6 @@ from teacherstudent.slots.single import OneSlotEnv
 _SLOTS_PER_CHUNK = 2048
 """Waking a thread takes as long as stepping about so many slots."""
 _ONE: Final = np.float32(1)
-
-
-class Limits(NamedTuple):
-    """Caps on steps.
-
-    Attributes:
-        keys: sorted keys of the levels that have a cap of their own.
-        steps: their caps.
-        other: cap of all other levels.
-    """
-
-    keys: IntArray
-    steps: IntArray
-    other: int
 
 
 def limits_of(levels: Array, steps: IntArray, other: int = MAX_STEPS) -> Limits:
@@ -125,7 +114,8 @@ class MazeSlots(BatchSlots):
             self._parts = ("observation",)
         self._now |= {"pose": np.zeros((n, POSE), np.int32)} | self._nothing_seen()
         # Grids follow from the levels: they are no part of the state.
-        self._grids = np.zeros((n, side_of(self._now["task"].shape[1]) ** 2), np.uint8)
+        side = side_of(self._now["task"].shape[1])
+        self._mazes = Mazes(np.zeros((n, side**2), np.uint8), self._now["pose"], side)
 
     def step(self, actions: npt.ArrayLike) -> Step:
         """Step every slot; every slot must have an episode in flight.
@@ -146,8 +136,8 @@ class MazeSlots(BatchSlots):
         now |= {name: np.empty_like(now[name]) for name in self._parts}
         rewards = np.empty(n)
         (terminated, truncated) = np.empty((2, n), np.bool_)
-        results = rewards, terminated, truncated
-        slots = chosen.astype(np.int64, copy=False), self._grids, now["pose"], *self._view(), *results
+        results = Results(rewards, terminated, truncated)
+        slots = chosen.astype(np.int64, copy=False), self._mazes, self._view(), results
         # Several chunks a thread let a quick thread take more; few slots stay on one thread.
         chunks = min(4 * self._threads, n // _SLOTS_PER_CHUNK)
         if self._threads == 1 or chunks < 2:
@@ -176,26 +166,29 @@ class MazeSlots(BatchSlots):
         # Copies, since slots that go on keep their rows and a caller may hold the arrays.
         self._now |= {name: self._now[name].copy() for name in self._parts}
         now = self._now
-        start_some(slots, now["task"], *self._limits, self._grids, now["pose"], *self._view())
+        start_some(slots, now["task"], self._limits, self._mazes, self._view())
         return self._observations()
 
     def _draw(self, slots: IntArray) -> Array:
         return self.task_space.draw_by_seeds(self._now["seed"][slots], self._now["episode"][slots])
 
     def _restore(self) -> None:
-        lay_all(self._now["task"], self._grids)
+        # A state that is put back has arrays of its own.
+        self._mazes = self._mazes._replace(poses=self._now["pose"])
+        lay_all(self._now["task"], self._mazes.grids)
 
     def _exist(self, actions: Array) -> bool:
-        return bool(actions.min() >= 0 and actions.max() < self.single_action_space.n)
+        # As unsigned numbers those below 0 are the largest: one pass finds both ends.
+        largest = np.maximum.reduce(actions.astype(np.int64, copy=False).view(np.uint64))
+        return bool(int(largest) < self.single_action_space.n)
 
-    def _view(self) -> tuple[Any, ...]:
-        """Return what kernels take to see and where they write it."""
+    def _view(self) -> View:
+        """Return how the slots see, and where kernels write it."""
         # Flat observations are one array: the image is its start, the heading its end.
         first, last = self._now[self._parts[0]], self._now[self._parts[-1]]
-        side = side_of(self._now["task"].shape[1])
         if first is last:
-            return side, SHARES, first, last, PIXELS, _ONE
-        return side, LOOKS, first, last, 0, _ONE
+            return View(SHARES, first, last, PIXELS, _ONE)
+        return View(LOOKS, first, last, 0, _ONE)
 
     def _observations(self) -> Any:
         """Return the present observations; they are not written to again."""
