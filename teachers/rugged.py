@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherstudent.contract import spaces
-from teacherstudent.contract.checks import check_mapping, check_names, check_whole
+from teacherstudent.contract.checks import check_keywords, check_names, check_whole
 from teacherstudent.contract.facts import takes
 from teacherstudent.contract.registry import TEACHERS
 from teacherstudent.contract.spaces import Box
@@ -96,11 +96,12 @@ class RuggedTeacher(Teacher[Box]):
                 facts[name] = self._moved(there, self._back)
         made = TEACHERS.get(teacher)
         given = {k: v for k, v in facts.items() if v is not None and takes(made, k)}
+        further = check_keywords("rugged: options", options, made)
         # A stream of its own: this object's generator is never drawn from, but both have a state.
         (own,) = seed_sequence(seed).spawn(1)
         self._other = cast(
             "Teacher[Box]",
-            TEACHERS.make(teacher, space, seed=own, **given | check_mapping("rugged: options", options)),
+            TEACHERS.make(teacher, space, seed=own, **given | further),
         )
         # The teacher behind says for this one what it needs of a student.
         self.needs = self._other.needs

@@ -108,6 +108,7 @@ class LearningProgress(Teacher[Discrete]):
         self.uniform = UNIFORM
         if evaluate_every is not None:
             self.evaluate_every = check_whole(f"{who}: evaluate_every", evaluate_every, 1, 10**9)
+            self.measures = self.needs
             self.uniform = 0.0
         if uniform is not None:
             self.uniform = check_real(f"{who}: uniform", uniform, 0, 1)

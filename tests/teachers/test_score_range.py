@@ -13,6 +13,7 @@ from teacherstudent.teachers.score_range import FIRST, ScoreRange
 
 TEACHERS = {
     "alp-gmm": Parameters(height=(0, 1)),
+    "alp-figmn": Parameters(height=(0, 1)),
     "covar-gmm": Parameters(height=(0, 1)),
     "riac": Parameters(height=(0, 1)),
     "tscl-online": Discrete(3),
@@ -22,6 +23,10 @@ TEACHERS = {
 }
 
 
+OTHERS = {"adr", "again", "rugged", "terrain-levels"}
+"""They hand the range on to another teacher, or take a line from it, and scale no score by it."""
+
+
 def tell(teacher, scores):
     asked = teacher.ask(len(scores))
     teacher.tell(Outcomes(ids=asked.ids, tasks=asked.tasks, score=scores, cost=np.ones(len(scores))))
@@ -29,7 +34,8 @@ def tell(teacher, scores):
 
 def test_every_teacher_with_a_range_is_tried():
     takes = {name for name in teachers.names() if "score_range" in signature(teachers.get(name)).parameters}
-    assert takes == set(TEACHERS)
+    assert takes - OTHERS == set(TEACHERS)
+    assert takes > OTHERS
 
 
 @pytest.mark.parametrize("name", TEACHERS)

@@ -51,12 +51,11 @@ class TestREPAIRED:
             best = best_of_four(solving(buffer.levels[:, 0], k))
             np.testing.assert_allclose(buffer.scores, best + np.where(seen, 5.0, score))
 
-    def test_without_replay_it_is_the_adversary_alone(self):
-        teacher = self.make(replay=0.0)
-        for _ in range(3):
-            self.generate(teacher)
-        assert teacher.metrics()["replay_share"] == 0
-        assert teacher.metrics()["adversary_updates"] == 3
+    def test_without_replay_nobody_would_train(self):
+        with pytest.raises(
+            ValueError, match="replay: expected above 0, as only replayed levels are trained on"
+        ):
+            self.make(replay=0.0)
 
 
 def test_replays_of_different_levels_overwrite_no_score_with_their_regret_of_0():

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from frontiers import SPACE, Frontier, unasked
+from strips import SPACE, Frontier, unasked
 
 from teacherstudent import teachers
 from teacherstudent.contract.spaces import Parameters

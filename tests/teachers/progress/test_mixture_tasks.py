@@ -23,6 +23,7 @@ def options(variant="fixed", **changes):
 
 def test_a_window_is_handed_on_whenever_it_is_full():
     window = Window(3, 1)
+    assert window.wait().rows == 3
     found = []
     for tasks in ([1, 2], [3, 4, 5, 6, 7], [8], [9]):
         rows = np.array(tasks, float)
@@ -30,7 +31,8 @@ def test_a_window_is_handed_on_whenever_it_is_full():
     expected = [([k, k + 1, k + 2], [10 * k, 10 * k + 10, 10 * k + 20]) for k in (1, 4, 7)]
     assert found == expected
     assert window.told == 9
-    assert window.wait().rows == 3
+    assert window.fits == 3
+    assert window.wait() is None
 
 
 def test_a_window_goes_on_with_the_rows_since_the_last_full_one():

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from parts import track
 
-from teacherstudent.envs.walkers.physics.layout import LIDAR_RANGE, RAYS, F
+from teacherstudent.envs.walkers.physics.constants import RAYS
+from teacherstudent.envs.walkers.physics.layout import LIDAR_RANGE, F
 from teacherstudent.envs.walkers.physics.rays import cast_rays
 
 ANGLES = 1.5 * np.arange(RAYS) / RAYS
