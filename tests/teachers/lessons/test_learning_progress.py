@@ -59,6 +59,7 @@ def test_training_rows_are_uniform_at_first_and_then_follow_learning_progress():
 
 def test_measured_rows_alone_count_where_it_measures():
     teacher = make(evaluate_every=3)
+    assert teacher.first_action().rows == 19
     asked = teacher.ask(5)
     assert asked.tasks.tolist() == [3, 4, 5, 6, 3]
     assert (asked.purpose == Purpose.MEASURE).all()
