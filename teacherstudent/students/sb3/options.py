@@ -18,7 +18,7 @@ from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.her.her_replay_buffer import HerReplayBuffer
 from torch import nn, optim
 
-from teacherstudent.contract.checks import check_whole, is_whole
+from teacherstudent.contract.checks import check_whole, is_finite, is_whole
 from teacherstudent.contract.family import RLFamily
 from teacherstudent.contract.stored import trust
 from teacherstudent.networks.state import device_of
@@ -108,6 +108,12 @@ def check_environments(family: RLFamily, n_envs: int, processes: int) -> None:
     if not (whole and 1 <= n_envs <= MOST_ENVS):
         raise ValueError(f"sb3: expected n_envs >= 1 and at most {MOST_ENVS}, got {n_envs!r}")
     check_whole("sb3: processes", processes, 1, n_envs)
+
+
+def check_budget(budget: float | None) -> None:
+    """Raise ValueError unless the budget is a number of steps above 0, or None."""
+    if budget is not None and not (is_finite(budget) and budget > 0):
+        raise ValueError(f"sb3: budget: expected steps above 0 or None, got {budget!r}")
 
 
 def check_names(policy: str | None, device: str) -> None:

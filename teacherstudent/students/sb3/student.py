@@ -18,7 +18,7 @@ from stable_baselines3.common.type_aliases import TrainFreq
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from teacherstudent.contract.accounts.failures import Failures
-from teacherstudent.contract.checks import check_flag, is_finite
+from teacherstudent.contract.checks import check_flag
 from teacherstudent.contract.demand import Demand, Offers, check_demand, everything
 from teacherstudent.contract.family import RLFamily
 from teacherstudent.contract.purposes import add_costs, check_purposes
@@ -110,8 +110,7 @@ class SB3Student:
     ) -> None:
         sb3_options.check_environments(family, n_envs, processes)
         check_flag("sb3: normalize", normalize)
-        if budget is not None and not (is_finite(budget) and budget > 0):
-            raise ValueError(f"sb3: budget: expected steps above 0 or None, got {budget!r}")
+        sb3_options.check_budget(budget)
         sb3_options.check_names(policy, device)
         # Separate streams, so that draws of one part do not move those of another.
         model_seed, env_seed, queue_seed = seed_sequence(seed).spawn(3)
@@ -119,10 +118,9 @@ class SB3Student:
         number = int(model_seed.generate_state(1)[0]) % 2**31
         kind = sb3_options.algorithm(algorithm)
         sb3_options.check_policy(kind, policy)
-        if options is None:
-            options = {}
-        sb3_options.check_options(kind, options)
-        resolved = sb3_options.resolve(options, budget)
+        given = {} if options is None else options
+        sb3_options.check_options(kind, given)
+        resolved = sb3_options.resolve(given, budget)
         self._family = family
         self._n_envs = n_envs
         self._processes = processes
