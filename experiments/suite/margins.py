@@ -13,10 +13,16 @@ from _goals import GOALS, LEVEL_TEACHERS, TEACHERS, TOLD
 
 from teacherstudent import Study
 
-SETTINGS = GOALS | {"seeds": tuple(range(10)), "test_every": 200_000}
+EVERY = TEACHERS | TOLD | LEVEL_TEACHERS
+QUICK = {name: EVERY[name] for name in ("random", "intermediate", "goal-gan", "currot", "accel")}
+SETTINGS = GOALS | {
+    "seeds": tuple(range(10)),
+    "test_every": 200_000,
+    "quick": GOALS["quick"] | {"teachers": QUICK},
+}
 STUDY = Study(
     name="suite/margins",
-    teachers=TEACHERS | TOLD | LEVEL_TEACHERS,
+    teachers=EVERY,
     baseline="random",
     family_options={"margin": 10.0},
     data={f"margin-{margin}": {"family_options": {"margin": float(margin)}} for margin in (5, 20)},
