@@ -145,17 +145,17 @@ class SB3Student:
         # Initial weights are drawn from the private generators.
         with self._generators.active():
             self.model = kind(policy, wrapped, seed=number, device=device, verbose=0, **resolved)
-        self._fit_in()
-        self._forgetting: Forgetting | None = None
-        if forget_every is not None:
-            self._forgetting = Forgetting(self.model, forget_every, round_steps=self.round_cost())
+        self._fit_in(forget_every)
         self.offers: Offers = self._all_offers()
         self._demand = everything(self.offers)
         self._carried = self._demand.signals
         self._signals = self._value_signals()
 
-    def _fit_in(self) -> None:
-        """Make the new algorithm silent, quick on the CPU, and counted."""
+    def _fit_in(self, forget_every: float | None) -> None:
+        """Make the new algorithm silent, quick on the CPU, counted, and forgetful if it is to be."""
+        self._forgetting: Forgetting | None = None
+        if forget_every is not None:
+            self._forgetting = Forgetting(self.model, forget_every, round_steps=self.round_cost())
         speed_up(self.model.policy)
         # No output: the log is read from memory.
         self.model.set_logger(Logger(folder=None, output_formats=[]))
