@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from teacherstudent.contract import spaces
 from teacherstudent.envs.goals.kernels import AIM, World, act, aim, see, stand
@@ -163,30 +162,6 @@ class CudaPoints(CudaSlots):
             "high": torch.from_numpy(space.high.copy()).to(self.device),
         }
         self._arguments = self._share(world)
-
-    def start(self, mask: Tensor, tasks: Tensor, seeds: Tensor) -> Tensor:
-        """Start an episode in every slot of the mask; see `TensorEnvs.start`.
-
-        Raises:
-            ValueError: if a tensor is of another shape or on another device.
-            TypeError: if the mask is not boolean, or seeds are not integers.
-        """
-        if mask.dtype != torch.bool or seeds.is_floating_point():
-            raise TypeError(
-                f"start: expected a boolean mask and whole seeds, got {mask.dtype}, {seeds.dtype}"
-            )
-        for name, values in (("mask", mask), ("task", tasks), ("seed", seeds)):
-            self._put(name, values)
-        return self._started()
-
-    def step(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Step every slot; see `TensorEnvs.step`.
-
-        Raises:
-            ValueError: if actions are of another shape or on another device.
-        """
-        self._put("actions", actions)
-        return self._stepped()
 
     def _share(self, world: World) -> dict[str, tuple[Any, ...]]:
         """Return the kernels' arguments."""

@@ -280,30 +280,6 @@ class CudaWalkers(CudaSlots):
         self._given = self._inputs(parts, space)
         self._arguments = self._share(SOLVERS[solver], kind, limits_of(max_steps, stuck))
 
-    def start(self, mask: Tensor, tasks: Tensor, seeds: Tensor) -> Tensor:
-        """Start an episode in every slot of the mask; see `TensorEnvs.start`.
-
-        Raises:
-            ValueError: if a tensor is of another shape or on another device.
-            TypeError: if the mask is not boolean, or seeds are not integers.
-        """
-        if mask.dtype != torch.bool or seeds.is_floating_point():
-            raise TypeError(
-                f"start: expected a boolean mask and whole seeds, got {mask.dtype}, {seeds.dtype}"
-            )
-        for name, values in (("mask", mask), ("task", tasks), ("seed", seeds)):
-            self._put(name, values)
-        return self._started()
-
-    def step(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Step every slot; see `TensorEnvs.step`.
-
-        Raises:
-            ValueError: if actions are of another shape or on another device.
-        """
-        self._put("actions", actions)
-        return self._stepped()
-
     def _empty(self, parts: int, dimensions: int) -> dict[str, Tensor]:
         """Return the state of slots before their first episode."""
         n = self.num_envs

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from teacherstudent.contract.checks import check_names, check_real, check_whole
 from teacherstudent.contract.types import FloatArray, State
 from teacherstudent.networks.state import load_module, load_optimizer, module_state, optimizer_state
 from teacherstudent.teachers.generators.layers import Stacked, check_sizes
+from teacherstudent.teachers.generators.trained import tensor_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +69,7 @@ class Ensemble:
 
         Every network draws its own rows in every step, with replacement.
         """
-        inputs, targets = _tensor(points), _tensor(values)[:, None]
+        inputs, targets = tensor_of(points), tensor_of(values)[:, None]
         shape = (self._options.networks, self._options.batch_size)
         error = torch.zeros(shape)
         for _ in range(steps):
@@ -82,7 +83,7 @@ class Ensemble:
 
     def predict(self, points: FloatArray) -> FloatArray:
         """Return ``(networks, n)`` predictions at points ``(n, d)``."""
-        inputs = _tensor(points)
+        inputs = tensor_of(points)
         with torch.no_grad():
             found: FloatArray = (
                 self._network(inputs.expand(self._options.networks, *inputs.shape))[..., 0].double().numpy()
@@ -103,7 +104,3 @@ class Ensemble:
         check_names(what, ("weights", "optimizer"), state)
         load_module(self._network, state["weights"], f"{what}: weights", finite=True)
         load_optimizer(self._optimizer, state["optimizer"], finite=True)
-
-
-def _tensor(values: FloatArray) -> Tensor:
-    return torch.from_numpy(np.asarray(values, np.float32))

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from teacherstudent.contract.checks import check_names, check_real, check_whole
-from teacherstudent.contract.types import BoolArray, FloatArray, State
-from teacherstudent.networks.state import load_module, load_optimizer, module_state, optimizer_state
+from teacherstudent.contract.checks import check_real, check_whole
+from teacherstudent.contract.types import BoolArray, FloatArray
 from teacherstudent.teachers.generators.layers import check_sizes, layers
+from teacherstudent.teachers.generators.trained import Trained, tensor_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ class GanOptions:
             check_whole("gan: pretrain", self.pretrain, 0, 10**6)
 
 
-class LSGAN:
+class LSGAN(Trained):
     """Makes points like those labelled as good, and unlike those labelled as bad.
 
     The GAN of Florensa et al. 2018, https://arxiv.org/abs/1705.06366, section 4.2: the loss of Mao et al.
@@ -75,18 +75,15 @@ class LSGAN:
         generator = torch.Generator().manual_seed(seed)
         self._maker = nn.Sequential(layers([d, *options.maker, d], nn.ReLU, generator), nn.Tanh())
         self._critic = layers([d, *options.critic, 1], _leaky, generator)
-        self._optimizers = {
-            name: torch.optim.RMSprop(module.parameters(), lr=options.lr, alpha=0.9, eps=1e-10)
-            for name, module in self._modules().items()
-        }
-
-    def _modules(self) -> dict[str, nn.Module]:
-        return {"maker": self._maker, "critic": self._critic}
+        super().__init__(
+            {"maker": self._maker, "critic": self._critic},
+            lambda parameters: torch.optim.RMSprop(parameters, lr=options.lr, alpha=0.9, eps=1e-10),
+        )
 
     def make(self, noise: FloatArray) -> FloatArray:
         """Return points ``(n, d)`` in (-1, 1) for normal numbers ``(n, d)``."""
         with torch.no_grad():
-            made: FloatArray = self._maker(_tensor(noise)).double().numpy()
+            made: FloatArray = self._maker(tensor_of(noise)).double().numpy()
         return made
 
     def train(
@@ -101,14 +98,14 @@ class LSGAN:
             rng: draws noise.
         """
         size = self._options.batch_size
-        real, labels = _tensor(points), _tensor(np.where(good, 1.0, -1.0))[:, None]
+        real, labels = tensor_of(points), tensor_of(np.where(good, 1.0, -1.0))[:, None]
         # Made points have the target of bad ones.
         targets = torch.full((size, 1), -1.0)
         losses: dict[str, float] = {}
         for i in range(iterations):
             # The batches go round the points in their order; all points at once where they are few.
             rows = torch.arange(i * size, i * size + min(size, len(real))) % len(real)
-            noise = _tensor(rng.standard_normal((size, self._d)))
+            noise = tensor_of(rng.standard_normal((size, self._d)))
             with torch.no_grad():
                 made = self._maker(noise)
             judged = self._critic(torch.cat([real[rows], made]))
@@ -121,37 +118,6 @@ class LSGAN:
                 losses = {"critic_loss": critic_loss.item(), "maker_loss": maker_loss.item()}
         return losses
 
-    def _step(self, name: str, loss: Tensor) -> None:
-        parameters = list(self._modules()[name].parameters())
-        # Only this network's gradients are computed: the maker's loss goes through the critic, too.
-        for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
-            parameter.grad = gradient
-        self._optimizers[name].step()
-
-    def state_dict(self) -> State:
-        """Return weights and optimisers as plain data; a copy."""
-        weights = {name: module_state(module) for name, module in self._modules().items()}
-        moments = {name: optimizer_state(each) for name, each in self._optimizers.items()}
-        return {"weights": weights, "optimizers": moments}
-
-    def load_state_dict(self, what: str, state: State) -> None:
-        """Continue from `state_dict`; raise ValueError if it is damaged.
-
-        Args:
-            what: who and which entry; starts messages.
-            state: what `state_dict` returned.
-        """
-        check_names(what, ("weights", "optimizers"), state)
-        for part in ("weights", "optimizers"):
-            check_names(f"{what}: {part}", tuple(self._modules()), state[part])
-        for name, module in self._modules().items():
-            load_module(module, state["weights"][name], f"{what}: {name}", finite=True)
-            load_optimizer(self._optimizers[name], state["optimizers"][name], finite=True)
-
 
 def _leaky() -> nn.Module:
     return nn.LeakyReLU(0.1)
-
-
-def _tensor(values: FloatArray) -> Tensor:
-    return torch.from_numpy(np.asarray(values, np.float32))

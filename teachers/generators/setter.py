@@ -10,14 +10,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from teacherstudent.contract.checks import check_names, check_real, check_whole
-from teacherstudent.contract.types import FloatArray, State
-from teacherstudent.networks.state import load_module, load_optimizer, module_state, optimizer_state
+from teacherstudent.contract.checks import check_real, check_whole
+from teacherstudent.contract.types import FloatArray
 from teacherstudent.teachers.generators.flow import Flow
 from teacherstudent.teachers.generators.layers import check_sizes, layers
+from teacherstudent.teachers.generators.trained import Trained, tensor_of
 
 _NEAREST = 1e-4
 """How near the ends of the cube solved tasks may be: at the ends the flow's density is infinite."""
+_STEEPEST = 1.0
+"""Norm of a gradient, at most."""
 _LEAST = 1e-6
 """The least feasibility, and the least distance of one from 1."""
 
@@ -57,7 +59,7 @@ class SetterOptions:
         check_real("networks: noise", self.noise, 0, 1)
 
 
-class Setter:
+class Setter(Trained):
     """Makes points for a wanted feasibility; a judge says how feasible they are.
 
     Deviations from TeachMyAgent: single precision, and feasibilities from 1e-6 to 1 - 1e-6 for that reason
@@ -76,25 +78,22 @@ class Setter:
         self._flow = Flow(
             d, blocks=options.blocks, layers=options.layers, hidden=options.hidden, generator=generator
         )
-        self._optimizers = {
-            name: torch.optim.Adam(module.parameters(), lr=options.lr)
-            for name, module in self._modules().items()
-        }
-
-    def _modules(self) -> dict[str, nn.Module]:
-        return {"judge": self._judge, "flow": self._flow}
+        super().__init__(
+            {"judge": self._judge, "flow": self._flow},
+            lambda parameters: torch.optim.Adam(parameters, lr=options.lr),
+        )
 
     def make(self, noise: FloatArray, feasibility: FloatArray) -> FloatArray:
         """Return points ``(n, d)`` of the cube for normal noise ``(n, d)`` and feasibilities ``(n,)``."""
         with torch.no_grad():
-            points, _ = self._flow(_tensor(noise), _condition(feasibility))
+            points, _ = self._flow(tensor_of(noise), _condition(feasibility))
         made: FloatArray = points.double().numpy()
         return made
 
     def judged(self, points: FloatArray) -> FloatArray:
         """Return the probability ``(n,)`` that each point is solved."""
         with torch.no_grad():
-            found: FloatArray = torch.sigmoid(self._judge(_tensor(points))[:, 0]).double().numpy()
+            found: FloatArray = torch.sigmoid(self._judge(tensor_of(points))[:, 0]).double().numpy()
         return found
 
     def train(
@@ -112,11 +111,12 @@ class Setter:
         losses: dict[str, float] = {}
         for _ in range(steps):
             rows = rng.integers(len(points), size=self._options.batch_size)
-            logits = self._judge(_tensor(points[rows]))[:, 0]
-            found = {"judge_loss": _cross_entropy(logits, _tensor(success[rows]))}
-            self._step("judge", found["judge_loss"])
-            found |= self._setter_losses(solved, points.shape[1], rng)
-            self._step("flow", sum(loss for name, loss in found.items() if name != "judge_loss"))
+            logits = self._judge(tensor_of(points[rows]))[:, 0]
+            found = {"judge_loss": _cross_entropy(logits, tensor_of(success[rows]))}
+            self._step("judge", found["judge_loss"], most=_STEEPEST)
+            setter_losses = self._setter_losses(solved, points.shape[1], rng)
+            self._step("flow", sum(setter_losses.values(), start=torch.zeros(())), most=_STEEPEST)
+            found |= setter_losses
             losses = {name: loss.item() for name, loss in found.items()}
         return losses
 
@@ -124,54 +124,22 @@ class Setter:
         """Return feasibility and coverage, and validity where a task was solved."""
         n = self._options.batch_size
         wanted = _condition(rng.random(n))
-        made, log_p = self._flow(_tensor(rng.standard_normal((n, d))), wanted)
+        made, log_p = self._flow(tensor_of(rng.standard_normal((n, d))), wanted)
         # The judge is not trained by this loss: only the flow's gradients are computed.
         distance = (self._judge(made) - torch.logit(wanted)).square().mean()
         losses = {"feasibility_loss": distance, "coverage_loss": log_p.mean()}
         if len(solved):
             chosen = solved[rng.integers(len(solved), size=n)]
             moved = np.clip(chosen + self._options.noise * rng.random(chosen.shape), _NEAREST, 1 - _NEAREST)
-            _, log_p = self._flow.infer(_tensor(moved), _condition(rng.random(n)))
+            _, log_p = self._flow.infer(tensor_of(moved), _condition(rng.random(n)))
             losses["validity_loss"] = -log_p.mean()
         return losses
-
-    def _step(self, name: str, loss: Tensor | int) -> None:
-        parameters = list(self._modules()[name].parameters())
-        assert isinstance(loss, Tensor)
-        for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
-            parameter.grad = gradient
-        nn.utils.clip_grad_norm_(parameters, 1.0)
-        self._optimizers[name].step()
-
-    def state_dict(self) -> State:
-        """Return weights and optimisers as plain data; a copy."""
-        weights = {name: module_state(module) for name, module in self._modules().items()}
-        moments = {name: optimizer_state(each) for name, each in self._optimizers.items()}
-        return {"weights": weights, "optimizers": moments}
-
-    def load_state_dict(self, what: str, state: State) -> None:
-        """Continue from `state_dict`; raise ValueError if it is damaged.
-
-        Args:
-            what: who and which entry; starts messages.
-            state: what `state_dict` returned.
-        """
-        check_names(what, ("weights", "optimizers"), state)
-        for part in ("weights", "optimizers"):
-            check_names(f"{what}: {part}", tuple(self._modules()), state[part])
-        for name, module in self._modules().items():
-            load_module(module, state["weights"][name], f"{what}: {name}", finite=True)
-            load_optimizer(self._optimizers[name], state["optimizers"][name], finite=True)
 
 
 def _condition(feasibility: FloatArray) -> Tensor:
     """Return feasibilities as a condition ``(n, 1)``, kept from 0 and 1, whose logits are infinite."""
-    return _tensor(np.clip(feasibility, _LEAST, 1 - _LEAST))[:, None]
+    return tensor_of(np.clip(feasibility, _LEAST, 1 - _LEAST))[:, None]
 
 
 def _cross_entropy(logits: Tensor, success: Tensor) -> Tensor:
     return functional.binary_cross_entropy_with_logits(logits, success)
-
-
-def _tensor(values: FloatArray) -> Tensor:
-    return torch.from_numpy(np.asarray(values, np.float32))

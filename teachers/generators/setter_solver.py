@@ -18,18 +18,17 @@ from teacherstudent.contract.checks import (
 )
 from teacherstudent.contract.registry import TEACHERS
 from teacherstudent.contract.spaces import Box
-from teacherstudent.contract.stored.saved import saved_array, saved_number, saved_whole
+from teacherstudent.contract.stored.saved import saved_number
 from teacherstudent.contract.teacher import Teacher
 from teacherstudent.contract.types import Array, Assignment, IntArray, Outcomes, Seed, State, Wait
 from teacherstudent.teachers.generators.setter import Setter, SetterOptions
+from teacherstudent.teachers.generators.trained import Updates
 from teacherstudent.teachers.goals.blocks import Blocks
 from teacherstudent.teachers.goals.newest import Newest
 from teacherstudent.teachers.signals import check_mastered, successes
 
 _SHOWN = 256
 """Set tasks in a snapshot."""
-MOST_DUE = 100
-"""Updates that are made up for at the next ask: outcomes of many more may be told at once."""
 
 
 @TEACHERS.register("setter-solver")
@@ -106,24 +105,19 @@ class SetterSolverTeacher(Teacher[Box]):
         self._newest = Newest(check_whole(f"{who}: window", window, 1, 10**8), d)
         self._setter = Setter(d, options, seed=int(self.rng.integers(2**63)))
         self._blocks = Blocks(space)
-        # Outcomes told, updates that are due, and those that were made.
-        self._told = self._due = self._updates = 0
+        self._updates = Updates(self.fit_rate)
         self._losses: dict[str, float] = {}
 
     def _tell(self, outcomes: Outcomes) -> None:
         success = successes(outcomes, self.mastered)
         self._newest.add(spaces.to_unit(self.space, outcomes.tasks), success)
-        before = self._told // self.fit_rate
-        self._told += len(outcomes)
-        # Updates wait for the next ask, but none is lost: as many steps are taken as outcomes deserve.
-        self._due = min(self._due + self._told // self.fit_rate - before, MOST_DUE)
+        # Updates wait for the next ask: a batch that is worth many needs no network before.
+        self._updates.tell(len(outcomes))
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
-        if self._due:
+        if self._updates.due:
             points, success = self._newest.points, self._newest.values
-            self._losses = self._setter.train(points, success, self._due * self.steps, self.rng)
-            self._updates += self._due
-            self._due = 0
+            self._losses = self._setter.train(points, success, self._updates.take() * self.steps, self.rng)
             # Tasks drawn before are of the setter before.
             self._blocks.clear()
         return Assignment(ids=ids, tasks=self._blocks.take(len(ids), self._drawn))
@@ -138,7 +132,7 @@ class SetterSolverTeacher(Teacher[Box]):
 
     def first_action(self) -> Wait | None:
         """Return how many outcomes the first update waits for; None afterwards."""
-        if self._updates:
+        if self._updates.made:
             return None
         return Wait(
             self.fit_rate, "the training of its networks", f"a smaller fit_rate, here {self.fit_rate}"
@@ -146,11 +140,11 @@ class SetterSolverTeacher(Teacher[Box]):
 
     def decisions(self) -> int:
         """Return the updates of the networks."""
-        return self._updates
+        return self._updates.made
 
     def metrics(self) -> dict[str, float]:
         """Return the outcomes told, their mean success, updates, and the losses of the last step."""
-        found = {"told": float(self._told), "updates": float(self._updates)}
+        found = {"told": float(self._updates.told), "updates": float(self._updates.made)}
         if len(self._newest):
             found["success"] = float(self._newest.values.mean())
         return found | self._losses
@@ -172,7 +166,7 @@ class SetterSolverTeacher(Teacher[Box]):
             "newest": self._newest.state(),
             "setter": self._setter.state_dict(),
             "left": self._blocks.state(),
-            "counters": np.array([self._told, self._due, self._updates]),
+            "counters": self._updates.state(),
             "losses": dict(self._losses),
         }
 
@@ -182,12 +176,7 @@ class SetterSolverTeacher(Teacher[Box]):
         self._newest.load(f"{who}: newest", state["newest"], low=0, high=1)
         if (self._newest.points < 0).any() or (self._newest.points > 1).any():
             raise ValueError(f"{who}: newest: expected points of the unit cube, got {self._newest.points}")
-        counters = saved_array(f"{who}: counters", state["counters"], np.int64, (3,), low=0)
-        self._told = saved_whole(f"{who}: told", counters[0].item(), len(self._newest))
-        self._due = saved_whole(f"{who}: due", counters[1].item(), 0, MOST_DUE)
-        self._updates = int(counters[2])
-        if self._due and not len(self._newest):
-            raise ValueError(f"{who}: due: expected outcomes to learn from, got none")
+        self._updates.load(who, state["counters"], len(self._newest))
         self._setter.load_state_dict(f"{who}: setter", state["setter"])
         self._blocks.load(f"{who}: left", state["left"])
         losses = check_mapping(f"{who}: losses", state["losses"], optional=False)

@@ -12,7 +12,7 @@ from teacherstudent.contract import spaces
 from teacherstudent.contract.checks import check_keywords, check_names, check_real, check_whole
 from teacherstudent.contract.registry import TEACHERS
 from teacherstudent.contract.spaces import Box
-from teacherstudent.contract.stored.saved import saved_array, saved_number, saved_whole
+from teacherstudent.contract.stored.saved import saved_array, saved_number
 from teacherstudent.contract.teacher import Teacher
 from teacherstudent.contract.types import (
     LARGEST,
@@ -26,11 +26,9 @@ from teacherstudent.contract.types import (
     Wait,
 )
 from teacherstudent.teachers.generators.ensemble import Ensemble, EnsembleOptions
+from teacherstudent.teachers.generators.trained import Updates
 from teacherstudent.teachers.goals.blocks import Blocks
 from teacherstudent.teachers.goals.newest import Newest
-
-MOST_DUE = 100
-"""Updates that are made up for at the next ask: outcomes of many more may be told at once."""
 
 
 @TEACHERS.register("vds")
@@ -96,21 +94,18 @@ class VDSTeacher(Teacher[Box]):
         self._newest = Newest(check_whole("vds: window", window, 1, 10**8), d)
         self._ensemble = Ensemble(d, options, seed=int(self.rng.integers(2**63)))
         self._blocks = Blocks(space)
-        # Outcomes told, updates that are due, and those that were made.
-        self._told = self._due = self._updates = 0
+        self._updates = Updates(self.fit_rate)
         # Candidates in the unit cube, and how much the networks disagree about each, in units of the score.
         self._pool, self._spread = np.empty((0, d)), np.empty(0)
         self._error = 0.0
 
     def _tell(self, outcomes: Outcomes) -> None:
         self._newest.add(spaces.to_unit(self.space, outcomes.tasks), outcomes.score)
-        before = self._told // self.fit_rate
-        self._told += len(outcomes)
-        # Updates wait for the next ask, but none is lost: as many steps are taken as outcomes deserve.
-        self._due = min(self._due + self._told // self.fit_rate - before, MOST_DUE)
+        # Updates wait for the next ask: a batch that is worth many needs no network before.
+        self._updates.tell(len(outcomes))
 
     def _ask(self, ids: IntArray, progress: float) -> Assignment:
-        if self._due:
+        if self._updates.due:
             self._update()
         return Assignment(ids=ids, tasks=self._blocks.take(len(ids), self._drawn))
 
@@ -124,9 +119,7 @@ class VDSTeacher(Teacher[Box]):
         if scale > 0:
             standard = (values - values.mean()) / scale
         points = _network(self._newest.points)
-        self._error = self._ensemble.train(points, standard, self._due * self.steps, self.rng)
-        self._updates += self._due
-        self._due = 0
+        self._error = self._ensemble.train(points, standard, self._updates.take() * self.steps, self.rng)
         pool = self.rng.random((self.candidates, points.shape[1]))
         # There and back, so that whole numbers are asked about as they are played.
         self._pool = spaces.to_unit(self.space, spaces.from_unit(self.space, pool))
@@ -147,7 +140,7 @@ class VDSTeacher(Teacher[Box]):
 
     def first_action(self) -> Wait | None:
         """Return how many outcomes the first update waits for; until then tasks are uniform. None later."""
-        if self._updates:
+        if self._updates.made:
             return None
         return Wait(
             self.fit_rate, "the training of its networks", f"a smaller fit_rate, here {self.fit_rate}"
@@ -155,7 +148,7 @@ class VDSTeacher(Teacher[Box]):
 
     def decisions(self) -> int:
         """Return the updates of the networks."""
-        return self._updates
+        return self._updates.made
 
     def metrics(self) -> dict[str, float]:
         """Return the outcomes told, the updates, and numbers of the last one.
@@ -164,7 +157,7 @@ class VDSTeacher(Teacher[Box]):
         ``disagreement`` is the mean spread over candidates, in units of the score; ``steered`` how far the
         tasks are from uniform ones: 0 if all candidates are equally likely, towards 1 if few are drawn.
         """
-        found = {"told": float(self._told), "updates": float(self._updates)}
+        found = {"told": float(self._updates.told), "updates": float(self._updates.made)}
         total = float(self._spread.sum())
         if total > 0:
             found |= {"error": self._error, "disagreement": float(self._spread.mean())}
@@ -184,7 +177,7 @@ class VDSTeacher(Teacher[Box]):
             "newest": self._newest.state(),
             "ensemble": self._ensemble.state_dict(),
             "left": self._blocks.state(),
-            "counters": np.array([self._told, self._due, self._updates]),
+            "counters": self._updates.state(),
             "pool": self._pool.copy(),
             "spread": self._spread.copy(),
             "error": self._error,
@@ -197,12 +190,7 @@ class VDSTeacher(Teacher[Box]):
         points = self._newest.points
         if (points < 0).any() or (points > 1).any():
             raise ValueError(f"vds: newest: expected points of the unit cube, got {points}")
-        counters = saved_array("vds: counters", state["counters"], np.int64, (3,), low=0)
-        self._told = saved_whole("vds: told", counters[0].item(), len(self._newest))
-        self._due = saved_whole("vds: due", counters[1].item(), 0, MOST_DUE)
-        self._updates = int(counters[2])
-        if self._due and not len(self._newest):
-            raise ValueError("vds: due: expected outcomes to learn from, got none")
+        self._updates.load("vds", state["counters"], len(self._newest))
         self._ensemble.load_state_dict("vds: ensemble", state["ensemble"])
         self._blocks.load("vds: left", state["left"])
         shape = (None, points.shape[1])

@@ -47,9 +47,9 @@ def compile_kernels(sources: Kernels, name: str, constants: Mapping[str, Any]) -
 class CudaSlots:
     """``n`` slots on a GPU whose whole state is tensors with names; a base of `TensorEnvs`.
 
-    A family's class sets `_kernels`, `_now`, `_given` and `_arguments`, and has the methods `start` and
-    `step`. Nothing waits for the device but the methods of `teacherstudent.contract.family.Snapshot`; states
-    are exact.
+    A family's class sets `_kernels`, `_now`, `_given` and `_arguments`. Where its kernels read no seeds, or
+    not every number is an action, it has a `start` or `step` of its own. Nothing waits for the device but the
+    methods of `teacherstudent.contract.family.Snapshot`; states are exact.
 
     Attributes:
         what: the environments' name in messages.
@@ -88,6 +88,30 @@ class CudaSlots:
 
     def close(self) -> None:
         """Nothing to free: the tensors go with the object."""
+
+    def start(self, mask: Tensor, tasks: Tensor, seeds: Tensor) -> Tensor:
+        """Start an episode in every slot of the mask; see `TensorEnvs.start`.
+
+        Raises:
+            ValueError: if a tensor is of another shape or on another device.
+            TypeError: if the mask is not boolean, or seeds are not integers.
+        """
+        if mask.dtype != torch.bool or seeds.is_floating_point():
+            raise TypeError(
+                f"start: expected a boolean mask and whole seeds, got {mask.dtype}, {seeds.dtype}"
+            )
+        for name, values in (("mask", mask), ("task", tasks), ("seed", seeds)):
+            self._put(name, values)
+        return self._started()
+
+    def step(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Step every slot; see `TensorEnvs.step`.
+
+        Raises:
+            ValueError: if actions are of another shape or on another device.
+        """
+        self._put("actions", actions)
+        return self._stepped()
 
     def get_state(self) -> State:
         """Return the whole state as plain data; a copy."""

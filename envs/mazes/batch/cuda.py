@@ -179,8 +179,7 @@ class CudaMazes(CudaSlots):
         """
         if actions.is_floating_point() or actions.dtype == torch.bool:
             raise TypeError(f"actions: expected whole numbers, got {actions.dtype}")
-        self._put("actions", actions)
-        return self._stepped()
+        return super().step(actions)
 
     def _share(self, actions: int, limits: Limits) -> dict[str, tuple[Any, ...]]:
         """Return the kernels' arguments."""

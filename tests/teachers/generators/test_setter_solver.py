@@ -4,7 +4,8 @@ from strips import SPACE, Frontier, unasked
 
 from teacherstudent import teachers
 from teacherstudent.contract.spaces import Parameters
-from teacherstudent.teachers.generators.setter_solver import MOST_DUE, SetterSolverTeacher
+from teacherstudent.teachers.generators.setter_solver import SetterSolverTeacher
+from teacherstudent.teachers.generators.trained import MOST_DUE
 from teacherstudent.testing.sessions import difference
 
 SMALL = {"judge": (8,), "hidden": 4, "blocks": 1, "layers": 1, "batch_size": 16}
