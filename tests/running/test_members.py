@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 from binding import bind_pair, pair
+from compiling import slots_that_compile
 
 from teacherstudent import envs, students
 from teacherstudent.contract.accounts.plan import Plan
 from teacherstudent.contract.demand import Demand
 from teacherstudent.contract.purposes import purposes
 from teacherstudent.contract.types import Assignment
-from teacherstudent.envs.cartpoles.slots import CartPoleSlots
 from teacherstudent.recording.runs import Run
 from teacherstudent.running.experiment import Experiment
 from teacherstudent.running.members import Members
@@ -182,6 +182,6 @@ def test_an_experiment_makes_as_many_members_as_its_teacher_wants(tmp_path):
 
 def test_every_member_compiles(cartpole, monkeypatch):
     compiled = []
-    monkeypatch.setattr(CartPoleSlots, "compile", lambda self: compiled.append(self.num_envs), raising=False)
+    slots_that_compile(monkeypatch, lambda self: compiled.append(self.num_envs))
     make(cartpole, "rsl-rl").compile()
     assert compiled == [3] * 4  # slots of training and of tests

@@ -10,10 +10,10 @@ import time
 
 import numpy as np
 import pytest
+from compiling import slots_that_compile
 from ramps import ROWS, SPACE, Ramp
 
 from teacherstudent.envs import make
-from teacherstudent.envs.cartpoles.slots import CartPoleSlots
 from teacherstudent.slots.gymnasium import TaskSlots
 from teacherstudent.slots.processes.slots import ProcessSlots, spread
 from teacherstudent.slots.wrapping.family import family_from_gymnasium
@@ -111,7 +111,7 @@ def test_every_process_compiles_the_first_one_alone(tmp_path, monkeypatch):
         with (tmp_path / "log").open("a") as log:
             log.write(f"end {os.getpid()}\n")
 
-    monkeypatch.setattr(CartPoleSlots, "compile", compile_, raising=False)
+    slots_that_compile(monkeypatch, compile_)
     with contextlib.closing(make("cartpole-parameters").make_vec(4, processes=3)) as vec:
         vec.compile()
         first = vec._processes.workers[0].pid

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 import torch
+from compiling import slots_that_compile
 from small_sb3 import SMALL
 
 from reaching import assign, reach
 from teacherstudent import envs
 from teacherstudent.contract.purposes import purposes
 from teacherstudent.contract.types import Assignment
-from teacherstudent.envs.cartpoles.slots import CartPoleSlots
 from teacherstudent.students.sb3.student import SB3Student
 from teacherstudent.students.sb3.vec_env import TaskVecEnv
 from teacherstudent.testing.students import check_student
@@ -186,7 +186,7 @@ def test_the_family_says_whether_tests_are_greedy(cartpole, monkeypatch):
 
 def test_slots_of_training_and_of_tests_compile(cartpole, monkeypatch):
     compiled = []
-    monkeypatch.setattr(CartPoleSlots, "compile", lambda self: compiled.append(self.num_envs), raising=False)
+    slots_that_compile(monkeypatch, lambda self: compiled.append(self.num_envs))
     SB3Student(cartpole, seed=0, n_envs=70, options=SMALL["PPO"]).compile()
     assert compiled == [70, 64]
 
