@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     # Matplotlib is loaded only if figures are wanted.
     from teacherstudent.comparing.figures.scene import Draw
 
+PAGE = "report.html"
+"""The file that is opened first: everything that was found, in one page."""
+
 BASELINES = ("plain", "random", "uniform", "domain-randomization")
 """If no baseline is named: the first of these that is there."""
 
@@ -38,15 +41,15 @@ def compare(
     x: str = SPENT,
     figures: Sequence[Draw] = (),
 ) -> Comparison:
-    """Compare runs at equal cost; write table and figures.
+    """Compare runs at equal cost; write table, figures and a page (``report.html``).
 
     Where the runs of a setting were given different budgets, each result is that of the run's last test and
     stands beside its cost; results at the largest common cost are shown as well.
 
     Args:
         paths: run folders, or folders that hold some at any depth.
-        out: the folder for ``comparison.txt``, ``.csv``, ``.json``, ``seeds.csv`` and the figures; None is
-            none.
+        out: the folder for ``comparison.txt``, ``.csv``, ``.json``, ``seeds.csv``, the figures and the page;
+            None is none.
         baseline: the label of the teacher to compare with; the first of `BASELINES` if there is one.
         include_stopped: whether runs that did not finish count; the common cost then ends where the first of
             them was last tested.
@@ -71,11 +74,15 @@ def compare(
         return comparison
     # Matplotlib is loaded only if figures are wanted.
     from teacherstudent.comparing import report
-    from teacherstudent.comparing.figures.draw import draw_all
+    from teacherstudent.comparing.figures.draw import check_formats, draw_all, save_all
+    from teacherstudent.comparing.page.page import write_page
 
-    drawn = draw_all(comparison, out, formats=formats, dims=dims, more=figures)
-    comparison = replace(comparison, figures=tuple(drawn))
+    # A format that does not exist is found before minutes of drawing.
+    check_formats(formats)
+    drawn = draw_all(comparison, dims=dims, more=figures)
+    comparison = replace(comparison, figures=tuple(save_all(drawn, out, formats)))
     report.write(comparison, out)
+    write_page(comparison, drawn, out / PAGE)
     return comparison
 
 
@@ -97,7 +104,7 @@ def compare_and_draw(
 
     comparison = compare(folders, out, **options)
     console.print(report.to_rich(comparison))
-    for path in (Path(out) / "comparison.txt", *comparison.figures):
+    for path in (Path(out) / "comparison.txt", *comparison.figures, Path(out) / PAGE):
         console.print(shown(path), soft_wrap=True)
     return comparison
 

@@ -7,7 +7,7 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from rich.box import SIMPLE_HEAD
@@ -67,26 +67,53 @@ def to_rich(comparison: Comparison) -> Group:
     """Return the tables and notes for ``rich.print``."""
     parts: list[Table | Text] = []
     for setting in comparison.settings:
-        rows = comparison.rows_of(setting)
-        tables = []
-        if setting.overlap:
-            tables.append(_results(setting, rows))
-        # The table by which teachers are ranked comes first.
-        if setting.own_ends:
-            tables.insert(0, _finals(setting, rows))
-        elif setting.quantity.name != SPENT or setting.cost_unit == FLOPS:
-            tables.append(_finals(setting, rows))
-        parts += tables
-        if any(row.reached is not None for row in rows):
-            parts.append(_against(setting, rows, comparison.baseline))
-        parts += [_costs(setting, rows[i : i + SIDE_BY_SIDE]) for i in range(0, len(rows), SIDE_BY_SIDE)]
-    pooled = [row for row in comparison.rows if row.pooled]
-    if pooled:
-        parts.append(_pooled(pooled, comparison.baseline))
-    if comparison.stopped:
-        parts.append(_stopped(comparison))
+        tables = tables_of(comparison, setting)
+        parts += [*tables.results, *tables.against, *tables.costs]
+    parts += closing_tables(comparison)
     parts += [shown(f"- {note}") for note in comparison.notes]
     return Group(*parts)
+
+
+class Tables(NamedTuple):
+    """The tables of one setting; some may be missing.
+
+    Attributes:
+        results: at the common cost, and of the last tests; the one by which teachers are ranked comes first.
+        against: differences to the baseline.
+        costs: what was spent on what, a few teachers side by side in each.
+    """
+
+    results: list[Table]
+    against: list[Table]
+    costs: list[Table]
+
+
+def tables_of(comparison: Comparison, setting: Setting) -> Tables:
+    """Return the tables of one setting."""
+    rows = comparison.rows_of(setting)
+    results = []
+    if setting.overlap:
+        results.append(_results(setting, rows))
+    if setting.own_ends:
+        results.insert(0, _finals(setting, rows))
+    elif setting.quantity.name != SPENT or setting.cost_unit == FLOPS:
+        results.append(_finals(setting, rows))
+    against = []
+    if any(row.reached is not None for row in rows):
+        against.append(_against(setting, rows, comparison.baseline))
+    costs = [_costs(setting, rows[i : i + SIDE_BY_SIDE]) for i in range(0, len(rows), SIDE_BY_SIDE)]
+    return Tables(results, against, costs)
+
+
+def closing_tables(comparison: Comparison) -> list[Table]:
+    """Return the tables that are about all settings: pooled results, and runs that did not finish."""
+    found = []
+    pooled = [row for row in comparison.rows if row.pooled]
+    if pooled:
+        found.append(_pooled(pooled, comparison.baseline))
+    if comparison.stopped:
+        found.append(_stopped(comparison))
+    return found
 
 
 def _table(title: str, left: Sequence[str], right: Sequence[str]) -> Table:
@@ -120,7 +147,7 @@ def _estimates(setting: Setting, results: Row | Final) -> list[Text]:
 def _results(setting: Setting, rows: Sequence[Row]) -> Table:
     """Return the table of results at the common cost."""
     quantity = setting.quantity
-    title = f"{setting.label}: at {_number(setting.end)} {quantity.unit}"
+    title = f"{setting.label}: at {number(setting.end)} {quantity.unit}"
     measures = _measures(setting)
     if setting.split:
         measures = _measures(setting, "validation")
@@ -154,7 +181,7 @@ def _finals(setting: Setting, rows: Sequence[Row]) -> Table:
         costs = [row.final.spent]
         if len(parts) > 1:
             costs += [row.ledger.get(f"cost/{name}", 0.0) for name in parts]
-        numbers = map(_number, (*costs, row.final.seconds))
+        numbers = map(number, (*costs, row.final.seconds))
         seeds = str(row.final.score.seeds)
         table.add_row(shown(row.teacher), seeds, *_estimates(setting, row.final), *numbers)
     return table
@@ -173,12 +200,12 @@ def _against(setting: Setting, rows: Sequence[Row], baseline: str | None) -> Tab
         title += ", last tests"
     table = _table(title, ["teacher"], names)
     for row in rows:
-        cells: list[Text | str] = [shown(_signed(row.difference)), _p(row.p)]
+        cells: list[Text | str] = [shown(signed(row.difference)), _p(row.p)]
         if several:
             cells.append(_p(row.holm))
         reached_at = "not by half"
         if math.isfinite(row.reached_at):
-            reached_at = _number(row.reached_at)
+            reached_at = number(row.reached_at)
         table.add_row(shown(row.teacher), *cells, f"{row.reached} of {row.seeds}", reached_at)
     return table
 
@@ -189,7 +216,7 @@ def _costs(setting: Setting, rows: Sequence[Row]) -> Table:
     table = _table(title, [""], [row.teacher for row in rows])
     for name in _ledger_names(rows):
         words = name.replace("_", " ").replace("/", " ")
-        table.add_row(shown(words), *(_number(row.ledger.get(name, math.nan)) for row in rows))
+        table.add_row(shown(words), *(number(row.ledger.get(name, math.nan)) for row in rows))
     return table
 
 
@@ -210,7 +237,7 @@ def _pooled(rows: Sequence[Row], baseline: str | None) -> Table:
     for row in rows:
         cells = [_estimate(row.mastered)]
         if compared:
-            cells.append(_signed(row.difference))
+            cells.append(signed(row.difference))
         table.add_row(shown(row.teacher), str(row.seeds), *map(shown, cells))
     return table
 
@@ -226,14 +253,14 @@ def _stopped(comparison: Comparison) -> Table:
             run.status,
             run.error,
             run.folder,
-            _number(run.spent),
-            _number(run.budget),
+            number(run.spent),
+            number(run.budget),
         )
         table.add_row(*(shown(str(cell)) for cell in cells))
     return table
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     """Return a number for reading: thousands separated, and as many decimals as matter."""
     if math.isnan(value):
         return "-"
@@ -259,7 +286,8 @@ def _estimate(estimate: Estimate, *, sign: str = "") -> str:
     return f"{format(estimate.value, form)} [{low}, {high}]{mark}"
 
 
-def _signed(difference: Estimate | None) -> str:
+def signed(difference: Estimate | None) -> str:
+    """Return a difference with its interval, all with their signs; empty without one."""
     if difference is None:
         return ""
     return _estimate(difference, sign="+")

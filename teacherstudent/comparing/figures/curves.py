@@ -36,9 +36,18 @@ def draw_curves(scene: Scene) -> dict[str, Figure]:
     the common cost; where runs have different budgets or end on the test split, and against seconds, each
     ends where its runs do, without their tests on the test split.
     """
+    return {"curves": _draw_panels(scene, _curve_panels(scene.setting, scene.groups))}
+
+
+def draw_curves_over(scene: Scene, quantity: Quantity) -> Figure:
+    """Draw the panels of `draw_curves` against another quantity, as far as the runs of each teacher go."""
+    return _draw_panels(scene, [(measure, quantity) for measure in _measures(scene.setting)])
+
+
+def _draw_panels(scene: Scene, shown: Sequence[tuple[str, Quantity]]) -> Figure:
+    """Draw measures against quantities, a panel for each pair."""
     setting = scene.setting
     groups = scene.groups
-    shown = _curve_panels(setting, groups)
     figure, panels = new_grid(len(shown), len(shown), width=5.4, height=4.4)
     names = {
         "mastered": f"test tasks mastered (%)\n{setting.score_name} > {setting.mastered or 0:g}",
@@ -65,15 +74,19 @@ def draw_curves(scene: Scene) -> dict[str, Figure]:
                 top = min(100.0, max(5.0, 1.08 * axes.dataLim.y1))
             axes.set_ylim(0.0, top)
     head(figure, panels, f"{setting.label}, test set {setting.test_set}", band_note(groups))
-    return {"curves": figure}
+    return figure
+
+
+def _measures(setting: Setting) -> list[str]:
+    """Return what a test measures: the share of mastered tasks where there is such a line, and the score."""
+    if setting.mastered is None:
+        return ["score"]
+    return ["mastered", "score"]
 
 
 def _curve_panels(setting: Setting, groups: Sequence[Group]) -> list[tuple[str, Quantity]]:
     """Return what is drawn against what."""
-    measures = ["mastered", "score"]
-    if setting.mastered is None:
-        measures = ["score"]
-    shown = [(measure, setting.quantity) for measure in measures]
+    shown = [(measure, setting.quantity) for measure in _measures(setting)]
     seconds = Quantity(SECONDS, setting.cost_unit)
     # Runs may lack seconds; then there is no such panel.
     timed = all(seconds.known(curve) for group in groups for curve in group.curves)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -24,6 +24,7 @@ from teacherstudent.comparing.figures.style import (
 )
 from teacherstudent.comparing.groups import Group, Setting
 from teacherstudent.comparing.labels import group_by, text_of
+from teacherstudent.comparing.reliability.figure import draw_reliability
 from teacherstudent.comparing.results import Comparison
 from teacherstudent.recording.disk.files import folder_name
 
@@ -36,39 +37,45 @@ FIGURES: tuple[Draw, ...] = (
     draw_buffer,
     draw_lineage,
     draw_acting,
+    draw_reliability,
 )
 """Drawn once for each setting."""
 FIGURES_OF_TASKS: tuple[Draw, ...] = (draw_stages, draw_sampling, draw_tests)
 """Drawn once for each task space of a setting."""
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """The figures of one setting.
+
+    Attributes:
+        scene: what they were drawn from.
+        spaces: the same apart by the space that tasks are in, by what ends the names of these figures.
+        figures: by the names of their files, without what tells settings apart.
+        suffix: what ends the names of files where there are several settings.
+    """
+
+    scene: Scene
+    spaces: Mapping[str, Scene]
+    figures: Mapping[str, Figure]
+    suffix: str
+
+
 def draw_all(
-    comparison: Comparison,
-    out: Path,
-    *,
-    formats: Sequence[str] = ("png",),
-    dims: tuple[int, int] | None = None,
-    more: Sequence[Draw] = (),
-) -> list[Path]:
-    """Draw every figure of a comparison and return the files.
+    comparison: Comparison, *, dims: tuple[int, int] | None = None, more: Sequence[Draw] = ()
+) -> list[Drawn]:
+    """Draw every figure of a comparison, setting by setting.
 
     Args:
         comparison: what to draw.
-        out: the folder; made if it does not exist.
-        formats: ``"png"``, ``"svg"``, ``"pdf"``.
         dims: which two dimensions of the task space to draw, where it has more.
         more: draws figures of your own, once for each setting.
 
     Raises:
-        ValueError: if a format or a dimension does not exist, a run's file is unreadable, or two figures have
-            one name.
-        WriteError: if a figure cannot be written.
+        ValueError: if a dimension does not exist, a run's file is unreadable, or two figures have one name.
     """
-    unknown = sorted(set(formats) - set(FORMATS))
-    if unknown or not formats:
-        raise ValueError(f"formats: expected some of {FORMATS}, got {tuple(formats)}")
     style = styles(comparison.settings, comparison.baseline)
-    paths: list[Path] = []
+    found: list[Drawn] = []
     taken: set[str] = set()
     for setting in comparison.settings:
         # Files of a single setting need no suffix.
@@ -78,15 +85,38 @@ def draw_all(
         # Lines stand in the order of the table; colours are those of the whole comparison.
         order = [row.teacher for row in comparison.rows_of(setting)]
         groups = sorted(setting.groups, key=lambda group: order.index(group.teacher))
-        scene = Scene(setting, groups, style, dims)
+        scene = Scene(setting, groups, style, dims, comparison.baseline)
         figures = _drawn((*FIGURES, *more), scene)
+        spaces = {}
         # Teachers whose tasks are in different spaces cannot share a map.
         for name, alike, members in by_space(setting, groups):
-            of_tasks = _drawn(FIGURES_OF_TASKS, Scene(alike, members, style, dims))
+            spaces[name] = replace(scene, setting=alike, groups=members)
+            of_tasks = _drawn(FIGURES_OF_TASKS, spaces[name])
             figures |= _free(figures, {kind + name: figure for kind, figure in of_tasks.items()})
-        for name, figure in figures.items():
-            paths += save(figure, out, f"{name}{suffix}", formats)
+        found.append(Drawn(scene, spaces, figures, suffix))
+    return found
+
+
+def save_all(drawn: Sequence[Drawn], out: Path, formats: Sequence[str]) -> list[Path]:
+    """Write figures into a folder, which is made if it does not exist, and return the files.
+
+    Raises:
+        ValueError: if a format is not one of `FORMATS`.
+        WriteError: if a figure cannot be written.
+    """
+    check_formats(formats)
+    paths: list[Path] = []
+    for setting in drawn:
+        for name, figure in setting.figures.items():
+            paths += save(figure, out, f"{name}{setting.suffix}", formats)
     return paths
+
+
+def check_formats(formats: Sequence[str]) -> None:
+    """Raise ValueError unless these are some of `FORMATS`."""
+    unknown = sorted(set(formats) - set(FORMATS))
+    if unknown or not formats:
+        raise ValueError(f"formats: expected some of {FORMATS}, got {tuple(formats)}")
 
 
 def _drawn(draws: Sequence[Draw], scene: Scene) -> dict[str, Figure]:

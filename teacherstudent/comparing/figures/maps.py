@@ -97,7 +97,7 @@ def draw_sampling(scene: Scene) -> dict[str, Figure]:
     space = scene.groups[0].runs[0].manifest["space"]
     ranked = {group.teacher: setting.results.of(group.teacher).ranked() for group in scene.groups}
     # A teacher of which no run has a result has none in the middle.
-    shown = {teacher: _middle_run(results) for teacher, results in ranked.items() if len(results)}
+    shown = {teacher: middle_run(results) for teacher, results in ranked.items() if len(results)}
     plane = Plane.of(space, scene.dims)
     # Stages have figures of their own: a map is of use only where there is a teacher's outline.
     if are_stages(setting):
@@ -127,7 +127,7 @@ def _has_outlines(run: Run) -> bool:
     return any({*MIXTURE} <= names or {*REGIONS} <= names for names in snapshots)
 
 
-def _middle_run(results: Results) -> Run:
+def middle_run(results: Results) -> Run:
     order = np.argsort(results.result, kind="stable")
     # Of an even number the lower one: no run lies exactly in the middle.
     run: Run = results.run[order[(len(order) - 1) // 2]]
@@ -161,7 +161,7 @@ def _sampling_map(setting: Setting, shown: Mapping[str, Run], plane: Plane) -> F
             # Every k-th row, so that at most `POINTS` are left, evenly spread over time.
             rows = rows[:: max(1, -(-len(rows) // POINTS))]
             axes.scatter(*tasks[rows].T, c=score[rows], cmap=COLOURS, norm=colours, s=7, linewidths=0)
-            _overlay(axes, _snapshot_at(records, high), plane)
+            _overlay(axes, snapshot_at(records, high), plane)
             plane.frame(axes)
             title = ""
             if row == 0:
@@ -202,7 +202,7 @@ def _scale(values: FloatArray) -> Normalize:
     return Normalize(low, high)
 
 
-def _snapshot_at(records: Sequence[Mapping[str, Any]], spent: float) -> Mapping[str, Any]:
+def snapshot_at(records: Sequence[Mapping[str, Any]], spent: float) -> Mapping[str, Any]:
     """Return the last snapshot that was taken until then; empty if there is none."""
     found: Mapping[str, Any] = {}
     for record in records:
@@ -321,9 +321,7 @@ def draw_tests(scene: Scene) -> dict[str, Figure]:
     setting = scene.setting
     ranked = {group.teacher: setting.results.of(group.teacher).ranked() for group in scene.groups}
     finals = {
-        teacher: _final_tests(teacher, results, setting)
-        for teacher, results in ranked.items()
-        if len(results)
+        teacher: final_tests(teacher, results, setting) for teacher, results in ranked.items() if len(results)
     }
     plane = Plane.of(scene.groups[0].runs[0].manifest["space"], scene.dims)
     if all(len(tasks) == 1 for tasks, _ in finals.values()):
@@ -333,7 +331,7 @@ def draw_tests(scene: Scene) -> dict[str, Figure]:
     return {"tests": _test_map(setting, finals, plane)}
 
 
-def _final_tests(teacher: str, results: Results, setting: Setting) -> tuple[Array, FloatArray]:
+def final_tests(teacher: str, results: Results, setting: Setting) -> tuple[Array, FloatArray]:
     """Return the test tasks, and their score ``(seeds, tasks)`` in the test nearest to the common cost."""
     tasks: Array = np.zeros((0, 1))
     scores = []

@@ -21,12 +21,14 @@ class Scene:
         groups: a teacher each, in the order of the table, with its runs (`recording.runs.Run`).
         style: the colour and marker of each teacher, by its name.
         dims: which two dimensions of the task space to draw, where it has more; None for the first two.
+        baseline: the teacher that others are compared with, if there is one.
     """
 
     setting: Setting
     groups: Sequence[Group]
     style: Mapping[str, Style]
     dims: tuple[int, int] | None = None
+    baseline: str | None = None
 
 
 Draw: TypeAlias = Callable[[Scene], Mapping[str, Figure]]

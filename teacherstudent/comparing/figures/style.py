@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.layout_engine import PlaceHolderLayoutEngine
 from matplotlib.text import Text
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import FuncFormatter, MaxNLocator
@@ -32,6 +34,9 @@ DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
 COLOURS = "viridis"
 GRID = "#D9D9D9"
 DPI = 130
+
+LETTERS = 14
+"""Letters of a note in an inch."""
 
 _FILE_NAME = 200
 """Bytes of a figure's name without its ending."""
@@ -213,7 +218,9 @@ def head(figure: Figure, panels: Sequence[Axes], title: str, note: str) -> None:
         ncols=max(1, min(4, len(handles), int(figure.get_figwidth() / entry))),
         frameon=False,
     )
-    figure.supxlabel(note, fontsize="small", color="#444444")
+    # A note that is wider than its figure would be cut off.
+    letters = max(20, int(LETTERS * figure.get_figwidth()))
+    figure.supxlabel(textwrap.fill(note, letters), fontsize="small", color="#444444")
 
 
 def colour_bar(figure: Figure, panels: Sequence[Axes], colours: Normalize, label: str, extend: str) -> None:
@@ -238,10 +245,7 @@ def save(figure: Figure, out: Path, name: str, formats: Sequence[str]) -> list[P
     Names that come from files are drawn as they are: dollar signs start no formula, control characters are
     escaped.
     """
-    # At the very end, when all texts are there: no other function need think of it.
-    for text in figure.findobj(Text):
-        text.set_parse_math(False)
-        text.set_text(printable(text.get_text(), keep="\n"))
+    settle(figure)
     paths = [out / f"{folder_name(name, _FILE_NAME)}.{kind}" for kind in formats]
     for path, kind in zip(paths, formats, strict=True):
         with naming(path):
@@ -249,6 +253,20 @@ def save(figure: Figure, out: Path, name: str, formats: Sequence[str]) -> list[P
         with atomic_write(path) as file:
             figure.savefig(file, format=kind, dpi=DPI)
     return paths
+
+
+def settle(figure: Figure) -> None:
+    """Make a figure ready for its files, at the very end: texts are drawn as they are, panels have places.
+
+    Finding places takes most of the time of drawing: it is done once, not for every file.
+    """
+    if isinstance(figure.get_layout_engine(), PlaceHolderLayoutEngine):
+        return
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
+        text.set_text(printable(text.get_text(), keep="\n"))
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
 
 
 def slug(label: str) -> str:

@@ -6,9 +6,11 @@ import dataclasses
 import logging
 from typing import Any
 
+import numpy as np
+
 from teacherstudent.contract import spaces
 from teacherstudent.contract.accounts.plan import Plan
-from teacherstudent.contract.family import Family
+from teacherstudent.contract.family import Family, HasOutline
 from teacherstudent.contract.stored.settings import settings_of
 from teacherstudent.contract.student import Reports, Student
 from teacherstudent.contract.teacher import Teacher
@@ -22,9 +24,15 @@ def describe_run(family: Family, teacher: Teacher[Any], student: Student, plan: 
 
     ``settings`` are what family, teacher and student say of themselves
     (`teacherstudent.contract.stored.settings`), and ``student_report`` is there where the student gives one
-    (`teacherstudent.contract.student.Reports`).
+    (`teacherstudent.contract.student.Reports`); ``walls`` are the rectangles of a family that has an outline
+    (`teacherstudent.contract.family.HasOutline`).
     """
-    report = {"student_report": student.report()} if isinstance(student, Reports) else {}
+    more: dict[str, Any] = {}
+    if isinstance(student, Reports):
+        more["student_report"] = student.report()
+    # Pictures of the run need not make the family again to draw its walls.
+    if isinstance(family, HasOutline):
+        more["walls"] = np.asarray(family.outline(), np.float64).round(6).tolist()
     return {
         "family": {"name": type(family).__name__},
         "teacher": {"name": type(teacher).__name__},
@@ -47,7 +55,7 @@ def describe_run(family: Family, teacher: Teacher[Any], student: Student, plan: 
         "test_names": family.test_names,
         **dataclasses.asdict(plan),
         **plan_cost(student, plan),
-        **report,
+        **more,
     }
 
 

@@ -138,5 +138,5 @@ def test_examples_and_environments_have_no_stages(write, write_run, tmp_path):
 def test_all_figures_of_stages_are_written(write, tmp_path):
     write("a", KNOBS, [[4, 0, 0.5], [8, 1, 0.5]], [500, 1000])
     comparison = analyse(find_runs([tmp_path / "r"]))
-    paths = figures.draw_all(comparison, tmp_path / "out")
+    paths = figures.save_all(figures.draw_all(comparison), tmp_path / "out", ["png"])
     assert sorted(path.stem for path in paths) == ["curves", "learning", "stages"]
