@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from teacherstudent.running.study import Entry, Study
     from teacherstudent.teachers.replay.buffer.levels import LevelBuffer
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # These import torch, numba or matplotlib, so they load when first used.
 _LAZY = {

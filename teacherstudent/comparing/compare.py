@@ -15,6 +15,7 @@ from teacherstudent.comparing.notes import caveats, setting_notes
 from teacherstudent.comparing.quantities import SPENT
 from teacherstudent.comparing.results import Comparison, Stopped
 from teacherstudent.comparing.rows import make_rows, pooled_rows
+from teacherstudent.contract.checks import closest
 from teacherstudent.recording.disk.files import check_folder
 from teacherstudent.recording.disk.terminal import shown
 from teacherstudent.recording.runs import Run, find_runs
@@ -176,5 +177,5 @@ def _choose_baseline(teachers: set[str], asked: str | None) -> str | None:
     if asked is None:
         return next((name for name in BASELINES if name in there), None)
     if asked not in there:
-        raise ValueError(f"baseline: expected one of {there}, got {asked!r}")
+        raise ValueError(f"baseline: expected one of {there}, got {asked!r}{closest(asked, there)}")
     return asked

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from teacherstudent.contract.checks import closest
 from teacherstudent.contract.types import FloatArray
 from teacherstudent.recording.runs import Curve
 
@@ -87,7 +88,9 @@ class Quantity:
             known = [SPENT]
             if {*TRAINING} <= curve.ledger.keys():
                 known.append(SECONDS)
-            raise ValueError(f"x: expected one of {known + short}, got {self.name!r}")
+            raise ValueError(
+                f"x: expected one of {known + short}, got {self.name!r}{closest(self.name, known + short)}"
+            )
         # Starting from the first array, as `sum` would start from the number 0.
         total: FloatArray = sum((curve.ledger[name] for name in names[1:]), start=curve.ledger[names[0]])
         return total

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import math
 import numbers
@@ -20,6 +21,14 @@ def check_names(what: str, expected: Sequence[str], got: Iterable[str]) -> None:
         raise ValueError(
             f"{what}: expected {sorted(expected)}; missing {sorted(missing)}, unknown {sorted(extra)}"
         )
+
+
+def closest(word: object, known: Iterable[str]) -> str:
+    """Return " (did you mean 'riac'?)" for a word that is nearly a known one, else nothing."""
+    close = difflib.get_close_matches(str(word), list(known), 1)
+    if not close:
+        return ""
+    return f" (did you mean {close[0]!r}?)"
 
 
 def check_whole(what: str, value: Any, least: int = 1, most: int | None = None) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import importlib
 import importlib.resources
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from typing import Any, Generic, TypeVar, cast
 
+from teacherstudent.contract.checks import closest
 from teacherstudent.contract.facts import facts_for
 from teacherstudent.contract.family import Family
 from teacherstudent.contract.stored import trust
@@ -87,6 +87,11 @@ class Registry(Generic[T]):
         """Return all registered names in alphabetical order."""
         return sorted(self._entries())
 
+    def theme(self, entry: Entry) -> str:
+        """Return the folder in which a name lives, ``"bandits"``; empty for one without a folder."""
+        inside = entry.target.partition(":")[0].removeprefix(f"{self._package}.")
+        return inside.rpartition(".")[0].partition(".")[0]
+
     def get(self, name: str) -> Callable[..., T]:
         """Return the factory of ``name`` or of ``"module:attribute"``.
 
@@ -119,12 +124,9 @@ class Registry(Generic[T]):
             trust.check_import(name, self.kind)
             return
         # A wrong name is most often a misspelt one.
-        close = difflib.get_close_matches(name, self.names(), 1)
-        hint = ""
-        if close:
-            hint = f" (did you mean {close[0]!r}?)"
         raise ValueError(
-            f"unknown {self.kind} {name!r}{hint}: expected one of {self.names()} or 'module:attribute'"
+            f"unknown {self.kind} {name!r}{closest(name, self.names())}: expected one of {self.names()} or "
+            "'module:attribute'"
         )
 
     def make(self, name: str, /, *args: Any, **options: Any) -> T:

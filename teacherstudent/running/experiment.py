@@ -16,7 +16,7 @@ import numpy as np
 from teacherstudent.contract import spaces
 from teacherstudent.contract.accounts.ledger import Ledger
 from teacherstudent.contract.accounts.plan import Plan
-from teacherstudent.contract.checks import check_mapping
+from teacherstudent.contract.checks import check_mapping, closest
 from teacherstudent.contract.family import Family, RLFamily
 from teacherstudent.contract.registry import FAMILIES, STUDENTS, TEACHERS, Registry
 from teacherstudent.contract.stored.trust import Source, names_from
@@ -368,5 +368,6 @@ def _check_options(registry: Registry[Any], name: str, options: Mapping[str, Any
     unknown = sorted(set(options) - set(settable))
     if unknown:
         raise TypeError(
-            f"{registry.kind} {name!r}: unknown option {unknown[0]!r}; expected one of {settable}"
+            f"{registry.kind} {name!r}: unknown option {unknown[0]!r}"
+            f"{closest(unknown[0], settable)}; expected one of {settable}"
         )

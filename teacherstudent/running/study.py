@@ -12,7 +12,7 @@ import numpy as np
 from rich.console import Console
 
 from teacherstudent.contract.accounts.plan import Plan
-from teacherstudent.contract.checks import check_mapping, is_finite
+from teacherstudent.contract.checks import check_mapping, closest, is_finite
 from teacherstudent.contract.types import seed_sequence
 from teacherstudent.envs.images.data import MissingDataError
 from teacherstudent.recording.disk.files import check_name
@@ -111,7 +111,10 @@ class Study:
         for label in self.teachers:
             check_name("study: label", label)
         if self.baseline and self.baseline not in self.teachers:
-            raise ValueError(f"baseline: expected one of {list(self.teachers)}, got {self.baseline!r}")
+            raise ValueError(
+                f"baseline: expected one of {list(self.teachers)}, got {self.baseline!r}"
+                f"{closest(self.baseline, self.teachers)}"
+            )
 
     def _check_kinds(self) -> None:
         """Raise TypeError for the first field of a wrong kind."""
@@ -270,5 +273,7 @@ class Study:
         known = self.version(data=given.data, quick=given.quick).teachers
         unknown = sorted(set(given.teachers or ()) - set(known))
         if unknown:
-            parser.error(f"--teachers: expected some of {list(known)}, got {unknown}")
+            parser.error(
+                f"--teachers: expected some of {list(known)}, got {unknown}{closest(unknown[0], known)}"
+            )
         return given

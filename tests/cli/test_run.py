@@ -1,12 +1,7 @@
 import pytest
-from editing import edit
 
-from teacherstudent import envs, run, students, teachers
 from teacherstudent.cli import main
-from teacherstudent.contract.accounts.plan import Plan
-from teacherstudent.contract.registry import FAMILIES, STUDENTS, TEACHERS
 from teacherstudent.recording.runs import Run
-from teacherstudent.running.experiment import Experiment
 
 RUN = ["run", "--family", "toy-grid", "--student", "competence", "--student-options", "batch=10"]
 
@@ -14,16 +9,6 @@ RUN = ["run", "--family", "toy-grid", "--student", "competence", "--student-opti
 @pytest.fixture(autouse=True)
 def wide(monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
-
-
-def test_list_names_everything_with_a_line(capsys):
-    assert main(["list"]) == 0
-    shown = capsys.readouterr().out
-    for registry in (TEACHERS, FAMILIES, STUDENTS):
-        for entry in registry.entries():
-            assert entry.name in shown
-            assert entry.summary[:40] in shown
-            assert len(entry.summary) > 20
 
 
 def test_run_compare_and_resume(tmp_path, capsys):
@@ -101,58 +86,6 @@ def test_options_are_json_or_text(tmp_path):
     assert Run.load(manifest.parent).manifest["teacher"]["options"] == {"variant": "paper", "region_size": 50}
     with pytest.raises(SystemExit):
         main([*RUN, "--teacher", "riac", "--budget", "20", "--teacher-options", "variant"])
-
-
-def test_compare_counts_stopped_runs_on_request(tmp_path, capsys):
-    plan = Plan(budget=2_000, test_every=100)
-    experiment = Experiment(teacher="random", family="toy-grid", student="competence", plan=plan)
-    calls = iter(range(1_000))
-    experiment.run(tmp_path / "run", stop=lambda: next(calls) > 20)
-    arguments = ["compare", str(tmp_path / "run"), "--out", str(tmp_path / "figures")]
-    assert main(arguments) == 2
-    assert "--include-stopped" in " ".join(capsys.readouterr().err.split())
-    assert main([*arguments, "--include-stopped"]) == 0
-    assert "did not finish" in capsys.readouterr().out
-
-
-def test_compare_without_runs_says_so(tmp_path, capsys):
-    assert main(["compare", str(tmp_path)]) == 2
-    assert str(tmp_path) in capsys.readouterr().err
-
-
-def half(folder, **names):
-    names = {"teacher": "random", "family": "toy-grid", "student": "competence"} | names
-    rounds = iter(range(1_000))
-    experiment = Experiment(**names, plan=Plan(budget=60, test_every=30))
-    experiment.run(folder, stop=lambda: next(rounds) > 20)
-
-
-def test_runs_that_cannot_be_resumed_are_named_and_the_others_go_on(tmp_path, capsys):
-    half(tmp_path / "a")
-    half(tmp_path / "z")
-    family = envs.make("toy-grid")
-    student = students.make("competence", family, seed=0)
-    run(family, teachers.make("random", family.space, seed=0), student, tmp_path / "own", Plan(budget=60))
-    half(tmp_path / "damaged")
-    (tmp_path / "damaged" / "manifest.json").write_text("{")
-    half(tmp_path / "spoilt")
-    (tmp_path / "spoilt" / "status.json").write_text("[]")
-    half(tmp_path / "unknown")
-    edit(tmp_path / "unknown" / "manifest.json", lambda m: m["teacher"].update(name="[red]nobody[/red]"))
-    assert main(["resume", str(tmp_path)]) == 1
-    said = " ".join(capsys.readouterr().out.split())
-    assert (
-        f"{tmp_path / 'own'} left out: {tmp_path / 'own'}: expected a run of an experiment, got one of"
-        in said
-    )
-    assert f"{tmp_path / 'damaged'} left out: {tmp_path / 'damaged' / 'manifest.json'}: expected JSON" in said
-    assert f"{tmp_path / 'spoilt'} left out" in said
-    assert f"{tmp_path / 'unknown'} left out: unknown teacher '[red]nobody[/red]'" in said
-    assert {name: Run.load(tmp_path / name).status()["status"] for name in ("a", "z")} == dict.fromkeys(
-        ("a", "z"), "finished"
-    )
-    assert main(["resume", str(tmp_path / "own"), str(tmp_path / "damaged")]) == 2
-    assert "objects of one's own" in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize(

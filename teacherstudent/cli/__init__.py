@@ -1,0 +1,51 @@
+"""The command line: ``teacherstudent new | list | describe | run | resume | compare``.
+
+A command is one file with a function ``add``, which adds the command's words to the parser and says what is
+called: a function of the words and of a console that returns an exit code. `COMMANDS` lists the files.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from teacherstudent import __version__
+from teacherstudent.cli import compare, describe, names, new, resume, run
+from teacherstudent.recording.disk.terminal import shown
+
+COMMANDS = (new, names, describe, run, resume, compare)
+"""The commands in the order of ``--help``."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        0 if all went well, 1 if a run failed, 2 if the arguments make no sense, 130 after Ctrl-C.
+    """
+    given = make_parser().parse_args(argv)
+    console = Console()
+    errors = Console(stderr=True)
+    try:
+        code: int = given.command(given, console)
+        return code
+    except (ValueError, TypeError, OSError) as error:
+        errors.print(shown(f"teacherstudent: {error}"), soft_wrap=True)
+        return 2
+    # Ctrl-C comes here before runs have begun or after they have ended: `run_all` takes it in between.
+    except KeyboardInterrupt:
+        errors.print("teacherstudent: interrupted")
+        return 130
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    about = "Teachers choose tasks, students learn them, runs are compared."
+    parser = argparse.ArgumentParser(prog="teacherstudent", description=about)
+    parser.add_argument("--version", action="version", version=f"teacherstudent {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    for command in COMMANDS:
+        command.add(commands)
+    return parser

@@ -1,0 +1,99 @@
+"""``teacherstudent run``: one student for each teacher and seed, side by side, then compared."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from teacherstudent.cli.arguments import THREADS, Commands, import_from_here, option
+from teacherstudent.recording.disk.terminal import folder_argument
+
+
+def add(commands: Commands) -> None:
+    """Add the command ``run``."""
+    start = commands.add_parser(
+        "run", help="train one student for each teacher and seed, in parallel processes"
+    )
+    start.add_argument("--teacher", nargs="+", required=True, help="registered names or 'module:Class'")
+    start.add_argument("--family", required=True, help="a registered name or 'module:Class'")
+    start.add_argument("--student", default="sb3", help="a registered name or 'module:Class' (default: sb3)")
+    start.add_argument("--seeds", type=int, nargs="+", default=[0], help="default: 0")
+    start.add_argument(
+        "--budget", type=float, required=True, help="cost of each run (environment steps, or FLOPs)"
+    )
+    start.add_argument(
+        "--test-every", type=float, help="cost between tests (default: a twentieth of the budget)"
+    )
+    start.add_argument(
+        "--checkpoint-every", type=float, help="cost between checkpoints (default: as --test-every; 0: none)"
+    )
+    start.add_argument(
+        "--signals",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="signals to compute and log beside what the teacher needs: value_l1",
+    )
+    start.add_argument(
+        "--max-failed-tasks",
+        type=int,
+        help="on how many tasks environments may fail (default: 3, and one for every 20 finished episodes)",
+    )
+    start.add_argument(
+        "--may-never-act",
+        action="store_true",
+        help="begin though the budget ends before the teacher acts, or before anything is trained on",
+    )
+    for role in ("teacher", "family", "student"):
+        start.add_argument(
+            f"--{role}-options",
+            type=option,
+            nargs="+",
+            default=[],
+            metavar="KEY=VALUE",
+            help=f"keywords of the {role}'s constructor; values are JSON or plain strings",
+        )
+    start.add_argument(
+        "--out", type=folder_argument, default=Path("runs"), help="where run folders go (default: runs)"
+    )
+    start.add_argument("--jobs", type=int, help="runs at a time (default: the number of cores)")
+    start.add_argument("--threads", type=int, help=THREADS)
+    start.add_argument("--resume", action="store_true", help="continue runs that stopped, skip finished ones")
+    start.set_defaults(command=start_runs)
+
+
+def start_runs(given: argparse.Namespace, console: Console) -> int:
+    """Run what was asked for, print the comparison."""
+    import_from_here([*given.teacher, given.family, given.student])
+    # These imports take seconds (torch, numba): `list` and `--help` should not wait for them.
+    from teacherstudent.contract.accounts.plan import Plan
+    from teacherstudent.running.console import run_and_compare
+    from teacherstudent.running.experiment import Experiment
+
+    plan = Plan(
+        budget=given.budget,
+        test_every=given.test_every,
+        checkpoint_every=given.checkpoint_every,
+        max_failed_tasks=given.max_failed_tasks,
+        signals=tuple(given.signals),
+        may_never_act=given.may_never_act,
+    )
+    experiments = [
+        Experiment(
+            teacher=teacher,
+            family=given.family,
+            plan=plan,
+            student=given.student,
+            seed=seed,
+            teacher_options=dict(given.teacher_options),
+            family_options=dict(given.family_options),
+            student_options=dict(given.student_options),
+        )
+        # Seeds are outermost, so that early results compare teachers.
+        for seed in given.seeds
+        for teacher in given.teacher
+    ]
+    how = {"jobs": given.jobs, "threads": given.threads, "resume": given.resume}
+    return run_and_compare(experiments, given.out, **how, console=console)
