@@ -18,6 +18,8 @@ from teacherstudent.slots.wrapping.family import family_from_gymnasium
 if TYPE_CHECKING:
     from teacherstudent.adapters.gymnasium import TeacherEnv
     from teacherstudent.adapters.sb3 import TeacherCallback, TeacherVecEnv
+    from teacherstudent.adapters.serving.client import TeacherClient
+    from teacherstudent.adapters.serving.server import TeacherServer
     from teacherstudent.contract.accounts.plan import Plan
     from teacherstudent.running.experiment import Experiment
     from teacherstudent.running.loop import run
@@ -37,7 +39,9 @@ _LAZY = {
     "Entry": "teacherstudent.running.study",
     "Study": "teacherstudent.running.study",
     "TeacherCallback": "teacherstudent.adapters.sb3",
+    "TeacherClient": "teacherstudent.adapters.serving.client",
     "TeacherEnv": "teacherstudent.adapters.gymnasium",
+    "TeacherServer": "teacherstudent.adapters.serving.server",
     "TeacherVecEnv": "teacherstudent.adapters.sb3",
 }
 
@@ -58,7 +62,9 @@ __all__ = [
     "Study",
     "Teacher",
     "TeacherCallback",
+    "TeacherClient",
     "TeacherEnv",
+    "TeacherServer",
     "TeacherVecEnv",
     "family_from_gymnasium",
     "run",

@@ -11,13 +11,18 @@ import numpy as np
 import numpy.typing as npt
 from stable_baselines3.common.callbacks import BaseCallback
 
+from teacherstudent.adapters.serving.client import TeacherClient
+from teacherstudent.adapters.serving.server import reachable
 from teacherstudent.adapters.watching import (
+    AnyTeacher,
     TestsNoticed,
     asked,
     check_budget,
     check_fits,
     check_teacher,
     drop_open,
+    home,
+    let_travel,
     load,
 )
 from teacherstudent.contract import spaces
@@ -39,7 +44,7 @@ class TeacherVecEnv(TaskVecEnv):
     Every episode that ends is told, tests too: `evaluation` is for those.
 
     Args:
-        teacher: needs no signals but ``length`` and ``success``.
+        teacher: or a `TeacherClient`; needs no signals but ``length`` and ``success``.
         envs: a vector environment as ``family.make_vec(n)`` gives it.
         mastered: see `TaskVecEnv`.
         budget: steps of all slots together over which the teacher's ``progress`` goes from 0 to 1; None
@@ -54,13 +59,14 @@ class TeacherVecEnv(TaskVecEnv):
 
     def __init__(
         self,
-        teacher: Teacher[Any],
+        teacher: AnyTeacher,
         envs: gym.vector.VectorEnv[Any, Any, Any],
         *,
         mastered: float | None = None,
         budget: float | None = None,
         seed: Seed = 0,
     ) -> None:
+        teacher = reachable(teacher)
         check_teacher(teacher, mastered, "TeacherVecEnv")
         check_vector(envs, "TeacherVecEnv")
         check_fits(teacher, getattr(envs, "task_space", None), "TeacherVecEnv")
@@ -69,10 +75,18 @@ class TeacherVecEnv(TaskVecEnv):
         if reason is not None:
             warnings.warn(f"TeacherVecEnv: {reason}", stacklevel=2)
         super().__init__(envs, self._ask, tell=teacher.tell, mastered=mastered, seed=seed)
-        self.teacher = teacher
+        self.teacher: AnyTeacher = teacher
         self._budget = check_budget(budget)
         self._steps = 0
         self._tests = TestsNoticed("TeacherVecEnv")
+        let_travel(teacher, lambda: (self._budget, self._steps))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over what a copy or a pickle holds; episodes under way stay the original's: reset first."""
+        vars(self).update(state)
+        if isinstance(self.teacher, TeacherClient):
+            self.ids[:] = -1
+            self.tasks = None
 
     def step_wait(self) -> tuple[Any, Array, BoolArray, list[dict[str, Any]]]:
         """Step every slot; the teacher hears of the episodes that end before it is asked for the next."""
@@ -133,7 +147,8 @@ class TeacherVecEnv(TaskVecEnv):
         """
         # Every episode's environment seed is drawn from this generator, so it is part of the state.
         seeds = dict(self._rng.bit_generator.state)
-        state = {"teacher": self.teacher.state_dict(), "steps": self._steps, "seeds": seeds}
+        teacher = home(self.teacher, "TeacherVecEnv.save")
+        state = {"teacher": teacher.state_dict(), "steps": self._steps, "seeds": seeds}
         checkpoint.save(check_file("TeacherVecEnv", path), state)
 
     def load(self, path: str | os.PathLike[str]) -> int:
@@ -146,17 +161,18 @@ class TeacherVecEnv(TaskVecEnv):
             FileNotFoundError: if there is no such file.
             ValueError: if it is damaged, or of another teacher or space.
         """
+        teacher = home(self.teacher, "TeacherVecEnv.load")
         state = load(path, "TeacherVecEnv", ("teacher", "steps", "seeds"))
         # Check everything before anything changes: a damaged file must leave this object as it is.
         steps = check_whole("TeacherVecEnv: steps", state["steps"], 0)
         seeds = saved_generator("TeacherVecEnv: seeds", state["seeds"])
-        self.teacher.load_state_dict(state["teacher"])
+        teacher.load_state_dict(state["teacher"])
         self._rng.bit_generator.state = seeds
         self._steps = steps
         # These values mark slots that have not started: the next reset must not drop old ids.
         self.ids[:] = -1
         self.tasks = None
-        return drop_open(self.teacher)
+        return drop_open(teacher)
 
 
 def _forget(outcomes: Outcomes) -> None:
@@ -170,10 +186,10 @@ class TeacherCallback(BaseCallback):
         TypeError: if it is given no teacher.
     """
 
-    def __init__(self, teacher: Teacher[Any]) -> None:
+    def __init__(self, teacher: AnyTeacher) -> None:
         super().__init__()
-        if not isinstance(teacher, Teacher):
-            raise TypeError(f"TeacherCallback: teacher: expected a Teacher, got {teacher!r}")
+        if not isinstance(teacher, Teacher | TeacherClient):
+            raise TypeError(f"TeacherCallback: teacher: expected a Teacher or a client, got {teacher!r}")
         self.teacher = teacher
 
     def _on_step(self) -> bool:

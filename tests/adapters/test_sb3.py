@@ -227,7 +227,7 @@ def test_environments_that_start_by_themselves_or_share_their_options_are_refuse
         TeacherVecEnv(teacher, gym.make_vec("CartPole-v1", 2, vectorization_mode="vector_entry_point"))
     with pytest.raises(TypeError, match="expected a vector environment"):
         TeacherVecEnv(teacher, family.make_env())
-    with pytest.raises(TypeError, match="teacher: expected a Teacher, got 3"):
+    with pytest.raises(TypeError, match="teacher: expected a Teacher or a TeacherClient, got 3"):
         TeacherVecEnv(3, family.make_vec(1))
 
 
