@@ -17,7 +17,11 @@ from teacherstudent.slots.wrapping.family import family_from_gymnasium
 
 if TYPE_CHECKING:
     from teacherstudent.adapters.gymnasium import TeacherEnv
+    from teacherstudent.adapters.playing.task_reset import TaskReset
     from teacherstudent.adapters.sb3 import TeacherCallback, TeacherVecEnv
+    from teacherstudent.adapters.serving.client import TeacherClient
+    from teacherstudent.adapters.serving.server import TeacherServer
+    from teacherstudent.adapters.vector import TeacherVectorEnv
     from teacherstudent.contract.accounts.plan import Plan
     from teacherstudent.running.experiment import Experiment
     from teacherstudent.running.loop import run
@@ -36,9 +40,13 @@ _LAZY = {
     "run": "teacherstudent.running.loop",
     "Entry": "teacherstudent.running.study",
     "Study": "teacherstudent.running.study",
+    "TaskReset": "teacherstudent.adapters.playing.task_reset",
     "TeacherCallback": "teacherstudent.adapters.sb3",
+    "TeacherClient": "teacherstudent.adapters.serving.client",
     "TeacherEnv": "teacherstudent.adapters.gymnasium",
+    "TeacherServer": "teacherstudent.adapters.serving.server",
     "TeacherVecEnv": "teacherstudent.adapters.sb3",
+    "TeacherVectorEnv": "teacherstudent.adapters.vector",
 }
 
 __all__ = [
@@ -56,10 +64,14 @@ __all__ = [
     "RLFamily",
     "Student",
     "Study",
+    "TaskReset",
     "Teacher",
     "TeacherCallback",
+    "TeacherClient",
     "TeacherEnv",
+    "TeacherServer",
     "TeacherVecEnv",
+    "TeacherVectorEnv",
     "family_from_gymnasium",
     "run",
     "spaces",

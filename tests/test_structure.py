@@ -265,7 +265,8 @@ def test_pickle_passes_between_processes_only():
             assert not {"pickle", "cPickle", "dill", "joblib"} & imports(path), module
 
 
-CORE = ("contract", "recording", "comparing", "running", "testing", "teachers", "adapters.gymnasium")
+ADAPTERS = ("adapters.gymnasium", "adapters.vector", "adapters.serving", "adapters.playing")
+CORE = ("contract", "recording", "comparing", "running", "testing", "teachers", *ADAPTERS)
 """What a team with a stack of its own uses."""
 
 STUDENTS_NEED = ("torch", "stable_baselines3", "Box2D", "rsl_rl")

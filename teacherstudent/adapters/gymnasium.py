@@ -9,17 +9,21 @@ from typing import Any, SupportsFloat
 import gymnasium as gym
 import numpy as np
 
+from teacherstudent.adapters.serving.client import TeacherClient
+from teacherstudent.adapters.serving.server import reachable
 from teacherstudent.adapters.watching import (
+    AnyTeacher,
     TestsNoticed,
     asked,
     check_budget,
     check_fits,
     check_teacher,
     drop_open,
+    home,
+    let_travel,
     load,
 )
 from teacherstudent.contract.checks import check_whole
-from teacherstudent.contract.teacher import Teacher
 from teacherstudent.contract.types import Array, Outcomes
 from teacherstudent.recording.disk import checkpoint
 from teacherstudent.recording.disk.files import check_file
@@ -33,18 +37,21 @@ class TeacherEnv(gym.Wrapper[Any, Any, Any, Any]):
     it the undiscounted return, with the signals ``length`` and ``success``. An episode that a reset gives up
     is dropped. The task and its id are in the reset's ``info["task"]`` and ``info["task_id"]``.
 
-    Use it in the process that made the teacher: several environments in one process may share a teacher, but
-    `gymnasium.vector.AsyncVectorEnv` and ``SubprocVecEnv`` would give each worker a teacher that is alone,
-    and are refused. `TeacherVecEnv` has one teacher for environments in many processes.
+    Environments in one process, and in many, may share a teacher. A pickled one holds a client of the teacher
+    (`teacherstudent.TeacherServer`, which the first pickle starts). Where worker processes make their own
+    (``AsyncVectorEnv([lambda: TeacherEnv(make(), teacher)] * 8)``, ``SubprocVecEnv``), start the server
+    before: ``teacher`` is a client there. Without a server a copy refuses to act.
 
     It warns if nothing looks at the task until the first episode ends, and if ``evaluate_policy`` plays here.
 
     Args:
         env: takes ``reset(options={"task": task})``.
-        teacher: of a space that fits ``env``; needs no signals but ``length`` and ``success``.
+        teacher: or a `TeacherClient`; of a space that fits ``env``; needs no signals but ``length`` and
+            ``success``.
         mastered: ``success`` is the environment's ``is_success`` if it reports one, else return > mastered,
             else (None) it is left out.
-        budget: steps over which the teacher's ``progress`` goes from 0 to 1; None leaves it at 0.
+        budget: steps over which the teacher's ``progress`` goes from 0 to 1; None leaves it at 0. Of many
+            workers the server counts all steps (``TeacherServer(teacher, budget=...)``).
 
     Raises:
         ValueError: if the teacher needs other signals, binds tasks for longer than an episode, or has tasks
@@ -55,7 +62,7 @@ class TeacherEnv(gym.Wrapper[Any, Any, Any, Any]):
     def __init__(
         self,
         env: gym.Env[Any, Any],
-        teacher: Teacher[Any],
+        teacher: AnyTeacher,
         *,
         mastered: float | None = None,
         budget: float | None = None,
@@ -63,9 +70,10 @@ class TeacherEnv(gym.Wrapper[Any, Any, Any, Any]):
         if not isinstance(env, gym.Env):
             raise TypeError(f"TeacherEnv: env: expected a gymnasium environment, got {env!r}")
         super().__init__(env)
+        teacher = reachable(teacher)
         check_teacher(teacher, mastered, "TeacherEnv")
         check_fits(teacher, getattr(env.unwrapped, "task_space", None), "TeacherEnv")
-        self.teacher = teacher
+        self.teacher: AnyTeacher = teacher
         self._mastered = mastered
         self._budget = check_budget(budget)
         self._steps = 0
@@ -78,6 +86,13 @@ class TeacherEnv(gym.Wrapper[Any, Any, Any, Any]):
         # Whether an episode has shown if the environment looks at its task.
         self._looked = False
         self._tests = TestsNoticed("TeacherEnv")
+        let_travel(teacher, lambda: (self._budget, self._steps))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over what a copy or a pickle holds; an episode under way stays the original's."""
+        vars(self).update(state)
+        if isinstance(self.teacher, TeacherClient):
+            self._task_id = None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -94,6 +109,11 @@ class TeacherEnv(gym.Wrapper[Any, Any, Any, Any]):
                 f"TeacherEnv: options: expected no 'task', as the teacher chooses it, got {options['task']!r}"
             )
         self._tests.look()
+        teacher = reachable(self.teacher)
+        # A fork of the environment goes on as a client; the episode under way is the original's.
+        if teacher is not self.teacher:
+            self.teacher = teacher
+            self._task_id = None
         # An episode that is given up was not played to its end, so there is no score to tell.
         if self._task_id is not None:
             given_up = self._task_id
@@ -157,9 +177,11 @@ class TeacherEnv(gym.Wrapper[Any, Any, Any, Any]):
 
         Raises:
             WriteError: if the file cannot be written; an older file of that name is untouched.
+            TypeError: if the teacher is in another process.
         """
+        teacher = home(self.teacher, "TeacherEnv.save")
         checkpoint.save(
-            check_file("TeacherEnv", path), {"teacher": self.teacher.state_dict(), "steps": self._steps}
+            check_file("TeacherEnv", path), {"teacher": teacher.state_dict(), "steps": self._steps}
         )
 
     def load(self, path: str | os.PathLike[str]) -> int:
@@ -171,11 +193,13 @@ class TeacherEnv(gym.Wrapper[Any, Any, Any, Any]):
         Raises:
             FileNotFoundError: if there is no such file.
             ValueError: if it is damaged, or of another teacher or space.
+            TypeError: if the teacher is in another process.
         """
+        teacher = home(self.teacher, "TeacherEnv.load")
         state = load(path, "TeacherEnv", ("teacher", "steps"))
         steps = check_whole("TeacherEnv: steps", state["steps"], 0)
         # The teacher goes first: if it refuses its state, nothing else has changed.
-        self.teacher.load_state_dict(state["teacher"])
+        teacher.load_state_dict(state["teacher"])
         self._steps = steps
         self._task_id = None
-        return drop_open(self.teacher)
+        return drop_open(teacher)

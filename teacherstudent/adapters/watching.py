@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from collections.abc import Callable
 from types import FrameType
-from typing import Any
+from typing import Any, TypeAlias
 
 import gymnasium as gym
 import numpy as np
 
+from teacherstudent.adapters.serving.client import TeacherClient, name_of
+from teacherstudent.adapters.serving.server import share
 from teacherstudent.contract import spaces
 from teacherstudent.contract.checks import check_names, check_real, is_number
 from teacherstudent.contract.teacher import Teacher
@@ -24,10 +27,14 @@ _TESTS = (
 )
 
 
+AnyTeacher: TypeAlias = Teacher[Any] | TeacherClient
+"""A teacher of this process, or a client of one in another."""
+
+
 def check_teacher(teacher: Any, mastered: float | None, where: str) -> None:
-    """Raise unless episodes alone serve the teacher, in this process."""
-    if not isinstance(teacher, Teacher):
-        raise TypeError(f"{where}: teacher: expected a Teacher, got {teacher!r}")
+    """Raise unless episodes alone serve the teacher."""
+    if not isinstance(teacher, Teacher | TeacherClient):
+        raise TypeError(f"{where}: teacher: expected a Teacher or a TeacherClient, got {teacher!r}")
     if mastered is not None:
         check_real(f"{where}: mastered", mastered)
     elsewhere = "run(family, teacher, student, folder, plan) with a student that gives them"
@@ -40,13 +47,13 @@ def check_teacher(teacher: Any, mastered: float | None, where: str) -> None:
     missing = sorted((teacher.needs | teacher.measures) - provides)
     if missing:
         raise ValueError(
-            f"{where}: {type(teacher).__name__} needs {missing}, which episodes alone do not give (they give "
+            f"{where}: {name_of(teacher)} needs {missing}, which episodes alone do not give (they give "
             f"{sorted(provides)}{hint}); use "
             f"{elsewhere}: 'sb3' or 'rsl-rl', whose rollouts level teachers are made for"
         )
     if teacher.members != 1:
         raise ValueError(
-            f"{where}: expected a teacher of one model, got {type(teacher).__name__}, whose rows are for "
+            f"{where}: expected a teacher of one model, got {name_of(teacher)}, whose rows are for "
             f"{teacher.members} members; use {elsewhere}: Members([...])"
         )
     # This wrapper sees whole episodes only: it could never report a step or a rollout.
@@ -57,10 +64,13 @@ def check_teacher(teacher: Any, mastered: float | None, where: str) -> None:
         )
 
 
-def check_fits(teacher: Teacher[Any], taken: Any, where: str) -> None:
+def check_fits(teacher: AnyTeacher, taken: Any, where: str) -> None:
     """Raise ValueError if the environments say which tasks they take, and those of the teacher are others."""
     # Environments that declare no space are trusted: they refuse a wrong task themselves.
-    if isinstance(taken, gym.Space) and not spaces.holds(taken, teacher.space):
+    # A client that was made from an address does not know the space: its server checks what is told.
+    if not isinstance(taken, gym.Space) or teacher.space is None:
+        return
+    if not spaces.holds(taken, teacher.space):
         raise ValueError(
             f"{where}: expected a teacher whose tasks lie in the environment's space {taken}, got one of "
             f"{teacher.space}"
@@ -109,7 +119,35 @@ class TestsNoticed:
             frame = frame.f_back
 
 
-def asked(teacher: Teacher[Any], n: int, progress: float, where: str) -> Assignment:
+def let_travel(teacher: AnyTeacher, spent: Callable[[], tuple[float, float]]) -> None:
+    """Let a pickle of the teacher hold a client; its server is started when the first one is made.
+
+    Args:
+        teacher: an adapter's.
+        spent: returns the adapter's budget and the steps that are spent.
+    """
+    if isinstance(teacher, TeacherClient) or not teacher.at_home or teacher.elsewhere is not None:
+        return
+
+    def elsewhere() -> tuple[Any, ...]:
+        budget, steps = spent()
+        whole = None if np.isinf(budget) else budget
+        return share(teacher, budget=whole, spent=steps).client().__reduce__()
+
+    teacher.elsewhere = elsewhere
+
+
+def home(teacher: AnyTeacher, where: str) -> Teacher[Any]:
+    """Return a teacher of this process; raise TypeError if it is another's, which alone can save it."""
+    if isinstance(teacher, TeacherClient):
+        raise TypeError(
+            f"{where}: expected a teacher of this process, got a client of {teacher.address}: save and load "
+            "the teacher in the process that made it"
+        )
+    return teacher
+
+
+def asked(teacher: AnyTeacher, n: int, progress: float, where: str) -> Assignment:
     """Return ``n`` tasks to train on.
 
     Raises:
@@ -124,7 +162,7 @@ def asked(teacher: Teacher[Any], n: int, progress: float, where: str) -> Assignm
     trained = int(assignment.learn.sum())
     raise ValueError(
         f"{where}: expected {n} tasks to train on, one for each slot that starts, got {trained}, and "
-        f"{len(assignment) - trained} to be measured only, from {type(teacher).__name__}: use "
+        f"{len(assignment) - trained} to be measured only, from {name_of(teacher)}: use "
         "run(family, teacher, student, folder, plan), whose students can measure"
     )
 

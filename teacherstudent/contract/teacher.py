@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 import os
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, final, runtime_checkable
+from collections.abc import Callable, Mapping
+from typing import (
+    Any,
+    ClassVar,
+    Concatenate,
+    Generic,
+    ParamSpec,
+    Protocol,
+    Self,
+    TypeVar,
+    final,
+    runtime_checkable,
+)
 
 import gymnasium as gym
 import numpy as np
@@ -34,6 +47,22 @@ from teacherstudent.contract.types import (
 )
 
 S = TypeVar("S", bound=gym.Space[Any])
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _alone(method: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[Any, P], R]:
+    """Let one thread at a time into a teacher's methods: a server asks in a thread of its own."""
+
+    @functools.wraps(method)
+    def alone(self: Teacher[Any], /, *args: P.args, **options: P.kwargs) -> R:
+        # A fork may have copied the lock while another thread held it: nobody there would ever release it.
+        if os.getpid() != self._process:
+            return method(self, *args, **options)
+        with self.lock:
+            return method(self, *args, **options)
+
+    return alone
 
 
 class Teacher(ABC, Generic[S]):
@@ -46,8 +75,10 @@ class Teacher(ABC, Generic[S]):
     Many tasks may be outstanding; outcomes may come late, out of order, in any batch, or never.
 
     A teacher works in the process that made it and nowhere else: a copy in another process would hear of
-    nothing, in silence. It cannot be pickled, and refuses to act in a forked process. A wanted copy is a new
-    teacher that takes `state_dict` by `load_state_dict`, or, in the same process, ``copy.deepcopy``.
+    nothing, in silence. It cannot be pickled, and refuses to act in a forked process, unless a
+    `teacherstudent.TeacherServer` serves it: then the pickle holds a client of the server. A wanted copy is a
+    new teacher that takes `state_dict` by `load_state_dict`, or, in the same process, ``copy.deepcopy``.
+    Threads of one process may share it.
 
     Attributes:
         accepts: the kinds of space that the teacher works on.
@@ -64,6 +95,9 @@ class Teacher(ABC, Generic[S]):
             schedules, of which no run expects that they act.
         space: the task space.
         rng: the teacher's own generator; part of its state.
+        lock: held while the teacher acts; hold it around `metrics` and `snapshot` where threads share it.
+        elsewhere: returns what a pickle holds in the teacher's place, a function and its arguments, as
+            ``__reduce__`` does; None refuses to be pickled. A server sets it.
 
     Args:
         space: the task space.
@@ -100,6 +134,8 @@ class Teacher(ABC, Generic[S]):
         self._ids = Outstanding()
         # A fork copies the object: the number of the process tells the copy from the original.
         self._process = os.getpid()
+        self.lock = threading.RLock()
+        self.elsewhere: Callable[[], tuple[Any, ...]] | None = None
 
     @classmethod
     def from_family(cls, family: Family, *, seed: Seed, **options: Any) -> Self:
@@ -120,6 +156,7 @@ class Teacher(ABC, Generic[S]):
         return cls(family.space, seed=seed, **{**facts_for(cls, family), **options})  # type: ignore[arg-type]
 
     @final
+    @_alone
     def ask(self, n: int = 1, *, progress: float = 0.0) -> Assignment:
         """Return tasks to work on: ``n`` of them, or fewer where the teacher has no more, never none.
 
@@ -168,6 +205,7 @@ class Teacher(ABC, Generic[S]):
             )
 
     @final
+    @_alone
     def tell(self, outcomes: Outcomes) -> None:
         """Take in what happened on tasks.
 
@@ -206,6 +244,7 @@ class Teacher(ABC, Generic[S]):
         self._ids.close(asked)
 
     @final
+    @_alone
     def drop(self, ids: IntArray) -> None:
         """Give up outstanding tasks whose outcome will never come; telling of them later is an error.
 
@@ -228,6 +267,7 @@ class Teacher(ABC, Generic[S]):
 
     @property
     @final
+    @_alone
     def outstanding(self) -> IntArray:
         """Ids that were asked for and neither told of nor dropped, in ascending order."""
         return self._ids.open_ids()
@@ -313,6 +353,7 @@ class Teacher(ABC, Generic[S]):
         return {}
 
     @final
+    @_alone
     def state_dict(self) -> State:
         """Return everything that the future depends on, as plain data; a copy."""
         return {
@@ -324,6 +365,7 @@ class Teacher(ABC, Generic[S]):
         }
 
     @final
+    @_alone
     def load_state_dict(self, state: State) -> None:
         """Continue from `state_dict` of a teacher of the same class, space and configuration.
 
@@ -373,15 +415,34 @@ class Teacher(ABC, Generic[S]):
                 f"{_REMEDY}"
             )
 
+    @property
+    @final
+    def at_home(self) -> bool:
+        """Whether this is the process that made the teacher, and not a fork of it."""
+        return os.getpid() == self._process
+
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """Refuse to be pickled.
+        """Be pickled as a client of the server that serves it.
+
+        Raises:
+            TypeError: if there is no server.
+        """
+        if self.elsewhere is not None:
+            return self.elsewhere()
+        raise TypeError(
+            f"{type(self).__name__}: expected to stay in the process that made the teacher, got a request to "
+            f"pickle it: a copy would teach alone, and the original hear of nothing. {_REMEDY}"
+        )
+
+    def __copy__(self) -> Self:
+        """Refuse: two teachers would share one state.
 
         Raises:
             TypeError: always.
         """
         raise TypeError(
-            f"{type(self).__name__}: expected to stay in the process that made the teacher, got a request to "
-            f"pickle it: a copy would teach alone, and the original hear of nothing. {_REMEDY}"
+            f"{type(self).__name__}: expected a deep copy, for a simulation in the same process, got a "
+            f"request for a shallow one. {_REMEDY}"
         )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Teacher[S]:
@@ -390,8 +451,10 @@ class Teacher(ABC, Generic[S]):
         other = object.__new__(type(self))
         # Noted before the attributes are copied: one of them may hold the teacher itself.
         memo[id(self)] = other
+        # The twin is nobody's teacher yet: it has a lock of its own and no server.
+        own = {"lock": threading.RLock(), "elsewhere": None}
         for name, value in vars(self).items():
-            setattr(other, name, copy.deepcopy(value, memo))
+            setattr(other, name, own[name] if name in own else copy.deepcopy(value, memo))
         return other
 
 
@@ -427,6 +490,7 @@ class Stops(Protocol):
 
 _REMEDY = (
     "Use one TeacherVecEnv(teacher, family.make_vec(n, processes=k)), whose environments live in k processes "
-    "and whose teacher stays; for a teacher of its own, make one in that process (and, to go on from "
+    "and whose teacher stays, or TeacherServer(teacher), made before the processes start: then each of them "
+    "gets a client; for a teacher of its own, make one in that process (and, to go on from "
     "another's state, carry its state_dict() over to load_state_dict)."
 )

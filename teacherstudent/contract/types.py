@@ -63,8 +63,8 @@ def _column(name: str, values: npt.ArrayLike, dtype: npt.DTypeLike, rows: int) -
             raise ValueError(f"{name}: expected whole numbers below 2**62, got {given}")
     elif dtype is np.uint8:
         given = _given(name, values, "whole numbers from 0 to 255", "iuf")
-        # Checked before the conversion below, in which 256 would become 0.
-        if not (np.isin(given, np.arange(256))).all():
+        # Checked before the conversion below, in which 256 would become 0; bytes need no look.
+        if given.dtype != np.uint8 and not (np.isin(given, np.arange(256))).all():
             raise ValueError(f"{name}: expected whole numbers from 0 to 255, got {given}")
     else:
         given = _given(name, values, "numbers")

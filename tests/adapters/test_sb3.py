@@ -79,6 +79,8 @@ def test_attributes_are_not_lost_in_silence(family):
     vec = TeacherVecEnv(Listener(family.space), family.make_vec(2))
     with pytest.raises(AttributeError, match="through their task"):
         vec.set_attr("gravity", 3)
+    with pytest.raises(TypeError, match="apply: expected None"):
+        TeacherVecEnv(Listener(family.space), family.make_vec(2), apply=print)
     with pytest.raises(AttributeError, match="gymnasium environments of this process"):
         vec.env_method("set_gravity", 3)
 
@@ -153,6 +155,8 @@ def test_methods_of_single_environments_are_reached():
     masks = np.stack(vec.env_method("action_masks"))
     assert masks[:, 1].tolist() == (vec.tasks[:, 0] > 0.5).tolist()
     assert vec.get_attr("height", indices=[2]) == [vec.tasks[2, 0]]
+    vec.set_attr("height", 0.25, indices=[2])
+    assert vec.get_attr("height", indices=[1, 2]) == [vec.tasks[1, 0], 0.25]
     with pytest.raises(AttributeError, match="no_such_thing"):
         vec.env_method("no_such_thing")
     with pytest.raises(AttributeError, match="expected a method, got"):
@@ -227,7 +231,7 @@ def test_environments_that_start_by_themselves_or_share_their_options_are_refuse
         TeacherVecEnv(teacher, gym.make_vec("CartPole-v1", 2, vectorization_mode="vector_entry_point"))
     with pytest.raises(TypeError, match="expected a vector environment"):
         TeacherVecEnv(teacher, family.make_env())
-    with pytest.raises(TypeError, match="teacher: expected a Teacher, got 3"):
+    with pytest.raises(TypeError, match="teacher: expected a Teacher or a TeacherClient, got 3"):
         TeacherVecEnv(3, family.make_vec(1))
 
 

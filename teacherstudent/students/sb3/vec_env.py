@@ -24,7 +24,14 @@ from teacherstudent.contract.types import (
     State,
     generator,
 )
-from teacherstudent.slots.access import check_vector, slot_attributes, slot_info, slot_methods, state_of
+from teacherstudent.slots.access import (
+    check_vector,
+    slot_attributes,
+    slot_info,
+    slot_methods,
+    slots_of,
+    state_of,
+)
 from teacherstudent.slots.failures import Failed, failed_slots, tolerate
 from teacherstudent.slots.fixed_tasks import FixedTasks
 from teacherstudent.students.rollouts.play import check_rewards, successes
@@ -323,12 +330,18 @@ class TaskVecEnv(VecEnv):
         return slot_attributes(self.envs, attr_name, list(self._get_indices(indices)))
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
-        """Refuse: environments are changed through tasks alone.
+        """Set an attribute of slots that are gymnasium environments of this process.
 
         Raises:
-            AttributeError: always.
+            AttributeError: of other slots, which are changed through their tasks alone.
         """
-        raise AttributeError(f"set_attr({attr_name!r}): environments are set through their task, at reset")
+        single = slots_of(self.envs)
+        if single is None:
+            raise AttributeError(
+                f"set_attr({attr_name!r}): these environments are set through their task, at reset"
+            )
+        for slot in self._get_indices(indices):
+            single[slot].set_wrapper_attr(attr_name, value)
 
     def set_options(self, options: Any = None) -> None:
         """Refuse options of a reset: environments are changed through tasks alone.
