@@ -14,12 +14,12 @@ from teacherstudent.contract import spaces
 from teacherstudent.contract.knobs import SIZES, Setting, describe, pixels
 from teacherstudent.contract.types import FloatArray, IntArray
 from teacherstudent.envs.images.family import ImageFamily, StageFamily
+from teacherstudent.networks.knobs.augmentation import FAINTEST, RandomAugmentation
+from teacherstudent.networks.knobs.depths import parameter_depths
+from teacherstudent.networks.knobs.smoothing import IDENTITY_BELOW, Smoothing
 from teacherstudent.recording.disk.arrays import read_npy
-from teacherstudent.students.classifier.images.augmentation import FAINTEST, RandomAugmentation
-from teacherstudent.students.classifier.images.inputs import Inputs
+from teacherstudent.students.classifier.inputs import Inputs
 from teacherstudent.students.classifier.networks import backbones
-from teacherstudent.students.classifier.networks.depths import parameter_depths
-from teacherstudent.students.classifier.networks.smoothing import IDENTITY_BELOW, Smoothing
 from teacherstudent.students.classifier.options import Training
 
 

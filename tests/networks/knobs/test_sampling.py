@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from teacherstudent.students.classifier.sampling import ExampleTable, IndexSampler, draw_by_score
+from teacherstudent.networks.knobs.sampling import ExampleTable, IndexSampler, draw_by_score
 
 CPU = torch.device("cpu")
 

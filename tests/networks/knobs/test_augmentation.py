@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from teacherstudent.students.classifier.images.augmentation import FAINTEST, OPERATIONS, RandomAugmentation
+from teacherstudent.networks.knobs.augmentation import FAINTEST, OPERATIONS, RandomAugmentation
 
 
 def test_strength_zero_is_none_and_more_is_more():

@@ -6,7 +6,7 @@ import torch
 from small_networks import network
 from torch import nn
 
-from teacherstudent.students.classifier.networks.depths import LayerRates, layer_multipliers, parameter_depths
+from teacherstudent.networks.knobs.depths import LayerRates, layer_multipliers, parameter_depths
 
 
 def test_depths_of_a_residual_network_by_hand():

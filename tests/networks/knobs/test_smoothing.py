@@ -7,7 +7,7 @@ import torch
 from small_networks import network
 from torch import nn
 
-from teacherstudent.students.classifier.networks.smoothing import Smoothing, gaussian_kernel
+from teacherstudent.networks.knobs.smoothing import Smoothing, gaussian_kernel
 
 
 @pytest.mark.parametrize("sigma", [0.5, 1.0, 2.0])
