@@ -18,6 +18,9 @@ from teacherstudent.slots.wrapping.family import family_from_gymnasium
 if TYPE_CHECKING:
     from teacherstudent.adapters.gymnasium import TeacherEnv
     from teacherstudent.adapters.sb3 import TeacherCallback, TeacherVecEnv
+    from teacherstudent.adapters.supervised.indexed import Indexed
+    from teacherstudent.adapters.supervised.samplers import TeacherBatchSampler, TeacherSampler
+    from teacherstudent.adapters.supervised.stages.controller import StageController
     from teacherstudent.contract.accounts.plan import Plan
     from teacherstudent.running.experiment import Experiment
     from teacherstudent.running.loop import run
@@ -30,13 +33,17 @@ __version__ = "0.1.0"
 # These import torch, numba or matplotlib, so they load when first used.
 _LAZY = {
     "Experiment": "teacherstudent.running.experiment",
+    "Indexed": "teacherstudent.adapters.supervised.indexed",
     "LevelBuffer": "teacherstudent.teachers.replay.buffer.levels",
     "Members": "teacherstudent.running.members",
     "Plan": "teacherstudent.contract.accounts.plan",
     "run": "teacherstudent.running.loop",
     "Entry": "teacherstudent.running.study",
     "Study": "teacherstudent.running.study",
+    "StageController": "teacherstudent.adapters.supervised.stages.controller",
+    "TeacherBatchSampler": "teacherstudent.adapters.supervised.samplers",
     "TeacherCallback": "teacherstudent.adapters.sb3",
+    "TeacherSampler": "teacherstudent.adapters.supervised.samplers",
     "TeacherEnv": "teacherstudent.adapters.gymnasium",
     "TeacherVecEnv": "teacherstudent.adapters.sb3",
 }
@@ -46,6 +53,7 @@ __all__ = [
     "Entry",
     "Experiment",
     "Family",
+    "Indexed",
     "LevelBuffer",
     "Levels",
     "Members",
@@ -54,11 +62,14 @@ __all__ = [
     "Plan",
     "Purpose",
     "RLFamily",
+    "StageController",
     "Student",
     "Study",
     "Teacher",
+    "TeacherBatchSampler",
     "TeacherCallback",
     "TeacherEnv",
+    "TeacherSampler",
     "TeacherVecEnv",
     "family_from_gymnasium",
     "run",

@@ -82,3 +82,16 @@ class RandomAugmentation:
             amounts = magnitude * (2 * torch.rand(len(images), device=images.device) - 1)
             images = kinds[k](images, amounts)
         return images
+
+
+_USUAL = RandomAugmentation()
+
+
+def augment(images: Tensor, magnitude: float) -> Tensor:
+    """Return images with two random operations of a strength (see `RandomAugmentation`, which raises).
+
+    Args:
+        images: ``(n, channels, h, w)`` in [0, 1], before they are normalised.
+        magnitude: from 0, which changes nothing, to 1.
+    """
+    return _USUAL(images, magnitude)
