@@ -26,8 +26,8 @@ from torch.utils.data import DataLoader, Subset, TensorDataset
 
 from teacherstudent.envs.images.data import Images
 from teacherstudent.envs.images.family import Source, StageFamily
+from teacherstudent.networks.knobs.sampling import IndexSampler
 from teacherstudent.students.classifier.networks.backbones import BACKBONES
-from teacherstudent.students.classifier.sampling import IndexSampler
 from teacherstudent.students.classifier.student import ClassifierStudent
 
 

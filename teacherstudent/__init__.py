@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from teacherstudent.adapters.sb3 import TeacherCallback, TeacherVecEnv
     from teacherstudent.adapters.serving.client import TeacherClient
     from teacherstudent.adapters.serving.server import TeacherServer
+    from teacherstudent.adapters.supervised.indexed import Indexed
+    from teacherstudent.adapters.supervised.samplers import TeacherBatchSampler, TeacherSampler
+    from teacherstudent.adapters.supervised.stages.controller import StageController
     from teacherstudent.adapters.vector import TeacherVectorEnv
     from teacherstudent.contract.accounts.plan import Plan
     from teacherstudent.running.experiment import Experiment
@@ -34,6 +37,7 @@ __version__ = "0.2.0"
 # These import torch, numba or matplotlib, so they load when first used.
 _LAZY = {
     "Experiment": "teacherstudent.running.experiment",
+    "Indexed": "teacherstudent.adapters.supervised.indexed",
     "LevelBuffer": "teacherstudent.teachers.replay.buffer.levels",
     "Members": "teacherstudent.running.members",
     "Plan": "teacherstudent.contract.accounts.plan",
@@ -43,6 +47,9 @@ _LAZY = {
     "TaskReset": "teacherstudent.adapters.playing.task_reset",
     "TeacherCallback": "teacherstudent.adapters.sb3",
     "TeacherClient": "teacherstudent.adapters.serving.client",
+    "StageController": "teacherstudent.adapters.supervised.stages.controller",
+    "TeacherBatchSampler": "teacherstudent.adapters.supervised.samplers",
+    "TeacherSampler": "teacherstudent.adapters.supervised.samplers",
     "TeacherEnv": "teacherstudent.adapters.gymnasium",
     "TeacherServer": "teacherstudent.adapters.serving.server",
     "TeacherVecEnv": "teacherstudent.adapters.sb3",
@@ -54,6 +61,7 @@ __all__ = [
     "Entry",
     "Experiment",
     "Family",
+    "Indexed",
     "LevelBuffer",
     "Levels",
     "Members",
@@ -62,13 +70,16 @@ __all__ = [
     "Plan",
     "Purpose",
     "RLFamily",
+    "StageController",
     "Student",
     "Study",
     "TaskReset",
     "Teacher",
+    "TeacherBatchSampler",
     "TeacherCallback",
     "TeacherClient",
     "TeacherEnv",
+    "TeacherSampler",
     "TeacherServer",
     "TeacherVecEnv",
     "TeacherVectorEnv",

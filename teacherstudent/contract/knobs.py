@@ -19,8 +19,8 @@ class Knob:
 
     Attributes:
         meaning: a plain sentence.
-        neutral: the value at which it does nothing; 0 stands for "the image's own side" and "the student's
-            own batch size".
+        neutral: the value at which it does nothing; 0 stands for "the image's own side", "the sequence's own
+            length" and "the student's own batch size".
         low: no value may be below; ``inclusive`` says whether this one is allowed.
         high: no value may be above.
         inclusive: see ``low``.
@@ -43,6 +43,8 @@ KNOBS: Mapping[str, Knob] = {
     "self_distillation": Knob("weight of the network's own last prediction in the target", 0, 0, 1),
     "lr_scale": Knob("multiplies the learning rate", 1, 0, 1e6, False),
     "batch_size": Knob("examples in a step", 0, 0, 2**20),
+    "freeze": Knob("share of the layers, from the input on, that do not learn", 0, 0, 1),
+    "sequence_length": Knob("tokens of a sequence, or up to 1 a share of them", 0, 0, 2**30),
 }
 SIZES = ("bandwidth", "resize")
 """Knobs that change the side of the images; a stage may use one of them."""
@@ -58,6 +60,8 @@ USUAL: Mapping[str, tuple[float, float]] = {
     "self_distillation": (0, 1),
     "lr_scale": (0.001, 1),
     "batch_size": (32, 128),
+    "freeze": (0, 0.5),
+    "sequence_length": (0.25, 1),
 }
 """Ranges that a message proposes."""
 

@@ -24,14 +24,13 @@ class Batch:
     Args:
         losses: ``(n,)`` of the examples, with the graph of their gradient.
         indices: ``(n,)`` int64, rows of the training split.
-        labels: ``(n,)`` int64, as the data have them.
-        logits: ``(n, classes)`` of any precision, with the graph of their gradient.
+        labels: ``(n,)`` int64, as the data have them; None where the loop gives none.
+        logits: ``(n, classes)`` of any precision, with the graph of their gradient; None as with labels.
         progress: share of the budget that is spent, 0 to 1.
         differentiable: whether the weigher sees that graph.
 
     Attributes:
         indices: ``(n,)`` int64, rows of the training split.
-        labels: ``(n,)`` int64, as the data have them: with label noise, if there is any.
         progress: share of the budget that is spent, 0 to 1.
     """
 
@@ -40,15 +39,15 @@ class Batch:
         *,
         losses: Tensor,
         indices: Tensor,
-        labels: Tensor,
-        logits: Tensor,
+        labels: Tensor | None,
+        logits: Tensor | None,
         progress: float = 0.0,
         differentiable: bool = False,
     ) -> None:
         self.indices = indices
-        self.labels = labels
         self.progress = progress
         self._losses = losses
+        self._labels = labels
         self._logits = logits
         self._differentiable = differentiable
 
@@ -60,10 +59,16 @@ class Batch:
         """The examples' losses ``(n,)`` float32; a constant unless the weigher is differentiable."""
         return self._losses if self._differentiable else self._losses.detach()
 
+    @property
+    def labels(self) -> Tensor:
+        """The labels ``(n,)`` int64, as the data have them: with label noise, if there is any."""
+        return _given("labels", self._labels)
+
     @cached_property
     def logits(self) -> Tensor:
         """The network's output ``(n, classes)`` float32; a constant unless the weigher is differentiable."""
-        return (self._logits if self._differentiable else self._logits.detach()).float()
+        logits = _given("logits", self._logits)
+        return (logits if self._differentiable else logits.detach()).float()
 
     @cached_property
     def loss_numbers(self) -> FloatArray:
@@ -79,6 +84,13 @@ class Batch:
     def label_numbers(self) -> IntArray:
         """A copy of the labels ``(n,)`` for NumPy."""
         return self.labels.cpu().numpy().copy()
+
+
+def _given(name: str, values: Tensor | None) -> Tensor:
+    """Return what a loop gives of its batches; raise ValueError if it does not give that."""
+    if values is None:
+        raise ValueError(f"batch: expected {name} from the loop, as the weigher looks at them, got none")
+    return values
 
 
 @runtime_checkable

@@ -23,7 +23,7 @@ def test_neutral_and_usual_values_are_within_their_knob_s_bounds():
         ("lr_scale", float("nan"), "expected a value in (0, 1e+06], got nan"),
         ("batch_size", 2**20 + 1, "expected a value in [0, 1.04858e+06], got 1048577"),
         ("hue", 1, "here: expected knobs of ['bandwidth', 'resize', "),
-        ("hue", 1, "'lr_scale', 'batch_size'], got 'hue'"),
+        ("hue", 1, "'freeze', 'sequence_length'], got 'hue'"),
     ],
 )
 def test_values_out_of_bounds_are_refused(name, value, message):

@@ -14,12 +14,14 @@ from teacherstudent.contract import spaces
 from teacherstudent.contract.knobs import SIZES, Setting, describe, pixels
 from teacherstudent.contract.types import FloatArray, IntArray
 from teacherstudent.envs.images.family import ImageFamily, StageFamily
+from teacherstudent.networks.knobs.augmentation import RandomAugmentation
+from teacherstudent.networks.knobs.depths import parameter_depths
+from teacherstudent.networks.knobs.rates import check_layers
+from teacherstudent.networks.knobs.smoothing import Smoothing
+from teacherstudent.networks.knobs.touching import check_strengths, nothing
 from teacherstudent.recording.disk.arrays import read_npy
-from teacherstudent.students.classifier.images.augmentation import FAINTEST, RandomAugmentation
-from teacherstudent.students.classifier.images.inputs import Inputs
+from teacherstudent.students.classifier.inputs import Inputs
 from teacherstudent.students.classifier.networks import backbones
-from teacherstudent.students.classifier.networks.depths import parameter_depths
-from teacherstudent.students.classifier.networks.smoothing import IDENTITY_BELOW, Smoothing
 from teacherstudent.students.classifier.options import Training
 
 
@@ -31,10 +33,12 @@ class Touched:
     ) -> None:
         self._reach = reach
         n = len(train)
+        for name in ("freeze", "sequence_length"):
+            if name in reach:
+                raise nothing(name, "a loop of your own, with StageController", "the student classifier")
+        check_strengths(reach)
         self.augment = None
         if "magnitude" in reach:
-            if reach["magnitude"][1] < FAINTEST:
-                _nothing("magnitude", f"a strength of at least {FAINTEST:.3g}", reach["magnitude"][1])
             self.augment = RandomAugmentation()
             # The trial must not move torch's global generators.
             with torch.random.fork_rng(devices=[]):
@@ -45,18 +49,15 @@ class Touched:
                 # In evaluation mode, so that running statistics stay as they are.
                 self.depths = parameter_depths(network.eval(), train.batch(slice(0, 2)))
             network.train()
-            if max(self.depths.values()) == 1:
-                _nothing("lr_spread", "a network of at least two layers", 1)
+            check_layers(self.depths)
         self.smoothing = None
         if "smoothing" in reach:
-            if reach["smoothing"][1] < IDENTITY_BELOW:
-                _nothing("smoothing", f"pixels of at least {IDENTITY_BELOW}", reach["smoothing"][1])
             self.smoothing = Smoothing(network)
         # A value of 0 stands for the student's own batch size.
         largest = max(round(batch) or training.batch_size for batch in reach.get("batch_size", (0.0,)))
         share = reach.get("data_fraction", (1.0, 1.0))[0]
         if int(share * n) >= n and "data_fraction" in reach:
-            _nothing("data_fraction", f"a share that leaves out some of {n} examples", share)
+            raise nothing("data_fraction", f"a share that leaves out some of {n} examples", share)
         # The small number is for shares such as 0.29 of 100, which is 28.999... in binary.
         if largest > int(share * n + 1e-9):
             raise ValueError(
@@ -69,10 +70,6 @@ class Touched:
         if "self_distillation" in self._reach:
             return classes
         return 0
-
-
-def _nothing(knob: str, expected: str, got: float) -> None:
-    raise ValueError(f"{knob}: touches nothing: expected {expected}, got {got:g}")
 
 
 def check_sizes(

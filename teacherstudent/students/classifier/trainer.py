@@ -18,6 +18,9 @@ from teacherstudent.contract.types import IntArray, Seed, State, seed_sequence
 from teacherstudent.contract.weigher import Batch, Weigher, is_differentiable
 from teacherstudent.envs.images.family import ExampleFamily, ImageFamily, StageFamily
 from teacherstudent.networks.device import Machine
+from teacherstudent.networks.knobs.depths import LayerRates
+from teacherstudent.networks.knobs.sampling import ExampleTable, IndexSampler
+from teacherstudent.networks.knobs.weights import Weights
 from teacherstudent.networks.state import PrivateGenerators
 from teacherstudent.students.classifier.checks import (
     Touched,
@@ -27,20 +30,17 @@ from teacherstudent.students.classifier.checks import (
     check_stages,
     read_scores,
 )
-from teacherstudent.students.classifier.images.inputs import Inputs, moments
+from teacherstudent.students.classifier.inputs import Inputs, moments
 from teacherstudent.students.classifier.learner import Learner, seeded
 from teacherstudent.students.classifier.losses import (
     Reduction,
-    Weights,
     example_losses,
     load_loss,
     loss_state,
     mean,
 )
-from teacherstudent.students.classifier.networks.depths import LayerRates
 from teacherstudent.students.classifier.networks.flops import Flops, count
 from teacherstudent.students.classifier.options import Training
-from teacherstudent.students.classifier.sampling import ExampleTable, IndexSampler
 
 SCORE_FLOOR = 1e-3
 """Losses below count as this where examples are drawn by 1 / loss."""

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from teacherstudent.envs.images.data import Images
-from teacherstudent.students.classifier.images.inputs import Inputs, moments
-from teacherstudent.students.classifier.images.resampling import resize
+from teacherstudent.networks.knobs.resampling import resize
+from teacherstudent.students.classifier.inputs import Inputs, moments
 
 CPU = torch.device("cpu")
 

@@ -122,6 +122,24 @@ class IndexSampler:
         self._generator.set_state(torch.from_numpy(np.array(state["generator"])))
 
 
+def distil(labels: Tensor, previous: Tensor, weight: float) -> Tensor:
+    """Return PS-KD's targets, ``(n, classes)``, for a cross-entropy.
+
+    Progressive self-knowledge distillation: Kim et al. 2021, https://arxiv.org/abs/2006.12000, eq. 5:
+    ``(1 - weight) one-hot + weight P``, where P is the network's prediction for the example in the pass
+    before this one. An example without one has the plain one-hot target.
+
+    Args:
+        labels: ``(n,)`` int64.
+        previous: ``(n, classes)`` probabilities; all zero for an example without a prediction.
+        weight: of the prediction, 0 to 1.
+    """
+    # Predictions sum to 1, so a sum of 0 marks an example that was not seen.
+    known = previous.sum(1, keepdim=True) > 0
+    plain = torch.nn.functional.one_hot(labels, previous.shape[1]).to(previous.dtype)
+    return torch.where(known, (1 - weight) * plain + weight * previous, plain)
+
+
 class ExampleTable:
     """What is remembered of every training example: its last loss, and its last predicted distribution.
 
@@ -151,19 +169,10 @@ class ExampleTable:
         return -torch.where(seen, losses, middle).log()
 
     def targets(self, labels: Tensor, indices: Tensor, weight: float) -> Tensor:
-        """Return PS-KD's targets, ``(n, classes)``.
-
-        Progressive self-knowledge distillation: Kim et al. 2021, https://arxiv.org/abs/2006.12000, eq. 5:
-        ``(1 - weight) one-hot + weight P``, where P is the network's prediction for the example in the pass
-        before this one. An example without one has the plain one-hot target.
-        """
+        """Return PS-KD's targets, ``(n, classes)`` (`distil`), with the predictions of the pass before."""
         if self.predictions is None:
             raise ValueError("self_distillation: expected a table of predictions, got none")
-        past = self.predictions[indices]
-        # Predictions sum to 1, so a sum of 0 marks an example that was not seen.
-        known = past.sum(1, keepdim=True) > 0
-        plain = torch.nn.functional.one_hot(labels, past.shape[1]).to(past.dtype)
-        return torch.where(known, (1 - weight) * plain + weight * past, plain)
+        return distil(labels, self.predictions[indices], weight)
 
     def remember(self, indices: Tensor, losses: Tensor, logits: Tensor) -> None:
         """Take over a batch's losses and predictions."""

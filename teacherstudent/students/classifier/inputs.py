@@ -9,8 +9,8 @@ from torch import Tensor
 
 from teacherstudent.contract.types import FloatArray
 from teacherstudent.envs.images.data import Images
-from teacherstudent.students.classifier.images.augmentation import RandomAugmentation
-from teacherstudent.students.classifier.images.resampling import low_frequency_crop, resize
+from teacherstudent.networks.knobs.augmentation import RandomAugmentation
+from teacherstudent.networks.knobs.resampling import low_frequency_crop, resize
 
 
 class Inputs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -112,3 +113,28 @@ class Smoothing:
         # One kernel for all channels, expanded without a copy.
         kernel = self._kernels[key].expand(channels, 1, -1, -1)
         return functional.conv2d(output, kernel, padding=self._width // 2, groups=channels)
+
+
+_SMOOTHED: weakref.WeakKeyDictionary[nn.Module, Smoothing] = weakref.WeakKeyDictionary()
+
+
+def smoothing_of(network: nn.Module) -> Smoothing:
+    """Return the blur of a network; its hooks are set the first time (raises as `Smoothing`)."""
+    if network not in _SMOOTHED:
+        _SMOOTHED[network] = Smoothing(network)
+    return _SMOOTHED[network]
+
+
+def smooth(network: nn.Module, sigma: float) -> None:
+    """Blur the output of a network's convolutions from now on.
+
+    Args:
+        network: with convolutions.
+        sigma: standard deviation in pixels; 0 for no blur.
+
+    Raises:
+        ValueError: if the network has no convolutions that could be blurred, or sigma is negative.
+    """
+    if not (np.isfinite(sigma) and sigma >= 0):
+        raise ValueError(f"smoothing: expected a standard deviation of at least 0, got {sigma}")
+    smoothing_of(network).sigma = float(sigma)

@@ -6,7 +6,7 @@ import scipy.signal
 import torch
 from PIL import Image
 
-from teacherstudent.students.classifier.images.resampling import low_frequency_crop, resize
+from teacherstudent.networks.knobs.resampling import low_frequency_crop, resize
 
 CASES = [(28, 16), (28, 20), (32, 24), (27, 14), (64, 28), (8, 4), (8, 6)]
 

@@ -16,7 +16,7 @@ _ELEMENTWISE = ("AddBackward", "CatBackward", "MulBackward", "SubBackward", "Div
 """Operations that join a parameter to the data without being a layer: position embeddings, class tokens."""
 
 
-def parameter_depths(network: nn.Module, example: Tensor) -> dict[str, int]:
+def parameter_depths(network: nn.Module, example: Any) -> dict[str, int]:
     """Return the depth of every parameter, 1 (next to the input) to n (the head).
 
     The depth of a weight is the largest number of layers on a path from the input to where it is used, itself
@@ -24,22 +24,35 @@ def parameter_depths(network: nn.Module, example: Tensor) -> dict[str, int]:
     have equal depths, whatever the modules are called. A layer is an operation with a parameter of two or
     more axes that is not added, multiplied or concatenated elementwise. Biases, normalisations and embeddings
     have the depth of the layer before them, at least 1. A parameter that no output depends on has depth n.
+    Where the input is no floating-point tensor but tokens, the path begins at the embeddings of tokens, which
+    are the first layer.
 
     Args:
         network: is put through one forward pass; its state is the caller's to restore.
-        example: a small batch of images.
+        example: a small batch of images or features; or tokens, a tuple of arguments, or a dict of keywords.
 
     Raises:
         ValueError: if no parameter takes part in the output.
     """
-    # A leaf that needs a gradient, so that the graph leads back to the images.
-    given = example.detach().clone().requires_grad_(True)
+    found: dict[str, int] = {}
+    # What the graph is followed back to, by identity, and how deep it is.
+    starts: dict[int, int] = {}
     with torch.enable_grad():
-        output = network(given)
+        if isinstance(example, Tensor) and example.is_floating_point():
+            # A leaf that needs a gradient, so that the graph leads back to the images.
+            given = example.detach().clone().requires_grad_(True)
+            starts[id(given)] = 0
+            output = network(given)
+        else:
+            # The leaves are kept until the end: another object could get the identity of one that is gone.
+            output, leaves = _past_embeddings(network, example)
+            for name, leaf in leaves:
+                starts[id(leaf)] = 1
+                found[name] = 1
     # The graph knows parameters by identity alone.
     names = {id(parameter): name for name, parameter in network.named_parameters()}
     shapes = {name: parameter.ndim for name, parameter in network.named_parameters()}
-    found = _walk(output.grad_fn, id(given), names, shapes)
+    found |= _walk(_first_tensor(output).grad_fn, starts, names, shapes)
     if not found:
         raise ValueError("layers: expected an output that depends on parameters, found none")
     deepest = max(found.values())
@@ -47,7 +60,62 @@ def parameter_depths(network: nn.Module, example: Tensor) -> dict[str, int]:
     return {name: max(1, found.get(name, deepest)) for name in shapes}
 
 
-def _walk(root: Any, given: int, names: Mapping[int, str], axes: Mapping[str, int]) -> dict[str, int]:
+def depths_in_order(network: nn.Module) -> dict[str, int]:
+    """Return the depth of every parameter by the order in which the network names them.
+
+    Each parameter of two or more axes begins a layer; others belong to the layer before them. For networks
+    whose parts were made in the order in which they are used; `parameter_depths` needs no such order.
+    """
+    found = {}
+    depth = 0
+    for name, parameter in network.named_parameters():
+        if parameter.ndim > 1:
+            depth += 1
+        found[name] = max(1, depth)
+    return found
+
+
+def _past_embeddings(network: nn.Module, example: Any) -> tuple[Any, list[tuple[str, Tensor]]]:
+    """Return the output for tokens, and the leaves in which its graph ends: what embeddings gave."""
+    leaves: list[tuple[str, Tensor]] = []
+    hooks = []
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Embedding):
+            weight = f"{name}.weight".removeprefix(".")
+
+            def cut(_: nn.Module, __: Any, output: Tensor, weight: str = weight) -> Tensor:
+                leaf = output.detach().requires_grad_(True)
+                leaves.append((weight, leaf))
+                return leaf
+
+            hooks.append(module.register_forward_hook(cut))
+    try:
+        if isinstance(example, Mapping):
+            return network(**example), leaves
+        if isinstance(example, tuple | list):
+            return network(*example), leaves
+        return network(example), leaves
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _first_tensor(output: Any) -> Tensor:
+    """Return the output that depends on parameters: of several the first one."""
+    if isinstance(output, Tensor):
+        return output
+    parts = output
+    if isinstance(output, Mapping):
+        parts = output.values()
+    for part in parts:
+        if isinstance(part, Tensor) and part.grad_fn is not None:
+            return part
+    raise ValueError(f"layers: expected a tensor in the network's output, got {type(output).__name__}")
+
+
+def _walk(
+    root: Any, starts: Mapping[int, int], names: Mapping[int, str], axes: Mapping[str, int]
+) -> dict[str, int]:
     """Return the depth of every parameter that the graph below ``root`` uses."""
     # Children first, so that one pass can add the depths up.
     parents: dict[Any, list[Any]] = {}
@@ -60,9 +128,9 @@ def _walk(root: Any, given: int, names: Mapping[int, str], axes: Mapping[str, in
     found: dict[str, int] = {}
     for node, children in parents.items():
         variable = getattr(node, "variable", None)
-        if variable is not None and id(variable) == given:
+        if variable is not None and id(variable) in starts:
             # The images themselves lie before every layer.
-            depth[node] = 0
+            depth[node] = starts[id(variable)]
             continue
         if variable is not None:
             owned[node] = set()

@@ -7,7 +7,7 @@ import torch
 from small_networks import network
 from torch import nn
 
-from teacherstudent.students.classifier.networks.smoothing import Smoothing, gaussian_kernel
+from teacherstudent.networks.knobs.smoothing import Smoothing, gaussian_kernel, smooth, smoothing_of
 
 
 @pytest.mark.parametrize("sigma", [0.5, 1.0, 2.0])
@@ -49,3 +49,22 @@ def test_smoothing_what_has_no_convolution_is_an_error():
         gaussian_kernel(1.0, 4)
     with pytest.raises(ValueError, match="above 0"):
         gaussian_kernel(0.0)
+
+
+def test_a_network_has_one_blur_that_is_set_by_hand():
+    net = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1))
+    images = torch.rand(2, 1, 6, 6)
+    plain = net(images)
+    smooth(net, 1.0)
+    blurred = net(images)
+    assert not torch.allclose(plain, blurred)
+    smooth(net, 1.0)
+    assert torch.equal(net(images), blurred)
+    assert smoothing_of(net) is smoothing_of(net)
+    smooth(net, 0)
+    assert torch.equal(net(images), plain)
+    for wrong in (-1, float("nan")):
+        with pytest.raises(ValueError, match="standard deviation of at least 0"):
+            smooth(net, wrong)
+    with pytest.raises(ValueError, match="touches nothing"):
+        smooth(nn.Linear(2, 2), 1)

@@ -6,7 +6,12 @@ import torch
 from small_networks import network
 from torch import nn
 
-from teacherstudent.students.classifier.networks.depths import LayerRates, layer_multipliers, parameter_depths
+from teacherstudent.networks.knobs.depths import (
+    LayerRates,
+    depths_in_order,
+    layer_multipliers,
+    parameter_depths,
+)
 
 
 def test_depths_of_a_residual_network_by_hand():
@@ -89,3 +94,54 @@ def test_a_staircase_starts_at_the_spread_that_is_asked_for():
 def test_bad_multipliers(arguments, message):
     with pytest.raises(ValueError, match=message):
         layer_multipliers(*arguments)
+
+
+class Tagger(nn.Module):
+    """Tokens in, a label out, by words of keywords; the embedding is made last."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(4, 2)
+        self.middle = nn.Linear(4, 4)
+        self.tokens = nn.Embedding(7, 4)
+
+    def forward(self, ids, scale=1.0):
+        return {"scale": scale, "logits": self.head(torch.tanh(self.middle(self.tokens(ids))).mean(1))}
+
+
+@pytest.mark.parametrize("as_keywords", [False, True])
+def test_tokens_begin_at_their_embedding(as_keywords):
+    ids = torch.zeros(1, 3, dtype=torch.int64)
+    example = {"ids": ids} if as_keywords else (ids, 2.0)
+    found = parameter_depths(Tagger(), example)
+    assert {name: found[name] for name in ("tokens.weight", "middle.weight", "head.weight", "head.bias")} == {
+        "tokens.weight": 1,
+        "middle.weight": 2,
+        "head.weight": 3,
+        "head.bias": 3,
+    }
+    model = Tagger()
+    parameter_depths(model, example)
+    model(ids)["logits"].sum().backward()
+    assert model.tokens.weight.grad is not None  # nothing of the look is left in the network
+
+
+def test_an_output_without_tensors_is_refused():
+    with pytest.raises(ValueError, match="expected a tensor in the network's output, got dict"):
+        parameter_depths(Nothing(), torch.ones(1, 2))
+
+
+class Nothing(nn.Module):
+    def forward(self, x):
+        return {"x": 1}
+
+
+def test_layers_may_be_taken_in_the_order_of_their_names():
+    assert depths_in_order(Tagger()) == {
+        "head.weight": 1,
+        "head.bias": 1,
+        "middle.weight": 2,
+        "middle.bias": 2,
+        "tokens.weight": 3,
+    }
+    assert depths_in_order(nn.LayerNorm(3)) == {"weight": 1, "bias": 1}

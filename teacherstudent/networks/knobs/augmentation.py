@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from teacherstudent.contract.checks import check_whole
-from teacherstudent.students.classifier.images import operations as operate
+from teacherstudent.networks.knobs import operations as operate
 
 Operation: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """From images and amounts ``(n,)`` to images; amounts lie in [-1, 1], and 0 is the image as it is."""
@@ -40,7 +40,7 @@ class RandomAugmentation:
     After RandAugment, Cubuk et al. 2019, https://arxiv.org/abs/1909.13719, with its ranges at strength 1:
     rotation 30 degrees, shear 0.3, translation 150 / 331 of the side, factors of brightness, contrast, colour
     and sharpness from 0.1 to 1.9, solarisation of all pixels, posterisation down to 4 bits. Operations mean
-    what Pillow's do (`teacherstudent.students.classifier.images.operations`): brightness multiplies pixels,
+    what Pillow's do (`teacherstudent.networks.knobs.operations`): brightness multiplies pixels,
     contrast blends with the mean grey, colour with the grey image, sharpness with the smoothed one. What
     comes in from outside is black. EfficientTrain's last stage, timm's magnitude 9 of 10, is 0.9.
 
@@ -82,3 +82,16 @@ class RandomAugmentation:
             amounts = magnitude * (2 * torch.rand(len(images), device=images.device) - 1)
             images = kinds[k](images, amounts)
         return images
+
+
+_USUAL = RandomAugmentation()
+
+
+def augment(images: Tensor, magnitude: float) -> Tensor:
+    """Return images with two random operations of a strength (see `RandomAugmentation`, which raises).
+
+    Args:
+        images: ``(n, channels, h, w)`` in [0, 1], before they are normalised.
+        magnitude: from 0, which changes nothing, to 1.
+    """
+    return _USUAL(images, magnitude)

@@ -6,8 +6,8 @@ import torch
 from photographs import HEIGHT, WIDTH
 from PIL import Image, ImageEnhance, ImageOps
 
-from teacherstudent.students.classifier.images import operations as operate
-from teacherstudent.students.classifier.images.augmentation import COLOUR, OPERATIONS
+from teacherstudent.networks.knobs import operations as operate
+from teacherstudent.networks.knobs.augmentation import COLOUR, OPERATIONS
 
 
 def pillow(images, one):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from teacherstudent.students.classifier.images.augmentation import FAINTEST, OPERATIONS, RandomAugmentation
+from teacherstudent.networks.knobs.augmentation import FAINTEST, OPERATIONS, RandomAugmentation, augment
 
 
 def test_strength_zero_is_none_and_more_is_more():
@@ -58,3 +58,12 @@ def test_bad_augmentation():
         RandomAugmentation(0)
     with pytest.raises(ValueError, match="1 to 10 operations, got 11"):
         RandomAugmentation(11)
+
+
+def test_the_function_is_the_usual_augmentation():
+    images = torch.rand(4, 1, 8, 8)
+    torch.manual_seed(3)
+    expected = RandomAugmentation()(images, 0.7)
+    torch.manual_seed(3)
+    assert torch.equal(augment(images, 0.7), expected)
+    assert augment(images, 0) is images

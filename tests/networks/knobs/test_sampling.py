@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from teacherstudent.students.classifier.sampling import ExampleTable, IndexSampler, draw_by_score
+from teacherstudent.networks.knobs.sampling import ExampleTable, IndexSampler, distil, draw_by_score
 
 CPU = torch.device("cpu")
 
@@ -100,3 +100,9 @@ def test_scores_are_one_over_the_loss():
     table.remember(torch.tensor([0, 1, 3]), torch.tensor([2.0, 0.5, 0.0]), torch.zeros(3, 2))
     expected = [1 / 2, 1 / 0.5, 1 / 0.5, 1 / 1e-3]  # unseen: the median loss; 0: the floor
     assert torch.allclose(table.log_scores(1e-3).exp(), torch.tensor(expected))
+
+
+def test_targets_mix_labels_with_the_last_prediction():
+    previous = torch.tensor([[0.25, 0.75], [0.0, 0.0]])
+    found = distil(torch.tensor([0, 1]), previous, 0.4)
+    assert torch.allclose(found, torch.tensor([[0.7, 0.3], [0.0, 1.0]]))

@@ -1,0 +1,52 @@
+"""Data sets that say which example is which."""
+
+import numpy as np
+import pytest
+from torch.utils.data import DataLoader, IterableDataset
+
+from teacherstudent.adapters.supervised.indexed import Indexed, check_data
+
+
+class Many(list):
+    """Counts how often examples are read together."""
+
+    calls = 0
+
+    def __getitems__(self, indices):
+        self.calls += 1
+        return [self[i] for i in indices]
+
+
+def test_a_loader_gives_batches_and_indices():
+    loader = DataLoader(Indexed([10.0, 11.0, 12.0, 13.0]), batch_size=3)
+    batch, indices = next(iter(loader))
+    assert batch.tolist() == [10, 11, 12]
+    assert indices.tolist() == [0, 1, 2]
+    assert len(Indexed("abc")) == 3
+
+
+def test_examples_of_any_form_stay_as_they_are():
+    item = {"tokens": np.arange(3), "label": 1}
+    assert Indexed([item])[0] == (item, 0)
+
+
+def test_examples_are_read_together_where_the_data_can():
+    data = Many([5, 6, 7])
+    assert Indexed(data).__getitems__([2, 0]) == [(7, 2), (5, 0)]
+    assert data.calls == 1
+
+
+class Stream(IterableDataset):
+    def __iter__(self):
+        return iter([1])
+
+    def __len__(self):
+        return 1
+
+
+@pytest.mark.parametrize("data", [Stream(), iter([1]), 3, None])
+def test_what_is_only_iterated_is_refused(data):
+    with pytest.raises(TypeError, match=r"expected a data set with len\(data\) and data\[index\]"):
+        Indexed(data)
+    with pytest.raises(TypeError, match="Sampler: expected"):
+        check_data("Sampler", data)
