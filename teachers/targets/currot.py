@@ -72,7 +72,7 @@ class CurrOT(Teacher[Box]):
         mastered: the score delta from which a task counts as mastered.
         variant: ``"fixed"`` or ``"paper"``.
         form: ``"assignment"`` or ``"sliced"``.
-        particles: N.
+        particles: how many there are; N in the paper.
         batch: rows of an update, fewer than particles.
         step: see above; None is 0.05 of the diagonal of the space, as TeachMyAgent's port has it.
 
