@@ -30,6 +30,18 @@ class Tolerant(Protocol):
     tolerant: bool
 
 
+class Fault(NamedTuple):
+    """Why a task has no outcome.
+
+    Attributes:
+        error: what happened: slot, task and cause.
+        blamed: False where only the process ended, for which another slot's task is to blame.
+    """
+
+    error: str
+    blamed: bool
+
+
 class Failed(NamedTuple):
     """Slots whose environment has failed.
 
@@ -42,6 +54,11 @@ class Failed(NamedTuple):
     slots: IntArray
     errors: list[str]
     blamed: BoolArray
+
+    def faults(self) -> list[tuple[int, Fault]]:
+        """Return the slots, each with what happened there."""
+        told = zip(self.slots.tolist(), self.errors, self.blamed.tolist(), strict=True)
+        return [(slot, Fault(error, blamed)) for slot, error, blamed in told]
 
     def fresh(self, known: BoolArray) -> Failed:
         """Return those of the slots that are not ``known`` ``(slots,)`` to have failed.

@@ -25,7 +25,11 @@ def spaces_for(name, spaces):
         return {"knobs": KNOBS}
     if name == "constant":
         return {"knobs": KNOBS, "discrete": spaces["discrete"]}
-    return {label: space for label, space in spaces.items() if isinstance(space, kind.accepts)}
+    found = {label: space for label, space in spaces.items() if isinstance(space, kind.accepts)}
+    # It refuses whole numbers, which its cuts would tear apart.
+    if name == "rugged":
+        found = {label: space for label, space in found.items() if space.dtype.kind == "f"}
+    return found
 
 
 def easy_tasks(space):

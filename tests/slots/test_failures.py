@@ -6,10 +6,12 @@ import torch
 from faulty import DIE, GOOD, HANG, HANG_AT_RESET, RESET, REWARD, SEEN, STEP, faulty
 
 from teacherstudent.contract.accounts.failures import Failures, TooManyFailedTasksError
-from teacherstudent.slots.failures import Failed, failed_slots, tolerate
+from teacherstudent.contract.purposes import Purpose
+from teacherstudent.contract.types import Assignment
+from teacherstudent.slots.failures import Failed, Fault, failed_slots, tolerate
 from teacherstudent.slots.requests import TaskError
 from teacherstudent.slots.tensor_envs import HostTensorEnvs
-from teacherstudent.students.rollouts.play import play, play_all
+from teacherstudent.students.rollouts.play import measured, play, play_all
 from teacherstudent.students.rsl_rl.play import play_tensors
 
 
@@ -173,7 +175,7 @@ def test_a_test_task_that_fails_is_played_again_and_then_named():
         calls.append((tasks[:, 0].tolist(), seeds.tolist()))
         found = once(tasks, seeds, failed)
         if len(calls) < 3:
-            failed[len(tasks) - 1] = "the simulator crashed"
+            failed[len(tasks) - 1] = Fault("the simulator crashed", blamed=True)
             found.score[len(tasks) - 1] = np.nan
         return found
 
@@ -183,6 +185,59 @@ def test_a_test_task_that_fails_is_played_again_and_then_named():
     assert found.score.tolist() == once(tasks, seeds, {}).score.tolist()
     with pytest.raises(TaskError, match=r"test task 1, \[0\.25.*failed 3 times.*ground gone"):
         play_all(once, np.array([[0.01], [STEP]]), seeds)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_test_task_beside_one_that_ends_its_process_is_not_to_blame(which):
+    once = players(faulty(high=0.8, step_timeout=60), 2)[which]
+    tasks = np.array([[GOOD], [DIE]])
+    failed = {}
+    once(tasks, np.arange(2), failed)
+    assert [failed[row].blamed for row in (0, 1)] == [False, True]
+    with pytest.raises(TaskError, match=r"test task 1, \[0\.55.*failed 3 times.*died with exit code 3"):
+        play_all(once, tasks, np.arange(2))
+
+
+def test_test_tasks_that_are_cut_are_played_again_as_often_as_it_takes():
+    once, calls = players(faulty(), 2)[0], []
+
+    def flaky(tasks, seeds, failed):
+        calls.append(len(tasks))
+        found = once(tasks, seeds, failed)
+        # The second and the third task in turn end the process of all, twice each.
+        if len(calls) < 5:
+            failed |= dict.fromkeys(range(3), Fault("shared a process", blamed=False))
+            failed[1 + len(calls) % 2] = Fault("died", blamed=True)
+        return found
+
+    tasks, seeds = np.array([[0.01], [0.05], [0.09]]), np.arange(3)
+    found = play_all(flaky, tasks, seeds)
+    assert calls == [3, 3, 3, 3, 3]
+    assert found.score.tolist() == once(tasks, seeds, {}).score.tolist()
+
+
+def test_retries_of_a_test_end_where_no_task_of_it_is_to_blame():
+    once = players(faulty(), 2)[0]
+
+    def cut(tasks, seeds, failed):
+        failed[0] = Fault("a process died", blamed=False)
+        return once(tasks, seeds, failed)
+
+    with pytest.raises(TaskError, match=r"test task 0.*failed 3 times.*a process died"):
+        play_all(cut, np.array([[0.01]]), np.arange(1))
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_measured_task_that_was_only_cut_does_not_count_as_failed(which):
+    once = players(faulty(high=0.8, step_timeout=60), 2)[which]
+    failures = Failures()
+    failures.limit = 1
+    tasks = np.array([[GOOD], [DIE]])
+    purpose = np.full(2, Purpose.MEASURE, np.uint8)
+    found, _ = measured(Assignment(ids=np.array([4, 7]), tasks=tasks, purpose=purpose), once, (), failures)
+    assert len(found) == 0
+    assert failures.count == 1
+    assert [(one.id, one.blamed) for one in failures.take()] == [(4, False), (7, True)]
 
 
 @pytest.mark.parametrize("which", [0, 1])

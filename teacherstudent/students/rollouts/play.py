@@ -21,14 +21,14 @@ from teacherstudent.contract.types import (
     IntArray,
     Outcomes,
 )
-from teacherstudent.slots.failures import failed_slots, tolerate
+from teacherstudent.slots.failures import Failed, Fault, failed_slots, tolerate
 from teacherstudent.slots.narrowing import LiveSlots
 from teacherstudent.slots.requests import MOST_STEPS, TaskError
 
 Act = Callable[[Any, BoolArray], Array]
 """Gives actions ``(slots, ...)`` for observations; the flags say which slots start an episode."""
 ATTEMPTS = 3
-"""How often a test task is played whose environment fails."""
+"""How often the environment may fail on a test task before the test is given up."""
 
 
 def play(
@@ -38,7 +38,7 @@ def play(
     seeds: Sequence[int] | IntArray,
     *,
     mastered: float | None,
-    failed: dict[int, str] | None = None,
+    failed: dict[int, Fault] | None = None,
     most_steps: int = MOST_STEPS,
 ) -> Outcomes:
     """Play each task once and return its outcome, in the order given.
@@ -85,7 +85,7 @@ class _Episodes:
     """
 
     def __init__(
-        self, envs: LiveSlots, slots: int, tasks: Array, seeds: IntArray, failed: dict[int, str]
+        self, envs: LiveSlots, slots: int, tasks: Array, seeds: IntArray, failed: dict[int, Fault]
     ) -> None:
         n = len(tasks)
         self._envs = envs
@@ -122,7 +122,7 @@ class _Episodes:
             found = failed_slots(info)
             if found is None:
                 return self._leave_unseen(), started
-            seen = self._give_up(found.slots, found.errors)
+            seen = self._give_up(found)
             # Only slots whose seen task failed try again: an unseen one may stay parked.
             waiting = np.zeros(len(mask), np.bool_)
             waiting[seen] = True
@@ -135,11 +135,14 @@ class _Episodes:
             self._envs.leave(self._playing < 0)
         return self._envs.observations
 
-    def _give_up(self, slots: IntArray, errors: Sequence[str]) -> IntArray:
+    def _give_up(self, found: Failed) -> IntArray:
         """Write down what failed, and return which of the slots played something that is seen."""
+        slots = found.slots
         seen = self._playing[slots] >= 0
-        for slot, error in zip(slots[seen].tolist(), np.asarray(errors, object)[seen], strict=True):
-            self._failed[int(self._playing[slot])] = error
+        for slot, fault in found.faults():
+            row = int(self._playing[slot])
+            if row >= 0:
+                self._failed[row] = fault
         self.left -= int(seen.sum())
         chosen: IntArray = slots[seen]
         # Nothing that a parked slot shows counts.
@@ -159,7 +162,7 @@ class _Episodes:
         if (found := failed_slots(info)) is not None:
             # A failure is no end of an episode: it has no score, and its slot starts the next task.
             done[found.slots] = False
-            restart = self._give_up(found.slots, found.errors)
+            restart = self._give_up(found)
             live[found.slots] = False
         # Nothing has ended these episodes, and without a cut the test would never end.
         over = live & ~done
@@ -200,35 +203,48 @@ CUT_WORDS = (
     "(max_episode_steps)"
 )
 
-Play = Callable[[Array, IntArray, dict[int, str]], Outcomes]
+Play = Callable[[Array, IntArray, dict[int, Fault]], Outcomes]
 """Plays tasks with seeds, and fills in what failed, as `play` does."""
 
 
 def play_all(once: Play, tasks: Array, seeds: IntArray) -> Outcomes:
-    """Play each task; one whose environment fails is played again with the same seed, 3 times in all.
+    """Play each task; one whose environment fails is played again with the same seed, until it fails 3 times.
+
+    A task that was only cut, since another one ended the process of both, is played again as well, and that
+    does not count as a failure of its own.
 
     Raises:
         TaskError: if one still fails. A test that lacks a task could not be compared with others.
     """
-    failed: dict[int, str] = {}
+    failed: dict[int, Fault] = {}
     found = once(tasks, seeds, failed)
-    for _ in range(ATTEMPTS - 1):
-        if not failed:
-            return found
+    failures = np.zeros(len(tasks), np.int64)
+    while failed:
+        _count_failures(failures, failed, tasks)
         # Sorted, so that a retry does not depend on the order in which tasks failed.
         rows = np.array(sorted(failed))
-        failed = {}
-        again = once(tasks[rows], seeds[rows], failed)
+        failed_again: dict[int, Fault] = {}
+        again = once(tasks[rows], seeds[rows], failed_again)
         found = _put(found, rows, again)
         # Lead the places among the retried tasks back to rows of all tasks.
-        failed = {int(rows[k]): error for k, error in failed.items()}
-    if failed:
-        row, error = min(failed.items())
-        raise TaskError(
-            f"test task {row}, {tasks[row].tolist()}: its environment failed {ATTEMPTS} times, and a test "
-            f"needs all of its tasks: mend the environment, or leave the task out. The last time: {error}"
-        )
+        failed = {int(rows[k]): fault for k, fault in failed_again.items()}
     return found
+
+
+def _count_failures(failures: IntArray, failed: Mapping[int, Fault], tasks: Array) -> None:
+    """Count the failures of a round of tests by task; raise TaskError if a task has failed too often."""
+    counted = {row: fault for row, fault in failed.items() if fault.blamed}
+    # If what ended a process was played unseen, nobody is to blame: all count, so that retries end.
+    if not counted:
+        counted = dict(failed)
+    failures[list(counted)] += 1
+    for row, fault in sorted(counted.items()):
+        if failures[row] == ATTEMPTS:
+            raise TaskError(
+                f"test task {row}, {tasks[row].tolist()}: its environment failed {ATTEMPTS} times, and a "
+                "test needs all of its tasks: mend the environment, or leave the task out. The last time: "
+                f"{fault.error}"
+            )
 
 
 def _put(outcomes: Outcomes, rows: IntArray, others: Outcomes) -> Outcomes:
@@ -255,7 +271,7 @@ def slots_for(tasks: int, most: int) -> int:
 
 def measured(
     assignment: Assignment,
-    play: Callable[[Array, IntArray, dict[int, str] | None], Outcomes],
+    play: Callable[[Array, IntArray, dict[int, Fault] | None], Outcomes],
     signals: Collection[str],
     failures: Failures,
 ) -> tuple[Outcomes, dict[str, float]]:
@@ -274,7 +290,7 @@ def measured(
     """
     seeds = np.random.randint(2**31, size=len(assignment))  # noqa: NPY002  # a student swaps its own in
     # With a dictionary failures are noted; None makes the first one raise.
-    failed: dict[int, str] | None = {} if failures.allowed else None
+    failed: dict[int, Fault] | None = {} if failures.allowed else None
     played = play(assignment.tasks, seeds, failed)
     missing = {name: np.full(len(played), np.nan) for name in signals if name not in played.signals}
     found = {**played.signals, **missing}
@@ -283,7 +299,7 @@ def measured(
     return reported(outcomes, failed or {}, failures), costs
 
 
-def reported(outcomes: Outcomes, failed: Mapping[int, str], failures: Failures) -> Outcomes:
+def reported(outcomes: Outcomes, failed: Mapping[int, Fault], failures: Failures) -> Outcomes:
     """Return the outcomes without the rows that failed, which are noted.
 
     Raises:
@@ -292,7 +308,10 @@ def reported(outcomes: Outcomes, failed: Mapping[int, str], failures: Failures) 
     if not failed:
         return outcomes
     rows = np.array(sorted(failed))
-    failures.add(outcomes.ids[rows], outcomes.tasks[rows], [failed[row] for row in rows.tolist()])
+    faults = [failed[row] for row in rows.tolist()]
+    errors = [fault.error for fault in faults]
+    blamed = np.array([fault.blamed for fault in faults])
+    failures.add(outcomes.ids[rows], outcomes.tasks[rows], errors, blamed)
     return outcomes.select(np.delete(np.arange(len(outcomes)), rows))
 
 

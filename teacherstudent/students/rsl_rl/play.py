@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from teacherstudent.contract.types import UNASKED, Array, IntArray, Outcomes
-from teacherstudent.slots.failures import tolerate
+from teacherstudent.slots.failures import Fault, tolerate
 from teacherstudent.slots.requests import MOST_STEPS
 from teacherstudent.slots.tensor_envs import HostTensorEnvs, TellsSuccess, TensorEnvs
 from teacherstudent.students.rollouts.play import CUT_WORDS, EpisodeError
@@ -27,7 +27,7 @@ def play_tensors(
     seeds: IntArray,
     *,
     mastered: float | None,
-    failed: dict[int, str] | None = None,
+    failed: dict[int, Fault] | None = None,
     most_steps: int = MOST_STEPS,
 ) -> Outcomes:
     """Play each task once and return its outcome, in the order given.
@@ -74,7 +74,7 @@ class _TensorEpisodes:
     """What is played in which slot, and what has come of it; nothing waits for the device but `over`."""
 
     def __init__(
-        self, envs: TensorEnvs, tasks: Array, seeds: IntArray, failed: dict[int, str], most_steps: int
+        self, envs: TensorEnvs, tasks: Array, seeds: IntArray, failed: dict[int, Fault], most_steps: int
     ) -> None:
         n = len(tasks)
         slots = envs.num_envs
@@ -154,9 +154,9 @@ class _TensorEpisodes:
         # Failures are rare, so the host may wait for the device here.
         rows = self._playing.cpu()
         done = done.clone()
-        for slot, error in zip(self._host.failed.slots.tolist(), self._host.failed.errors, strict=True):
+        for slot, fault in self._host.failed.faults():
             if rows[slot] < self._n:
-                self._lost[int(rows[slot])] = error
+                self._lost[int(rows[slot])] = fault
             else:
                 # A parked slot with nothing to play would ask for its next task for ever.
                 done[slot] = False

@@ -20,6 +20,7 @@ from teacherstudent.contract.registry import STUDENTS
 from teacherstudent.contract.student import Compiles
 from teacherstudent.contract.types import Array, Assignment, IntArray, Outcomes, Seed, State, seed_sequence
 from teacherstudent.networks.state import PrivateGenerators
+from teacherstudent.slots.failures import Fault
 from teacherstudent.slots.tensor_envs import TensorEnvs, make_tensor_envs
 from teacherstudent.students.rollouts.play import measured, play_all, slots_for
 from teacherstudent.students.rollouts.scores import bound_outcomes, check_rows, playing_offers
@@ -392,7 +393,7 @@ class RslRlStudent:
         return outcomes
 
     def _play(
-        self, tasks: Array, seeds: IntArray, failed: dict[int, str] | None, *, greedy: bool
+        self, tasks: Array, seeds: IntArray, failed: dict[int, Fault] | None, *, greedy: bool
     ) -> Outcomes:
         """Play in slots of their own: as many as a power of two holds the tasks, at most ``n_envs``."""
         return play_tensors(

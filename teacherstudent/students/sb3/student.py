@@ -35,6 +35,7 @@ from teacherstudent.contract.types import (
     seed_sequence,
 )
 from teacherstudent.networks.state import PrivateGenerators
+from teacherstudent.slots.failures import Fault
 from teacherstudent.students.rollouts.play import measured, play, play_all, slots_for
 from teacherstudent.students.rollouts.scores import playing_offers
 from teacherstudent.students.rollouts.signals import RolloutSignals, chosen
@@ -491,7 +492,7 @@ class SB3Student:
         return outcomes
 
     def _play(
-        self, tasks: Array, seeds: IntArray, failed: dict[int, str] | None, *, greedy: bool
+        self, tasks: Array, seeds: IntArray, failed: dict[int, Fault] | None, *, greedy: bool
     ) -> Outcomes:
         envs = self._slots_of_tests(len(tasks))
         normalize = self.model.get_vec_normalize_env()
