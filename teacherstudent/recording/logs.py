@@ -39,6 +39,8 @@ EPISODE_SECONDS = 60.0
 TEST_ROWS = 4_096
 TEST_BYTES = 2**29
 """Tests are put into one file up to this size."""
+LAST_STEP = 2**63 - 2
+"""TensorBoard's steps have 64 bits, and a resume marks the step after; FLOPs of a long run may be more."""
 LOOKS = 20
 """How often a reader looks again for files that another process is replacing."""
 
@@ -317,7 +319,7 @@ def _read_tests(run: Path, columns: Sequence[str] | None) -> list[Table]:
 
 
 class EventLog:
-    """Scalars for TensorBoard; the step is the cost spent.
+    """Scalars for TensorBoard; the step is the cost spent, or `LAST_STEP` if that is more.
 
     On resume the files are cut back to the position, and a new file tells a TensorBoard that is watching to
     forget what it has read beyond that.
@@ -354,7 +356,7 @@ class EventLog:
         if files:
             # The mark makes a TensorBoard that is watching forget the steps after the position.
             start = SessionLog(status=SessionLog.START)
-            self._put(Event(wall_time=time.time(), step=int(step) + 1, session_log=start))
+            self._put(Event(wall_time=time.time(), step=min(int(step), LAST_STEP) + 1, session_log=start))
 
     def append(self, scalars: Mapping[str, float], *, step: float) -> None:
         """Write scalars by tag (raises WriteError if they do not fit on the disk)."""
@@ -363,7 +365,8 @@ class EventLog:
 
         values = [Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()]
         if values:
-            self._put(Event(wall_time=time.time(), step=int(step), summary=Summary(value=values)))
+            at = min(int(step), LAST_STEP)
+            self._put(Event(wall_time=time.time(), step=at, summary=Summary(value=values)))
 
     def _put(self, event: Any) -> None:
         with plain.naming(self._folder / self._files[-1]):
