@@ -13,7 +13,11 @@ two teachers that are alike and have the same seeds. Ways:
 - ``ours``: that of `teacherstudent.comparing.stats`, the farther end of ``t`` and ``percentile``;
 - ``mean, t``: of the plain mean, whose truth is the mean, to compare with.
 
-``--quick``: 200 of each.
+A third table is of the probability of improvement: normal results whose means lie 0 to 3 standard deviations
+apart, intervals of the percentile bootstrap over both sides (rliable's way) and of
+`teacherstudent.comparing.reliability` (Newcombe's fifth method).
+
+``--quick``: 200 of each. ``--only-probabilities``: the third table alone.
 """
 
 from __future__ import annotations
@@ -27,6 +31,7 @@ import numpy as np
 import scipy.stats
 
 from teacherstudent.comparing import stats
+from teacherstudent.comparing.reliability.numbers import probability_of_improvement
 from teacherstudent.contract.types import Array, FloatArray, generator
 
 TRIALS, PAIRS, QUICK_TRIALS = 4_000, 1_000, 200
@@ -200,12 +205,50 @@ def report(title: str, rows: dict[str, dict[str, tuple[float, float]]]) -> None:
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
+def resampled(own: FloatArray, other: FloatArray, rng: np.random.Generator) -> tuple[float, float]:
+    """Return the percentile bootstrap's interval of the probability that a result of one side is larger."""
+    n, m = len(own), len(other)
+    one = own[rng.integers(n, size=(RESAMPLES, n))]
+    two = other[rng.integers(m, size=(RESAMPLES, m))]
+    found = (one[:, :, None] > two[:, None, :]).mean(axis=(1, 2))
+    low, high = np.quantile(found, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def probabilities(trials: int) -> None:
+    """Print the table of probabilities of improvement."""
+    print(f"\n**Probability of improvement, {trials:,} of each**\n")
+    print("| seeds, probability | percentile | ours |\n|---|---|---|")
+    rng = generator(0)
+    for shift in (0.0, 1.0, 2.0, 3.0):
+        truth = float(scipy.stats.norm.cdf(shift / np.sqrt(2.0)))
+        for n in SEEDS:
+            held = np.zeros(2)
+            for _ in range(trials):
+                own, other = rng.normal(shift, size=n), rng.normal(size=n)
+                found = probability_of_improvement(own, other)
+                low, high = resampled(own, other, rng)
+                held += low <= truth <= high, found.low <= truth <= found.high
+            percentile, ours = 100.0 * held / trials
+            print(f"| {n}, {truth:.3f} | {percentile:.1f} | {ours:.1f} |", flush=True)
+
+
 def main() -> None:
-    """Draw, count, print both tables."""
+    """Draw, count, print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_TRIALS} trials")
-    quick = parser.parse_args().quick
-    trials, pair_trials = (QUICK_TRIALS, QUICK_TRIALS) if quick else (TRIALS, PAIRS)
+    parser.add_argument("--only-probabilities", action="store_true", help="the third table alone")
+    given = parser.parse_args()
+    trials, pair_trials = TRIALS, PAIRS
+    if given.quick:
+        trials = pair_trials = QUICK_TRIALS
+    if not given.only_probabilities:
+        means(trials, pair_trials)
+    probabilities(pair_trials)
+
+
+def means(trials: int, pair_trials: int) -> None:
+    """Print the tables of interquartile means and of their differences."""
     rng = generator(0)
     one, pairs = {}, {}
     for name, draw in DRAWS.items():
