@@ -19,6 +19,7 @@ from typing import Any
 import catalogue
 import links
 import lists
+import reference
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
@@ -48,8 +49,10 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     GENERATED.clear()
     for folder in catalogue.PAGES:
         GENERATED.update(catalogue.pages(folder, ROOT))
+    GENERATED.update(reference.pages())
     menus = {folder: catalogue.navigation(folder, ROOT) for folder in catalogue.PAGES}
     menus["tutorials"] = [{title: f"tutorials/{name}.md"} for name, title in TUTORIALS.items()]
+    menus["reference"] = reference.navigation()
     menus["repository"] = [links.site_place(path) for path in sorted(_linked(config)) if path.endswith(".md")]
     config.nav = _filled(config.nav, menus)
     return config
