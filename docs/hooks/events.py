@@ -116,8 +116,11 @@ def render_tutorials() -> Path:
     if not all((out / f"{name}.md").is_file() for name in TUTORIALS):
         # In a process of their own: this one has loaded NumPy, whose threads are set by then.
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
-        command = [sys.executable, str(hooks), str(out), *map(str, scripts)]
-        subprocess.run(command, check=True, env=environment)
+        command = [sys.executable, str(hooks), str(out)]
+        # Two at a time, which is as many cores as the smallest machine has.
+        halves = [subprocess.Popen([*command, *map(str, scripts[k::2])], env=environment) for k in range(2)]
+        if any([half.wait() for half in halves]):
+            raise PluginError("a tutorial has failed; what it raised stands above")
     return out
 
 
@@ -135,6 +138,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     folder = uri.removesuffix(".md")
     if folder in NAMES:
         markdown = links.named_rows(markdown, folder, NAMES[folder])
+    if uri in ("which-teacher.md", "coming-from.md"):
+        markdown = links.named_tables(markdown, "teachers", NAMES["teachers"])
     return lists.deeper(links.rewritten(markdown, path))
 
 

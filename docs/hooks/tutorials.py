@@ -99,7 +99,10 @@ def run(path: Path, out: Path) -> str:
                 raise RuntimeError(f"{path}:{cell.line}: the cell raised {error!r}") from error
             if said:
                 parts.append(f"```text\n{said}\n```\n")
-            parts += [f"![]({picture})\n" for picture in _pictures(cell, f"{name}-{number}", out)]
+            parts += [
+                f"![what the code above draws]({picture})\n"
+                for picture in _pictures(cell, f"{name}-{number}", out)
+            ]
     page = "\n".join(parts)
     (out / f"{name}.md").write_text(page, encoding="utf-8")
     return page

@@ -46,9 +46,9 @@ from teacherstudent import Experiment, Plan
 
 plan = Plan(budget=131_072, test_every=65_536)
 student_options = {
-    "n_envs": 128,
+    "n_envs": 64,
     "options": {
-        "n_steps": 64,
+        "n_steps": 128,
         "batch_size": 2048,
         "n_epochs": 5,
         "learning_rate": 1e-3,

@@ -47,9 +47,7 @@ show([each[0] for each in children], ["a maze", "10 edits", "20 edits", "30 edit
 # %%
 from teacherstudent import Plan, run, students, teachers
 
-teacher = teachers.make(
-    "accel", family, seed=0, start="all", edits=5, buffer={"capacity": 64, "temperature": 1.0}
-)
+teacher = teachers.make("accel", family, seed=0, start="all", edits=5, buffer={"capacity": 64})
 student = students.make(
     "sb3",
     family,
@@ -78,8 +76,9 @@ titles = [f"score {teacher.buffer.scores[i]:.2f}\n{teacher.buffer.edits[i]} edit
 show(teacher.buffer.levels[ends], titles)
 
 # %% [markdown]
-# How many different mazes does a rollout train on? The effective size of the replay says it: with few
-# mazes in 32 slots, the student would train on copies.
+# How many different mazes does a rollout train on? The effective size of the replay says it: with few mazes
+# in 32 slots, the student would train on copies. We gave no temperature, so the teacher has chosen one that
+# spreads replays over as many mazes as there are slots.
 
 # %%
 print(f"effective number of mazes that are replayed: {teacher.buffer.effective_size():.0f}, slots: 32")

@@ -35,7 +35,10 @@ def test_a_script_is_run_and_rendered(tmp_path):
     assert page.startswith('# Title\n\nText with `code`.\n\n```python\nx = 2\nprint(f"')
     assert "```\n\n```text\n2\n```\n" in page
     assert "# show" not in page
-    assert re.findall(r"!\[\]\((.*)\)", page) == ["lesson-2-file0.txt", "lesson-2-figure1.png"]
+    assert re.findall(r"!\[what the code above draws\]\((.*)\)", page) == [
+        "lesson-2-file0.txt",
+        "lesson-2-figure1.png",
+    ]
     assert (tmp_path / "lesson-2-file0.txt").read_text() == "picture"
     assert (tmp_path / "lesson-2-figure1.png").stat().st_size > 1000
     assert (tmp_path / "lesson.md").read_text() == page
