@@ -8,13 +8,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import catalogue
 import links
 import lists
+import reference
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
@@ -24,6 +29,18 @@ ROOT = Path(__file__).parents[2]
 GENERATED: dict[str, str] = {}
 """Pages that no file holds, by their place on the site."""
 NAMES = {folder: catalogue.names(which) for folder, (which, _) in catalogue.PAGES.items()}
+TUTORIALS = {
+    "first_study": "A first study",
+    "own_environment": "Your own environment",
+    "own_loop_sb3": "Your own loop: stable-baselines3",
+    "own_loop_cleanrl": "Your own loop: CleanRL-style",
+    "level_design": "Level design on mazes",
+    "classifier_stages": "Stages of an image classifier",
+    "noisy_labels": "Noisy labels",
+    "run_folder": "Reading a run folder",
+}
+"""Scripts of docs/tutorials in the order in which one reads them, with their titles in the menu."""
+PACKAGE = ("teacherstudent", "teachers", "envs")
 COUNTS = {"pages": 0, "links": 0}
 
 
@@ -32,7 +49,10 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     GENERATED.clear()
     for folder in catalogue.PAGES:
         GENERATED.update(catalogue.pages(folder, ROOT))
+    GENERATED.update(reference.pages())
     menus = {folder: catalogue.navigation(folder, ROOT) for folder in catalogue.PAGES}
+    menus["tutorials"] = [{title: f"tutorials/{name}.md"} for name, title in TUTORIALS.items()]
+    menus["reference"] = reference.navigation()
     menus["repository"] = [links.site_place(path) for path in sorted(_linked(config)) if path.endswith(".md")]
     config.nav = _filled(config.nav, menus)
     return config
@@ -69,9 +89,39 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add generated pages, and the files outside docs/ that pages link to."""
     for uri, text in GENERATED.items():
         files.append(File.generated(config, uri, content=text))
+    rendered = render_tutorials()
+    for path in sorted(rendered.iterdir()):
+        uri = f"tutorials/{path.name}"
+        if path.suffix == ".md":
+            GENERATED[uri] = path.read_text(encoding="utf-8")
+        files.append(File.generated(config, uri, abs_src_path=str(path)))
     for path in sorted(_linked(config)):
         files.append(File.generated(config, links.site_place(path), abs_src_path=str(ROOT / path)))
     return files
+
+
+def render_tutorials() -> Path:
+    """Run the tutorials, and return the folder of their pages and pictures.
+
+    They are run again only when a script or the package has changed.
+    """
+    digest = hashlib.sha256()
+    scripts = [ROOT / "docs" / "tutorials" / f"{name}.py" for name in TUTORIALS]
+    hooks = ROOT / "docs" / "hooks" / "tutorials.py"
+    package = [path for name in PACKAGE for path in sorted((ROOT / name).rglob("*.py"))]
+    for path in [*scripts, hooks, *package]:
+        digest.update(path.read_bytes())
+    out = ROOT / "build" / "tutorials" / digest.hexdigest()[:16]
+    # A run that was broken off has left fewer pages.
+    if not all((out / f"{name}.md").is_file() for name in TUTORIALS):
+        # In a process of their own: this one has loaded NumPy, whose threads are set by then.
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
+        command = [sys.executable, str(hooks), str(out)]
+        # Two at a time, which is as many cores as the smallest machine has.
+        halves = [subprocess.Popen([*command, *map(str, scripts[k::2])], env=environment) for k in range(2)]
+        if any([half.wait() for half in halves]):
+            raise PluginError("a tutorial has failed; what it raised stands above")
+    return out
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
@@ -88,6 +138,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     folder = uri.removesuffix(".md")
     if folder in NAMES:
         markdown = links.named_rows(markdown, folder, NAMES[folder])
+    if uri in ("which-teacher.md", "coming-from.md"):
+        markdown = links.named_tables(markdown, "teachers", NAMES["teachers"])
     return lists.deeper(links.rewritten(markdown, path))
 
 

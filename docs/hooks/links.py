@@ -115,14 +115,21 @@ def named_rows(markdown: str, folder: str, names: Collection[str]) -> str:
         folder: where the pages of the names are: ``"teachers"``.
         names: those that have one.
     """
+    return re.sub(r"^\| `[^|]+\|", lambda row: _named(row[0], folder, names), markdown, flags=re.M)
 
-    def row(match: re.Match[str]) -> str:
-        return re.sub(r"`([^`]+)`", cell, match[0])
 
-    def cell(match: re.Match[str]) -> str:
-        name = match[1]
+def named_tables(markdown: str, folder: str, names: Collection[str]) -> str:
+    """Return a page in whose tables all names are links to their pages (arguments as `named_rows`)."""
+    return re.sub(r"^\|.*\|$", lambda row: _named(row[0], folder, names), markdown, flags=re.M)
+
+
+def _named(text: str, folder: str, names: Collection[str]) -> str:
+    """Return a text in which names are links; those that stand in a link already stay as they are."""
+
+    def link(match: re.Match[str]) -> str:
+        name = match["name"]
         if name not in names:
             return match[0]
         return f"[`{name}`]({folder}/{name}.md)"
 
-    return re.sub(r"^\| `[^|]+\|", row, markdown, flags=re.M)
+    return re.sub(r"(?<!\[)`(?P<name>[^`]+)`", link, text)

@@ -195,7 +195,7 @@ class TeacherRegistry(Registry[Teacher[Any]]):
         """Build a teacher; given a family instead of a space, of its space and with its facts.
 
         Raises:
-            as `get`, and as `Teacher.from_family` does.
+            ValueError, TypeError: as `get`, and as `Teacher.from_family` does.
         """
         made: Any = self.get(name)
         if not args or not isinstance(args[0], Family):

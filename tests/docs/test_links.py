@@ -53,6 +53,13 @@ def test_what_the_site_cannot_show_is_refused(tmp_path, target):
         links.linked_files({"docs/page.md": f"[x](../{target})"}, tmp_path)
 
 
+def test_names_anywhere_in_tables_lead_to_their_pages_but_for_links():
+    table = "| a | `riac`, `other`, [`riac`](x.md) |\n|---|---|\n`riac`\n"
+    assert links.named_tables(table, "teachers", {"riac"}) == (
+        "| a | [`riac`](teachers/riac.md), `other`, [`riac`](x.md) |\n|---|---|\n`riac`\n"
+    )
+
+
 def test_names_in_first_cells_lead_to_their_pages():
     table = "| `riac`, `other` | `riac` |\n|---|---|\n`riac`\n"
     assert links.named_rows(table, "teachers", {"riac"}) == (
