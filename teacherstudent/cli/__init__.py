@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0 if all went well, 1 if a run failed, 2 if the arguments make no sense, 130 after Ctrl-C.
     """
-    given = make_parser().parse_args(argv)
+    given = _parser().parse_args(argv)
     console = Console()
     errors = Console(stderr=True)
     try:
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def make_parser() -> argparse.ArgumentParser:
+def _parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     about = "Teachers choose tasks, students learn them, runs are compared."
     parser = argparse.ArgumentParser(prog="teacherstudent", description=about)
