@@ -1,4 +1,4 @@
-"""The command line: ``teacherstudent new | list | describe | run | resume | compare | report``.
+"""The command line: ``teacherstudent new | list | describe | run | resume | compare | report | completion``.
 
 A command is one file with a function ``add``, which adds the command's words to the parser and says what is
 called: a function of the words and of a console that returns an exit code. `COMMANDS` lists the files.
@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from teacherstudent import __version__
-from teacherstudent.cli import compare, describe, names, new, report, resume, run
+from teacherstudent.cli import compare, completion, describe, names, new, report, resume, run
 from teacherstudent.recording.disk.terminal import shown
 
-COMMANDS = (new, names, describe, run, resume, compare, report)
+COMMANDS = (new, names, describe, run, resume, compare, report, completion)
 """The commands in the order of ``--help``."""
 
 
@@ -48,4 +48,6 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     for command in COMMANDS:
         command.add(commands)
+    # The completion of a shell is made from all of it.
+    parser.set_defaults(parser=parser)
     return parser

@@ -293,15 +293,13 @@ def _find(target: str | Callable[..., Env]) -> str | Callable[..., Env]:
 
 
 def _build(make: EnvMaker) -> Env:
-    if not (isinstance(make.target, str) or callable(make.target)):
-        # An environment itself cannot be made again, in other slots and processes.
-        given: Any = make.target
+    given: Any = make.target
+    if not (isinstance(given, str) or callable(given)):
         hint = ""
+        # An environment itself cannot be made again, in other slots and processes.
         if isinstance(given, gym.Env):
             hint = f": give its class, {type(given).__name__}, with env_options={{...}}"
-        raise TypeError(
-            f"environment: expected an id, 'module:Class' or a callable, got {make.target!r}{hint}"
-        )
+        raise TypeError(f"environment: expected an id, 'module:Class' or a callable, got {given!r}{hint}")
     try:
         return make()
     except trust.UntrustedNameError:
