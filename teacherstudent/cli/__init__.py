@@ -7,7 +7,9 @@ called: a function of the words and of a console that returns an exit code. `COM
 from __future__ import annotations
 
 import argparse
+import warnings
 from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Console
 
@@ -28,6 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(argv)
     console = Console()
     errors = Console(stderr=True)
+    # A user of the command line has no use for the line of our code that warns.
+    usual = warnings.formatwarning
+    warnings.formatwarning = _format_warning
     try:
         code: int = given.command(given, console)
         return code
@@ -38,6 +43,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         errors.print("teacherstudent: interrupted")
         return 130
+    finally:
+        warnings.formatwarning = usual
+
+
+def _format_warning(message: Warning | str, *place: Any, **more: Any) -> str:
+    """Return what a warning says without its place in the code."""
+    del place, more
+    return f"warning: {message}\n"
 
 
 def _parser() -> argparse.ArgumentParser:
