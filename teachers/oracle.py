@@ -96,7 +96,8 @@ class OracleTeacher(Teacher[Box]):
             raise ValueError(f"oracle: variant: expected 'fixed' or 'paper', got {variant!r}")
         if not is_finite(mastered):
             raise ValueError(
-                f"oracle: mastered: expected a score above which a task is mastered, got {mastered!r}"
+                f"oracle: mastered: expected a score above which a task is mastered, got {mastered!r}: give "
+                "mastered=..., or a family that has such a line (teachers.make('oracle', family))"
             )
         if not (is_number(window) and 0 < window <= 1):
             raise ValueError(f"oracle: window: expected a share in (0, 1], got {window!r}")

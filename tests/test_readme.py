@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from teacherstudent.cli import make_parser
+from teacherstudent.cli import _parser
 from teacherstudent.contract.registry import FAMILIES, STUDENTS, TEACHERS
 
 ROOT = Path(__file__).parent.parent
@@ -101,7 +101,7 @@ def test_commands_are_understood():
     ]
     assert len(lines) >= 3
     for line in lines:
-        make_parser().parse_args(shlex.split(line, comments=True)[1:])
+        _parser().parse_args(shlex.split(line, comments=True)[1:])
 
 
 def names(text):

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from teacherstudent.contract.checks import is_finite
+from teacherstudent.contract.pages import see
 from teacherstudent.contract.types import Array, IntArray, generator
 from teacherstudent.recording.disk.arrays import places, read_npz
 from teacherstudent.recording.disk.files import memory_limit
@@ -209,7 +210,10 @@ def _find(folder: Path, name: str, packed: Path) -> Path:
             f"{DATA}=FOLDER, which holds {_FASHION}/, or the family's option path=FOLDER. "
             "The families digits-stages and digits-examples need no file."
         )
-    raise MissingDataError(f"{folder}: expected {name}[.gz] or {packed.name}, found neither.{hint}")
+    raise MissingDataError(
+        f"{folder}: expected {name}[.gz] or {packed.name}, found neither.{hint}"
+        f"{see('how-to/set-up.md#data-sets')}"
+    )
 
 
 def _read_npz(path: Path) -> tuple[Array, Array]:

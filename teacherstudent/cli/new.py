@@ -21,10 +21,13 @@ from teacherstudent.recording.disk.terminal import shown
 KINDS = ("family", "teacher", "student", "experiment")
 SPACES = ("parameters", "discrete", "levels")
 _REGISTRIES = {"family": FAMILIES, "teacher": TEACHERS, "student": STUDENTS}
+# PPO's own rounds are as long as such a budget. The braces are doubled for `str.format`.
+_SMALL_ROUNDS = """--student-options 'options={{"n_steps":128,"batch_size":256}}'"""
 _NEXT = {
-    "family": "teacherstudent run --family $module:$function --teacher random {teacher} --budget 20000",
+    "family": "teacherstudent run --family $module:$function --teacher random {teacher} --budget 20000 "
+    f"{_SMALL_ROUNDS}",
     "teacher": "teacherstudent run --family cartpole-parameters --teacher random $module:$class "
-    "--budget 40000",
+    f"--budget 40000 {_SMALL_ROUNDS}",
     "student": "teacherstudent run --family cartpole-parameters --teacher random alp-gmm "
     "--student $module:$class --budget 200000",
     "experiment": "python $file --quick",

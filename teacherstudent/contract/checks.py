@@ -25,7 +25,10 @@ def check_names(what: str, expected: Sequence[str], got: Iterable[str]) -> None:
 
 def closest(word: object, known: Iterable[str]) -> str:
     """Return " (did you mean 'riac'?)" for a word that is nearly a known one, else nothing."""
-    close = difflib.get_close_matches(str(word), list(known), 1)
+    names = list(known)
+    close = difflib.get_close_matches(str(word), names, 1)
+    # Half a name is unlike the whole one, but meant for it: "cartpole" for "cartpole-parameters".
+    close += [name for name in names if len(str(word)) > 3 and str(word) in name]
     if not close:
         return ""
     return f" (did you mean {close[0]!r}?)"

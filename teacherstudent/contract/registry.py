@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.resources
-from collections.abc import Callable, Iterator
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from typing import Any, Generic, TypeVar, cast
@@ -19,6 +20,9 @@ from teacherstudent.contract.student import Student
 from teacherstudent.contract.teacher import Teacher
 
 T = TypeVar("T")
+_GIVEN = frozenset({"space", "family", "seed"})
+"""What a factory is given beside its options."""
+
 C = TypeVar("C", bound=Callable[..., Any])
 
 
@@ -125,13 +129,53 @@ class Registry(Generic[T]):
             return
         # A wrong name is most often a misspelt one.
         raise ValueError(
-            f"unknown {self.kind} {name!r}{closest(name, self.names())}: expected one of {self.names()} or "
+            f"unknown {self.kind} {name!r}{self._meant(name)}: expected one of {self.names()} or "
             "'module:attribute'"
         )
 
+    def _meant(self, name: str) -> str:
+        """Return what an unknown name may have been meant for, in brackets; empty if nobody knows."""
+        for other in _ALL:
+            if name in other.names():
+                return f" (which is a {other.kind})"
+        if name.endswith(".py"):
+            return f" (a name in a file is given as {name.removesuffix('.py')}:NAME)"
+        return closest(name, self.names())
+
     def make(self, name: str, /, *args: Any, **options: Any) -> T:
-        """Build ``name`` with the given arguments (raises as `get`, and as the factory does)."""
+        """Build ``name`` with the given arguments.
+
+        Raises:
+            TypeError: for an option that the factory does not have, naming those that it has, or without the
+                seed that it asks for.
+            ValueError: as `get`; both as the factory does.
+        """
+        self._check_call(name, options)
         return self.get(name)(*args, **options)
+
+    def _check_call(self, name: str, options: Mapping[str, Any]) -> None:
+        """Raise TypeError for unknown options, and where a seed is missing."""
+        self.check_options(name, options.keys() - _GIVEN)
+        seed = inspect.signature(self.get(name)).parameters.get("seed")
+        if seed is not None and seed.default is seed.empty and "seed" not in options:
+            raise TypeError(f"{self.kind} {name!r}: expected a seed, seed=0 say, got none")
+
+    def check_options(self, name: str, options: Iterable[str]) -> None:
+        """Raise TypeError for options that a factory does not have, naming those that it has."""
+        known = inspect.signature(self.get(name)).parameters
+        if any(each.kind is each.VAR_KEYWORD for each in known.values()):
+            return
+        settable = [each for each in known if each not in _GIVEN]
+        unknown = sorted(set(options) - set(settable))
+        if not unknown:
+            return
+        hint = closest(unknown[0], settable)
+        # What a student hands on to an algorithm is not its own: PPO's n_steps is no option of sb3.
+        if "options" in settable:
+            hint = f" (what it hands on goes into options={{{unknown[0]!r}: ...}})"
+        raise TypeError(
+            f"{self.kind} {name!r}: unknown option {unknown[0]!r}{hint}; expected one of {settable}"
+        )
 
     def _import(self, target: str) -> Callable[..., T]:
         module, _, attribute = target.partition(":")
@@ -203,6 +247,7 @@ class TeacherRegistry(Registry[Teacher[Any]]):
         # The first argument may be a family: its space goes on
         # in its place, with the facts that the teacher takes.
         family, *more = args
+        self._check_call(name, options)
         built: Teacher[Any]
         if isinstance(made, type) and issubclass(made, Teacher):
             built = made.from_family(family, *more, **options)
@@ -215,3 +260,4 @@ class TeacherRegistry(Registry[Teacher[Any]]):
 TEACHERS = TeacherRegistry("teacher", "teacherstudent.teachers", "TEACHERS", Teacher)
 FAMILIES: Registry[Any] = Registry("family", "teacherstudent.envs", "FAMILIES", Family)
 STUDENTS: Registry[Any] = Registry("student", "teacherstudent.students", "STUDENTS", Student)
+_ALL: tuple[Registry[Any], ...] = (TEACHERS, FAMILIES, STUDENTS)

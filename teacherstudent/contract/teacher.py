@@ -31,6 +31,7 @@ from teacherstudent.contract.accounts.outstanding import MOST_ROWS, Outstanding
 from teacherstudent.contract.checks import check_names, is_number, is_one_of, is_whole
 from teacherstudent.contract.facts import facts_for
 from teacherstudent.contract.family import Family
+from teacherstudent.contract.pages import see
 from teacherstudent.contract.stored.saved import difference, reading, saved_generator
 from teacherstudent.contract.stored.settings import remember
 from teacherstudent.contract.types import (
@@ -127,6 +128,7 @@ class Teacher(ABC, Generic[S]):
             accepted = " or ".join(kind.__name__ for kind in self.accepts)
             raise TypeError(
                 f"{type(self).__name__}: expected a space of type {accepted}, got {spaces.named(space)}"
+                f"{see('teachers.md')}"
             )
         spaces.check_space(space)
         self.space: S = space

@@ -7,6 +7,7 @@ import warnings
 from typing import Any
 
 from teacherstudent.contract.accounts.plan import Plan
+from teacherstudent.contract.pages import see
 from teacherstudent.contract.student import HasRounds, Student
 from teacherstudent.running.notes import MUCH_OVERSPENT
 
@@ -32,7 +33,8 @@ def check_budget(student: Student, plan: Plan) -> None:
             without = f" without what it is charged with ({plan.charged:g})"
         raise ValueError(
             f"budget: expected at least {cost:g}, what a round of {name} costs, got {plan.own:g}{without}; "
-            f"give a larger budget, or smaller rounds by the student's options"
+            "give a larger budget, or smaller rounds by the student's options, n_envs times n_steps of PPO"
+            f"{see('how-to/own-environment.md#budgets-and-broken-environments')}"
         )
     if planned["planned_cost"] > MUCH_OVERSPENT * plan.budget:
         warnings.warn(

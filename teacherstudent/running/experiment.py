@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 
 from teacherstudent.contract import spaces
 from teacherstudent.contract.accounts.ledger import Ledger
 from teacherstudent.contract.accounts.plan import Plan
-from teacherstudent.contract.checks import check_mapping, closest
+from teacherstudent.contract.checks import check_mapping
 from teacherstudent.contract.family import Family, RLFamily
+from teacherstudent.contract.pages import see
 from teacherstudent.contract.registry import FAMILIES, STUDENTS, TEACHERS, Registry
 from teacherstudent.contract.stored.trust import Source, names_from
 from teacherstudent.contract.student import Student
@@ -345,7 +347,7 @@ def _takes(make: Callable[..., Any], name: str) -> bool:
 
 def _make(registry: Registry[Any], name: str, options: Mapping[str, Any], *args: Any, **given: Any) -> Any:
     """Build a registered thing from checked options."""
-    _check_options(registry, name, options)
+    registry.check_options(name, options)
     try:
         # A constructor's own TypeError does not say which of the three parts it was.
         made = registry.make(name, *args, **given, **options)
@@ -353,21 +355,12 @@ def _make(registry: Registry[Any], name: str, options: Mapping[str, Any], *args:
         raise TypeError(f"{registry.kind} {name!r}: {error}") from error
     # A registered factory may return anything, and what a file names too.
     if not isinstance(made, registry.made):
+        hint = ""
+        if isinstance(made, gym.Env):
+            hint = ": family_from_gymnasium makes a family of an environment"
+            hint += see("how-to/own-environment.md#a-family-with-a-name")
         raise TypeError(
-            f"{registry.kind} {name!r}: expected what makes a {registry.made.__name__}, got {made!r} from it"
+            f"{registry.kind} {name!r}: expected what makes a {registry.made.__name__}, got {made!r} from "
+            f"it{hint}"
         )
     return made
-
-
-def _check_options(registry: Registry[Any], name: str, options: Mapping[str, Any]) -> None:
-    """Raise TypeError for options that the constructor does not have, naming those that it has."""
-    known = inspect.signature(registry.get(name)).parameters
-    if any(p.kind is p.VAR_KEYWORD for p in known.values()):
-        return
-    settable = [name for name in known if name not in ("space", "family", "seed")]
-    unknown = sorted(set(options) - set(settable))
-    if unknown:
-        raise TypeError(
-            f"{registry.kind} {name!r}: unknown option {unknown[0]!r}"
-            f"{closest(unknown[0], settable)}; expected one of {settable}"
-        )

@@ -68,7 +68,8 @@ def test_all_is_said_that_is_needed_next(capsys):
     said = capsys.readouterr().out
     assert "wrote windy_walk.py\nwrote test_windy_walk.py\n" in said
     assert "python -m pytest -q test_windy_walk.py" in said
-    assert "teacherstudent run --family windy_walk:windy_walk --teacher random plr --budget 20000" in said
+    assert "teacherstudent run --family windy_walk:windy_walk --teacher random plr --budget 20000 " in said
+    assert """--student-options 'options={"n_steps":128,"batch_size":256}'""" in said
     assert main(["new", "teacher", "mine", "--out", "deep/mine_too.py"]) == 0
     said = capsys.readouterr().out
     assert "cd deep\n" in said

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from teacherstudent.cli import main
@@ -103,3 +106,13 @@ def test_an_empty_folder_is_not_the_current_one(tmp_path, monkeypatch, capsys, a
         main(arguments)
     assert "expected the path of a folder ('.' is the current one), got ''" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_warning_is_shown_without_the_line_of_code_that_warns(tmp_path):
+    words = ["--teacher", "random", "--budget", "15", "--out", str(tmp_path)]
+    # In a process of its own: pytest takes the warnings of this one.
+    command = [sys.executable, "-m", "teacherstudent", *RUN, *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "warning: budget: 20 will be spent, not 15" in done.stderr.splitlines()[0]
+    assert done.stderr.startswith("warning: ")

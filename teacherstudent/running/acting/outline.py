@@ -10,6 +10,7 @@ from typing import Any
 from teacherstudent.contract.accounts.plan import Plan
 from teacherstudent.contract.checks import check_mapping, check_whole
 from teacherstudent.contract.family import Family, RLFamily
+from teacherstudent.contract.pages import see
 from teacherstudent.contract.student import AsksForMore, Student, row_cost
 from teacherstudent.contract.teacher import Scales, Teacher
 from teacherstudent.contract.types import Assignment, Wait
@@ -94,7 +95,7 @@ class Outline:
         """
         text = self.refusal()
         if text is not None and not plan.may_never_act:
-            raise ValueError(f"{text}; {ANYWAY}")
+            raise ValueError(f"{text}; {ANYWAY}{see('when-a-curriculum-helps.md')}")
 
     def late(self) -> str | None:
         """Return what to say of a teacher that first acts late in the run; None if it does not."""

@@ -20,6 +20,7 @@ from gymnasium.wrappers import TimeLimit
 from teacherstudent.contract import spaces
 from teacherstudent.contract.checks import check_mapping, check_range, check_real, check_whole, is_number
 from teacherstudent.contract.family import RLFamily
+from teacherstudent.contract.pages import see
 from teacherstudent.contract.stored import trust
 from teacherstudent.contract.types import Array, Seed, seed_sequence
 from teacherstudent.slots.gymnasium import TaskSlots
@@ -292,8 +293,13 @@ def _find(target: str | Callable[..., Env]) -> str | Callable[..., Env]:
 
 
 def _build(make: EnvMaker) -> Env:
-    if not (isinstance(make.target, str) or callable(make.target)):
-        raise TypeError(f"environment: expected an id, 'module:Class' or a callable, got {make.target!r}")
+    given: Any = make.target
+    if not (isinstance(given, str) or callable(given)):
+        hint = ""
+        # An environment itself cannot be made again, in other slots and processes.
+        if isinstance(given, gym.Env):
+            hint = f": give its class, {type(given).__name__}, with env_options={{...}}"
+        raise TypeError(f"environment: expected an id, 'module:Class' or a callable, got {given!r}{hint}")
     try:
         return make()
     except trust.UntrustedNameError:
@@ -313,7 +319,8 @@ def _task_space(env: Env, name: str) -> gym.Space[Any]:
         space: gym.Space[Any] = env.get_wrapper_attr("task_space")
     except AttributeError:
         raise ValueError(
-            f"space: expected a task space, as {name} has no attribute task_space; got None"
+            f"space: expected a task space, as {name} has no attribute task_space; got None: give "
+            f"space=Parameters(wind=(0, 1)), say{see('how-to/own-environment.md')}"
         ) from None
     return space
 

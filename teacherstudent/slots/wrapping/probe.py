@@ -15,6 +15,7 @@ import gymnasium as gym
 import numpy as np
 
 from teacherstudent.contract import spaces
+from teacherstudent.contract.pages import see
 from teacherstudent.contract.types import Array, generator
 
 PAIRS = 4
@@ -94,7 +95,8 @@ def probe(env: gym.Env[Any, Any], name: str, space: gym.Space[Any]) -> None:
     if not options.seen:
         raise ValueError(
             f'environment: expected {name} to start the task in the options["task"] of reset, '
-            "but it never looks there"
+            "but it never looks there: let reset set what the task says, in a gym.Wrapper where the "
+            f"environment is somebody else's{see('how-to/own-environment.md')}"
         )
     if _changed(env.observation_space, observation):
         warnings.warn(

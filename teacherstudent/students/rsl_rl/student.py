@@ -15,6 +15,7 @@ from teacherstudent.contract.accounts.failures import Failures
 from teacherstudent.contract.checks import check_whole, is_one_of
 from teacherstudent.contract.demand import Demand, Offers, check_demand, everything
 from teacherstudent.contract.family import RLFamily
+from teacherstudent.contract.pages import see
 from teacherstudent.contract.purposes import add_costs, check_purposes, measured_costs
 from teacherstudent.contract.registry import STUDENTS
 from teacherstudent.contract.student import Compiles
@@ -119,6 +120,7 @@ class RslRlStudent:
         if not isinstance(family, RLFamily):
             raise TypeError(
                 f"rsl-rl: expected a family with environments (RLFamily), got {type(family).__name__}"
+                f"{see('students.md')}"
             )
         _check_numbers(n_envs, n_steps, processes)
         # 1 and 0 are equal to True and False as keys, so ask for a true bool.

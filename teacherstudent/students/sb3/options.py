@@ -20,6 +20,7 @@ from torch import nn, optim
 
 from teacherstudent.contract.checks import check_whole, is_finite, is_whole
 from teacherstudent.contract.family import RLFamily
+from teacherstudent.contract.pages import see
 from teacherstudent.contract.stored import trust
 from teacherstudent.networks.state import device_of
 
@@ -103,7 +104,10 @@ def _import(target: str, libraries: tuple[str, ...]) -> Any:
 def check_environments(family: RLFamily, n_envs: int, processes: int) -> None:
     """Raise unless the family has environments, and slots and processes are of sound numbers."""
     if not isinstance(family, RLFamily):
-        raise TypeError(f"sb3: expected a family with environments (RLFamily), got {type(family).__name__}")
+        raise TypeError(
+            f"sb3: expected a family with environments (RLFamily), got {type(family).__name__}"
+            f"{see('students.md')}"
+        )
     whole = is_whole(n_envs)
     if not (whole and 1 <= n_envs <= MOST_ENVS):
         raise ValueError(f"sb3: expected n_envs >= 1 and at most {MOST_ENVS}, got {n_envs!r}")
