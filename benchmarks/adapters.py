@@ -3,7 +3,7 @@
     python benchmarks/adapters.py [--quick]
 
 First, 16 processes ask one teacher and tell it, as fast as they can, over a Unix socket: rows a second that
-are asked for and told of (1 row an ask, and 8, as a worker with 8 slots does), and the processor's time that an
+are asked for and told of (1 row an ask, and 8, as a worker with 8 slots does), and the processor time that an
 ask and its tell take at the server and at the worker. The best of three rounds.
 
 Then 64 slots are stepped with an adapter and without one, each in a loop that does nothing else: the
