@@ -5,6 +5,7 @@ teachers are found by their names.
 """
 
 from teacherstudent.contract.registry import TEACHERS
+from teacherstudent.recording.disk.saved_teachers import load
 
 # The package is linked into teacherstudent. By another name all teachers would be registered twice.
 if __name__ != "teacherstudent.teachers":
@@ -16,4 +17,4 @@ make = TEACHERS.make
 names = TEACHERS.names
 register = TEACHERS.register
 
-__all__ = ["entries", "get", "make", "names", "register"]
+__all__ = ["entries", "get", "load", "make", "names", "register"]

@@ -13,12 +13,13 @@ from teacherstudent.contract.student import Student
 from teacherstudent.contract.teacher import Teacher
 from teacherstudent.contract.types import Assignment, Outcomes
 from teacherstudent.envs.gymnasium_ids import register_environments
+from teacherstudent.recording.disk import saved_teachers  # noqa: F401  # Teacher.save writes by it
 from teacherstudent.slots.wrapping.family import family_from_gymnasium
 
 if TYPE_CHECKING:
     from teacherstudent.adapters.gymnasium import TeacherEnv
     from teacherstudent.adapters.playing.task_reset import TaskReset
-    from teacherstudent.adapters.sb3 import TeacherCallback, TeacherVecEnv
+    from teacherstudent.adapters.sb3 import TeacherCallback, TeacherCheckpointCallback, TeacherVecEnv
     from teacherstudent.adapters.serving.client import TeacherClient
     from teacherstudent.adapters.serving.server import TeacherServer
     from teacherstudent.adapters.supervised.indexed import Indexed
@@ -46,6 +47,7 @@ _LAZY = {
     "Study": "teacherstudent.running.study",
     "TaskReset": "teacherstudent.adapters.playing.task_reset",
     "TeacherCallback": "teacherstudent.adapters.sb3",
+    "TeacherCheckpointCallback": "teacherstudent.adapters.sb3",
     "TeacherClient": "teacherstudent.adapters.serving.client",
     "StageController": "teacherstudent.adapters.supervised.stages.controller",
     "TeacherBatchSampler": "teacherstudent.adapters.supervised.samplers",
@@ -77,6 +79,7 @@ __all__ = [
     "Teacher",
     "TeacherBatchSampler",
     "TeacherCallback",
+    "TeacherCheckpointCallback",
     "TeacherClient",
     "TeacherEnv",
     "TeacherSampler",
@@ -90,6 +93,10 @@ __all__ = [
 ]
 
 register_environments()
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})
 
 
 def __getattr__(name: str) -> Any:

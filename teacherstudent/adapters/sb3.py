@@ -9,8 +9,8 @@ from typing import Any, Self
 
 import gymnasium as gym
 import numpy.typing as npt
-from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.callbacks import BaseCallback, CheckpointCallback
+from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 
 from teacherstudent.adapters.ordinary import OrdinaryVecEnv
 from teacherstudent.adapters.playing.sources import FromList, FromTeacher
@@ -274,3 +274,36 @@ class TeacherCallback(BaseCallback):
     def _on_rollout_end(self) -> None:
         for name, value in self.teacher.metrics().items():
             self.logger.record(f"teacher/{name}", value)
+
+
+class TeacherCheckpointCallback(CheckpointCallback):
+    """Saves the teacher with the model: ``PREFIX_teacher_STEPS_steps.npz`` beside each checkpoint.
+
+    ``vec.load(path)``, of the `TeacherVecEnv` that the loaded model is given, goes on from there. Arguments
+    are those of stable-baselines3's ``CheckpointCallback``.
+
+    Raises:
+        TypeError: when training begins, if the model's environment holds no `TeacherVecEnv`.
+    """
+
+    def _init_callback(self) -> None:
+        super()._init_callback()
+        self._vec = _teacher_vec_env(self.training_env)
+
+    def _on_step(self) -> bool:
+        if self.n_calls % self.save_freq == 0:
+            self._vec.save(self._checkpoint_path("teacher_", extension="npz"))
+        return super()._on_step()
+
+
+def _teacher_vec_env(envs: Any) -> TeacherVecEnv:
+    """Return the `TeacherVecEnv` among the wrappers of a VecEnv; raise TypeError if there is none."""
+    inner = envs
+    while not isinstance(inner, TeacherVecEnv):
+        if not isinstance(inner, VecEnvWrapper):
+            raise TypeError(
+                "TeacherCheckpointCallback: expected the model's environment to hold a TeacherVecEnv, got "
+                f"{envs}"
+            )
+        inner = inner.venv
+    return inner

@@ -97,6 +97,7 @@ class Teacher(ABC, Generic[S]):
         space: the task space.
         rng: the teacher's own generator; part of its state.
         lock: held while the teacher acts; hold it around `metrics` and `snapshot` where threads share it.
+        dropped: how many rows were open when the teacher was saved, and dropped when it was loaded.
         elsewhere: returns what a pickle holds in the teacher's place, a function and its arguments, as
             ``__reduce__`` does; None refuses to be pickled. A server sets it.
 
@@ -137,6 +138,7 @@ class Teacher(ABC, Generic[S]):
         # A fork copies the object: the number of the process tells the copy from the original.
         self._process = os.getpid()
         self.lock = threading.RLock()
+        self.dropped = 0
         self.elsewhere: Callable[[], tuple[Any, ...]] | None = None
 
     @classmethod
@@ -355,6 +357,22 @@ class Teacher(ABC, Generic[S]):
         return {}
 
     @final
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the teacher to a file, from which ``teachers.load(path)`` makes it anew.
+
+        The file holds plain data: the name, the arguments, the space's description, the state.
+
+        Raises:
+            ValueError: if its class is not registered.
+            OSError: if the file cannot be written; an older file of that name is untouched.
+        """
+        # Files are another part's business, and that part may not be imported from here.
+        if _WRITERS:
+            _WRITERS[-1](self, path)
+        else:
+            raise RuntimeError("Teacher.save: expected `import teacherstudent` to have been run before")
+
+    @final
     @_alone
     def state_dict(self) -> State:
         """Return everything that the future depends on, as plain data; a copy."""
@@ -458,6 +476,14 @@ class Teacher(ABC, Generic[S]):
         for name, value in vars(self).items():
             setattr(other, name, own[name] if name in own else copy.deepcopy(value, memo))
         return other
+
+
+_WRITERS: list[Callable[[Teacher[Any], str | os.PathLike[str]], None]] = []
+
+
+def write_with(writer: Callable[[Teacher[Any], str | os.PathLike[str]], None]) -> None:
+    """Say what `Teacher.save` calls: the part that writes files does, when it is imported."""
+    _WRITERS[:] = [writer]
 
 
 @runtime_checkable

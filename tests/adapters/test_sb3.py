@@ -16,7 +16,7 @@ from stable_baselines3.common.vec_env import SubprocVecEnv, VecMonitor, VecNorma
 
 from teacherstudent import Parameters, envs, family_from_gymnasium, students, teachers
 from teacherstudent.adapters.gymnasium import TeacherEnv
-from teacherstudent.adapters.sb3 import TeacherCallback, TeacherVecEnv
+from teacherstudent.adapters.sb3 import TeacherCallback, TeacherCheckpointCallback, TeacherVecEnv
 from teacherstudent.contract.spaces import Box, Discrete
 from teacherstudent.recording.disk.checkpoint import CheckpointError
 
@@ -438,3 +438,28 @@ def test_what_an_own_loop_would_train_on_though_it_must_not_is_refused(family, k
     with pytest.raises(ValueError, match=rf"TeacherVecEnv: expected 2 tasks .* from {kind.__name__}: use"):
         TeacherVecEnv(teacher, family.make_vec(2)).reset()
     assert teacher.outstanding.size == 0
+
+
+def test_a_callback_saves_the_teacher_with_the_model(tmp_path):
+    def new():
+        return TeacherVecEnv(teachers.make("riac", HEIGHT, seed=0), HILLS.make_vec(2))
+
+    vec = new()
+    model = PPO("MlpPolicy", VecNormalize(vec), n_steps=20, batch_size=40)
+    callback = TeacherCheckpointCallback(save_freq=20, save_path=tmp_path, name_prefix="hills")
+    model.learn(80, callback=callback)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "hills_40_steps.zip",
+        "hills_80_steps.zip",
+        "hills_teacher_40_steps.npz",
+        "hills_teacher_80_steps.npz",
+    ]
+    again = new()
+    assert again.load(tmp_path / "hills_teacher_80_steps.npz") == 2
+    assert again.teacher.metrics() == vec.teacher.metrics()
+    model = PPO.load(tmp_path / "hills_80_steps.zip", env=again)
+    model.learn(40, reset_num_timesteps=False)
+    assert len(again.teacher.outstanding) == 2
+    alone = PPO("MlpPolicy", "CartPole-v1", n_steps=20, batch_size=20)
+    with pytest.raises(TypeError, match="expected the model's environment to hold a TeacherVecEnv"):
+        alone.learn(20, callback=callback)

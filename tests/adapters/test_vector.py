@@ -262,6 +262,30 @@ def test_it_works_in_gymnasium_s_own_wrappers():
         assert seen[4][3][key]["r"] == pytest.approx(teacher.told[0].score)
 
 
+class Numbered(Heights):
+    """Takes a number from 0 to 4, and looks it up."""
+
+    def reset(self, *, seed=None, options=None):
+        low = {0: 0.0, 1: 0.1, 2: 0.2, 3: 0.3, 4: 0.4}[options["task"]]
+        return super().reset(seed=seed, options={"task": [low]})
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_tasks_may_be_numbers(kind):
+    teacher = teachers.make("random", Discrete(5), seed=0)
+    slots = {
+        "sync": SyncVectorEnv([Numbered] * 3),
+        "async": AsyncVectorEnv([lambda: TaskReset(Numbered())] * 3),
+    }
+    vec = TeacherVectorEnv(teacher, slots[kind])
+    seen = []
+    play(vec, 12, seen)
+    for obs, _, _, info in seen:
+        np.testing.assert_allclose(obs[:, 0], info["task"] / 10, rtol=1e-6)
+    for one in slots.values():
+        one.close()
+
+
 def test_fixed_tasks_are_played_and_told_to_nobody():
     tasks = np.linspace(0.1, 0.6, 6)[:, None]
     for mode in MODES:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import gymnasium as gym
-import numpy as np
 
 from teacherstudent.contract.types import Array
 from teacherstudent.slots.wrapping.probe import WatchedOptions
@@ -53,7 +53,7 @@ class TaskReset(gym.Wrapper[Any, Any, Any, Any]):
         if self.next_task is None:
             return self.env.reset(seed=seed, options=options)
         # A copy, as an environment may write into its task.
-        task = np.array(self.next_task)
+        task = copy.copy(self.next_task)
         if self._apply is not None:
             self._apply(self.env, task)
             return self.env.reset(seed=seed, options=options)

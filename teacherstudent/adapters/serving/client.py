@@ -55,13 +55,13 @@ class TeacherClient:
     Args:
         address: ``TeacherServer(...).address``.
         token: the server's, if it has one.
-        timeout: in seconds.
+        timeout: in seconds; the end of a server is noticed at once.
 
     Raises:
         ValueError: if the address is none.
     """
 
-    def __init__(self, address: str, *, token: str | None = None, timeout: float = 60.0) -> None:
+    def __init__(self, address: str, *, token: str | None = None, timeout: float = 300.0) -> None:
         addresses.parse(address)
         self.address = address
         self.timeout = check_real("TeacherClient: timeout", timeout, 0.0, above=True)
@@ -272,7 +272,7 @@ class TeacherClient:
 
 
 def joined(
-    address: str, token: str | None, facts: Mapping[str, Any] | None, timeout: float = 60.0
+    address: str, token: str | None, facts: Mapping[str, Any] | None, timeout: float = 300.0
 ) -> TeacherClient:
     """Return a client that knows already what the server would tell it: what pickles hold."""
     client = TeacherClient(address, token=token, timeout=timeout)

@@ -168,7 +168,8 @@ class Desk:
         try:
             ids = field(message, "ids")
             self.teacher.drop(ids)
-        except (TypeError, ValueError) as error:
+        except Exception as error:
+            # Whatever a teacher raises must reach the worker, and must not end the server.
             self._refuse(client, "drop", error)
             return
         self._close(ids)

@@ -170,6 +170,27 @@ def maker(thing: T, *names: str) -> Callable[..., T]:
     return make
 
 
+def arguments_of(thing: Any) -> tuple[dict[str, Any], list[str]]:
+    """Return the arguments that an object was made with, by name, and the names of those that are not known.
+
+    The space and the family are left out; all else is copied.
+
+    Raises:
+        TypeError: if it has noted none.
+    """
+    call = getattr(thing, _CALL, None)
+    if not (isinstance(call, _Call) and call.known):
+        raise TypeError(f"how {type(thing).__name__} was made is not known")
+    found: dict[str, Any] = {}
+    parameters = inspect.signature(type(thing).__init__).parameters
+    for name, value in call.arguments.items():
+        if name in parameters and parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
+            found |= copy.deepcopy(value)
+        elif name not in _GIVEN:
+            found[name] = copy.deepcopy(value)
+    return found, list(call.lost)
+
+
 def settings_of(thing: Any) -> dict[str, Any] | None:
     """Return what an object says of itself; None if it says nothing.
 

@@ -8,6 +8,7 @@ elsewhere calls these functions, or asks for what it needs of a space: its numbe
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
@@ -24,6 +25,7 @@ from teacherstudent.contract.tasks.boxes import (
     draw_box,
     is_whole,
 )
+from teacherstudent.contract.tasks.dimensions import Dimension, choice
 from teacherstudent.contract.tasks.levels import Levels, OwnTasks
 from teacherstudent.contract.tasks.listed import Listed, described
 from teacherstudent.contract.types import Array, BoolArray
@@ -292,3 +294,45 @@ def describe(space: gym.Space[Any]) -> dict[str, Any]:
     if isinstance(space, OwnTasks):
         return kind | space.describe()
     raise TypeError(f"task space: {_KNOWN}, got {named(space)}")
+
+
+def rebuilt(description: Mapping[str, Any]) -> gym.Space[Any] | None:
+    """Return the space that `describe` has described; None if that takes more than plain data.
+
+    Boxes, parameters and lists are made anew, choices with their values as texts; spaces of levels and of
+    examples are not.
+    """
+    try:
+        space = _made(description)
+        # Whatever a damaged description leads to is not the space that was described.
+        if space is not None and describe(space) == dict(description):
+            return space
+    except (KeyError, TypeError, ValueError, OverflowError):
+        pass
+    return None
+
+
+def _made(description: Mapping[str, Any]) -> gym.Space[Any] | None:
+    kind = description["kind"]
+    if kind == "Discrete":
+        return Discrete(description["n"], start=description["start"])
+    if kind == "Listed":
+        return Listed(description["labels"])
+    if kind not in ("Box", "Parameters"):
+        return None
+    low, high = description["low"], description["high"]
+    if kind == "Box":
+        dtype = np.dtype(str(description["dtype"]))
+        shape = tuple(description["shape"])
+        return Box(
+            np.array(low, dtype).reshape(shape), np.array(high, dtype).reshape(shape), dtype=dtype.type
+        )
+    names = description["names"]
+    dimensions = description.get("dimensions", ["linear"] * len(names))
+    made: dict[str, Dimension] = {}
+    for name, scale, first, last in zip(names, dimensions, low, high, strict=True):
+        if isinstance(scale, Mapping):
+            made[name] = choice(*scale["choice"])
+        else:
+            made[name] = Dimension(scale, float(first), float(last))
+    return Parameters(**made)

@@ -16,7 +16,7 @@ import torch
 from gymnasium.spaces import Discrete
 
 from teacherstudent import Family, Plan, Teacher, envs, run, students, teachers
-from teacherstudent.contract.stored.settings import describe, maker, settings_of
+from teacherstudent.contract.stored.settings import arguments_of, describe, maker, settings_of
 from teacherstudent.recording.runs import Run
 from teacherstudent.running.experiment import Experiment
 from teacherstudent.students.competence import CompetenceStudent
@@ -365,3 +365,16 @@ def test_signatures_stay():
     assert list(inspect.signature(Own).parameters) == ["scores", "noise", "more"]
     assert "random_task_ratio" in inspect.signature(type(grid()[1])).parameters
     assert isinstance(grid()[1], Teacher)
+
+
+def test_arguments_are_given_back_without_the_space():
+    given = [1, 2]
+    teacher = teachers.make("random", Discrete(3), seed=5)
+    assert arguments_of(teacher) == ({"seed": 5}, [])
+    own = Own(given, noise=torch.zeros(1), extra=3)
+    arguments, lost = arguments_of(own)
+    assert (arguments, lost) == ({"scores": [1, 2], "extra": 3}, ["noise"])
+    arguments["scores"].append(3)
+    assert arguments_of(own)[0]["scores"] == [1, 2]
+    with pytest.raises(TypeError, match="how int was made is not known"):
+        arguments_of(3)

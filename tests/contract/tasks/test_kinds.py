@@ -285,3 +285,49 @@ def test_the_simplest_levels_are_the_space_s_own():
     # Of a maze the simplest levels have no walls.
     assert np.array_equal(spaces.sample_simple(maze, rng, 3), maze.draw_simple(np.random.default_rng(0), 3))
     assert spaces.sample_simple(NAMED, rng, 3).shape == (3, 2)
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        NAMED,
+        Parameters(
+            friction=spaces.log(0.1, 10),
+            legs=spaces.whole(2, 6),
+            ground=spaces.choice("grass", "ice"),
+            x=(0, 1),
+        ),
+        Box(-1, 1, (2, 3), np.float32),
+        Box(0, 7, (2,), np.uint8),
+        Discrete(4, start=2),
+        spaces.Listed(["a", "b"]),
+    ],
+)
+def test_a_description_leads_back_to_the_space(space):
+    assert spaces.rebuilt(spaces.describe(space)) == space
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        {},
+        {"kind": "Even"},
+        {"kind": "Discrete", "n": -1, "start": 0},
+        {"kind": "Discrete", "n": 3, "start": 0, "more": 1},
+        {"kind": "Box", "names": ["x0"], "low": [0], "high": [1], "shape": [2], "dtype": "float32"},
+        {"kind": "Box", "names": ["x0"], "low": [0], "high": [1], "shape": [1], "dtype": "no such"},
+        {"kind": "Parameters", "names": ["self"], "low": [0], "high": [1], "shape": [1], "dtype": "float64"},
+        {
+            "kind": "Parameters",
+            "names": ["a", "b"],
+            "low": [0],
+            "high": [1],
+            "shape": [1],
+            "dtype": "float64",
+        },
+    ],
+)
+def test_what_describes_no_space_leads_to_none(description):
+    assert spaces.rebuilt(description) is None
+    assert spaces.rebuilt(spaces.describe(Even())) is None
+    assert spaces.rebuilt(spaces.describe(spaces.Examples(3, {"x": np.arange(3)}))) is None

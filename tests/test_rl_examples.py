@@ -1,0 +1,38 @@
+"""The examples of own loops over environments run as they stand; a teacher is at most five lines of each."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SCRIPTS = sorted((ROOT / "examples" / "rl").glob("[!_]*.py"))
+PAGE = ROOT / "docs" / "how-to" / "own-training-loop.md"
+
+
+def test_the_examples_are_there():
+    assert len(SCRIPTS) >= 5
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=[path.stem for path in SCRIPTS])
+def test_an_example_runs(script):
+    command = [sys.executable, str(script), "--quick"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.strip()
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=[path.stem for path in SCRIPTS])
+def test_a_teacher_is_at_most_five_lines(script):
+    lines = script.read_text(encoding="utf-8").splitlines()
+    marked = [line for line in lines if line.endswith(("# teacher", "# changed"))]
+    assert 0 < len(marked) <= 5
+    # What is not marked works without the package, but for the print of what was learnt.
+    ours = re.compile(r"teacherstudent|Teacher[A-Z]|TaskReset|teachers?\.(make|ask|tell|save)")
+    for line in "\n".join(lines).split('"""', 2)[2].splitlines():
+        assert line in marked or not ours.search(line), line
+    row = re.search(rf"\| (\d) \|[^|\n]*\| `examples/rl/{script.name}`", PAGE.read_text(encoding="utf-8"))
+    assert row, f"{PAGE.name} has no row for {script.name}"
+    assert int(row[1]) == len(marked)
