@@ -133,6 +133,8 @@ def others(sizes: list[int], batches: int, of_step: float) -> None:
     """Print the table of teachers."""
     print(f"{'share of a step %':<20}" + "".join(f"{n:>12}" for n in sizes))
     for name, options in OTHERS.items():
+        # What a teacher imports is no cost of a batch.
+        taught_batches(name, 1000, **options)()
         found = [per_batch(taught_batches(name, n, **options), batches, n) for n in sizes]
         print(f"{name:<20}" + "".join(f"{100 * each / of_step:>12.2f}" for each in found), flush=True)
 
