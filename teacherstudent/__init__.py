@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from teacherstudent.contract import spaces, types
 from teacherstudent.contract.family import Family, RLFamily
 from teacherstudent.contract.purposes import Purpose
-from teacherstudent.contract.spaces import Levels, Parameters
+from teacherstudent.contract.spaces import Discrete, Levels, Parameters
 from teacherstudent.contract.student import Student
 from teacherstudent.contract.teacher import Teacher
 from teacherstudent.contract.types import Assignment, Outcomes
@@ -60,6 +60,7 @@ _LAZY = {
 
 __all__ = [
     "Assignment",
+    "Discrete",
     "Entry",
     "Experiment",
     "Family",
