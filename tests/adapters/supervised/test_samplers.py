@@ -45,6 +45,13 @@ def test_teachers_hear_of_every_row_whatever_is_read_ahead(name, workers):
     assert made.spent() == {"train": 123.0, "measure": 0.0}
 
 
+def test_workers_may_stay_from_pass_to_pass():
+    made = sampler("batch", listening())
+    load = loader(made, num_workers=1, persistent_workers=True)
+    assert flat(one_pass(made, load)) == flat(one_pass(made, load)) == list(range(N))
+    assert made.teacher.outstanding.size == 0
+
+
 def test_short_batches_are_left_out_before_the_teacher_is_asked():
     teacher = listening()
     made = sampler("batch", teacher, drop_last=True)

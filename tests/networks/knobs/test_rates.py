@@ -88,6 +88,20 @@ def test_a_step_that_failed_leaves_no_multiplied_rate():
     assert optimizer.param_groups[0]["lr"] == 1
 
 
+def test_a_gradient_scaler_takes_the_same_steps():
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    set_rate(optimizer, 0.25)
+    scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+    before = model[4].bias.detach().clone()
+    scaler.scale(model(torch.ones(3, 2)).mean()).backward()
+    scaler.step(optimizer)
+    scaler.update()
+    # The mean's gradient by the last bias is 1.
+    assert float((before - model[4].bias).detach()) == pytest.approx(0.25)
+    assert optimizer.param_groups[0]["lr"] == 1
+
+
 def test_what_touches_nothing_is_refused():
     model = network()
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)

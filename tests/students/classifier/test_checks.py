@@ -28,6 +28,8 @@ def test_scores_from_a_file(tmp_path):
         ({"magnitude": 0.003}, TINY, "magnitude: touches nothing"),
         ({"bandwidth": 7.5}, TINY, "bandwidth: touches nothing"),
         ({"data_fraction": 0.9999}, TINY, "data_fraction: touches nothing"),
+        ({"freeze": 0.5}, TINY, "freeze: touches nothing: expected a loop of your own, with StageController"),
+        ({"sequence_length": 0.5}, TINY, "sequence_length: touches nothing"),
         ({"bandwidth": 4}, LINEAR, "expected to take images of 4 pixels"),
         ({"data_fraction": 0.1}, TINY, "at most the 99 examples of the shortest pass, got 128"),
         ({"batch_size": 998}, TINY, "at most the 997 examples"),
