@@ -1,10 +1,14 @@
 """The likeliest errors of somebody new: each names the remedy, or the page that explains it."""
 
+import re
+from pathlib import Path
+
 import gymnasium as gym
 import numpy as np
 import pytest
 
 from teacherstudent import Parameters, Plan, envs, family_from_gymnasium, spaces, students, teachers
+from teacherstudent.contract.checks import DOCS, see
 from teacherstudent.running.experiment import Experiment
 from teacherstudent.students.competence import CompetenceStudent
 
@@ -118,3 +122,25 @@ def test_a_keyword_may_name_the_space_and_a_family_needs_no_seed():
     teacher = teachers.make("random", space=family.space, seed=0)
     assert len(teacher.ask(3)) == 3
     assert isinstance(students.make("competence", family, seed=0), CompetenceStudent)
+
+
+ROOT = Path(__file__).parents[1]
+CALL = re.compile(r"""\bsee\(["']([^"']+)["']\)""")
+
+
+def anchors(text):
+    """Return the anchors of a page's headings."""
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_every_page_to_which_an_error_sends_is_there():
+    folders = [ROOT / "teacherstudent", ROOT / "envs", ROOT / "teachers"]
+    files = [path for folder in folders for path in sorted(folder.rglob("*.py"))]
+    pages = {page for path in files for page in CALL.findall(path.read_text(encoding="utf-8"))}
+    assert len(pages) >= 6
+    for page in pages:
+        name, _, anchor = page.partition("#")
+        text = (ROOT / DOCS / name).read_text(encoding="utf-8")
+        assert not anchor or anchor in anchors(text), page
+    assert "expected a seed" + see("concepts.md") == "expected a seed (see docs/concepts.md)"

@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from teacherstudent.contract.checks import is_finite
-from teacherstudent.contract.pages import see
+from teacherstudent.contract.checks import is_finite, see
 from teacherstudent.contract.types import Array, IntArray, generator
 from teacherstudent.recording.disk.arrays import places, read_npz
 from teacherstudent.recording.disk.files import memory_limit

@@ -12,6 +12,14 @@ from typing import Any, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
+DOCS = "docs/"
+"""Where the pages are that errors name, as a path in the repository: the one place to change if they move."""
+
+
+def see(page: str) -> str:
+    """Return the end of a message that sends to a page below `DOCS`: " (see docs/concepts.md)"."""
+    return f" (see {DOCS}{page})"
+
 
 def check_names(what: str, expected: Sequence[str], got: Iterable[str]) -> None:
     """Raise ValueError unless ``got`` holds exactly the expected names; a state dict's keys, say."""

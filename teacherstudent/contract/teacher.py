@@ -28,10 +28,9 @@ import numpy as np
 from teacherstudent.contract import spaces
 from teacherstudent.contract.accounts.columns import check_columns
 from teacherstudent.contract.accounts.outstanding import MOST_ROWS, Outstanding
-from teacherstudent.contract.checks import check_names, is_number, is_one_of, is_whole
+from teacherstudent.contract.checks import check_names, is_number, is_one_of, is_whole, see
 from teacherstudent.contract.facts import facts_for
 from teacherstudent.contract.family import Family
-from teacherstudent.contract.pages import see
 from teacherstudent.contract.stored.saved import difference, reading, saved_generator
 from teacherstudent.contract.stored.settings import remember
 from teacherstudent.contract.types import (

@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 from teacherstudent.contract.accounts.plan import Plan
-from teacherstudent.contract.pages import see
+from teacherstudent.contract.checks import see
 from teacherstudent.contract.student import HasRounds, Student
 from teacherstudent.running.notes import MUCH_OVERSPENT
 

@@ -17,9 +17,8 @@ import numpy as np
 from teacherstudent.contract import spaces
 from teacherstudent.contract.accounts.ledger import Ledger
 from teacherstudent.contract.accounts.plan import Plan
-from teacherstudent.contract.checks import check_mapping
+from teacherstudent.contract.checks import check_mapping, see
 from teacherstudent.contract.family import Family, RLFamily
-from teacherstudent.contract.pages import see
 from teacherstudent.contract.registry import FAMILIES, STUDENTS, TEACHERS, Registry
 from teacherstudent.contract.stored.trust import Source, names_from
 from teacherstudent.contract.student import Student

@@ -25,7 +25,7 @@ def completed(text, *words):
 
 def test_bash_completes_commands_names_and_options(capsys):
     text = script(capsys, "bash")
-    assert completed(text, "teacherstudent", "re") == ["resume"]
+    assert completed(text, "teacherstudent", "res") == ["resume"]
     assert completed(text, "teacherstudent", "run", "--teacher", "ri") == ["riac"]
     # An option that takes several names goes on completing them.
     assert completed(text, "teacherstudent", "run", "--teacher", "riac", "alp-g") == ["alp-gmm"]

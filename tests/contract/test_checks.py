@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from teacherstudent.contract.checks import check_names, check_pair, check_whole, is_number
+from teacherstudent.contract.checks import check_names, check_pair, check_whole, closest, is_number
 
 
 def test_names_must_be_complete():
@@ -32,3 +32,11 @@ def test_pairs():
 def test_real_numbers():
     assert all(is_number(value) for value in (0, -1.5, np.float32(2), np.int64(3), np.nan))
     assert not any(is_number(value) for value in (True, "1", None, 1j, np.True_))
+
+
+def test_the_nearest_word_is_one_that_is_nearly_the_same_or_begins_with_it():
+    known = ("riac", "alp-gmm", "cartpole-parameters")
+    assert closest("rica", known) == " (did you mean 'riac'?)"
+    assert closest("cartpole", known) == " (did you mean 'cartpole-parameters'?)"
+    assert closest("car", known) == ""
+    assert closest(3, known) == ""

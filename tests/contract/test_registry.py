@@ -184,3 +184,8 @@ def test_packages_refuse_other_names(package):
     assert result.returncode != 0
     assert f"ImportError: import this package as teacherstudent.{package}, not as {package}" in result.stderr
     assert python(f"import {package}.random").returncode != 0
+
+
+def test_a_theme_is_the_folder_where_a_name_lives():
+    themes = {entry.name: TEACHERS.theme(entry) for entry in TEACHERS.entries()}
+    assert (themes["exp3s"], themes["accel"], themes["random"]) == ("bandits", "replay", "")

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from teacherstudent.contract.accounts.plan import Plan
-from teacherstudent.contract.checks import check_mapping, check_whole
+from teacherstudent.contract.checks import check_mapping, check_whole, see
 from teacherstudent.contract.family import Family, RLFamily
-from teacherstudent.contract.pages import see
 from teacherstudent.contract.student import AsksForMore, Student, row_cost
 from teacherstudent.contract.teacher import Scales, Teacher
 from teacherstudent.contract.types import Assignment, Wait

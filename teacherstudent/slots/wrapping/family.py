@@ -18,9 +18,8 @@ from gymnasium.vector import VectorEnv
 from gymnasium.wrappers import TimeLimit
 
 from teacherstudent.contract import spaces
-from teacherstudent.contract.checks import check_mapping, check_range, check_real, check_whole, is_number
+from teacherstudent.contract.checks import check_mapping, check_range, check_real, check_whole, is_number, see
 from teacherstudent.contract.family import RLFamily
-from teacherstudent.contract.pages import see
 from teacherstudent.contract.stored import trust
 from teacherstudent.contract.types import Array, Seed, seed_sequence
 from teacherstudent.slots.gymnasium import TaskSlots

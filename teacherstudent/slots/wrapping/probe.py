@@ -15,7 +15,7 @@ import gymnasium as gym
 import numpy as np
 
 from teacherstudent.contract import spaces
-from teacherstudent.contract.pages import see
+from teacherstudent.contract.checks import see
 from teacherstudent.contract.types import Array, generator
 
 PAIRS = 4

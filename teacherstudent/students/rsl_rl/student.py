@@ -12,10 +12,9 @@ import numpy as np
 import torch
 
 from teacherstudent.contract.accounts.failures import Failures
-from teacherstudent.contract.checks import check_whole, is_one_of
+from teacherstudent.contract.checks import check_whole, is_one_of, see
 from teacherstudent.contract.demand import Demand, Offers, check_demand, everything
 from teacherstudent.contract.family import RLFamily
-from teacherstudent.contract.pages import see
 from teacherstudent.contract.purposes import add_costs, check_purposes, measured_costs
 from teacherstudent.contract.registry import STUDENTS
 from teacherstudent.contract.student import Compiles

@@ -18,9 +18,8 @@ from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.her.her_replay_buffer import HerReplayBuffer
 from torch import nn, optim
 
-from teacherstudent.contract.checks import check_whole, is_finite, is_whole
+from teacherstudent.contract.checks import check_whole, is_finite, is_whole, see
 from teacherstudent.contract.family import RLFamily
-from teacherstudent.contract.pages import see
 from teacherstudent.contract.stored import trust
 from teacherstudent.networks.state import device_of
 
