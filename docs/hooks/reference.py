@@ -92,6 +92,7 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
             "teacherstudent.adapters.playing.task_reset.TaskReset",
             "teacherstudent.adapters.sb3.TeacherVecEnv",
             "teacherstudent.adapters.sb3.TeacherCallback",
+            "teacherstudent.adapters.sb3.TeacherCheckpointCallback",
             "teacherstudent.adapters.serving.server.TeacherServer",
             "teacherstudent.adapters.serving.client.TeacherClient",
             "teacherstudent.slots.wrapping.family.family_from_gymnasium",
