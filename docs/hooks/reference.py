@@ -88,9 +88,24 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "Teachers in training loops of your own, and environments of your own as families.",
         (
             "teacherstudent.adapters.gymnasium.TeacherEnv",
+            "teacherstudent.adapters.vector.TeacherVectorEnv",
+            "teacherstudent.adapters.playing.task_reset.TaskReset",
             "teacherstudent.adapters.sb3.TeacherVecEnv",
             "teacherstudent.adapters.sb3.TeacherCallback",
+            "teacherstudent.adapters.sb3.TeacherCheckpointCallback",
+            "teacherstudent.adapters.serving.server.TeacherServer",
+            "teacherstudent.adapters.serving.client.TeacherClient",
             "teacherstudent.slots.wrapping.family.family_from_gymnasium",
+        ),
+    ),
+    "supervised": (
+        "Adapters for supervised loops",
+        "Teachers that choose examples or stages in a training loop of your own.",
+        (
+            "teacherstudent.adapters.supervised.samplers.TeacherSampler",
+            "teacherstudent.adapters.supervised.samplers.TeacherBatchSampler",
+            "teacherstudent.adapters.supervised.indexed.Indexed",
+            "teacherstudent.adapters.supervised.stages.controller.StageController",
         ),
     ),
     "parts": (

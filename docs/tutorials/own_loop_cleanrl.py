@@ -111,6 +111,10 @@ for task in family.test_tasks()[:20]:
 print(f"mean return on 20 test tasks: {np.mean(scores):.0f} of 500")
 
 # %% [markdown]
+# ## A whole vector environment
+#
+# `TeacherVectorEnv` stands around a vector environment that is there already, `AsyncVectorEnv` too.
+#
 # ## Without gymnasium
 #
 # Behind all of these stand two calls. In a loop of any kind, ask for tasks and tell what happened;
