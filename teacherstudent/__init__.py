@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from teacherstudent.adapters.playing.task_reset import TaskReset
     from teacherstudent.adapters.sb3 import TeacherCallback, TeacherCheckpointCallback, TeacherVecEnv
     from teacherstudent.adapters.serving.client import TeacherClient
+    from teacherstudent.adapters.serving.on_ray import RayTeacher
     from teacherstudent.adapters.serving.server import TeacherServer
     from teacherstudent.adapters.supervised.indexed import Indexed
     from teacherstudent.adapters.supervised.samplers import TeacherBatchSampler, TeacherSampler
@@ -41,6 +42,7 @@ _LAZY = {
     "Indexed": "teacherstudent.adapters.supervised.indexed",
     "LevelBuffer": "teacherstudent.teachers.replay.buffer.levels",
     "Members": "teacherstudent.running.members",
+    "RayTeacher": "teacherstudent.adapters.serving.on_ray",
     "Plan": "teacherstudent.contract.accounts.plan",
     "run": "teacherstudent.running.loop",
     "Entry": "teacherstudent.running.study",
@@ -73,6 +75,7 @@ __all__ = [
     "Plan",
     "Purpose",
     "RLFamily",
+    "RayTeacher",
     "StageController",
     "Student",
     "Study",

@@ -115,9 +115,9 @@ def test_a_fork_connects_anew_and_leaves_the_parent_s_connection_alone(teacher, 
 
 
 def test_a_server_that_does_not_answer_is_given_up(teacher, served):
-    client = TeacherClient(served.address, timeout=0.2)
+    client = TeacherClient(served.address, timeout=2.0)
     client.ask()
-    with teacher.lock, pytest.raises(TimeoutError, match=r"within 0.2 s"):
+    with teacher.lock, pytest.raises(TimeoutError, match=r"within 2 s"):
         client.ask()
     assert until(lambda: teacher.outstanding.size == 0)
     assert client.ask().ids.size == 1
