@@ -56,7 +56,7 @@ def write(given: argparse.Namespace, console: Console) -> int:
     # Drawing loads matplotlib, which the other commands do not need.
     from teacherstudent.comparing.compare import analyse
     from teacherstudent.comparing.figures.draw import draw_all
-    from teacherstudent.comparing.page.page import write_page
+    from teacherstudent.comparing.page.writing import write_page
     from teacherstudent.recording.runs import find_runs
 
     if given.out.is_dir():

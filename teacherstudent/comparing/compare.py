@@ -76,7 +76,7 @@ def compare(
     # Matplotlib is loaded only if figures are wanted.
     from teacherstudent.comparing import report
     from teacherstudent.comparing.figures.draw import check_formats, draw_all, save_all
-    from teacherstudent.comparing.page.page import write_page
+    from teacherstudent.comparing.page.writing import write_page
 
     # A format that does not exist is found before minutes of drawing.
     check_formats(formats)

@@ -38,14 +38,14 @@ ROWS = {
 """Rows of each seed that were trained on, measured, and measured as edits; None: all were trained on."""
 ANCHORS = {"f5f97eb": (20.0, 20.0, 20.0), "f2eb062": (17.5, 0.0, 49.26551184043674)}
 """Percent of mazes that accel mastered, mean and interval over seeds, as each version printed it."""
-TABLES = {"comparison.txt", "comparison.csv", "comparison.json", "seeds.csv"}
+TABLES = {"comparison.txt", "comparison.csv", "comparison.json", "seeds.csv", "report.html"}
 FIGURES = {
-    "box": {"curves", "learning", "tests", "worst", "sampling-alp-gmm", "sampling-random"},
-    "levels": {"curves", "learning", "tests", "solved", "buffer", "lineage"},
-    "pairs": {"curves", "learning", "tests", "solved", "buffer"},
+    "box": {"curves", "learning", "reliability", "tests", "worst", "sampling-alp-gmm", "sampling-random"},
+    "levels": {"curves", "learning", "reliability", "tests", "solved", "buffer", "lineage"},
+    "pairs": {"curves", "learning", "reliability", "tests", "solved", "buffer"},
     "stages": {"curves", "learning", "stages"},
-    "examples": {"curves", "learning", "tests", "sampling"},
-    "parity": {"curves", "learning", "tests", "stages"},
+    "examples": {"curves", "learning", "reliability", "tests", "sampling"},
+    "parity": {"curves", "learning", "reliability", "tests", "stages"},
 }
 COSTS = {
     "levels": {

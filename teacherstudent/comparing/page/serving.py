@@ -15,7 +15,7 @@ from markupsafe import escape
 
 from teacherstudent.comparing.compare import analyse
 from teacherstudent.comparing.figures.draw import draw_all
-from teacherstudent.comparing.page.page import make_page
+from teacherstudent.comparing.page.writing import make_page
 from teacherstudent.comparing.quantities import SPENT
 from teacherstudent.recording.runs import find_runs
 

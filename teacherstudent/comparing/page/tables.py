@@ -17,6 +17,7 @@ from rich.text import Text
 from teacherstudent.comparing.figures.scene import Scene
 from teacherstudent.comparing.figures.style import Style
 from teacherstudent.comparing.results import Row
+from teacherstudent.recording.disk.plain import printable
 from teacherstudent.recording.runs import Run
 
 FILES = ("manifest.json", "status.json", "teacher.jsonl")
@@ -204,7 +205,7 @@ def _about(teacher: str, run: Run, page: Path | None) -> About:
         teacher=teacher,
         seed=str(run.seed),
         status=str(run.status()["status"]),
-        folder=str(run.folder),
+        folder=printable(str(run.folder)),
         links=links,
         acted=_acted(run),
         setup=json.dumps(setup, indent=2, default=str),
@@ -220,7 +221,8 @@ def _link(file: Path, page: Path) -> str:
     # On another drive there is no relative way.
     except ValueError:
         return file.resolve().as_uri()
-    return quote(Path(way).as_posix())
+    # A name that is no text has bytes that no letters stand for.
+    return quote(os.fsencode(Path(way).as_posix()))
 
 
 def _acted(run: Run) -> str:

@@ -134,7 +134,8 @@ def write_page(comparison: Comparison, drawn: Sequence[Drawn], path: Path, *, li
     """
     text = make_page(comparison, drawn, page=path, live=live)
     path.parent.mkdir(parents=True, exist_ok=True)
-    plain.write_file(path, text.encode())
+    # A label may hold half a letter, which no file can.
+    plain.write_file(path, text.encode(errors="backslashreplace"))
 
 
 def make_page(
