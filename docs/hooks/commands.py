@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from teacherstudent.cli import make_parser
+from teacherstudent.cli import _parser
 from teacherstudent.contract.accounts.plan import Plan
 from teacherstudent.contract.registry import TEACHERS
 from teacherstudent.running.experiment import Experiment
@@ -110,7 +110,7 @@ def of_student(name: str) -> str:
 
 def experiment(command: str) -> Experiment:
     """Return the run of a command, its first teacher's."""
-    given = make_parser().parse_args(shlex.split(command)[1:])
+    given = _parser().parse_args(shlex.split(command)[1:])
     return Experiment(
         teacher=given.teacher[0],
         family=given.family,

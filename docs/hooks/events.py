@@ -147,7 +147,8 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
     """Refuse lists and tables that are read as prose here, though not where the repository is read."""
     del config, files
     for paragraph in re.findall(r"<p>(.*?)</p>", html, re.S):
-        if re.search(r"\n(?:[-*] |\d+\. |\| )", paragraph):
+        # Code that goes on in the next line may begin with a star.
+        if re.search(r"\n(?:[-*] |\d+\. |\| )", re.sub(r"<code>.*?</code>", "", paragraph, flags=re.S)):
             raise PluginError(
                 f"{page.file.src_uri}: expected an empty line above a list or table: {paragraph}"
             )
