@@ -15,7 +15,7 @@ two teachers that are alike and have the same seeds. Ways:
 
 A third table is of the probability of improvement: normal results whose means lie 0 to 3 standard deviations
 apart, intervals of the percentile bootstrap over both sides (rliable's way) and of
-`teacherstudent.comparing.reliability` (Newcombe's fifth method).
+`teacherstudent.comparing.detail` (Newcombe's fifth method).
 
 ``--quick``: 200 of each. ``--only-probabilities``: the third table alone.
 """
@@ -31,7 +31,7 @@ import numpy as np
 import scipy.stats
 
 from teacherstudent.comparing import stats
-from teacherstudent.comparing.reliability.numbers import probability_of_improvement
+from teacherstudent.comparing.detail.probabilities import probability_of_improvement
 from teacherstudent.contract.types import Array, FloatArray, generator
 
 TRIALS, PAIRS, QUICK_TRIALS = 4_000, 1_000, 200

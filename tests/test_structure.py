@@ -304,7 +304,7 @@ def test_the_core_needs_neither_torch_nor_stable_baselines3():
 
 
 def test_heavy_libraries_are_loaded_when_they_are_first_used():
-    imported_without(HEAVY, *NETWORKS, "comparing.figures", "comparing.page", "comparing.reliability")
+    imported_without(HEAVY, *NETWORKS, "comparing.figures", "comparing.page", "comparing.detail")
 
 
 def test_helpers_of_tests_are_not_called_as_a_script_is():

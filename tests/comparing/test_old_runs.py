@@ -40,12 +40,21 @@ ANCHORS = {"f5f97eb": (20.0, 20.0, 20.0), "f2eb062": (17.5, 0.0, 49.265511840436
 """Percent of mazes that accel mastered, mean and interval over seeds, as each version printed it."""
 TABLES = {"comparison.txt", "comparison.csv", "comparison.json", "seeds.csv", "report.html"}
 FIGURES = {
-    "box": {"curves", "learning", "reliability", "tests", "worst", "sampling-alp-gmm", "sampling-random"},
-    "levels": {"curves", "learning", "reliability", "tests", "solved", "buffer", "lineage"},
-    "pairs": {"curves", "learning", "reliability", "tests", "solved", "buffer"},
+    "box": {
+        "curves",
+        "learning",
+        "reliability",
+        "tasks",
+        "tests",
+        "worst",
+        "sampling-alp-gmm",
+        "sampling-random",
+    },
+    "levels": {"curves", "learning", "reliability", "tasks", "tests", "solved", "buffer", "lineage"},
+    "pairs": {"curves", "learning", "reliability", "tasks", "tests", "solved", "buffer"},
     "stages": {"curves", "learning", "stages"},
-    "examples": {"curves", "learning", "reliability", "tests", "sampling"},
-    "parity": {"curves", "learning", "reliability", "tests", "stages"},
+    "examples": {"curves", "learning", "reliability", "tasks", "tests", "sampling"},
+    "parity": {"curves", "learning", "reliability", "tasks", "tests", "stages"},
 }
 COSTS = {
     "levels": {

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from teacherstudent.comparing.detail.reliability import draw_reliability
+from teacherstudent.comparing.detail.tasks import draw_tasks
 from teacherstudent.comparing.figures.acting import draw_acting
 from teacherstudent.comparing.figures.buffers import draw_buffer
 from teacherstudent.comparing.figures.curves import draw_curves, draw_learning
@@ -24,7 +26,6 @@ from teacherstudent.comparing.figures.style import (
 )
 from teacherstudent.comparing.groups import Group, Setting
 from teacherstudent.comparing.labels import group_by, text_of
-from teacherstudent.comparing.reliability.figure import draw_reliability
 from teacherstudent.comparing.results import Comparison
 from teacherstudent.recording.disk.files import folder_name
 
@@ -38,6 +39,7 @@ FIGURES: tuple[Draw, ...] = (
     draw_lineage,
     draw_acting,
     draw_reliability,
+    draw_tasks,
 )
 """Drawn once for each setting."""
 FIGURES_OF_TASKS: tuple[Draw, ...] = (draw_stages, draw_sampling, draw_tests)

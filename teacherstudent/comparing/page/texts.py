@@ -40,6 +40,10 @@ ABOUT = {
         "Stretches of the run from left to right.",
     ),
     "tests": ("Each test task at the end", "Where on the test set a teacher's students succeed and fail."),
+    "tasks": (
+        "Each test task over the run",
+        "Rows are test tasks: which were learnt when, and which were forgotten again.",
+    ),
     "solved": ("Success on test tasks with names", ""),
     "worst": ("The worst levels", "Success on the hardest share of the test levels."),
     "learning": (

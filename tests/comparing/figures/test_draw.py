@@ -16,7 +16,7 @@ def test_all_figures_of_a_plane_are_written(write_run, tmp_path):
     paths = compare([tmp_path / "r"], tmp_path / "out", formats=("png", "svg")).figures
     assert sorted(path.name for path in paths) == sorted(
         f"{name}.{kind}"
-        for name in ("curves", "learning", "reliability", "sampling", "tests", "worst")
+        for name in ("curves", "learning", "reliability", "sampling", "tasks", "tests", "worst")
         for kind in ("png", "svg")
     )
     for path in paths:

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from teacherstudent.comparing.detail.probabilities import probability_of_improvement, score_distribution
 from teacherstudent.comparing.figures.maps import final_tests
 from teacherstudent.comparing.figures.scene import Scene
 from teacherstudent.comparing.figures.style import (
@@ -19,7 +20,6 @@ from teacherstudent.comparing.figures.style import (
     new_figure,
     tidy,
 )
-from teacherstudent.comparing.reliability.numbers import probability_of_improvement, score_distribution
 from teacherstudent.comparing.stats import Estimate
 from teacherstudent.contract.types import FloatArray
 

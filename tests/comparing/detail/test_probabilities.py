@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu, norm
 
-from teacherstudent.comparing.reliability.numbers import probability_of_improvement, score_distribution
+from teacherstudent.comparing.detail.probabilities import probability_of_improvement, score_distribution
 
 
 def test_a_distribution_counts_the_tasks_above_each_threshold():

@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 from drawn_runs import prepared, write_pair
 
+from teacherstudent.comparing.detail import reliability as figure
+from teacherstudent.comparing.detail.reliability import draw_reliability
 from teacherstudent.comparing.figures.scene import Scene
-from teacherstudent.comparing.reliability import figure
-from teacherstudent.comparing.reliability.figure import draw_reliability
 
 
 def test_teachers_are_drawn_against_the_baseline(write_run, tmp_path):

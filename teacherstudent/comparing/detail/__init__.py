@@ -1,0 +1,1 @@
+"""Beyond means: how reliable an order of teachers is, and how single test tasks fared over the runs."""
