@@ -27,7 +27,7 @@ PIXELS = 120
 """Of an inch of a figure, at most, on a page."""
 
 ROWS = 20_000
-"""Rows of a figure's numbers; more are thinned out."""
+"""Dots and cells among a figure's numbers; more are thinned out."""
 
 INKS = {
     "#000000": "var(--ink)",
@@ -261,6 +261,8 @@ def _short(values: Array | None) -> list[float | None] | None:
 
 def _table(figure: Figure, series: Mapping[int, list[Series]]) -> str:
     """Return the numbers behind a figure as CSV: lines with their bands, dots and meshes with values."""
+    # Each set of dots has an equal share of the rows.
+    parts = sum(1 for axes in figure.axes for _ in _values(axes))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["panel", "series", "x", "y", "low", "high", "value"])
@@ -273,7 +275,8 @@ def _table(figure: Figure, series: Mapping[int, list[Series]]) -> str:
                     ends = (each.low[k], each.high[k])
                 writer.writerow([panel, each.label, each.x[k], each.y[k], *ends, ""])
         for rows in _values(axes):
-            writer.writerows([panel, "", x, y, "", "", value] for x, y, value in rows)
+            some = rows[:: max(1, -(-len(rows) * parts // ROWS))]
+            writer.writerows([panel, "", x, y, "", "", value] for x, y, value in some)
     return text.getvalue()
 
 
@@ -291,5 +294,4 @@ def _values(axes: Axes) -> Iterator[Array]:
             places = (corners[:-1, :-1] + corners[1:, 1:]).reshape(-1, 2) / 2.0
         else:
             continue
-        rows = np.column_stack([places, np.ma.filled(values.astype(np.float64), np.nan).ravel()])
-        yield rows[:: max(1, -(-len(rows) // ROWS))]
+        yield np.column_stack([places, np.ma.filled(values.astype(np.float64), np.nan).ravel()])

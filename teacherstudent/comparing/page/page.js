@@ -67,13 +67,16 @@
     if (kind === "csv") return data.csv[key];
     return data.svg[key] || drawingOf(key);
   };
-  all("[data-file]").forEach((button) => button.addEventListener("click", () => {
-    const { file, kind } = button.dataset;
+  const save = (content, name, kind) => {
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([contentOf(file, kind)], { type: TYPES[kind] }));
-    link.download = `${file.replace(/^s\d+-|-\d+$/g, "")}.${kind}`;
+    link.href = URL.createObjectURL(new Blob([content], { type: TYPES[kind] }));
+    link.download = `${name}.${kind}`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  };
+  all("[data-file]").forEach((button) => button.addEventListener("click", () => {
+    const { file, kind } = button.dataset;
+    save(contentOf(file, kind), file.replace(/^s\d+-|-\d+$/g, ""), kind);
   }));
 
   // Values of all lines where the pointer is.
@@ -192,16 +195,64 @@
       map.frame.forEach((k, i) => map.rows[Math.min(k, frames - 1)].push(i));
     });
 
-    const drawMap = (map, k) => {
+    const showMap = (map, k) => {
       const { canvas } = map;
       const ratio = devicePixelRatio || 1;
       const width = canvas.clientWidth || 240;
-      const height = one ? width * 0.55 : width;
+      const height = heightOf(width);
       canvas.style.height = `${height}px`;
       canvas.width = Math.round(width * ratio);
       canvas.height = Math.round(height * ratio);
       const pen = canvas.getContext("2d");
       pen.scale(ratio, ratio);
+      drawMap(pen, width, height, map, k);
+    };
+
+    const heightOf = (width) => one ? width * 0.55 : width;
+
+    // A pen like a canvas's, whose strokes are parts of an SVG.
+    const svgPen = () => {
+      const parts = [];
+      let path = "";
+      const pen = {
+        fillStyle: "", strokeStyle: "", lineWidth: 1, globalAlpha: 1,
+        rect: (x, y, w, h, look) => parts.push(`<rect x="${Math.min(x, x + w)}" y="${Math.min(y, y + h)}" width="${Math.abs(w)}" height="${Math.abs(h)}" ${look}/>`),
+        fillRect: (x, y, w, h) => pen.rect(x, y, w, h, `fill="${pen.fillStyle}" opacity="${pen.globalAlpha}"`),
+        strokeRect: (x, y, w, h) => pen.rect(x, y, w, h, `fill="none" stroke="${pen.strokeStyle}" stroke-width="${pen.lineWidth}"`),
+        beginPath: () => { path = ""; },
+        arc: (x, y, r) => { path = `<circle cx="${x}" cy="${y}" r="${r}"`; },
+        ellipse: (x, y, a, b, turn) => { path = `<ellipse rx="${a}" ry="${b}" transform="translate(${x} ${y}) rotate(${turn * 180 / Math.PI})"`; },
+        fill: () => parts.push(`${path} fill="${pen.fillStyle}"/>`),
+        stroke: () => parts.push(`${path} fill="none" stroke="${pen.strokeStyle}" stroke-width="${pen.lineWidth}"/>`),
+        parts,
+      };
+      return pen;
+    };
+    const escaped = (text) => text.replace(/[&<>"]/g, (letter) => `&#${letter.charCodeAt(0)};`);
+    const drawingOfMaps = (k) => {
+      const size = 260, room = 24, shown = maps.filter(({ teacher }) => !hidden.has(teacher));
+      const found = shown.map((map, i) => {
+        const pen = svgPen();
+        drawMap(pen, size, heightOf(size), map, k);
+        return `<g transform="translate(${(i % 4) * (size + 10)} ${Math.floor(i / 4) * (heightOf(size) + room) + room})"><text y="-6" font-family="sans-serif" font-size="12">${escaped(map.teacher)}</text><rect width="${size}" height="${heightOf(size)}" fill="none" stroke="#888888"/>${pen.parts.join("")}</g>`;
+      });
+      const across = Math.min(4, shown.length) * (size + 10), down = Math.ceil(shown.length / 4) * (heightOf(size) + room);
+      return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${across} ${down}" width="${across}" height="${down}">${found.join("")}</svg>`;
+    };
+    const rowsOfMaps = () => {
+      const quoted = (text) => `"${String(text).replace(/^([=+@-])/, "'$1").replace(/"/g, '""')}"`;
+      const lines = [["teacher", "seed", "from", "to", ...play.names, "score"].map(quoted).join(",")];
+      maps.forEach((map) => map.frame.forEach((k, i) => {
+        const place = map.places.map((values, dim) => play.low[dim] + values[i] / 65535 * (play.high[dim] - play.low[dim]));
+        const score = play.worst + map.scores[i] / 65535 * (play.best - play.worst);
+        lines.push([quoted(map.teacher), quoted(map.seed), play.edges[k], play.edges[k + 1], ...place.map((value) => +value.toPrecision(6)), +score.toPrecision(6)].join(","));
+      }));
+      return `${lines.join("\n")}\n`;
+    };
+    all(".save", part).forEach((button) => button.addEventListener("click", () =>
+      button.dataset.kind === "svg" ? save(drawingOfMaps(+slider.value), "sampling", "svg") : save(rowsOfMaps(), "sampling", "csv")));
+
+    const drawMap = (pen, width, height, map, k) => {
       const style = getComputedStyle(root);
       const ink = (name) => style.getPropertyValue(name).trim();
       const rows = map.rows[k];
@@ -294,7 +345,7 @@
     const draw = () => {
       const k = +slider.value;
       part.querySelector("output").textContent = `${short(play.edges[k])} to ${short(play.edges[k + 1])} ${play.unit}`;
-      maps.forEach((map) => { if (!hidden.has(map.teacher)) drawMap(map, k); });
+      maps.forEach((map) => { if (!hidden.has(map.teacher)) showMap(map, k); });
       const scale = part.querySelector(".scale");
       scale.replaceChildren();
       const ends = colour.value === "progress" ? ["none", "the most of a map"] : colour.value === "solved" && !one ? ["", "green: mastered"] : colour.value === "solved" ? ["none mastered", "all"] : [short(play.worst), short(play.best)];

@@ -201,16 +201,17 @@ def _part(comparison: Comparison, drawn: Drawn, key: str, data: Data, page: Path
     against = [tables.sheet_of(table) for table in found.against]
     texts = {row[0]: row[1] for sheet in against for row in sheet.rows}
     first = [_panel("curves", _curves(drawn), key, scene, data)]
-    others = sorted(
-        (name for name in drawn.figures if name != "curves"), key=lambda name: words_of(name).place
-    )
     play: list[tuple[str, str]] = []
+    shown = {"curves"}
     for suffix, alike in drawn.spaces.items():
         played = play_of(alike)
         if played is not None:
             name = f"{key}-play{len(play)}"
             data.play[name] = played
             play.append((name, suffix.lstrip("-")))
+            # The player shows what this figure shows, which can be large: thousands of dots for each teacher.
+            shown.add(f"sampling{suffix}")
+    others = sorted(drawn.figures.keys() - shown, key=lambda name: (words_of(name).place, name))
     return Part(
         key=key,
         label=printable(setting.label),

@@ -62,8 +62,9 @@ def test_a_page_needs_nothing_else(page):
 def test_a_page_holds_every_figure_with_its_files(page):
     data = page.data()
     views = set(re.findall(r'class="view" data-view="([^"]+)"', page.text))
-    assert {"s0-curves-0", "s0-learning-0", "s0-reliability-0", "s0-sampling-0", "s0-tests-0"} <= views
+    assert {"s0-curves-0", "s0-learning-0", "s0-reliability-0", "s0-tasks-0", "s0-tests-0"} <= views
     assert set(data["csv"]) == views
+    assert "s0-sampling-0" not in views, "the player shows it"
     pdf = json.loads(re.search(r'id="pdf">(.*?)</script>', page.text, re.DOTALL).group(1))
     assert set(pdf) == views
     assert base64.b64decode(pdf["s0-curves-0"]).startswith(b"%PDF-")
