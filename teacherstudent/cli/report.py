@@ -11,7 +11,9 @@ from teacherstudent.cli.arguments import Commands
 from teacherstudent.recording.disk.files import check_folder
 from teacherstudent.recording.disk.terminal import folder_argument, shown
 
+FILE = "report.html"
 PORT = 8421
+LAST_PORT = 65_535
 
 
 def add(commands: Commands) -> None:
@@ -24,8 +26,7 @@ def add(commands: Commands) -> None:
         "-o",
         "--out",
         type=folder_argument,
-        default=Path("report.html"),
-        help="the file (default: report.html)",
+        help=f"the file (default: {FILE})",
     )
     report.add_argument(
         "--baseline", help="the teacher that others are measured against (default: plain, random or uniform)"
@@ -36,7 +37,9 @@ def add(commands: Commands) -> None:
         help="compare at equal spent (default), seconds, train, measure, updates or another ledger entry",
     )
     report.add_argument(
-        "--include-stopped", action="store_true", help="count runs that did not finish, as far as they went"
+        "--include-stopped",
+        action="store_true",
+        help="count runs that did not finish, as far as they went (--watch always does)",
     )
     report.add_argument(
         "--watch",
@@ -59,16 +62,17 @@ def write(given: argparse.Namespace, console: Console) -> int:
     from teacherstudent.comparing.page.writing import write_page
     from teacherstudent.recording.runs import find_runs
 
-    if given.out.is_dir():
-        raise IsADirectoryError(f"{given.out}: expected the name of a file (report.html), got a folder")
+    out = given.out or Path(FILE)
+    if out.is_dir():
+        raise IsADirectoryError(f"{out}: expected the name of a file ({FILE}), got a folder")
     comparison = analyse(
         find_runs(given.folders),
         baseline=given.baseline,
         include_stopped=given.include_stopped,
         x=given.x,
     )
-    write_page(comparison, draw_all(comparison), given.out)
-    console.print(shown(given.out), soft_wrap=True)
+    write_page(comparison, draw_all(comparison), out)
+    console.print(shown(out), soft_wrap=True)
     return 0
 
 
@@ -76,6 +80,10 @@ def _serve(given: argparse.Namespace, console: Console) -> int:
     """Serve the page until Ctrl-C."""
     from teacherstudent.comparing.page.serving import Watched, make_server
 
+    if given.out is not None:
+        raise ValueError("--watch: expected no --out beside it, since nothing is written, got one")
+    if not 0 <= given.port <= LAST_PORT:
+        raise ValueError(f"--port: expected 0 to {LAST_PORT}, got {given.port}")
     folders = [check_folder("runs", folder) for folder in given.folders]
     server = make_server(Watched(folders, baseline=given.baseline, x=given.x), given.port)
     console.print(f"http://127.0.0.1:{server.server_address[1]}/ (Ctrl-C ends it)")

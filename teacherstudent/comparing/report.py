@@ -390,7 +390,7 @@ def to_seeds(comparison: Comparison) -> str:
 
 
 def _csv(records: Sequence[Mapping[str, Any]]) -> str:
-    rows = [dict(zip(row, map(_cell, row.values()), strict=True)) for row in records]
+    rows = [dict(zip(row, map(csv_cell, row.values()), strict=True)) for row in records]
     # Rows may have different entries: the header has all of them.
     names = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
@@ -400,8 +400,8 @@ def _csv(records: Sequence[Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
-def _cell(value: Any) -> Any:
-    # A spreadsheet would compute such a text; behind an apostrophe it is text.
+def csv_cell(value: Any) -> Any:
+    """Return a value as a cell of CSV; what a spreadsheet would compute has an apostrophe before it."""
     formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@"))
     if formula:
         return f"'{value}"

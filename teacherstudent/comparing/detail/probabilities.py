@@ -33,7 +33,8 @@ def score_distribution(scores: FloatArray, thresholds: FloatArray) -> FloatArray
     Returns:
         ``(seeds, k)`` shares between 0 and 1.
     """
-    ordered = np.sort(scores, axis=1)
+    # What is no number is above nothing.
+    ordered = np.sort(np.where(np.isnan(scores), -np.inf, scores), axis=1)
     # Tasks at or below a threshold come before the place where it would be put in.
     below = np.stack([np.searchsorted(row, thresholds, side="right") for row in ordered])
     shares: FloatArray = 1.0 - below / scores.shape[1]

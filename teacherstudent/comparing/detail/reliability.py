@@ -91,10 +91,11 @@ def _chances(axes: Axes, scene: Scene, chances: Mapping[str, Estimate]) -> None:
     """Draw how likely each teacher is to beat the baseline, the first teacher at the top."""
     for row, (teacher, found) in enumerate(reversed(list(chances.items()))):
         colour = scene.style[teacher]["color"]
-        axes.plot([found.value], [row], "o", color=colour)
+        axes.plot([found.value], [row], "o", color=colour, label=f"_{teacher}")
         # With one run on a side there is no interval.
         if np.isfinite(found.low):
-            axes.plot([found.low, found.high], [row, row], color=colour, linewidth=1.8)
+            ends = [found.low, found.high]
+            axes.plot(ends, [row, row], color=colour, linewidth=1.8, label=f"_{teacher}")
     axes.axvline(0.5, color=BASELINE_COLOUR, linewidth=1.0, linestyle="--")
     tidy(axes, x=f"probability that a run beats one of {scene.baseline}")
     axes.set_xlim(-0.02, 1.02)

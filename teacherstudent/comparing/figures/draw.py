@@ -156,11 +156,15 @@ def by_space(setting: Setting, groups: Sequence[Group]) -> list[tuple[str, Setti
     apart = group_by(groups, lambda group: text_of(group.runs[0].manifest["space"]))
     if len(apart) == 1:
         return [("", setting, list(groups))]
-    found = []
+    found: list[tuple[str, Setting, list[Group]]] = []
     for members in apart.values():
         space = members[0].runs[0].manifest["space"]
         name = f"{space.get('n', space['kind'])}-tasks"
         if "names" in space:
             name = "-".join(space["names"])
-        found.append((f"-{slug(name)}", replace(setting, groups=tuple(members)), members))
+        suffix = f"-{slug(name)}"
+        # Spaces of the same dimensions may differ in their ranges.
+        while suffix in [taken for taken, _, _ in found]:
+            suffix += "-2"
+        found.append((suffix, replace(setting, groups=tuple(members)), members))
     return found

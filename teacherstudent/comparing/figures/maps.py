@@ -117,7 +117,11 @@ def draw_sampling(scene: Scene) -> dict[str, Figure]:
     for teacher, run in shown.items():
         dimensions = [(marginal.name, marginal) for marginal in _marginals(run)]
         title = f"{setting.label}: tasks of {_title(teacher, run)} over cost"
-        figures[f"sampling-{slug(teacher)}"] = _sampling_over_cost(setting, dimensions, title)
+        # Labels that look alike in files get numbers.
+        name = f"sampling-{slug(teacher)}"
+        while name in figures:
+            name += "-2"
+        figures[name] = _sampling_over_cost(setting, dimensions, title)
     return figures
 
 
@@ -277,7 +281,7 @@ def _marginals(run: Run) -> list[Marginal]:
         first = space["start"]
         count = space["n"]
         # Bounds between whole numbers; many tasks share a bin.
-        bins = np.linspace(first - 0.5, first + count - 0.5, min(count, 2 * VALUE_BINS) + 1)
+        bins = first - 0.5 + np.round(np.linspace(0.0, count, min(count, 2 * VALUE_BINS) + 1))
         return [Marginal("task", spent, table.get("task", np.zeros(0)), bins)]
     return [
         Marginal(name, spent, table.get(f"task_{name}", np.zeros(0)), np.linspace(low, high, VALUE_BINS + 1))
@@ -297,8 +301,9 @@ def _sampling_over_cost(setting: Setting, panels: Sequence[tuple[str, Marginal]]
         total = counts.sum(axis=1, keepdims=True)
         # A stretch without tasks has no shares, and stays white.
         share = np.divide(counts, total, out=np.full_like(counts, np.nan), where=total > 0)
-        # Times the number of bins: uniform sampling gives 1.
-        axes.pcolormesh(edges, marginal.bins, share.T * counts.shape[1], cmap=COLOURS, norm=colours)
+        # Over the share of the space that a bin is: uniform sampling gives 1.
+        widths = np.diff(marginal.bins) / (marginal.bins[-1] - marginal.bins[0])
+        axes.pcolormesh(edges, marginal.bins, (share / widths).T, cmap=COLOURS, norm=colours)
         title = name
         if name == marginal.name:
             title = ""
@@ -357,17 +362,20 @@ def _test_map(setting: Setting, finals: Mapping[str, tuple[Array, FloatArray]], 
         edge = np.full(len(mean), 0.3)
         if setting.mastered is not None:
             edge = np.where((score > setting.mastered).mean(axis=0) > 0.5, 1.6, 0.3)
-        x, y = tasks[:, plane.dims].T
-        axes.scatter(
-            x,
-            y,
-            c=mean,
-            cmap=COLOURS,
-            norm=colours,
-            s=55,
-            edgecolors="black",
-            linewidths=edge.tolist(),
-        )
+        # A score that is no number has no colour, and dots without any have no place in a PDF.
+        shown = np.isfinite(mean)
+        if shown.any():
+            x, y = tasks[shown][:, plane.dims].T
+            axes.scatter(
+                x,
+                y,
+                c=mean[shown],
+                cmap=COLOURS,
+                norm=colours,
+                s=55,
+                edgecolors="black",
+                linewidths=edge[shown].tolist(),
+            )
         plane.frame(axes)
         tidy(axes, x=plane.names[0], y=plane.names[1], title=teacher)
         axes.label_outer()

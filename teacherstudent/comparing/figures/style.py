@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
+from matplotlib.collections import PolyCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
@@ -33,6 +34,8 @@ BASELINE_COLOUR = "#555555"
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
 COLOURS = "viridis"
 GRID = "#D9D9D9"
+BAND = "-band"
+"""What the name of a line's band ends with, after the line's own."""
 DPI = 130
 
 LETTERS = 14
@@ -121,15 +124,19 @@ def draw_line(
     marker = None
     if len(x) == 1:
         marker = "o"
-    axes.plot(x, middle, linewidth=1.8, marker=marker, label=label, **style)
+    (line,) = axes.plot(x, middle, linewidth=1.8, marker=marker, label=label, **style)
     # With one seed there is no interval.
     if np.isfinite(low).all():
-        draw_band(axes, x, low, high, style)
+        band = draw_band(axes, x, low, high, style)
+        # Colours repeat where there are many teachers: a name says which line a band is of.
+        name = f"line-{axes.figure.axes.index(axes)}-{len(axes.lines)}"
+        line.set_gid(name)
+        band.set_gid(f"{name}{BAND}")
 
 
-def draw_band(axes: Axes, x: FloatArray, low: FloatArray, high: FloatArray, style: Style) -> None:
-    """Fill what lies between two curves with a light shade of a line's colour."""
-    axes.fill_between(x, low, high, color=style["color"], alpha=0.18, linewidth=0)
+def draw_band(axes: Axes, x: FloatArray, low: FloatArray, high: FloatArray, style: Style) -> PolyCollection:
+    """Fill what lies between two curves with a light shade of a line's colour, and return it."""
+    return axes.fill_between(x, low, high, color=style["color"], alpha=0.18, linewidth=0)
 
 
 def align(curves: Sequence[tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray]:
@@ -263,6 +270,9 @@ def settle(figure: Figure) -> None:
     if isinstance(figure.get_layout_engine(), PlaceHolderLayoutEngine):
         return
     for text in figure.findobj(Text):
+        # Powers of ten on a logarithmic axis are Matplotlib's own formulas.
+        if text.get_text().startswith(r"$\mathdefault{"):
+            continue
         text.set_parse_math(False)
         text.set_text(printable(text.get_text(), keep="\n"))
     figure.draw_without_rendering()

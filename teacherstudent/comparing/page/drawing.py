@@ -14,14 +14,19 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection, PolyCollection, QuadMesh
 from matplotlib.colors import to_hex
+from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from teacherstudent.comparing.figures.style import BASELINE_COLOUR, DPI, GRID, settle
+from teacherstudent.comparing.figures.style import BAND, BASELINE_COLOUR, DPI, GRID, settle
+from teacherstudent.comparing.report import csv_cell
 from teacherstudent.contract.types import Array
 
 LARGEST = 400_000
 """Letters of an SVG that a page still holds as such; larger ones are shown as pixels."""
+
+COLOUR_BAR = "<colorbar>"
+"""What Matplotlib calls the axes of a scale of colours."""
 
 PIXELS = 120
 """Of an inch of a figure, at most, on a page."""
@@ -56,7 +61,7 @@ class Series:
     """A line of a panel.
 
     Attributes:
-        label: what the legend calls it; empty without an entry there.
+        label: what it is of; empty if it has no name.
         colour: as ``"#rrggbb"``.
         x: ``(k,)``.
         y: ``(k,)``.
@@ -167,20 +172,10 @@ def _inline(vector: str, prefix: str, width: float) -> str:
 
 
 def _lines(axes: Axes) -> Iterator[tuple[Line2D, PolyCollection | None]]:
-    """Yield the lines of a panel, each with its band if it has one: a filled stretch of the same colour."""
-    bands = [found for found in axes.collections if isinstance(found, PolyCollection)]
-    taken: set[int] = set()
+    """Yield the lines of a panel, each with the band that is named after it (`style.draw_line`), if any."""
+    bands = {band.get_gid(): band for band in axes.collections if isinstance(band, PolyCollection)}
     for line in axes.lines:
-        own = None
-        for band in bands:
-            faces: Any = band.get_facecolor()
-            same = len(faces) > 0 and to_hex(faces[0]) == _colour(line)
-            # Lines of one colour differ in their dashes: bands come in the order of the lines.
-            if same and id(band) not in taken:
-                own = band
-                taken.add(id(band))
-                break
-        yield line, own
+        yield line, bands.get(f"{line.get_gid()}{BAND}")
 
 
 def _colour(line: Line2D) -> str:
@@ -199,8 +194,9 @@ def _series_of(axes: Axes) -> list[Series]:
         if line.get_transform() != axes.transData:
             continue
         label = str(line.get_label())
+        # What has no entry in a legend may have a name all the same, but Matplotlib's numbers are none.
         if label.startswith("_"):
-            label = ""
+            label = "" if label.startswith("_child") else label[1:]
         low, high = _ends(band, len(x))
         found.append(Series(label, _colour(line), x, y, low, high))
     return found
@@ -262,26 +258,45 @@ def _short(values: Array | None) -> list[float | None] | None:
 def _table(figure: Figure, series: Mapping[int, list[Series]]) -> str:
     """Return the numbers behind a figure as CSV: lines with their bands, dots and meshes with values."""
     # Each set of dots has an equal share of the rows.
-    parts = sum(1 for axes in figure.axes for _ in _values(axes))
+    parts = sum(1 for axes in figure.axes if axes.get_label() != COLOUR_BAR for _ in _values(axes))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["panel", "series", "x", "y", "low", "high", "value"])
     for number, axes in enumerate(figure.axes):
+        # A scale is no data.
+        if axes.get_label() == COLOUR_BAR:
+            continue
         panel = axes.get_title() or axes.get_ylabel().replace("\n", " ") or str(number)
         for each in series[id(axes)]:
             for k in range(len(each.x)):
                 ends: tuple[Any, Any] = ("", "")
                 if each.low is not None and each.high is not None:
                     ends = (each.low[k], each.high[k])
-                writer.writerow([panel, each.label, each.x[k], each.y[k], *ends, ""])
+                writer.writerow([csv_cell(panel), csv_cell(each.label), each.x[k], each.y[k], *ends, ""])
         for rows in _values(axes):
             some = rows[:: max(1, -(-len(rows) * parts // ROWS))]
-            writer.writerows([panel, "", x, y, "", "", value] for x, y, value in some)
+            writer.writerows([csv_cell(panel), "", x, y, "", "", value] for x, y, value in some)
+        for label, x, height in _bars(axes):
+            writer.writerow([csv_cell(panel), csv_cell(label), x, height, "", "", ""])
     return text.getvalue()
 
 
+def _bars(axes: Axes) -> Iterator[tuple[str, float, float]]:
+    """Yield the bars of a panel: label, the middle of its width, height."""
+    for bars in axes.containers:
+        if isinstance(bars, BarContainer):
+            for bar in bars:
+                yield str(bars.get_label()), bar.get_x() + bar.get_width() / 2.0, bar.get_height()
+
+
 def _values(axes: Axes) -> Iterator[Array]:
-    """Yield ``(k, 3)`` places and values of a panel's dots and meshes."""
+    """Yield ``(k, 3)`` places and values of a panel's dots, meshes and images of values."""
+    for image in axes.images:
+        shown = np.ma.filled(np.ma.asarray(image.get_array(), np.float64), np.nan)
+        # A picture has colours instead of values.
+        if shown.ndim == 2:
+            rows, columns = np.indices(shown.shape)
+            yield np.column_stack([columns.ravel(), rows.ravel(), shown.ravel()])
     for found in axes.collections:
         values = found.get_array()
         if values is None:

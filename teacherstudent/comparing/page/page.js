@@ -168,10 +168,11 @@
       const name = box.appendChild(document.createElement("b"));
       name.textContent = `${teacher.teacher}, seed ${teacher.seed}`;
       const canvas = box.appendChild(document.createElement("canvas"));
+      canvas.setAttribute("role", "img");
+      canvas.setAttribute("aria-label", `tasks of ${teacher.teacher}`);
       const note = box.appendChild(document.createElement("small"));
-      return { ...teacher, canvas, note, frame: numbers(teacher.frame), places: teacher.places.map(numbers), scores: numbers(teacher.scores) };
+      return { ...teacher, canvas, note, frame: numbers(teacher.frame), places: teacher.places.map(numbers), scores: numbers(teacher.scores), solved: bytes(teacher.solved) };
     });
-    const line = play.mastered === null ? Infinity : 65535 * (play.mastered - play.worst) / (play.best - play.worst);
     const share = (value, dim) => (value - play.low[dim]) / (play.high[dim] - play.low[dim]);
 
     // Mean score of each cell of the plane in each stretch, and how it changed since tasks fell there last.
@@ -259,20 +260,26 @@
       const edge = 6;
       const px = (value) => edge + value * (width - 2 * edge);
       const py = (value) => height - edge - value * (height - 2 * edge);
-      const tint = (i) => colour.value === "solved" ? (map.scores[i] > line ? "#009e73" : "#c9a9a6") : colourOf(map.scores[i] / 65535);
+      const tint = (i) => colour.value === "solved" ? (map.solved[i] ? "#009e73" : "#c9a9a6") : colourOf(map.scores[i] / 65535);
       const x = +axes[0].value, y = one ? 0 : +axes[1].value;
       if (one) {
-        const counts = new Float64Array(BINS), sums = new Float64Array(BINS);
+        // Of listed tasks the bins end between two of them, and hold equally many as far as that goes.
+        const parts = play.listed ? Math.round(play.high[0] - play.low[0]) : BINS;
+        const bins = Math.min(BINS, parts);
+        const starts = Array.from({ length: bins + 1 }, (_, bin) => Math.round(bin * parts / bins) / parts);
+        const counts = new Float64Array(bins), sums = new Float64Array(bins);
         rows.forEach((i) => {
-          const bin = Math.min(BINS - 1, Math.floor(map.places[0][i] / 65536 * BINS));
-          counts[bin] += 1;
-          sums[bin] += colour.value === "solved" ? (map.scores[i] > line ? 1 : 0) : map.scores[i] / 65535;
+          const place = map.places[0][i] / 65536;
+          const bin = Math.max(0, starts.findLastIndex((start) => start <= place));
+          counts[Math.min(bins - 1, bin)] += 1;
+          sums[Math.min(bins - 1, bin)] += colour.value === "solved" ? map.solved[i] : map.scores[i] / 65535;
         });
-        const most = Math.max(1, ...counts);
+        const often = counts.map((count, bin) => count / (starts[bin + 1] - starts[bin]));
+        const most = Math.max(1e-9, ...often);
         counts.forEach((count, bin) => {
           if (!count) return;
           pen.fillStyle = colourOf(sums[bin] / count);
-          pen.fillRect(px(bin / BINS), py(count / most), (width - 2 * edge) / BINS - 1, py(0) - py(count / most));
+          pen.fillRect(px(starts[bin]), py(often[bin] / most), px(starts[bin + 1]) - px(starts[bin]) - (bins > 1 ? 1 : 0), py(0) - py(often[bin] / most));
         });
       } else {
         if (colour.value === "progress") {
@@ -301,10 +308,12 @@
         });
       }
       drawOutline(pen, map.outlines[k], x, y, px, py, one);
-      const solved = rows.filter((i) => map.scores[i] > line).length;
+      const solved = rows.filter((i) => map.solved[i]).length;
       const done = rows.length ? (play.mastered === null ? `${rows.length} tasks shown` : `${Math.round(100 * solved / rows.length)} % of ${rows.length} shown are mastered`) : "no tasks";
-      const tested = at(map.acts.spent, map.acts.value, play.edges[k + 1]);
-      map.note.textContent = `${done}${tested === null ? "" : `; test ${play.mastered === null ? short(tested) : `${tested.toFixed(1)} %`}`}`;
+      // The last test until the end of the stretch.
+      const last = map.acts.spent.findLastIndex((cost) => cost <= play.edges[k + 1]);
+      const tested = last < 0 ? null : map.acts.value[last];
+      map.note.textContent = `${done}${tested === null ? "" : `; test at ${short(map.acts.spent[last])}: ${play.mastered === null ? short(tested) : `${tested.toFixed(1)} %`}`}`;
     };
 
     const drawOutline = (pen, found, x, y, px, py, flat) => {
@@ -344,6 +353,7 @@
 
     const draw = () => {
       const k = +slider.value;
+      slider.setAttribute("aria-valuetext", `until ${short(play.edges[k + 1])} ${play.unit}`);
       part.querySelector("output").textContent = `${short(play.edges[k])} to ${short(play.edges[k + 1])} ${play.unit}`;
       maps.forEach((map) => { if (!hidden.has(map.teacher)) showMap(map, k); });
       const scale = part.querySelector(".scale");
@@ -374,6 +384,8 @@
     [colour, ...axes].forEach((choice) => choice.addEventListener("change", draw));
     addEventListener("resize", draw);
     part.redraw = draw;
+    // Teachers may have been hidden before this part came into sight.
+    show();
     draw();
   };
   // A map is drawn when it comes into sight for the first time: a page may hold many.
@@ -386,12 +398,10 @@
 
   // A page that is served asks whether its runs went on.
   if (root.dataset.live) {
-    let known = null;
     const ask = async () => {
       try {
         const found = (await (await fetch("version")).json()).version;
-        if (known !== null && found !== known) { sessionStorage.setItem("scroll", scrollY); location.reload(); }
-        known = found;
+        if (found !== root.dataset.live) { sessionStorage.setItem("scroll", scrollY); location.reload(); }
       } catch { /* the server has ended: the page stays as it is */ }
     };
     const scroll = sessionStorage.getItem("scroll");

@@ -47,9 +47,8 @@ def play_of(scene: Scene) -> dict[str, Any] | None:
         # A teacher of which no run has a result has none in the middle.
         if len(results):
             runs[group.teacher] = middle_run(results)
-    tables = {teacher: run.episodes([*task_columns(run), "score", "spent"]) for teacher, run in runs.items()}
-    scores = np.concatenate([np.zeros(0), *(table["score"] for table in tables.values() if table)])
-    scores = scores[np.isfinite(scores)]
+    tables = {teacher: _table(run, setting.spent) for teacher, run in runs.items()}
+    scores = np.concatenate([np.zeros(0), *(table["score"] for table in tables.values())])
     if not len(scores):
         return None
     worst, best = np.percentile(scores, (2, 98))
@@ -61,10 +60,14 @@ def play_of(scene: Scene) -> dict[str, Any] | None:
     teachers = []
     for teacher, run in runs.items():
         table = tables[teacher]
-        if not table:
-            continue
-        tasks = np.asarray(run.tasks(table), np.float64).reshape(len(table["spent"]), -1)
+        tasks = np.zeros((0, len(names)))
+        if len(table["spent"]):
+            tasks = np.asarray(run.tasks(table), np.float64).reshape(len(table["spent"]), -1)
         rows, frame = _rows(table["spent"], edges, most)
+        # Of what is rounded nobody could say whether it was above the line.
+        solved = np.zeros(len(rows), np.uint8)
+        if setting.mastered is not None:
+            solved = (table["score"][rows] > setting.mastered).astype(np.uint8)
         records = run.records()
         teachers.append(
             {
@@ -73,6 +76,7 @@ def play_of(scene: Scene) -> dict[str, Any] | None:
                 "frame": _packed(frame.astype(np.float64), 0.0, float(STEPS)),
                 "places": [_packed(tasks[rows, dim], low[dim], high[dim]) for dim in range(len(names))],
                 "scores": _packed(table["score"][rows], float(worst), float(best)),
+                "solved": base64.b64encode(solved.tobytes()).decode(),
                 "outlines": [_outlines(snapshot_at(records, edge), len(names)) for edge in edges[1:]],
                 "acts": _curve(run),
             }
@@ -81,13 +85,13 @@ def play_of(scene: Scene) -> dict[str, Any] | None:
         "names": names,
         "low": low,
         "high": high,
-        "discrete": space["kind"] == "Discrete",
+        "listed": space["kind"] == "Discrete",
         "worst": float(worst),
         "best": float(best),
         "score": setting.score_name,
         "mastered": setting.mastered,
         "unit": setting.cost_unit,
-        "edges": [float(f"{edge:.6g}") for edge in edges],
+        "edges": _numbers(edges),
         "walls": _walls(scene.groups[0].runs[0]),
         "teachers": teachers,
     }
@@ -101,6 +105,17 @@ def _ranges(space: Mapping[str, Any]) -> tuple[list[str], list[float], list[floa
     if "names" not in space or "low" not in space:
         return None
     return list(space["names"]), [float(x) for x in space["low"]], [float(x) for x in space["high"]]
+
+
+def _table(run: Run, until: float) -> dict[str, Array]:
+    """Return the rows of a run until a cost whose score is a number; the others cannot be drawn."""
+    columns = [*task_columns(run), "score", "spent"]
+    table = run.episodes(columns)
+    # A run that has no rows yet has an empty table, without any column.
+    if not table:
+        return {"score": np.zeros(0), "spent": np.zeros(0)}
+    kept = (table["spent"] <= until) & np.isfinite(table["score"])
+    return {name: values[kept] for name, values in table.items()}
 
 
 def _rows(spent: Array, edges: Array, most: int) -> tuple[Array, Array]:
@@ -146,14 +161,16 @@ def _outlines(snapshot: Mapping[str, Any], dims: int) -> dict[str, Any]:
         found["regions"] = [
             [_number(value[k] / top), _numbers(low[k][:dims]), _numbers(high[k][:dims])] for k in order
         ]
-    if "particles" in snapshot:
-        particles = np.asarray(snapshot["particles"], np.float64).reshape(-1, dims)
+    particles = np.asarray(snapshot.get("particles", np.zeros(0)), np.float64)
+    # Another teacher may mean something else by this name.
+    if particles.ndim == 2 and particles.shape[1] == dims:
         found["particles"] = [_numbers(each) for each in particles[:: max(1, -(-len(particles) // BOXES))]]
     return found
 
 
 def _number(value: float) -> float:
-    return float(f"{value:.4g}")
+    # Eight digits: a narrow region far from 0 must keep its place.
+    return float(f"{value:.8g}")
 
 
 def _numbers(values: Sequence[float] | Array) -> list[float]:

@@ -20,7 +20,6 @@ from teacherstudent.comparing.quantities import SPENT
 from teacherstudent.recording.runs import find_runs
 
 HOST = "127.0.0.1"
-PORT = 8421
 REST = 5.0
 """Seconds from one drawing to the next, at least: drawing takes processor time that the runs want."""
 
@@ -67,21 +66,21 @@ class Watched:
         with self._lock:
             version = self.version()
             if version != self._version and time.monotonic() - self._drawn_at >= self.rest:
-                self._page = self._draw()
+                self._page = self._draw(version)
                 self._version = version
                 self._drawn_at = time.monotonic()
             return self._page
 
-    def _draw(self) -> str:
+    def _draw(self, version: str) -> str:
         try:
             comparison = analyse(
                 find_runs(self.paths), baseline=self.baseline, include_stopped=True, x=self.x
             )
-            return make_page(comparison, draw_all(comparison), page=None, live=True)
-        # Runs that have not been tested yet, a folder that is not there yet, a file in the midst of a change:
-        # the page says so, and looks again.
-        except (ValueError, OSError) as error:
-            return _NOTHING_YET.format(escape(str(error)))
+            return make_page(comparison, draw_all(comparison), page=None, live=version)
+        # Runs that have not been tested yet, a folder that is not there yet, a file in the midst of a change,
+        # or one that holds something odd: the page says so and looks again; a server must not end by it.
+        except Exception as error:
+            return _NOTHING_YET.format(escape(f"{type(error).__name__}: {error}"))
 
 
 def _changed(file: Path) -> int:
@@ -92,7 +91,7 @@ def _changed(file: Path) -> int:
         return 0
 
 
-def make_server(watched: Watched, port: int = PORT) -> ThreadingHTTPServer:
+def make_server(watched: Watched, port: int) -> ThreadingHTTPServer:
     """Return a server of a page, which listens on this machine alone; ``serve_forever`` starts it.
 
     It answers only requests that name this machine, so that a page of another site cannot read it through a
@@ -119,7 +118,8 @@ def make_server(watched: Watched, port: int = PORT) -> ThreadingHTTPServer:
                 self._answer(404, "text/plain", "expected / or /version")
 
         def _answer(self, status: int, kind: str, text: str) -> None:
-            body = text.encode()
+            # A label may hold half a letter.
+            body = text.encode(errors="backslashreplace")
             self.send_response(status)
             self.send_header("Content-Type", f"{kind}; charset=utf-8")
             self.send_header("Content-Length", str(len(body)))

@@ -228,16 +228,18 @@ def _link(file: Path, page: Path) -> str:
 def _acted(run: Run) -> str:
     """Return how far a run's teacher acted, from its last record."""
     records = run.records()
-    acting: Mapping[str, Any] = {}
-    if records:
-        acting = records[-1].get("acting", {})
+    if not records:
+        return ""
+    acting = records[-1].get("acting") or {}
+    # Files of somebody else may hold anything under these names.
+    numbers = {name: value for name, value in acting.items() if isinstance(value, int | float)}
     words = []
-    if acting.get("decisions") is not None:
-        words.append(f"{acting['decisions']:g} decisions")
-    if acting.get("steered_share") is not None:
-        words.append(f"{100.0 * acting['steered_share']:.0f} % of rows steered")
-    if acting.get("lag") is not None:
-        words.append(f"lag {acting['lag']:.3g} rows")
+    if "decisions" in numbers:
+        words.append(f"{numbers['decisions']:g} decisions")
+    if "steered_share" in numbers:
+        words.append(f"{100.0 * numbers['steered_share']:.0f} % of rows steered")
+    if "lag" in numbers:
+        words.append(f"lag {numbers['lag']:.3g} rows")
     return ", ".join(words)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import gzip
+import itertools
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -19,7 +21,7 @@ from teacherstudent.comparing import report
 from teacherstudent.comparing.figures.curves import draw_curves_over
 from teacherstudent.comparing.figures.draw import Drawn
 from teacherstudent.comparing.figures.scene import Scene
-from teacherstudent.comparing.figures.style import legend_label
+from teacherstudent.comparing.figures.style import legend_label, slug
 from teacherstudent.comparing.groups import Setting
 from teacherstudent.comparing.page import tables
 from teacherstudent.comparing.page.drawing import picture_of
@@ -119,14 +121,14 @@ class Data:
     play: dict[str, Any] = field(default_factory=dict)
 
 
-def write_page(comparison: Comparison, drawn: Sequence[Drawn], path: Path, *, live: bool = False) -> None:
+def write_page(comparison: Comparison, drawn: Sequence[Drawn], path: Path, *, live: str = "") -> None:
     """Write the page of a comparison.
 
     Args:
         comparison: what was found.
         drawn: its figures, setting by setting.
         path: the file.
-        live: whether the page is served, and asks now and then whether there is something new.
+        live: of a page that is served, the version of what it shows: it asks now and then for another.
 
     Raises:
         ValueError: if a run's file is unreadable; the message names it.
@@ -138,9 +140,7 @@ def write_page(comparison: Comparison, drawn: Sequence[Drawn], path: Path, *, li
     plain.write_file(path, text.encode(errors="backslashreplace"))
 
 
-def make_page(
-    comparison: Comparison, drawn: Sequence[Drawn], *, page: Path | None, live: bool = False
-) -> str:
+def make_page(comparison: Comparison, drawn: Sequence[Drawn], *, page: Path | None, live: str = "") -> str:
     """Return the page of a comparison (arguments as `write_page`; without a path there are no links)."""
     style: Mapping[str, Any] = {}
     if drawn:
@@ -163,7 +163,7 @@ def make_page(
         teachers=list(zip(data.teachers, data.colours.values(), strict=True)),
         baseline=comparison.baseline,
         data=_script(vars(data) | {"pdf": {}}),
-        pdf=_letters(data.pdf),
+        pdf=Markup(_letters(data.pdf)),
         style=Markup(_source("page.css")),
         script=Markup(_source("page.js")),
         live=live,
@@ -175,8 +175,19 @@ def _source(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
+def _view_key(stem: str, data: Data) -> str:
+    """Return a name that no other view of the page has; names of users' figures may look alike as such."""
+    for i in itertools.count():
+        view = f"{stem}-{i}"
+        if view not in data.csv:
+            return view
+    raise AssertionError("numbers end")
+
+
 def _letters(value: Any) -> str:
-    return json.dumps(plain.to_plain(value), allow_nan=False, separators=(",", ":"))
+    """Return plain data as JSON that cannot end the element of a page that holds it."""
+    text = json.dumps(plain.to_plain(value), allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c")
 
 
 def _script(value: Any) -> str:
@@ -264,7 +275,9 @@ def _best(comparison: Comparison, setting: Setting, rows: Sequence[Row]) -> str:
     baseline = printable(comparison.baseline)
     text = f"{printable(best.teacher)} stands first: {gain} {unit} against {baseline}."
     low, high = best.difference.low, best.difference.high
-    if low <= 0.0 <= high:
+    if math.isnan(low):
+        text += " With one seed on a side there is no interval: these runs show nothing of other seeds."
+    elif low <= 0.0 <= high:
         text += " The interval holds 0: these runs do not show a difference."
     return text
 
@@ -291,9 +304,9 @@ def _curves(drawn: Drawn) -> dict[str, Figure]:
 def _panel(name: str, figures: Mapping[str, Figure], key: str, scene: Scene, data: Data) -> Panel:
     """Return a panel of one or several drawings, whose files and lines go to the page's data."""
     labels = {legend_label(group): group.teacher for group in scene.groups}
-    views = []
-    for i, (switch, figure) in enumerate(figures.items()):
-        view = f"{key}-{name}-{i}"
+    views: list[View] = []
+    for switch, figure in figures.items():
+        view = _view_key(f"{key}-{slug(name)}", data)
         picture = picture_of(figure, view, labels, data.teachers)
         if picture.panels:
             data.panels[view] = picture.panels

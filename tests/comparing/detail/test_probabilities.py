@@ -11,6 +11,10 @@ def test_a_distribution_counts_the_tasks_above_each_threshold():
     assert found.tolist() == [[1.0, 0.75, 0.75, 0.25, 0.0], [1.0, 1.0, 1.0, 1.0, 0.0]]
 
 
+def test_what_is_no_number_is_above_nothing():
+    assert score_distribution(np.array([[np.nan, 0.0]]), np.array([-1.0, 1e9])).tolist() == [[0.5, 0.0]]
+
+
 def test_a_probability_counts_pairs_and_half_of_the_ties():
     # Of six pairs three are won and one is a tie.
     found = probability_of_improvement(np.array([1.0, 3.0, 2.0]), np.array([2.0, 1.5]))

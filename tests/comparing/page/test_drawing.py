@@ -48,6 +48,33 @@ def test_lines_and_bands_are_numbers():
     assert len(rows) == 10, "a line across the panel is no data"
 
 
+def test_a_line_without_a_band_takes_none_of_its_colour():
+    """With nine teachers colours repeat."""
+    figure = Figure()
+    axes = figure.subplots()
+    grid = np.linspace(0.0, 1.0, 5)
+    draw_line(axes, grid, grid[None], {"color": "#0072B2"}, "one (2 seeds)")
+    draw_line(axes, grid, np.stack([grid, grid + 1.0]), {"color": "#0072B2"}, "two (2 seeds)")
+    one, two = picture(figure).panels[0]["series"]
+    assert one["low"] is None
+    assert two["low"] is not None
+
+
+def test_scales_are_no_data_and_bars_and_images_are():
+    figure = Figure()
+    axes = figure.subplots(1, 2)
+    image = axes[0].imshow([[1.0, 2.0]])
+    figure.colorbar(image)
+    axes[1].bar([0.0, 1.0], [3.0, 4.0], width=0.5, label="=plr")
+    rows = list(csv.reader(io.StringIO(picture(figure).csv)))[1:]
+    assert [row[1:] for row in rows] == [
+        ["", "0.0", "0.0", "", "", "1.0"],
+        ["", "1.0", "0.0", "", "", "2.0"],
+        ["'=plr", "0.0", "3.0", "", "", ""],
+        ["'=plr", "1.0", "4.0", "", "", ""],
+    ]
+
+
 def test_a_panel_lies_where_it_is_drawn():
     figure = figure_of()
     (panel,) = picture(figure).panels

@@ -5,9 +5,13 @@ import pytest
 from drawn_runs import BOXES, MIXTURE, THREE, prepared, write_pair
 from gymnasium.spaces import Discrete
 
+from teacherstudent.comparing.compare import analyse
 from teacherstudent.comparing.figures.scene import Scene
+from teacherstudent.comparing.figures.style import styles
 from teacherstudent.comparing.page import play
 from teacherstudent.comparing.page.play import FRAMES, STEPS, play_of
+from teacherstudent.contract.spaces import Parameters
+from teacherstudent.recording.runs import find_runs
 
 
 def scene(tmp_path):
@@ -62,6 +66,52 @@ def test_inner_nodes_are_no_regions_and_particles_are_shown(write_run, tmp_path)
     assert len(found["random"]["regions"]) == 1
     assert found["currot"]["particles"][0] == [1.5, 1.5]
     assert len(found["currot"]["particles"]) == play.BOXES
+
+
+def test_only_what_all_runs_reach_is_played(write_run, tmp_path):
+    """Rows beyond the common cost are in no stretch, least of all in the last one."""
+    write_run("r/a/0")
+    write_run("r/b/0", teacher={"name": "riac", "options": {}}, until=0.5, status="interrupted")
+    comparison = analyse(find_runs([tmp_path / "r"]), include_stopped=True)
+    (setting,) = comparison.settings
+    found = play_of(Scene(setting, setting.groups, styles(comparison.settings, None)))
+    assert found["edges"][-1] == 500.0
+    assert [len(numbers(each["frame"])) for each in found["teachers"]] == [400, 400]
+
+
+@pytest.mark.parametrize("line", [0.5, -0.5, 3.0])
+def test_what_was_mastered_is_not_what_is_left_of_a_rounded_score(write_run, tmp_path, line):
+    write_run("r/0", mastered=line)
+    drawn = scene(tmp_path)
+    (found,) = play_of(drawn)["teachers"]
+    solved = np.frombuffer(base64.b64decode(found["solved"]), np.uint8)
+    score = drawn.groups[0].runs[0].episodes()["score"]
+    assert solved.sum() == (score > line).sum()
+
+
+def test_scores_that_are_no_numbers_are_left_out(write_run, tmp_path):
+    write_run("r/0")
+    drawn = scene(tmp_path)
+    run = drawn.groups[0].runs[0]
+    table = run.episodes()
+    table["score"] = np.where(np.arange(800) % 2, np.nan, table["score"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(run), "episodes", lambda *_: table)
+        found = play_of(drawn)
+    assert len(numbers(found["teachers"][0]["frame"])) == 400
+
+
+def test_particles_of_another_shape_are_not_drawn(write_run, tmp_path):
+    write_run("r/0", snapshot=lambda share: {"particles": np.zeros((5, 3))})
+    assert play_of(scene(tmp_path))["teachers"][0]["outlines"][-1] == {}
+
+
+def test_narrow_regions_far_from_0_keep_their_place(write_run, tmp_path):
+    low, high = [[1000.2, 0.0]], [[1000.7, 1.0]]
+    space = Parameters(height=(1000, 1001), spacing=(0, 1))
+    write_run("r/0", space=space, snapshot=lambda share: {"low": low, "high": high})
+    _, left, right = play_of(scene(tmp_path))["teachers"][0]["outlines"][-1]["regions"][0]
+    assert (left[0], right[0]) == (1000.2, 1000.7)
 
 
 def test_listed_tasks_have_one_dimension(write_run, tmp_path):

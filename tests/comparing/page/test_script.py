@@ -181,6 +181,10 @@ def test_a_teacher_can_be_hidden_everywhere(opened):
     )
     before = browser.execute_script(count)
     one(browser, '.chip[data-teacher="riac"]').click()
+    # The player comes into sight only now.
+    inked(browser)
+    maps = "return [...document.querySelectorAll('.map')].map((m) => m.offsetHeight > 0)"
+    assert browser.execute_script(maps) == [True, False]
     assert 0 < browser.execute_script(count) < before
     rows = browser.execute_script(
         "return [...document.querySelectorAll('tr[data-teacher=\"riac\"]')].every((r) => !r.offsetHeight)"
@@ -308,7 +312,8 @@ def test_listed_tasks_are_counted(opened, write_run):
 
 def test_a_served_page_comes_again_when_its_runs_go_on(browser, write_run, tmp_path):
     write_run("r/0", status="interrupted", until=0.5)
-    server = make_server(Watched([tmp_path / "r"], rest=0.0), port=0)
+    # The page is drawn anew only some seconds after it was drawn: until then the old one comes again.
+    server = make_server(Watched([tmp_path / "r"], rest=10.0), port=0)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         browser.get_log("browser")

@@ -43,7 +43,7 @@ def test_a_page_follows_its_runs(write_run, tmp_path, serve):
     now = json.loads(ask("/version")[1])["version"]
     assert now != empty
     text = ask("/")[1]
-    assert 'data-live="1"' in text
+    assert f'data-live="{now}"' in text, "the page knows which version it shows"
     assert "connect-src &#39;self&#39;" in text or "connect-src 'self'" in text
     assert "interrupted" in text
     os.utime(folder / "status.json")
@@ -54,7 +54,7 @@ def test_a_page_is_not_drawn_again_for_nothing(write_run, tmp_path, monkeypatch)
     write_run("r/0")
     drawn = []
     watched = Watched([tmp_path / "r"], rest=1000.0)
-    monkeypatch.setattr(watched, "_draw", lambda: drawn.append(0) or "page")
+    monkeypatch.setattr(watched, "_draw", lambda version: drawn.append(0) or "page")
     assert [watched.page(), watched.page()] == ["page", "page"]
     write_run("r/1", seed=1)
     assert watched.page() == "page"
@@ -62,6 +62,23 @@ def test_a_page_is_not_drawn_again_for_nothing(write_run, tmp_path, monkeypatch)
     watched.rest = 0.0
     watched.page()
     assert len(drawn) == 2
+
+
+def test_a_page_that_could_not_be_drawn_is_tried_again(write_run, tmp_path, serve):
+    """Half a letter is no text that can be sent, and a word is no share."""
+    write_run("r/0", plan_text="half \ud800", status="interrupted")
+    status, text = serve(Watched([tmp_path / "r"], rest=0.0))("/")
+    assert (status, "half" in text) == (200, True)
+
+
+def test_whatever_files_hold_the_server_goes_on(write_run, tmp_path, monkeypatch):
+    write_run("r/0")
+
+    def fail(*_, **__):
+        raise AttributeError("odd")
+
+    monkeypatch.setattr("teacherstudent.comparing.page.serving.make_page", fail)
+    assert "AttributeError: odd" in Watched([tmp_path / "r"]).page()
 
 
 def test_only_requests_to_this_machine_are_answered(tmp_path, serve):

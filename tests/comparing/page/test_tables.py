@@ -81,6 +81,16 @@ def test_runs_say_what_they_were_and_where_their_files_are(write_run, tmp_path):
     assert tables.about(Scene(setting, groups, style), None)[0].links == []
 
 
+def test_what_acted_is_told_where_it_is_numbers(write_run, tmp_path, monkeypatch):
+    write_run("r/0")
+    setting, groups, style = prepared(tmp_path)
+    odd = [{"acting": {"decisions": 3, "steered_share": "lots", "lag": 2.5}}]
+    monkeypatch.setattr(type(groups[0].runs[0]), "records", lambda self: odd)
+    assert tables.about(Scene(setting, groups, style), None)[0].acted == "3 decisions, lag 2.5 rows"
+    odd[0]["acting"] = None
+    assert tables.about(Scene(setting, groups, style), None)[0].acted == ""
+
+
 def test_links_are_addresses(write_run, tmp_path):
     write_run("r/a b#c%/0")
     setting, groups, style = prepared(tmp_path)

@@ -4,10 +4,15 @@ import json
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 from drawn_runs import write_pair
+from matplotlib.figure import Figure
 
-from teacherstudent.comparing.compare import PAGE, compare
+from teacherstudent.comparing.compare import PAGE, analyse, compare
+from teacherstudent.comparing.figures.draw import draw_all
+from teacherstudent.comparing.page.writing import make_page
+from teacherstudent.recording.runs import Run, find_runs
 
 VOID = {"meta", "link", "input", "img", "br"}
 
@@ -107,6 +112,47 @@ def test_names_of_files_are_only_texts(write_run, tmp_path):
     assert "<svg onload" not in page.text
     assert "{{ 7 * 7 }}" in page.text
     assert page.data()["teachers"] == [hostile]
+
+
+def test_names_of_users_figures_are_only_texts(write_run, tmp_path):
+    write_run("r/0")
+    names = ['"><script>alert(1)</script>', "'></p>", "教師", "学生"]
+
+    def draw(scene):
+        figures = {}
+        for name in names:
+            figures[name] = Figure()
+            figures[name].subplots().plot([0, 1])
+        return figures
+
+    comparison = analyse(find_runs([tmp_path / "r"]))
+    page = Page(make_page(comparison, draw_all(comparison, more=[draw]), page=None))
+    assert "<script>alert" not in page.text
+    assert "</p>" not in "".join(page.ids)
+    assert len(page.ids) == len(set(page.ids))
+    assert "教師" in page.text
+
+
+def test_scores_that_are_no_numbers_leave_a_page(write_run, tmp_path, monkeypatch):
+    write_pair(write_run, seeds=1)
+
+    def tests(run, columns=None):
+        table = read(run, columns)
+        if run.teacher_name == "riac":
+            table["score"] = np.full_like(table["score"], np.nan)
+        return table
+
+    read = Run.tests
+    monkeypatch.setattr(Run, "tests", tests)
+    compare([tmp_path / "r"], tmp_path / "out")
+    assert "s0-tests-0" in Page((tmp_path / "out" / PAGE).read_text()).data()["csv"]
+
+
+def test_one_seed_shows_nothing_of_others(write_run, tmp_path):
+    write_run("r/0")
+    write_run("r/1", teacher={"name": "riac", "options": {}}, final=80.0)
+    compare([tmp_path / "r"], tmp_path / "out")
+    assert "With one seed on a side there is no interval" in (tmp_path / "out" / PAGE).read_text()
 
 
 def test_runs_that_did_not_finish_are_listed(write_run, tmp_path):
