@@ -91,10 +91,11 @@ def scroll_to(browser, query):
 
 
 def wait_for(browser, script, seconds=30):
-    """Wait until a script returns something true, and return that."""
+    """Wait until a script returns something true, and return that; a page that comes anew runs none."""
+    from selenium.common.exceptions import WebDriverException
     from selenium.webdriver.support.ui import WebDriverWait
 
-    return WebDriverWait(browser, seconds).until(lambda b: b.execute_script(script))
+    return WebDriverWait(browser, seconds, ignored_exceptions=[WebDriverException]).until(lambda b: b.execute_script(script))
 
 
 def downloaded(browser, name):
