@@ -56,12 +56,16 @@ def test_a_page_is_served_until_it_is_interrupted(write_run, tmp_path):
         "0",
     ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ) as served:
-        port = int(re.search(r"127\.0\.0\.1:(\d+)/", served.stdout.readline()).group(1))
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
-        connection.request("GET", "/")
-        text = connection.getresponse().read().decode()
-        connection.close()
-        served.send_signal(signal.SIGINT)
-        assert served.wait(60) == 0
+        try:
+            port = int(re.search(r"127\.0\.0\.1:(\d+)/", served.stdout.readline()).group(1))
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+            connection.request("GET", "/")
+            text = connection.getresponse().read().decode()
+            connection.close()
+            served.send_signal(signal.SIGINT)
+            assert served.wait(60) == 0
+        # It would serve for ever, and be waited for as long.
+        finally:
+            served.kill()
     assert 'data-live="1-' in text
     assert "interrupted" in text
