@@ -95,6 +95,7 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
             "teacherstudent.adapters.sb3.TeacherCheckpointCallback",
             "teacherstudent.adapters.serving.server.TeacherServer",
             "teacherstudent.adapters.serving.client.TeacherClient",
+            "teacherstudent.adapters.serving.on_ray.RayTeacher",
             "teacherstudent.slots.wrapping.family.family_from_gymnasium",
         ),
     ),
