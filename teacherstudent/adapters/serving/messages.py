@@ -192,7 +192,9 @@ def _placed(entry: Any, begin: int) -> _Place:
     """Return what a head says of an array, which begins there; raise MessageError if it says nothing."""
     match entry:
         case [str(name), str(dtype), list(shape)] if dtype in _DTYPES and len(shape) <= _MOST_AXES:
-            if all(is_whole(length) and 0 <= length <= MOST_BYTES for length in shape):
+            lengths_fit = all(is_whole(length) and 0 <= length <= MOST_BYTES for length in shape)
+            # Beside a 0 the other lengths are bounded too: numpy counts them when it makes an array.
+            if lengths_fit and math.prod(length for length in shape if length > 0) <= MOST_BYTES:
                 kind = np.dtype(dtype)
                 size = math.prod(shape)
                 return _Place(name, kind, tuple(shape), size, begin, begin + size * kind.itemsize)
@@ -212,5 +214,8 @@ def _arrays(places: tuple[_Place, ...], body: bytes) -> dict[str, Array]:
             array = np.frombuffer(body, np.uint8, size, begin) != 0
         else:
             array = np.frombuffer(body, kind, size, begin).copy()
-        found[name] = array.reshape(shape)
+        try:
+            found[name] = array.reshape(shape)
+        except ValueError as error:
+            raise MessageError(f"{name}: expected a shape that an array can have, got {shape}") from error
     return found

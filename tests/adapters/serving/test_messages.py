@@ -78,11 +78,20 @@ def test_a_stream_is_cut_wherever_it_pauses():
         forged(["ask", [["n", "<i8", []]]], b"123456789"),
         forged(["ask", [["n", "<i8", [1]], ["n", "<i8", [0]]]], b"12345678"),
         forged(["ask", []], b"1"),
+        forged(["enter", [["proof", "|u1", [0] + [2**24] * 5]]]),
+        forged(["ask", [["n", "<i8", [2**13, 0, 2**12]]]]),
     ],
 )
 def test_what_is_no_message_is_refused(data):
     with pytest.raises(MessageError):
         read(data)
+
+
+def test_a_shape_that_no_array_can_have_is_no_message(monkeypatch):
+    monkeypatch.setattr(messages, "MOST_BYTES", 2**200)
+    head = forged(["ask", [["n", "<i8", [0, 2**62, 2**62]]]])
+    with pytest.raises(MessageError, match="n: expected a shape that an array can have"):
+        read(head)
 
 
 def test_sizes_are_looked_at_before_anything_is_waited_for():
