@@ -167,14 +167,19 @@ class TeacherServer:
         # Nothing is waited for while messages lie here; strangers are looked at now and then.
         events = self._selector.select(0.0 if unread else STRANGER_SECONDS)
         requests: list[Request] = []
+        gone: list[tuple[Link, Exception | None]] = []
         for link in unread:
             requests += [Request(link.number, message) for message in link.more()]
         for key, ready in events:
             if key.data == "door":
                 self._welcome_all()
             elif isinstance(key.data, Link):
-                requests += self._look(key.data, ready)
-        for number, answer in self._desk.serve(requests):
+                requests += self._look(key.data, ready, gone)
+        answers = self._desk.serve(requests)
+        # Only now, as what they told just before they went is among the requests.
+        for link, error in gone:
+            self._leave(link, error)
+        for number, answer in answers:
             link_there = self._links.get(number)
             if link_there is None:
                 # It went while it was served: nobody will play these rows.
@@ -199,8 +204,8 @@ class TeacherServer:
                 self._links[link.number] = link
                 self._selector.register(connected, selectors.EVENT_READ, link)
 
-    def _look(self, link: Link, ready: int) -> list[Request]:
-        """Return what a client wants; whoever has gone, or sends nonsense, is seen off."""
+    def _look(self, link: Link, ready: int, gone: list[tuple[Link, Exception | None]]) -> list[Request]:
+        """Return what a client wants; note if it has gone, or why it is to be seen off."""
         try:
             if ready & selectors.EVENT_WRITE:
                 link.flush()
@@ -212,9 +217,10 @@ class TeacherServer:
             self._listen(link)
             return [Request(link.number, message) for message in messages]
         except (OSError, EOFError):
-            self._leave(link)
-        except MessageError as error:
-            self._leave(link, error)
+            gone.append((link, None))
+        except Exception as error:
+            # A MessageError if all is well, but no bytes of one client may end the server for the others.
+            gone.append((link, error))
         return []
 
     def _send(self, link: Link, answer: bytes) -> None:
@@ -232,7 +238,7 @@ class TeacherServer:
         wanted = selectors.EVENT_WRITE if link.paused else selectors.EVENT_READ
         self._selector.modify(link.socket, wanted, link)
 
-    def _leave(self, link: Link, error: MessageError | None = None) -> None:
+    def _leave(self, link: Link, error: Exception | None = None) -> None:
         """Forget a client and drop its rows."""
         if error is not None:
             self._desk.counts["malformed"] += 1

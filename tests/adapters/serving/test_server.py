@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import pickle
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -19,9 +20,12 @@ from teacherstudent import TeacherClient, TeacherEnv, TeacherServer, envs, teach
 from teacherstudent.adapters.serving import links, messages, server
 from teacherstudent.adapters.serving.messages import Inbox, encode
 from teacherstudent.adapters.serving.server import reachable
+from teacherstudent.contract.types import Assignment
 
 FORK = multiprocessing.get_context("fork")
 SPAWN = multiprocessing.get_context("spawn")
+TOO_LONG = b'["enter",[["proof","|u1",[0,16777216,16777216,16777216,16777216,16777216]]]]'
+"""Head of a message without a body, of an array that numpy cannot make."""
 
 
 def knock(address):
@@ -242,6 +246,7 @@ def test_tcp_lets_in_who_knows_the_token():
         encode("ask", {"n": np.array([1])}),
         encode("enter", {"proof": np.zeros(3)}),
         b"tst1" + b"\xff" * 8,
+        struct.pack("<4sII", b"tst1", len(TOO_LONG), 0) + TOO_LONG,
     ],
 )
 def test_nonsense_ends_a_connection_and_harms_nobody(nonsense):
@@ -262,6 +267,48 @@ def test_nonsense_ends_a_connection_and_harms_nobody(nonsense):
         client.tell(outcomes(client.ask(1)))
         client.flush()
         assert teacher.outstanding.tolist() == [0, 1]
+
+
+def test_no_error_of_reading_a_client_ends_the_server(monkeypatch):
+    teacher = Listener(HEIGHT)
+    with TeacherServer(teacher) as served:
+        client = served.client()
+        client.ask(2)
+        receive = links.Link.receive
+        monkeypatch.setattr(links.Link, "receive", lambda link: receive(link) if link.entered else 1 / 0)
+        with pytest.raises(ConnectionError, match="division by zero"):
+            served.client().ask()
+        assert served.counts["malformed"] == 1
+        client.ask(1)
+        assert teacher.outstanding.tolist() == [0, 1, 2]
+
+
+class Slow(Listener):
+    """Takes in nothing that it is told until it may."""
+
+    def __init__(self, space):
+        super().__init__(space)
+        self.may = threading.Event()
+
+    def _tell(self, outcomes):
+        assert self.may.wait(30)
+        super()._tell(outcomes)
+
+
+def test_what_a_client_tells_before_it_closes_counts():
+    teacher = Slow(HEIGHT)
+    # Enough one-row messages for several rounds, which all lie here when the client goes.
+    n = 700
+    with TeacherServer(teacher, address="tcp:127.0.0.1:0") as served:
+        client = TeacherClient(served.address, token=served.token)
+        asked = client.ask(n)
+        for row in range(n):
+            client.tell(outcomes(Assignment(ids=asked.ids[[row]], tasks=asked.tasks[[row]])))
+        client.close()
+        teacher.may.set()
+        assert until(lambda: served.counts["clients"] == 0)
+        counts = served.counts
+    assert (counts["told"], counts["dropped"], counts["late"]) == (n, 0, 0)
 
 
 def test_random_bytes_never_end_the_server():
