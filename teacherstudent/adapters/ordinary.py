@@ -136,7 +136,7 @@ def _putter(envs: VecEnv, apply: Callable[[Any, Array], object] | None) -> Calla
         raise TypeError(f"TeacherVecEnv: apply: expected a function, got {apply!r}")
     base = envs.unwrapped
     if isinstance(base, DummyVecEnv):
-        return ByWrappers(wrapped(base.envs, apply)).put
+        return ByWrappers(wrapped(base.envs, apply, "TeacherVecEnv")).put
     if apply is None and envs.has_attr(_METHOD):
         return _Sender(envs).put
     raise TypeError(

@@ -54,7 +54,8 @@ class TeacherVecEnv(TaskVecEnv):
         teacher: or a `TeacherClient`; needs no signals but ``length`` and ``success``.
         envs: a vector environment as ``family.make_vec(n)`` gives it, or a VecEnv.
         apply: of a VecEnv in this process: sets a task on a single environment before its reset. None hands
-            the task to the reset, in ``options["task"]``.
+            the task to the reset, in ``options["task"]``. Slots around which you have put a `TaskReset`
+            yourself take none.
         mastered: see `TaskVecEnv`.
         budget: steps of all slots together over which the teacher's ``progress`` goes from 0 to 1; None
             leaves it at 0.

@@ -83,7 +83,7 @@ class TaskVectorEnv(VectorWrapper[Any, Any, Any, Any, Any]):
         episodes.give_up(mask, anew="reset_mask" not in given)
         self._bring(mask)
         assert episodes.coming is not None
-        handed = given | self._delivery.options(episodes.coming.copy(), mask)
+        handed = self._delivery.options(given, episodes.coming.copy(), mask)
         obs, info = self.env.reset(seed=seed, options=handed or None)  # type: ignore[arg-type]  # as above
         episodes.begin(mask)
         self._over = self._over & ~mask
@@ -177,7 +177,8 @@ class TeacherVectorEnv(TaskVectorEnv):
         apply: sets a task, before a slot is reset. Of single environments, it is given one and its task; of
             a vector environment in one piece, that and the table ``(n, *space.shape)`` of what each slot
             starts next. None hands the task to each reset, in ``options["task"]``. ``AsyncVectorEnv`` takes
-            none: put it into a `TaskReset` in each process.
+            none: put it into a `TaskReset` in each process. Nor do slots around which you have put a
+            `TaskReset` yourself.
         mastered: ``success`` is the environment's ``is_success`` if it reports one, else return > mastered,
             else (None) it is left out.
         budget: steps of all slots together over which the teacher's ``progress`` goes from 0 to 1; None

@@ -103,6 +103,16 @@ def test_a_function_sets_the_task_and_time_limits_stay(kind):
     vec.close()
 
 
+def test_a_second_function_takes_the_place_of_the_first_but_not_of_the_users():
+    vec = dummy(Tilted)
+    TeacherVecEnv(Listener(HEIGHT), vec, apply=tilt)
+    again = TeacherVecEnv(Listener(HEIGHT), vec, apply=lambda env, task: tilt(env, -task))
+    np.testing.assert_allclose(again.reset(), -again.tasks, rtol=1e-6)
+    own = dummy(lambda: TaskReset(Tilted(), tilt))
+    with pytest.raises(TypeError, match=r"TeacherVecEnv: apply: expected none, as slot 0 has a TaskReset"):
+        TeacherVecEnv(Listener(HEIGHT), own, apply=tilt)
+
+
 @pytest.mark.parametrize("make", [dummy, subproc])
 def test_methods_and_attributes_are_the_environments_own(make):
     vec = TeacherVecEnv(Listener(HEIGHT), make())

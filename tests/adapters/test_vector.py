@@ -106,6 +106,38 @@ class SometimesSays(Heights):
         return obs, reward, terminated, truncated, info
 
 
+class Told(gym.vector.VectorEnv):
+    """Starts what its attribute says; hears the task of its options or does not."""
+
+    num_envs = 3
+    metadata = {"autoreset_mode": AutoresetMode.DISABLED}
+    observation_space = gym.spaces.Box(-1, 1, (3, 1), np.float32)
+
+    def __init__(self, hears):
+        self.hears = hears
+
+    def reset(self, *, seed=None, options=None):
+        obs = np.zeros((3, 1), np.float32)
+        if self.hears:
+            obs[:] = options["task"]
+        return obs, {}
+
+
+def test_an_environment_in_one_piece_that_ignores_its_tasks_brings_one_warning():
+    vec = TeacherVectorEnv(Listener(HEIGHT), Told(hears=False))
+    vec.reset()
+    with pytest.warns(UserWarning, match=r"TeacherVectorEnv: expected Told.*not looked there") as warned:
+        vec.reset()
+    assert [warning.filename for warning in warned] == [__file__]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        vec.reset()
+        heard = TeacherVectorEnv(Listener(HEIGHT), Told(hears=True))
+        for _ in range(3):
+            obs, info = heard.reset()
+            np.testing.assert_allclose(obs, info["task"], rtol=1e-6)
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_success_is_what_environments_say_it_is(mode):
     teacher = Listener(HEIGHT)

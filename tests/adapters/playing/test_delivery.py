@@ -28,7 +28,48 @@ def test_environments_of_this_process_are_wrapped_where_they_are_not():
     assert vec.reset()[0].tolist() == [[0.25], [0.5]]
     way.put(TASKS + 0.25, np.array([False, True]))
     assert vec.reset()[0].tolist() == [[0.25], [0.75]]
-    assert way.options(TASKS, np.ones(2, np.bool_)) == {}
+    assert way.options({"own": 1}, TASKS, np.ones(2, np.bool_)) == {"own": 1}
+
+
+def height(factor):
+    """Return a function that starts a multiple of a task."""
+
+    def apply(env, task):
+        env.unwrapped.next = factor * float(task[0])
+
+    return apply
+
+
+class Settable(Heights):
+    """Starts the height that was set, or else that of its options."""
+
+    next = None
+
+    def reset(self, *, seed=None, options=None):
+        told = (options or {}).get("task", [self.next])
+        return super().reset(seed=seed, options={"task": told})
+
+
+def test_a_second_function_takes_the_place_of_the_first():
+    vec = SyncVectorEnv([Settable] * 2)
+    every = np.ones(2, np.bool_)
+    delivery(vec, height(1), "test").put(TASKS, every)
+    assert vec.reset()[0].tolist() == [[0.25], [0.5]]
+    # Also where the user has put more wrappers around in between.
+    vec.envs[1] = gym.wrappers.TimeLimit(vec.envs[1], 3)
+    delivery(vec, height(2), "test").put(TASKS, every)
+    assert vec.reset()[0].tolist() == [[0.5], [1.0]]
+    delivery(vec, None, "test").put(TASKS / 2, every)
+    assert vec.reset()[0].tolist() == [[0.125], [0.25]]
+
+
+def test_a_function_beside_a_wrapper_of_the_users_is_refused():
+    vec = SyncVectorEnv([Settable, lambda: TaskReset(Settable(), height(2))])
+    with pytest.raises(TypeError, match=r"slot 1 has a TaskReset inside already.*give no apply here"):
+        delivery(vec, height(1), "test")
+    assert type(vec.envs[0]) is Settable
+    delivery(vec, None, "test").put(TASKS, np.ones(2, np.bool_))
+    assert vec.reset()[0].tolist() == [[0.25], [1.0]]
 
 
 def test_environments_of_other_processes_need_the_wrapper_inside():
@@ -59,6 +100,6 @@ def test_environments_in_one_piece_need_a_function_or_take_options():
     way = delivery(vec, None, "test")
     assert isinstance(way, ByOptions)
     mask = np.array([False, True])
-    assert way.options(TASKS, mask) == {"task": TASKS, "reset_mask": mask}
+    assert way.options({"own": 1}, TASKS, mask) == {"own": 1, "task": TASKS, "reset_mask": mask}
     with pytest.raises(TypeError, match="apply: expected a function"):
         delivery(vec, 3, "test")
