@@ -111,8 +111,6 @@ class TaskVectorEnv(VectorWrapper[Any, Any, Any, Any, Any]):
         if starting is not None:
             episodes.begin(starting)
         self._over = done
-        if self._mode == AutoresetMode.DISABLED:
-            self._over = ~episodes.open | done
         if done.any():
             info = self._end(done, info)
         return obs, rewards, terminated, truncated, self._told(info)
