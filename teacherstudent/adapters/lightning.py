@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from teacherstudent.adapters.supervised.samplers import TeacherBatchSampler, TeacherSampler
@@ -64,6 +65,8 @@ class Curriculum(pl.Callback):
         # What a checkpoint says of stages whose controller is not made yet.
         self._loaded: Mapping[str, Any] | None = None
         self._steps = 0
+        # Losses of the batches of a step.
+        self._losses: list[Tensor] = []
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Make the controller, now that there is an optimiser.
@@ -85,6 +88,7 @@ class Curriculum(pl.Callback):
             self.stages.load_state_dict(dict(self._loaded))
             self._loaded = None
         self._steps = trainer.global_step
+        self._losses = []
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -104,10 +108,15 @@ class Curriculum(pl.Callback):
                     f"no {missing[0]}"
                 )
             self.sampler.tell(outputs["losses"], outputs["indices"])
-        # With accumulated gradients a step has several batches: it ends with the last one.
-        if self.stages is not None and trainer.global_step != self._steps:
+        if self.stages is None:
+            return
+        # With accumulated gradients a step has several batches, whose losses come divided by their number.
+        self._losses.append(outputs["loss"].detach().mean() * trainer.accumulate_grad_batches)
+        if trainer.global_step != self._steps:
             self._steps = trainer.global_step
-            self.stages.step(outputs["loss"])
+            losses = torch.stack(self._losses)
+            self._losses = []
+            self.stages.step(losses)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the states of sampler and controller, for the trainer's checkpoint."""

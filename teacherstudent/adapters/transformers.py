@@ -24,6 +24,8 @@ except ImportError as error:
 
 MakeStages: TypeAlias = Callable[[nn.Module, Optimizer], StageController]
 """From model and optimiser to a controller."""
+IGNORED = -100
+"""A label that counts for nothing, by the convention of torch and transformers."""
 NAME = "curriculum.npz"
 """The file beside each of the trainer's checkpoints."""
 
@@ -57,6 +59,8 @@ class CurriculumCallback(TrainerCallback):
             self._make = stages
         self._losses: list[Tensor] = []
         self._hooks: list[Any] = []
+        # Whether a step's loss is the sum of its batches' losses, or their mean.
+        self._sums = False
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """Make the controller, read its file where the training is resumed, and look at the model's calls.
@@ -64,6 +68,8 @@ class CurriculumCallback(TrainerCallback):
         Raises:
             ValueError: if a knob of the stages cannot be moved here.
         """
+        # A training that was interrupted has never come to its end.
+        self._clear()
         model = given["model"]
         optimizer = given["optimizer"]
         if self._make is not None:
@@ -85,8 +91,9 @@ class CurriculumCallback(TrainerCallback):
     def _before(self, model: nn.Module, args: Any, given: dict[str, Any]) -> Any:
         if not model.training or self.stages is None:
             return None
+        self._sums = given.get("num_items_in_batch") is not None
         if "sequence_length" in self.stages.reach:
-            given = self.stages.sequences(given)
+            given = _counted(model, given, self.stages.sequences(given))
         if any(name in self.stages.reach for name in SIZES):
             given = {**given, "pixel_values": self.stages.images(given["pixel_values"])}
         return args, given
@@ -104,6 +111,9 @@ class CurriculumCallback(TrainerCallback):
     def on_step_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """Tell the controller of a step."""
         losses = torch.stack(self._losses)
+        if self._sums:
+            # Each batch's loss was divided by the tokens of all.
+            losses = losses.sum()
         self._losses = []
         if self.stages is not None:
             self.stages.step(losses)
@@ -115,9 +125,42 @@ class CurriculumCallback(TrainerCallback):
 
     def on_train_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """Leave the model as it was."""
+        self._clear()
+
+    def _clear(self) -> None:
         for hook in self._hooks:
             hook.remove()
         self._hooks = []
+        self._losses = []
+
+
+def _counted(model: nn.Module, before: dict[str, Any], cut: dict[str, Any]) -> dict[str, Any]:
+    """Return a cut batch whose divisor of the loss is smaller by the share of the labels that are left.
+
+    The trainer counts the labels of whole batches, and models divide the sum of their losses by it.
+    """
+    items = before.get("num_items_in_batch")
+    if cut is before:
+        return cut
+    name = "labels"
+    if before.get("shift_labels") is not None:
+        name = "shift_labels"
+    if items is None or not isinstance(before.get(name), Tensor):
+        return cut
+    # Language models predict the next token, so nothing is compared with the first label.
+    first = int(name == "labels" and _shifts(model))
+    whole = int((before[name][..., first:] != IGNORED).sum())
+    kept = int((cut[name][..., first:] != IGNORED).sum())
+    # Without any label the loss is 0, whatever it is divided by.
+    if kept == 0:
+        return cut
+    return {**cut, "num_items_in_batch": items * (kept / whole)}
+
+
+def _shifts(model: nn.Module) -> bool:
+    """Return whether a model compares what it says of a token with the label of the next one."""
+    both = getattr(getattr(model, "config", None), "is_encoder_decoder", False)
+    return not both and getattr(model, "loss_type", None) in ("ForCausalLM", "ForConditionalGeneration")
 
 
 def _file(args: Any, state: Any) -> Path:

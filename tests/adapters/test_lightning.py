@@ -24,11 +24,13 @@ class Module(pl.LightningModule):
         self.network = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 1), nn.Flatten(0))
         self.returns = returns
         self.seen = []
+        self.means = []
 
     def training_step(self, batch, number):
         (features, targets), indices = batch
         losses = functional.mse_loss(self.network(features), targets, reduction="none")
         self.seen.append(indices.tolist())
+        self.means.append(float(losses.detach().mean()))
         found = {"loss": losses.mean(), "losses": losses.detach(), "indices": indices}
         return {name: found[name] for name in self.returns}
 
@@ -74,8 +76,20 @@ def test_teachers_hear_of_batches_and_stages_change():
 
 def test_accumulated_gradients_are_one_step():
     module, loader, curriculum = parts()
+    heard = []
+    make = curriculum._make
+
+    def listening(model, optimizer):
+        made = make(model, optimizer)
+        tell = made.teacher.tell
+        made.teacher.tell = lambda outcomes: heard.extend(outcomes.score.tolist()) or tell(outcomes)
+        return made
+
+    curriculum._make = listening
     trainer(curriculum, 1, accumulate_grad_batches=2).fit(module, loader)
     assert curriculum.stages.steps_done == 2
+    # The teacher hears of the mean loss of all batches of the two steps, whether gradients are added or not.
+    assert heard == pytest.approx([-sum(module.means) / 4])
 
 
 def test_a_run_goes_on_from_a_checkpoint(tmp_path):

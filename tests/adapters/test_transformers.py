@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from teacherstudent import Parameters, StageController, teachers
+from teacherstudent import Discrete, Parameters, StageController, teachers
 
 transformers = pytest.importorskip("transformers", reason="extra trainer")
 pytest.importorskip("accelerate", reason="extra trainer")
 
-from teacherstudent.adapters.transformers import CurriculumCallback  # noqa: E402
+from teacherstudent.adapters.transformers import CurriculumCallback, _counted  # noqa: E402
 
 LENGTH = 16
 
@@ -108,3 +108,83 @@ def test_a_model_without_a_loss_is_refused():
     callback = CurriculumCallback(stages())
     with pytest.raises(ValueError, match="expected a model that returns a loss, got dict without any"):
         callback._after(torch.nn.Linear(1, 1), (), {"logits": torch.ones(1)})
+
+
+def language_model():
+    torch.manual_seed(0)
+    return transformers.GPT2LMHeadModel(
+        transformers.GPT2Config(
+            vocab_size=20, n_embd=8, n_layer=1, n_head=2, n_positions=LENGTH, resid_pdrop=0, embd_pdrop=0,
+            attn_pdrop=0,
+        )
+    )  # fmt: skip
+
+
+def language(n=16):
+    """Return sequences whose first half is a question, whose labels do not count."""
+    rows = []
+    for row in data(n):
+        labels = row["input_ids"].clone()
+        labels[:3] = -100
+        rows.append({"input_ids": row["input_ids"], "labels": labels})
+    return rows
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_the_loss_of_a_language_model_is_the_mean_over_the_tokens_that_are_left(tmp_path, accumulate):
+    model = language_model()
+    heard = []
+
+    def make(model, optimizer):
+        teacher = teachers.make("random", Discrete(2), seed=0)
+        half = {"sequence_length": 0.5}
+        control = StageController(teacher, [half, {**half, "lr_scale": 0.5}], steps=8, optimizer=optimizer)
+        step = control.step
+        control.step = lambda loss: heard.append(float(loss.mean())) or step(loss)
+        return control
+
+    cut = {name: torch.stack([row[name][: LENGTH // 2] for row in language(8)]) for name in language(1)[0]}
+    plain = float(model(**cut).loss)
+    args = transformers.TrainingArguments(
+        output_dir=str(tmp_path),
+        max_steps=1,
+        per_device_train_batch_size=8 // accumulate,
+        gradient_accumulation_steps=accumulate,
+        save_strategy="no",
+        use_cpu=True,
+        report_to=[],
+        disable_tqdm=True,
+    )
+    trainer = transformers.Trainer(
+        model=model, args=args, train_dataset=language(8), callbacks=[CurriculumCallback(make)]
+    )
+    found = trainer.train().training_loss
+    assert found == pytest.approx(plain, rel=1e-4)
+    assert heard == pytest.approx([plain], rel=1e-4)
+
+
+def test_labels_that_are_given_shifted_are_counted_whole_and_none_is_no_division_by_zero():
+    model = language_model()
+    tokens = torch.arange(8).view(1, 8)
+    before = {"labels": tokens, "shift_labels": tokens, "num_items_in_batch": torch.tensor(16)}
+    cut = {**before, "labels": tokens[:, :2], "shift_labels": tokens[:, :2]}
+    assert float(_counted(model, before, cut)["num_items_in_batch"]) == 4
+    assert _counted(model, before, before) is before
+    empty = {**cut, "shift_labels": torch.full((1, 2), -100)}
+    assert _counted(model, before, empty) is empty
+
+
+def test_what_an_interrupted_training_has_left_is_taken_away(tmp_path):
+    model = network()
+    callback = CurriculumCallback(stages())
+    args = transformers.TrainingArguments(output_dir=str(tmp_path), use_cpu=True, report_to=[])
+    state = transformers.TrainerState()
+    given = {"model": model, "optimizer": torch.optim.SGD(model.parameters(), lr=0.1)}
+    callback.on_train_begin(args, state, None, **given)
+    callback._after(model, (), {"loss": torch.tensor(9.0)})
+    # No end is said: the training was interrupted.
+    callback.on_train_begin(args, state, None, **given)
+    assert (len(model._forward_pre_hooks), len(model._forward_hooks)) == (1, 1)
+    assert callback._losses == []
+    callback.on_train_end(args, state, None)
+    assert (len(model._forward_pre_hooks), len(model._forward_hooks)) == (0, 0)

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset
+
+from teacherstudent.contract.checks import check_whole, is_whole
+from teacherstudent.contract.types import IntArray
 
 
 class Indexed(Dataset[Any]):
@@ -49,3 +54,22 @@ def check_data(where: str, data: Any) -> int:
             "teacher chooses examples by their indices"
         )
     return len(data)
+
+
+def count(who: str, data: Any) -> int:
+    """Return the number of examples of a data set, or the number itself (raises as `check_data`)."""
+    if is_whole(data):
+        return check_whole(f"{who}: data", data)
+    return check_data(who, data)
+
+
+def check_indices(where: str, indices: Any) -> IntArray:
+    """Return examples as an array ``(n,)``.
+
+    Raises:
+        ValueError: if they are no whole numbers of this shape.
+    """
+    rows = np.asarray(indices.cpu() if isinstance(indices, Tensor) else indices)
+    if rows.ndim != 1 or (rows.size and rows.dtype.kind not in "iu"):
+        raise ValueError(f"{where}: indices: expected whole numbers of shape (n,), got {indices!r}")
+    return rows

@@ -119,3 +119,12 @@ def ranks_here() -> Ranks:
     if distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1:
         return Processes()
     return Alone()
+
+
+def check_size(ranks: Ranks, found: int) -> None:
+    """Raise ValueError if a sampler's state is of another number of processes, which rows are dealt to."""
+    if found != ranks.size:
+        raise ValueError(
+            f"sampler: ranks: expected the state of a run of {ranks.size} processes, got one of {found}: "
+            "go on with as many processes as before"
+        )

@@ -21,7 +21,9 @@ class TeacherSampler(Taught, Sampler[int]):
     makes a loader give indices beside its batches. The teacher is asked for ``batch_size`` rows whenever the
     loader wants more, so worker processes that read ahead let its choice lag by as many batches.
 
-    `TeacherBatchSampler` asks for exactly a batch each time.
+    A state that is saved when a loader has read the pass to its end begins the next pass, once less than
+    a batch is not told of: whether the loader drops a short batch (``drop_last=True``) or has read it ahead
+    cannot be seen from here. `TeacherBatchSampler` knows, and asks for exactly a batch each time.
 
     Args:
         teacher: of examples, over ``Discrete(n)``; None on other ranks than 0.
@@ -46,8 +48,7 @@ class TeacherSampler(Taught, Sampler[int]):
         super().__init__(teacher, data, batch_size=batch_size, epochs=epochs, late=late)
 
     def __len__(self) -> int:
-        # Rounded up: every rank has the same number of rows.
-        return -(-self.examples // self._ranks.size)
+        return self._rows()
 
     def __iter__(self) -> Iterator[int]:
         return _Rows(self)
@@ -102,7 +103,14 @@ class TeacherBatchSampler(Taught, Sampler[list[int]]):
         """Return the rows of a pass, for each process."""
         if self.drop_last:
             return self.examples // self._ranks.size
-        return -(-self.examples // self._ranks.size)
+        return super()._rows()
+
+    def _pass(self) -> int:
+        """Return the rows that a pass hands out, on all ranks, without those of a batch that is left out."""
+        if self.drop_last:
+            # A batch size that was set may leave no batch at all.
+            return max(1, len(self)) * self._batch_size * self._ranks.size
+        return super()._pass()
 
     def __len__(self) -> int:
         if self.drop_last:
@@ -129,7 +137,11 @@ class _Pass:
     def _begin(self) -> None:
         if not self._begun:
             self._begun = True
-            self._yielded = self._taught._begin(self._rows)
+            self._yielded = self._taught._begin(self._rows, self._least())
+
+    def _least(self) -> int:
+        """Return how many rows a pass must have left to go on."""
+        return 1
 
     def state_dict(self) -> State:
         """Return how many rows of this process the pass has handed out."""
@@ -156,8 +168,10 @@ class _Rows(_Pass, Iterator[int]):
         row = next(self._waiting, None)
         if row is None:
             self._waiting = iter(self._taught._next(self._taught._batch_size).tolist())
-            # Nothing more in this pass: StopIteration.
-            row = next(self._waiting)
+            row = next(self._waiting, None)
+        if row is None:
+            self._taught._ended = True
+            raise StopIteration
         self._yielded += 1
         return row
 
@@ -169,14 +183,16 @@ class _Batches(_Pass, Iterator[list[int]]):
         super().__init__(sampler, sampler._rows())
         self._drop_last = sampler.drop_last
 
+    def _least(self) -> int:
+        if self._drop_last:
+            return self._taught._batch_size
+        return 1
+
     def __next__(self) -> list[int]:
         self._begin()
-        batch = self._taught._batch_size
-        least = 1
-        if self._drop_last:
-            least = batch
-        if self._taught._remaining < least:
+        if self._taught._remaining < self._least():
+            self._taught._stop()
             raise StopIteration
-        rows: list[int] = self._taught._next(batch).tolist()
+        rows: list[int] = self._taught._next(self._taught._batch_size).tolist()
         self._yielded += len(rows)
         return rows

@@ -10,10 +10,10 @@ import numpy.typing as npt
 from torch import Tensor, nn
 
 from teacherstudent.adapters.supervised.fitting import check_examples
-from teacherstudent.adapters.supervised.indexed import check_data
+from teacherstudent.adapters.supervised.indexed import check_indices, count
 from teacherstudent.adapters.supervised.measuring import LossesOf, Measure, numbers
 from teacherstudent.adapters.supervised.open_rows import OpenRows
-from teacherstudent.adapters.supervised.ranks import ranks_here
+from teacherstudent.adapters.supervised.ranks import check_size, ranks_here
 from teacherstudent.adapters.supervised.weighing import weights
 from teacherstudent.contract.checks import check_names, check_whole, is_number, is_whole
 from teacherstudent.contract.purposes import Purpose, check_purposes
@@ -61,7 +61,7 @@ class Taught:
         late: int = 65_536,
     ) -> None:
         who = type(self).__name__
-        self.examples = _count(who, data)
+        self.examples = count(who, data)
         self._ranks = ranks_here()
         check_examples(who, teacher, self.examples, self._ranks.rank)
         if epochs is not None and not (is_number(epochs) and epochs > 0):
@@ -80,13 +80,23 @@ class Taught:
         self._left = 0
         # After a load: places and examples of rows that are handed out once more, (2, n).
         self._again: IntArray | None = None
+        # Whether a loader has had every row of this pass, one by one, and asked for more.
+        self._ended = False
 
     @property
     def progress(self) -> float:
         """The share of the epochs that is handed out, 0 to 1; 0 where their number is not given."""
         if self._epochs is None:
             return 0.0
-        return min(1.0, self._handed / (self._epochs * self.examples))
+        return min(1.0, self._handed / (self._epochs * self._pass()))
+
+    def _rows(self) -> int:
+        """Return the rows of a pass, for each process; rounded up, as all have the same number."""
+        return -(-self.examples // self._ranks.size)
+
+    def _pass(self) -> int:
+        """Return the rows that a pass hands out, on all ranks."""
+        return self._rows() * self._ranks.size
 
     def spent(self) -> Mapping[str, float]:
         """Return how many rows were handed out for training and how many were measured; zeros off rank 0."""
@@ -142,9 +152,7 @@ class Taught:
             ValueError: if a column is not one finite number an example, or an example was not handed out.
         """
         where = f"{type(self).__name__}.tell"
-        rows = np.asarray(indices.cpu() if isinstance(indices, Tensor) else indices)
-        if rows.ndim != 1 or (rows.size and rows.dtype.kind not in "iu"):
-            raise ValueError(f"{where}: indices: expected whole numbers of shape (n,), got {indices!r}")
+        rows = check_indices(where, indices)
         columns = [rows.astype(np.float64), numbers(f"{where}: losses", losses, len(rows))]
         for name, values in signals.items():
             columns.append(numbers(f"{where}: {name}", values, len(rows)))
@@ -196,20 +204,26 @@ class Taught:
         weigher: Any = self.teacher
         return weights(weigher, losses, indices, labels=labels, logits=logits, progress=self.progress)
 
-    def _begin(self, rows: int) -> int:
-        """Begin a pass of so many rows of this process, or go on with one that was loaded.
+    def _begin(self, rows: int, least: int) -> int:
+        """Begin a pass of so many rows of this process, or go on with a loaded one that has ``least`` left.
 
         Returns:
             How many rows of the pass have been handed out before.
         """
-        if self._again is None or self._remaining == 0:
+        if self._again is None or self._remaining < least:
             # What is open from the pass before the last one will never be told of.
             self._give_up(self._open.places < self._start)
             self._start = self._handed
             self._left = rows
             self._again = None
+            self._ended = False
             return 0
         return self._place() - int(self._again.shape[1])
+
+    def _stop(self) -> None:
+        """End the pass, with rows that were never asked for where a short batch is left out."""
+        self._left = 0
+        self._again = None
 
     def _place(self) -> int:
         """Return how many rows of this pass were handed out to this process."""
@@ -326,6 +340,8 @@ class Taught:
             "measured": self._measured,
             "start": self._start,
             "left": self._left,
+            "ended": int(self._ended),
+            "ranks": self._ranks.size,
         }
 
     def load_state_dict(self, state: State) -> None:
@@ -335,7 +351,7 @@ class Taught:
         With several processes all ranks call it; other ranks than 0 give the empty state they have saved.
 
         Raises:
-            ValueError: if the state is damaged or of another teacher.
+            ValueError: if the state is damaged, of another teacher or of another number of processes.
         """
         place = None
         if self.teacher is not None:
@@ -350,9 +366,10 @@ class Taught:
         self._again = rows[:, rows[0] % self._ranks.size == self._ranks.rank]
 
     def _load(self, teacher: Teacher[Any], state: State) -> None:
-        names = ("teacher", "open", "handed", "measured", "start", "left")
+        names = ("teacher", "open", "handed", "measured", "start", "left", "ended", "ranks")
         check_names("sampler: state", names, state)
         found = {name: int(saved_number(f"sampler: {name}", state[name], 0)) for name in names[2:]}
+        check_size(self._ranks, found["ranks"])
         rows = OpenRows(self._open.most)
         rows.load(state["open"], self.examples)
         teacher.load_state_dict(state["teacher"])
@@ -363,8 +380,12 @@ class Taught:
         self._measured = found["measured"]
         self._start = found["start"]
         self._left = found["left"]
+        self._ended = False
         # Of the pass before this one nothing is trained on any more.
         self._give_up(self._open.places < self._start)
+        # A loader that was through has dropped what is no whole batch, and would only drop it again.
+        if found["ended"] and len(self._open) < self._batch_size * self._ranks.size:
+            self._give_up(self._open.places >= self._start)
 
     def _resume(self, yielded: int) -> None:
         """Go on after so many rows of the pass in this process, as a loader has counted them.
@@ -375,10 +396,3 @@ class Taught:
         self._give_up(self._open.places < first)
         if self._again is not None:
             self._again = self._again[:, self._again[0] >= first]
-
-
-def _count(who: str, data: Any) -> int:
-    """Return the number of examples of a data set, or the number itself."""
-    if is_whole(data):
-        return check_whole(f"{who}: data", data)
-    return check_data(who, data)

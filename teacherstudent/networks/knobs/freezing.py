@@ -41,6 +41,7 @@ class Freezing:
                 f"{self.layers} in {type(network).__name__}"
             )
         self._parameters = [(depths[name], parameter) for name, parameter in learning]
+        self._frozen = 0
 
     def at(self, share: float) -> int:
         """Freeze a share of the layers, rounded down, but never the last one; return how many.
@@ -58,10 +59,36 @@ class Freezing:
             if not learns:
                 # An old gradient would be used by the next step.
                 parameter.grad = None
+        self._frozen = frozen
         return frozen
+
+    def release(self) -> None:
+        """Let the layers learn that are frozen here, and touch no other."""
+        for depth, parameter in self._parameters:
+            if depth <= self._frozen:
+                parameter.requires_grad_(True)
+        self._frozen = 0
 
 
 _FROZEN: weakref.WeakKeyDictionary[nn.Module, Freezing] = weakref.WeakKeyDictionary()
+
+
+def freezing_of(network: nn.Module, depths: Mapping[str, int] | None = None) -> Freezing:
+    """Return a new `Freezing` of a network; what an earlier one has frozen learns again.
+
+    Else the new one would take these layers for ones that have never learnt.
+
+    Args:
+        network: as for `Freezing`.
+        depths: as for `Freezing`.
+
+    Raises:
+        ValueError: as `Freezing`.
+    """
+    if network in _FROZEN:
+        _FROZEN[network].release()
+    _FROZEN[network] = Freezing(network, depths)
+    return _FROZEN[network]
 
 
 def freeze(network: nn.Module, share: float) -> int:
@@ -76,5 +103,5 @@ def freeze(network: nn.Module, share: float) -> int:
         ValueError: if the network has fewer than two layers, or the share is not in [0, 1].
     """
     if network not in _FROZEN:
-        _FROZEN[network] = Freezing(network)
+        freezing_of(network)
     return _FROZEN[network].at(share)

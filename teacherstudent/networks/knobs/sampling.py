@@ -157,6 +157,12 @@ class ExampleTable:
         self.losses = torch.full((n,), torch.nan, device=device)
         self.predictions = torch.zeros((n, classes), device=device) if classes else None
 
+    def to(self, device: torch.device) -> None:
+        """Move the tables to another device; nothing is done where they lie there."""
+        self.losses = self.losses.to(device)
+        if self.predictions is not None:
+            self.predictions = self.predictions.to(device)
+
     def log_scores(self, floor: float) -> Tensor:
         """Return the logarithm of 1 / loss, ``(n,)``, of losses not below ``floor``; unseen: the median."""
         # The floor keeps examples that are learnt by heart from dwarfing all others.

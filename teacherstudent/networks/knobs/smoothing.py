@@ -60,25 +60,19 @@ class Smoothing:
     def __init__(self, network: nn.Module, *, width: int = 3) -> None:
         # Called for its checks alone.
         gaussian_kernel(1.0, width)
-        found = [
-            module
-            for module in network.modules()
-            if isinstance(module, nn.Conv2d) and max(module.kernel_size) > 1
-        ]
-        # Kernels that do not overlap cut patches, whose outputs are no neighbouring pixels.
-        patches = [m for m in found if tuple(m.stride) == tuple(m.kernel_size)]
-        convolutions = [m for m in found if m not in patches]
-        if not convolutions:
-            raise ValueError(
-                f"smoothing: touches nothing: expected convolutions with overlapping kernels above 1 x 1 in "
-                f"{type(network).__name__}, found none ({len(patches)} patch embeddings)"
-            )
-        self.touched = len(convolutions)
+        convolutions = _convolutions(network)
+        self.touched = 0
         self.sigma = 0.0
         self._width = width
         self._kernels: dict[tuple[float, torch.device, torch.dtype], Tensor] = {}
+        self._join(convolutions)
+
+    def _join(self, convolutions: list[nn.Conv2d]) -> None:
+        """Set the hooks of convolutions that have no blur yet."""
         for module in convolutions:
-            module.register_forward_hook(self._blur)
+            if _blur_of(module) is None:
+                module.register_forward_hook(self._blur)
+                self.touched += 1
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Smoothing:
         """Return this object: copies of the network, averaged weights say, share the blur."""
@@ -119,10 +113,42 @@ _SMOOTHED: weakref.WeakKeyDictionary[nn.Module, Smoothing] = weakref.WeakKeyDict
 
 
 def smoothing_of(network: nn.Module) -> Smoothing:
-    """Return the blur of a network; its hooks are set the first time (raises as `Smoothing`)."""
+    """Return the blur of a network; its hooks are set the first time (raises as `Smoothing`).
+
+    A copy or a part of a network that has a blur shares it: another one would blur twice.
+    """
     if network not in _SMOOTHED:
-        _SMOOTHED[network] = Smoothing(network)
+        convolutions = _convolutions(network)
+        found = [blur for blur in map(_blur_of, convolutions) if blur is not None]
+        if found:
+            found[0]._join(convolutions)
+        else:
+            found = [Smoothing(network)]
+        _SMOOTHED[network] = found[0]
     return _SMOOTHED[network]
+
+
+def _convolutions(network: nn.Module) -> list[nn.Conv2d]:
+    """Return the convolutions with overlapping kernels above 1 x 1."""
+    found = [m for m in network.modules() if isinstance(m, nn.Conv2d) and max(m.kernel_size) > 1]
+    # Kernels that do not overlap cut patches, whose outputs are no neighbouring pixels.
+    patches = [m for m in found if tuple(m.stride) == tuple(m.kernel_size)]
+    convolutions = [m for m in found if m not in patches]
+    if not convolutions:
+        raise ValueError(
+            f"smoothing: touches nothing: expected convolutions with overlapping kernels above 1 x 1 in "
+            f"{type(network).__name__}, found none ({len(patches)} patch embeddings)"
+        )
+    return convolutions
+
+
+def _blur_of(module: nn.Module) -> Smoothing | None:
+    """Return the blur whose hook a convolution has, as those of copies have."""
+    for hook in module._forward_hooks.values():
+        owner = getattr(hook, "__self__", None)
+        if isinstance(owner, Smoothing):
+            return owner
+    return None
 
 
 def smooth(network: nn.Module, sigma: float) -> None:

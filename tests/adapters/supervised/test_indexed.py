@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 from torch.utils.data import DataLoader, IterableDataset
 
-from teacherstudent.adapters.supervised.indexed import Indexed, check_data
+from teacherstudent.adapters.supervised.indexed import Indexed, check_data, check_indices, count
 
 
 class Many(list):
@@ -50,3 +51,16 @@ def test_what_is_only_iterated_is_refused(data):
         Indexed(data)
     with pytest.raises(TypeError, match="Sampler: expected"):
         check_data("Sampler", data)
+
+
+def test_a_number_counts_as_a_data_set_of_so_many():
+    assert (count("here", 4), count("here", [1, 2])) == (4, 2)
+    with pytest.raises(ValueError, match="here: data"):
+        count("here", 0)
+
+
+def test_indices_are_whole_numbers_in_a_row():
+    assert check_indices("here", torch.tensor([3, 1])).tolist() == [3, 1]
+    for wrong in ([0.5], 3, [[1]]):
+        with pytest.raises(ValueError, match="here: indices: expected whole numbers of shape"):
+            check_indices("here", wrong)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from taught_data import N, listening, sampler
 
-from teacherstudent.adapters.supervised.ranks import Alone, ranks_here
+from teacherstudent.adapters.supervised.ranks import Alone, check_size, ranks_here
 
 PROGRAM = """
 import json, sys
@@ -143,3 +143,10 @@ def test_a_single_process_is_alone():
     assert alone.spread(np.array([1])).tolist() == [1]
     assert alone.collect(np.ones((2, 3))).shape == (2, 3)
     assert len(sampler("rows", listening())) == N
+
+
+def test_the_state_of_another_number_of_processes_is_refused():
+    check_size(Alone(), 1)
+    made = sampler("rows", listening())
+    with pytest.raises(ValueError, match="expected the state of a run of 1 processes, got one of 2"):
+        made.load_state_dict({**made.state_dict(), "ranks": 2})

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from taught_data import N, flat, listening, loader, one_pass, sampler
+from taught_data import N, data, flat, listening, loader, one_pass, sampler
 from torch.utils.data import DataLoader
 
 from teacherstudent import teachers
@@ -165,6 +165,65 @@ def test_torchdata_s_loader_begins_a_new_pass_after_a_whole_one():
     made, load = fresh("batch", "uniform", 0, stateful)
     load.load_state_dict(state)
     assert len(flat(one_pass(made, load))) == 43
+
+
+def short(kind, cls=DataLoader, **options):
+    """Return a sampler and a loader that leaves out the last 36 of 100 examples."""
+    if kind == "batch":
+        made = TeacherBatchSampler(listening(100), 100, batch_size=64, drop_last=True, **options)
+        return made, cls(data(100), batch_sampler=made)
+    made = TeacherSampler(listening(100), 100, batch_size=64, **options)
+    return made, cls(data(100), sampler=made, batch_size=64, drop_last=True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("steps", [None, 1])
+def test_every_pass_has_its_batches_after_a_load_at_its_end(kind, steps):
+    made, load = short(kind)
+    one_pass(made, load, steps)
+    state = made.state_dict()
+    made, load = short(kind)
+    made.load_state_dict(state)
+    lengths = [len(one_pass(made, load)) for _ in range(4)]
+    if kind == "rows" and steps == 1:
+        # The loader has not asked for the rest yet, and drops it now.
+        assert lengths == [0, 1, 1, 1]
+    else:
+        assert lengths == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_torchdata_s_loader_begins_a_new_pass_after_one_with_a_rest(kind):
+    stateful = pytest.importorskip("torchdata.stateful_dataloader", reason="extra loaders").StatefulDataLoader
+    made, load = short(kind, stateful)
+    one_pass(made, load)
+    state = load.state_dict()
+    made, load = short(kind, stateful)
+    load.load_state_dict(state)
+    assert [len(one_pass(made, load)) for _ in range(3)] == [1, 1, 1]
+
+
+def test_whole_batches_that_were_read_ahead_at_the_end_come_again():
+    made = sampler("rows", listening())
+    batches = iter(loader(made, drop_last=True, num_workers=1, prefetch_factor=4))
+    tell_of(made, batches, 2)
+    state = made.state_dict()
+    assert state["ended"] == 1
+    made = sampler("rows", listening())
+    made.load_state_dict(state)
+    assert flat(one_pass(made, loader(made, drop_last=True))) == list(range(10, 20))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_progress_is_1_after_the_last_pass_also_where_rows_are_left_out(kind):
+    made, load = short(kind, epochs=2)
+    one_pass(made, load)
+    assert made.progress == 0.5
+    one_pass(made, load)
+    assert made.progress == 1
+    if kind == "batch":
+        made.batch_size = 200
+        assert made.progress < 1
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from teacherstudent.networks.knobs.freezing import Freezing, freeze
+from teacherstudent.networks.knobs.freezing import Freezing, freeze, freezing_of
 
 
 def network():
@@ -64,3 +64,26 @@ def test_a_model_without_layers_in_order_is_refused(model):
 def test_a_share_is_one(share):
     with pytest.raises(ValueError, match="expected a share in"):
         freeze(network(), share)
+
+
+def test_a_second_freezing_lets_go_of_what_the_first_has_frozen():
+    model = network()
+    model[1].requires_grad_(False)
+    freezing_of(model).at(0.5)
+    assert learning(model) == ["3.weight", "3.bias", "4.weight", "4.bias"]
+    second = freezing_of(model)
+    assert second.layers == 4
+    second.at(0.25)
+    assert learning(model)[0] == "2.weight"
+    freeze(model, 0)
+    # What the user has frozen before is still left alone.
+    assert learning(model) == [f"{i}.{name}" for i in (0, 2, 3, 4) for name in ("weight", "bias")]
+
+
+def test_what_the_user_freezes_in_between_stays_so():
+    model = network()
+    freezing_of(model).at(0.25)
+    model[4].requires_grad_(False)
+    freezing_of(model).at(0)
+    assert learning(model)[-1] == "3.bias"
+    assert learning(model)[0] == "0.weight"

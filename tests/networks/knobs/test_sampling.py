@@ -106,3 +106,15 @@ def test_targets_mix_labels_with_the_last_prediction():
     previous = torch.tensor([[0.25, 0.75], [0.0, 0.0]])
     found = distil(torch.tensor([0, 1]), previous, 0.4)
     assert torch.allclose(found, torch.tensor([[0.7, 0.3], [0.0, 1.0]]))
+
+
+def test_a_table_moves_to_another_device():
+    table = ExampleTable(3, classes=2, device=torch.device("cpu"))
+    losses = table.losses
+    table.to(torch.device("cpu"))
+    assert table.losses is losses
+    table.to(torch.device("meta"))
+    assert (table.losses.device.type, table.predictions.device.type) == ("meta", "meta")
+    plain = ExampleTable(3, classes=0, device=torch.device("cpu"))
+    plain.to(torch.device("meta"))
+    assert plain.predictions is None

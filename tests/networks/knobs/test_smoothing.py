@@ -1,5 +1,7 @@
 """The blur after convolutions."""
 
+import copy
+
 import numpy as np
 import pytest
 import scipy.ndimage
@@ -68,3 +70,20 @@ def test_a_network_has_one_blur_that_is_set_by_hand():
             smooth(net, wrong)
     with pytest.raises(ValueError, match="touches nothing"):
         smooth(nn.Linear(2, 2), 1)
+
+
+def test_a_copy_a_part_and_what_holds_a_blurred_network_are_blurred_once():
+    net = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1))
+    images = torch.rand(2, 1, 6, 6)
+    smooth(net, 1.0)
+    blurred = net(images)
+    twin = copy.deepcopy(net)
+    smooth(twin, 1.0)
+    smooth(net[0], 1.0)
+    assert torch.equal(twin(images), blurred)
+    assert torch.equal(net(images), blurred)
+    larger = nn.Sequential(net, nn.Conv2d(1, 1, 3))
+    smooth(larger, 1.0)
+    assert torch.equal(net(images), blurred)
+    assert len(larger[1]._forward_hooks) == 1
+    assert smoothing_of(larger).touched == 2

@@ -14,10 +14,10 @@ from teacherstudent.adapters.supervised.stages.settings import WHO, Settings
 from teacherstudent.adapters.supervised.stages.touched import CALLS, Touched
 from teacherstudent.adapters.watching import asked
 from teacherstudent.contract.checks import check_names, check_whole
-from teacherstudent.contract.knobs import SIZES, Setting, describe
+from teacherstudent.contract.knobs import Setting, describe
 from teacherstudent.contract.stored.saved import saved_array, saved_number
 from teacherstudent.contract.teacher import Teacher
-from teacherstudent.contract.types import Assignment, Outcomes, State
+from teacherstudent.contract.types import Assignment, FloatArray, Outcomes, State
 from teacherstudent.networks.knobs.augmentation import augment
 from teacherstudent.networks.knobs.batches import sequence_length
 from teacherstudent.networks.knobs.resampling import low_frequency_crop, resize
@@ -86,7 +86,9 @@ class StageController:
         self._level = np.nan
         self._table: ExampleTable | None = None
         self._called: set[str] = set()
-        # Means of the losses of this stage's steps; they stay on the device.
+        # Means of the losses of this stage's steps: of those before a load, and of later ones, which stay on
+        # the device.
+        self._loaded: FloatArray = np.zeros(0)
         self._losses: list[Tensor] = []
         self.steps_done = 0
         self._assignment: Assignment = self._next()
@@ -122,7 +124,7 @@ class StageController:
             images: ``(n, channels, h, w)``; in [0, 1] where ``magnitude`` is among the knobs, so before they
                 are normalised.
         """
-        self._called.update(("magnitude", *SIZES))
+        self._called.add("images")
         if self.setting["magnitude"] > 0:
             images = augment(images, self.setting["magnitude"])
         for name, smaller in (("bandwidth", low_frequency_crop), ("resize", resize)):
@@ -133,7 +135,7 @@ class StageController:
 
     def sequences(self, batch: Any) -> Any:
         """Return a batch whose sequences are cut to the stage's length (`sequence_length`)."""
-        self._called.add("sequence_length")
+        self._called.add("sequences")
         return sequence_length(batch, self.setting["sequence_length"])
 
     def targets(self, labels: Tensor, indices: Tensor) -> Tensor:
@@ -143,11 +145,13 @@ class StageController:
             labels: ``(n,)`` int64.
             indices: ``(n,)`` the examples.
         """
-        self._called.add("self_distillation")
+        self._called.add("targets")
         weight = self.setting["self_distillation"]
         # Before the first `remember` there are no predictions.
         if weight == 0 or self._table is None:
             return labels
+        # After a load the table lies on the CPU.
+        self._table.to(labels.device)
         return self._table.targets(labels, indices, weight)
 
     def remember(self, losses: Tensor, indices: Tensor, logits: Tensor | None = None) -> None:
@@ -158,9 +162,10 @@ class StageController:
             indices: ``(n,)`` the examples.
             logits: ``(n, classes)``.
         """
-        self._called.add("data_fraction")
+        self._called.add("remember")
         if self._table is None:
             self._table = self._new_table(losses, logits)
+        self._table.to(losses.device)
         if logits is None:
             logits = losses[:, None]
         self._table.remember(indices, losses, logits)
@@ -194,11 +199,12 @@ class StageController:
         """
         if self.steps_done == 0:
             self._check_used()
-        self._losses.append(loss.detach().mean())
         self.steps_done += 1
-        ends = self.steps_done % self._chunk == 0 or self.steps_done == self._steps
-        # After the last step the last stage stays.
-        if ends and self.steps_done <= self._steps:
+        # After the last step the last stage stays, and nobody asks for its losses.
+        if self.steps_done > self._steps:
+            return
+        self._losses.append(loss.detach().mean())
+        if self.steps_done % self._chunk == 0 or self.steps_done == self._steps:
             self._finish()
 
     @property
@@ -207,10 +213,14 @@ class StageController:
         return min(1.0, self.steps_done / self._steps)
 
     def _check_used(self) -> None:
-        for name, call in CALLS.items():
-            if name in self.reach and name not in self._called:
-                raise ValueError(f"{name}: touches nothing: expected a call of {call} in each step, got none")
-        if self._touched.shares and "data_fraction" not in self._called:
+        for name, calls in CALLS.items():
+            missing = [call for call in calls if call.partition("(")[0] not in self._called]
+            if name in self.reach and missing:
+                raise ValueError(
+                    f"{name}: touches nothing: expected a call of {' and '.join(calls)} in each step, got "
+                    f"none of {missing[0]}"
+                )
+        if self._touched.shares and "remember" not in self._called:
             raise ValueError(
                 "data_fraction: expected a call of remember(losses, indices) in each step, as examples are "
                 "drawn by their losses, got none"
@@ -222,10 +232,11 @@ class StageController:
             )
 
     def _finish(self) -> None:
-        mean = float(torch.stack(self._losses).double().mean())
+        losses = self._numbers()
+        mean = float(losses.mean())
         if not np.isfinite(mean):
             raise FloatingPointError(
-                f"{WHO}: expected a finite loss, got {mean} in the {len(self._losses)} steps before step "
+                f"{WHO}: expected a finite loss, got {mean} in the {len(losses)} steps before step "
                 f"{self.steps_done}, with {describe(self.setting)}"
             )
         score = -mean
@@ -236,12 +247,20 @@ class StageController:
             if self.teacher.differences:
                 score = -level
             self._level = level
-        cost = np.array([float(len(self._losses))])
+        cost = np.array([float(len(losses))])
         signals = {"train_loss": np.array([mean])}
         self.teacher.tell(Outcomes.of(self._assignment, score=np.array([score]), cost=cost, signals=signals))
         self._losses = []
+        self._loaded = np.zeros(0)
         if self.steps_done < self._steps:
             self._assignment = self._next()
+
+    def _numbers(self) -> FloatArray:
+        """Return the losses of this stage's steps, ``(n,)``; the host waits for the device once."""
+        if not self._losses:
+            return self._loaded
+        new = torch.stack(self._losses).cpu().double().numpy()
+        return np.concatenate([self._loaded, new])
 
     def _next(self) -> Assignment:
         assignment = asked(self.teacher, 1, self.progress, WHO)
@@ -260,7 +279,7 @@ class StageController:
             "id": int(self._assignment.ids[0]),
             "task": self._assignment.tasks[0].copy(),
             "steps": self.steps_done,
-            "losses": np.array([float(loss) for loss in self._losses]),
+            "losses": self._numbers().copy(),
             "level": self._level,
             "touched": self._touched.state_dict(),
             "table": None if self._table is None else self._table.state_dict(),
@@ -278,7 +297,8 @@ class StageController:
         steps = int(saved_number(f"{WHO}: steps", state["steps"], 0))
         self.teacher.load_state_dict(state["teacher"])
         self._assignment = Assignment(ids=np.array([state["id"]]), tasks=np.array(state["task"])[None])
-        self._losses = [torch.tensor(value) for value in losses.tolist()]
+        self._losses = []
+        self._loaded = losses
         self.steps_done = steps
         self._level = float(state["level"])
         self._touched.load_state_dict(state["touched"])

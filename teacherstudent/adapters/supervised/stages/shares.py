@@ -21,6 +21,10 @@ class ShareBatchSampler(Sampler[list[int]]):
     For the knobs ``batch_size`` and ``data_fraction``: ``DataLoader(data, batch_sampler=sampler)``, in place
     of ``shuffle=True, drop_last=True``. No example comes twice in a pass; a changed share begins a new one.
 
+    A state is exact with ``num_workers=0`` only: batches that worker processes have read ahead count as used,
+    and do not come again after a load. In a run of several processes each draws for itself: give each rank a
+    seed of its own, or all train on the same examples.
+
     Args:
         data: the data set, or the number of its examples.
         batch_size: rows of a batch.
@@ -80,7 +84,10 @@ class ShareBatchSampler(Sampler[list[int]]):
                 return
 
     def state_dict(self) -> State:
-        """Return the rest of the pass and the generator's state; a copy."""
+        """Return the rest of the pass and the generator's state; a copy.
+
+        Batches that workers have read ahead are not in it.
+        """
         return {**self._sampler.state_dict(), "batch_size": self._batch_size, "share": self._fraction}
 
     def load_state_dict(self, state: State) -> None:

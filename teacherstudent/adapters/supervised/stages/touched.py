@@ -15,20 +15,20 @@ from teacherstudent.contract.knobs import SIZES, Setting, pixels
 from teacherstudent.contract.types import State
 from teacherstudent.networks.knobs.batches import batches_of
 from teacherstudent.networks.knobs.depths import LayerRates, depths_in_order, parameter_depths
-from teacherstudent.networks.knobs.freezing import Freezing
+from teacherstudent.networks.knobs.freezing import Freezing, freezing_of
 from teacherstudent.networks.knobs.rates import StepRates, check_layers, rates_of, split
 from teacherstudent.networks.knobs.smoothing import Smoothing, smoothing_of
 from teacherstudent.networks.knobs.touching import check_strengths, nothing
 from teacherstudent.students.classifier.networks import backbones
 
-CALLS: Mapping[str, str] = {
-    "bandwidth": "images(images)",
-    "resize": "images(images)",
-    "magnitude": "images(images)",
-    "sequence_length": "sequences(batch)",
-    "self_distillation": "targets(labels, indices) and remember(losses, indices, logits)",
+CALLS: Mapping[str, tuple[str, ...]] = {
+    "bandwidth": ("images(images)",),
+    "resize": ("images(images)",),
+    "magnitude": ("images(images)",),
+    "sequence_length": ("sequences(batch)",),
+    "self_distillation": ("targets(labels, indices)", "remember(losses, indices, logits)"),
 }
-"""Knobs that act on what passes through a call in each step."""
+"""Knobs that act on what passes through calls in each step."""
 
 
 class Touched:
@@ -92,7 +92,7 @@ class Touched:
             with torch.random.fork_rng(devices=[]), evaluating(model):
                 depths = parameter_depths(model, example)
         if "freeze" in reach:
-            self._freezing = Freezing(model, depths)
+            self._freezing = freezing_of(model, depths)
         if "lr_spread" in reach:
             layers = check_layers(depths)
             split(_there("lr_spread", "optimizer", optimizer), model, depths)

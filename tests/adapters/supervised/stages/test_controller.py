@@ -232,3 +232,67 @@ def test_a_damaged_state_is_refused():
     ]:
         with pytest.raises(ValueError, match=message):
             everything()[0].load_state_dict({**state, **change})
+
+
+def test_losses_come_back_in_double_precision():
+    def made():
+        return listed([{"lr_scale": 0.5}, {}], steps=6, chunk=3, optimizer=parts()[1])
+
+    control = made()
+    control.step(torch.tensor(1 + 1e-12, dtype=torch.float64))
+    state = control.state_dict()
+    assert state["losses"].tolist() == [1 + 1e-12]
+    control = made()
+    control.load_state_dict(state)
+    assert control.state_dict()["losses"].tolist() == [1 + 1e-12]
+    control.step(torch.tensor(2.0))
+    control.step(torch.tensor([3.0, 3.0]))
+    assert [score for _, _, score in control.teacher.told] == [-(6 + 1e-12) / 3]
+
+
+def test_after_a_load_losses_and_tables_meet_those_of_another_device(monkeypatch):
+    """The device "meta" stands for a GPU: tensors of it and of the CPU cannot be used together either."""
+
+    def made():
+        return listed([{"self_distillation": 0.5}, {}], steps=4, chunk=2, loader=parts()[2])
+
+    control = made()
+    rows = torch.tensor([3, 4])
+    control.targets(torch.tensor([0, 1]), rows)
+    control.remember(torch.ones(2), rows, torch.zeros(2, 4))
+    control.step(torch.tensor(1.0))
+    state = control.state_dict()
+    far = torch.device("meta")
+    control = made()
+    control.load_state_dict(state)
+    assert control.targets(torch.tensor([0, 1], device=far), rows.to(far)).device == far
+    control = made()
+    control.load_state_dict(state)
+    control.remember(torch.ones(2, device=far), rows.to(far), torch.zeros(2, 4, device=far))
+    # The losses of this stage: none of the CPU is among those that are put together on the device.
+    stacked = []
+    stack = torch.stack
+    monkeypatch.setattr(torch, "stack", lambda found: stacked.append(len(found)) or stack(found))
+    control.step(torch.tensor(2.0))
+    assert stacked == [1]
+    assert [score for _, _, score in control.teacher.told] == [-1.5]
+
+
+def test_self_distillation_needs_both_of_its_calls():
+    rows = torch.tensor([3, 4])
+    control = listed([{"self_distillation": 0.5}, {}], steps=4, loader=parts()[2])
+    control.targets(torch.tensor([0, 1]), rows)
+    with pytest.raises(ValueError, match=r"self_distillation: touches nothing: .* got none of remember"):
+        control.step(torch.tensor(1.0))
+    control = listed([{"self_distillation": 0.5}, {}], steps=4, loader=parts()[2])
+    control.remember(torch.ones(2), rows, torch.zeros(2, 4))
+    with pytest.raises(ValueError, match=r"self_distillation: touches nothing: .* got none of targets"):
+        control.step(torch.tensor(1.0))
+
+
+def test_steps_after_the_last_keep_no_losses():
+    control = listed([{"lr_scale": 0.5}, {}], steps=2, chunk=2, optimizer=parts()[1])
+    for _ in range(5):
+        control.step(torch.tensor(1.0))
+    assert control.steps_done == 5
+    assert control.state_dict()["losses"].tolist() == []

@@ -75,3 +75,17 @@ def test_loaders_take_it():
 def test_wrong_arguments_are_refused(wrong, message):
     with pytest.raises((ValueError, TypeError), match=message):
         wrong()
+
+
+def test_a_state_with_a_loader_is_exact_without_workers_and_says_that_it_is_not_with_them():
+    def half(workers):
+        sampler = made()
+        batches = iter(DataLoader(range(20), batch_sampler=sampler, num_workers=workers))
+        seen = [next(batches).tolist() for _ in range(2)]
+        other = made()
+        other.load_state_dict(sampler.state_dict())
+        return sorted(flat(seen) + flat(other))
+
+    assert half(0) == list(range(20))
+    assert half(1) != list(range(20))
+    assert "num_workers=0" in ShareBatchSampler.__doc__

@@ -101,3 +101,13 @@ def test_stages_act_on_model_optimiser_and_loader_and_can_be_taken_back():
     assert all(p.requires_grad for p in model.parameters())
     assert (made._rates.scale, made._rates.multipliers) == (1, [1, 1, 1, 1])
     assert len(loader) == 5
+
+
+def test_a_second_controller_of_a_model_can_free_what_the_first_has_frozen():
+    model = SmallCNN(2, 1, 8)
+    first = touched({"freeze": (0, 1)}, model)
+    first.apply(complete({"freeze": 1}))
+    assert not all(p.requires_grad for p in model.parameters())
+    second = touched({"freeze": (0, 1)}, model)
+    second.apply(complete({"freeze": 0}))
+    assert all(p.requires_grad for p in model.parameters())
