@@ -95,7 +95,8 @@ def wait_for(browser, script, seconds=30):
     from selenium.common.exceptions import WebDriverException
     from selenium.webdriver.support.ui import WebDriverWait
 
-    return WebDriverWait(browser, seconds, ignored_exceptions=[WebDriverException]).until(lambda b: b.execute_script(script))
+    waiting = WebDriverWait(browser, seconds, ignored_exceptions=[WebDriverException])
+    return waiting.until(lambda b: b.execute_script(script))
 
 
 def downloaded(browser, name):
