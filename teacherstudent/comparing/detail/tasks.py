@@ -77,7 +77,9 @@ def _tested(group: Group, setting: Setting) -> tuple[FloatArray, FloatArray] | N
     for run, course in zip(group.runs, group.courses, strict=True):
         table = run.tests(["index", "task_index", "score", "spent"])
         # Tests on the test split have tasks of their own: curves and this figure leave them out.
-        spent = course.spent[course.spent <= setting.spent]
+        # The last one is the nearest to the common cost: whole rounds end a little before or after it.
+        last = int(np.argmin(np.abs(course.spent - setting.spent)))
+        spent = course.spent[: last + 1]
         tests = [np.flatnonzero(table["spent"] == cost) for cost in spent]
         sizes = {len(rows) for rows in tests}
         if len(spent) < 2 or len(sizes) != 1:

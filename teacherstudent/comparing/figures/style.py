@@ -38,6 +38,10 @@ BAND = "-band"
 """What the name of a line's band ends with, after the line's own."""
 DPI = 130
 
+USUAL = 3
+"""Lines of a legend that a figure has room for; with more it grows."""
+LEADING = 1.5
+"""Height of a legend's line, in that of its letters."""
 LETTERS = 14
 """Letters of a note in an inch."""
 
@@ -217,13 +221,13 @@ def head(figure: Figure, panels: Sequence[Axes], title: str, note: str) -> None:
         TextPath((0, 0), label.replace("$", r"\$"), size=size).get_extents().width / 72 for label in handles
     ]
     entry = _KEY + max(widths, default=0.0)
+    columns = max(1, min(4, len(handles), int(figure.get_figwidth() / entry)))
+    # A long legend must not take its room from the panels.
+    more = -(-len(handles) // columns) - USUAL
+    if more > 0:
+        figure.set_figheight(figure.get_figheight() + more * size * LEADING / 72)
     figure.legend(
-        handles.values(),
-        handles,
-        title=title,
-        loc="outside upper center",
-        ncols=max(1, min(4, len(handles), int(figure.get_figwidth() / entry))),
-        frameon=False,
+        handles.values(), handles, title=title, loc="outside upper center", ncols=columns, frameon=False
     )
     # A note that is wider than its figure would be cut off.
     letters = max(20, int(LETTERS * figure.get_figwidth()))

@@ -310,8 +310,9 @@
       drawOutline(pen, map.outlines[k], x, y, px, py, one);
       const solved = rows.filter((i) => map.solved[i]).length;
       const done = rows.length ? (play.mastered === null ? `${rows.length} tasks shown` : `${Math.round(100 * solved / rows.length)} % of ${rows.length} shown are mastered`) : "no tasks";
-      // The last test until the end of the stretch.
-      const last = map.acts.spent.findLastIndex((cost) => cost <= play.edges[k + 1]);
+      // The last test until the end of the stretch; at the very end the nearest, since rounds end at different costs.
+      const away = map.acts.spent.map((cost) => Math.abs(cost - play.edges[k + 1]));
+      const last = k === frames - 1 ? away.indexOf(Math.min(...away)) : map.acts.spent.findLastIndex((cost) => cost <= play.edges[k + 1]);
       const tested = last < 0 ? null : map.acts.value[last];
       map.note.textContent = `${done}${tested === null ? "" : `; test at ${short(map.acts.spent[last])}: ${play.mastered === null ? short(tested) : `${tested.toFixed(1)} %`}`}`;
     };

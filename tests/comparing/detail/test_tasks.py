@@ -2,6 +2,7 @@ from drawn_runs import prepared, write_pair
 
 from teacherstudent.comparing.detail.tasks import draw_tasks
 from teacherstudent.comparing.figures.scene import Scene
+from teacherstudent.recording.runs import Run
 
 
 def scene(tmp_path):
@@ -31,6 +32,23 @@ def test_scores_are_means_over_seeds(write_run, tmp_path):
         write_run(f"r/{seed}", seed=seed, final=final)
     scores = meshes(draw_tasks(scene(tmp_path))["tasks"])["random"].get_array().reshape(100, 5)
     assert [scores[k, -1] for k in (0, 30, 70)] == [1.0, 0.5, 0.0]
+
+
+def test_the_last_test_is_the_nearest_to_the_common_cost(write_run, tmp_path, monkeypatch):
+    """Runs of other rounds end a little earlier."""
+    write_run("r/a/0")
+    write_run("r/b/0", teacher={"name": "riac", "options": {}})
+    read = Run.tests
+
+    def earlier(run, columns=None):
+        table = read(run, columns)
+        if run.teacher_name == "riac":
+            table["spent"] = 0.99 * table["spent"]
+        return table
+
+    monkeypatch.setattr(Run, "tests", earlier)
+    found = meshes(draw_tasks(scene(tmp_path))["tasks"])
+    assert [found[name].get_array().reshape(100, -1).shape[1] for name in ("random", "riac")] == [5, 5]
 
 
 def test_few_tasks_have_their_names(write_run, tmp_path, monkeypatch):
