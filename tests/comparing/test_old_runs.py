@@ -54,7 +54,7 @@ FIGURES = {
     "pairs": {"curves", "learning", "reliability", "tasks", "tests", "solved", "buffer"},
     "stages": {"curves", "learning", "stages"},
     "examples": {"curves", "learning", "reliability", "tasks", "tests", "sampling"},
-    "parity": {"curves", "learning", "reliability", "tasks", "tests", "stages"},
+    "parity": {"curves", "learning", "reliability", "tests", "stages"},
 }
 COSTS = {
     "levels": {

@@ -33,7 +33,7 @@ def test_the_missing_package_is_named(kind, monkeypatch, tmp_path):
     family = kind()  # the data are read when they are needed
     with pytest.raises(MissingDataError, match=r"apt-get install dataset-fashion-mnist\. .*_DATA=FOLDER"):
         _ = family.data
-    with pytest.raises(MissingDataError, match=rf"^{tmp_path}: expected .*found neither\.$"):
+    with pytest.raises(MissingDataError, match=rf"^{tmp_path}: expected .*found neither\. \(see docs/"):
         kind(path=tmp_path)  # whoever names a folder knows where it came from
 
 
