@@ -23,6 +23,8 @@ BLOCK = 16
 """Outcomes that are learnt together, one after the other; tasks are then drawn from the new mixture."""
 START = 3 * BLOCK
 """Outcomes whose ALP says how large ALP is."""
+PATIENCE = 250.0
+"""Outcomes in which a component may gain its mass if the mixture never forgets; else its memory."""
 _SLACK = 250
 """How many more tasks than ``max_size`` may be remembered."""
 
@@ -98,6 +100,7 @@ class ALPFigmn(Teacher[Box]):
             novelty=check_real("novelty", novelty, 0, 1, above=True, below=True),
             most=check_whole("components", components, 1, 1000),
             memory=memory,
+            patience=PATIENCE if memory is None else memory,
         )
         self._window = Window(BLOCK, d)
         self._draws = Draws(self.options)

@@ -27,7 +27,7 @@ class Figmn:
     1 - ``novelty`` of chi-square with D degrees of freedom. Then every component j learns by its share p(j|x)
     of the row: its mass sp grows by p(j|x), and its mean moves by w e, with w = p(j|x) / sp and e = x - mean.
     A row that does not belong becomes a component of its own, of variances ``spread`` squared and mass 1. A
-    component is dropped that has lived for more than 2 D rows and has a mass below D + 1.
+    component is dropped that has lived for more than ``patience`` rows and has a mass below D + 1.
 
     Deviations:
 
@@ -35,6 +35,8 @@ class Figmn:
       (1 - w) (C + w e e^T), which makes one component the exact mean and covariance of its rows (its first
       variances count as those of one row). The precision follows in one rank-one step, not in two;
     - ``memory``: before each row all masses shrink by 1 - 1 / memory, so that the mixture forgets;
+    - ``patience`` is 2 D rows in the authors' code. Where one row in twenty tells of progress, no component
+      of such rows reaches its mass in so short a life, and the mixture would never hold one;
     - ``most`` components; when there are as many, a row that does not belong is learnt as if it did;
     - the last component is never dropped; a component whose conditional variance of a coordinate falls below
       1e-6 gets as much added to all its variances;
@@ -49,12 +51,21 @@ class Figmn:
         novelty: between 0 and 1.
         most: components at most.
         memory: rows in which a mass shrinks by the factor e; None: it never does.
+        patience: rows in which a new component may gain its mass.
     """
 
     def __init__(
-        self, dimension: int, *, spread: FloatArray, novelty: float, most: int, memory: float | None
+        self,
+        dimension: int,
+        *,
+        spread: FloatArray,
+        novelty: float,
+        most: int,
+        memory: float | None,
+        patience: float,
     ) -> None:
         self.count = 0
+        self._patience = patience
         self._variances = spread**2
         # The quantile above which a share of `novelty` lies.
         self._threshold = float(chdtri(dimension, novelty))
@@ -77,6 +88,7 @@ class Figmn:
             self._variances,
             self._threshold,
             self._keep,
+            self._patience,
         )
 
     def mixture(self) -> Mixture:
@@ -155,6 +167,7 @@ def _learn(
     variances: FloatArray,
     threshold: float,
     keep: float,
+    patience: float,
 ) -> int:
     """Take in rows and return how many components there are; the arrays ``(most, ...)`` are changed."""
     most, d = means.shape
@@ -193,7 +206,7 @@ def _learn(
             logs[j] += d * np.log(1 - w) + np.log(1 + w * squares[j])
             if _narrow(precisions[j]):
                 logs[j] = _widen(covariances[j], precisions[j])
-        count = _prune(count, means, covariances, precisions, numbers)
+        count = _prune(count, means, covariances, precisions, numbers, patience)
     return count
 
 
@@ -292,7 +305,12 @@ def _widen(covariance: FloatArray, precision: FloatArray) -> float:
 
 @compiled
 def _prune(
-    count: int, means: FloatArray, covariances: FloatArray, precisions: FloatArray, numbers: FloatArray
+    count: int,
+    means: FloatArray,
+    covariances: FloatArray,
+    precisions: FloatArray,
+    numbers: FloatArray,
+    patience: float,
 ) -> int:
     """Drop components that have lived long and have little mass; return how many are left."""
     d = means.shape[1]
@@ -300,7 +318,7 @@ def _prune(
     left = count
     for j in range(count):
         # The last one stays whatever it is.
-        if numbers[2, j] > 2 * d and numbers[1, j] < d + 1 and left > 1:
+        if numbers[2, j] > patience and numbers[1, j] < d + 1 and left > 1:
             left -= 1
             continue
         if kept < j:

@@ -8,8 +8,12 @@ from teacherstudent.teachers.progress.expectation import Mixture
 from teacherstudent.teachers.progress.figmn import FLOOR, Figmn
 
 
-def make(d=2, spread=0.3, novelty=0.1, most=10, memory=None):
-    return Figmn(d, spread=np.full(d, float(spread)), novelty=novelty, most=most, memory=memory)
+def make(d=2, spread=0.3, novelty=0.1, most=10, memory=None, patience=None):
+    """Make a mixture with the authors' patience, or another."""
+    if patience is None:
+        patience = 2 * d
+    spreads = np.full(d, float(spread))
+    return Figmn(d, spread=spreads, novelty=novelty, most=most, memory=memory, patience=patience)
 
 
 def two_clouds(n=300):
@@ -110,6 +114,20 @@ def test_stray_rows_are_dropped_and_the_most_is_kept():
     few = make(most=3)
     few.learn(np.random.default_rng(0).uniform(-100, 100, (50, 2)))
     assert few.count <= 3
+
+
+@pytest.mark.parametrize(("patience", "kept"), [(6, False), (250, True)])
+def test_rare_rows_need_patience(patience, kept):
+    """One row in twenty is far off: with 2 D rows of patience it never gets a component that stays."""
+    rng = np.random.default_rng(0)
+    rows = 0.1 * rng.normal(size=(4000, 3))
+    rows[::20] += 5.0
+    made = make(3, spread=0.1, memory=250, patience=patience)
+    held = []
+    for start in range(2000, 4000, 16):
+        made.learn(rows[:2000] if start == 2000 else rows[start - 16 : start])
+        held.append(made.mixture().means.max() > 4)
+    assert np.mean(held) == 1.0 if kept else np.mean(held) < 0.5
 
 
 @pytest.mark.parametrize(
