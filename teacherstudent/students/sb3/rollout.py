@@ -17,7 +17,13 @@ from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 from teacherstudent.contract.accounts.failures import Failures
 from teacherstudent.contract.purposes import add_costs, measured_costs
 from teacherstudent.contract.types import Array, Assignment, BoolArray, Outcomes, Seed, State
-from teacherstudent.students.rollouts.scores import VALUE_SIGNALS, bound_outcomes, check_rows, rollout_scores
+from teacherstudent.students.rollouts.scores import (
+    VALUE_SIGNALS,
+    bound_outcomes,
+    check_rows,
+    rollout_scores,
+    tail_values,
+)
 from teacherstudent.students.sb3.bound_vec_env import BoundVecEnv
 from teacherstudent.students.sb3.state import clear_hidden
 
@@ -37,6 +43,9 @@ class BoundRollouts:
     The algorithm's ``num_timesteps``, which its schedules follow, counts trained and measured steps: what the
     run's budget counts. A schedule that falls over the budget is so at its end when the budget is spent,
     however many rollouts were measured only; it moves with the next update.
+
+    A rollout that completes no episode is scored by the part of it that it holds
+    (`teacherstudent.students.rollouts.scores.rollout_scores`).
 
     ``mean_value`` is given in the units of the score, also where rewards are normalised (with the scale at
     the rollout's end); the other value signals are in the units of the algorithm's own advantages.
@@ -127,19 +136,19 @@ class BoundRollouts:
         model = self._model
         envs = self.envs
         buffer = self._model.rollout_buffer
-        normalize = model.get_vec_normalize_env()
-        # Values are in units of scaled rewards; this factor leads back to the score's units.
-        scale = 1.0
-        if normalize is not None:
-            scale = float(np.sqrt(normalize.ret_rms.var + normalize.epsilon))
+        scale = reward_scale(model)
+        advantages = torch.from_numpy(buffer.advantages)
+        values = torch.from_numpy(buffer.values)
         return rollout_scores(
             torch.from_numpy(envs.rewards),
             torch.from_numpy(envs.ends),
-            torch.from_numpy(buffer.advantages),
-            torch.from_numpy(buffer.values) * scale,
+            advantages,
+            values * scale,
             discount=model.gamma * model.gae_lambda,
             mastered=self._mastered,
             told=torch.from_numpy(envs.told),
+            # The buffer's own rewards are scaled as its values are.
+            tail=tail_values(torch.from_numpy(buffer.rewards), advantages, values) * scale,
             wanted=self._signals,
         )
 
@@ -164,6 +173,14 @@ class BoundRollouts:
         """Continue from `state_dict`."""
         self.envs.load_state_dict(state["envs"])
         self.measured = dict(state["measured"])
+
+
+def reward_scale(model: OnPolicyAlgorithm) -> float:
+    """Return what one unit of an algorithm's values is in units of the score, where it scales rewards."""
+    normalize = model.get_vec_normalize_env()
+    if normalize is None or not normalize.norm_reward:
+        return 1.0
+    return float(np.sqrt(normalize.ret_rms.var + normalize.epsilon))
 
 
 def columns(buffer: RolloutBuffer, slots: BoolArray) -> RolloutBuffer:

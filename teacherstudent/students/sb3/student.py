@@ -64,8 +64,8 @@ class SB3Student:
 
     On-policy algorithms can be bound for rollouts instead (`bind`): then
     `teacherstudent.students.sb3.rollout.BoundRollouts` says what a round is, nothing is under way between two
-    rounds, and a saved student goes on exactly whatever its environments are. ``n_steps`` must then be at
-    least the most steps of an episode, or rows complete none (`contract.student.Student`).
+    rounds, and a saved student goes on exactly whatever its environments are. ``n_steps`` should then be
+    at least the most steps of an episode (`contract.student.Student`).
 
     Args:
         family: whose tasks are played.
