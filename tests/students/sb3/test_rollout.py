@@ -209,9 +209,8 @@ def test_images_and_dictionaries_can_be_bound():
 
 def test_what_cannot_be_bound_says_so(cartpole):
     off = SB3Student(cartpole, seed=0, algorithm="DQN", n_envs=2)
-    assert set(off.offers) == {"episode"}
-    with pytest.raises(ValueError, match="on-policy"):
-        off.bind(Demand(granularity="rollout"))
+    with pytest.raises(ValueError, match=r"sb3: DQN: expected signals among .* got \['value_l1'\]"):
+        off.bind(Demand(granularity="rollout", signals=frozenset({"value_l1"})))
     student = SB3Student(cartpole, seed=0, n_envs=2, options=OPTIONS)
     with pytest.raises(ValueError, match="'chunk'"):
         student.bind(CHUNKS)
