@@ -18,6 +18,9 @@ from teacherstudent.slots.wrapping.family import family_from_gymnasium
 
 if TYPE_CHECKING:
     from teacherstudent.adapters.gymnasium import TeacherEnv
+    from teacherstudent.adapters.levels.callback import LevelCallback
+    from teacherstudent.adapters.levels.rounds import LevelRounds
+    from teacherstudent.adapters.levels.vec_env import LevelVecEnv
     from teacherstudent.adapters.playing.task_reset import TaskReset
     from teacherstudent.adapters.sb3 import TeacherCallback, TeacherCheckpointCallback, TeacherVecEnv
     from teacherstudent.adapters.serving.client import TeacherClient
@@ -40,6 +43,9 @@ __version__ = "0.2.0"
 _LAZY = {
     "Experiment": "teacherstudent.running.experiment",
     "Indexed": "teacherstudent.adapters.supervised.indexed",
+    "LevelCallback": "teacherstudent.adapters.levels.callback",
+    "LevelRounds": "teacherstudent.adapters.levels.rounds",
+    "LevelVecEnv": "teacherstudent.adapters.levels.vec_env",
     "LevelBuffer": "teacherstudent.teachers.replay.buffer.levels",
     "Members": "teacherstudent.running.members",
     "RayTeacher": "teacherstudent.adapters.serving.on_ray",
@@ -68,6 +74,9 @@ __all__ = [
     "Family",
     "Indexed",
     "LevelBuffer",
+    "LevelCallback",
+    "LevelRounds",
+    "LevelVecEnv",
     "Levels",
     "Members",
     "Outcomes",

@@ -42,7 +42,7 @@ show([each[0] for each in children], ["a maze", "10 edits", "20 edits", "30 edit
 # alone.
 #
 # A task is bound for a whole rollout, since the score of a level comes from all episodes in it. So
-# `n_steps` of PPO must be at least the 250 steps that an episode may last.
+# `n_steps` of PPO should be at least the 250 steps that an episode may last.
 
 # %%
 from teacherstudent import Plan, run, students, teachers

@@ -21,7 +21,7 @@ from teacherstudent.teachers.replay.buffer.levels import LevelBuffer
 from teacherstudent.teachers.replay.buffer.offers import offer, scored
 from teacherstudent.teachers.replay.buffer.picture import picture
 from teacherstudent.teachers.replay.buffer.rows import NEW, REPLAY, Pending, Rows
-from teacherstudent.teachers.replay.buffer.scores import ScoreName, score_of
+from teacherstudent.teachers.replay.buffer.scores import CUT, ScoreName, score_of
 from teacherstudent.teachers.replay.cycle import Cycle, given_options
 from teacherstudent.teachers.replay.edits import count
 from teacherstudent.teachers.replay.fitting import caution, chosen
@@ -89,6 +89,7 @@ class REPAIRED(PairTeacher):
         self.needs = self._score.needs | {"max_return"}
         # Levels that the adversary has just built are only measured.
         self.measures = self.needs
+        self.reads = frozenset({CUT})
         self._cycle = Cycle(replay=replay, min_fill=min_fill, train_new=False)
         # What the user gives wins over the paper's numbers.
         self._given, self._paper = given_options(buffer, _BUFFER)

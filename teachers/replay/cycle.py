@@ -31,7 +31,7 @@ from teacherstudent.teachers.replay.buffer.levels import LevelBuffer
 from teacherstudent.teachers.replay.buffer.offers import offer, scored
 from teacherstudent.teachers.replay.buffer.picture import picture
 from teacherstudent.teachers.replay.buffer.rows import EDIT, NEW, REPLAY, Editor, Pending, Replayed, Rows
-from teacherstudent.teachers.replay.buffer.scores import EPISODES, score_of
+from teacherstudent.teachers.replay.buffer.scores import CUT, EPISODES, score_of
 from teacherstudent.teachers.replay.counts import NAMES, Counts
 from teacherstudent.teachers.replay.fitting import caution, chosen
 
@@ -121,10 +121,12 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
     replayed, if there is an editor; else levels from the buffer, with a probability; else generated ones.
     Levels in the buffer are trained on, children never. Outcomes that come late count when they come.
 
-    A row without a completed episode is not scored under ``semantics="jaxued"``; under ``"dcd"`` it gets the
-    score over its steps so far if that is above 0, but for scores that need a return. Under ``"jaxued"`` the
-    highest return of ``max_mc`` is at least 0; under ``"dcd"`` it may be negative, and counts for all rows of
-    its level that are told at once.
+    A row without a completed episode is scored where the student judges it by the part of one that it holds,
+    with a return that is bootstrapped (signal ``cut``): a deviation from dcd, minimax and jaxued. Any other
+    such row is not scored under ``semantics="jaxued"``; under ``"dcd"`` it gets the score over its steps so
+    far if that is above 0, but for scores that need a return. Under ``"jaxued"`` the highest return of
+    ``max_mc`` is at least 0; under ``"dcd"`` it may be negative, and counts for all rows of its level that
+    are told at once.
 
     **Capacity and temperature** of the buffer follow the run where the user gives none, or None
     (`fit_to`, `teacherstudent.teachers.replay.fitting`): a buffer of the papers' size would not be filled in
@@ -150,7 +152,7 @@ class LevelTeacher(Teacher[gym.Space[Any]]):
 
     accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Box, Discrete, Levels)
     needs: frozenset[str] = frozenset({EPISODES})
-    reads: frozenset[str] = frozenset({EPISODES, "max_return"})
+    reads: frozenset[str] = frozenset({EPISODES, "max_return", CUT})
     granularity: Granularity = "rollout"
 
     def __init__(

@@ -31,10 +31,10 @@ from teacherstudent.teachers.replay.buffer import repeats as level_repeats
 from teacherstudent.teachers.replay.buffer.levels import LevelBuffer
 from teacherstudent.teachers.replay.buffer.picture import picture
 from teacherstudent.teachers.replay.buffer.rows import NEW, Pending, Rows
-from teacherstudent.teachers.replay.buffer.scores import EPISODES
+from teacherstudent.teachers.replay.buffer.scores import CUT, EPISODES, judged
 from teacherstudent.teachers.replay.counts import NAMES, Counts
 from teacherstudent.teachers.replay.cycle import buffer_metrics, replayed
-from teacherstudent.teachers.signals import share, signal
+from teacherstudent.teachers.signals import share
 
 
 @TEACHERS.register("sfl")
@@ -55,9 +55,10 @@ class SFL(Teacher[gym.Space[Any]]):
     Deviations: a student's rollout may complete one episode only, which says nothing of p (1 - p), so every
     candidate is measured in ``attempts`` rollouts. Each of them that completed an episode counts the same: p
     is the mean of their shares of successes. (Episodes are not pooled: a rollout of fixed length holds one
-    long failure or many short successes.) Candidates without a completed episode are left out. Of candidates
-    that are equal, as in small spaces, one is measured. The defaults make as many rollouts as in JaxNav, on a
-    fifth of the levels.
+    long failure or many short successes.) A rollout that is shorter than its episode counts as a failure
+    where the student judges such rows (signal ``cut``), and else not at all; candidates of which none counts
+    are left out. Of candidates that are equal, as in small spaces, one is measured. The defaults make as many
+    rollouts as in JaxNav, on a fifth of the levels.
     If an ask ends the measuring in its middle, its other rows are for training.
 
     ``candidates``, ``keep`` and ``refresh`` follow the length of a run where they are None (`fit_to`): a
@@ -81,6 +82,7 @@ class SFL(Teacher[gym.Space[Any]]):
     accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Box, Discrete, Levels)
     needs: frozenset[str] = frozenset({EPISODES, "success"})
     measures: frozenset[str] = needs
+    reads: frozenset[str] = frozenset({CUT})
     granularity: Granularity = "rollout"
 
     def __init__(
@@ -213,7 +215,7 @@ class SFL(Teacher[gym.Space[Any]]):
         # Shares outside [0, 1] are refused here, before anything changes.
         solved = share(outcomes, "success")
         number = self._pending.look(outcomes.ids)[3]
-        self._trial.count(number, signal(outcomes, EPISODES), solved)
+        self._trial.count(number, judged(outcomes), solved)
         self._counts.tell(outcomes)
         self._pending.close(outcomes.ids)
 
@@ -260,7 +262,7 @@ class _Trial:
     def __init__(self, attempts: int) -> None:
         self.attempts = int(attempts)
         self._tasks: Array = np.zeros(0)
-        # Rollouts with a completed episode, and the sum of their shares of successes.
+        # Rollouts that count, and the sum of their shares of successes.
         self._tally = np.zeros((2, 0))
         # The number of this trial's first row.
         self._first = 0
@@ -292,18 +294,18 @@ class _Trial:
         # Candidates come in turn, so their attempts are spread over all rollouts.
         return self._tasks[rows % len(self._tasks)], self._first + rows
 
-    def count(self, numbers: IntArray, episodes: Array, success: Array) -> None:
-        """Count this trial's rows, each the same however many episodes it completed."""
+    def count(self, numbers: IntArray, judged: BoolArray, success: Array) -> None:
+        """Count those of this trial's rows that can be judged, each the same however many episodes it has."""
         # Late rows of an earlier trial have smaller numbers, rows that nobody asked for have -1.
         own = (numbers >= self._first) & (numbers < self._first + self._handed)
         which = (numbers[own] - self._first) % max(1, len(self._tasks))
-        completed = episodes[own] > 0
+        counts = judged[own]
         # `np.add.at`, because several rows may be of one candidate.
-        np.add.at(self._tally[0], which, completed)
-        np.add.at(self._tally[1], which, np.where(completed, success[own], 0.0))
+        np.add.at(self._tally[0], which, counts)
+        np.add.at(self._tally[1], which, np.where(counts, success[own], 0.0))
 
     def result(self) -> tuple[Array, FloatArray]:
-        """Return the candidates of which an episode was completed, and their learnability."""
+        """Return the candidates of which a row counts, and their learnability."""
         there = self._tally[0] > 0
         p = self._tally[1, there] / self._tally[0, there]
         return self._tasks[there], p * (1 - p)

@@ -22,8 +22,8 @@ class Student(Protocol):
     episode that ends starts the same task again, and `train` returns exactly one outcome for each row, in
     order, measured rows too; rows whose environment fails have none
     (`teacherstudent.contract.accounts.failures.Survives`). A
-    rollout must have at least as many steps as an episode may last: in a shorter one a row may complete no
-    episode, and teachers of level design score and keep few of such levels, or none.
+    rollout should have at least as many steps as an episode may last. In a shorter one a row may complete no
+    episode; then it reports the part that it holds, its return bootstrapped, and says so (signal ``cut``).
 
     Attributes:
         offers: by how long a task binds it (an episode, a rollout, a chunk of training, a step), the signals

@@ -26,8 +26,8 @@ NOT_TRAINED = (
 """The note on a run that ended without a gradient update."""
 
 UNFINISHED = (
-    "in {share:.0%} of the rollouts no episode was completed, so that the teacher learns little of them: "
-    "rollouts are to be at least as long as episodes (n_steps of the student)"
+    "in {share:.0%} of the rollouts no episode was completed, so that the teacher judges them by parts of "
+    "episodes, or not at all: rollouts as long as episodes are better (n_steps of the student)"
 )
 """The note on a run whose rollouts are shorter than its episodes."""
 

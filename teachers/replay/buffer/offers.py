@@ -11,7 +11,7 @@ from teacherstudent.teachers.replay import edits as level_spaces
 from teacherstudent.teachers.replay.buffer import repeats as level_repeats
 from teacherstudent.teachers.replay.buffer.levels import LevelBuffer
 from teacherstudent.teachers.replay.buffer.rows import REPLAY
-from teacherstudent.teachers.replay.buffer.scores import EPISODES, Score, evaluate
+from teacherstudent.teachers.replay.buffer.scores import Score, evaluate, judged
 from teacherstudent.teachers.signals import signal
 
 
@@ -23,8 +23,8 @@ class Scored:
         outcomes: the rows.
         keys: of their levels.
         scores: of the rows that count, finite; of others anything.
-        reached: the highest return, -inf without a completed episode; the mean one where the student reports
-            no ``max_return``.
+        reached: the highest return, -inf without an episode to judge by; the mean one where the student
+            reports no ``max_return``.
         counts: which rows are scored.
     """
 
@@ -46,7 +46,7 @@ def scored(buffer: LevelBuffer, score: Score, outcomes: Outcomes) -> Scored:
     """
     dcd = buffer.semantics == "dcd"
     keys = np.array(level_spaces.keys(buffer.space, outcomes.tasks), np.int64)
-    finished = signal(outcomes, EPISODES) > 0
+    finished = judged(outcomes)
     # A student that reports no highest return is judged by its mean return.
     highest = outcomes.score
     if "max_return" in outcomes.signals:

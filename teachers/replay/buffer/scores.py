@@ -9,13 +9,17 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from teacherstudent.contract.checks import is_one_of
-from teacherstudent.contract.types import Array, FloatArray, Outcomes
+from teacherstudent.contract.types import Array, BoolArray, FloatArray, Outcomes
 from teacherstudent.teachers.signals import share, signal
 
 ScoreName: TypeAlias = Literal["value_l1", "positive_value_loss", "max_mc", "td_error", "learnability"]
 
 EPISODES = "episodes"
 """The signal that says how many episodes a rollout completed."""
+
+CUT = "cut"
+"""The signal that says of a rollout that completed no episode whether it is judged by the part of one that it
+holds, whose return is bootstrapped."""
 
 SHARES = frozenset({"success"})
 """Signals that are shares of episodes."""
@@ -80,6 +84,18 @@ def score_of(name: str) -> Score:
     if not is_one_of(name, SCORES):
         raise ValueError(f"level score: expected one of {sorted(SCORES)}, got {name!r}")
     return SCORES[name]
+
+
+def judged(outcomes: Outcomes) -> BoolArray:
+    """Return ``(n,)`` which rows completed an episode, or are scored by the part of one (`CUT`).
+
+    Raises:
+        ValueError: if a signal is not one number a row.
+    """
+    complete: BoolArray = signal(outcomes, EPISODES) > 0
+    if CUT not in outcomes.signals:
+        return complete
+    return complete | (signal(outcomes, CUT) > 0)
 
 
 def evaluate(score: Score, outcomes: Outcomes, best: FloatArray) -> FloatArray:

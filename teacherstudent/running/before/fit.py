@@ -9,6 +9,7 @@ from teacherstudent.contract import spaces
 from teacherstudent.contract.demand import Demand, check_offers
 from teacherstudent.contract.family import Family
 from teacherstudent.contract.purposes import Purpose
+from teacherstudent.contract.registry import TEACHERS
 from teacherstudent.contract.student import Student, TakesWeights, lacks
 from teacherstudent.contract.teacher import Teacher
 from teacherstudent.contract.weigher import Weigher
@@ -54,6 +55,24 @@ def _check_measured(teacher: Teacher[Any], student: Student) -> None:
     )
 
 
+def _served(family: Family, student: Student) -> str:
+    """Return which teachers the student can serve as they are, as the end of a message."""
+    found = []
+    for entry in TEACHERS.entries():
+        # A teacher's options may say what it needs, so it is made; some cannot be made without options.
+        try:
+            teacher = TEACHERS.make(entry.name, family, seed=0)
+        except (TypeError, ValueError, ImportError):
+            continue
+        offered = student.offers.get(teacher.granularity, {})
+        there = (teacher.needs | teacher.measures) <= offered.keys()
+        if there and teacher.members == 1 and all(offered[name].measured for name in teacher.measures):
+            found.append(entry.name)
+    if not found:
+        return ""
+    return f"; teachers that it serves as they are: {', '.join(sorted(found))}"
+
+
 def check_fit(family: Family, teacher: Teacher[Any], student: Student, signals: Collection[str] = ()) -> None:
     """Raise unless the three can work together, and bind the student; `run` calls it before the first step.
 
@@ -85,6 +104,7 @@ def check_fit(family: Family, teacher: Teacher[Any], student: Student, signals: 
         raise ValueError(
             f"run: {type(teacher).__name__} binds a task for one {teacher.granularity}, which "
             f"{type(student).__name__} cannot (it can for: {sorted(student.offers)})"
+            f"{_served(family, student)}"
         )
     offered = student.offers[teacher.granularity]
     needed = teacher.needs | teacher.measures
@@ -93,7 +113,7 @@ def check_fit(family: Family, teacher: Teacher[Any], student: Student, signals: 
         if missing:
             raise ValueError(
                 f"run: {who} the signal {', '.join(map(repr, missing))}, which {type(student).__name__} does "
-                f"not offer (it offers {sorted(offered)})"
+                f"not offer (it offers {sorted(offered)}){_served(family, student)}"
             )
     _check_measured(teacher, student)
     # What a teacher only reads is asked for where it is offered; what it needs has been checked above.

@@ -20,6 +20,7 @@ BOUND_OFFERS = {
     "episodes": Signal(unit="episodes"),
     "length": Signal(unit="steps"),
     "max_return": Signal(unit="return"),
+    "cut": Signal(),
     **{name: Signal(unit="return", free=False) for name in SIGNALS},
     "mean_value": Signal(unit="return", free=False),
 }
@@ -54,12 +55,18 @@ def rollout_scores(
     discount: float,
     mastered: float | None = None,
     told: Tensor | None = None,
+    tail: Tensor | None = None,
     wanted: Collection[str] = VALUE_SIGNALS,
 ) -> dict[str, Tensor]:
     """Return score and signals of each slot's rollout on its task.
 
     Only completed episodes count, and each counts the same: a number of an episode's steps is first averaged
-    over the steps, then over the episodes. A slot that completed none reports its episode so far.
+    over the steps, then over the episodes.
+
+    Deviation: dcd, minimax and jaxued score completed episodes alone. Here a slot that completed none reports
+    the episode that the end of the rollout has cut. Its return is bootstrapped: the rewards so far, and
+    ``tail``, what the value function expects of the rest. (Generalised advantages are bootstrapped there
+    anyway.) It has not succeeded.
 
     Args:
         rewards: ``(steps, slots)``, as the environments gave them.
@@ -70,12 +77,15 @@ def rollout_scores(
         mastered: an episode succeeds if its return is above this; None leaves ``success`` out.
         wanted: which of `VALUE_SIGNALS` are computed.
         told: ``(steps, slots)`` int8, read where an episode ended: 1 it succeeded, 0 not, -1 by the return.
+        tail: ``(slots,)``: discounted value of where the rollout ended, in the units of the rewards
+            (`tail_values`); None leaves cut episodes with their return so far, and ``cut`` at 0.
 
     Returns:
         ``(slots,)`` on the tables' device for each of
 
         - ``score``: the mean undiscounted return; ``max_return``: the highest;
         - ``episodes``: how many were completed; ``length``: their mean length;
+        - ``cut``: 1 if none was, and the return of the one under way is bootstrapped, else 0;
         - ``success``: the share of them that succeeded, 0 if there was none;
         - those of `VALUE_SIGNALS` that are wanted: ``value_l1``, ``positive_value_loss``, ``td_error`` (as in
           `teacherstudent.students.rollouts.signals`) and ``mean_value``.
@@ -90,9 +100,15 @@ def rollout_scores(
     total = torch.stack(terms).cumsum(1)
     sums = total - _before_episode(total, ends)
     # A slot that completed no episode reports the one it is in, as of the last step.
+    cut = ~ends.any(0)
     counted = ends.clone()
-    counted[-1] |= ~ends.any(0)
+    counted[-1] |= cut
     number = counted.sum(0)
+    if tail is None:
+        cut = torch.zeros_like(cut)
+    else:
+        # What the rest of a cut episode is expected to bring counts as if it came with the last step.
+        sums[1, -1] += torch.where(cut, tail.double(), 0.0)
 
     def mean(of_episodes: Tensor) -> Tensor:
         return of_episodes.masked_fill(~counted, 0.0).sum(0) / number
@@ -104,6 +120,7 @@ def rollout_scores(
         "episodes": ends.sum(0),
         "length": mean(lengths),
         "max_return": returns.masked_fill(~counted, -torch.inf).amax(0),
+        "cut": cut,
     }
     if mastered is not None:
         succeeded = returns > mastered
@@ -115,6 +132,20 @@ def rollout_scores(
     for name, of_steps in zip(names, sums[2:], strict=True):
         scores[name] = mean(of_steps / lengths)
     return scores
+
+
+def tail_values(rewards: Tensor, advantages: Tensor, values: Tensor) -> Tensor:
+    """Return ``(slots,)`` the discounted value of the observation after the last step of a rollout.
+
+    The last generalised advantage holds it, as A = r + gamma V' - V there. It is 0 where the step ended an
+    episode.
+
+    Args:
+        rewards: ``(steps, slots)``, as the advantages were made of them: scaled ones, say.
+        advantages: ``(steps, slots)``.
+        values: ``(steps, slots)``, in the same units as the others.
+    """
+    return advantages[-1] + values[-1] - rewards[-1]
 
 
 def value_terms(advantages: Tensor, ends: Tensor, discount: float) -> dict[str, Callable[[], Tensor]]:

@@ -12,7 +12,7 @@ from teacherstudent.contract.accounts.failures import Failures
 from teacherstudent.contract.types import Assignment, BoolArray, IntArray, State
 from teacherstudent.slots.failures import Failed
 from teacherstudent.slots.tensor_envs import TensorEnvs
-from teacherstudent.students.rollouts.scores import VALUE_SIGNALS, rollout_scores
+from teacherstudent.students.rollouts.scores import VALUE_SIGNALS, rollout_scores, tail_values
 from teacherstudent.students.rollouts.seeds import episode_seeds
 from teacherstudent.students.rsl_rl.ppo import RslRlPPO
 from teacherstudent.students.rsl_rl.steps import TaskTable, TensorSteps
@@ -130,6 +130,7 @@ class BoundTensorRollout(TensorSteps):
             discount=self._discount,
             mastered=self._mastered,
             told=log.told,
+            tail=tail_values(ppo.rewards, advantages, ppo.values) * ppo.reward_scale,
             wanted=self._signals,
         )
 

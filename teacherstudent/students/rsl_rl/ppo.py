@@ -100,6 +100,12 @@ class RslRlPPO:
         return values
 
     @property
+    def rewards(self) -> Tensor:
+        """Rewards of the rollout as it learns from them, scaled, ``(steps, n)``."""
+        rewards: Tensor = self.alg.storage.rewards[..., 0]
+        return rewards
+
+    @property
     def reward_scale(self) -> Tensor | float:
         """What rewards are divided by now."""
         if self._moments is None:

@@ -60,8 +60,8 @@ class RslRlStudent:
     update, its normalisation of advantages nor the running normalisation of observations and rewards sees
     them; the number of minibatches stays, so that they get smaller. If no row is learnt from there is no
     update. Nothing is under way between two rounds, and a saved student goes on exactly whatever its
-    environments are. A falling learning rate follows trained and measured steps alike. ``n_steps`` must then
-    be at least the most steps of an episode, or rows complete none (`contract.student.Student`).
+    environments are. A falling learning rate follows trained and measured steps alike. ``n_steps``
+    should then be at least the most steps of an episode (`contract.student.Student`).
 
     If its run allows it (`failures`), a task whose environment fails on the host has no outcome, and the slot
     goes on with the next one; bound for rollouts, the row is not learnt from.

@@ -1,14 +1,16 @@
-"""Rounds of a stable-baselines3 on-policy algorithm whose slots are bound to one task each."""
+"""Rounds of a stable-baselines3 algorithm whose slots are bound to one task each; those of on-policy ones."""
 
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.running_mean_std import RunningMeanStd
@@ -17,7 +19,13 @@ from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 from teacherstudent.contract.accounts.failures import Failures
 from teacherstudent.contract.purposes import add_costs, measured_costs
 from teacherstudent.contract.types import Array, Assignment, BoolArray, Outcomes, Seed, State
-from teacherstudent.students.rollouts.scores import VALUE_SIGNALS, bound_outcomes, check_rows, rollout_scores
+from teacherstudent.students.rollouts.scores import (
+    VALUE_SIGNALS,
+    bound_outcomes,
+    check_rows,
+    rollout_scores,
+    tail_values,
+)
 from teacherstudent.students.sb3.bound_vec_env import BoundVecEnv
 from teacherstudent.students.sb3.state import clear_hidden
 
@@ -25,24 +33,8 @@ _HIDDEN = ("hidden_states", "cell_states")
 """How the tables of recurrent rollout buffers begin that are ``(steps, layers, slots, size)``."""
 
 
-class BoundRollouts:
-    """Runs one rollout of ``n_steps`` in every slot on the slot's own task, then one update.
-
-    Rows that are not learnt from are played by the same exploring policy in the same rollout. The algorithm's
-    own ``train`` gets a rollout buffer without their columns, so that neither its losses nor its
-    normalisation of advantages see them, and a ``VecNormalize`` takes its moments from the other slots. If no
-    row is learnt from, there is no update and nothing of the algorithm changes but its count of steps and
-    the generators.
-
-    The algorithm's ``num_timesteps``, which its schedules follow, counts trained and measured steps: what the
-    run's budget counts. A schedule that falls over the budget is so at its end when the budget is spent,
-    however many rollouts were measured only; it moves with the next update.
-
-    ``mean_value`` is given in the units of the score, also where rewards are normalised (with the scale at
-    the rollout's end); the other value signals are in the units of the algorithm's own advantages.
-
-    A row whose environment fails has no outcome and is not learnt from, whatever it has seen before; it costs
-    its steps.
+class BoundRounds(ABC):
+    """Plays one task in every slot for a rollout, reports, and lets an algorithm train on what it may.
 
     Attributes:
         envs: the slots.
@@ -51,6 +43,7 @@ class BoundRollouts:
     Args:
         model: the algorithm; its environment is replaced.
         envs: a vector environment as `RLFamily.make_vec` gives it.
+        steps: of a rollout.
         seed: the episodes' environment seeds come from it.
         mastered: as the family has it.
         total: the whole run's steps.
@@ -60,8 +53,9 @@ class BoundRollouts:
 
     def __init__(
         self,
-        model: OnPolicyAlgorithm,
+        model: BaseAlgorithm,
         envs: gym.vector.VectorEnv[Any, Any, Any],
+        steps: int,
         *,
         seed: Seed,
         mastered: float | None,
@@ -70,9 +64,9 @@ class BoundRollouts:
         signals: Collection[str] = VALUE_SIGNALS,
     ) -> None:
         self._signals = signals
-        self.envs = BoundVecEnv(envs, model.n_steps, seed=seed, mastered=mastered, failures=failures)
+        self._steps = steps
+        self.envs = BoundVecEnv(envs, steps, seed=seed, mastered=mastered, failures=failures)
         self.measured: dict[str, float] = {}
-        self._model = model
         self._mastered = mastered
         self._total = total
         self._learn: BoolArray = np.ones(self.envs.num_envs, np.bool_)
@@ -104,12 +98,65 @@ class BoundRollouts:
         if not good.all():
             chosen = torch.from_numpy(good)
             scores = {name: values[chosen] for name, values in scores.items()}
-        steps = self._model.n_steps
-        outcomes = bound_outcomes(assignment.select(good), scores, steps)
+        outcomes = bound_outcomes(assignment.select(good), scores, self._steps)
         if self._learn.any():
             self._update(self._learn)
-        add_costs(self.measured, measured_costs(assignment.purpose, steps))
+        add_costs(self.measured, measured_costs(assignment.purpose, self._steps))
         return outcomes
+
+    @abstractmethod
+    def _collect(self) -> None:
+        """Play a rollout, from a new episode of each slot on."""
+
+    @abstractmethod
+    def _scores(self) -> dict[str, torch.Tensor]:
+        """Return score and signals of each slot."""
+
+    @abstractmethod
+    def _update(self, learn: BoolArray) -> None:
+        """Train on the slots of the mask, of which there is one."""
+
+    def state_dict(self) -> State:
+        """Return the number of the environments' seeds and the count of measured steps."""
+        return {"envs": self.envs.state_dict(), "measured": dict(self.measured)}
+
+    def load_state_dict(self, state: State) -> None:
+        """Continue from `state_dict`."""
+        self.envs.load_state_dict(state["envs"])
+        self.measured = dict(state["measured"])
+
+
+class BoundRollouts(BoundRounds):
+    """Runs one rollout of ``n_steps`` in every slot on the slot's own task, then one update.
+
+    Rows that are not learnt from are played by the same exploring policy in the same rollout. The algorithm's
+    own ``train`` gets a rollout buffer without their columns, so that neither its losses nor its
+    normalisation of advantages see them, and a ``VecNormalize`` takes its moments from the other slots. If no
+    row is learnt from, there is no update and nothing of the algorithm changes but its count of steps and
+    the generators.
+
+    The algorithm's ``num_timesteps``, which its schedules follow, counts trained and measured steps: what the
+    run's budget counts. A schedule that falls over the budget is so at its end when the budget is spent,
+    however many rollouts were measured only; it moves with the next update.
+
+    A rollout that completes no episode is scored by the part of it that it holds
+    (`teacherstudent.students.rollouts.scores.rollout_scores`).
+
+    ``mean_value`` is given in the units of the score, also where rewards are normalised (with the scale at
+    the rollout's end); the other value signals are in the units of the algorithm's own advantages.
+
+    A row whose environment fails has no outcome and is not learnt from, whatever it has seen before; it costs
+    its steps.
+
+    Args:
+        model, envs, seed, mastered, total, failures, signals: see `BoundRounds`.
+    """
+
+    def __init__(
+        self, model: OnPolicyAlgorithm, envs: gym.vector.VectorEnv[Any, Any, Any], **options: Any
+    ) -> None:
+        super().__init__(model, envs, model.n_steps, **options)
+        self._model = model
 
     def _collect(self) -> None:
         model = self._model
@@ -127,19 +174,19 @@ class BoundRollouts:
         model = self._model
         envs = self.envs
         buffer = self._model.rollout_buffer
-        normalize = model.get_vec_normalize_env()
-        # Values are in units of scaled rewards; this factor leads back to the score's units.
-        scale = 1.0
-        if normalize is not None:
-            scale = float(np.sqrt(normalize.ret_rms.var + normalize.epsilon))
+        scale = reward_scale(model)
+        advantages = torch.from_numpy(buffer.advantages)
+        values = torch.from_numpy(buffer.values)
         return rollout_scores(
             torch.from_numpy(envs.rewards),
             torch.from_numpy(envs.ends),
-            torch.from_numpy(buffer.advantages),
-            torch.from_numpy(buffer.values) * scale,
+            advantages,
+            values * scale,
             discount=model.gamma * model.gae_lambda,
             mastered=self._mastered,
             told=torch.from_numpy(envs.told),
+            # The buffer's own rewards are scaled as its values are.
+            tail=tail_values(torch.from_numpy(buffer.rewards), advantages, values) * scale,
             wanted=self._signals,
         )
 
@@ -156,14 +203,13 @@ class BoundRollouts:
             # The next rollout fills the buffer of all slots again.
             model.rollout_buffer = whole
 
-    def state_dict(self) -> State:
-        """Return the number of the environments' seeds and the count of measured steps."""
-        return {"envs": self.envs.state_dict(), "measured": dict(self.measured)}
 
-    def load_state_dict(self, state: State) -> None:
-        """Continue from `state_dict`."""
-        self.envs.load_state_dict(state["envs"])
-        self.measured = dict(state["measured"])
+def reward_scale(model: BaseAlgorithm) -> float:
+    """Return what one unit of an algorithm's values is in units of the score, where it scales rewards."""
+    normalize = model.get_vec_normalize_env()
+    if normalize is None or not normalize.norm_reward:
+        return 1.0
+    return float(np.sqrt(normalize.ret_rms.var + normalize.epsilon))
 
 
 def columns(buffer: RolloutBuffer, slots: BoolArray) -> RolloutBuffer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from stable_baselines3.common.type_aliases import TrainFreq
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from teacherstudent.contract.accounts.failures import Failures
-from teacherstudent.contract.checks import check_flag
+from teacherstudent.contract.checks import check_flag, check_whole
 from teacherstudent.contract.demand import Demand, Offers, check_demand, everything
 from teacherstudent.contract.family import RLFamily
 from teacherstudent.contract.purposes import add_costs, check_purposes
@@ -37,14 +38,15 @@ from teacherstudent.contract.types import (
 from teacherstudent.networks.state import PrivateGenerators
 from teacherstudent.slots.failures import Fault
 from teacherstudent.students.rollouts.play import measured, play, play_all, slots_for
-from teacherstudent.students.rollouts.scores import playing_offers
+from teacherstudent.students.rollouts.scores import VALUE_SIGNALS, playing_offers
 from teacherstudent.students.rollouts.signals import RolloutSignals, chosen
 from teacherstudent.students.sb3 import options as sb3_options
 from teacherstudent.students.sb3 import state as sb3_state
 from teacherstudent.students.sb3.forgetting import Forgetting
 from teacherstudent.students.sb3.queue import More, TaskQueue
 from teacherstudent.students.sb3.recurrent import speed_up
-from teacherstudent.students.sb3.rollout import BoundRollouts
+from teacherstudent.students.sb3.replays import BoundReplays, can_be_bound, estimates
+from teacherstudent.students.sb3.rollout import BoundRollouts, BoundRounds
 from teacherstudent.students.sb3.vec_env import TaskVecEnv
 
 _FOREVER = 2**62
@@ -62,10 +64,11 @@ class SB3Student:
     If its run allows it (`failures`), a task whose environment fails has no outcome, and the slot goes on
     with the next one; bound for rollouts, the row is not learnt from.
 
-    On-policy algorithms can be bound for rollouts instead (`bind`): then
-    `teacherstudent.students.sb3.rollout.BoundRollouts` says what a round is, nothing is under way between two
-    rounds, and a saved student goes on exactly whatever its environments are. ``n_steps`` must then be at
-    least the most steps of an episode, or rows complete none (`contract.student.Student`).
+    Slots can be bound for rollouts instead (`bind`): then `teacherstudent.students.sb3.rollout.BoundRollouts`
+    says what a round is, and of off-policy algorithms `teacherstudent.students.sb3.replays.BoundReplays`.
+    Nothing is under way between two rounds, and a saved student goes on exactly whatever its environments
+    are. ``n_steps``, or ``rollout_steps`` of off-policy algorithms, should then be at least the most steps of
+    an episode (`contract.student.Student`).
 
     Args:
         family: whose tasks are played.
@@ -86,12 +89,14 @@ class SB3Student:
             ``policy_kwargs`` are imported.
         forget_every: environment steps after which networks, optimisers and replay buffer start anew, again
             and again (`teacherstudent.students.sb3.forgetting.Forgetting`); None for never.
+        rollout_steps: of an off-policy algorithm, steps of the rollouts for which teachers of levels bind a
+            slot; on-policy ones have ``n_steps``.
 
     Raises:
         TypeError: if the family has no environments or the algorithm is no stable-baselines3 algorithm
             or does not take one of the options.
-        ValueError: if the algorithm is unknown, ``n_envs`` is less than 1, a schedule has no budget, or
-            ``forget_every`` is less than a round.
+        ValueError: if the algorithm is unknown, ``n_envs`` or ``rollout_steps`` is less than 1, a schedule
+            has no budget, or ``forget_every`` is less than a round.
     """
 
     def __init__(
@@ -108,6 +113,7 @@ class SB3Student:
         budget: float | None = None,
         options: Mapping[str, Any] | None = None,
         forget_every: float | None = None,
+        rollout_steps: int = 256,
     ) -> None:
         sb3_options.check_environments(family, n_envs, processes)
         check_flag("sb3: normalize", normalize)
@@ -126,10 +132,11 @@ class SB3Student:
         self._n_envs = n_envs
         self._processes = processes
         self._budget = budget
+        self._rollout_steps = check_whole("sb3: rollout_steps", rollout_steps, 1)
         self.failures = Failures()
         self._generators = PrivateGenerators(number)
         self._queue = TaskQueue(n_envs, seed=queue_seed)
-        self._bound: BoundRollouts | None = None
+        self._bound: BoundRounds | None = None
         self._env_seed = env_seed
         self._test_envs: dict[int, gym.vector.VectorEnv[Any, Any, Any]] = {}
         self._callback: Any = None
@@ -146,6 +153,8 @@ class SB3Student:
         # Initial weights are drawn from the private generators.
         with self._generators.active():
             self.model = kind(policy, wrapped, seed=number, device=device, verbose=0, **resolved)
+        # Off-policy algorithms draw from it, and environments of one class may share theirs.
+        self.model.action_space = copy.deepcopy(self.model.action_space)
         self._fit_in(forget_every)
         self.offers: Offers = self._all_offers()
         self._demand = everything(self.offers)
@@ -165,21 +174,26 @@ class SB3Student:
 
     def _all_offers(self) -> Offers:
         """Return what the algorithm can be asked for."""
-        on_policy = isinstance(self.model, OnPolicyAlgorithm)
-        return playing_offers(self._family.mastered is not None, values=on_policy, rollouts=on_policy)
+        success = self._family.mastered is not None
+        if isinstance(self.model, OnPolicyAlgorithm):
+            return playing_offers(success)
+        rollouts = can_be_bound(self.model)
+        offers = dict(playing_offers(success, values=False, rollouts=rollouts))
+        if not rollouts:
+            return offers
+        # Replay buffers hold no advantages: only what a critic of Q-values tells is there.
+        absent = set(VALUE_SIGNALS) - set(estimates(self.model))
+        offers["rollout"] = {k: v for k, v in offers["rollout"].items() if k not in absent}
+        return offers
 
     def bind(self, demand: Demand) -> None:
         """Play tasks episode by episode, as a new student does, or bind each slot to one for a rollout.
 
         Raises:
-            ValueError: if something is asked for that is not offered; if the algorithm is off-policy and the
-                granularity not ``"episode"``; or if the student has started by another demand.
+            ValueError: if something is asked for that is not offered (an algorithm that trains after whole
+                episodes offers no rollouts); or if the student has started by another demand.
         """
-        on_policy = isinstance(self.model, OnPolicyAlgorithm)
-        who = f"sb3: {type(self.model).__name__}"
-        if not on_policy:
-            who += " (rollouts need on-policy algorithms)"
-        carried = check_demand(demand, self.offers, who)
+        carried = check_demand(demand, self.offers, f"sb3: {type(self.model).__name__}")
         if demand == self._demand:
             return
         # A callback says that training has begun.
@@ -201,16 +215,18 @@ class SB3Student:
         return RolloutSignals(self._n_envs, self.model.gamma * self.model.gae_lambda, names)
 
     def _bind_rollouts(self) -> None:
-        assert isinstance(self.model, OnPolicyAlgorithm)
-        self._bound = BoundRollouts(
-            self.model,
-            self._envs.envs,
-            seed=self._env_seed,
-            mastered=self._family.mastered,
-            total=self._total,
-            failures=self.failures,
-            signals=self._carried,
-        )
+        options: dict[str, Any] = {
+            "seed": self._env_seed,
+            "mastered": self._family.mastered,
+            "total": self._total,
+            "failures": self.failures,
+            "signals": self._carried,
+        }
+        if isinstance(self.model, OnPolicyAlgorithm):
+            self._bound = BoundRollouts(self.model, self._envs.envs, **options)
+            return
+        assert isinstance(self.model, OffPolicyAlgorithm)
+        self._bound = BoundReplays(self.model, self._envs.envs, self._rollout_steps, **options)
 
     @property
     def _total(self) -> int:
@@ -232,6 +248,8 @@ class SB3Student:
 
     def round_cost(self) -> float:
         """Return the environment steps of a round; of one that lasts an episode, the least."""
+        if self._bound is not None:
+            return float(self._n_envs * len(self._bound.envs.rewards))
         return float(self._n_envs * sb3_options.round_steps(self.model))
 
     def wants(self) -> int:

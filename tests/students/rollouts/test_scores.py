@@ -15,6 +15,7 @@ from teacherstudent.students.rollouts.scores import (
     VALUE_SIGNALS,
     bound_outcomes,
     rollout_scores,
+    tail_values,
 )
 
 
@@ -67,6 +68,23 @@ def test_a_slot_that_completed_nothing_has_no_success():
     assert scores(mastered=-100.0)["success"] == [1, 0, 1]
 
 
+def test_a_cut_episode_counts_with_what_its_rest_is_expected_to_bring():
+    tail = tail_values(REWARDS, ADVANTAGES, VALUES)
+    assert tail.tolist() == [9 + 100 - 7, 4 + 5 + 1, 1 + 4 - 1]
+    found = scores(tail=tail, mastered=-100.0)
+    assert found["cut"] == [0, 1, 0]
+    # Only the second slot completed nothing: its rewards are -5, and the rest is worth 10.
+    assert found["score"] == [(3 - 4) / 2, -5 + 10, (5 + 2) / 2]
+    assert found["max_return"] == [3, 5, 5]
+    assert found["episodes"] == [2, 0, 2]
+    assert found["length"] == [2, 5, 2.5]
+    assert found["success"] == [1, 0, 1], "an episode that only the rollout ended has not succeeded"
+    without = scores(mastered=-100.0)
+    assert without["cut"] == [0, 0, 0]
+    for name in VALUE_SIGNALS:
+        assert found[name] == without[name], "advantages are bootstrapped anyway"
+
+
 def test_deltas_are_those_of_the_buffer_that_computed_the_advantages():
     rng = np.random.default_rng(0)
     steps, slots, gamma, lam = 30, 4, 0.9, 0.8
@@ -85,6 +103,9 @@ def test_deltas_are_those_of_the_buffer_that_computed_the_advantages():
     buffer.compute_returns_and_advantage(last, ends[-1])
     tables = (buffer.rewards, ends, buffer.advantages, buffer.values)
     found = rollout_scores(*map(torch.from_numpy, tables), discount=gamma * lam)
+    goes_on = ~ends[-1]
+    tail = tail_values(*map(torch.from_numpy, (buffer.rewards, buffer.advantages, buffer.values)))
+    np.testing.assert_allclose(tail.numpy()[goes_on], gamma * last.numpy()[goes_on], atol=1e-5)
     following = np.concatenate([buffer.values[1:], last.numpy()[None]])
     delta = buffer.rewards + gamma * ~ends * following - buffer.values
     for slot in range(slots):
@@ -111,5 +132,6 @@ def test_outcomes_are_one_for_each_row():
     assert found.ids.tolist() == [4, 9, 6]
     assert found.cost.tolist() == [5, 5, 5]
     assert found.score.tolist() == [-0.5, -5, 3.5]
+    assert found.signals["cut"].tolist() == [0, 0, 0]
     assert found.signals["episodes"].dtype == np.int64
     assert found.signals.keys() == BOUND_OFFERS.keys() >= set(VALUE_SIGNALS)

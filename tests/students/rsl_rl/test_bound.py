@@ -188,3 +188,25 @@ def test_what_cannot_be_bound_says_so(cartpole):
         other.train(Assignment(ids=np.arange(3), tasks=cartpole.test_tasks()[:3]))
     with pytest.raises(ValueError, match="at least 2 for each of 4 minibatches, got 7"):
         bound(cartpole, n_steps=7)
+
+
+@pytest.mark.parametrize("normalize", [True, False])
+def test_a_rollout_shorter_than_an_episode_is_scored_with_its_rest_s_value(normalize):
+    """Episodes last 11 steps, rollouts 8; measured rows leave the value function as it is."""
+
+    class Long(Noisy):
+        length = 11
+
+    family = steps(Long)
+    student = bound(family, normalize=normalize, n_steps=8)
+    student.train(assign(student, family))
+    found = student.train(assign(student, family, first=4, learn=False))
+    ppo, rollout = student.ppo, student._bound
+    with torch.no_grad():
+        values = ppo.alg.critic({"obs": rollout._obs})[:, 0]
+    so_far = rollout._log.rewards.double().sum(0)
+    expected = so_far + ppo.reward_scale * ppo.alg.gamma * values
+    np.testing.assert_allclose(found.score, expected.numpy(), rtol=1e-4)
+    np.testing.assert_array_equal(found.score, found.signals["max_return"])
+    assert found.signals["cut"].tolist() == [1] * 4
+    assert found.signals["episodes"].tolist() == [0] * 4

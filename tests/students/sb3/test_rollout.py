@@ -209,9 +209,8 @@ def test_images_and_dictionaries_can_be_bound():
 
 def test_what_cannot_be_bound_says_so(cartpole):
     off = SB3Student(cartpole, seed=0, algorithm="DQN", n_envs=2)
-    assert set(off.offers) == {"episode"}
-    with pytest.raises(ValueError, match="on-policy"):
-        off.bind(Demand(granularity="rollout"))
+    with pytest.raises(ValueError, match=r"sb3: DQN: expected signals among .* got \['value_l1'\]"):
+        off.bind(Demand(granularity="rollout", signals=frozenset({"value_l1"})))
     student = SB3Student(cartpole, seed=0, n_envs=2, options=OPTIONS)
     with pytest.raises(ValueError, match="'chunk'"):
         student.bind(CHUNKS)
@@ -303,11 +302,32 @@ def test_a_recurrent_policy_forgets_at_the_start_of_an_episode():
     assert np.ptp(values[0, 0]) > 1e-3
 
 
+@pytest.mark.parametrize("normalize", [False, True])
+def test_a_rollout_shorter_than_an_episode_is_scored_with_its_rest_s_value(normalize):
+    """Episodes last 11 steps, rollouts 8; measured rows leave the value function as it is."""
+    family = steps(Noisy)
+    student = bound(family, normalize=normalize, options=OPTIONS | {"n_steps": 8})
+    student.train(assign(student, family))
+    found = student.train(assign(student, family, first=4, learn=False))
+    model = student.model
+    scale = 1.0
+    if normalize:
+        scale = np.sqrt(model.get_vec_normalize_env().ret_rms.var + model.get_vec_normalize_env().epsilon)
+    with torch.no_grad():
+        values = model.policy.predict_values(torch.from_numpy(model._last_obs))[:, 0].numpy()
+    so_far = student._bound.envs.rewards.sum(0)
+    np.testing.assert_allclose(found.score, so_far + scale * model.gamma * values, rtol=1e-4)
+    np.testing.assert_array_equal(found.score, found.signals["max_return"])
+    assert found.signals["cut"].tolist() == [1] * 4
+    assert found.signals["episodes"].tolist() == [0] * 4
+    assert found.signals["length"].tolist() == [8] * 4
+
+
 def test_a_run_binds_its_student_before_it_looks_at_the_signals():
     family, teacher, student = trio()
     check_fit(family, teacher, student)
     found = student.train(teacher.ask(student.wants()))
-    assert found.signals.keys() == teacher.needs | teacher.reads | {"episodes", "length", "max_return"}
+    assert found.signals.keys() == teacher.needs | teacher.reads | {"episodes", "length", "max_return", "cut"}
 
 
 def test_a_run_resumes_exactly_though_the_environments_cannot_be_saved(tmp_path):

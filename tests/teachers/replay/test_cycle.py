@@ -176,6 +176,18 @@ def test_damaged_states_are_refused(name, where, damage, message):
         make(name, space, **options).load_state_dict(state | {"algorithm": broken})
 
 
+@pytest.mark.parametrize("semantics", ["dcd", "jaxued"])
+def test_rows_without_a_completed_episode_are_kept_where_the_student_judges_them(semantics):
+    teacher = make("plr", score="max_mc", buffer=SMALL | {"semantics": semantics})
+    rows = teacher.ask(4)
+    signals = {"episodes": [0.0, 0, 0, 1], "cut": [1.0, 0, 1, 0], "max_return": [3.0, 9, 5, 4]}
+    teacher.tell(played(rows, mean_value=1.0, **signals))
+    # The second row says nothing of a part that it is judged by, so nothing is known of its level.
+    kept = dict(zip(teacher.buffer.levels[:, 0].tolist(), teacher.buffer.scores.tolist(), strict=True))
+    assert kept == {int(rows.tasks[i, 0]): value for i, value in ((0, 2.0), (2, 4.0), (3, 3.0))}
+    assert teacher.metrics()["unfinished_share"] == 3 / 4
+
+
 # Reports
 
 

@@ -37,6 +37,17 @@ def test_sfl_measures_then_trains():
     assert not teacher.ask(4).learn.any(), "the next refresh"
 
 
+def test_a_rollout_shorter_than_its_episode_is_a_failure():
+    teacher = make("sfl", InOrder(), refresh=2, candidates=4, attempts=2, keep=1)
+    for success, cut in ([1.0, 0, 0, 1], [0.0, 1, 1, 0]), ([0.0, 0, 0, 1], [1.0, 1, 0, 0]):
+        episodes = 1 - np.array(cut)
+        teacher.tell(played(teacher.ask(4), episodes=episodes, cut=cut, success=success))
+    teacher.ask(4)
+    # Level 0 was solved once, and once its rollout ended before; the others always fail, or never.
+    assert teacher.buffer.levels.tolist() == [[0]]
+    assert teacher.buffer.scores.tolist() == [0.25]
+
+
 def test_sfl_measures_equal_candidates_once():
     space = Discrete(5)
     teacher = make("sfl", space, refresh=3, candidates=40, attempts=2, keep=3)
