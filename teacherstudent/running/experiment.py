@@ -260,6 +260,11 @@ class Experiment:
         """
         manifest = Run.load(folder).manifest
         parts = {name: manifest[name] for name in ("family", "teacher", "student")}
+        if "loop" in manifest:
+            raise ValueError(
+                f"{folder}: expected a run of an experiment, got one of a loop of its user's own: go on by "
+                "the script that made it, with Recorder.for_loop(..., resume=True)"
+            )
         # Runs of objects of one's own have a manifest too, but no names to make them from.
         if "label" not in parts["teacher"]:
             raise ValueError(
