@@ -91,6 +91,7 @@ class Recorder:
         # The manifest is plain before the lock is taken: what cannot be written must leave no folder behind.
         asked = check_manifest(plain.to_plain(manifest, "manifest"))
         names = kinds.check_log(log)
+        kinds.check_installed(names)
         if services := [name for name in names if name in kinds.SERVICES]:
             asked["logged"] = {"id": kinds.new_identity(), "services": services}
         state = START if resume is None else check_positions(resume)
@@ -123,15 +124,21 @@ class Recorder:
             if kinds.TENSORBOARD in names:
                 self._events = EventLog(self.folder, state["events"], step=state["spent"])
             self._sinks: list[kinds.Sink] = [] if self._events is None else [self._events]
-            self._sinks += [
-                kinds.open_service(name, kinds.described(written, self.folder), self.note)
-                for name in services
-            ]
+            for name in services:
+                self._sinks.append(self._open_service(name, written))
         # Another process could otherwise not resume the run until this one has ended.
         except BaseException:
             self._lock.release()
             raise
         self._closed = False
+
+    def _open_service(self, name: str, manifest: Mapping[str, Any]) -> kinds.Sink:
+        """Return a service's sink; if the service fails, the folder says so."""
+        try:
+            return kinds.open_service(name, kinds.described(manifest, self.folder), self.note)
+        except BaseException as error:
+            self._status.end("failed", error, self._seconds())
+            raise
 
     @staticmethod
     def for_loop(

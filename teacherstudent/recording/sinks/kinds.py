@@ -62,12 +62,11 @@ NAMES = (TENSORBOARD, *SERVICES)
 
 
 def check_log(given: Any) -> tuple[str, ...]:
-    """Return the names of sinks; nothing is imported.
+    """Return the names of sinks; whether they are installed is another question (`check_installed`).
 
     Raises:
         TypeError: if they are no names.
         ValueError: if one is unknown or comes twice.
-        ImportError: if the package of one is missing.
     """
     # One name in the place of several is what most people mean by it.
     names = (given,) if isinstance(given, str) else given
@@ -76,21 +75,20 @@ def check_log(given: Any) -> tuple[str, ...]:
     for name in names:
         if name not in NAMES:
             raise ValueError(f"log: expected names of {list(NAMES)}, got {name!r}{closest(name, NAMES)}")
-        if name in SERVICES:
-            _check_installed(name)
     if len(set(names)) < len(names):
         raise ValueError(f"log: expected each name once, got {list(names)}")
     return tuple(names)
 
 
-def _check_installed(name: str) -> None:
-    package, _ = SERVICES[name]
-    # Found without an import, which takes seconds.
-    if importlib.util.find_spec(package) is None:
-        raise ImportError(
-            f"log: {name!r} needs the package {package}, which is missing: pip install "
-            f"'teacherstudent[{name}]'"
-        )
+def check_installed(names: Sequence[str]) -> None:
+    """Raise ImportError that names the extra, where the package of a sink is missing."""
+    for name in names:
+        # Found without an import, which takes seconds.
+        if name in SERVICES and importlib.util.find_spec(SERVICES[name][0]) is None:
+            raise ImportError(
+                f"log: {name!r} needs the package {SERVICES[name][0]}, which is missing: pip install "
+                f"'teacherstudent[{name}]'"
+            )
 
 
 def new_identity() -> str:
@@ -160,17 +158,22 @@ class Guarded:
             self._note(f"{self._name}: the run was not closed there ({type(error).__name__}: {error})")
 
 
+def _class_of(name: str) -> Callable[[Logged], Sink]:
+    """Return the class of a service's sink."""
+    module, _, attribute = SERVICES[name][1].partition(":")
+    found: Callable[[Logged], Sink] = getattr(importlib.import_module(module), attribute)
+    return found
+
+
 def open_service(name: str, logged: Logged, note: Callable[[str], None]) -> Sink:
     """Return a service's sink, opened for a run.
 
     Raises:
         RuntimeError: if the service does not begin the run; the message names what to do.
     """
-    module, _, attribute = SERVICES[name][1].partition(":")
-    kind = getattr(importlib.import_module(module), attribute)
     # Before the run starts an error is the user's: nothing is lost yet.
     try:
-        sink = kind(logged)
+        sink = _class_of(name)(logged)
     except Exception as error:
         raise RuntimeError(
             f"log: {name}: expected it to begin the run {logged.name}, got {type(error).__name__}: {error}; "
