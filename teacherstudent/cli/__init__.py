@@ -1,4 +1,4 @@
-"""The command line: ``teacherstudent new | list | describe | run | resume | compare | report | completion``.
+"""The command line: ``teacherstudent new | list | describe | run | resume | compare | report | play``...
 
 A command is one file with a function ``add``, which adds the command's words to the parser and says what is
 called: a function of the words and of a console that returns an exit code. `COMMANDS` lists the files.
@@ -15,9 +15,10 @@ from rich.console import Console
 
 from teacherstudent import __version__
 from teacherstudent.cli import compare, completion, describe, names, new, report, resume, run
+from teacherstudent.cli.policies import export, play
 from teacherstudent.recording.disk.terminal import shown
 
-COMMANDS = (new, names, describe, run, resume, compare, report, completion)
+COMMANDS = (new, names, describe, run, resume, compare, report, play, export, completion)
 """The commands in the order of ``--help``."""
 
 

@@ -129,9 +129,8 @@ def test_a_service_that_fails_later_is_left_alone_and_the_run_says_so(tmp_path, 
     assert len(Run.load(tmp_path).curve().spent) == 2
 
 
-def test_a_service_that_does_not_begin_ends_the_run_before_it_starts(
-    tmp_path, synthetic, service, monkeypatch
-):
+@pytest.mark.usefixtures("service")
+def test_a_service_that_does_not_begin_ends_the_run_at_once(tmp_path, synthetic, monkeypatch):
     def fail(logged):
         raise PermissionError("not logged in")
 
