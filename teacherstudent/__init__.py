@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from teacherstudent.adapters.supervised.stages.controller import StageController
     from teacherstudent.adapters.vector import TeacherVectorEnv
     from teacherstudent.contract.accounts.plan import Plan
+    from teacherstudent.recording.recorder import Recorder
     from teacherstudent.running.experiment import Experiment
     from teacherstudent.running.loop import run
     from teacherstudent.running.members import Members
@@ -48,6 +49,7 @@ _LAZY = {
     "LevelVecEnv": "teacherstudent.adapters.levels.vec_env",
     "LevelBuffer": "teacherstudent.teachers.replay.buffer.levels",
     "Members": "teacherstudent.running.members",
+    "Recorder": "teacherstudent.recording.recorder",
     "RayTeacher": "teacherstudent.adapters.serving.on_ray",
     "Plan": "teacherstudent.contract.accounts.plan",
     "run": "teacherstudent.running.loop",
@@ -85,6 +87,7 @@ __all__ = [
     "Purpose",
     "RLFamily",
     "RayTeacher",
+    "Recorder",
     "StageController",
     "Student",
     "Study",

@@ -79,7 +79,7 @@ def write_synthetic(
     """
     manifest = manifest_of(space, **entries)
     rng = np.random.default_rng(manifest["seed"] if isinstance(manifest["seed"], int) else 0)
-    recorder = Recorder(folder, manifest=manifest, tensorboard=False)
+    recorder = Recorder(folder, manifest=manifest, log=())
     for j, share in enumerate(np.linspace(0, 1, tests)):
         if share > until:
             break

@@ -1,4 +1,4 @@
-"""The command line: ``teacherstudent new | list | describe | run | resume | compare | report | completion``.
+"""The command line: ``teacherstudent new | list | describe | run | resume | compare | report | play``...
 
 A command is one file with a function ``add``, which adds the command's words to the parser and says what is
 called: a function of the words and of a console that returns an exit code. `COMMANDS` lists the files.
@@ -15,9 +15,10 @@ from rich.console import Console
 
 from teacherstudent import __version__
 from teacherstudent.cli import compare, completion, describe, names, new, report, resume, run
+from teacherstudent.cli.policies import export, play
 from teacherstudent.recording.disk.terminal import shown
 
-COMMANDS = (new, names, describe, run, resume, compare, report, completion)
+COMMANDS = (new, names, describe, run, resume, compare, report, play, export, completion)
 """The commands in the order of ``--help``."""
 
 
@@ -36,7 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code: int = given.command(given, console)
         return code
-    except (ValueError, TypeError, OSError) as error:
+    # A package that is missing is named with its extra.
+    except (ValueError, TypeError, OSError, ImportError) as error:
         errors.print(shown(f"teacherstudent: {error}"), soft_wrap=True)
         return 2
     # Ctrl-C comes here before runs have begun or after they have ended: `run_all` takes it in between.

@@ -37,6 +37,14 @@ def add(commands: Commands) -> None:
         help="signals to compute and log beside what the teacher needs: value_l1",
     )
     start.add_argument(
+        "--log",
+        nargs="*",
+        default=["tensorboard"],
+        metavar="NAME",
+        help="where scalars go beside the run folder: tensorboard (default), wandb, mlflow, trackio; no name "
+        "for nowhere",
+    )
+    start.add_argument(
         "--max-failed-tasks",
         type=int,
         help="on how many tasks environments may fail (default: 3, and one for every 20 finished episodes)",
@@ -90,6 +98,7 @@ def start_runs(given: argparse.Namespace, console: Console) -> int:
             teacher_options=dict(given.teacher_options),
             family_options=dict(given.family_options),
             student_options=dict(given.student_options),
+            log=given.log,
         )
         # Seeds are outermost, so that early results compare teachers.
         for seed in given.seeds

@@ -33,7 +33,7 @@ def setting_notes(setting: Setting, runs: Sequence[Run]) -> list[str]:
         notes.append(f"{setting.label}: budgets differ ({listed}). {OWN_ENDS}")
     elif not setting.overlap and not setting.split:
         notes.append(f"{setting.label}: the runs have no stretch of {quantity.word} in common. {OWN_ENDS}")
-    notes += [*_splits(setting), *_charges(setting), *_no_numbers(setting)]
+    notes += [*_splits(setting), *_charges(setting), *_no_numbers(setting), *_own_loops(setting, runs)]
     # A run that was resumed has several sessions, perhaps on several machines.
     sessions = [session for run in runs for session in run.manifest.get("sessions", [])]
     versions = {
@@ -50,6 +50,17 @@ def setting_notes(setting: Setting, runs: Sequence[Run]) -> list[str]:
 
 def _machine(described: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(str(described[key]) for key in ("host", "processor", "gpus"))
+
+
+def _own_loops(setting: Setting, runs: Sequence[Run]) -> list[str]:
+    """Return how many runs are of loops that their users own."""
+    own = sum(run.manifest.get("loop") is not None for run in runs)
+    if not own:
+        return []
+    return [
+        f"{setting.label}: {own} of {len(runs)} run(s) are of a loop of its user's own, which says itself "
+        "what a test is and what it has spent."
+    ]
 
 
 def _splits(setting: Setting) -> list[str]:

@@ -91,6 +91,11 @@ class Registry(Generic[T]):
         """Return all registered names in alphabetical order."""
         return sorted(self._entries())
 
+    def name_of(self, made: object) -> str | None:
+        """Return the name under which an object's class is registered; None if it is not."""
+        target = f"{type(made).__module__}:{type(made).__qualname__}"
+        return next((entry.name for entry in self.entries() if entry.target == target), None)
+
     def theme(self, entry: Entry) -> str:
         """Return the folder in which a name lives, ``"bandits"``; empty for one without a folder."""
         inside = entry.target.partition(":")[0].removeprefix(f"{self._package}.")

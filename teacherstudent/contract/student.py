@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, runtime_checkable
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from teacherstudent.contract.demand import Demand, Offers
-from teacherstudent.contract.types import Array, Assignment, IntArray, Outcomes, State
+from teacherstudent.contract.types import Array, Assignment, BoolArray, IntArray, Outcomes, State
+
+Act: TypeAlias = Callable[[Any, BoolArray], Array]
+"""A policy: takes observations ``(n, ...)`` and which of them start an episode, returns their actions."""
 
 
 @runtime_checkable
@@ -171,6 +175,41 @@ class SharesWeights(Protocol):
 
         Raises:
             ValueError: if they are of another network.
+        """
+
+
+@runtime_checkable
+class Acts(Protocol):
+    """A student whose policy can act where nothing is trained or measured: in a picture, say."""
+
+    def policy(self, *, greedy: bool, seed: int) -> Act:
+        """Return the policy as it is now, with a memory of its own.
+
+        Args:
+            greedy: whether it takes its best action, or draws one.
+            seed: what it draws from.
+        """
+
+
+@runtime_checkable
+class Exports(Protocol):
+    """A student whose greedy policy can be written for programs without this package."""
+
+    def network(self) -> Any:
+        """Return a copy of the policy as one ``torch.nn.Module``, on the CPU.
+
+        It takes the environment's observations ``(n, ...)`` in float32, normalises them where the student
+        does, and returns what the environment takes.
+
+        Raises:
+            ValueError: if the policy is none that goes from one observation to one action.
+        """
+
+    def archive(self, path: Path) -> Act:
+        """Write the policy in its library's own format; return what the file does when it is read again.
+
+        Raises:
+            ValueError: if the library has no such format, or the file would lack a part of the policy.
         """
 
 

@@ -27,6 +27,7 @@ import numpy as np
 
 from teacherstudent.contract import spaces
 from teacherstudent.contract.accounts.columns import check_columns
+from teacherstudent.contract.accounts.listener import Listener
 from teacherstudent.contract.accounts.outstanding import MOST_ROWS, Outstanding
 from teacherstudent.contract.checks import check_names, is_number, is_one_of, is_whole, see
 from teacherstudent.contract.facts import facts_for
@@ -99,6 +100,8 @@ class Teacher(ABC, Generic[S]):
         dropped: how many rows were open when the teacher was saved, and dropped when it was loaded.
         elsewhere: returns what a pickle holds in the teacher's place, a function and its arguments, as
             ``__reduce__`` does; None refuses to be pickled. A server sets it.
+        listener: hears of every row; None if nobody does. The record of an own loop sets it, and a copy has
+            none.
 
     Args:
         space: the task space.
@@ -139,6 +142,7 @@ class Teacher(ABC, Generic[S]):
         self.lock = threading.RLock()
         self.dropped = 0
         self.elsewhere: Callable[[], tuple[Any, ...]] | None = None
+        self.listener: Listener | None = None
 
     @classmethod
     def from_family(cls, family: Family, *, seed: Seed, **options: Any) -> Self:
@@ -197,6 +201,8 @@ class Teacher(ABC, Generic[S]):
         for name in ("member", "origin"):
             self._check_members(f"{type(self).__name__}._ask: {name}", getattr(assignment, name))
         self._ids.issue(given)
+        if self.listener is not None:
+            self.listener.asked(assignment)
         return assignment
 
     def _check_members(self, where: str, members: IntArray) -> None:
@@ -245,6 +251,8 @@ class Teacher(ABC, Generic[S]):
         self._tell(outcomes)
         # Closed last: if the algorithm refuses the batch, its rows are still outstanding.
         self._ids.close(asked)
+        if self.listener is not None:
+            self.listener.told(outcomes)
 
     @final
     @_alone
@@ -267,6 +275,8 @@ class Teacher(ABC, Generic[S]):
         # The algorithm forgets first: after an error the ids are still open, and a second try is possible.
         self._drop(ids)
         self._ids.close(ids)
+        if self.listener is not None:
+            self.listener.dropped(ids)
 
     @property
     @final
@@ -470,8 +480,8 @@ class Teacher(ABC, Generic[S]):
         other = object.__new__(type(self))
         # Noted before the attributes are copied: one of them may hold the teacher itself.
         memo[id(self)] = other
-        # The twin is nobody's teacher yet: it has a lock of its own and no server.
-        own = {"lock": threading.RLock(), "elsewhere": None}
+        # The twin is nobody's teacher yet: it has a lock of its own, no server, and no record.
+        own = {"lock": threading.RLock(), "elsewhere": None, "listener": None}
         for name, value in vars(self).items():
             setattr(other, name, own[name] if name in own else copy.deepcopy(value, memo))
         return other

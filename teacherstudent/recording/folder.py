@@ -19,6 +19,8 @@ FAILED_FILE = "failed.jsonl"
 """Tasks whose environment failed, one a line."""
 EVENTS = "tensorboard"
 CHECKPOINTS = "checkpoints"
+WANDB = "wandb"
+"""Where Weights & Biases keeps its local files; it makes links in there itself."""
 CRASH = "crash.txt"
 """The traceback of a run that died before, or outside of, its recorder."""
 
@@ -30,7 +32,7 @@ def check_folder_of_run(folder: Path) -> None:
     """Raise ValueError that names a link, pipe or device where a run would write or delete."""
     # Checked before anything is written: a link in a folder
     # from elsewhere could lead writes and removals out of it.
-    refuse_links(folder / name for name in (*FILES, *FOLDERS))
+    refuse_links(folder / name for name in (*FILES, *FOLDERS, WANDB))
     refuse_links(_inside(folder))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import re
 import stat
@@ -16,6 +17,8 @@ from teacherstudent.contract.types import State
 from teacherstudent.recording.disk import plain
 from teacherstudent.recording.disk.files import open_own
 from teacherstudent.recording.logs import LOOKS, identity
+
+_LOG = logging.getLogger(__name__)
 
 LINE_BYTES = 2**28
 """Longest line that is written or read."""
@@ -150,3 +153,21 @@ def _record(line: bytes, where: str, checked: bool) -> dict[str, Any]:
         raise ValueError(f"{where}: expected a JSON object, got {line[:60]!r}")
     record.pop("check", None)
     return record
+
+
+def blamed_tasks(path: Path) -> list[dict[str, Any]]:
+    """Return the tasks to blame that a run has logged before it is resumed, as its status names them.
+
+    They are for whoever looks at the status: the run goes on though its log of them is damaged.
+    """
+    # It is only a display, so that a damaged log costs its names and not the run.
+    try:
+        rows = read_lines(path)
+    except ValueError as error:
+        _LOG.warning("the status names no task that failed before the resume: %s", error)
+        return []
+    blamed = [row for row in rows if row.get("blamed")]
+    for row in blamed:
+        row.pop("spent", None)
+        row.pop("time", None)
+    return blamed

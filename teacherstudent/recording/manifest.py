@@ -1,4 +1,4 @@
-"""What a manifest must say, reading it, and comparing a run with the one that it resumes."""
+"""What a manifest must say, writing and reading it, and comparing a run with the one that it resumes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from teacherstudent.contract.checks import is_number, is_whole
 from teacherstudent.recording.disk import plain
+from teacherstudent.recording.folder import MANIFEST, remove_leftovers
 
 FORMAT = plain.SEALED
 """Version of the run folder; a reader refuses newer ones. Those of version 1 have no checksums."""
@@ -96,3 +97,39 @@ def _check_sessions(sessions: Any) -> None:
     for session in sessions:
         if not (isinstance(session, dict) and all(isinstance(session.get(p, {}), dict) for p in parts)):
             raise ValueError(f"manifest: sessions: expected a list of names and values, got {session!r:.200}")
+
+
+def begin(folder: Path, asked: dict[str, Any], session: Mapping[str, Any], *, fresh: bool) -> dict[str, Any]:
+    """Write the manifest of a new run, or check and extend that of the run to resume; return it.
+
+    Args:
+        folder: of the run, whose lock the caller holds.
+        asked: a checked manifest.
+        session: where and by what the run goes on.
+        fresh: whether the run is new.
+
+    Raises:
+        FileExistsError: if a new run is to start in a folder that holds one.
+        ValueError: if a run that is resumed differs.
+    """
+    path = folder / MANIFEST
+    # Checked under the lock: two processes that start at once cannot both find the folder empty.
+    if fresh and path.exists():
+        raise FileExistsError(
+            f"{folder}: expected a folder without a run, got one that holds a run; resume that run, or choose"
+            " another folder"
+        )
+    there: dict[str, Any] = read_manifest(path) if path.exists() else {"format": FORMAT}
+    # Compared before anything is written: a run of other settings must not touch the folder.
+    if path.exists():
+        check_same(there, asked, str(path))
+    # Only now is it certain that this process owns the folder.
+    remove_leftovers(folder)
+    sessions: list[Any] = [*there.get("sessions", []), session]
+    # What the new session says counts, but older entries that it does not have stay.
+    manifest = {**there, **asked, "sessions": sessions}
+    # Services know a run by its identity, which a resumed run keeps.
+    if "logged" in asked and "logged" in there:
+        manifest["logged"] = {**asked["logged"], "id": there["logged"]["id"]}
+    plain.write_sealed(path, manifest)
+    return manifest

@@ -1,4 +1,4 @@
-"""Checks of what a checkpoint says of a run's logs: how far they were, which a resumed run goes back to."""
+"""Names of a run's columns, and how far its logs were at a checkpoint, which a resumed run goes back to."""
 
 from __future__ import annotations
 
@@ -8,6 +8,39 @@ from typing import Any
 import numpy as np
 
 from teacherstudent.contract.checks import check_mapping, check_names, check_real, check_whole, is_number
+from teacherstudent.contract.types import State
+
+OWN_COLUMNS = frozenset(
+    (
+        "id",
+        "task",
+        "score",
+        "cost",
+        "purpose",
+        "member",
+        "learn",
+        "spent",
+        "time",
+        "index",
+        "task_index",
+        "mastered",
+    )
+)
+"""Columns that no signal may be called."""
+
+START: State = {
+    "episodes": {"parts": 0, "rows": 0, "means": {}},
+    "tests": {"count": 0},
+    "teacher": {"bytes": 0},
+    "events": {"files": [], "bytes": 0},
+    "failed": {"bytes": 0},
+    "notes": {"ids": np.zeros(0, np.int64), "columns": None},
+    "seconds": 0.0,
+    "spent": 0.0,
+    "test": None,
+    "ledger": {},
+}
+"""The state of a run of which nothing is recorded: resumes a run that ended before its first checkpoint."""
 
 _NAMES = ("episodes", "tests", "teacher", "events", "failed", "notes", "seconds", "spent", "test", "ledger")
 

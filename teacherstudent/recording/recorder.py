@@ -5,66 +5,42 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from teacherstudent.contract.accounts.failures import FailedTask
-from teacherstudent.contract.checks import check_real
+from teacherstudent.contract.checks import check_flag, check_names, check_real
+from teacherstudent.contract.family import Family
+from teacherstudent.contract.teacher import Teacher
 from teacherstudent.contract.types import Assignment, IntArray, Outcomes, State
 from teacherstudent.recording.disk import plain
+from teacherstudent.recording.disk.checkpoint import Checkpoints
 from teacherstudent.recording.disk.files import WriteError, check_folder
 from teacherstudent.recording.folder import (
+    CHECKPOINTS,
     FAILED_FILE,
-    MANIFEST,
     STATUS,
     TEACHER_FILE,
     check_folder_of_run,
-    remove_leftovers,
 )
-from teacherstudent.recording.lines import LineLog, read_lines
+from teacherstudent.recording.lines import LineLog, blamed_tasks
 from teacherstudent.recording.lock import FolderLock
-from teacherstudent.recording.logs import EpisodeLog, EventLog, TestLog
+from teacherstudent.recording.logs import EpisodeLog, TestLog
 from teacherstudent.recording.machine import provenance
-from teacherstudent.recording.manifest import FORMAT, check_manifest, check_same, read_manifest
+from teacherstudent.recording.manifest import begin, check_manifest
 from teacherstudent.recording.notes import Notes
-from teacherstudent.recording.positions import check_positions, check_readings
+from teacherstudent.recording.own.counts import Counts
+from teacherstudent.recording.own.described import describe_loop
+from teacherstudent.recording.own.record import CHECKPOINT, LoopRecord
+from teacherstudent.recording.positions import OWN_COLUMNS, START, check_positions, check_readings
+from teacherstudent.recording.sinks import kinds
+from teacherstudent.recording.sinks.tensorboard import EventLog
 from teacherstudent.recording.status import Status
 from teacherstudent.recording.tables import task_columns
-
-OWN_COLUMNS = frozenset(
-    (
-        "id",
-        "task",
-        "score",
-        "cost",
-        "purpose",
-        "member",
-        "learn",
-        "spent",
-        "time",
-        "index",
-        "task_index",
-        "mastered",
-    )
-)
-"""Columns that no signal may be called."""
-
-START: State = {
-    "episodes": {"parts": 0, "rows": 0, "means": {}},
-    "tests": {"count": 0},
-    "teacher": {"bytes": 0},
-    "events": {"files": [], "bytes": 0},
-    "failed": {"bytes": 0},
-    "notes": {"ids": np.zeros(0, np.int64), "columns": None},
-    "seconds": 0.0,
-    "spent": 0.0,
-    "test": None,
-    "ledger": {},
-}
-"""The state of a run of which nothing is recorded: resumes a run that ended before its first checkpoint."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -88,7 +64,9 @@ class Recorder:
             ``score_name`` ``"return"`` if they are not given. Versions, commits, machine and time are added.
         resume: `state_dict` of a recorder of the same run: whatever was logged later is removed. `START` if
             the run has no checkpoint yet. None starts a new run.
-        tensorboard: whether to write TensorBoard events.
+        log: where scalars go beside the folder's own logs: ``"tensorboard"``, ``"wandb"``, ``"mlflow"``,
+            ``"trackio"`` (`teacherstudent.recording.sinks`). A service that fails later is noted and left
+            alone.
 
     Raises:
         FileExistsError: if a new run is to start in a folder that holds one.
@@ -96,7 +74,8 @@ class Recorder:
             difference is named), or the logs are shorter than the state says; if there is a link where the
             run would write.
         TypeError: if the manifest holds something that is not plain data.
-        RuntimeError: if another process is writing the folder.
+        RuntimeError: if another process is writing the folder, or a service does not begin the run.
+        ImportError: if the package of a service is missing.
         WriteError: if the folder cannot be written.
     """
 
@@ -106,11 +85,15 @@ class Recorder:
         *,
         manifest: Mapping[str, Any],
         resume: State | None = None,
-        tensorboard: bool = True,
+        log: Sequence[str] = kinds.DEFAULT,
     ) -> None:
         self.folder = check_folder("run folder", folder)
         # The manifest is plain before the lock is taken: what cannot be written must leave no folder behind.
         asked = check_manifest(plain.to_plain(manifest, "manifest"))
+        names = kinds.check_log(log)
+        kinds.check_installed(names)
+        if services := [name for name in names if name in kinds.SERVICES]:
+            asked["logged"] = {"id": kinds.new_identity(), "services": services}
         state = START if resume is None else check_positions(resume)
         with plain.naming(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -118,7 +101,12 @@ class Recorder:
         check_folder_of_run(self.folder)
         self._lock = FolderLock(self.folder)
         try:
-            written = _begin(self.folder, asked, state["spent"], fresh=resume is None)
+            session = {
+                "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+                "spent": state["spent"],
+                **provenance(),
+            }
+            written = begin(self.folder, asked, session, fresh=resume is None)
             self._space: Mapping[str, Any] = written["space"]
             self._mastered: float | None = written["mastered"]
             # Seconds go on where the run stopped: a pause between two sessions does not count.
@@ -127,18 +115,112 @@ class Recorder:
             self._tests = TestLog(self.folder, state["tests"])
             self._teacher = LineLog(self.folder / TEACHER_FILE, state["teacher"])
             self._failed = LineLog(self.folder / FAILED_FILE, state["failed"])
-            self._events: EventLog | None = None
-            if tensorboard:
-                self._events = EventLog(self.folder, state["events"], step=state["spent"])
-            failed = _blamed_before(self.folder / FAILED_FILE)
+            failed = blamed_tasks(self.folder / FAILED_FILE)
             self._status = Status(self.folder / STATUS, written, state, failed)
             self._notes = Notes()
             self._notes.load(state["notes"])
+            # The services come last: a run that is refused leaves nothing there.
+            self._events: EventLog | None = None
+            if kinds.TENSORBOARD in names:
+                self._events = EventLog(self.folder, state["events"], step=state["spent"])
+            self._sinks: list[kinds.Sink] = [] if self._events is None else [self._events]
+            for name in services:
+                self._sinks.append(self._open_service(name, written))
         # Another process could otherwise not resume the run until this one has ended.
         except BaseException:
             self._lock.release()
             raise
         self._closed = False
+
+    def _open_service(self, name: str, manifest: Mapping[str, Any]) -> kinds.Sink:
+        """Return a service's sink; if the service fails, the folder says so."""
+        try:
+            return kinds.open_service(name, kinds.described(manifest, self.folder), self.note)
+        except BaseException as error:
+            self._status.end("failed", error, self._seconds())
+            raise
+
+    @staticmethod
+    def for_loop(
+        folder: Path | str,
+        teacher: Teacher[Any],
+        *,
+        family: str | Family,
+        student: str,
+        seed: int,
+        budget: float,
+        test_tasks: npt.ArrayLike | None = None,
+        settings: Mapping[str, Any] | None = None,
+        spent: Callable[[], float] | None = None,
+        label: str = "",
+        resume: bool = False,
+        log: Sequence[str] = kinds.DEFAULT,
+        **facts: Any,
+    ) -> LoopRecord:
+        """Record a loop of one's own in a run folder, which ``compare`` and ``report`` read beside others.
+
+        Every row that the teacher is asked for and told is logged, whichever adapter, server or hand does it;
+        so are its metrics and snapshots, at every hundredth of the budget. Say the rest yourself:
+        ``record.test(scores)`` now and then, ``record.close()`` at the end (or use it as a context manager).
+
+        Args:
+            folder: the run folder; made if it does not exist.
+            teacher: of this process. Runs are told apart by its registered name and its arguments.
+            family: what the tasks are of: its name, or a family, whose facts and test tasks are taken.
+            student: what the loop trains, by a name of yours.
+            seed: of the run. Runs that differ in nothing else are seeds of one another.
+            budget: the cost at which the loop means to end.
+            test_tasks: ``(m, *space.shape)`` the tasks of every test; None for the family's own.
+            settings: the loop's own, by name: learning rate, network... Runs are compared with each other
+                where family, student, settings and tests are equal.
+            spent: returns the cost so far, rows under way included: ``lambda: model.num_timesteps``. None
+                adds up the costs of the rows that are told.
+            label: what the teacher is called in tables; its name if empty.
+            resume: go on from the last ``record.save()`` in the folder: the teacher's state is loaded, rows
+                that were logged later are removed. A run that never came to a checkpoint starts over.
+            log: see `Recorder`.
+            facts: of a family that is only a name: ``mastered`` (a score), ``cost_unit``
+                (``"environment steps"``), ``score_name`` (``"return"``), ``test_names``, ``test_seed``.
+
+        Raises:
+            FileExistsError: if the folder holds a run and ``resume`` is False.
+            TypeError: if an argument is of a wrong kind, or a fact unknown.
+            ValueError: if an argument is out of range; if the teacher is recorded already; if the run to
+                resume has other settings (the first difference is named) or a damaged checkpoint.
+            RuntimeError, ImportError, WriteError: as `Recorder`; in a fork of the teacher's process.
+        """
+        told = describe_loop(
+            teacher,
+            family=family,
+            student=student,
+            seed=seed,
+            budget=budget,
+            test_tasks=test_tasks,
+            settings=settings,
+            label=label,
+            facts=facts,
+        )
+        check_flag("for_loop: resume", resume)
+        counts = Counts(spent)
+        path = check_folder("run folder", folder)
+        checkpoints = Checkpoints(path / CHECKPOINTS)
+        state = checkpoints.latest() if resume else None
+        positions = START if resume else None
+        # The teacher comes first: if it refuses its state, nothing of the folder is cut.
+        if state is not None:
+            check_names("checkpoint", CHECKPOINT, state)
+            teacher.load_state_dict(state["teacher"])
+            positions = state["recorder"]
+        recorder = Recorder(path, manifest=told.manifest, resume=positions, log=log)
+        try:
+            record = LoopRecord(recorder, teacher, told.test_tasks, checkpoints, budget=budget, counts=counts)
+            if state is not None:
+                record.restore(state)
+        except BaseException as error:
+            teacher.listener = None
+            recorder.close("failed", error)
+            raise
+        return record
 
     def asked(self, assignment: Assignment) -> None:
         """Keep what the teacher notes of rows that it hands out, to log it with their outcomes.
@@ -148,6 +230,10 @@ class Recorder:
                 before come again.
         """
         self._notes.put(assignment)
+
+    def new_columns(self) -> None:
+        """Let the rows that follow have other columns than those before."""
+        self._episodes.new_columns()
 
     def dropped(self, ids: IntArray) -> None:
         """Forget what the teacher has noted of rows whose outcomes will never come."""
@@ -327,8 +413,8 @@ class Recorder:
             # Whatever happens the files are closed, and the folder is free for a resume.
             self._teacher.close()
             self._failed.close()
-            if self._events:
-                self._events.close()
+            for sink in self._sinks:
+                sink.close(status)
             self._lock.release()
 
     def _columns(self, outcomes: Outcomes, spent: float, seconds: float) -> dict[str, Any]:
@@ -348,49 +434,8 @@ class Recorder:
         return time.monotonic() - self._born
 
     def _scalars(self, spent: float, scalars: Mapping[str, float]) -> None:
-        if self._events:
-            self._events.append(scalars, step=spent)
-
-
-def _blamed_before(path: Path) -> list[dict[str, Any]]:
-    """Return the tasks to blame that a run has logged before it is resumed, as its status names them.
-
-    They are for whoever looks at the status: the run goes on though its log of them is damaged.
-    """
-    # It is only a display, so that a damaged log costs its names and not the run.
-    try:
-        rows = read_lines(path)
-    except ValueError as error:
-        _LOG.warning("the status names no task that failed before the resume: %s", error)
-        return []
-    blamed = [row for row in rows if row.get("blamed")]
-    for row in blamed:
-        row.pop("spent", None)
-        row.pop("time", None)
-    return blamed
-
-
-def _begin(folder: Path, asked: dict[str, Any], spent: float, *, fresh: bool) -> dict[str, Any]:
-    """Write the manifest of a new run, or check and extend that of the run to resume; return it."""
-    path = folder / MANIFEST
-    # Checked under the lock: two processes that start at once cannot both find the folder empty.
-    if fresh and path.exists():
-        raise FileExistsError(
-            f"{folder}: expected a folder without a run, got one that holds a run; resume that run, or choose"
-            " another folder"
-        )
-    session = {"started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "spent": spent, **provenance()}
-    there: dict[str, Any] = read_manifest(path) if path.exists() else {"format": FORMAT}
-    # Compared before anything is written: a run of other settings must not touch the folder.
-    if path.exists():
-        check_same(there, asked, str(path))
-    # Only now is it certain that this process owns the folder.
-    remove_leftovers(folder)
-    sessions: list[Any] = [*there.get("sessions", []), session]
-    # What the new session says counts, but older entries that it does not have stay.
-    manifest = {**there, **asked, "sessions": sessions}
-    plain.write_sealed(path, manifest)
-    return manifest
+        for sink in self._sinks:
+            sink.append(scalars, step=spent)
 
 
 __all__ = ["START", "Recorder"]

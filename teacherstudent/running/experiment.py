@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import inspect
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from teacherstudent.contract.teacher import Teacher
 from teacherstudent.contract.types import seed_sequence
 from teacherstudent.recording.disk.files import check_folder, check_name, folder_name
 from teacherstudent.recording.runs import Run
+from teacherstudent.recording.sinks import kinds
 from teacherstudent.running.acting.outline import Outline, fit, outline
 from teacherstudent.running.before.fit import check_fit
 from teacherstudent.running.budgets import check_budget
@@ -69,6 +70,8 @@ class Experiment:
         family_overrides: the same of the family, for another form of its tasks: listed stages, say, instead
             of knobs. The test set must stay the same.
         label: what the teacher is called in folders and tables; its name if empty.
+        log: where scalars go beside the run folder: ``"tensorboard"``, ``"wandb"``, ``"mlflow"``,
+            ``"trackio"``; empty for nowhere.
         source: who gives the names. Those that a file gives are registered names, unless the user trusts it;
             see `teacherstudent.contract.stored.trust`.
 
@@ -76,7 +79,7 @@ class Experiment:
         TypeError: if the seed is no integer, a name no text, the plan no plan, options no mapping, or one of
             them nothing that a manifest can hold.
         ValueError: if the seed is below 0, or the label no name of a folder: empty but for blanks, ``"."``,
-            ``".."``, over 255 bytes, or with control characters.
+            ``".."``, over 255 bytes, or with control characters; if a name in ``log`` is unknown.
     """
 
     teacher: str
@@ -90,6 +93,7 @@ class Experiment:
     student_overrides: Mapping[str, Any] = field(default_factory=dict)
     family_overrides: Mapping[str, Any] = field(default_factory=dict)
     label: str = ""
+    log: Sequence[str] = kinds.DEFAULT
     source: Source = field(default="user", compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -104,6 +108,7 @@ class Experiment:
             check_options(getattr(self, name), name)
         if self.label != "":
             check_name("label", self.label)
+        object.__setattr__(self, "log", kinds.check_log(self.log))
 
     def check_names(self) -> None:
         """Raise for names that are unknown, or that a file may not give; nothing is imported.
@@ -172,6 +177,7 @@ class Experiment:
         Returns:
             The plan in words and numbers. A warning is logged if the teacher acts late in the run, or never.
         """
+        kinds.check_installed(self.log)
         # Everything is made once and thrown away: an error
         # should come now, and not after hours of other runs.
         family, teacher, student = self.build()
@@ -220,6 +226,7 @@ class Experiment:
                 resume=resume,
                 progress=progress,
                 stop=stop,
+                log=self.log,
             )
         finally:
             student.close()
@@ -227,7 +234,7 @@ class Experiment:
     def manifest(self) -> dict[str, Any]:
         """Return the entries that `from_folder` rebuilds the experiment from."""
         brought: dict[str, Any] = {}
-        kinds = {name: kinds for name in _OPTIONS if (kinds := check_options(getattr(self, name), name))}
+        notes = {name: found for name in _OPTIONS if (found := check_options(getattr(self, name), name))}
         if self.student_overrides:
             brought["student_options"] = dict(self.student_overrides)
         if self.family_overrides:
@@ -242,7 +249,8 @@ class Experiment:
             "teacher": teacher | brought,
             "student": {"name": self.student, "options": dict(self.student_options)},
             "seed": self.seed,
-            "kinds": kinds,
+            "kinds": notes,
+            "log": list(self.log),
         }
 
     @staticmethod
@@ -260,6 +268,11 @@ class Experiment:
         """
         manifest = Run.load(folder).manifest
         parts = {name: manifest[name] for name in ("family", "teacher", "student")}
+        if "loop" in manifest:
+            raise ValueError(
+                f"{folder}: expected a run of an experiment, got one of a loop of its user's own: go on by "
+                "the script that made it, with Recorder.for_loop(..., resume=True)"
+            )
         # Runs of objects of one's own have a manifest too, but no names to make them from.
         if "label" not in parts["teacher"]:
             raise ValueError(
@@ -271,11 +284,11 @@ class Experiment:
         options["family_overrides"] = parts["teacher"].get("family_options", {})
         try:
             # JSON has no tuples, paths or NumPy numbers: the kinds say what each value was.
-            kinds = manifest.get("kinds", {})
+            noted = manifest.get("kinds", {})
             # Older folders lack newer fields of the plan, which then have their defaults.
             names = [f.name for f in dataclasses.fields(Plan) if f.name in manifest]
             settings: dict[str, Any] = {
-                name: restore(given, kinds.get(name, []), name) for name, given in options.items()
+                name: restore(given, noted.get(name, []), name) for name, given in options.items()
             }
             return Experiment(
                 **{name: part["name"] for name, part in parts.items()},
@@ -283,6 +296,8 @@ class Experiment:
                 plan=Plan(**{name: manifest[name] for name in names}),
                 seed=manifest["seed"],
                 label=parts["teacher"]["label"],
+                # Older folders say nothing of it.
+                log=manifest.get("log", kinds.DEFAULT),
                 # Who gives the names decides what may be imported: a folder from elsewhere must not run code.
                 source="trusted file" if trust else "file",
             )

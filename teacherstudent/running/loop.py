@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from teacherstudent.recording.disk.files import check_folder
 from teacherstudent.recording.folder import CHECKPOINTS, MANIFEST
 from teacherstudent.recording.manifest import read_manifest
 from teacherstudent.recording.recorder import START, Recorder
+from teacherstudent.recording.sinks import kinds
 from teacherstudent.running.acting.kept import Kept
 from teacherstudent.running.acting.outline import fit, outline
 from teacherstudent.running.acting.steering import Steering
@@ -54,6 +55,7 @@ def run(
     resume: bool = False,
     progress: Progress | None = None,
     stop: Callable[[], bool] = lambda: False,
+    log: Sequence[str] = kinds.DEFAULT,
 ) -> Ledger:
     """Train the student under the teacher until the budget is spent, and write everything to a run folder.
 
@@ -70,6 +72,7 @@ def run(
             dropped, and ``status.json`` says how many.
         progress: a progress bar.
         stop: asked after every round; True ends the run with a checkpoint and the status ``interrupted``.
+        log: where scalars go beside the folder (`teacherstudent.recording.recorder.Recorder`).
 
     Returns:
         The ledger of what was spent.
@@ -94,6 +97,7 @@ def run(
         raise TypeError(f"run: plan: expected a Plan, got {plan!r}")
     # Everything that can be wrong is found before the folder is touched: a refused run leaves no trace.
     check_fit(family, teacher, student, plan.signals)
+    kinds.check_installed(kinds.check_log(log))
     check_flag("run: resume", resume)
     more = check_mapping("run: manifest", manifest)
     check_budget(student, plan)
@@ -123,7 +127,7 @@ def run(
     described = describe_run(family, teacher, student, plan)
     for name, value in described.get("student_report", {}).items():
         _LOG.info("%s: %s: %s", type(student).__name__, name, value)
-    recorder = Recorder(folder, manifest={**described, **ahead, **more}, resume=recorded)
+    recorder = Recorder(folder, manifest={**described, **ahead, **more}, resume=recorded, log=log)
     loop = _Loop(family, teacher, student, plan, recorder, checkpoints)
     # From here on the recorder holds the folder's lock, so every way out must close it.
     with _recorded(recorder):

@@ -17,6 +17,7 @@ from teacherstudent.contract.types import seed_sequence
 from teacherstudent.envs.images.data import MissingDataError
 from teacherstudent.recording.disk.files import check_name
 from teacherstudent.recording.disk.terminal import folder_argument
+from teacherstudent.recording.sinks import kinds
 from teacherstudent.running.console import run_and_compare
 from teacherstudent.running.experiment import Experiment
 
@@ -80,6 +81,7 @@ class Study:
         data: name -> fields that ``--data NAME`` replaces, to do the same on other data.
         quick: fields that ``--quick`` replaces, to finish within a minute.
         may_never_act: whether runs are made whose budget ends before their teacher acts (`Plan`).
+        log: where scalars go beside the run folders, as ``--log`` says too (`Experiment`).
 
     Raises:
         ValueError: if the baseline is none of the teachers, the budget or a seed is out of range, or the name
@@ -100,11 +102,13 @@ class Study:
     data: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     quick: Mapping[str, Any] = field(default_factory=dict)
     may_never_act: bool = False
+    log: Sequence[str] = kinds.DEFAULT
 
     def __post_init__(self) -> None:
         self._check_kinds()
         # A plan knows what a budget may be, so making one checks it before any run begins.
         Plan(budget=self.budget, test_every=self.test_every)
+        kinds.check_log(self.log)
         # A slash in the name makes folders within each other, each of which needs a good name.
         for part in self.name.split("/"):
             check_name("study: name", part)
@@ -152,6 +156,7 @@ class Study:
                 student_overrides=entry.student,
                 family_overrides=entry.family,
                 label=label,
+                log=self.log,
             )
             for seed in self.seeds
             for label, entry in entries.items()
@@ -230,6 +235,8 @@ class Study:
                 settings["test_every"] = study.test_every * given.budget / study.budget
         if given.may_never_act:
             settings["may_never_act"] = True
+        if given.log is not None:
+            settings["log"] = given.log
         if given.teachers is not None:
             settings["teachers"] = {label: study.teachers[label] for label in given.teachers}
             # The baseline may not be among the chosen teachers: then the comparison chooses.
@@ -266,6 +273,9 @@ class Study:
             "--may-never-act",
             action="store_true",
             help="begin runs though their budget ends before their teacher acts",
+        )
+        parser.add_argument(
+            "--log", nargs="*", metavar="NAME", help=f"where scalars go: {', '.join(kinds.NAMES)}"
         )
         parser.add_argument("--resume", action="store_true", help="continue what was stopped")
         given = parser.parse_args(argv)

@@ -17,7 +17,7 @@ from teacherstudent.contract.stored.settings import maker
 from teacherstudent.contract.teacher import Teacher
 from teacherstudent.contract.types import UNASKED, Array, Assignment, FloatArray, IntArray, Outcomes, State
 from teacherstudent.recording.disk import checkpoint
-from teacherstudent.recording.recorder import OWN_COLUMNS
+from teacherstudent.recording.positions import OWN_COLUMNS
 
 Play: TypeAlias = Callable[[Teacher[Any], Assignment, np.random.Generator], Outcomes]
 """Returns an outcome for each row of an assignment, in order."""

@@ -70,7 +70,7 @@ def test_the_table_is_printed_with_its_files(two_teachers, tmp_path):
 def test_running_runs_can_be_looked_at(synthetic, tmp_path):
     from teacherstudent.recording.recorder import Recorder
 
-    recorder = Recorder(tmp_path / "r", manifest=synthetic.manifest(), tensorboard=False)
+    recorder = Recorder(tmp_path / "r", manifest=synthetic.manifest(), log=())
     recorder.tests(synthetic.tests(10.0), spent=0.0, ledger={})
     recorder.tests(synthetic.tests(20.0), spent=500.0, ledger={})
     comparison = analyse(find_runs([tmp_path]), include_stopped=True)

@@ -170,9 +170,7 @@ def recorders(tmp_path, synthetic):
             how, manifest = "right", synthetic.manifest()
             if walk.chance(0.6):
                 how, manifest = spoil(walk, manifest)
-            recorder = walk.call(
-                f"Recorder({how})", lambda: Recorder(folder, manifest=manifest, tensorboard=False)
-            )
+            recorder = walk.call(f"Recorder({how})", lambda: Recorder(folder, manifest=manifest, log=()))
             if recorder is REFUSED:
                 return
             rows = synthetic.outcomes(walk.rng, 3)

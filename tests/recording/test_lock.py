@@ -9,7 +9,7 @@ from teacherstudent.recording.runs import Run
 
 
 def test_two_processes_cannot_write_one_run(tmp_path, synthetic):
-    first = Recorder(tmp_path, manifest=synthetic.manifest(), tensorboard=False)
+    first = Recorder(tmp_path, manifest=synthetic.manifest(), log=())
     with pytest.raises(RuntimeError, match="no other process"):
         Recorder(tmp_path, manifest=synthetic.manifest(), resume=START)
     first.close("finished")
@@ -17,7 +17,7 @@ def test_two_processes_cannot_write_one_run(tmp_path, synthetic):
 
 
 def test_a_forked_child_does_not_keep_the_run_locked(tmp_path, synthetic):
-    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), tensorboard=False)
+    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), log=())
     assert Run.load(tmp_path).status()["status"] == "running"
     ready, go = os.pipe(), os.pipe()
     child = os.fork()

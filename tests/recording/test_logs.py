@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 
 import numpy as np
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from teacherstudent.recording import logs
 from teacherstudent.recording.recorder import START, Recorder
@@ -13,7 +12,7 @@ from teacherstudent.recording.tables import encode
 
 def test_rows_beyond_the_buffer_become_parts_in_order(tmp_path, synthetic, monkeypatch):
     monkeypatch.setattr(logs, "EPISODE_ROWS", 100)
-    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), tensorboard=False)
+    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), log=())
     rng = np.random.default_rng(0)
     for first in range(0, 640, 64):
         recorder.episodes(synthetic.outcomes(rng, 64, first=first), spent=0.0)
@@ -26,7 +25,7 @@ def test_rows_beyond_the_buffer_become_parts_in_order(tmp_path, synthetic, monke
 
 def test_episodes_are_written_after_a_while(tmp_path, synthetic, monkeypatch):
     monkeypatch.setattr(logs, "EPISODE_SECONDS", 0.0)
-    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), tensorboard=False)
+    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), log=())
     recorder.episodes(synthetic.outcomes(np.random.default_rng(0), 5), spent=0.0)
     assert len(Run.load(tmp_path).episodes(["id"])["id"]) == 5
     recorder.close("finished")
@@ -36,7 +35,7 @@ def test_many_tests_stay_few_files_and_in_order(tmp_path, synthetic, monkeypatch
     monkeypatch.setattr(logs, "TEST_ROWS", 500)
     written = []
     monkeypatch.setattr(logs, "encode", lambda table, real=logs.encode: written.append(table) or real(table))
-    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), tensorboard=False)
+    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), log=())
     for i in range(60):
         recorder.tests(synthetic.tests(i), spent=float(i), ledger={"updates": float(i)})
         if i == 30:
@@ -55,7 +54,7 @@ def test_a_kill_between_merging_tests_and_removing_parts_does_not_double_them(
     tmp_path, synthetic, monkeypatch
 ):
     monkeypatch.setattr(logs, "TEST_ROWS", 0)
-    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), tensorboard=False)
+    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), log=())
     for i in range(20):
         recorder.tests(synthetic.tests(i), spent=float(i), ledger={})
     waiting = {path: path.read_bytes() for path in logs.parts(tmp_path / "tests").values()}
@@ -65,7 +64,7 @@ def test_a_kill_between_merging_tests_and_removing_parts_does_not_double_them(
         path.write_bytes(content)
     np.testing.assert_array_equal(Run.load(tmp_path).curve().mastered, np.arange(20.0))
     state = START | {"tests": {"count": 20}}
-    Recorder(tmp_path, manifest=synthetic.manifest(), resume=state, tensorboard=False).close("finished")
+    Recorder(tmp_path, manifest=synthetic.manifest(), resume=state, log=()).close("finished")
     np.testing.assert_array_equal(Run.load(tmp_path).tests(["score"])["index"], np.repeat(np.arange(20), 100))
     assert not logs.parts(tmp_path / "tests")
 
@@ -135,17 +134,3 @@ def test_a_part_that_comes_back_is_read(tmp_path, monkeypatch):
 
     monkeypatch.setattr(logs, "read_table", once_gone)
     assert logs.read_tests(tmp_path)["index"].tolist() == [0, 0, 1, 1, 2, 2]
-
-
-def test_a_cost_beyond_tensorboards_steps_is_logged_at_the_last_one(tmp_path, synthetic):
-    recorder = Recorder(tmp_path, manifest=synthetic.manifest())
-    recorder.tests(synthetic.tests(0), spent=1e18, ledger={})
-    recorder.tests(synthetic.tests(1), spent=1e19, ledger={})
-    state = recorder.state_dict()
-    recorder.close("interrupted")
-    Recorder(tmp_path, manifest=synthetic.manifest(), resume=state).close("finished")
-    events = EventAccumulator(str(tmp_path / "tensorboard"))
-    events.Reload()
-    tag = events.Tags()["scalars"][0]
-    assert [event.step for event in events.Scalars(tag)] == [10**18, logs.LAST_STEP]
-    assert np.unique(Run.load(tmp_path).tests(["spent"])["spent"]).tolist() == [1e18, 1e19]

@@ -13,7 +13,7 @@ from teacherstudent.recording.runs import Run
 
 
 def test_manifest_names_versions_machine_and_commit(tmp_path, synthetic):
-    Recorder(tmp_path, manifest=synthetic.manifest(note="x"), tensorboard=False).close("finished")
+    Recorder(tmp_path, manifest=synthetic.manifest(note="x"), log=()).close("finished")
     manifest = Run.load(tmp_path).manifest
     assert manifest["note"] == "x"
     assert manifest["cost_unit"] == "environment steps"
@@ -26,7 +26,7 @@ def test_manifest_names_versions_machine_and_commit(tmp_path, synthetic):
 
 def test_manifest_without_git(tmp_path, synthetic, monkeypatch):
     monkeypatch.setenv("PATH", "")
-    Recorder(tmp_path, manifest=synthetic.manifest(), tensorboard=False).close("finished")
+    Recorder(tmp_path, manifest=synthetic.manifest(), log=()).close("finished")
     session = Run.load(tmp_path).manifest["sessions"][0]
     assert session["git"] == {"working_directory": None, "package": None}
 

@@ -16,14 +16,14 @@ def asked(ids, **notes):
 
 
 def test_notes_of_the_teacher_are_logged_when_rows_come_back(tmp_path, synthetic):
-    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), tensorboard=False)
+    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), log=())
     batch = synthetic.outcomes(np.random.default_rng(0), 3)
     recorder.asked(asked([0, 1], kind=np.array([0, 2], np.int8), chance=[0.5, 0.25], parent=[0, -(2**62)]))
     recorder.asked(asked([2, 3], kind=np.array([1, 1], np.int8), chance=[1.0, 0.125], parent=[5, 6]))
     recorder.episodes(batch.select([2, 0]), spent=1.0)
     state = recorder.state_dict()
     recorder.close("interrupted")
-    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), resume=state, tensorboard=False)
+    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), resume=state, log=())
     recorder.dropped(np.array([3]))
     strange = dataclasses.replace(batch.select([0]), ids=[-1])
     recorder.episodes(Outcomes.concatenate([batch.select([1]), strange]), spent=2.0)
@@ -37,7 +37,7 @@ def test_notes_of_the_teacher_are_logged_when_rows_come_back(tmp_path, synthetic
 
 def test_notes_have_the_names_of_the_first_and_free_ones(tmp_path, synthetic):
     for name in ("score", "purpose", "length"):
-        recorder = Recorder(tmp_path / name, manifest=synthetic.manifest(), tensorboard=False)
+        recorder = Recorder(tmp_path / name, manifest=synthetic.manifest(), log=())
         recorder.asked(asked([0, 1, 2], **{name: np.zeros(3)}))
         with pytest.raises(ValueError, match=rf"notes: expected those of the first assignment, \['{name}'\]"):
             recorder.asked(asked([5], other=[1]))

@@ -10,7 +10,7 @@ from teacherstudent.recording.recorder import START, Recorder
 
 def test_the_start_and_what_recorders_say_are_positions(tmp_path, synthetic):
     assert check_positions(START) == START
-    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), tensorboard=False)
+    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), log=())
     recorder.episodes(synthetic.outcomes(np.random.default_rng(0), 5), spent=5.0)
     state = recorder.state_dict()
     recorder.close("interrupted")

@@ -86,7 +86,7 @@ def test_what_is_written_is_read_back(tmp_path, synthetic, space):
 
 
 def test_columns_may_be_chosen_and_several_axes_survive(tmp_path, synthetic):
-    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), tensorboard=False)
+    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), log=())
     batch = synthetic.outcomes(np.random.default_rng(0), 6)
     trace = np.arange(36, dtype=np.float32).reshape(6, 3, 2)
     recorder.episodes(
@@ -102,7 +102,7 @@ def test_columns_may_be_chosen_and_several_axes_survive(tmp_path, synthetic):
 
 
 def test_folders_that_say_only_what_was_learnt_from_are_read(tmp_path, synthetic):
-    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), tensorboard=False)
+    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), log=())
     recorder.close("finished")
     columns = {"score": np.arange(4.0), "learn": np.array([True, False, False, True])}
     (tmp_path / "episodes" / "part-00000.parquet").write_bytes(tables.encode(columns))
@@ -114,7 +114,7 @@ def test_folders_that_say_only_what_was_learnt_from_are_read(tmp_path, synthetic
 
 
 def test_teacher_records_hold_arrays_nan_and_training_means(tmp_path, synthetic):
-    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), tensorboard=False)
+    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), log=())
     batch = synthetic.outcomes(np.random.default_rng(0), 10)
     recorder.episodes(batch, spent=5.0)
     snapshot = {"means": np.arange(6.0).reshape(2, 3), "alp": np.array([np.nan, 1.0]), "kind": "mixture"}
@@ -239,7 +239,7 @@ def test_a_run_is_resumed_though_its_log_of_failed_tasks_is_damaged(tmp_path, sy
 
 
 def test_a_folder_that_holds_a_run_is_refused(tmp_path, synthetic):
-    Recorder(tmp_path, manifest=synthetic.manifest(), tensorboard=False).close("finished")
+    Recorder(tmp_path, manifest=synthetic.manifest(), log=()).close("finished")
     with pytest.raises(FileExistsError, match=r"expected a folder without a run.*resume"):
         Recorder(tmp_path, manifest=synthetic.manifest())
     with pytest.raises(ValueError, match=r"seed: expected 0 as in that run, got 1"):
@@ -247,7 +247,7 @@ def test_a_folder_that_holds_a_run_is_refused(tmp_path, synthetic):
 
 
 def test_bad_rows(tmp_path, synthetic):
-    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), tensorboard=False)
+    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), log=())
     batch = synthetic.outcomes(np.random.default_rng(0), 4)
 
     def with_signals(**signals):
@@ -285,7 +285,7 @@ def test_logs_shorter_than_the_checkpoint_says(tmp_path, synthetic):
 
 
 def test_a_failure_leaves_its_traceback(tmp_path, synthetic):
-    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), tensorboard=False)
+    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), log=())
     drive(recorder, synthetic, 0, 2)
     try:
         raise ZeroDivisionError("in step")

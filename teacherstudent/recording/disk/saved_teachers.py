@@ -117,15 +117,13 @@ def _space(described: Any, given: Any, where: str) -> gym.Space[Any]:
 
 def _name_of(teacher: Teacher[Any]) -> str:
     """Return the name under which a teacher's class is registered."""
-    kind = type(teacher)
-    target = f"{kind.__module__}:{kind.__qualname__}"
-    for entry in TEACHERS.entries():
-        if entry.target == target:
-            return entry.name
-    raise ValueError(
-        f"{kind.__name__}.save: expected a class that is registered, @teachers.register('name'), as a file "
-        "names no other; its state_dict can be saved without that"
-    )
+    name = TEACHERS.name_of(teacher)
+    if name is None:
+        raise ValueError(
+            f"{type(teacher).__name__}.save: expected a class that is registered, "
+            "@teachers.register('name'), as a file names no other; its state_dict can be saved without that"
+        )
+    return name
 
 
 def _plain(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from teacherstudent.contract.types import State
 from teacherstudent.networks.recurrent.hidden import Ends, Hidden, forget, hidden_of, recall
@@ -182,6 +183,16 @@ class RslRlPPO:
             return self._actions.bounded(actions)
 
         return act
+
+    def network(self) -> nn.Module:
+        """Return a copy of the greedy policy as one module on the CPU; its normaliser is a part of it.
+
+        Raises:
+            ValueError: if the policy is recurrent.
+        """
+        if self.recurrent:
+            raise ValueError("export: expected a policy without a memory, got a recurrent one")
+        return _Greedy(copy.deepcopy(self.alg.actor).cpu(), self._actions)
 
     def finish(
         self,
@@ -359,6 +370,23 @@ class RslRlPPO:
                 recall(network, tuple(part.to(self._discounted.device) for part in parts))
 
 
+class _Greedy(nn.Module):
+    """An actor that takes observations as the environment gives them, ``(n, ...)``, and acts at its best."""
+
+    def __init__(self, actor: Any, actions: _Actions) -> None:
+        super().__init__()
+        actor.eval()
+        # The parts and not the whole: a trace looks at properties that exist after a draw only.
+        self.normalizer = actor.obs_normalizer
+        self.mlp = actor.mlp
+        self._best = actor.distribution.deterministic_output
+        self._actions = actions.on(torch.device("cpu"))
+
+    def forward(self, obs: Tensor) -> Tensor:
+        flat = obs.reshape(obs.shape[0], -1)
+        return self._actions.bounded(self._best(self.mlp(self.normalizer(flat))))
+
+
 class _Actions:
     """Between the policy's actions, ``(n, columns)`` floats, and the environments'."""
 
@@ -374,6 +402,14 @@ class _Actions:
             self._low, self._high = (torch.from_numpy(b.copy()).to(device) for b in (space.low, space.high))
         else:
             raise TypeError(f"rsl-rl: expected actions in a Box of floats or Discrete, got {space}")
+
+    def on(self, device: torch.device) -> _Actions:
+        """Return the same on another device."""
+        other = copy.copy(self)
+        if not self.discrete:
+            other._low = self._low.to(device)
+            other._high = self._high.to(device)
+        return other
 
     def bounded(self, actions: Tensor) -> Tensor:
         """Return the actions inside the space: clipped, or as numbers."""

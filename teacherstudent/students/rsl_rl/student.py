@@ -6,6 +6,7 @@ import functools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,17 @@ from teacherstudent.contract.demand import Demand, Offers, check_demand, everyth
 from teacherstudent.contract.family import RLFamily
 from teacherstudent.contract.purposes import add_costs, check_purposes, measured_costs
 from teacherstudent.contract.registry import STUDENTS
-from teacherstudent.contract.student import Compiles
-from teacherstudent.contract.types import Array, Assignment, IntArray, Outcomes, Seed, State, seed_sequence
+from teacherstudent.contract.student import Act, Compiles
+from teacherstudent.contract.types import (
+    Array,
+    Assignment,
+    BoolArray,
+    IntArray,
+    Outcomes,
+    Seed,
+    State,
+    seed_sequence,
+)
 from teacherstudent.networks.state import PrivateGenerators
 from teacherstudent.slots.failures import Fault
 from teacherstudent.slots.tensor_envs import TensorEnvs, make_tensor_envs
@@ -371,6 +381,38 @@ class RslRlStudent:
         self._counts.update(state["counts"])
         # Not there in older checkpoints.
         self._log = dict(state.get("log", {}))
+
+    def policy(self, *, greedy: bool, seed: int) -> Act:
+        """Return the policy as it is now (`contract.student.Acts`)."""
+        generators = PrivateGenerators(seed)
+        player = self.ppo.player(greedy=greedy)
+
+        def act(obs: Any, first: BoolArray) -> Array:
+            given = torch.as_tensor(np.asarray(obs), dtype=torch.float32, device=self._device)
+            starts = torch.as_tensor(np.asarray(first), device=self._device)
+            with self._active(generators):
+                actions = player(given.reshape(len(given), -1), starts)
+            return actions.cpu().numpy()
+
+        return act
+
+    def network(self) -> Any:
+        """Return the greedy policy as one module (`contract.student.Exports`).
+
+        Raises:
+            ValueError: if the policy is recurrent.
+        """
+        return self.ppo.network()
+
+    def archive(self, path: Path) -> Act:
+        """Refuse: the library has no format of its own.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError(
+            f"{path.name}: expected a file .pt or .onnx for rsl-rl's policies, got a .zip of sb3's"
+        )
 
     def close(self) -> None:
         """Close the environments."""

@@ -7,6 +7,7 @@ import dataclasses
 import functools
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import gymnasium as gym
@@ -24,7 +25,7 @@ from teacherstudent.contract.demand import Demand, Offers, check_demand, everyth
 from teacherstudent.contract.family import RLFamily
 from teacherstudent.contract.purposes import add_costs, check_purposes
 from teacherstudent.contract.registry import STUDENTS
-from teacherstudent.contract.student import Compiles
+from teacherstudent.contract.student import Act, Compiles
 from teacherstudent.contract.types import (
     Array,
     Assignment,
@@ -42,6 +43,7 @@ from teacherstudent.students.rollouts.scores import VALUE_SIGNALS, playing_offer
 from teacherstudent.students.rollouts.signals import RolloutSignals, chosen
 from teacherstudent.students.sb3 import options as sb3_options
 from teacherstudent.students.sb3 import state as sb3_state
+from teacherstudent.students.sb3.exported import GreedyPolicy, archive
 from teacherstudent.students.sb3.forgetting import Forgetting
 from teacherstudent.students.sb3.queue import More, TaskQueue
 from teacherstudent.students.sb3.recurrent import speed_up
@@ -513,6 +515,11 @@ class SB3Student:
         self, tasks: Array, seeds: IntArray, failed: dict[int, Fault] | None, *, greedy: bool
     ) -> Outcomes:
         envs = self._slots_of_tests(len(tasks))
+        act = self._acting(greedy=greedy)
+        return play(envs, act, tasks, seeds, mastered=self._family.mastered, failed=failed)
+
+    def _acting(self, *, greedy: bool) -> Act:
+        """Return the policy with a hidden state of its own."""
         normalize = self.model.get_vec_normalize_env()
         # A recurrent policy returns its state, which goes into the next call.
         hidden: Any = None
@@ -525,7 +532,35 @@ class SB3Student:
             actions, hidden = self.model.predict(obs, hidden, first, deterministic=greedy)
             return actions
 
-        return play(envs, act, tasks, seeds, mastered=self._family.mastered, failed=failed)
+        return act
+
+    def policy(self, *, greedy: bool, seed: int) -> Act:
+        """Return the policy as it is now (`contract.student.Acts`)."""
+        generators = PrivateGenerators(seed)
+        act = self._acting(greedy=greedy)
+
+        def drawn(obs: Any, first: BoolArray) -> Array:
+            # Neither the student's generators nor the world's move.
+            with generators.active():
+                return act(obs, first)
+
+        return drawn
+
+    def network(self) -> Any:
+        """Return the greedy policy as one module (`contract.student.Exports`).
+
+        Raises:
+            ValueError: if the policy is recurrent, or takes dictionaries.
+        """
+        return GreedyPolicy(self.model)
+
+    def archive(self, path: Path) -> Act:
+        """Write the algorithm as stable-baselines3 does; what is returned acts by the file.
+
+        Raises:
+            ValueError: if observations are normalised, which such a file does not hold.
+        """
+        return archive(self.model, path)
 
     def _slots_of_tests(self, tasks: int) -> gym.vector.VectorEnv[Any, Any, Any]:
         """Return slots for so many test tasks."""

@@ -18,9 +18,7 @@ def compared(tmp_path, synthetic, monkeypatch):
 
     def compare(*seeds):
         for seed, records in enumerate(seeds):
-            recorder = Recorder(
-                tmp_path / str(seed), manifest=synthetic.manifest(seed=seed), tensorboard=False
-            )
+            recorder = Recorder(tmp_path / str(seed), manifest=synthetic.manifest(seed=seed), log=())
             recorder.tests(synthetic.tests(50), spent=0.0, ledger={})
             for spent, acting in records:
                 recorder.teacher(spent=spent, metrics={}, snapshot={}, ledger={}, acting=acting)

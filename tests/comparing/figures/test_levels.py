@@ -24,7 +24,7 @@ def drawn(tmp_path, synthetic, monkeypatch):
     def draw(*seeds, level=None, record=lambda recorder, seed: None, **entries):
         for seed, tests in enumerate(seeds):
             manifest = synthetic.manifest(seed=seed, **entries)
-            recorder = Recorder(tmp_path / "r" / str(seed), manifest=manifest, tensorboard=False)
+            recorder = Recorder(tmp_path / "r" / str(seed), manifest=manifest, log=())
             for k, scores in enumerate(tests):
                 n = len(scores)
                 place = np.arange(n) if level is None else np.asarray(level)

@@ -48,9 +48,7 @@ def drawn(tmp_path, synthetic, monkeypatch):
     monkeypatch.setattr("os.fsync", lambda descriptor: None)
 
     def draw(space, tasks, **columns):
-        recorder = Recorder(
-            tmp_path / "r", manifest=synthetic.manifest() | {"space": space}, tensorboard=False
-        )
+        recorder = Recorder(tmp_path / "r", manifest=synthetic.manifest() | {"space": space}, log=())
         n = len(tasks)
         rows = Outcomes(
             ids=np.arange(n), tasks=tasks, score=np.linspace(0, 1, n), cost=np.ones(n), signals=columns

@@ -94,7 +94,7 @@ def test_different_numbers_of_test_tasks_are_an_error(write_run, tmp_path, synth
     from teacherstudent.recording.recorder import Recorder
 
     write_run("r/0", seed=0)
-    recorder = Recorder(tmp_path / "r" / "1", manifest=synthetic.manifest(seed=1), tensorboard=False)
+    recorder = Recorder(tmp_path / "r" / "1", manifest=synthetic.manifest(seed=1), log=())
     recorder.tests(synthetic.tests(50).select(slice(10)), spent=1000.0, ledger={})
     recorder.close("finished")
     setting, groups, _ = prepared(tmp_path)
@@ -105,7 +105,7 @@ def test_different_numbers_of_test_tasks_are_an_error(write_run, tmp_path, synth
 def test_a_single_test_task_has_no_map(write_run, tmp_path, synthetic):
     from teacherstudent.recording.recorder import Recorder
 
-    recorder = Recorder(tmp_path / "r", manifest=synthetic.manifest(), tensorboard=False)
+    recorder = Recorder(tmp_path / "r", manifest=synthetic.manifest(), log=())
     recorder.tests(synthetic.tests(50).select(slice(1)), spent=1000.0, ledger={})
     recorder.close("finished")
     setting, groups, _ = prepared(tmp_path)

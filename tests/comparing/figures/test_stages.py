@@ -32,7 +32,7 @@ def write(tmp_path, synthetic, monkeypatch):
             score_name="accuracy",
             **{"teacher": {"name": name, "options": {}}} | entries,
         )
-        recorder = Recorder(tmp_path / "r" / f"{name}-{seed}", manifest=manifest, tensorboard=False)
+        recorder = Recorder(tmp_path / "r" / f"{name}-{seed}", manifest=manifest, log=())
         recorder.tests(
             synthetic.tests(50, space).select(slice(1)), spent=entries.get("charged", 0), ledger={}
         )

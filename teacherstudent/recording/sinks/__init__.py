@@ -1,0 +1,1 @@
+"""Where a run's scalars go beside its folder: TensorBoard, Weights & Biases, MLflow, Trackio."""
