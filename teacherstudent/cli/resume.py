@@ -52,7 +52,8 @@ def continue_runs(given: argparse.Namespace, console: Console) -> int:
         raise next(iter(errors.values()))
     for folder, reason in errors.items():
         console.print(shown(folder, "bold"), "left out:", shown(reason), soft_wrap=True)
-    results = run_watched(experiments, jobs=given.jobs, threads=given.threads, resume=True, console=console)
+    how = {"engine": None, "jobs": given.jobs, "threads": given.threads}
+    results = run_watched(experiments, **how, resume=True, console=console)
     if errors or any(result.status != "finished" for result in results):
         return 1
     return 0

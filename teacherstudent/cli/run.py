@@ -69,7 +69,7 @@ def start_runs(given: argparse.Namespace, console: Console) -> int:
     import_from_here([*given.teacher, given.family, given.student])
     # These imports take seconds (torch, numba): `list` and `--help` should not wait for them.
     from teacherstudent.contract.accounts.plan import Plan
-    from teacherstudent.running.console import run_and_compare
+    from teacherstudent.running.console import exit_code, run_and_compare
     from teacherstudent.running.experiment import Experiment
 
     plan = Plan(
@@ -96,4 +96,4 @@ def start_runs(given: argparse.Namespace, console: Console) -> int:
         for teacher in given.teacher
     ]
     how = {"jobs": given.jobs, "threads": given.threads, "resume": given.resume}
-    return run_and_compare(experiments, given.out, **how, console=console)
+    return exit_code(run_and_compare(experiments, given.out, **how, console=console))

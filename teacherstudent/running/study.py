@@ -17,7 +17,7 @@ from teacherstudent.contract.types import seed_sequence
 from teacherstudent.envs.images.data import MissingDataError
 from teacherstudent.recording.disk.files import check_name
 from teacherstudent.recording.disk.terminal import folder_argument
-from teacherstudent.running.console import run_and_compare
+from teacherstudent.running.console import exit_code, run_and_compare
 from teacherstudent.running.experiment import Experiment
 
 if TYPE_CHECKING:
@@ -206,7 +206,9 @@ class Study:
         how = {"jobs": given.jobs, "threads": given.threads, "resume": given.resume}
         out = self.folder(given.out, **version)
         try:
-            return run_and_compare(study.experiments(), out, baseline=study.baseline, figures=figures, **how)
+            return exit_code(
+                run_and_compare(study.experiments(), out, baseline=study.baseline, figures=figures, **how)
+            )
         except MissingDataError as error:
             self.say_missing(error)
             return 2
