@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from teacherstudent.adapters.supervised.stages.controller import StageController
     from teacherstudent.adapters.vector import TeacherVectorEnv
     from teacherstudent.contract.accounts.plan import Plan
+    from teacherstudent.running.engines.on_ray import RayEngine
     from teacherstudent.running.experiment import Experiment
     from teacherstudent.running.loop import run
     from teacherstudent.running.members import Members
@@ -42,6 +43,7 @@ _LAZY = {
     "Indexed": "teacherstudent.adapters.supervised.indexed",
     "LevelBuffer": "teacherstudent.teachers.replay.buffer.levels",
     "Members": "teacherstudent.running.members",
+    "RayEngine": "teacherstudent.running.engines.on_ray",
     "RayTeacher": "teacherstudent.adapters.serving.on_ray",
     "Plan": "teacherstudent.contract.accounts.plan",
     "run": "teacherstudent.running.loop",
@@ -75,6 +77,7 @@ __all__ = [
     "Plan",
     "Purpose",
     "RLFamily",
+    "RayEngine",
     "RayTeacher",
     "StageController",
     "Student",

@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code: int = given.command(given, console)
         return code
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, ImportError) as error:
         errors.print(shown(f"teacherstudent: {error}"), soft_wrap=True)
         return 2
     # Ctrl-C comes here before runs have begun or after they have ended: `run_all` takes it in between.

@@ -132,22 +132,24 @@ class RunsProgress:
             text = ended + describe_test(status["test"] or {}, status.get("score_name", "return"))
             self._bars.update(self._tasks[folder], completed=status["spent"], test=printable(text))
             if self._lines:
-                self._say(folder, status, text)
+                self._say(folder, status)
 
-    def _say(self, folder: Path, status: Mapping[str, Any], text: str) -> None:
+    def _say(self, folder: Path, status: Mapping[str, Any]) -> None:
         """Print how far a run is, unless its last line said so."""
         host = status.get("host", "")
+        test = describe_test(status["test"] or {}, status.get("score_name", "return"))
         # The cost is left out of what is compared: it grows all the time, and a line a test is enough.
-        news = f"{host} {status['status']} {text}"
+        news = f"{host} {status['status']} {test}"
         if self._said.get(folder) == news:
             return
         self._said[folder] = news
+        words = [f"{short(status['spent'])}/{short(status['budget'] or 0.0)} {self._unit}"]
+        if status["status"] != "running":
+            words.append(status["status"])
+        if test:
+            words.append(test)
         label = "/".join(folder.parts[-2:])
-        spent = f"{short(status['spent'])}/{short(status['budget'] or 0.0)} {self._unit}"
-        words = [f"{label} on {host}: {spent}", text]
-        if status["status"] == "finished":
-            words.insert(1, "finished")
-        line = ", ".join(word.strip() for word in words if word)
+        line = f"{label} on {host}: " + ", ".join(words)
         self._bars.console.print(Text(printable(line)), soft_wrap=True)
 
 

@@ -94,7 +94,7 @@ def test_runs_elsewhere_say_in_lines_how_they_get_on_where_there_is_no_terminal(
     assert lines[0].startswith(f"alp-gmm/seed-0 on {host}: ")
     assert ", finished, test: " in lines[0]
     assert lines[1].startswith(f"random/seed-1 on {host}: ")
-    assert ", failed  test: " in lines[1]
+    assert ", failed, test: " in lines[1]
     with progress.RunsProgress(console=quiet) as bars:
         bars.watch(runs)
     assert quiet.file.getvalue() == ""

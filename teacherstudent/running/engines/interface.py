@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from teacherstudent.running.experiment import Experiment
 
@@ -47,6 +47,7 @@ class Settings:
     resume: bool = False
 
 
+@runtime_checkable
 class Engine(Protocol):
     """Runs experiments somewhere, several at a time.
 
