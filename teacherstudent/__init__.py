@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from teacherstudent.adapters.vector import TeacherVectorEnv
     from teacherstudent.contract.accounts.plan import Plan
     from teacherstudent.recording.recorder import Recorder
+    from teacherstudent.running.engines.on_ray import RayEngine
     from teacherstudent.running.experiment import Experiment
     from teacherstudent.running.loop import run
     from teacherstudent.running.members import Members
@@ -50,6 +51,7 @@ _LAZY = {
     "LevelBuffer": "teacherstudent.teachers.replay.buffer.levels",
     "Members": "teacherstudent.running.members",
     "Recorder": "teacherstudent.recording.recorder",
+    "RayEngine": "teacherstudent.running.engines.on_ray",
     "RayTeacher": "teacherstudent.adapters.serving.on_ray",
     "Plan": "teacherstudent.contract.accounts.plan",
     "run": "teacherstudent.running.loop",
@@ -86,6 +88,7 @@ __all__ = [
     "Plan",
     "Purpose",
     "RLFamily",
+    "RayEngine",
     "RayTeacher",
     "Recorder",
     "StageController",

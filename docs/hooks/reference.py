@@ -55,6 +55,7 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
             "teacherstudent.running.experiment.Experiment",
             "teacherstudent.running.study.Study",
             "teacherstudent.running.study.Entry",
+            "teacherstudent.running.engines.on_ray.RayEngine",
             "teacherstudent.running.members.Members",
         ),
     ),

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from teacherstudent.cli.arguments import THREADS, Commands, import_from_here
 from teacherstudent.recording.disk.terminal import folder_argument, shown
+from teacherstudent.running.engines.words import add_engine_options, chosen_engine
 
 
 def add(commands: Commands) -> None:
@@ -24,6 +25,7 @@ def add(commands: Commands) -> None:
     )
     again.add_argument("--jobs", type=int, help="runs at a time (default: the number of cores)")
     again.add_argument("--threads", type=int, help=THREADS)
+    add_engine_options(again)
     again.set_defaults(command=continue_runs)
 
 
@@ -52,7 +54,8 @@ def continue_runs(given: argparse.Namespace, console: Console) -> int:
         raise next(iter(errors.values()))
     for folder, reason in errors.items():
         console.print(shown(folder, "bold"), "left out:", shown(reason), soft_wrap=True)
-    results = run_watched(experiments, jobs=given.jobs, threads=given.threads, resume=True, console=console)
+    how = {"engine": chosen_engine(given), "jobs": given.jobs, "threads": given.threads}
+    results = run_watched(experiments, **how, resume=True, console=console)
     if errors or any(result.status != "finished" for result in results):
         return 1
     return 0

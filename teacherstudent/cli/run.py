@@ -9,6 +9,7 @@ from rich.console import Console
 
 from teacherstudent.cli.arguments import THREADS, Commands, import_from_here, option
 from teacherstudent.recording.disk.terminal import folder_argument
+from teacherstudent.running.engines.words import NO_COMPARE, add_engine_options, chosen_engine
 
 
 def add(commands: Commands) -> None:
@@ -69,6 +70,8 @@ def add(commands: Commands) -> None:
     start.add_argument("--jobs", type=int, help="runs at a time (default: the number of cores)")
     start.add_argument("--threads", type=int, help=THREADS)
     start.add_argument("--resume", action="store_true", help="continue runs that stopped, skip finished ones")
+    start.add_argument("--no-compare", action="store_true", help=NO_COMPARE)
+    add_engine_options(start)
     start.set_defaults(command=start_runs)
 
 
@@ -77,7 +80,7 @@ def start_runs(given: argparse.Namespace, console: Console) -> int:
     import_from_here([*given.teacher, given.family, given.student])
     # These imports take seconds (torch, numba): `list` and `--help` should not wait for them.
     from teacherstudent.contract.accounts.plan import Plan
-    from teacherstudent.running.console import run_and_compare
+    from teacherstudent.running.console import exit_code, run_and_compare
     from teacherstudent.running.experiment import Experiment
 
     plan = Plan(
@@ -105,4 +108,5 @@ def start_runs(given: argparse.Namespace, console: Console) -> int:
         for teacher in given.teacher
     ]
     how = {"jobs": given.jobs, "threads": given.threads, "resume": given.resume}
-    return run_and_compare(experiments, given.out, **how, console=console)
+    how |= {"engine": chosen_engine(given), "compare": not given.no_compare}
+    return exit_code(run_and_compare(experiments, given.out, **how, console=console))

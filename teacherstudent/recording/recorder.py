@@ -74,7 +74,8 @@ class Recorder:
             difference is named), or the logs are shorter than the state says; if there is a link where the
             run would write.
         TypeError: if the manifest holds something that is not plain data.
-        RuntimeError: if another process is writing the folder, or a service does not begin the run.
+        RuntimeError: if another process is writing the folder, or a service does not begin the run. Every
+            method raises it too once another machine has taken the folder over (`FolderLock.check`).
         ImportError: if the package of a service is missing.
         WriteError: if the folder cannot be written.
     """
@@ -253,6 +254,7 @@ class Recorder:
                 no finite number of at least 0.
             WriteError: if a file cannot be written; the message names it.
         """
+        self._lock.check()
         rows = len(outcomes)
         check_real("recorder: spent", spent, 0)
         if rows == 0:
@@ -283,6 +285,7 @@ class Recorder:
         Raises:
             WriteError: if a file cannot be written; the message names it.
         """
+        self._lock.check()
         rows = len(outcomes)
         check_real("recorder: spent", spent, 0)
         readings = check_readings("recorder: ledger", ledger)
@@ -330,6 +333,7 @@ class Recorder:
             ValueError: if the cost is no finite number of at least 0.
             WriteError: if a file cannot be written; the message names it.
         """
+        self._lock.check()
         check_real("recorder: spent", spent, 0)
         check_readings("recorder: ledger", ledger)
         given = {"metrics": metrics, "student": student or {}, "acting": acting or {}}
@@ -370,6 +374,7 @@ class Recorder:
 
     def state_dict(self) -> State:
         """Write whatever is gathered, and return the logs' positions, to which a resumed run goes back."""
+        self._lock.check()
         # Rows in memory would be missing after a resume: the
         # positions below must cover what the checkpoint has seen.
         self._episodes.flush()
@@ -401,6 +406,9 @@ class Recorder:
         # The run's own error is what has to be seen, and a full disk is often its cause.
         quiet = contextlib.suppress(WriteError) if error is not None else contextlib.nullcontext()
         try:
+            # What another process has taken over is its alone.
+            if self._lock.lost:
+                return
             with quiet:
                 self._episodes.flush()
                 # The tests end up in one file, which is easier to copy and faster to read.

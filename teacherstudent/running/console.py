@@ -11,8 +11,9 @@ from rich.console import Console
 
 from teacherstudent.recording.disk.files import check_folder, refuse_links
 from teacherstudent.recording.disk.terminal import shown
+from teacherstudent.running.engines.interface import Engine, Result
 from teacherstudent.running.experiment import Experiment
-from teacherstudent.running.parallel import Result, run_all
+from teacherstudent.running.parallel import run_all
 from teacherstudent.running.progress import RunsProgress
 
 if TYPE_CHECKING:
@@ -29,23 +30,25 @@ def run_and_compare(
     *,
     baseline: str = "",
     figures: Sequence[Draw] = (),
+    compare: bool = True,
+    engine: Engine | None = None,
     jobs: int | None = None,
     threads: int | None = None,
     resume: bool = False,
     console: Console | None = None,
-) -> int:
+) -> list[Result]:
     """Run experiments in parallel, print how each ended, the comparison and where the figures are.
 
     The baseline is a label; if it is empty, or none of its runs finished, the comparison makes its usual
-    choice. Figures are drawn beside the comparison's own.
+    choice. Figures are drawn beside the comparison's own. Without ``compare`` nothing is compared or drawn.
 
     Returns:
-        0 if every run finished, else 1.
+        How each run ended, in order.
 
     Raises:
         ValueError, TypeError: if a name or an option is wrong, ``out`` is empty, or the comparison's folder
             is a link; nothing has been started then.
-        FileExistsError: as `parallel.run_all`.
+        FileExistsError, ImportError, ConnectionError: as `parallel.run_all`.
     """
     console = console or Console()
     out = check_folder("out", out)
@@ -58,9 +61,9 @@ def run_and_compare(
         planned = experiment.check(resume=resume)
         console.print(shown(f"{experiment.name}: {planned.text()}"), soft_wrap=True)
     runs = [(experiment, experiment.folder(out)) for experiment in experiments]
-    results = run_watched(runs, jobs=jobs, threads=threads, resume=resume, console=console)
+    results = run_watched(runs, engine=engine, jobs=jobs, threads=threads, resume=resume, console=console)
     finished = [r.folder for r in results if r.status == "finished"]
-    if finished:
+    if finished and compare:
         begun = [r.folder for r in results if r.status != "not started"]
         # The comparison would refuse a baseline of which no run finished.
         told = {experiment.name for experiment, folder in runs if folder in finished}
@@ -70,22 +73,35 @@ def run_and_compare(
         if figures:
             options["figures"] = figures
         show_comparison(begun, out / COMPARISON, console, **options)
-    if len(finished) < len(results):
-        return 1
-    return 0
+    return results
+
+
+def exit_code(results: Sequence[Result]) -> int:
+    """Return 0 if every run finished, else 1."""
+    return int(any(result.status != "finished" for result in results))
 
 
 def run_watched(
     runs: Sequence[tuple[Experiment, Path]],
     *,
+    engine: Engine | None,
     jobs: int | None,
     threads: int | None,
     resume: bool,
     console: Console,
 ) -> list[Result]:
     """Run experiments in parallel under a progress display, then print how they ended."""
-    with RunsProgress() as display:
-        results = run_all(runs, jobs=jobs, threads=threads, resume=resume, watch=display.watch)
+    distant = engine is not None and engine.distant
+    with RunsProgress(lines=distant) as display:
+        results = run_all(
+            runs,
+            engine=engine,
+            jobs=jobs,
+            threads=threads,
+            resume=resume,
+            watch=display.watch,
+            say=lambda words: console.print(shown(words), soft_wrap=True),
+        )
     for result in results:
         if result.status != "finished":
             console.print(shown(result.folder, "bold") + shown(f": {result.status}"))

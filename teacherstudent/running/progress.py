@@ -78,10 +78,16 @@ class RunsProgress:
     Args:
         unit: the unit of cost, short.
         console: where to draw; the terminal's standard error if not given.
+        lines: whether to print a line where bars cannot be drawn: when a run begins, when it has been tested,
+            and when it ends.
     """
 
-    def __init__(self, *, unit: str = "steps", console: Console | None = None) -> None:
+    def __init__(self, *, unit: str = "steps", console: Console | None = None, lines: bool = False) -> None:
         self._bars = _bars(unit, console)
+        self._unit = unit
+        # The last line of each run is kept, so that no line is printed twice.
+        self._said: dict[Path, str] = {}
+        self._lines = lines and not self._bars.console.is_terminal
         self._tasks: dict[Path, Any] = {}
         self._next = 0.0
 
@@ -125,6 +131,26 @@ class RunsProgress:
                 ended = f"{status['status']}  "
             text = ended + describe_test(status["test"] or {}, status.get("score_name", "return"))
             self._bars.update(self._tasks[folder], completed=status["spent"], test=printable(text))
+            if self._lines:
+                self._say(folder, status)
+
+    def _say(self, folder: Path, status: Mapping[str, Any]) -> None:
+        """Print how far a run is, unless its last line said so."""
+        host = status.get("host", "")
+        test = describe_test(status["test"] or {}, status.get("score_name", "return"))
+        # The cost is left out of what is compared: it grows all the time, and a line a test is enough.
+        news = f"{host} {status['status']} {test}"
+        if self._said.get(folder) == news:
+            return
+        self._said[folder] = news
+        words = [f"{short(status['spent'])}/{short(status['budget'] or 0.0)} {self._unit}"]
+        if status["status"] != "running":
+            words.append(status["status"])
+        if test:
+            words.append(test)
+        label = "/".join(folder.parts[-2:])
+        line = f"{label} on {host}: " + ", ".join(words)
+        self._bars.console.print(Text(printable(line)), soft_wrap=True)
 
 
 @contextlib.contextmanager

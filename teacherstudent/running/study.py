@@ -15,10 +15,12 @@ from teacherstudent.contract.accounts.plan import Plan
 from teacherstudent.contract.checks import check_mapping, closest, is_finite
 from teacherstudent.contract.types import seed_sequence
 from teacherstudent.envs.images.data import MissingDataError
-from teacherstudent.recording.disk.files import check_name
+from teacherstudent.recording.disk.files import check_folder, check_name
 from teacherstudent.recording.disk.terminal import folder_argument
 from teacherstudent.recording.sinks import kinds
-from teacherstudent.running.console import run_and_compare
+from teacherstudent.running.console import exit_code, run_and_compare
+from teacherstudent.running.engines.interface import Engine, Result
+from teacherstudent.running.engines.words import NO_COMPARE, add_engine_options, chosen_engine, make_engine
 from teacherstudent.running.experiment import Experiment
 
 if TYPE_CHECKING:
@@ -195,6 +197,51 @@ class Study:
             words.append("quick")
         return out / "-".join(words)
 
+    def run(
+        self,
+        out: Path | str = "runs",
+        *,
+        engine: Engine | str = "processes",
+        jobs: int | None = None,
+        threads: int | None = None,
+        resume: bool = False,
+        compare: bool = True,
+        figures: Sequence[Draw] = (),
+    ) -> list[Result]:
+        """Run the study from Python, print how each run ended and the comparison.
+
+        A script that calls this does so below ``if __name__ == "__main__":``, since the processes of the runs
+        import the script.
+
+        Args:
+            out: the study's folder goes below it.
+            engine: ``"processes"`` of this machine, ``"ray"`` for a Ray cluster, or an engine with options of
+                its own: ``RayEngine(address="10.0.0.1:6379", num_gpus=0.5)``.
+            jobs: runs at a time; None for as many as the engine has room for.
+            threads: of torch and NumPy in each run; None for one, or what ``OMP_NUM_THREADS`` says.
+            resume: continue what was stopped.
+            compare: whether to compare the runs once they have ended.
+            figures: draws figures of your own beside the comparison's.
+
+        Returns:
+            How each run ended, in the order of `experiments`.
+
+        Raises:
+            ValueError, TypeError, FileExistsError, ImportError, ConnectionError: as `run_and_compare`;
+                nothing has been started then.
+        """
+        return run_and_compare(
+            self.experiments(),
+            self.folder(check_folder("out", out)),
+            baseline=self.baseline,
+            figures=figures,
+            compare=compare,
+            engine=make_engine(engine),
+            jobs=jobs,
+            threads=threads,
+            resume=resume,
+        )
+
     def main(self, argv: Sequence[str] | None = None, *, figures: Sequence[Draw] = ()) -> int:
         """Run the study as a script (``--help`` lists its options) and return an exit code.
 
@@ -209,9 +256,12 @@ class Study:
         version = {"data": given.data, "quick": given.quick}
         study = self._chosen(given, self.version(**version))
         how = {"jobs": given.jobs, "threads": given.threads, "resume": given.resume}
+        how |= {"engine": chosen_engine(given), "compare": not given.no_compare}
         out = self.folder(given.out, **version)
         try:
-            return run_and_compare(study.experiments(), out, baseline=study.baseline, figures=figures, **how)
+            return exit_code(
+                run_and_compare(study.experiments(), out, baseline=study.baseline, figures=figures, **how)
+            )
         except MissingDataError as error:
             self.say_missing(error)
             return 2
@@ -278,6 +328,8 @@ class Study:
             "--log", nargs="*", metavar="NAME", help=f"where scalars go: {', '.join(kinds.NAMES)}"
         )
         parser.add_argument("--resume", action="store_true", help="continue what was stopped")
+        parser.add_argument("--no-compare", action="store_true", help=NO_COMPARE)
+        add_engine_options(parser)
         given = parser.parse_args(argv)
         # A version may have other teachers than the study, so the labels are checked against the version's.
         known = self.version(data=given.data, quick=given.quick).teachers

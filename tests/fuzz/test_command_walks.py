@@ -5,6 +5,7 @@ from walks import walks
 from teacherstudent.cli import main
 from teacherstudent.contract.registry import STUDENTS, TEACHERS
 from teacherstudent.running import parallel
+from teacherstudent.running.engines.interface import Result
 
 ODD = (
     "",
@@ -100,9 +101,9 @@ def test_command_lines(tmp_path, capsys, monkeypatch):
     walks("command lines", 0.02, begin)
 
 
-def one_process(runs, *, jobs, threads, resume, watch):
+def one_process(runs, *, engine, jobs, threads, resume, watch, say):
     """Do as `parallel.run_all` does, in this process."""
-    del watch
+    del engine, watch, say
     parallel._check(runs, {"jobs": jobs, "threads": threads}, resume)
     results = []
     for one, folder in runs:
@@ -112,5 +113,5 @@ def one_process(runs, *, jobs, threads, resume, watch):
                 one.run(folder, resume=resume)
         except (ValueError, TypeError, OSError) as found:
             status, error = "failed", str(found)
-        results.append(parallel.Result(one, folder, status, error))
+        results.append(Result(one, folder, status, error))
     return results

@@ -5,9 +5,9 @@ from rich.console import Console
 
 from teacherstudent.contract.accounts.plan import Plan
 from teacherstudent.running import console as module
-from teacherstudent.running.console import run_and_compare, run_watched
+from teacherstudent.running.console import exit_code, run_and_compare, run_watched
+from teacherstudent.running.engines.interface import Result
 from teacherstudent.running.experiment import Experiment
-from teacherstudent.running.parallel import Result
 
 
 def experiment(teacher="random"):
@@ -42,7 +42,7 @@ def test_runs_that_ended_otherwise_are_named_with_their_errors(ends, tmp_path):
     ends(("finished", ""), ("failed", "[red]boom\x1b[2J\n"), ("interrupted", ""))
     shown = screen()
     runs = [(experiment(), tmp_path / name) for name in "abc"]
-    run_watched(runs, jobs=1, threads=None, resume=False, console=shown)
+    run_watched(runs, engine=None, jobs=1, threads=None, resume=False, console=shown)
     lines = shown.file.getvalue().splitlines()
     assert lines == [
         f"{tmp_path / 'b'}: failed",
@@ -67,7 +67,8 @@ def test_what_has_begun_is_compared_if_any_run_finished(
 ):
     compared = ends(*((status, "") for status in endings))
     given = [experiment("random"), experiment("riac")]
-    assert run_and_compare(given, tmp_path / "out", baseline=baseline, console=screen()) == code
+    results = run_and_compare(given, tmp_path / "out", baseline=baseline, console=screen())
+    assert exit_code(results) == code
     if begun is None:
         assert compared == []
     else:
@@ -91,3 +92,9 @@ def test_nothing_is_started_in_a_file_or_with_a_wrong_name(ends, tmp_path):
     with pytest.raises(ValueError, match="unknown teacher 'rica'"):
         run_and_compare([experiment(), experiment("rica")], tmp_path / "out", console=screen())
     assert not (tmp_path / "out").exists()
+
+
+def test_runs_may_be_left_to_be_compared_later(ends, tmp_path):
+    compared = ends(("finished", ""))
+    run_and_compare([experiment()], tmp_path / "out", compare=False, console=screen())
+    assert compared == []

@@ -11,8 +11,9 @@ import torch
 
 from teacherstudent.contract.accounts.plan import Plan
 from teacherstudent.recording.runs import Run
+from teacherstudent.running.engines.threads import cores
 from teacherstudent.running.experiment import Experiment
-from teacherstudent.running.parallel import cores, run_all
+from teacherstudent.running.parallel import run_all
 
 BREAKING = '''
 import json
@@ -155,8 +156,8 @@ sys.path.insert(0, {str(tmp_path)!r})
 sys.path.insert(0, {os.path.dirname(__file__)!r})
 from pathlib import Path
 from test_parallel import experiment
-from teacherstudent.running.parallel import _work
-_work(experiment(budget=10**7, test_every=10**6), Path({str(tmp_path / "run")!r}), False)
+from teacherstudent.running.engines.work import work
+work(experiment(budget=10**7, test_every=10**6), Path({str(tmp_path / "run")!r}), False)
 """
     child = subprocess.Popen([sys.executable, "-c", code])
     while not (tmp_path / "run" / "checkpoints").exists():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import socket
 
 import pytest
 from rich.console import Console
@@ -75,3 +76,25 @@ def test_runs_in_other_processes(write_run, monkeypatch):
 )
 def test_short_numbers(value, text):
     assert short(value) == text
+
+
+def test_runs_elsewhere_say_in_lines_how_they_get_on_where_there_is_no_terminal(write_run, monkeypatch):
+    monkeypatch.setattr(progress, "INTERVAL", 0.0)
+    runs = [
+        write_run("alp-gmm/seed-0", final=40.0),
+        write_run("random/seed-1", until=0.5, status="failed", error=RuntimeError("x")),
+    ]
+    screen, quiet = console(False), console(False)
+    with progress.RunsProgress(console=screen, lines=True) as bars:
+        for _ in range(3):  # what has been said is not said again
+            bars.watch(runs)
+    lines = screen.file.getvalue().splitlines()
+    assert len(lines) == 2
+    host = socket.gethostname()
+    assert lines[0].startswith(f"alp-gmm/seed-0 on {host}: ")
+    assert ", finished, test: " in lines[0]
+    assert lines[1].startswith(f"random/seed-1 on {host}: ")
+    assert ", failed, test: " in lines[1]
+    with progress.RunsProgress(console=quiet) as bars:
+        bars.watch(runs)
+    assert quiet.file.getvalue() == ""
