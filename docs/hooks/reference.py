@@ -90,6 +90,9 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
         (
             "teacherstudent.adapters.gymnasium.TeacherEnv",
             "teacherstudent.adapters.vector.TeacherVectorEnv",
+            "teacherstudent.adapters.levels.rounds.LevelRounds",
+            "teacherstudent.adapters.levels.vec_env.LevelVecEnv",
+            "teacherstudent.adapters.levels.callback.LevelCallback",
             "teacherstudent.adapters.playing.task_reset.TaskReset",
             "teacherstudent.adapters.sb3.TeacherVecEnv",
             "teacherstudent.adapters.sb3.TeacherCallback",

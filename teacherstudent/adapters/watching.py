@@ -26,6 +26,8 @@ _TESTS = (
     "family.test_tasks()) is a VecEnv over fixed tasks, for evaluate_policy and EvalCallback alike"
 )
 
+_LEVELS = "LevelRounds, or LevelVecEnv and LevelCallback, for teachers of levels"
+
 
 AnyTeacher: TypeAlias = Teacher[Any] | TeacherClient
 """A teacher of this process, or a client of one in another."""
@@ -48,8 +50,7 @@ def check_teacher(teacher: Any, mastered: float | None, where: str) -> None:
     if missing:
         raise ValueError(
             f"{where}: {name_of(teacher)} needs {missing}, which episodes alone do not give (they give "
-            f"{sorted(provides)}{hint}); use "
-            f"{elsewhere}: 'sb3' or 'rsl-rl', whose rollouts level teachers are made for"
+            f"{sorted(provides)}{hint}); use {_LEVELS}, or {elsewhere}: 'sb3' or 'rsl-rl'"
         )
     if teacher.members != 1:
         raise ValueError(
@@ -60,7 +61,7 @@ def check_teacher(teacher: Any, mastered: float | None, where: str) -> None:
     if teacher.granularity != "episode":
         raise ValueError(
             f"{where}: expected a teacher of episodes, got granularity {teacher.granularity!r}; use "
-            f"{elsewhere}: 'sb3', 'rsl-rl' ('classifier' for steps and chunks)"
+            f"{_LEVELS}, or {elsewhere}: 'sb3', 'rsl-rl' ('classifier' for steps and chunks)"
         )
 
 

@@ -31,8 +31,9 @@ class LevelCallback(BaseCallback):
 
     - **Levels that are only measured** (robust PLR's new ones, ACCEL's edited ones, SFL's candidates) are
       played by the policy between two updates, and nothing is trained on them: the algorithm's ``train`` is
-      not called. A ``VecNormalize`` keeps its moments meanwhile, and other callbacks do not see these steps.
-      Of a rollout in which some slots are measured, the update samples the other slots alone.
+      not called. A ``VecNormalize`` keeps its moments meanwhile, and other callbacks do not see these steps;
+      the algorithm's own log (``rollout/ep_rew_mean``) has their episodes. Of a rollout in which some slots
+      are measured, the update samples the other slots alone.
     - **Steps** of measured rollouts count in ``model.num_timesteps``, so that ``learn(total_timesteps)``
       holds them and schedules follow them; ``rounds.spent`` has them by purpose. If they end the budget,
       ``learn`` stops after one more step of each slot.
@@ -171,6 +172,12 @@ class LevelCallback(BaseCallback):
 
     def _on_training_end(self) -> None:
         self._take_all()
+        # Another callback may have stopped the training in the midst of a rollout.
+        assert self.rounds is not None
+        self.rounds.drop()
+        # Another callback may have stopped the training in the midst of a rollout.
+        assert self.rounds is not None
+        self.rounds.drop()
         self._slots.release()
 
     def _tell(self) -> None:

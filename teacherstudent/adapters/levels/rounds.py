@@ -273,6 +273,8 @@ class LevelRounds:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the teacher and what was spent to a file, which `load` of rounds made alike reads.
 
+        ``teacher.save`` does not hold options that were chosen by ``budget`` and ``steps``.
+
         Raises:
             WriteError: if the file cannot be written; an older file of that name is untouched.
             TypeError: if the teacher is in another process.

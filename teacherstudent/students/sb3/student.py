@@ -285,7 +285,9 @@ class SB3Student:
         """
         if self._bound is not None:
             with self._generators.active():
-                self._forget()
+                # Rows that are only measured must not change the student.
+                if assignment.learn.any():
+                    self._forget()
                 return self._bound.train(assignment)
         check_purposes(assignment, "sb3")
         parts = []

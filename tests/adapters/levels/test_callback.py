@@ -6,7 +6,7 @@ import torch
 from adapted import HEIGHT, Heights
 from bound_sb3 import Noisy
 from rollout_tables import Rollouts
-from sb3_contrib import MaskablePPO, RecurrentPPO
+from sb3_contrib import TRPO, MaskablePPO, RecurrentPPO
 from stable_baselines3 import A2C, DQN, PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
@@ -158,7 +158,7 @@ def test_a_budget_that_ends_while_levels_are_measured_ends_the_training():
     assert not teacher.outstanding.size
 
 
-@pytest.mark.parametrize("algorithm", ["ppo", "a2c", "recurrent"])
+@pytest.mark.parametrize("algorithm", ["ppo", "a2c", "trpo", "recurrent"])
 def test_an_update_sees_the_learnt_slots_alone(algorithm):
     """What measured slots saw and did is spoilt after the rollout: the update is the same."""
 
@@ -179,6 +179,8 @@ def test_an_update_sees_the_learnt_slots_alone(algorithm):
             model = ppo(vec)
         elif algorithm == "a2c":
             model = quiet(A2C("MlpPolicy", vec, n_steps=16, seed=0))
+        elif algorithm == "trpo":
+            model = quiet(TRPO("MlpPolicy", vec, n_steps=16, batch_size=16, seed=0))
         else:
             kwargs = {"lstm_hidden_size": 8}
             model = quiet(RecurrentPPO("MlpLstmPolicy", vec, policy_kwargs=kwargs, **OPTIONS))
@@ -225,6 +227,22 @@ def test_a_saved_teacher_goes_on(tmp_path):
     model.learn(64, callback=resumed)
     assert resumed.rounds.spent["train"] == called.rounds.spent["train"] + 64
     assert len(second.buffer) >= len(first.buffer) > 0
+
+
+def test_training_that_is_stopped_leaves_nothing_open():
+    class Stop(BaseCallback):
+        def _on_step(self):
+            return self.n_calls < 5
+
+    family = steps(Noisy)
+    teacher = Rollouts(family.space)
+    model = ppo(LevelVecEnv(teacher, family.make_vec(4)))
+    called = LevelCallback()
+    model.learn(128, callback=[Stop(), called])
+    assert not teacher.outstanding.size
+    assert not teacher.told
+    model.learn(64, callback=called)
+    assert len(teacher.told) == 1
 
 
 class Masked(BaseCallback):
