@@ -218,6 +218,7 @@ AT_THE_ENVIRONMENT = {
     "teacherstudent/slots/tensor_envs.py": 1,
     "teacherstudent/slots/wrapping/probe.py": 1,
     "teacherstudent/students/rsl_rl/ppo.py": 3,
+    "teacherstudent/students/sb3/exported.py": 2,
     "teacherstudent/testing/episodes.py": 1,
 }
 """Where code may look at the kind of a space: of observations and actions, which are no task spaces."""

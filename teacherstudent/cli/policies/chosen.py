@@ -48,14 +48,15 @@ def _number(word: str, family: Family, count: int) -> int:
 def _task(family: Family, words: Sequence[str]) -> Array:
     """Return the task that some words describe."""
     space = family.space
-    if isinstance(space, spaces.Parameters):
+    if spaces.describe(space)["kind"] == "Parameters":
+        parameters = spaces.as_parameters(space, "--task")
         given = dict(word.partition("=")[::2] for word in words)
-        if given.keys() != set(space.names):
+        names = list(parameters.names)
+        if given.keys() != set(names):
             raise ValueError(
-                f"--task: expected a value for each of {list(space.names)}, such as {space.names[0]}=1, got "
-                f"{list(words)}"
+                f"--task: expected a value for each of {names}, such as {names[0]}=1, got {list(words)}"
             )
-        pairs = zip(space.names, space.dimensions, strict=True)
+        pairs = zip(names, parameters.dimensions, strict=True)
         row = [_value(name, given[name], dimension) for name, dimension in pairs]
     elif space.shape == () and len(words) == 1:
         row = [_listed(words[0], spaces.describe(space))]
