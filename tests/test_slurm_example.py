@@ -41,8 +41,8 @@ def test_the_tasks_of_the_array_are_every_teacher_with_every_seed_once(task):
         done = task(index, 'printf "%s\\n" "$*"')
         assert done.returncode == 0, done.stderr
         words = shlex.split(done.stdout)
-        assert words[:3] == ["--ntasks=1", "teacherstudent", "run"]
-        given = _parser().parse_args(words[2:])
+        assert words[:4] == ["--ntasks=1", "--cpus-per-task=1", "teacherstudent", "run"]
+        given = _parser().parse_args(words[3:])
         found += [(seed, teacher) for seed in given.seeds for teacher in given.teacher]
         FAMILIES.check(given.family)
         assert (given.jobs, given.threads, given.resume, given.no_compare) == (1, 1, True, True)
@@ -62,7 +62,7 @@ def test_a_task_beyond_the_array_and_one_without_a_number_are_refused(task):
 
 
 def test_a_task_runs_and_once_more_it_finds_its_run_finished(task, tmp_path):
-    srun = 'shift 2; exec python -m teacherstudent "$@"'
+    srun = 'shift 3; exec python -m teacherstudent "$@"'
     small = ["--family", "toy-grid", "--student", "competence", "--budget", "50", "--may-never-act"]
     for _ in range(2):
         done = task(5, srun, *small)

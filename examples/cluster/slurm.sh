@@ -31,5 +31,7 @@ seed=${seeds[index / ${#teachers[@]}]}
 
 # --resume goes on where an earlier try of this task was stopped; a run that is not there begins.
 # exec: Slurm's signal reaches the command itself.
-exec srun --ntasks=1 teacherstudent run --teacher "$teacher" --seeds "$seed" --family stump-tracks --budget 2e6 \
-  --threads "${SLURM_CPUS_PER_TASK:-1}" --jobs 1 --out runs --no-compare --resume "$@"
+threads=${SLURM_CPUS_PER_TASK:-1}
+exec srun --ntasks=1 --cpus-per-task="$threads" \
+  teacherstudent run --teacher "$teacher" --seeds "$seed" --family stump-tracks --budget 2e6 \
+  --threads "$threads" --jobs 1 --out runs --no-compare --resume "$@"
