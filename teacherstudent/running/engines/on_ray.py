@@ -28,6 +28,9 @@ LOSSES = 3
 TRIES = 10
 """How often in a row a run may be handed to machines that are lost before they have taken it on."""
 
+KILL_SECONDS = 5.0
+"""How long a machine may take to say that it has killed a run."""
+
 _PASSED_ON = ("TEACHERSTUDENT_DATA", "PYTHONPATH", "PYTHONHASHSEED", "MPLBACKEND")
 """Variables of this process that hold for the runs too."""
 
@@ -293,8 +296,7 @@ class RayEngine:
         except errors.RayError as error:
             self._lost(folder, job, error, again=again)
         # What stood by the run would otherwise hold its place on the machine.
-        if job.attendant is not None:
-            self._ray.kill(job.attendant)
+        self._ray.kill(job.attendant)
 
     def _lost(self, folder: Path, job: _Job, error: Exception, *, again: bool) -> None:
         """Start a run anew whose machine is lost, from its last checkpoint."""
@@ -342,12 +344,15 @@ class RayEngine:
         for job in self._jobs.values():
             if job.host:
                 job.attendant.kill.remote()
-        for folder, job in self._jobs.items():
-            if self._ready(job.answer, seconds=5.0):
-                self._endings[folder] = self._ray.get(job.answer)
+        for folder, job in list(self._jobs.items()):
+            if not job.host:
+                self._give_up(folder, job)
+            elif self._ready(job.answer, seconds=KILL_SECONDS):
+                self._take(folder, job, again=False)
             else:
-                self._endings[folder] = Ending("died", "it was killed")
-            self._ray.kill(job.attendant)
+                # What stands by the run does not answer: the run ends by itself when it has ended.
+                self._ray.kill(job.attendant)
+                self._endings[folder] = Ending("died", "it was to be killed and did not answer")
         self._jobs = {}
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from teacherstudent.recording.disk.owner import Owner
 from teacherstudent.recording.runs import Run
-from teacherstudent.running.engines.interface import Engine, Settings
+from teacherstudent.running.engines.interface import Ending, Engine, Settings
 from teacherstudent.running.engines.on_ray import LOSSES, TRIES, RayEngine
 from teacherstudent.running.parallel import run_all
 
@@ -135,6 +135,50 @@ def test_a_run_that_is_lost_again_and_again_has_died(monkeypatch, tmp_path, capl
     assert losing.killed == tries
     lost = "node-7 was lost at a cost of 0 of 0; the run goes on elsewhere from its last checkpoint"
     assert caplog.text.count(lost) == begins * (tries - 1)
+
+
+class HangingRay(LosingRay):
+    """Stands in for Ray: one run hangs, one waits for room; somebody presses Ctrl-C twice."""
+
+    def __init__(self):
+        super().__init__(begins=True)
+        self.told = []
+
+    def remote(self, cls):
+        def attendant(name):
+            def tell(what):
+                return SimpleNamespace(remote=lambda: self.told.append((name, what)))
+
+            run = SimpleNamespace(remote=lambda *_: f"answer of {name}")
+            where = SimpleNamespace(remote=lambda: f"where is {name}")
+            return SimpleNamespace(run=run, where=where, stop=tell("stop"), kill=tell("kill"))
+
+        return SimpleNamespace(options=lambda **_: SimpleNamespace(remote=attendant))
+
+    def wait(self, answers, timeout):
+        killed = ("t/0", "kill") in self.told
+        if timeout and not killed:
+            raise KeyboardInterrupt
+        done = answers if "where is t/0" in answers or (killed and "answer of t/0" in answers) else []
+        return done, []
+
+    def get(self, answer):
+        return "node-7" if answer.startswith("where") else Ending("died", "killed by signal 9")
+
+
+def test_a_second_interrupt_kills_what_hangs_and_what_waits_has_not_begun(monkeypatch, tmp_path):
+    hanging = HangingRay()
+    monkeypatch.setitem(sys.modules, "ray", hanging)
+    engine = RayEngine()
+    engine._variables = {"OMP_NUM_THREADS": "1"}
+    for name in "01":
+        engine.start(paced.experiment(), tmp_path / "t" / name)
+    engine.stop()
+    assert hanging.told == [("t/0", "stop"), ("t/0", "kill")]
+    assert engine.ending(tmp_path / "t" / "0") == Ending("died", "killed by signal 9")
+    assert engine.ending(tmp_path / "t" / "1") == Ending("not started")
+    assert engine.look() == []
+    assert hanging.killed == 2
 
 
 @pytest.fixture(scope="module")
