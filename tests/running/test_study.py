@@ -208,3 +208,24 @@ def test_teachers_with_another_form_of_the_tasks_are_compared_in_one_setting(tmp
     assert [row.teacher for row in sorted(found.rows, key=lambda row: row.teacher)] == ["listed", "plain"]
     drawn = {path.name for path in found.figures}
     assert {"stages-bandwidth.png", "stages-2-tasks.png"} <= drawn
+
+
+def test_a_study_runs_from_python_and_says_how_each_run_ended(tmp_path, capsys):
+    small = replace(STUDY, budget=40, seeds=(0,))
+    results = small.run(tmp_path, compare=False)
+    assert [(r.experiment.name, r.status) for r in results] == [("fixed", "finished"), ("paper", "finished")]
+    assert [r.folder for r in results] == [e.folder(tmp_path / "grid") for e in small.experiments()]
+    assert "2 runs: 2 finished" in capsys.readouterr().out
+    assert not (tmp_path / "grid" / "comparison").exists()
+    with pytest.raises(FileExistsError, match="holds a run"):
+        small.run(tmp_path)
+    with pytest.raises(ValueError, match="engine: expected one of"):
+        small.run(tmp_path, engine="slurm")
+
+
+def test_an_engine_s_words_reach_a_script(tmp_path):
+    with pytest.raises(ValueError, match="--num-gpus: expected only beside --engine ray"):
+        STUDY.main(["--quick", "--num-gpus", "1", "--out", str(tmp_path)])
+    assert not list(tmp_path.iterdir())
+    assert STUDY.main(["--quick", "--no-compare", "--out", str(tmp_path)]) == 0
+    assert not (tmp_path / "grid-quick" / "comparison").exists()

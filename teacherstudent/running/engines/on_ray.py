@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from teacherstudent.contract.checks import is_finite
-from teacherstudent.recording.folder import STATUS
+from teacherstudent.recording.folder import MANIFEST, STATUS
 from teacherstudent.recording.status import read_status
 from teacherstudent.running.engines.attendant import Attendant
 from teacherstudent.running.engines.interface import Ending, Settings
@@ -24,6 +24,12 @@ _LOG = logging.getLogger(__name__)
 
 LOSSES = 3
 """How often a run may lose its machine without getting on in between."""
+
+TRIES = 10
+"""How often in a row a run may be handed to machines that are lost before they have taken it on."""
+
+KILL_SECONDS = 5.0
+"""How long a machine may take to say that it has killed a run."""
 
 _PASSED_ON = ("TEACHERSTUDENT_DATA", "PYTHONPATH", "PYTHONHASHSEED", "MPLBACKEND")
 """Variables of this process that hold for the runs too."""
@@ -39,6 +45,7 @@ class _Job:
     where: Any
     host: str = ""
     losses: int = 0
+    tries: int = 0
     spent: float = 0.0
 
 
@@ -135,6 +142,7 @@ class RayEngine:
     def look(self) -> list[Path]:
         """Note which runs have ended or lost their machine, and return the folders of those under way."""
         for folder, job in list(self._jobs.items()):
+            # Asked for first: a machine that is lost has taken the run on, or it has not.
             if not job.host and self._ready(job.where):
                 job.host = self._host(job)
             if self._ready(job.answer):
@@ -288,31 +296,38 @@ class RayEngine:
         except errors.RayError as error:
             self._lost(folder, job, error, again=again)
         # What stood by the run would otherwise hold its place on the machine.
-        if job.attendant is not None:
-            self._ray.kill(job.attendant)
+        self._ray.kill(job.attendant)
 
     def _lost(self, folder: Path, job: _Job, error: Exception, *, again: bool) -> None:
         """Start a run anew whose machine is lost, from its last checkpoint."""
-        spent, budget = _how_far(folder)
         host = job.host or "a machine"
         if not again:
             self._endings[folder] = Ending("interrupted", f"{host} was lost; the last checkpoint is there")
             return
-        losses = 1 if spent > job.spent else job.losses + 1
-        if losses >= LOSSES:
-            words = f"it lost its machine {losses} times without getting on (the last one: {host}): {error}"
-            self._endings[folder] = Ending("died", words)
+        spent, budget = _how_far(folder)
+        losses, tries = job.losses, job.tries + 1
+        if job.host:
+            losses = 1 if spent > job.spent else job.losses + 1
+            tries = 0
+        if losses >= LOSSES or tries >= TRIES:
+            words = f"lost its machine {losses} times without getting on"
+            if tries:
+                words = f"found no machine that takes it on in {tries} tries"
+            self._endings[folder] = Ending("died", f"the run {words} (the last one: {host}): {error}")
             return
-        name = "/".join(folder.parts[-2:])
-        _LOG.warning(
-            "%s: %s was lost at a cost of %g of %g; the run goes on elsewhere from its last checkpoint",
-            name,
-            host,
-            spent,
-            budget,
-        )
-        new = self._job(job.experiment, folder, True, moved=True)
+        if job.host:
+            _LOG.warning(
+                "%s: %s was lost at a cost of %g of %g; the run goes on elsewhere from its last checkpoint",
+                "/".join(folder.parts[-2:]),
+                host,
+                spent,
+                budget,
+            )
+        # It may have begun before its machine could say so: there was no run in the folder at first.
+        moved = losses > 0 or (folder / MANIFEST).exists()
+        new = self._job(job.experiment, folder, moved or self._settings.resume, moved=moved)
         new.losses = losses
+        new.tries = tries
         new.spent = spent
         self._jobs[folder] = new
 
@@ -329,12 +344,15 @@ class RayEngine:
         for job in self._jobs.values():
             if job.host:
                 job.attendant.kill.remote()
-        for folder, job in self._jobs.items():
-            if self._ready(job.answer, seconds=5.0):
-                self._endings[folder] = self._ray.get(job.answer)
+        for folder, job in list(self._jobs.items()):
+            if not job.host:
+                self._give_up(folder, job)
+            elif self._ready(job.answer, seconds=KILL_SECONDS):
+                self._take(folder, job, again=False)
             else:
-                self._endings[folder] = Ending("died", "it was killed")
-            self._ray.kill(job.attendant)
+                # What stands by the run does not answer: the run ends by itself when it has ended.
+                self._ray.kill(job.attendant)
+                self._endings[folder] = Ending("died", "it was to be killed and did not answer")
         self._jobs = {}
 
 

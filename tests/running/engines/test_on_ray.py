@@ -1,5 +1,6 @@
 """Runs on a Ray cluster of several nodes, which are processes of this machine."""
 
+import contextlib
 import importlib
 import os
 import re
@@ -14,8 +15,8 @@ import pytest
 
 from teacherstudent.recording.disk.owner import Owner
 from teacherstudent.recording.runs import Run
-from teacherstudent.running.engines.interface import Engine, Settings
-from teacherstudent.running.engines.on_ray import LOSSES, RayEngine
+from teacherstudent.running.engines.interface import Ending, Engine, Settings
+from teacherstudent.running.engines.on_ray import LOSSES, TRIES, RayEngine
 from teacherstudent.running.parallel import run_all
 
 NODE = {"object_store_memory": 8 * 10**7}
@@ -72,7 +73,7 @@ def test_bad_options_are_refused(monkeypatch, given, error, words):
 
 
 class LosingRay:
-    """Stands in for Ray: whoever is asked to stand by a run is lost at once."""
+    """Stands in for Ray: whoever is asked to stand by a run is lost at once, after it has begun or before."""
 
     class exceptions:  # noqa: N801
         class RayError(Exception):
@@ -81,41 +82,103 @@ class LosingRay:
         class RayTaskError(RayError):
             pass
 
-    def __init__(self):
+    def __init__(self, *, begins):
+        self.begins = begins
+        self.resumed = []
         self.moved = []
         self.killed = 0
 
     def remote(self, cls):
-        call = SimpleNamespace(remote=lambda *args: self.moved.append(args[-1]))
-        made = SimpleNamespace(run=call, where=SimpleNamespace(remote=lambda: None))
+        def run(experiment, folder, resume, like, variables, moved):
+            self.resumed.append(resume)
+            self.moved.append(moved)
+            return "answer"
+
+        call, where = SimpleNamespace(remote=run), SimpleNamespace(remote=lambda: "where")
+        made = SimpleNamespace(run=call, where=where)
         return SimpleNamespace(options=lambda **_: SimpleNamespace(remote=lambda name: made))
 
     def wait(self, answers, timeout):
         return answers, []
 
     def get(self, answer):
+        if answer == "where" and self.begins:
+            return "node-7"
         raise self.exceptions.RayError("the node died")
 
     def kill(self, attendant):
         self.killed += 1
 
 
-def test_a_run_that_loses_its_machine_again_and_again_has_died(monkeypatch, tmp_path, caplog):
-    losing = LosingRay()
+@pytest.mark.parametrize(
+    ("begins", "tries", "words"),
+    [
+        (True, LOSSES, f"lost its machine {LOSSES} times without getting on (the last one: node-7)"),
+        (False, TRIES, f"found no machine that takes it on in {TRIES} tries"),
+    ],
+)
+def test_a_run_that_is_lost_again_and_again_has_died(monkeypatch, tmp_path, caplog, begins, tries, words):
+    losing = LosingRay(begins=begins)
     monkeypatch.setitem(sys.modules, "ray", losing)
     engine = RayEngine()
     engine._variables = {"OMP_NUM_THREADS": "1"}
-    engine.start(paced.experiment(), tmp_path / "riac" / "seed-0")
-    for _ in range(LOSSES):
-        engine.look()
-    ending = engine.ending(tmp_path / "riac" / "seed-0")
-    assert ending.status == "died"
-    assert f"lost its machine {LOSSES} times without getting on" in ending.error
-    assert "the node died" in ending.error
-    assert losing.moved == [False, True, True]  # those that moved wait for the one that had the run before
-    assert losing.killed == LOSSES
+    folder = tmp_path / "riac" / "seed-0"
+    engine.start(paced.experiment(), folder)
+    for _ in range(tries - 1):
+        assert engine.look() == [folder]
     assert engine.look() == []
-    assert caplog.text.count("goes on elsewhere from its last checkpoint") == LOSSES - 1
+    assert engine.ending(folder).status == "died"
+    assert words in engine.ending(folder).error
+    assert "the node died" in engine.ending(folder).error
+    # A run that has begun is resumed, and waits for the process that had it.
+    assert losing.moved == losing.resumed == [False, *[begins] * (tries - 1)]
+    assert losing.killed == tries
+    lost = "node-7 was lost at a cost of 0 of 0; the run goes on elsewhere from its last checkpoint"
+    assert caplog.text.count(lost) == begins * (tries - 1)
+
+
+class HangingRay(LosingRay):
+    """Stands in for Ray: one run hangs, one waits for room; somebody presses Ctrl-C twice."""
+
+    def __init__(self):
+        super().__init__(begins=True)
+        self.told = []
+
+    def remote(self, cls):
+        def attendant(name):
+            def tell(what):
+                return SimpleNamespace(remote=lambda: self.told.append((name, what)))
+
+            run = SimpleNamespace(remote=lambda *_: f"answer of {name}")
+            where = SimpleNamespace(remote=lambda: f"where is {name}")
+            return SimpleNamespace(run=run, where=where, stop=tell("stop"), kill=tell("kill"))
+
+        return SimpleNamespace(options=lambda **_: SimpleNamespace(remote=attendant))
+
+    def wait(self, answers, timeout):
+        killed = ("t/0", "kill") in self.told
+        if timeout and not killed:
+            raise KeyboardInterrupt
+        done = answers if "where is t/0" in answers or (killed and "answer of t/0" in answers) else []
+        return done, []
+
+    def get(self, answer):
+        return "node-7" if answer.startswith("where") else Ending("died", "killed by signal 9")
+
+
+def test_a_second_interrupt_kills_what_hangs_and_what_waits_has_not_begun(monkeypatch, tmp_path):
+    hanging = HangingRay()
+    monkeypatch.setitem(sys.modules, "ray", hanging)
+    engine = RayEngine()
+    engine._variables = {"OMP_NUM_THREADS": "1"}
+    for name in "01":
+        engine.start(paced.experiment(), tmp_path / "t" / name)
+    engine.stop()
+    assert hanging.told == [("t/0", "stop"), ("t/0", "kill")]
+    assert engine.ending(tmp_path / "t" / "0") == Ending("died", "killed by signal 9")
+    assert engine.ending(tmp_path / "t" / "1") == Ending("not started")
+    assert engine.look() == []
+    assert hanging.killed == 2
 
 
 @pytest.fixture(scope="module")
@@ -216,7 +279,7 @@ def test_the_command_line_shows_what_runs_say_stops_them_and_resumes(nodes, stud
     # What the run itself prints comes with its name; the one GPU of the cluster was shared out to it.
     assert re.search(r"\(riac/seed-0 pid=\d+.*\)\S* a word of the run 0 1", said), said
     assert "Ray cluster at" in said
-    assert f"{folder}: interrupted" in said
+    assert f"{folder}: interrupted" in said.replace("\n", "")  # lines are wrapped
     there = Run.load(folder).status()
     assert there["status"] == "interrupted"
     budget = str(there["spent"] + 10)
@@ -239,45 +302,46 @@ def test_runs_of_a_node_that_is_killed_go_on_elsewhere(nodes, student, tmp_path,
     local = [(paced.experiment(seed, pause=0.1), tmp_path / "local" / str(seed)) for seed in seeds]
     assert {r.status for r in run_all(local, jobs=2)} == {"finished"}
     runs = [(paced.experiment(seed, pause=0.1), tmp_path / "ray" / str(seed)) for seed in seeds]
-    victim = {}
+    victims = []
 
     def watch(folders):
-        if victim:
-            # It holds the lock of its run until the power is cut at last.
-            if victim["frozen"] and time.monotonic() > victim["since"] + 5:
-                victim["frozen"] = False
-                os.kill(victim["pid"], signal.SIGKILL)
-            return
         for _, folder in runs:
-            if len(list(folder.glob("checkpoints/*.npz"))) > 1:
-                owner = Owner.read(folder / ".lock")
-                # The process stands still, as one on a machine that no one hears of any more.
-                os.kill(owner.pid, signal.SIGSTOP)
-                nodes.remove_node(node_of(nodes, owner.pid), allow_graceful=False)
-                victim.update(pid=owner.pid, folder=folder, since=time.monotonic(), frozen=True)
-                return
+            if not victims and len(list(folder.glob("checkpoints/*.npz"))) > 1:
+                victims.append(folder)
+                cut_power(nodes, Owner.read(folder / ".lock").pid)
 
     try:
         results = run_all(runs, engine=RayEngine(nodes.address), watch=watch)
     finally:
         nodes.add_node(num_cpus=1, num_gpus=1, **NODE)
     assert [(r.status, r.error) for r in results] == [("finished", "")] * 3
-    assert len(Run.load(victim["folder"]).manifest["sessions"]) == 2
+    assert len(Run.load(victims[0]).manifest["sessions"]) == 2
     assert caplog.text.count("the run goes on elsewhere from its last checkpoint") == 1
     for (_, one), (_, other) in zip(local, runs, strict=True):
         paced.assert_same(one, other)
 
 
-def node_of(nodes, pid):
-    """Return the node below whose process a run is: Ray's own processes on it are its forebears."""
-    forebears = []
-    while pid > 1:
-        forebears.append(pid)
-        with open(f"/proc/{pid}/stat") as file:
-            pid = int(file.read().rpartition(")")[2].split()[1])
+def cut_power(nodes, pid):
+    """Kill the node on which the run of this process is, so that nothing on it can say or save anything."""
+    attendant, raylet = forebears(pid)[:2]
     (node,) = [
         node
         for node in nodes.worker_nodes
-        if {each.process.pid for each in node.all_processes["raylet"]} & set(forebears)
+        if raylet in {each.process.pid for each in node.all_processes["raylet"]}
     ]
-    return node
+    # What stands by the run would tell of its end.
+    os.kill(attendant, signal.SIGSTOP)
+    os.kill(pid, signal.SIGKILL)
+    nodes.remove_node(node, allow_graceful=False)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(attendant, signal.SIGKILL)
+
+
+def forebears(pid):
+    """Return the processes that have started a process, the nearest first."""
+    found = []
+    while pid > 1:
+        with open(f"/proc/{pid}/stat") as file:
+            pid = int(file.read().rpartition(")")[2].split()[1])
+        found.append(pid)
+    return found
