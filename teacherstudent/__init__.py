@@ -18,7 +18,6 @@ from teacherstudent.slots.wrapping.family import family_from_gymnasium
 
 if TYPE_CHECKING:
     from teacherstudent.adapters.gymnasium import TeacherEnv
-    from teacherstudent.adapters.playing.task_reset import TaskReset
     from teacherstudent.adapters.sb3 import TeacherCallback, TeacherCheckpointCallback, TeacherVecEnv
     from teacherstudent.adapters.serving.client import TeacherClient
     from teacherstudent.adapters.serving.on_ray import RayTeacher
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from teacherstudent.running.loop import run
     from teacherstudent.running.members import Members
     from teacherstudent.running.study import Entry, Study
+    from teacherstudent.slots.wrapping.task_reset import TaskReset
     from teacherstudent.teachers.replay.buffer.levels import LevelBuffer
 
 __version__ = "0.2.0"
@@ -47,7 +47,7 @@ _LAZY = {
     "run": "teacherstudent.running.loop",
     "Entry": "teacherstudent.running.study",
     "Study": "teacherstudent.running.study",
-    "TaskReset": "teacherstudent.adapters.playing.task_reset",
+    "TaskReset": "teacherstudent.slots.wrapping.task_reset",
     "TeacherCallback": "teacherstudent.adapters.sb3",
     "TeacherCheckpointCallback": "teacherstudent.adapters.sb3",
     "TeacherClient": "teacherstudent.adapters.serving.client",

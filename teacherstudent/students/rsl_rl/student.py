@@ -155,7 +155,7 @@ class RslRlStudent:
             envs, queue, n_steps, discount=self.ppo.discount, failures=self.failures
         )
         self._bound: BoundTensorRollout | None = None
-        self.offers: Offers = playing_offers(family.mastered is not None)
+        self.offers: Offers = playing_offers(family.success_above is not None)
         self._demand = everything(self.offers)
         self._carried = self._demand.signals
 
@@ -192,7 +192,7 @@ class RslRlStudent:
             self._rollout.envs,
             steps,
             discount=self.ppo.discount,
-            mastered=self._family.mastered,
+            mastered=self._family.success_above,
             # The key comes from the student's seed, as do the seeds of a student that is not bound.
             key=self._rollout.queue.key,
             failures=self.failures,
@@ -252,7 +252,7 @@ class RslRlStudent:
                 tasks, episodes = self._rollout.collect(self.ppo)
                 self._counts["train"] += self.ppo.observations.shape[0] * self._n_envs
                 self._update(self._counts["train"])
-            parts.append(outcomes(tasks, episodes, self._family.mastered))
+            parts.append(outcomes(tasks, episodes, self._family.success_above))
         return Outcomes.concatenate(parts)
 
     def _train_bound(self, rollout: BoundTensorRollout, assignment: Assignment) -> Outcomes:
@@ -402,7 +402,7 @@ class RslRlStudent:
             self.ppo.player(greedy=greedy),
             tasks,
             seeds,
-            mastered=self._family.mastered,
+            mastered=self._family.success_above,
             failed=failed,
         )
 

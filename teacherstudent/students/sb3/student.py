@@ -138,7 +138,7 @@ class SB3Student:
             family.make_vec(n_envs, processes=processes),
             self._queue.draw,
             seed=env_seed,
-            mastered=family.mastered,
+            mastered=family.success_above,
             failures=self.failures,
         )
         wrapped = _wrapped(self._envs, normalize, resolved.get("gamma", 0.99))
@@ -166,7 +166,7 @@ class SB3Student:
     def _all_offers(self) -> Offers:
         """Return what the algorithm can be asked for."""
         on_policy = isinstance(self.model, OnPolicyAlgorithm)
-        return playing_offers(self._family.mastered is not None, values=on_policy, rollouts=on_policy)
+        return playing_offers(self._family.success_above is not None, values=on_policy, rollouts=on_policy)
 
     def bind(self, demand: Demand) -> None:
         """Play tasks episode by episode, as a new student does, or bind each slot to one for a rollout.
@@ -206,7 +206,7 @@ class SB3Student:
             self.model,
             self._envs.envs,
             seed=self._env_seed,
-            mastered=self._family.mastered,
+            mastered=self._family.success_above,
             total=self._total,
             failures=self.failures,
             signals=self._carried,
@@ -507,7 +507,7 @@ class SB3Student:
             actions, hidden = self.model.predict(obs, hidden, first, deterministic=greedy)
             return actions
 
-        return play(envs, act, tasks, seeds, mastered=self._family.mastered, failed=failed)
+        return play(envs, act, tasks, seeds, mastered=self._family.success_above, failed=failed)
 
     def _slots_of_tests(self, tasks: int) -> gym.vector.VectorEnv[Any, Any, Any]:
         """Return slots for so many test tasks."""
