@@ -75,8 +75,11 @@ class RslRlStudent:
     `teacherstudent.students.rsl_rl.ppo.RslRlPPO` lists every difference from the library's own runner.
 
     Args:
-        family: whose tasks are played; observations in a ``Box``, actions in a ``Box`` of floats (clipped to
-            its bounds; PPO trains on the action before that) or ``Discrete``.
+        family: whose tasks are played. Observations are numbers, choices and images, alone or in
+            dictionaries: a ``Box`` of three axes is an image, which convolutions read
+            (`teacherstudent.networks.pixels.PixelEncoder`). Actions lie in a ``Box`` of floats (clipped to
+            its bounds; PPO trains on the action before that), ``Discrete``, ``MultiDiscrete`` or
+            ``MultiBinary``.
         seed: everything random about the student comes from it.
         n_envs: environment slots.
         n_steps: steps of a rollout, for each slot.

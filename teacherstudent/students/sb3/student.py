@@ -15,7 +15,7 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.type_aliases import TrainFreq
-from stable_baselines3.common.vec_env import VecEnv, VecNormalize
+from stable_baselines3.common.vec_env import VecEnv
 
 from teacherstudent.contract.accounts.failures import Failures
 from teacherstudent.contract.checks import check_flag
@@ -42,6 +42,7 @@ from teacherstudent.students.rollouts.signals import RolloutSignals, chosen
 from teacherstudent.students.sb3 import options as sb3_options
 from teacherstudent.students.sb3 import state as sb3_state
 from teacherstudent.students.sb3.forgetting import Forgetting
+from teacherstudent.students.sb3.pixels import normalized
 from teacherstudent.students.sb3.queue import More, TaskQueue
 from teacherstudent.students.sb3.recurrent import speed_up
 from teacherstudent.students.sb3.rollout import BoundRollouts
@@ -75,11 +76,13 @@ class SB3Student:
             episode starts, and whose LSTMs are computed by `teacherstudent.students.sb3.recurrent` on the
             CPU.
         policy: as the algorithm takes it; None for the standard one of the observations: ``"MlpPolicy"``,
-            ``"CnnPolicy"`` for images, ``"MultiInputPolicy"`` for dictionaries, or ``"MlpLstmPolicy"``...
+            ``"CnnPolicy"`` for images, ``"MultiInputPolicy"`` for dictionaries, or ``"MlpLstmPolicy"``... A
+            ``Box`` of three axes is an image; those that are small or no bytes are read by
+            `teacherstudent.students.sb3.pixels.PixelExtractor`, unless ``policy_kwargs`` name another.
         n_envs: environment slots.
         processes: over how many processes the slots are spread; 1 is this process.
         device: as the algorithm takes it; ``"auto"`` is the GPU where there is one.
-        normalize: running normalisation of observations and rewards (``VecNormalize``).
+        normalize: running normalisation of observations, but images, and rewards (``VecNormalize``).
         budget: the whole run's environment steps, for schedules that depend on progress.
         options: further arguments of the algorithm. A schedule such as ``learning_rate`` may be
             ``"linear:3e-4"``, which falls to 0 over the budget; values such as ``"torch.nn:ReLU"`` inside
@@ -142,7 +145,9 @@ class SB3Student:
             failures=self.failures,
         )
         wrapped = _wrapped(self._envs, normalize, resolved.get("gamma", 0.99))
-        policy = policy or sb3_options.standard_policy(kind, self._envs.observation_space)
+        observed = self._envs.observation_space
+        resolved = sb3_options.with_extractor(resolved, observed, policy)
+        policy = policy or sb3_options.standard_policy(kind, observed)
         # Initial weights are drawn from the private generators.
         with self._generators.active():
             self.model = kind(policy, wrapped, seed=number, device=device, verbose=0, **resolved)
@@ -533,5 +538,5 @@ class SB3Student:
 def _wrapped(envs: TaskVecEnv, normalize: bool, gamma: float) -> VecEnv:
     """Return the environments, with running normalisation if it is asked for."""
     if normalize:
-        return VecNormalize(envs, gamma=gamma)
+        return normalized(envs, gamma)
     return envs
