@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from teacherstudent.contract.types import Array, FloatArray
+from teacherstudent.contract.types import Array
 
 LARGE = 36
 """From this side on, images are read by the network of Mnih et al. (2015), which takes no smaller ones."""
@@ -77,7 +77,7 @@ def _image(space: gym.spaces.Box) -> tuple[tuple[int, int, int] | None, bool]:
     return (first, second, third), False
 
 
-def flat(parts: Sequence[Part], observations: Any, n: int) -> FloatArray:
+def flat(parts: Sequence[Part], observations: Any, n: int) -> Array:
     """Return a batch of ``n`` observations as ``(n, d)`` float32; choices are one-hot, images in their order.
 
     Args:
@@ -98,7 +98,7 @@ def _inside(observations: Any, name: str) -> Any:
     return observations
 
 
-def _columns(space: gym.Space[Any], values: Any, n: int) -> FloatArray:
+def _columns(space: gym.Space[Any], values: Any, n: int) -> Array:
     """Return a part as float32 columns."""
     array: Array = np.asarray(values)
     if isinstance(space, gym.spaces.Discrete):
@@ -108,7 +108,7 @@ def _columns(space: gym.Space[Any], values: Any, n: int) -> FloatArray:
     return np.asarray(array, np.float32).reshape(n, -1)
 
 
-def _one_hot(numbers: Array, sizes: Array) -> FloatArray:
+def _one_hot(numbers: Array, sizes: Array) -> Array:
     """Return ``(n, sum of sizes)``: a one in the place of each number of ``(n, k)``."""
     columns = np.zeros((len(numbers), int(sizes.sum())), np.float32)
     # Each group of columns begins where the one before ends.
@@ -160,7 +160,7 @@ class PixelEncoder(nn.Module):
     Images are scaled to [0, 1] by the ends of their space, where it has them.
 
     Attributes:
-        rest: ``(d,)`` bool on the host: the columns that are no image's.
+        numbers: how many columns are no image's.
         features: numbers of an output.
 
     Args:
@@ -186,13 +186,13 @@ class PixelEncoder(nn.Module):
                 self.register_buffer(f"span_{len(encoders)}", span, persistent=False)
             start += part.size
         self.encoders = nn.ModuleList(encoders)
-        self.register_buffer("rest", torch.tensor(rest, dtype=torch.int64), persistent=False)
+        self.register_buffer("_rest", torch.tensor(rest, dtype=torch.int64), persistent=False)
+        self.numbers = len(rest)
         self.features = len(rest) + width * len(encoders)
 
     def others(self, observations: Tensor) -> Tensor:
         """Return the columns that are no image's."""
-        found: Tensor = observations[..., self.rest]
-        return found
+        return observations[..., self.get_buffer("_rest")]
 
     def images(self, observations: Tensor) -> Tensor:
         """Return the features of the images of ``(..., d)``."""

@@ -109,7 +109,7 @@ def probe(env: gym.Env[Any, Any], name: str, space: gym.Space[Any], *, shows: bo
         warnings.warn(
             f"environment: expected {name} to return observations of {env.observation_space}, got "
             f"{observation!r}, which do not survive the conversion to it",
-            stacklevel=3,
+            stacklevel=4,
         )
     if not shows:
         return
@@ -181,7 +181,7 @@ def warn_if_alike(env: gym.Env[Any, Any], name: str, tests: Array) -> None:
         f"environment: expected tasks of {name} to make a difference, got whole episodes that are alike: "
         f"{PAIRS} pairs of tasks under one seed and the same random actions each. If a task matters only "
         "where random actions do not lead, all is well; if not, there is nothing to teach",
-        stacklevel=3,
+        stacklevel=4,
     )
 
 

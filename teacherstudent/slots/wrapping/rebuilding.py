@@ -57,9 +57,9 @@ class ListMaker:
 
     @property
     def name(self) -> str:
-        """The first one's name, and how many there are beside it."""
+        """The first one's name, and how many there are of others; the name of all if they have one."""
         first = self.environments[0].name
-        others = len(self.environments) - 1
+        others = sum(make.name != first for make in self.environments)
         return f"{first}+{others}" if others else first
 
     def choose(self, task: Array) -> Choice:

@@ -68,7 +68,7 @@ class CategoricalDistribution(library.Distribution):  # type: ignore[misc]  # rs
     def _split(self, logits: Tensor) -> Sequence[Tensor]:
         if len(self._sizes) == 1:
             return [logits]
-        return logits.split(self._sizes, -1)
+        return torch.split(logits, self._sizes, -1)
 
     def _likeliest(self, logits: Tensor) -> Tensor:
         best = [part.argmax(-1, keepdim=True) for part in self._split(logits)]

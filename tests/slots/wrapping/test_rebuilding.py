@@ -96,8 +96,9 @@ def test_other_options_are_passed_on_and_the_task_is_not():
 def test_a_list_says_its_names_and_caps():
     one = EnvMaker(target=Dice, max_episode_steps=5)
     two = EnvMaker(target=Dice, max_episode_steps=6)
-    assert ListMaker(environments=(one, one, two)).name == "Dice+2"
-    assert ListMaker(environments=(one,)).name == "Dice"
+    other = EnvMaker(target="CartPole-v1")
+    assert ListMaker(environments=(one, other, other)).name == "Dice+2"
+    assert ListMaker(environments=(one, two)).name == "Dice"
     assert ListMaker(environments=(one, one)).max_episode_steps == 5
     assert ListMaker(environments=(one, two)).max_episode_steps is None
 

@@ -55,5 +55,6 @@ class Actions:
     def bounded(self, actions: Tensor) -> Tensor:
         """Return the actions ``(n, *space.shape)`` inside the space: clipped, or as whole numbers."""
         if self.choices is not None:
-            return (actions.long() + self._start).view(-1, *self._shape)
+            numbers: Tensor = actions.long() + self._start
+            return numbers.view(-1, *self._shape)
         return actions.view(-1, *self._shape).to(self._low.dtype).clamp(self._low, self._high)

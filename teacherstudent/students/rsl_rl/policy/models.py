@@ -36,7 +36,7 @@ class PixelModel(MLPModel):  # type: ignore[misc]  # rsl_rl has no types
         normalize = options.pop("obs_normalization")
         super().__init__(*args, obs_normalization=False, **options)
         self.encoder = self._waiting.pop()
-        numbers = len(self.encoder.rest)
+        numbers = self.encoder.numbers
         self.obs_normalization = normalize and numbers > 0
         if self.obs_normalization:
             self.obs_normalizer = EmpiricalNormalization(numbers)
@@ -48,7 +48,7 @@ class PixelModel(MLPModel):  # type: ignore[misc]  # rsl_rl has no types
         """Return the features of each row."""
         rows = obs["obs"]
         images = self.encoder.images(rows)
-        if not len(self.encoder.rest):
+        if not self.encoder.numbers:
             return images
         return torch.cat([self.obs_normalizer(self.encoder.others(rows)), images], -1)
 
