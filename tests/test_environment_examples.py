@@ -42,5 +42,7 @@ def test_an_example_runs(script, tmp_path):
 
 def test_no_example_defines_a_wrapper_that_the_call_makes_needless():
     """Attributes, arguments and lists need none; the one there is hands options to a maze."""
-    found = [path.stem for path in SCRIPTS if re.search(r"\(gym\.Wrapper\)", path.read_text(encoding="utf-8"))]
+    found = [
+        path.stem for path in SCRIPTS if re.search(r"\(gym\.Wrapper\)", path.read_text(encoding="utf-8"))
+    ]
     assert found == ["point_maze_her"]

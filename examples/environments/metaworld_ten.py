@@ -12,7 +12,7 @@ from metaworld.env_dict import ML10_V3
 from teacherstudent import Plan, family_from_gymnasium, run, students, teachers
 
 NAMES = list(ML10_V3["train"])
-BUDGET = 4_000 if "--quick" in sys.argv else 2_000_000
+BUDGET = 1_000 if "--quick" in sys.argv else 2_000_000
 
 family = family_from_gymnasium(
     "Meta-World/MT1",
@@ -20,7 +20,7 @@ family = family_from_gymnasium(
     names=NAMES,
     env_options={"seed": 0},
     success="success",
-    max_episode_steps=200,
+    max_episode_steps=100,
     name="ml10",
 )
 teacher = teachers.make("tscl-sampling", family, seed=0)
