@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from teacherstudent.adapters.levels.callback import LevelCallback
     from teacherstudent.adapters.levels.rounds import LevelRounds
     from teacherstudent.adapters.levels.vec_env import LevelVecEnv
-    from teacherstudent.adapters.playing.task_reset import TaskReset
     from teacherstudent.adapters.sb3 import TeacherCallback, TeacherCheckpointCallback, TeacherVecEnv
     from teacherstudent.adapters.serving.client import TeacherClient
     from teacherstudent.adapters.serving.on_ray import RayTeacher
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from teacherstudent.running.loop import run
     from teacherstudent.running.members import Members
     from teacherstudent.running.study import Entry, Study
+    from teacherstudent.slots.wrapping.task_reset import TaskReset
     from teacherstudent.teachers.replay.buffer.levels import LevelBuffer
 
 __version__ = "0.2.0"
@@ -57,7 +57,7 @@ _LAZY = {
     "run": "teacherstudent.running.loop",
     "Entry": "teacherstudent.running.study",
     "Study": "teacherstudent.running.study",
-    "TaskReset": "teacherstudent.adapters.playing.task_reset",
+    "TaskReset": "teacherstudent.slots.wrapping.task_reset",
     "TeacherCallback": "teacherstudent.adapters.sb3",
     "TeacherCheckpointCallback": "teacherstudent.adapters.sb3",
     "TeacherClient": "teacherstudent.adapters.serving.client",

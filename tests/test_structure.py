@@ -215,10 +215,12 @@ def test_a_folder_is_one_subject(folder):
 
 AT_THE_ENVIRONMENT = {
     "teacherstudent/slots/gymnasium.py": 1,
-    "teacherstudent/slots/tensor_envs.py": 1,
     "teacherstudent/slots/wrapping/probe.py": 1,
-    "teacherstudent/students/rsl_rl/ppo.py": 3,
     "teacherstudent/students/sb3/exported.py": 2,
+    "teacherstudent/networks/pixels.py": 9,
+    "teacherstudent/students/rsl_rl/policy/actions.py": 2,
+    "teacherstudent/students/rsl_rl/policy/greedy.py": 1,
+    "teacherstudent/students/sb3/pixels.py": 3,
     "teacherstudent/testing/episodes.py": 1,
 }
 """Where code may look at the kind of a space: of observations and actions, which are no task spaces."""

@@ -93,7 +93,7 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
             "teacherstudent.adapters.levels.rounds.LevelRounds",
             "teacherstudent.adapters.levels.vec_env.LevelVecEnv",
             "teacherstudent.adapters.levels.callback.LevelCallback",
-            "teacherstudent.adapters.playing.task_reset.TaskReset",
+            "teacherstudent.slots.wrapping.task_reset.TaskReset",
             "teacherstudent.adapters.sb3.TeacherVecEnv",
             "teacherstudent.adapters.sb3.TeacherCallback",
             "teacherstudent.adapters.sb3.TeacherCheckpointCallback",

@@ -21,7 +21,8 @@ from teacherstudent.envs.walkers.slots import CompiledWalkerEnv, WalkerSlots, ch
 from teacherstudent.envs.walkers.terrain import TaskSpace
 from teacherstudent.slots.processes.slots import spread
 from teacherstudent.slots.tensor_envs import TensorEnvs
-from teacherstudent.slots.wrapping.family import EnvMaker, GymnasiumFamily
+from teacherstudent.slots.wrapping.family import GymnasiumFamily
+from teacherstudent.slots.wrapping.making import EnvMaker
 
 MAX_STEPS = 2000
 MASTERED = 230.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -74,10 +75,23 @@ class RLFamily(Family):
             exploring policy, since a greedy one without memory walks in circles. Either way the same test
             seed gives the same test.
         max_steps: after how many steps an episode ends at the latest; None if that is not known.
+        says_success: whether every episode's last info says ``is_success``, so that no line on the return is
+            needed.
     """
 
     test_actions: Literal["greedy", "sampled"] = "greedy"
     max_steps: int | None = None
+    says_success: bool = False
+
+    @property
+    def success_above(self) -> float | None:
+        """The return above which an episode succeeds where its environment does not say; None: no success.
+
+        Infinite where environments always say it and there is no line.
+        """
+        if self.mastered is None and self.says_success:
+            return math.inf
+        return self.mastered
 
     @abstractmethod
     def make_vec(self, n: int, *, processes: int = 1) -> gym.vector.VectorEnv[Any, Any, Any]:

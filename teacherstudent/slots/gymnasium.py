@@ -11,7 +11,7 @@ from gymnasium.spaces import Box
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
 
-from teacherstudent.contract.types import Array, BoolArray, IntArray
+from teacherstudent.contract.types import Array, BoolArray, IntArray, generator
 from teacherstudent.slots.failures import add_failures
 from teacherstudent.slots.requests import (
     UNSEEDED,
@@ -27,12 +27,16 @@ from teacherstudent.slots.requests import (
 
 Env = gym.Env[Any, Any]
 
+_MOST_SEED = 2**31
+
 
 class TaskSlots(VectorEnv[Any, Any, Any]):
     """Steps ``n`` environments one after the other in this process; autoreset is disabled.
 
     ``reset(seed=..., options={"reset_mask": mask, "task": tasks})`` starts ``tasks[i]`` in every slot ``i``
-    of the mask by ``env.reset(seed=..., options={"task": tasks[i]})``; other options are passed on.
+    of the mask by ``env.reset(seed=..., options={"task": tasks[i]})``; other options are passed on. A slot
+    that has had a seed gives its environment one in every reset, drawn from the last where there is none:
+    so episodes follow from it, even those of an environment that is built anew in its reset.
 
     Implements `teacherstudent.slots.failures.Tolerant`. An environment that hangs in this process cannot be
     interrupted: `teacherstudent.slots.processes.slots.ProcessSlots` has a time limit.
@@ -73,6 +77,9 @@ class TaskSlots(VectorEnv[Any, Any, Any]):
         self._done = np.ones(n, np.bool_)
         self._parked = np.zeros(n, np.bool_)
         self._batch = _Batch(self.single_observation_space, n)
+        # What each slot draws seeds from where it is given none; None before its first one.
+        self._seeds = [UNSEEDED] * n
+        self._rngs: list[np.random.Generator | None] = [None] * n
 
     def park(self) -> None:
         """Leave all slots out of the steps until they are reset."""
@@ -101,7 +108,7 @@ class TaskSlots(VectorEnv[Any, Any, Any]):
             self._parked[i] = False
             self._enter(i)
             try:
-                own_seed = None if seeds[i] == UNSEEDED else seeds[i]
+                own_seed = self._seed(i, seeds[i])
                 observation, info = self.envs[i].reset(seed=own_seed, options=own or None)
                 self._batch.put(i, observation)
                 infos = self._add_info(infos, info, i)
@@ -150,6 +157,20 @@ class TaskSlots(VectorEnv[Any, Any, Any]):
         """Close the environments."""
         for env in self.envs:
             env.close()
+
+    def _seed(self, i: int, given: int) -> int | None:
+        """Return the seed of a slot's next episode; None if the slot has never had one."""
+        if given != UNSEEDED:
+            # Made when it is needed: students give a seed for every episode.
+            self._rngs[i] = None
+            self._seeds[i] = given
+            return given
+        if self._seeds[i] == UNSEEDED:
+            return None
+        rng = self._rngs[i]
+        if rng is None:
+            rng = self._rngs[i] = generator(self._seeds[i])
+        return int(rng.integers(_MOST_SEED))
 
     def _enter(self, i: int) -> None:
         """Say whose environment is called: should it never return, another process can name it."""

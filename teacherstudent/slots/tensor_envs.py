@@ -12,6 +12,7 @@ from torch import Tensor
 from teacherstudent.contract.family import RLFamily, Snapshot
 from teacherstudent.contract.student import Compiles
 from teacherstudent.contract.types import State
+from teacherstudent.networks.pixels import flat, parts_of
 from teacherstudent.slots.failures import Failed, failed_slots
 from teacherstudent.slots.narrowing import LiveSlots
 
@@ -101,7 +102,8 @@ class HostTensorEnvs:
     """A gymnasium vector environment on the host as tensors.
 
     On the CPU nothing is copied where the environment gives float32; with a GPU every call waits for it and
-    copies once each way. Observations are flattened to ``(n, d)`` and float32.
+    copies once each way. Observations are flattened to ``(n, d)`` and float32; dictionaries in the order of
+    `teacherstudent.networks.pixels.parts_of`.
 
     Attributes:
         envs: the vector environment.
@@ -113,12 +115,11 @@ class HostTensorEnvs:
         device: where the tensors go.
 
     Raises:
-        TypeError: if observations are not arrays (``Box``).
+        TypeError: if observations are neither arrays of numbers nor dictionaries of them.
     """
 
     def __init__(self, envs: gym.vector.VectorEnv[Any, Any, Any], device: torch.device) -> None:
-        if not isinstance(envs.single_observation_space, gym.spaces.Box):
-            raise TypeError(f"tensors: expected observations in a Box, got {envs.single_observation_space}")
+        self._parts = parts_of(envs.single_observation_space)
         self.envs = envs
         self._live = LiveSlots(envs)
         self.failed: Failed | None = None
@@ -128,7 +129,7 @@ class HostTensorEnvs:
         self.single_action_space: gym.Space[Any] = envs.single_action_space
         # -1 says that the environment has said nothing and the return decides.
         self.success = torch.full((self.num_envs,), -1, dtype=torch.int8, device=device)
-        self._obs = torch.zeros(self.num_envs, *envs.single_observation_space.shape).flatten(1).to(device)
+        self._obs = torch.zeros(self.num_envs, sum(part.size for part in self._parts)).to(device)
 
     def start(self, mask: Tensor, tasks: Tensor, seeds: Tensor) -> Tensor:
         """Start the tasks of the mask's slots; see `TensorEnvs.start`."""
@@ -178,7 +179,7 @@ class HostTensorEnvs:
         self.envs.close()
 
     def _observations(self, obs: Any) -> Tensor:
-        return self._tensor(np.asarray(obs, np.float32).reshape(self.num_envs, -1))
+        return self._tensor(flat(self._parts, obs, self.num_envs))
 
     def _tensor(self, values: Any) -> Tensor:
         array = np.asarray(values)

@@ -120,13 +120,10 @@ def batch(vec: Vec, actions: Sequence[Any]) -> Any:
 def rows(vec: Vec, observations: Any, where: str) -> list[Array]:
     """Return each slot's observation as a flat array, checked against the space."""
     space = vec.single_observation_space
-    if isinstance(space, Box):
-        # float64 observations would be twice as large in every buffer of a student.
-        if np.issubdtype(space.dtype, np.floating) and space.dtype != np.float32:
-            raise ContractError(f"observations must be float32 if they are real numbers, got {space.dtype}")
-        if not isinstance(observations, np.ndarray) or observations.dtype != space.dtype:
-            got = getattr(observations, "dtype", type(observations))
-            raise ContractError(f"{where} must return observations of dtype {space.dtype}, got {got}")
+    dtype = getattr(observations, "dtype", None)
+    if isinstance(space, Box) and dtype != space.dtype:
+        got = type(observations) if dtype is None else dtype
+        raise ContractError(f"{where} must return observations of dtype {space.dtype}, got {got}")
     if not vec.observation_space.contains(observations):
         raise ContractError(
             f"{where} must return observations inside {vec.observation_space}, got {observations}"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gymnasium as gym
 import numpy as np
 import pytest
 from ramps import ROWS, Nested, Ramp
 
 from teacherstudent.slots.requests import TaskError
 from teacherstudent.slots.wrapping.family import family_from_gymnasium
+from teacherstudent.testing.families import check_family
 
 
 def test_each_slot_plays_its_own_task():
@@ -82,3 +84,32 @@ def test_a_slot_without_an_episode_is_not_stepped():
     vec.reset(options={"task": ROWS, "reset_mask": np.array([True, False, True])})
     with pytest.raises(RuntimeError, match=r"slots \[1\] have no episode"):
         vec.step(np.zeros(3, int))
+
+
+class Rebuilt(gym.Env):
+    """Builds another environment in every reset, as wrappers do whose task is an argument."""
+
+    observation_space = gym.spaces.Box(-np.inf, np.inf, (2,), np.float64)
+    action_space = gym.spaces.Discrete(2)
+    task_space = Ramp.task_space
+
+    def reset(self, *, seed=None, options=None):
+        self.inside = Ramp()
+        observation, info = self.inside.reset(seed=seed, options=options)
+        return observation.astype(np.float64), info
+
+    def step(self, action):
+        observation, *rest = self.inside.step(action)
+        return observation.astype(np.float64), *rest
+
+
+def test_environments_that_are_built_anew_follow_from_the_last_seed():
+    family = family_from_gymnasium(Rebuilt, max_episode_steps=30)
+    check_family(lambda: family, steps=30)
+    seen = []
+    for _ in range(2):
+        vec = family.make_vec(2)
+        vec.reset(seed=[3, 4], options={"task": ROWS[:2]})
+        seen.append([vec.reset(options={"task": ROWS[:2]})[0][:, 0].tolist() for _ in range(2)])
+    assert seen[0] == seen[1]
+    assert len({*seen[0][0], *seen[0][1]}) == 4

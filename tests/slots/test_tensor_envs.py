@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 from grids import CPU, Grid, grid
-from gymnasium.spaces import Discrete
+from gymnasium.spaces import Dict as DictSpace
+from gymnasium.spaces import Discrete, Text
 
 from teacherstudent import envs
 from teacherstudent.contract.family import Snapshot
@@ -93,10 +94,14 @@ def test_a_family_s_own_tensors_are_for_other_devices_than_the_cpu(cartpole):
     assert asked == [(2, torch.device("meta"))]
 
 
-def test_observations_must_be_arrays():
-    class Counts(Grid):
-        observation_space = Discrete(4)
+def test_observations_must_be_numbers():
+    class Words(Grid):
+        observation_space = DictSpace({"at": Discrete(4), "said": Text(5)})
 
-    vec = family_from_gymnasium(Counts, test_tasks=2, max_episode_steps=3).make_vec(1)
-    with pytest.raises(TypeError, match=r"expected observations in a Box, got Discrete\(4\)"):
+        def reset(self, *, seed=None, options=None):
+            super().reset(seed=seed, options=options)
+            return {"at": 1, "said": "left"}, {}
+
+    vec = family_from_gymnasium(Words, test_tasks=2, max_episode_steps=3).make_vec(1)
+    with pytest.raises(TypeError, match=r"expected arrays of numbers, .* got Text\(1, 5.* in 'said'"):
         HostTensorEnvs(vec, CPU)

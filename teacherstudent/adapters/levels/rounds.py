@@ -11,7 +11,6 @@ from gymnasium.vector import VectorEnv
 from teacherstudent.adapters.levels.suited import check_suited, fit, needed
 from teacherstudent.adapters.levels.tables import Tables, read
 from teacherstudent.adapters.playing.delivery import delivery
-from teacherstudent.adapters.playing.task_reset import Apply
 from teacherstudent.adapters.serving.client import name_of
 from teacherstudent.adapters.serving.server import reachable
 from teacherstudent.adapters.watching import AnyTeacher, check_budget, check_fits, drop_open, home, load
@@ -21,6 +20,7 @@ from teacherstudent.contract.types import Array, Assignment, BoolArray, IntArray
 from teacherstudent.recording.disk import checkpoint
 from teacherstudent.recording.disk.files import check_file
 from teacherstudent.slots.requests import slot_mask
+from teacherstudent.slots.wrapping.task_reset import Apply
 from teacherstudent.students.rollouts.scores import bound_outcomes
 
 

@@ -10,13 +10,13 @@ from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 
 from teacherstudent.adapters.levels.suited import check_suited
 from teacherstudent.adapters.ordinary import OrdinaryVecEnv
-from teacherstudent.adapters.playing.task_reset import Apply
 from teacherstudent.adapters.watching import check_fits, home
 from teacherstudent.contract import spaces
 from teacherstudent.contract.checks import check_real
 from teacherstudent.contract.teacher import Teacher
 from teacherstudent.contract.types import Array, Assignment, BoolArray, IntArray, Outcomes, Seed, generator
 from teacherstudent.slots.access import check_vector
+from teacherstudent.slots.wrapping.task_reset import Apply
 from teacherstudent.students.sb3.vec_env import TaskVecEnv
 
 

@@ -10,9 +10,9 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
 
-from teacherstudent.adapters.playing.task_reset import TaskReset
 from teacherstudent.contract.types import Array, BoolArray
 from teacherstudent.slots.wrapping.probe import WatchedOptions
+from teacherstudent.slots.wrapping.task_reset import TaskReset
 
 _INSIDE = "next_task"
 

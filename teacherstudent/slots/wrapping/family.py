@@ -3,82 +3,40 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, cast
+from typing import Any, Literal
 
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 from gymnasium.vector import VectorEnv
-from gymnasium.wrappers import TimeLimit
 
 from teacherstudent.contract import spaces
-from teacherstudent.contract.checks import check_mapping, check_range, check_real, check_whole, is_number, see
+from teacherstudent.contract.checks import check_range, check_real, check_whole, is_number, see
 from teacherstudent.contract.family import RLFamily
-from teacherstudent.contract.stored import trust
-from teacherstudent.contract.types import Array, Seed, seed_sequence
+from teacherstudent.contract.types import Array, Seed, generator, seed_sequence
 from teacherstudent.slots.gymnasium import TaskSlots
 from teacherstudent.slots.processes.groups import check_timeout
 from teacherstudent.slots.processes.slots import ProcessSlots, spread
+from teacherstudent.slots.wrapping.making import Env, EnvMaker, Maker, build, is_limited
 from teacherstudent.slots.wrapping.probe import probe, probe_test, undisturbed, warn_if_alike
+from teacherstudent.slots.wrapping.rebuilding import ArgumentsMaker, ListMaker
+from teacherstudent.slots.wrapping.success import Success, check_success, probe_success
+from teacherstudent.slots.wrapping.task_reset import Apply
 from teacherstudent.slots.wrapping.tested_tasks import TestedTasks
-
-Env = gym.Env[Any, Any]
+from teacherstudent.slots.wrapping.ways import Base, Target, TaskMaker, check_applied, check_list, way_of
 
 TEST_TASKS = 50
 """Number of test tasks that `family_from_gymnasium` draws by default."""
 MOST_STEPS = 10_000
 """Steps after which an episode is cut if neither the environment nor its user states a limit."""
+BUILT = 8
+"""Of an environment that is built for its task, so many test tasks are tried at once."""
 STEP_TIMEOUT = 600.0
 """Seconds that slots in other processes may take for a step or reset if nothing else is said."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class EnvMaker:
-    """Builds one environment: a registered id, ``"module:Class"``, or a class or function.
-
-    Attributes:
-        target: what is built.
-        options: keyword arguments of the target.
-        max_episode_steps: cap that truncates an episode; None leaves the target's own.
-    """
-
-    target: str | Callable[..., Env]
-    options: Mapping[str, Any] = field(default_factory=dict)
-    max_episode_steps: int | None = None
-
-    def __call__(self, *, render_mode: str | None = None) -> Env:
-        """Return a new environment."""
-        options = dict(self.options)
-        # Pass `render_mode` only where it is wanted: not every constructor knows it.
-        if render_mode is not None:
-            options["render_mode"] = render_mode
-        target = _find(self.target)
-        if isinstance(target, str):
-            cap = {}
-            if self.max_episode_steps is not None:
-                cap["max_episode_steps"] = self.max_episode_steps
-            # Leave gymnasium's own checker out: `probe` checks what matters here.
-            return gym.make(target, disable_env_checker=True, **cap, **options)
-        env = target(**options)
-        if not isinstance(env, gym.Env):
-            raise TypeError(f"environment: expected {self.name} to return a gymnasium.Env, got {env!r}")
-        if self.max_episode_steps is None:
-            return env
-        return TimeLimit(env, self.max_episode_steps)
-
-    @property
-    def name(self) -> str:
-        """The target's name."""
-        if isinstance(self.target, str):
-            return self.target
-        name: str = getattr(self.target, "__name__", repr(self.target))
-        return name
 
 
 class GymnasiumFamily(RLFamily):
@@ -97,11 +55,13 @@ class GymnasiumFamily(RLFamily):
         test_space: where they lie; None for ``space``.
         mastered, score_range, difficulty_step: as in `Family`.
         step_timeout: as `family_from_gymnasium` takes it.
+        says_success: as in `RLFamily`.
+        test_names: as in `Family`.
     """
 
     def __init__(
         self,
-        make: EnvMaker,
+        make: Maker,
         *,
         name: str,
         space: gym.Space[Any],
@@ -112,8 +72,12 @@ class GymnasiumFamily(RLFamily):
         score_range: tuple[float, float] | None = None,
         difficulty_step: tuple[float, ...] | None = None,
         step_timeout: float | None = None,
+        says_success: bool = False,
+        test_names: tuple[str, ...] | None = None,
     ) -> None:
         self.make = make
+        self.says_success = says_success
+        self.test_names = test_names
         # An environment's own limit is not looked up: then it is not known.
         self.max_steps = make.max_episode_steps
         self.step_timeout = step_timeout
@@ -159,9 +123,13 @@ class GymnasiumFamily(RLFamily):
 
 
 def family_from_gymnasium(
-    environment: str | Callable[..., Env],
+    environment: Target | None = None,
     *,
     space: gym.Space[Any] | None = None,
+    tasks: Sequence[Target] | Sequence[Mapping[str, Any]] | None = None,
+    names: Sequence[str] | None = None,
+    apply: Apply | Literal["attributes", "arguments"] | None = None,
+    success: Success | None = None,
     mastered: float | None = None,
     score_range: tuple[float, float] | None = None,
     difficulty_step: tuple[float, ...] | None = None,
@@ -169,17 +137,24 @@ def family_from_gymnasium(
     test_space: gym.Space[Any] | None = None,
     test_seed: Seed = 4222,
     name: str | None = None,
-    env_options: Mapping[str, Any] | None = None,
+    env_options: Mapping[str, Any] | Callable[[Array], Mapping[str, Any]] | None = None,
     max_episode_steps: int | None = None,
     step_timeout: float | None = None,
 ) -> GymnasiumFamily:
-    """Return the family of an environment that takes its task by ``reset(options={"task": task})``.
+    """Return the family of a gymnasium environment, whichever way its task is set.
+
+    - The environment takes it by ``reset(options={"task": task})``, if nothing else is said.
+    - ``apply`` sets it on the environment before each reset.
+    - ``apply="arguments"``, or a function as ``env_options``, builds the environment for the task; those that
+      were built are kept and used again (32 in each slot).
+    - ``tasks`` is a list of environments, or of the arguments of one; a task is a number in it.
 
     One environment is built, reset on some tasks and closed. Refused are environments whose ``reset`` takes
     no ``options`` or never looks at ``options["task"]``, and those whose ``info["task"]`` or
-    ``env.unwrapped.task`` shows another task afterwards. If different tasks start alike under one seed, they
-    are played by random actions, for a second at most; whole episodes that are equal to the bit bring a
-    warning. `teacherstudent.testing.check_family` looks closer.
+    ``env.unwrapped.task`` shows another task afterwards; a function that sets an attribute of the environment
+    on one of its wrappers; environments of a list, or of different arguments, with different spaces. If
+    different tasks start alike under one seed, they are played by random actions, for a second at most; whole
+    episodes that are equal to the bit bring a warning. `teacherstudent.testing.check_family` looks closer.
 
     Tests are drawn from the space that teachers choose from, so that a task of a small space may be trained
     on and tested. For a split, say where tests lie:
@@ -187,8 +162,19 @@ def family_from_gymnasium(
 
     Args:
         environment: a registered id, ``"module:Class"``, or a class or function that returns an environment.
-            For slots in other processes it must be importable there or picklable by cloudpickle.
+            For slots in other processes it must be importable there or picklable by cloudpickle, as must the
+            functions below; lambdas are. None if ``tasks`` is a list of environments.
         space: the task space; None takes the environment's attribute ``task_space``.
+        tasks: environments, each as ``environment`` takes one; or keyword arguments of ``environment``, a
+            mapping for each task. The space is then a list with names.
+        names: of the tasks of a list, all different; None for the ids of environments, or their arguments.
+        apply: a function of environment and task ``(*space.shape,)`` that is called before each reset, as
+            `TaskReset` calls it; attributes belong on ``env.unwrapped``. ``"attributes"`` sets the named
+            parameters of the space as attributes of these names there; ``"arguments"`` gives them to the
+            constructor, as keyword arguments.
+        success: what says whether an episode succeeded: a name in the info of its last step, or a function
+            of environment and that info. None for ``info["is_success"]`` where it is there, else by
+            ``mastered``; ``"is_success"`` refuses an episode that does not say it.
         mastered: a task counts as mastered when its return is above this.
         score_range: the returns between which teachers may scale.
         difficulty_step: ``(d,)``: the direction and stride in which tasks get harder, in task units.
@@ -198,7 +184,7 @@ def family_from_gymnasium(
         test_space: where drawn tests lie, if not in ``space``: a space of the same kind, shape and dtype.
         test_seed: seed of the test tasks.
         name: name of the family; by default the environment's.
-        env_options: keyword arguments for the environment.
+        env_options: keyword arguments for the environment; or a function that returns those of a task.
         max_episode_steps: cap that truncates an episode; None leaves the environment's own. If it states none
             (``spec.max_episode_steps``, a ``TimeLimit``), a warning says that episodes are cut at 10 000
             steps: a policy under which one never ends would hang the first test.
@@ -221,24 +207,25 @@ def family_from_gymnasium(
         max_episode_steps = check_whole("max_episode_steps", max_episode_steps)
     if name is not None and not isinstance(name, str):
         raise TypeError(f"name: expected a name or None, got {name!r}")
+    if success is not None:
+        check_success(success)
     # Called for its checks alone: a bad seed is refused before an environment is built.
     seed_sequence(test_seed)
     check_timeout(step_timeout)
-    options = check_mapping("env_options", env_options)
-    make = EnvMaker(target=environment, options=options, max_episode_steps=max_episode_steps)
+    way = way_of(environment, space, tasks, names, apply, env_options, max_episode_steps)
+    space = way.space
     # Environments may draw from global generators; the caller's must come back as they were.
-    with undisturbed(), closing(_build(make)) as env:
-        make = _limited(make, env)
-        if space is None:
-            space = _task_space(env, make.name)
-        spaces.check_space(space)
-        _check_step(difficulty_step, space)
-        tests = TestedTasks.of(space, test_tasks, test_space, test_seed)
-        probe(env, make.name, space)
-        # `probe` tries the teachers' space only, so try a test task from outside as well.
-        if len(tests.outside):
-            probe_test(env, make.name, tests.outside[0])
-        warn_if_alike(env, make.name, tests.tasks)
+    with undisturbed():
+        base = _cut_list(way.base)
+        make = way.around(base, success)
+        with closing(build(make, f" with options {base.first_options}")) as env:
+            make = way.around(_cut(base, env), success)
+            if space is None:
+                space = _task_space(env, make.name)
+            spaces.check_space(space)
+            _check_step(difficulty_step, space)
+            tests = TestedTasks.of(space, test_tasks, test_space, test_seed)
+            _look(env, make, space, tests)
     if name is None:
         name = make.name
     return GymnasiumFamily(
@@ -252,65 +239,59 @@ def family_from_gymnasium(
         score_range=score_range,
         difficulty_step=difficulty_step,
         step_timeout=step_timeout,
+        says_success=success is not None,
+        test_names=way.names_of(tests),
     )
 
 
-def _limited(make: EnvMaker, env: Env) -> EnvMaker:
-    """Return the maker; if its environment states no time limit, say so and return one that has it cut."""
-    if _is_limited(env):
+def _cut_list(make: Base) -> Base:
+    """Return the maker; of a list, after a look at every environment (see `check_list`)."""
+    if not isinstance(make, ListMaker):
         return make
-    warnings.warn(
-        f"family_from_gymnasium: {make.name} states no time limit (no max_episode_steps, no TimeLimit): "
-        f"episodes are cut at {MOST_STEPS} steps; max_episode_steps=... sets the limit",
-        stacklevel=3,
-    )
+    make, endless = check_list(make, MOST_STEPS)
+    if endless:
+        _warn_of_cuts(", ".join(endless))
+    return make
+
+
+def _cut(make: Base, env: Env) -> Base:
+    """Return the maker; if its environment states no time limit, say so and return one that has it cut."""
+    if is_limited(env) or isinstance(make, ListMaker):
+        return make
+    _warn_of_cuts(make.name)
     return dataclasses.replace(make, max_episode_steps=MOST_STEPS)
 
 
-def _is_limited(env: Env) -> bool:
-    """Return whether an environment says that its episodes end after some number of steps."""
-    # `gymnasium.make` sets the spec; an environment built directly shows its limit by a wrapper alone.
-    if env.spec is not None and env.spec.max_episode_steps is not None:
-        return True
-    while isinstance(env, gym.Wrapper):
-        if isinstance(env, TimeLimit):
-            return True
-        env = env.env
-    return False
+def _warn_of_cuts(name: str) -> None:
+    warnings.warn(
+        f"family_from_gymnasium: {name} states no time limit (no max_episode_steps, no TimeLimit): "
+        f"episodes are cut at {MOST_STEPS} steps; max_episode_steps=... sets the limit",
+        stacklevel=4,
+    )
 
 
-def _find(target: str | Callable[..., Env]) -> str | Callable[..., Env]:
-    """Return the class or function of ``"module:attribute"``; ids (also ``"module:Id-v0"``) as they are."""
-    # Ids of gymnasium may hold a colon as well, so only something that can be called counts.
-    if isinstance(target, str) and target.count(":") == 1:
-        trust.check_import(target, "environment")
-        module, _, attribute = target.partition(":")
-        found = getattr(importlib.import_module(module), attribute, None)
-        if callable(found):
-            return cast("Callable[..., Env]", found)
-    return target
-
-
-def _build(make: EnvMaker) -> Env:
-    given: Any = make.target
-    if not (isinstance(given, str) or callable(given)):
-        hint = ""
-        # An environment itself cannot be made again, in other slots and processes.
-        if isinstance(given, gym.Env):
-            hint = f": give its class, {type(given).__name__}, with env_options={{...}}"
-        raise TypeError(f"environment: expected an id, 'module:Class' or a callable, got {given!r}{hint}")
-    try:
-        return make()
-    except trust.UntrustedNameError:
-        # This error says how to allow the name: wrapping it would bury the advice.
-        raise
-    except Exception as error:
-        # Keep the difference between wrong types and wrong values, whatever the environment raised.
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(
-            f"environment: expected {make.name!r} to be built with options {dict(make.options)}, got "
-            f"{type(error).__name__}: {error}"
-        ) from error
+def _look(env: Env, make: Maker, space: gym.Space[Any], tests: TestedTasks) -> None:
+    """Play an environment a little, and raise or warn where its tasks will not do."""
+    base: Maker = make
+    apply: Apply | None = None
+    success: Success | None = None
+    if isinstance(make, TaskMaker):
+        base = make.base
+        apply = make.apply
+        success = make.success
+    if apply is not None:
+        check_applied(env, make.name, apply, spaces.sample(space, generator(0), 1)[0])
+    probe(env, make.name, space, shows=isinstance(base, EnvMaker) and apply is None)
+    # `probe` tries the teachers' space only, so try a test task from outside as well.
+    if len(tests.outside):
+        probe_test(env, make.name, tests.outside[0])
+    # Arguments may change the spaces: the tests' own are built here, and not in the midst of a run.
+    if isinstance(base, ArgumentsMaker):
+        for each in tests.tasks[:BUILT]:
+            probe_test(env, make.name, each)
+    warn_if_alike(env, make.name, tests.tasks)
+    if success is not None:
+        probe_success(env, make.name, success, tests.tasks[0])
 
 
 def _task_space(env: Env, name: str) -> gym.Space[Any]:

@@ -75,8 +75,15 @@ class WatchedOptions(dict[str, Any]):
         return super().copy()
 
 
-def probe(env: gym.Env[Any, Any], name: str, space: gym.Space[Any]) -> None:
+def probe(env: gym.Env[Any, Any], name: str, space: gym.Space[Any], *, shows: bool = True) -> None:
     """Reset the environment on one task.
+
+    Args:
+        env: the environment.
+        name: its name.
+        space: the task space.
+        shows: whether what the environment itself calls its task is this one; not where something around it
+            sets it.
 
     Raises:
         ValueError: if it refuses, never looks at the task, or shows another one afterwards.
@@ -102,8 +109,10 @@ def probe(env: gym.Env[Any, Any], name: str, space: gym.Space[Any]) -> None:
         warnings.warn(
             f"environment: expected {name} to return observations of {env.observation_space}, got "
             f"{observation!r}, which do not survive the conversion to it",
-            stacklevel=3,
+            stacklevel=4,
         )
+    if not shows:
+        return
     # An environment that shows its task must show this one; one that shows none is trusted.
     for where, shown in (("info['task']", info.get("task")), ("task", getattr(env.unwrapped, "task", None))):
         if _another(shown, task):
@@ -172,7 +181,7 @@ def warn_if_alike(env: gym.Env[Any, Any], name: str, tests: Array) -> None:
         f"environment: expected tasks of {name} to make a difference, got whole episodes that are alike: "
         f"{PAIRS} pairs of tasks under one seed and the same random actions each. If a task matters only "
         "where random actions do not lead, all is well; if not, there is nothing to teach",
-        stacklevel=3,
+        stacklevel=4,
     )
 
 

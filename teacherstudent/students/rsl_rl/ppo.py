@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from teacherstudent.contract.types import State
+from teacherstudent.networks.pixels import parts_of
 from teacherstudent.networks.recurrent.hidden import Ends, Hidden, forget, hidden_of, recall
 from teacherstudent.networks.state import load_module, load_optimizer, module_state, optimizer_state
 from teacherstudent.slots.tensor_envs import TensorEnvs
-from teacherstudent.students.rsl_rl.options import POLICY, is_recurrent
+from teacherstudent.students.rsl_rl.options import is_recurrent
+from teacherstudent.students.rsl_rl.policy.actions import Actions
 
 
 class RslRlPPO:
@@ -33,8 +33,9 @@ class RslRlPPO:
     - Rewards can be divided by the running standard deviation of their discounted sum, which starts anew at
       each episode, and clipped to +-10; every rollout is scaled once, with itself counted in. The library's
       module for this runs on over episode ends and waits for the device at every step.
-    - Actions are sampled without waiting for the device, and may be discrete:
+    - Actions are sampled without waiting for the device, and may be discrete, one or several at a time:
       `teacherstudent.students.rsl_rl.distributions`.
+    - Images among the observations are read by convolutions: `teacherstudent.networks.pixels`.
     - Recurrent networks forget when an episode starts, train on packed episodes instead of padded ones, and
       on minibatches of whole slots that are drawn for each update:
       `teacherstudent.students.rsl_rl.recurrent`. An update on fewer slots than minibatches has a minibatch
@@ -71,14 +72,17 @@ class RslRlPPO:
         from rsl_rl.modules import EmpiricalNormalization
         from tensordict import TensorDict
 
+        from teacherstudent.students.rsl_rl.policy.models import models  # needs rsl_rl
         from teacherstudent.students.rsl_rl.recurrent import EpisodeStorage  # needs rsl_rl
 
         self.recurrent = is_recurrent(policy)
         n = envs.num_envs
         device = envs.device
-        obs = TensorDict({"obs": torch.zeros(n, _size(envs.single_observation_space))}, [n]).to(device)
-        self._actions = _Actions(envs.single_action_space, device)
-        actor, critic = _models(obs, self._actions, policy, observations)
+        parts = parts_of(envs.single_observation_space)
+        self._parts = parts
+        obs = TensorDict({"obs": torch.zeros(n, sum(part.size for part in parts))}, [n]).to(device)
+        self._actions = Actions(envs.single_action_space, device)
+        actor, critic = models(obs, parts, self._actions, policy, observations)
         storage = EpisodeStorage("rl", n, steps, obs, [self._actions.columns], str(device))
         self.alg = PPO(actor, critic, storage, device=str(device), **options)
         self.alg.train_mode()
@@ -188,11 +192,13 @@ class RslRlPPO:
         """Return a copy of the greedy policy as one module on the CPU; its normaliser is a part of it.
 
         Raises:
-            ValueError: if the policy is recurrent.
+            ValueError: if the policy is recurrent, or observations are no single array.
         """
         if self.recurrent:
             raise ValueError("export: expected a policy without a memory, got a recurrent one")
-        return _Greedy(copy.deepcopy(self.alg.actor).cpu(), self._actions)
+        from teacherstudent.students.rsl_rl.policy.greedy import GreedyPolicy  # needs rsl_rl
+
+        return GreedyPolicy(self.alg.actor, self._parts, self._actions)
 
     def finish(
         self,
@@ -368,101 +374,6 @@ class RslRlPPO:
                 # Copies, as arrays from a file may be read-only.
                 parts = (torch.from_numpy(part.copy()) for part in state["hidden"][name])
                 recall(network, tuple(part.to(self._discounted.device) for part in parts))
-
-
-class _Greedy(nn.Module):
-    """An actor that takes observations as the environment gives them, ``(n, ...)``, and acts at its best."""
-
-    def __init__(self, actor: Any, actions: _Actions) -> None:
-        super().__init__()
-        actor.eval()
-        # The parts and not the whole: a trace looks at properties that exist after a draw only.
-        self.normalizer = actor.obs_normalizer
-        self.mlp = actor.mlp
-        self._best = actor.distribution.deterministic_output
-        self._actions = actions.on(torch.device("cpu"))
-
-    def forward(self, obs: Tensor) -> Tensor:
-        flat = obs.reshape(obs.shape[0], -1)
-        return self._actions.bounded(self._best(self.mlp(self.normalizer(flat))))
-
-
-class _Actions:
-    """Between the policy's actions, ``(n, columns)`` floats, and the environments'."""
-
-    def __init__(self, space: gym.Space[Any], device: torch.device) -> None:
-        self.discrete = isinstance(space, gym.spaces.Discrete)
-        if isinstance(space, gym.spaces.Discrete):
-            self.columns = 1
-            self.outputs = int(space.n)
-            self._start = int(space.start)
-        elif isinstance(space, gym.spaces.Box) and space.dtype is not None and space.dtype.kind == "f":
-            self.columns = self.outputs = _size(space)
-            self._shape = space.shape
-            self._low, self._high = (torch.from_numpy(b.copy()).to(device) for b in (space.low, space.high))
-        else:
-            raise TypeError(f"rsl-rl: expected actions in a Box of floats or Discrete, got {space}")
-
-    def on(self, device: torch.device) -> _Actions:
-        """Return the same on another device."""
-        other = copy.copy(self)
-        if not self.discrete:
-            other._low = self._low.to(device)
-            other._high = self._high.to(device)
-        return other
-
-    def bounded(self, actions: Tensor) -> Tensor:
-        """Return the actions inside the space: clipped, or as numbers."""
-        if self.discrete:
-            # A discrete space may begin at another number than 0.
-            return actions[:, 0].long() + self._start
-        return actions.view(-1, *self._shape).to(self._low.dtype).clamp(self._low, self._high)
-
-
-def _size(space: gym.Space[Any]) -> int:
-    return math.prod(space.shape or ())
-
-
-def _models(obs: Any, actions: _Actions, policy: Mapping[str, Any], normalize: bool) -> tuple[Any, Any]:
-    """Return actor and critic of rsl_rl on the device of ``obs``."""
-    from rsl_rl.models import MLPModel
-
-    from teacherstudent.students.rsl_rl.recurrent import PackedRNNModel  # needs rsl_rl
-
-    setting = {**POLICY, **policy}
-    groups = {"actor": ["obs"], "critic": ["obs"]}
-    kind = MLPModel
-    shared = {"activation": setting["activation"], "obs_normalization": normalize}
-    if is_recurrent(policy):
-        kind = PackedRNNModel
-        shared |= {name: setting[name] for name in ("rnn_type", "rnn_hidden_dim", "rnn_num_layers")}
-    # Without sizes of its own the critic takes those of the actor.
-    critic_dims = setting["critic_hidden_dims"] or setting["hidden_dims"]
-    actor = kind(
-        obs,
-        groups,
-        "actor",
-        actions.outputs,
-        hidden_dims=list(setting["hidden_dims"]),
-        distribution_cfg=_distribution(setting, discrete=actions.discrete),
-        **shared,
-    )
-    critic = kind(obs, groups, "critic", 1, hidden_dims=list(critic_dims), **shared)
-    return actor.to(obs.device), critic.to(obs.device)
-
-
-def _distribution(setting: Mapping[str, Any], *, discrete: bool) -> dict[str, Any]:
-    module = "teacherstudent.students.rsl_rl.distributions"
-    if discrete:
-        return {"class_name": f"{module}:CategoricalDistribution"}
-    names = ["init_std", "std_type", "std_range"]
-    kind = "HeteroscedasticGaussianDistribution"
-    # A spread that depends on the observation has no parameter to switch off.
-    if not setting["state_dependent_std"]:
-        kind = "GaussianDistribution"
-        names = [*names, "learn_std"]
-    given = {name: setting[name] for name in names}
-    return {"class_name": f"{module}:{kind}", **given}
 
 
 @contextmanager

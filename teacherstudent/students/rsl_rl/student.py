@@ -85,8 +85,11 @@ class RslRlStudent:
     `teacherstudent.students.rsl_rl.ppo.RslRlPPO` lists every difference from the library's own runner.
 
     Args:
-        family: whose tasks are played; observations in a ``Box``, actions in a ``Box`` of floats (clipped to
-            its bounds; PPO trains on the action before that) or ``Discrete``.
+        family: whose tasks are played. Observations are numbers, choices and images, alone or in
+            dictionaries: a ``Box`` of three axes is an image, which convolutions read
+            (`teacherstudent.networks.pixels.PixelEncoder`). Actions lie in a ``Box`` of floats (clipped to
+            its bounds; PPO trains on the action before that), ``Discrete``, ``MultiDiscrete`` or
+            ``MultiBinary``.
         seed: everything random about the student comes from it.
         n_envs: environment slots.
         n_steps: steps of a rollout, for each slot.
@@ -165,7 +168,7 @@ class RslRlStudent:
             envs, queue, n_steps, discount=self.ppo.discount, failures=self.failures
         )
         self._bound: BoundTensorRollout | None = None
-        self.offers: Offers = playing_offers(family.mastered is not None)
+        self.offers: Offers = playing_offers(family.success_above is not None)
         self._demand = everything(self.offers)
         self._carried = self._demand.signals
 
@@ -202,7 +205,7 @@ class RslRlStudent:
             self._rollout.envs,
             steps,
             discount=self.ppo.discount,
-            mastered=self._family.mastered,
+            mastered=self._family.success_above,
             # The key comes from the student's seed, as do the seeds of a student that is not bound.
             key=self._rollout.queue.key,
             failures=self.failures,
@@ -262,7 +265,7 @@ class RslRlStudent:
                 tasks, episodes = self._rollout.collect(self.ppo)
                 self._counts["train"] += self.ppo.observations.shape[0] * self._n_envs
                 self._update(self._counts["train"])
-            parts.append(outcomes(tasks, episodes, self._family.mastered))
+            parts.append(outcomes(tasks, episodes, self._family.success_above))
         return Outcomes.concatenate(parts)
 
     def _train_bound(self, rollout: BoundTensorRollout, assignment: Assignment) -> Outcomes:
@@ -444,7 +447,7 @@ class RslRlStudent:
             self.ppo.player(greedy=greedy),
             tasks,
             seeds,
-            mastered=self._family.mastered,
+            mastered=self._family.success_above,
             failed=failed,
         )
 

@@ -12,7 +12,6 @@ import stable_baselines3
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
-from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.type_aliases import TrainFreq, TrainFrequencyUnit
 from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.her.her_replay_buffer import HerReplayBuffer
@@ -22,6 +21,7 @@ from teacherstudent.contract.checks import check_whole, is_finite, is_whole, see
 from teacherstudent.contract.family import RLFamily
 from teacherstudent.contract.stored import trust
 from teacherstudent.networks.state import device_of
+from teacherstudent.students.sb3.pixels import extractor_options, images_of
 
 MOST_ENVS = 10**6
 """More slots than this are a mistake."""
@@ -34,7 +34,7 @@ def standard_policy(kind: type[BaseAlgorithm], space: gym.Space[Any]) -> str:
     """Return the name of the algorithm's policy that suits the observations."""
     if isinstance(space, gym.spaces.Dict):
         network = "MultiInput"
-    elif is_image_space(space):
+    elif images_of(space):
         network = "Cnn"
     else:
         network = "Mlp"
@@ -45,6 +45,18 @@ def standard_policy(kind: type[BaseAlgorithm], space: gym.Space[Any]) -> str:
     if recurrent in known and plain not in known:
         return recurrent
     return plain
+
+
+def with_extractor(resolved: dict[str, Any], space: gym.Space[Any], policy: str | None) -> dict[str, Any]:
+    """Return the arguments of an algorithm, with a network for images that its own would not read.
+
+    A policy that the user has named, and a features extractor of the user's, stay as they are.
+    """
+    given = resolved.get("policy_kwargs") or {}
+    own = extractor_options(space)
+    if policy is not None or not own or "features_extractor_class" in given:
+        return resolved
+    return {**resolved, "policy_kwargs": {**own, **given}}
 
 
 def algorithm(name: str) -> type[BaseAlgorithm]:

@@ -27,6 +27,7 @@ from teacherstudent.students.rollouts.scores import (
     tail_values,
 )
 from teacherstudent.students.sb3.bound_vec_env import BoundVecEnv
+from teacherstudent.students.sb3.pixels import normalized
 from teacherstudent.students.sb3.state import clear_hidden
 
 _HIDDEN = ("hidden_states", "cell_states")
@@ -243,9 +244,12 @@ class _LearntMoments(RunningMeanStd):
 
 def _normalized(envs: VecEnv, gamma: float, rows: Callable[[], BoolArray]) -> VecNormalize:
     """Return running normalisation of environments by the rows that are learnt from."""
-    env = VecNormalize(envs, gamma=gamma)
+    env = normalized(envs, gamma)
     # VecNormalize has no other place for moments that leave rows out.
     env.ret_rms = _LearntMoments(rows, ())
+    # Images alone are not normalised.
+    if not env.norm_obs:
+        return env
     rms: Any = env.obs_rms
     fresh: Any
     if isinstance(rms, dict):

@@ -271,6 +271,9 @@ def _load_normalize(env: VecNormalize | None, state: State | None) -> None:
 
 
 def _observation_rms(env: VecNormalize) -> dict[str, RunningMeanStd]:
+    # Images alone are not normalised.
+    if not env.norm_obs:
+        return {}
     rms = env.obs_rms
     return rms if isinstance(rms, dict) else {"observation": rms}
 

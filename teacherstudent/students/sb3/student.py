@@ -17,7 +17,7 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.type_aliases import TrainFreq
-from stable_baselines3.common.vec_env import VecEnv, VecNormalize
+from stable_baselines3.common.vec_env import VecEnv
 
 from teacherstudent.contract.accounts.failures import Failures
 from teacherstudent.contract.checks import check_flag, check_whole
@@ -45,6 +45,7 @@ from teacherstudent.students.sb3 import options as sb3_options
 from teacherstudent.students.sb3 import state as sb3_state
 from teacherstudent.students.sb3.exported import GreedyPolicy, archive
 from teacherstudent.students.sb3.forgetting import Forgetting
+from teacherstudent.students.sb3.pixels import normalized
 from teacherstudent.students.sb3.queue import More, TaskQueue
 from teacherstudent.students.sb3.recurrent import speed_up
 from teacherstudent.students.sb3.replays import BoundReplays, can_be_bound, estimates
@@ -80,11 +81,13 @@ class SB3Student:
             episode starts, and whose LSTMs are computed by `teacherstudent.students.sb3.recurrent` on the
             CPU.
         policy: as the algorithm takes it; None for the standard one of the observations: ``"MlpPolicy"``,
-            ``"CnnPolicy"`` for images, ``"MultiInputPolicy"`` for dictionaries, or ``"MlpLstmPolicy"``...
+            ``"CnnPolicy"`` for images, ``"MultiInputPolicy"`` for dictionaries, or ``"MlpLstmPolicy"``... A
+            ``Box`` of three axes is an image; those that are small or no bytes are read by
+            `teacherstudent.students.sb3.pixels.PixelExtractor`, unless ``policy_kwargs`` name another.
         n_envs: environment slots.
         processes: over how many processes the slots are spread; 1 is this process.
         device: as the algorithm takes it; ``"auto"`` is the GPU where there is one.
-        normalize: running normalisation of observations and rewards (``VecNormalize``).
+        normalize: running normalisation of observations, but images, and rewards (``VecNormalize``).
         budget: the whole run's environment steps, for schedules that depend on progress.
         options: further arguments of the algorithm. A schedule such as ``learning_rate`` may be
             ``"linear:3e-4"``, which falls to 0 over the budget; values such as ``"torch.nn:ReLU"`` inside
@@ -147,11 +150,13 @@ class SB3Student:
             family.make_vec(n_envs, processes=processes),
             self._queue.draw,
             seed=env_seed,
-            mastered=family.mastered,
+            mastered=family.success_above,
             failures=self.failures,
         )
         wrapped = _wrapped(self._envs, normalize, resolved.get("gamma", 0.99))
-        policy = policy or sb3_options.standard_policy(kind, self._envs.observation_space)
+        observed = self._envs.observation_space
+        resolved = sb3_options.with_extractor(resolved, observed, policy)
+        policy = policy or sb3_options.standard_policy(kind, observed)
         # Initial weights are drawn from the private generators.
         with self._generators.active():
             self.model = kind(policy, wrapped, seed=number, device=device, verbose=0, **resolved)
@@ -176,7 +181,7 @@ class SB3Student:
 
     def _all_offers(self) -> Offers:
         """Return what the algorithm can be asked for."""
-        success = self._family.mastered is not None
+        success = self._family.success_above is not None
         if isinstance(self.model, OnPolicyAlgorithm):
             return playing_offers(success)
         rollouts = can_be_bound(self.model)
@@ -219,7 +224,7 @@ class SB3Student:
     def _bind_rollouts(self) -> None:
         options: dict[str, Any] = {
             "seed": self._env_seed,
-            "mastered": self._family.mastered,
+            "mastered": self._family.success_above,
             "total": self._total,
             "failures": self.failures,
             "signals": self._carried,
@@ -518,7 +523,7 @@ class SB3Student:
     ) -> Outcomes:
         envs = self._slots_of_tests(len(tasks))
         act = self._acting(greedy=greedy)
-        return play(envs, act, tasks, seeds, mastered=self._family.mastered, failed=failed)
+        return play(envs, act, tasks, seeds, mastered=self._family.success_above, failed=failed)
 
     def _acting(self, *, greedy: bool) -> Act:
         """Return the policy with a hidden state of its own."""
@@ -588,5 +593,5 @@ class SB3Student:
 def _wrapped(envs: TaskVecEnv, normalize: bool, gamma: float) -> VecEnv:
     """Return the environments, with running normalisation if it is asked for."""
     if normalize:
-        return VecNormalize(envs, gamma=gamma)
+        return normalized(envs, gamma)
     return envs

@@ -57,3 +57,15 @@ def test_an_environment_that_ignores_its_task_brings_one_warning():
         heard.reset()
     with pytest.raises(TypeError, match="apply: expected a function"):
         TaskReset(Heights(), 3)
+
+
+def test_a_function_takes_the_task_of_the_resets_own_options():
+    def apply(env, task):
+        env.unwrapped.height = float(task[0])
+
+    env = TaskReset(Deaf(), apply)
+    env.next_task = np.array([0.5])
+    # Whoever names a task in the reset means this one; other options stay.
+    assert env.reset(options={"task": np.array([0.75]), "own": 1}) == ([0.75], {"said": {"own": 1}})
+    assert env.reset(options={"task": np.array([0.25])}) == ([0.25], {"said": None})
+    assert env.reset() == ([0.5], {"said": None})
