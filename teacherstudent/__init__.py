@@ -18,6 +18,9 @@ from teacherstudent.slots.wrapping.family import family_from_gymnasium
 
 if TYPE_CHECKING:
     from teacherstudent.adapters.gymnasium import TeacherEnv
+    from teacherstudent.adapters.loops.rllib import TeacherRLlibCallback
+    from teacherstudent.adapters.loops.tensors import TeacherSlots
+    from teacherstudent.adapters.loops.torchrl import TeacherTransform
     from teacherstudent.adapters.playing.task_reset import TaskReset
     from teacherstudent.adapters.sb3 import TeacherCallback, TeacherCheckpointCallback, TeacherVecEnv
     from teacherstudent.adapters.serving.client import TeacherClient
@@ -55,7 +58,10 @@ _LAZY = {
     "TeacherBatchSampler": "teacherstudent.adapters.supervised.samplers",
     "TeacherSampler": "teacherstudent.adapters.supervised.samplers",
     "TeacherEnv": "teacherstudent.adapters.gymnasium",
+    "TeacherRLlibCallback": "teacherstudent.adapters.loops.rllib",
     "TeacherServer": "teacherstudent.adapters.serving.server",
+    "TeacherSlots": "teacherstudent.adapters.loops.tensors",
+    "TeacherTransform": "teacherstudent.adapters.loops.torchrl",
     "TeacherVecEnv": "teacherstudent.adapters.sb3",
     "TeacherVectorEnv": "teacherstudent.adapters.vector",
 }
@@ -86,8 +92,11 @@ __all__ = [
     "TeacherCheckpointCallback",
     "TeacherClient",
     "TeacherEnv",
+    "TeacherRLlibCallback",
     "TeacherSampler",
     "TeacherServer",
+    "TeacherSlots",
+    "TeacherTransform",
     "TeacherVecEnv",
     "TeacherVectorEnv",
     "family_from_gymnasium",
