@@ -18,9 +18,7 @@ from teacherstudent.slots.wrapping.family import family_from_gymnasium
 
 if TYPE_CHECKING:
     from teacherstudent.adapters.gymnasium import TeacherEnv
-    from teacherstudent.adapters.loops.rllib import TeacherRLlibCallback
     from teacherstudent.adapters.loops.tensors import TeacherSlots
-    from teacherstudent.adapters.loops.torchrl import TeacherTransform
     from teacherstudent.adapters.playing.task_reset import TaskReset
     from teacherstudent.adapters.sb3 import TeacherCallback, TeacherCheckpointCallback, TeacherVecEnv
     from teacherstudent.adapters.serving.client import TeacherClient
@@ -58,6 +56,7 @@ _LAZY = {
     "TeacherBatchSampler": "teacherstudent.adapters.supervised.samplers",
     "TeacherSampler": "teacherstudent.adapters.supervised.samplers",
     "TeacherEnv": "teacherstudent.adapters.gymnasium",
+    # This one and TeacherTransform need libraries that are extras, so __all__ has neither.
     "TeacherRLlibCallback": "teacherstudent.adapters.loops.rllib",
     "TeacherServer": "teacherstudent.adapters.serving.server",
     "TeacherSlots": "teacherstudent.adapters.loops.tensors",
@@ -92,11 +91,9 @@ __all__ = [
     "TeacherCheckpointCallback",
     "TeacherClient",
     "TeacherEnv",
-    "TeacherRLlibCallback",
     "TeacherSampler",
     "TeacherServer",
     "TeacherSlots",
-    "TeacherTransform",
     "TeacherVecEnv",
     "TeacherVectorEnv",
     "family_from_gymnasium",

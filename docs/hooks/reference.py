@@ -89,6 +89,7 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
         (
             "teacherstudent.adapters.gymnasium.TeacherEnv",
             "teacherstudent.adapters.vector.TeacherVectorEnv",
+            "teacherstudent.adapters.loops.tensors.TeacherSlots",
             "teacherstudent.adapters.playing.task_reset.TaskReset",
             "teacherstudent.adapters.sb3.TeacherVecEnv",
             "teacherstudent.adapters.sb3.TeacherCallback",

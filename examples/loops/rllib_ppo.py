@@ -40,7 +40,7 @@ config = (
     .debugging(seed=0)
 )
 algorithm = config.build_algo()
-for _ in range(2 if quick else 20):
+for _ in range(2 if quick else 10):
     result = algorithm.train()
 with tempfile.TemporaryDirectory() as folder:
     algorithm.save_to_path(folder)
