@@ -7,7 +7,8 @@ are asked for and told of (1 row an ask, and 8, as a worker with 8 slots does), 
 ask and its tell take at the server and at the worker. The best of three rounds.
 
 Then 64 slots are stepped with an adapter and without one, each in a loop that does nothing else: the
-processor's time that the adapter adds, a step and slot. The least of five differences; episodes of 200 steps.
+processor's time that the adapter adds, a step and slot. The least of five differences; episodes of 200 steps,
+of tensors once with all slots ending in one step, and once with the ends spread over all steps.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+import torch
 from _timing import describe_machine
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from stable_baselines3.common.vec_env import DummyVecEnv
@@ -30,6 +32,7 @@ from teacherstudent import (
     TeacherClient,
     TeacherEnv,
     TeacherServer,
+    TeacherSlots,
     TeacherVecEnv,
     TeacherVectorEnv,
     teachers,
@@ -126,6 +129,32 @@ def single_loop(envs: Any, steps: int) -> None:
                 env.reset()
 
 
+class QuickTensors:
+    """Slots in tensors, whose steps cost nothing; each ends every 200 steps, all together or one by one."""
+
+    def __init__(self, *, together: bool, slots: TeacherSlots | None = None) -> None:
+        self.slots = slots
+        self.rewards = torch.ones(SLOTS)
+        self.tasks = torch.zeros(SLOTS, 2, dtype=torch.float64)
+        self.begun = torch.arange(SLOTS) * (0 if together else 200 // SLOTS)
+
+
+def tensor_loop(envs: QuickTensors, steps: int) -> None:
+    """Step, and reset what has ended by its numbers, as Isaac Lab does."""
+    slots = envs.slots
+    if slots is not None:
+        slots.drop()
+        slots.restart()
+    for step in range(1, steps + 1):
+        env_ids = ((envs.begun + step) % 200 == 0).nonzero().squeeze(-1)
+        if slots is not None:
+            slots.add(envs.rewards)
+        if len(env_ids):
+            envs.tasks[env_ids] = 0.0
+            if slots is not None:
+                slots.restart(env_ids)
+
+
 def own_loops() -> list[tuple[str, Callable[[Any, int], None], Any, Any]]:
     """Return loops by name, each with its environments and with these under a teacher."""
     one = teacher()
@@ -138,6 +167,13 @@ def own_loops() -> list[tuple[str, Callable[[Any, int], None], Any, Any]]:
         cases.append((f"TeacherVectorEnv, {mode.name}", vector_loop, bare, taught))
     vec = TeacherVecEnv(teacher(), DummyVecEnv([Quick] * SLOTS))
     cases.append(("TeacherVecEnv, DummyVecEnv", vector_loop, DummyVecEnv([Quick] * SLOTS), vec))
+    for together in (True, False):
+        slots = TeacherSlots(teacher(), SLOTS)
+        plain = QuickTensors(together=together)
+        ends = "ends together" if together else "ends spread"
+        cases.append(
+            (f"TeacherSlots, {ends}", tensor_loop, plain, QuickTensors(together=together, slots=slots))
+        )
     return cases
 
 

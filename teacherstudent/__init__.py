@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from teacherstudent.adapters.levels.callback import LevelCallback
     from teacherstudent.adapters.levels.rounds import LevelRounds
     from teacherstudent.adapters.levels.vec_env import LevelVecEnv
+    from teacherstudent.adapters.loops.tensors import TeacherSlots
     from teacherstudent.adapters.sb3 import TeacherCallback, TeacherCheckpointCallback, TeacherVecEnv
     from teacherstudent.adapters.serving.client import TeacherClient
     from teacherstudent.adapters.serving.on_ray import RayTeacher
@@ -65,7 +66,11 @@ _LAZY = {
     "TeacherBatchSampler": "teacherstudent.adapters.supervised.samplers",
     "TeacherSampler": "teacherstudent.adapters.supervised.samplers",
     "TeacherEnv": "teacherstudent.adapters.gymnasium",
+    # This one and TeacherTransform need libraries that are extras, so __all__ has neither.
+    "TeacherRLlibCallback": "teacherstudent.adapters.loops.rllib",
     "TeacherServer": "teacherstudent.adapters.serving.server",
+    "TeacherSlots": "teacherstudent.adapters.loops.tensors",
+    "TeacherTransform": "teacherstudent.adapters.loops.torchrl",
     "TeacherVecEnv": "teacherstudent.adapters.sb3",
     "TeacherVectorEnv": "teacherstudent.adapters.vector",
 }
@@ -103,6 +108,7 @@ __all__ = [
     "TeacherEnv",
     "TeacherSampler",
     "TeacherServer",
+    "TeacherSlots",
     "TeacherVecEnv",
     "TeacherVectorEnv",
     "family_from_gymnasium",

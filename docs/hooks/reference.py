@@ -94,6 +94,7 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
             "teacherstudent.adapters.levels.vec_env.LevelVecEnv",
             "teacherstudent.adapters.levels.callback.LevelCallback",
             "teacherstudent.slots.wrapping.task_reset.TaskReset",
+            "teacherstudent.adapters.loops.tensors.TeacherSlots",
             "teacherstudent.adapters.sb3.TeacherVecEnv",
             "teacherstudent.adapters.sb3.TeacherCallback",
             "teacherstudent.adapters.sb3.TeacherCheckpointCallback",

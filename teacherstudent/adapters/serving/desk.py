@@ -102,6 +102,13 @@ class Desk:
             self._lost.popitem(last=False)
         return len(ids)
 
+    def forget(self) -> None:
+        """Let go of all open rows: the teacher has taken over another state, which does not know them."""
+        self._owner.clear()
+        self._open.clear()
+        # Ids begin anew where the state says, so an id that was lost may be handed out again.
+        self._lost.clear()
+
     def facts(self) -> dict[str, Any]:
         """Return what a client must know of the teacher, as plain data."""
         teacher = self.teacher

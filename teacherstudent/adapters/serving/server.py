@@ -286,6 +286,17 @@ def share(teacher: Teacher[Any], *, budget: float | None = None, spent: float = 
     return found
 
 
+def forget_rows(teacher: Teacher[Any]) -> None:
+    """Let the server of a teacher that has loaded a state, if there is one, forget whose rows were open.
+
+    Whoever calls sees to it that no worker goes on with a task of before.
+    """
+    running = _SERVERS.get(teacher)
+    if running is not None:
+        with teacher.lock:
+            running._desk.forget()
+
+
 def reachable(teacher: Teacher[Any] | TeacherClient) -> Teacher[Any] | TeacherClient:
     """Return the teacher, or, in a fork of its process, a client of its server if that runs."""
     # Whoever calls checks what he was given afterwards, so that anything may come here.

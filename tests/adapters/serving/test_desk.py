@@ -220,3 +220,20 @@ def test_notes_that_no_message_holds_end_in_an_error(monkeypatch):
     [(_, data)] = desk.serve([ask(1)])
     assert "fewer rows" in read_text(read(data), "text")
     assert teacher.outstanding.size == 0
+
+
+def test_after_a_state_was_loaded_no_row_of_before_is_known():
+    teacher = Counting(HEIGHT)
+    desk = Desk(teacher)
+    kept = teacher.state_dict()
+    desk.serve([ask(1, 2), ask(2, 1)])
+    desk.leave(2)
+    teacher.load_state_dict(kept)
+    desk.forget()
+    # The same ids are handed out again, to another client: neither late nor the first one's.
+    desk.serve([ask(3, 3)])
+    assert desk.leave(1) == 0
+    assert teacher.outstanding.tolist() == [0, 1, 2]
+    desk.serve([tell(3, [0, 2])])
+    assert (desk.counts["told"], desk.counts["late"]) == (2, 0)
+    assert desk.leave(3) == 1
