@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from teacherstudent.adapters.supervised.stages.controller import StageController
     from teacherstudent.adapters.vector import TeacherVectorEnv
     from teacherstudent.contract.accounts.plan import Plan
+    from teacherstudent.envs.datasets.making import family_from_dataset
     from teacherstudent.recording.recorder import Recorder
     from teacherstudent.running.engines.on_ray import RayEngine
     from teacherstudent.running.experiment import Experiment
@@ -45,6 +46,7 @@ __version__ = "0.2.0"
 # These import torch, numba or matplotlib, so they load when first used.
 _LAZY = {
     "Experiment": "teacherstudent.running.experiment",
+    "family_from_dataset": "teacherstudent.envs.datasets.making",
     "Indexed": "teacherstudent.adapters.supervised.indexed",
     "LevelCallback": "teacherstudent.adapters.levels.callback",
     "LevelRounds": "teacherstudent.adapters.levels.rounds",
@@ -111,6 +113,7 @@ __all__ = [
     "TeacherSlots",
     "TeacherVecEnv",
     "TeacherVectorEnv",
+    "family_from_dataset",
     "family_from_gymnasium",
     "run",
     "spaces",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,6 @@ from gymnasium.spaces import Discrete
 
 from teacherstudent.contract.registry import STUDENTS
 from teacherstudent.contract.types import Assignment, FloatArray, Seed, generator, seed_sequence
-from teacherstudent.envs.images.data import Splits
 from teacherstudent.envs.images.family import ExampleFamily
 from teacherstudent.teachers.examples.choosing import Passes
 
@@ -65,7 +65,9 @@ def reference_losses(
     # A copy of the family, in which the clean probe split is what is trained on.
     held_out = copy.copy(family)
     # The training images stand where validation is read, so that `measure` finds them there.
-    held_out._splits = Splits(data.probe, data.validation, data.train, data.validation, data.classes)
+    moved: dict[str, Any] = {"train": data.probe, "probe": data.validation, "validation": data.train}
+    moved["test"] = data.validation
+    held_out._splits = dataclasses.replace(data, **moved)
     held_out.space = Discrete(len(data.probe))
     options = {"budget": budget, **(student_options or {})}
     model = STUDENTS.make(student, held_out, seed=weights, **options)

@@ -188,7 +188,7 @@ def _accepts(name: str, family: Any) -> bool:
     knobs_only = {kind.__name__ for kind in factory.accepts} <= {
         "Parameters"
     } or factory.granularity == "chunk"
-    if knobs_only and family.usual_student != "classifier":
+    if knobs_only and family.usual_student != "supervised":
         return False
     return isinstance(family.space, factory.accepts)
 

@@ -81,6 +81,7 @@ STUDENTS = {
     "rsl-rl": "--teacher plr --family maze --student rsl-rl --student-options n_envs=64 n_steps=256 "
     "--budget 4e5",
     "classifier": f"--teacher self-paced {EXAMPLES}",
+    "supervised": f"--teacher self-paced {EXAMPLES.replace('classifier', 'supervised')}",
     "leaky-rnn": f"--teacher mastery {PARITY}",
     "competence": "--teacher random riac --family toy-grid --student competence --budget 5000",
 }
@@ -114,7 +115,7 @@ def experiment(command: str) -> Experiment:
     return Experiment(
         teacher=given.teacher[0],
         family=given.family,
-        student=given.student,
+        student=given.student or "sb3",
         plan=Plan(budget=given.budget),
         teacher_options=dict(given.teacher_options),
         family_options=dict(given.family_options),

@@ -102,6 +102,8 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
             "teacherstudent.adapters.serving.client.TeacherClient",
             "teacherstudent.adapters.serving.on_ray.RayTeacher",
             "teacherstudent.slots.wrapping.family.family_from_gymnasium",
+            "teacherstudent.envs.datasets.making.family_from_dataset",
+            "teacherstudent.envs.datasets.folders.ImageFolder",
         ),
     ),
     "supervised": (

@@ -82,6 +82,11 @@ class Images:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one image, ``(channels, height, width)``."""
+        return tuple(self.images.shape[1:])
+
     def select(self, rows: Array) -> Images:
         """Return the given rows."""
         return Images(self.images[rows], self.labels[rows])
@@ -267,7 +272,8 @@ def split(train: Images, test: Images, *, probe: int, validation: int, stratifie
     # A fixed seed, so that every run has the same splits.
     order = generator(len(train)).permutation(len(train))
     if stratified:
-        order = _stratify(order, train.labels, (probe, validation), classes)
+        _check_stratified(train.labels, (probe, validation), classes)
+        order = stratify(order, train.labels, (probe, validation), classes)
     parts = np.split(order, [probe, probe + validation])
     # Sorted, so that training examples keep the order of the file.
     return Splits(
@@ -279,14 +285,25 @@ def split(train: Images, test: Images, *, probe: int, validation: int, stratifie
     )
 
 
-def _stratify(order: IntArray, labels: IntArray, sizes: tuple[int, int], classes: int) -> IntArray:
-    """Return the rows so that the first parts, of these sizes, hold every class by its share."""
+def _check_stratified(labels: IntArray, sizes: tuple[int, int], classes: int) -> None:
+    """Raise ValueError unless each part can hold every class."""
     counts = np.bincount(labels, minlength=classes)
     if min(sizes) < classes or counts.min() < len(sizes) + 1:
         raise ValueError(
             f"stratified: expected probe and validation of at least {classes}, one image a class, and three "
             f"images of every class in all, got {sizes} and {counts.min()} of class {counts.argmin()}"
         )
+
+
+def stratify(order: IntArray, labels: IntArray, sizes: tuple[int, ...], classes: int) -> IntArray:
+    """Return the rows so that the first parts, of these sizes, hold every class by its share.
+
+    Args:
+        order: ``(n,)`` the rows in a random order.
+        labels: ``(n,)`` the class of each row.
+        sizes: of the parts, each at least ``classes``; every class must have more rows than there are parts.
+        classes: number of classes.
+    """
     rest = order
     parts = []
     for k, size in enumerate(sizes):

@@ -5,17 +5,19 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from gymnasium.spaces import Discrete
 
 from teacherstudent.contract import spaces
 from teacherstudent.contract.checks import check_mapping, is_finite
-from teacherstudent.contract.family import Family
+from teacherstudent.contract.facts import takes
+from teacherstudent.contract.family import Family, MovesKnobs, Serving
 from teacherstudent.contract.knobs import (
     KNOBS,
     SIZES,
+    USUAL,
     Setting,
     check_value,
     complete,
@@ -25,8 +27,13 @@ from teacherstudent.contract.knobs import (
     words,
 )
 from teacherstudent.contract.spaces import Parameters
+from teacherstudent.contract.teacher import Teacher
 from teacherstudent.contract.types import Array, generator
+from teacherstudent.envs.datasets.answers import Answers
 from teacherstudent.envs.images.data import Images, Splits, add_label_noise, imbalanced, split
+
+if TYPE_CHECKING:
+    from teacherstudent.envs.datasets.parts import Parts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,29 +114,38 @@ class Source:
 
 
 class ImageFamily(Family):
-    """A family whose tasks say how, or on which examples, an image classifier is trained.
+    """A family whose tasks say how, or on which examples, a network is trained on labelled data.
 
     Attributes:
         source: the data set.
+        normalise: whether inputs get mean 0 and deviation 1 in the training split, each channel or column.
+        transform: what is done to a batch of training inputs in every step, on the device; None for nothing.
         reach: knob -> (lowest, highest) value over all tasks, for knobs that are not neutral everywhere.
         other: the registered family of the same data whose tasks are of the other kind, stages or examples.
     """
 
     cost_unit = "FLOPs"
     score_name = "accuracy"
-    usual_student = "classifier"
+    usual_student = "supervised"
     other = ""
+    normalise: bool = True
+    transform: Any = None
     source: Source
     reach: Mapping[str, tuple[float, float]]
 
-    _splits: Splits | None = None
+    _splits: Splits | Parts | None = None
 
     @abstractmethod
     def read(self) -> tuple[Images, Images]:
         """Return training and test images."""
 
     @property
-    def data(self) -> Splits:
+    def answers(self) -> Answers:
+        """What the targets are, and how they are lost and scored: here classes."""
+        return Answers(kind="classes", outputs=self.data.classes, loss="cross_entropy", metric="accuracy")
+
+    @property
+    def data(self) -> Splits | Parts:
         """The four splits, read when they are first asked for.
 
         Raises:
@@ -223,6 +239,34 @@ class StageFamily(ImageFamily):
             return f"instead of stages add {words('knobs', proposal({}, {}, ['bandwidth']))}"
         return ""
 
+    def serving(
+        self, teacher: Any, teacher_options: Mapping[str, Any], student_options: Mapping[str, Any]
+    ) -> Serving:
+        """Return the knobs that a teacher drives, or a list of stages for one that chooses among tasks.
+
+        A bandit is told that scores are gains already, as the usual student's are.
+        """
+        told: dict[str, Any] = {}
+        listed = spaces.numbers(self.space) is not None
+        points, lists = (_accepts(teacher, kind) for kind in (Parameters, Discrete))
+        # Another score of the student's may be a level, and then the bandit's own default fits.
+        unsaid = "reward" not in teacher_options and "score" not in student_options
+        if lists and takes(teacher, "reward") and unsaid:
+            told["reward"] = "score"
+        if isinstance(teacher, MovesKnobs) and (driven := teacher.usual_knobs(teacher_options)):
+            there = spaces.ranges(self.space)
+            if set(driven) <= set(there):
+                return Serving({}, told)
+            return Serving({"knobs": {name: USUAL[name] for name in driven}}, told)
+        if lists and not points and not listed:
+            return Serving({"stages": self.usual_stages()}, told)
+        return Serving({}, told)
+
+    def usual_stages(self) -> list[dict[str, float]]:
+        """Return three stages along the first knob: its lowest value, the middle, and its highest."""
+        name, (low, high) = next(iter(spaces.ranges(self.space).items()))
+        return [{name: shown(value)} for value in (low, (low + high) / 2, high)]
+
     def test_tasks(self) -> Array:
         """Return one task, the last stage: tests are at full size and without augmentation, whatever it is.
 
@@ -240,12 +284,16 @@ class ExampleFamily(ImageFamily):
     """Tasks are examples: row i of the training split is task i.
 
     Test tasks are the numbers 0 to classes - 1, each read as a class: its score is the accuracy on the
-    held-out examples of the class, so the mean over the test tasks is the balanced accuracy.
+    held-out examples of the class, so the mean over the test tasks is the balanced accuracy. Where targets
+    are no classes there is one test task, 0, and its score is the metric on all held-out examples.
+
+    Attributes:
+        by_class: whether test tasks are classes.
 
     Args:
         source: the data set.
         n: examples in the training split.
-        classes: number of classes.
+        classes: number of classes; 0 where tests are not by class.
         fixed: knob -> value for the whole training; batches are made of tasks, so ``data_fraction`` and
             ``batch_size`` cannot be among them.
 
@@ -260,6 +308,7 @@ class ExampleFamily(ImageFamily):
     ) -> None:
         self.source = source
         self.classes = classes
+        self.by_class = classes > 0
         where = f"{source.name} examples: fixed"
         given = check_mapping(where, fixed)
         own = {name: check_value(where, name, value) for name, value in given.items()}
@@ -282,13 +331,26 @@ class ExampleFamily(ImageFamily):
             return ""
         return f"a teacher of stages takes --family {self.other}"
 
+    def serving(
+        self, teacher: Any, teacher_options: Mapping[str, Any], student_options: Mapping[str, Any]
+    ) -> Serving:
+        """Return options of a teacher that compares with a reference: without one it takes losses alone."""
+        training = student_options.get("training") or {}
+        given = {"reference", "score"} & {*teacher_options}
+        if takes(teacher, "reference") and not given and "reference" not in training:
+            return Serving({}, {"score": "hard"})
+        return Serving({}, {})
+
     def test_tasks(self) -> Array:
-        """Return the numbers of the classes."""
-        return np.arange(self.classes, dtype=np.int64)
+        """Return the numbers of the classes; 0 alone where tests are not by class."""
+        return np.arange(max(1, self.classes), dtype=np.int64)
 
 
 def _accepts(teacher: Any, kind: type) -> bool:
-    """Return whether a teacher takes spaces of a kind."""
+    """Return whether a teacher's class takes spaces of a kind; of a factory that is not known."""
+    known = isinstance(teacher, Teacher) or (isinstance(teacher, type) and issubclass(teacher, Teacher))
+    if not known:
+        return False
     return any(issubclass(kind, accepted) for accepted in teacher.accepts)
 
 

@@ -48,6 +48,18 @@ class Compose(OpenLoop):
                 drives[name] = reach
         super().__init__(space, seed=seed, who="compose", drives=drives, values=values)
 
+    @classmethod
+    def usual_knobs(cls, options: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the knobs that the parts drive, each once."""
+        found: list[str] = []
+        for part in options.get("parts", ()):
+            name = part.get("name") if isinstance(part, Mapping) else part
+            # What is no name is refused when the teacher is made.
+            make = TEACHERS.get(name) if isinstance(name, str) else None
+            if isinstance(make, type) and issubclass(make, OpenLoop):
+                found += make.usual_knobs({})
+        return tuple(dict.fromkeys(found))
+
     def path(self, progress: float) -> dict[str, float]:
         """Return the values of all driven knobs."""
         return {name: value for part in self._parts for name, value in part.path(progress).items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import numpy as np
 
@@ -44,6 +45,8 @@ class CyclicalCurriculum(OpenLoop):
         ValueError: if the space lacks a knob or does not reach a value of the path, or an option is out of
             range.
     """
+
+    moves: ClassVar[tuple[str, ...]] = ("data_fraction",)
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
@@ -53,6 +53,8 @@ class EfficientTrain(OpenLoop):
         ValueError: if the space lacks a knob or does not reach a value of the path, or an option is out of
             range.
     """
+
+    moves: ClassVar[tuple[str, ...]] = ("bandwidth", "magnitude")
 
     def __init__(
         self,

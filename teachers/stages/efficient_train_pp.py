@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -50,6 +51,8 @@ class EfficientTrainPP(OpenLoop):
         ValueError: if the space lacks a knob or does not reach a value of the path, or an option is out of
             range.
     """
+
+    moves: ClassVar[tuple[str, ...]] = ("bandwidth", "magnitude")
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from teacherstudent.contract import spaces
 from teacherstudent.contract.registry import TEACHERS
@@ -38,6 +39,8 @@ class LeRaC(OpenLoop):
         ValueError: if the space lacks a knob or does not reach a value of the path, or an option is out of
             range.
     """
+
+    moves: ClassVar[tuple[str, ...]] = ("lr_spread",)
 
     def __init__(
         self,

@@ -30,6 +30,8 @@ class OpenLoop(Teacher[Parameters]):
     curriculum and several of them together (`teacherstudent.teachers.stages.compose`) fit the same family.
 
     Attributes:
+        moves: the knobs that it drives unless its options say otherwise; a family takes them up where nobody
+            has chosen any.
         drives: knob -> (lowest, highest) value on the path.
 
     Args:
@@ -48,6 +50,13 @@ class OpenLoop(Teacher[Parameters]):
     accepts: ClassVar[tuple[type[gym.Space[Any]], ...]] = (Parameters,)
     acts = False
     granularity: Granularity = "chunk"
+    moves: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def usual_knobs(cls, options: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the knobs that a teacher with these options drives, whatever the space: `moves`."""
+        del options
+        return cls.moves
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from teacherstudent.contract.checks import check_whole
 from teacherstudent.contract.registry import TEACHERS
@@ -34,6 +35,8 @@ class ProgressiveSelfDistillation(OpenLoop):
         ValueError: if the space lacks a knob or does not reach a value of the path, or an option is out of
             range.
     """
+
+    moves: ClassVar[tuple[str, ...]] = ("self_distillation",)
 
     def __init__(
         self,

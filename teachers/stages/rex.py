@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 from teacherstudent.contract.checks import check_whole, is_one_of
 from teacherstudent.contract.registry import TEACHERS
@@ -42,6 +42,8 @@ class LearningRateProfile(OpenLoop):
         TypeError: if the space has no named knobs, or the seed is no integer.
         ValueError: if the space lacks a knob or does not reach ``scale``, or an option is out of range.
     """
+
+    moves: ClassVar[tuple[str, ...]] = ("lr_scale",)
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from teacherstudent.cli.arguments import THREADS, Commands, import_from_here, option
-from teacherstudent.recording.disk.terminal import folder_argument
+from teacherstudent.recording.disk.terminal import folder_argument, shown
 from teacherstudent.running.engines.words import NO_COMPARE, add_engine_options, chosen_engine
 
 
@@ -19,7 +19,9 @@ def add(commands: Commands) -> None:
     )
     start.add_argument("--teacher", nargs="+", required=True, help="registered names or 'module:Class'")
     start.add_argument("--family", required=True, help="a registered name or 'module:Class'")
-    start.add_argument("--student", default="sb3", help="a registered name or 'module:Class' (default: sb3)")
+    start.add_argument(
+        "--student", default="", help="a registered name or 'module:Class' (default: the family's, or sb3)"
+    )
     start.add_argument("--seeds", type=int, nargs="+", default=[0], help="default: 0")
     start.add_argument(
         "--budget", type=float, required=True, help="cost of each run (environment steps, or FLOPs)"
@@ -77,9 +79,10 @@ def add(commands: Commands) -> None:
 
 def start_runs(given: argparse.Namespace, console: Console) -> int:
     """Run what was asked for, print the comparison."""
-    import_from_here([*given.teacher, given.family, given.student])
+    import_from_here([*given.teacher, given.family, given.student or "sb3"])
     # These imports take seconds (torch, numba): `list` and `--help` should not wait for them.
     from teacherstudent.contract.accounts.plan import Plan
+    from teacherstudent.running.before.defaults import said, with_defaults
     from teacherstudent.running.console import exit_code, run_and_compare
     from teacherstudent.running.experiment import Experiment
 
@@ -91,12 +94,12 @@ def start_runs(given: argparse.Namespace, console: Console) -> int:
         signals=tuple(given.signals),
         may_never_act=given.may_never_act,
     )
-    experiments = [
+    asked = [
         Experiment(
             teacher=teacher,
             family=given.family,
             plan=plan,
-            student=given.student,
+            student=given.student or "sb3",
             seed=seed,
             teacher_options=dict(given.teacher_options),
             family_options=dict(given.family_options),
@@ -107,6 +110,11 @@ def start_runs(given: argparse.Namespace, console: Console) -> int:
         for seed in given.seeds
         for teacher in given.teacher
     ]
+    experiments = [with_defaults(each, student_given=bool(given.student)) for each in asked]
+    # What was left out is said once for each teacher.
+    for line in dict.fromkeys(map(said, asked, experiments)):
+        if line:
+            console.print(shown(line), soft_wrap=True)
     how = {"jobs": given.jobs, "threads": given.threads, "resume": given.resume}
     how |= {"engine": chosen_engine(given), "compare": not given.no_compare}
     return exit_code(run_and_compare(experiments, given.out, **how, console=console))

@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import gymnasium as gym
 import numpy as np
@@ -144,6 +144,39 @@ class HasOutline(Protocol):
 
     def outline(self) -> Array:
         """Return rectangles ``(k, 4)`` in the plane of a task's first two numbers: x, y, width and height."""
+
+
+class Serving(NamedTuple):
+    """Options with which a family and a teacher fit each other."""
+
+    family: Mapping[str, Any]
+    """Options of the family; empty if its tasks are of the kind that the teacher takes."""
+    teacher: Mapping[str, Any]
+    """Options of the teacher; empty if its own defaults fit."""
+
+
+@runtime_checkable
+class ServesTeachers(Protocol):
+    """A family whose tasks come in several forms, and which says what form a teacher takes."""
+
+    def serving(
+        self, teacher: Any, teacher_options: Mapping[str, Any], student_options: Mapping[str, Any]
+    ) -> Serving:
+        """Return the defaults for a teacher.
+
+        Args:
+            teacher: its class or factory.
+            teacher_options: what the user gives it.
+            student_options: what the user gives the student.
+        """
+
+
+@runtime_checkable
+class MovesKnobs(Protocol):
+    """A teacher's class that drives training knobs, and says which before an object is made."""
+
+    def usual_knobs(self, options: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the knobs that a teacher with these options drives, whatever the space."""
 
 
 @runtime_checkable

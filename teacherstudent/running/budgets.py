@@ -33,7 +33,8 @@ def check_budget(student: Student, plan: Plan) -> None:
             without = f" without what it is charged with ({plan.charged:g})"
         raise ValueError(
             f"budget: expected at least {cost:g}, what a round of {name} costs, got {plan.own:g}{without}; "
-            "give a larger budget, or smaller rounds by the student's options, n_envs times n_steps of PPO"
+            "give a larger budget, or smaller rounds by the student's options, n_envs times n_steps of PPO, "
+            "batch_size in the training of supervised"
             f"{see('how-to/own-environment.md#budgets-and-broken-environments')}"
         )
     if planned["planned_cost"] > MUCH_OVERSPENT * plan.budget:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from teacherstudent.contract import spaces
 from teacherstudent.contract.knobs import SIZES, Setting, describe, pixels
 from teacherstudent.contract.types import FloatArray, IntArray
+from teacherstudent.envs.datasets.answers import Answers
 from teacherstudent.envs.images.family import ImageFamily, StageFamily
 from teacherstudent.networks.knobs.augmentation import RandomAugmentation
 from teacherstudent.networks.knobs.depths import parameter_depths
@@ -42,7 +43,7 @@ class Touched:
             self.augment = RandomAugmentation()
             # The trial must not move torch's global generators.
             with torch.random.fork_rng(devices=[]):
-                self.augment(torch.zeros_like(train.images[:1], dtype=torch.float32), 1.0)
+                self.augment(torch.zeros((1, *train.shape), device=train.place), 1.0)
         self.depths = None
         if "lr_spread" in reach:
             with torch.random.fork_rng(devices=[]):
@@ -73,15 +74,20 @@ class Touched:
 
 
 def check_sizes(
-    network: nn.Module, train: Inputs, reach: Mapping[str, tuple[float, float]], classes: int
+    network: nn.Module, train: Inputs, reach: Mapping[str, tuple[float, float]], answers: Answers
 ) -> list[int]:
     """Return the sides of input that the network takes; try the ends of the range.
+
+    Of inputs that are no images there is one side, and it is 1.
 
     Raises:
         ValueError: if images are not square where they are made smaller, no smaller size is taken, or the
             network fails on the smallest or the largest.
     """
-    _, height, width = train.images.shape[1:]
+    if len(train.shape) != 3:
+        _check_outputs(network, train.batch(slice(0, 2)), answers, f"inputs of shape {train.shape}")
+        return [1]
+    _, height, width = train.shape
     used = [name for name in SIZES if name in reach]
     if used and height != width:
         raise ValueError(f"{used[0]}: expected square images, got {height} x {width}")
@@ -99,24 +105,34 @@ def check_sizes(
                 f"takes, got {reach[used[0]][0]:g} to {reach[used[0]][1]:g}"
             )
         tried.append(low)
-    # In evaluation mode, so that running statistics stay as they are.
-    network.eval()
     for size in tried:
         images = train.batch(slice(0, 2), size=size if used else None)
-        try:
-            with torch.no_grad():
-                shape = tuple(network(images).shape)
-        except (RuntimeError, ValueError, IndexError) as error:
-            raise ValueError(
-                f"backbone {type(network).__name__}: expected to take images of {size} pixels: {error}"
-            ) from error
-        if shape != (len(images), classes):
-            raise ValueError(
-                f"backbone {type(network).__name__}: expected logits of shape {(len(images), classes)} at "
-                f"{size} pixels, got {shape}"
-            )
-    network.train()
+        _check_outputs(network, images, answers, f"images of {size} pixels")
     return taken
+
+
+def _check_outputs(network: nn.Module, inputs: Tensor, answers: Answers, what: str) -> None:
+    """Raise ValueError unless a network takes inputs and returns as many numbers an example as are needed."""
+    # In evaluation mode, so that running statistics stay as they are.
+    network.eval()
+    try:
+        with torch.no_grad():
+            found = network(inputs)
+    except (RuntimeError, ValueError, IndexError) as error:
+        raise ValueError(f"backbone {type(network).__name__}: expected to take {what}: {error}") from error
+    network.train()
+    if not isinstance(found, Tensor):
+        raise ValueError(
+            f"backbone {type(network).__name__}: expected one tensor of outputs, got {type(found).__name__}"
+        )
+    shape = tuple(found.shape)
+    whole = (len(inputs), answers.outputs)
+    # One number an example may come without an axis of its own; what a loss of the user's takes is its own.
+    fits = shape == whole or (answers.kind == "numbers" and answers.outputs == 1 and shape == whole[:1])
+    if not fits and not callable(answers.loss):
+        raise ValueError(
+            f"backbone {type(network).__name__}: expected outputs of shape {whole} for {what}, got {shape}"
+        )
 
 
 def check_single(

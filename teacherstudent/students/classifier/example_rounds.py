@@ -67,10 +67,12 @@ class ExampleRounds:
         self._least = max(min(2, self._batch), -(-self._batch // 2))
         self.chunk = chunk or trainer.flops(trainer.sizes()[-1]).train * self._batch
         path = trainer.training.reference
-        self.signals: tuple[str, ...] = EXAMPLE_SIGNALS
+        # Whether a number is right is no question of yes or no.
+        self._judges = family.answers.kind != "numbers"
+        self.signals: tuple[str, ...] = EXAMPLE_SIGNALS if self._judges else EXAMPLE_SIGNALS[:1]
         self._reference: FloatArray | None = None
         if path:
-            self.signals = (*EXAMPLE_SIGNALS, REFERENCE)
+            self.signals = (*self.signals, REFERENCE)
             self._reference = read_numbers("reference", path, len(trainer.inputs["train"]))
         self.held = _rows([], [])
         self.train_loss = np.nan
@@ -96,7 +98,9 @@ class ExampleRounds:
         self.held = joined.select(waits)
         now = joined.select(~waits)
         losses, correct, costs = self._train(now.tasks, now.learn)
-        signals: dict[str, Array] = {"loss": losses, "correct": correct}
+        signals: dict[str, Array] = {"loss": losses}
+        if self._judges:
+            signals["correct"] = correct
         if self._reference is not None:
             signals[REFERENCE] = self._reference[now.tasks]
         return Outcomes.of(now, score=-losses, cost=costs, signals=signals)

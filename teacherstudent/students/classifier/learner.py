@@ -86,15 +86,29 @@ class Learner:
             rate: the learning rate.
             multipliers: ``(layers,)``, of the rate; None for 1 everywhere.
         """
+        self.begin(rate, multipliers)
+        logits = self.backward(images, loss)
+        self.finish()
+        return logits
+
+    def begin(self, rate: float, multipliers: FloatArray | None = None) -> None:
+        """Begin a gradient step; its batch follows, in one part or several (`backward`), then `finish`."""
         for group in self._optimizer.param_groups:
             group["lr"] = rate
             if multipliers is not None:
                 group["lr"] = rate * float(multipliers[group["depth"] - 1])
         self.rate = rate
         self._optimizer.zero_grad(set_to_none=True)
+
+    def backward(self, images: Tensor, loss: Callable[[Tensor], Tensor]) -> Tensor:
+        """Add a part's gradient to those of the step, and return its logits, without a graph."""
         with self.arithmetic():
             logits = self._call(images)
         self._scaler.scale(loss(logits)).backward()  # type: ignore[no-untyped-call]
+        return logits.detach()
+
+    def finish(self) -> None:
+        """Take the step by the gradients that have been added up."""
         # The limit is meant for true gradients, so take the scale off before clipping.
         if self._training.clip is not None:
             self._scaler.unscale_(self._optimizer)
@@ -105,7 +119,6 @@ class Learner:
         self.steps += 1
         if self.average is not None:
             self._follow(self.average)
-        return logits.detach()
 
     @torch.no_grad()
     def _follow(self, average: nn.Module) -> None:

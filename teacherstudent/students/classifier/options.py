@@ -30,6 +30,9 @@ class Training:
         warmup: share of the compute over which the rate rises linearly.
         batch_size: examples in a step, unless the knob says otherwise.
         label_smoothing: of the cross-entropy.
+        accumulate: parts in which a batch passes through the network before a step is taken, for batches that
+            do not fit on the device. Batch normalisation and teachers that weigh examples see one part at a
+            time.
         clip: largest norm of the gradient; None for no limit.
         ema: decay, a step, of averaged weights, which probes and tests then use; 0 for none. The decay starts
             lower, as min(ema, (1 + steps) / (10 + steps)).
@@ -57,6 +60,7 @@ class Training:
     warmup: float = 0.05
     batch_size: int = 128
     label_smoothing: float = 0.0
+    accumulate: int = 1
     clip: float | None = None
     ema: float = 0.0
     renorm: int = 256
@@ -72,6 +76,7 @@ class Training:
         check_inside("weight_decay", (self.weight_decay or 0) >= 0, "at least 0", self.weight_decay)
         check_inside("warmup", 0 <= self.warmup < 1, "a share in [0, 1)", self.warmup)
         check_whole("batch_size", self.batch_size)
+        check_whole("accumulate", self.accumulate, 1, self.batch_size)
         check_inside("label_smoothing", 0 <= self.label_smoothing < 1, "in [0, 1)", self.label_smoothing)
         check_inside("momentum", 0 <= self.momentum < 1, "in [0, 1)", self.momentum)
         # The variance of a single image is not defined.

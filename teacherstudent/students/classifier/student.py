@@ -1,8 +1,8 @@
-"""An image classifier as a student: tasks are training stages of equal compute, or single examples."""
+"""Supervised training as a student: tasks are training stages of equal compute, or single examples."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -25,9 +25,11 @@ from teacherstudent.contract.types import (
     State,
 )
 from teacherstudent.contract.weigher import Weigher
+from teacherstudent.envs.datasets.answers import lacking
+from teacherstudent.envs.datasets.family import DataExamples
 from teacherstudent.envs.images.family import ExampleFamily, ImageFamily
 from teacherstudent.networks.device import Machine
-from teacherstudent.networks.state import array_of
+from teacherstudent.networks.state import PrivateGenerators, array_of
 from teacherstudent.students.classifier.compute import Compute
 from teacherstudent.students.classifier.example_rounds import ExampleRounds
 from teacherstudent.students.classifier.losses import Reduction, reduction
@@ -47,9 +49,14 @@ UNITS = {
 """Of its signals."""
 
 
+@STUDENTS.register("supervised")
 @STUDENTS.register("classifier")
 class ClassifierStudent:
-    """Trains any torch network on images, a chunk of compute for each task; costs are FLOPs.
+    """Trains any torch network on labelled data, a chunk of compute for each task; costs are FLOPs.
+
+    Data are images, tables or any arrays: the registered families, or one's own by
+    `teacherstudent.family_from_dataset`, which says what the targets are (classes, labels, numbers), what is
+    lost and how tests are scored. The names ``supervised`` and ``classifier`` stand for the same student.
 
     **Stages** (families such as fashion-stages): a task is trained at its knobs for one chunk of compute, so
     a stage of small images takes more steps; what is left of a step is carried over. Then the loss is
@@ -67,9 +74,9 @@ class ClassifierStudent:
     **Examples** (fashion-examples): the tasks of a round are trained on in batches, in the order given. Fewer
     than half a batch make no step: they are held until a later round brings enough. The score is minus an
     example's loss before the step (with ``label_smoothing`` where it is trained on, without where it is
-    measured). Signals: ``loss``, ``correct``, and ``reference_loss`` where ``training`` names a file of
-    another network's losses (`example_losses` returns them). Rows with ``learn`` False are put through the
-    network in evaluation mode and never trained on.
+    measured). Signals: ``loss``; ``correct``, unless targets are numbers; and ``reference_loss`` where
+    ``training`` names a file of another network's losses (`example_losses` returns them). Rows with ``learn``
+    False are put through the network in evaluation mode and never trained on.
 
     Costs are counted by `teacherstudent.students.classifier.networks.flops`; measuring is charged as
     ``measure``. The learning rate follows the share of the budget that is spent; without a budget it is
@@ -79,10 +86,11 @@ class ClassifierStudent:
     run that is exactly once, after the last chunk, whatever the teacher.
 
     Args:
-        family: a family of image stages or examples.
+        family: a family of stages or examples of labelled data.
         seed: of initial weights, batches and augmentation.
-        backbone: a name of `teacherstudent.students.classifier.networks.backbones.BACKBONES`, or
-            ``"module:function"``.
+        backbone: the network: a name of `teacherstudent.students.classifier.networks.backbones.BACKBONES`,
+            ``"module:function"`` (called with ``classes``, ``channels`` and ``size``), or a function that is
+            called with ``backbone_options`` alone and makes it. None: ``"cnn"`` for images, else ``"mlp"``.
         backbone_options: its keywords.
         training: fields of `teacherstudent.students.classifier.options.Training`.
         machine: fields of `teacherstudent.networks.device.Machine`.
@@ -90,7 +98,7 @@ class ClassifierStudent:
             or ten times what a probe costs if that is more, but no more than an eighth; without a budget a
             pass over the data. For examples a batch.
         score: see above; for stages only.
-        loss: what is minimised: ``"mean"`` of the examples' cross-entropies, ``"module:function"`` or a
+        loss: what is minimised: ``"mean"`` of the examples' losses, ``"module:function"`` or a
             callable from losses ``(n,)`` and indices ``(n,)`` to a scalar.
         budget: FLOPs of the whole run.
 
@@ -104,9 +112,9 @@ class ClassifierStudent:
             weights. May be set before training.
 
     Raises:
-        TypeError: if the family has no images or an option is unknown.
+        TypeError: if the family has no labelled data or an option is unknown.
         ValueError: if an option is out of range, a knob would touch nothing, the network does not take the
-            images, or the validation or test split lacks a class that is tested.
+            inputs, or the validation or test split lacks a class that is tested.
         FileNotFoundError: if the family's files are not there.
     """
 
@@ -115,7 +123,7 @@ class ClassifierStudent:
         family: Family,
         *,
         seed: Seed,
-        backbone: str = "cnn",
+        backbone: str | Callable[..., torch.nn.Module] | None = None,
         backbone_options: Mapping[str, Any] | None = None,
         training: Mapping[str, Any] | Training | None = None,
         machine: Mapping[str, Any] | Machine | None = None,
@@ -126,7 +134,8 @@ class ClassifierStudent:
     ) -> None:
         if not isinstance(family, ImageFamily):
             raise TypeError(
-                f"classifier: expected a family of images, like fashion-stages, got {type(family).__name__}"
+                "classifier: expected a family of labelled data, like fashion-stages or one that "
+                f"family_from_dataset makes, got {type(family).__name__}"
             )
         if not is_one_of(score, SCORES):
             raise ValueError(f"classifier: score: expected one of {list(SCORES)}, got {score!r}")
@@ -139,15 +148,14 @@ class ClassifierStudent:
         own = check_mapping("classifier: backbone_options", backbone_options)
         self.family = family
         data = family.data
-        if isinstance(family, ExampleFamily):
+        if isinstance(family, ExampleFamily) and family.by_class:
             # Tests of examples read task numbers as classes, so every class needs images.
             _check_classes(family)
 
         # A function, since the trainer seeds torch before it builds the network.
         def make() -> torch.nn.Module:
-            channels = data.train.images.shape[1]
-            side = data.train.images.shape[-1]
-            return backbones.make(backbone, classes=data.classes, channels=channels, size=side, options=own)
+            outputs = family.answers.outputs
+            return backbones.build(backbone, outputs=outputs, shape=data.train.shape, options=own)
 
         self.trainer = Trainer(
             family,
@@ -227,14 +235,17 @@ class ClassifierStudent:
         return found
 
     def evaluate(self, tasks: Array, *, seed: int) -> Outcomes:
-        """Return the accuracy on held-out images at full size: validation, or test once the budget is spent.
+        """Return the score on held-out examples at full size: validation, or test once the budget is spent.
 
-        A stage's score is the accuracy on all of them, whatever its knobs; an example's number is read as a
-        class and its score is the accuracy on that class. Nothing is random, so the seed changes nothing.
+        A stage's score is the family's metric, the accuracy say, on all of them, whatever its knobs; an
+        example's number is read as a class and its score is the accuracy on that class, or, where tests are
+        not by class, the metric on all. The seed is that of items which are drawn at random when they are
+        read; others do not depend on it.
         Signals: ``loss``, and ``test``, 1 for the test split and 0 for validation.
 
         Raises:
             ValueError: if a task lies outside the space or is no class.
+            TypeError: if a metric of the user's returns no number.
             FloatingPointError: if a loss is not finite; the message names the last stage and step.
         """
         tasks = spaces.check_tasks(self.family.space, tasks, "classifier.evaluate")
@@ -242,15 +253,17 @@ class ClassifierStudent:
         final = self.compute.over
         name = "test" if final else "validation"
         split = self.trainer.inputs[name]
-        found, hits = self.trainer.measure(name)
+        # A network draws nothing here, but items that are read may: by the seed, and to no one else's cost.
+        with PrivateGenerators(seed).active():
+            found, hits, whole = self.trainer.score(name)
         labels = split.labels.cpu().numpy()
         losses = found.double().cpu().numpy()
         correct = hits.double().cpu().numpy()
         # The test is the same for all stages, whatever their knobs.
-        score = np.full(len(tasks), correct.mean())
+        score = np.full(len(tasks), whole)
         loss = np.full(len(tasks), losses.mean())
         # An example's number is read as a class and scored on that class alone.
-        if isinstance(self.family, ExampleFamily):
+        if isinstance(self.family, ExampleFamily) and self.family.by_class:
             for row, number in enumerate(tasks.tolist()):
                 own = labels == number
                 if not own.any():
@@ -328,14 +341,15 @@ def _check_classes(family: ExampleFamily) -> None:
     """Raise ValueError unless the held-out splits have images of every class that is tested."""
     # The test split is the data set's own, so the option helps with validation only.
     for name in ("validation", "test"):
-        missing = np.setdiff1d(family.test_tasks(), getattr(family.data, name).labels)
-        if missing.size:
+        if missing := lacking(getattr(family.data, name).labels, family.answers):
             remedy = ""
             if name == "validation":
                 remedy = "; the family's option stratified=true puts some there"
+            if isinstance(family, DataExamples):
+                remedy = f"; without {name}=... a split is made that holds all classes"
             raise ValueError(
-                f"classifier: {name} split: expected images of every class that is tested, got none of class "
-                f"{missing[0]}{remedy}"
+                f"classifier: {name} split: expected examples of every class that is tested, got none of "
+                f"class {missing}{remedy}"
             )
 
 

@@ -1,8 +1,9 @@
-"""Everything one gradient step of an image classifier needs at given knobs: data, sizes, layers, costs."""
+"""Everything one gradient step of a network needs at given knobs: data, sizes, layers, costs."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -16,6 +17,8 @@ from teacherstudent.contract.checks import check_names
 from teacherstudent.contract.knobs import SIZES, Setting, complete, pixels
 from teacherstudent.contract.types import IntArray, Seed, State, seed_sequence
 from teacherstudent.contract.weigher import Batch, Weigher, is_differentiable
+from teacherstudent.envs.datasets.parts import Part
+from teacherstudent.envs.images.data import Images
 from teacherstudent.envs.images.family import ExampleFamily, ImageFamily, StageFamily
 from teacherstudent.networks.device import Machine
 from teacherstudent.networks.knobs.depths import LayerRates
@@ -32,13 +35,7 @@ from teacherstudent.students.classifier.checks import (
 )
 from teacherstudent.students.classifier.inputs import Inputs, moments
 from teacherstudent.students.classifier.learner import Learner, seeded
-from teacherstudent.students.classifier.losses import (
-    Reduction,
-    example_losses,
-    load_loss,
-    loss_state,
-    mean,
-)
+from teacherstudent.students.classifier.losses import Objective, Reduction, load_loss, loss_state, mean
 from teacherstudent.students.classifier.networks.flops import Flops, count
 from teacherstudent.students.classifier.options import Training
 
@@ -63,6 +60,7 @@ class Trainer:
         sampler: draws batches.
         depths: the depth of each parameter, by name, where lr_spread is among the knobs; else None.
         smoothing: the blur after convolutions where smoothing is among the knobs; else None.
+        objective: the losses of examples and the scores of tests.
         reduction: from the losses of a batch to the number that is minimised.
         weigher: weighs the examples of a batch; None for equal weights.
 
@@ -88,10 +86,15 @@ class Trainer:
         self.machine = machine
         self._reach = family.reach
         data = family.data
-        mean_, std = moments(data.train)
+        answers = family.answers
+        self.objective = Objective(answers, training.label_smoothing)
+        self._transform = family.transform
+        # Items may be drawn at random when they are read: by the seed, and by no generator of the caller's.
+        with PrivateGenerators(streams[2]).active():
+            mean_, std = moments(data.train, normalise=family.normalise)
         layout = machine.channels_last
         splits = {name: getattr(data, name) for name in ("train", "probe", "validation", "test")}
-        place = machine.place(sum(split.images.nbytes for split in splits.values()))
+        place = machine.place(sum(map(_size, splits.values())))
         self.inputs = {
             name: Inputs(split, mean=mean_, std=std, device=device, place=place, channels_last=layout)
             for name, split in splits.items()
@@ -99,15 +102,18 @@ class Trainer:
         network = seeded(make, streams[0]).to(device)
         if layout:
             network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._sizes = check_sizes(network, self.inputs["train"], family.reach, data.classes)
-        check_stages(family, self._sizes[-1], self.size)
-        check_single(network, self.inputs["train"], family.reach, training, min(self._sizes))
-        knobs = Touched(network, self.inputs["train"], family.reach, training)
+        with PrivateGenerators(streams[2]).active():
+            self._sizes = check_sizes(network, self.inputs["train"], family.reach, answers)
+            check_stages(family, self._sizes[-1], self.size)
+            check_single(network, self.inputs["train"], family.reach, training, min(self._sizes))
+            knobs = Touched(network, self.inputs["train"], family.reach, training)
         self.depths = knobs.depths
         self.smoothing = knobs.smoothing
         self._augment = knobs.augment
         if machine.compile and self.smoothing is not None:
             raise ValueError("classifier: expected compile=False with smoothing, which changes the network")
+        if machine.compile and training.accumulate > 1:
+            raise ValueError("classifier: expected compile=False with accumulate: parts have other shapes")
         single = isinstance(family, ExampleFamily)
         self.learner = Learner(network, training, machine, device, self.depths, any_length=single)
         self._rates = LayerRates(self.learner.layers, training.lr_law)
@@ -166,10 +172,11 @@ class Trainer:
         """Return the operations for an image of a size; counted once for each."""
         key = (size, smoothed)
         if key not in self._flops:
-            shape = self.inputs["train"].images.shape[1:]
-            square = shape[1] == shape[2]
-            height, width = (size, size) if square else (shape[1], shape[2])
-            self._flops[key] = count(self.learner.network, (shape[0], height, width), self.device)
+            shape = self.inputs["train"].shape
+            # Only square images come in several sizes.
+            if len(shape) == 3 and shape[1] == shape[2]:
+                shape = (shape[0], size, size)
+            self._flops[key] = count(self.learner.network, shape, self.device)
         return self._flops[key]
 
     def cost(self, setting: Setting) -> float:
@@ -241,6 +248,36 @@ class Trainer:
         """
         self._smooth(setting)
         self._setting = setting
+        how = {"rate": rate * setting["lr_scale"], "multipliers": self._multipliers(setting)}
+        if self.training.accumulate == 1:
+            return self._pass(indices, setting, progress, functools.partial(self.learner.step, **how))
+        self.learner.begin(**how)
+        parts = torch.tensor_split(indices, min(self.training.accumulate, len(indices)))
+        found = []
+        for part in parts:
+            # The mean over the batch is the mean of its parts by their lengths.
+            share = len(part) / len(indices)
+            found.append(self._pass(part, setting, progress, self.learner.backward, share))
+        self.learner.finish()
+        return torch.cat([losses for losses, _ in found]), torch.cat([hits for _, hits in found])
+
+    def _pass(
+        self,
+        indices: Tensor,
+        setting: Setting,
+        progress: float,
+        backward: Callable[..., Tensor],
+        share: float = 1.0,
+    ) -> tuple[Tensor, Tensor]:
+        """Put examples through the network and back; return their losses and hits, ``(n,)`` each.
+
+        Args:
+            indices: the batch, or a part of it.
+            setting: the knobs.
+            progress: for the weigher.
+            backward: from inputs and loss to outputs: a method of the learner.
+            share: of the batch.
+        """
         train = self.inputs["train"]
         labels = train.labels[indices]
         alpha = setting["self_distillation"]
@@ -252,11 +289,12 @@ class Trainer:
             by=by,
             augment=self._augment,
             magnitude=setting["magnitude"],
+            transform=self._transform,
         )
         kept: list[Tensor] = []
 
         def loss(logits: Tensor) -> Tensor:
-            losses = example_losses(logits, targets, self.training.label_smoothing)
+            losses = self.objective.losses(logits, targets, training=True)
             kept.append(losses.detach())
             if self.weigher is not None:
                 batch = Batch(
@@ -268,14 +306,15 @@ class Trainer:
                     differentiable=is_differentiable(self.weigher),
                 )
                 losses = losses * self._ask(self.weigher, batch, losses)
-            return self.reduction(losses, indices)
+            whole = self.reduction(losses, indices)
+            if share < 1:
+                whole = whole * share
+            return whole
 
-        logits = self.learner.step(
-            images, loss, rate=rate * setting["lr_scale"], multipliers=self._multipliers(setting)
-        )
+        logits = backward(images, loss)
         if self._remembers:
             self.table.remember(indices, kept[0], logits)
-        return kept[0], logits.argmax(1) == labels
+        return kept[0], self.objective.hits(logits, labels)
 
     def _ask(self, weigher: Weigher, batch: Batch, losses: Tensor) -> Tensor:
         """Return the weights of a batch, ``(n,)``; an error is the weigher's only if the losses are sound."""
@@ -322,19 +361,39 @@ class Trainer:
         Raises:
             FloatingPointError: if a loss is not finite; the message names the last step and its stage.
         """
+        losses, hits, _ = self._measured(split, rows, averaged)
+        return losses, hits
+
+    def score(self, split: str) -> tuple[Tensor, Tensor, float]:
+        """Return losses and correctness of a split's examples, as `measure`, and the metric on all of them.
+
+        Raises:
+            FloatingPointError: as `measure`.
+            TypeError: if a metric of the user's returns no number.
+        """
+        losses, hits, outputs = self._measured(split, None, True, keeps=True)
+        return losses, hits, self.objective.score(torch.cat(outputs), self.inputs[split].labels)
+
+    def _measured(
+        self, split: str, rows: Tensor | None, averaged: bool, *, keeps: bool = False
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Return losses, correctness and, if they are kept, outputs in parts."""
         given = self.inputs[split]
         chosen = torch.arange(len(given), device=self.device) if rows is None else rows
         losses = []
         correct = []
+        outputs = []
         with self._renormalised() if averaged else contextlib.nullcontext():
             for part in torch.split(chosen, self.machine.probe_batch):
                 logits = self.learner.logits(given.batch(part), averaged=averaged)
-                losses.append(example_losses(logits, given.labels[part]))
-                correct.append(logits.argmax(1) == given.labels[part])
+                losses.append(self.objective.losses(logits, given.labels[part]))
+                correct.append(self.objective.hits(logits, given.labels[part]))
+                if keeps:
+                    outputs.append(logits)
         whole = torch.cat(losses)
         last = self.learner.steps - 1
         check_finite(whole, np.full(len(whole), last), self._setting, self.learner.rate, split)
-        return whole, torch.cat(correct)
+        return whole, torch.cat(correct), outputs
 
     def measure_cost(self, examples: int) -> float:
         """Return the operations of `measure` with averaged weights on so many examples."""
@@ -364,7 +423,7 @@ class Trainer:
         found: dict[str, Any] = {
             "parameters": sum(p.numel() for p in self.learner.network.parameters()),
             "device": str(self.device),
-            "data": str(self.inputs["train"].images.device),
+            "data": str(self.inputs["train"].place),
             "flops": {str(size): self.flops(size, smoothed=self._smoothed).train for size in self.sizes()},
         }
         if self.depths is not None:
@@ -408,3 +467,12 @@ class Trainer:
         self._setting = complete(state["setting"])
         if self.smoothing is not None:
             self.smoothing.sigma = float(state["sigma"])
+
+
+def _size(split: Images | Part) -> int:
+    """Return the bytes of a split that lie in memory."""
+    if isinstance(split, Images):
+        return split.images.nbytes
+    if not split.source.held:
+        return 0
+    return len(split) * int(np.prod(split.shape)) * split.dtype.itemsize

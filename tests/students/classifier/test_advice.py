@@ -103,9 +103,9 @@ def test_teachers_of_points_do_without_listed_stages():
 @pytest.mark.parametrize(
     ("family", "student"),
     [
-        ("digits-stages", "classifier"),
-        ("digits-examples", "classifier"),
-        ("fashion-stages", "classifier"),
+        ("digits-stages", "supervised"),
+        ("digits-examples", "supervised"),
+        ("fashion-stages", "supervised"),
         ("parity", "leaky-rnn"),
         ("toy-grid", "competence"),
     ],
@@ -116,24 +116,22 @@ def test_the_student_that_was_left_out_is_named(family, student, given):
     assert message.endswith(f"its tasks are no environments, add --student {student}")
 
 
-@pytest.mark.parametrize("teacher", ["efficient-train", "in-order", "plr", "jest"])
-def test_a_command_is_told_all_that_it_lacks(teacher, tmp_path, capsys):
-    words = [
-        "run",
-        "--teacher",
-        teacher,
-        "--family",
-        "digits-stages",
-        "--budget",
-        "1e7",
-        "--out",
-        str(tmp_path),
-    ]
-    assert main(words) == 2
+@pytest.mark.parametrize(
+    ("teacher", "words"),
+    [
+        ("plr", "binds a task for one rollout"),
+        ("self-paced", "a teacher that chooses examples takes --family digits-examples"),
+    ],
+)
+def test_a_command_that_no_default_helps_is_told_what_does(teacher, words, tmp_path, capsys):
+    given = ["run", "--teacher", teacher, "--family", "digits-stages", "--budget", "1e10", "--out"]
+    assert main([*given, str(tmp_path)]) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1  # to be copied
-    assert "add --student classifier" in said
-    assert ("--family-options" in said) == (teacher in ("efficient-train", "in-order"))
+    assert words in said
+    assert "add --student" not in said  # the family's is taken
+    assert main([*given, str(tmp_path), "--student", "sb3"]) == 2
+    assert "add --student supervised" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 

@@ -37,6 +37,8 @@ def test_the_rate_rises_first():
         (Training, {"schedule": "step"}, ValueError, "schedule: expected one of"),
         (Training, {"lr": 0}, ValueError, "rate above 0"),
         (Training, {"warmup": 1.0}, ValueError, "warmup"),
+        (Training, {"accumulate": 0}, ValueError, "accumulate: expected a whole number"),
+        (Training, {"accumulate": 5, "batch_size": 4}, ValueError, "accumulate: expected"),
         (Training, {"batch_size": 1.5}, ValueError, "batch_size: expected a whole number"),
         (Training, {"ema": 1}, ValueError, "ema: expected a decay"),
         (Machine, {"precision": "int8"}, ValueError, "precision: expected one of"),

@@ -259,7 +259,7 @@ def test_a_split_without_a_class_that_is_tested_is_named_at_once(split, lacking)
     kept = part.select(np.flatnonzero(part.labels != lacking))
     family._splits = dataclasses.replace(data, **{split: kept})
     remedy = "; the family's option stratified=true puts some there" if split == "validation" else ""
-    message = f"{split} split: expected images of every .* of class {lacking}{remedy}$"
+    message = f"{split} split: expected examples of every .* of class {lacking}{remedy}$"
     with pytest.raises(ValueError, match=message):
         student(family)
 
@@ -291,12 +291,12 @@ def test_a_run_that_diverges_keeps_its_last_good_checkpoint(tmp_path):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"family": ToyGrid()}, TypeError, "family of images, like fashion-stages, got ToyGrid"),
+        ({"family": ToyGrid()}, TypeError, "family of labelled data, like fashion-stages .* got ToyGrid"),
         ({"score": "accuracy"}, ValueError, "score: expected one of"),
         ({"family": EXAMPLES, "score": "level"}, ValueError, "score: touches nothing"),
         ({"chunk": 0.0}, ValueError, "chunk: expected FLOPs above 0"),
         ({"budget": -1.0}, ValueError, "budget: expected FLOPs above 0"),
-        ({"backbone": f"{__name__}:wrong_classes"}, ValueError, r"logits of shape \(2, 10\).*got \(2, 11\)"),
+        ({"backbone": f"{__name__}:wrong_classes"}, ValueError, r"outputs of shape \(2, 10\).*got \(2, 11\)"),
         (
             {"training": {"scores": "best"}},
             ValueError,

@@ -131,6 +131,53 @@ class SmallResNet(nn.Module):
         return cast("Tensor", self.head(x.mean((2, 3))))
 
 
+class MLP(nn.Module):
+    """Fully connected layers with ReLU between them, for tables and other vectors; inputs are flattened.
+
+    The first layer takes its width from the first batch.
+
+    Args:
+        classes: numbers that are returned for an example.
+        channels: of the inputs; not used.
+        size: of the inputs, the only one that is taken.
+        widths: of the hidden layers; none makes a linear model.
+        dropout: share of hidden units that a training step leaves out.
+
+    Raises:
+        ValueError: if a width is below 1 or the dropout no share.
+    """
+
+    def __init__(
+        self,
+        classes: int,
+        channels: int,
+        size: int,
+        *,
+        widths: Sequence[int] = (64, 64),
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        # The first layer has a weight for each number of an input, so there is no smaller size.
+        self.smallest = size
+        if min((1, *widths)) < 1 or not 0 <= dropout < 1:
+            raise ValueError(f"mlp: expected widths from 1 and a dropout in [0, 1), got {widths}, {dropout}")
+        layers: list[nn.Module] = [nn.Flatten()]
+        for width in widths:
+            layers += [nn.LazyLinear(width), nn.ReLU()]
+            if dropout:
+                layers.append(nn.Dropout(dropout))
+        self.layers = nn.Sequential(*layers, nn.LazyLinear(classes))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return outputs ``(n, classes)``."""
+        return cast("Tensor", self.layers(inputs))
+
+
+def linear(classes: int, channels: int, size: int) -> nn.Module:
+    """Return one linear layer over the flattened input: logistic or linear regression by gradient steps."""
+    return MLP(classes, channels, size, widths=())
+
+
 class _Logits(nn.Module):
     """A model of the transformers library that returns its logits."""
 
@@ -311,7 +358,64 @@ BACKBONES: Mapping[str, Factory] = {
     "vit": vit,
     "deit": deit,
     "swin": swin,
+    "mlp": MLP,
+    "linear": linear,
 }
+FLAT = ("mlp", "linear")
+"""Networks that take inputs of any shape; all others take images."""
+
+
+def usual(shape: tuple[int, ...]) -> str:
+    """Return the network of inputs of a shape where none is named: ``"cnn"`` of images, else ``"mlp"``."""
+    return "cnn" if len(shape) == 3 else "mlp"
+
+
+def build(
+    backbone: str | Factory | None, *, outputs: int, shape: tuple[int, ...], options: Mapping[str, Any]
+) -> nn.Module:
+    """Build a network for inputs of a shape; layers without a width take it from an input.
+
+    Args:
+        backbone: as `make`; a function of the user's, which is given the options alone; None for the usual
+            one.
+        outputs: numbers that are returned for an example.
+        shape: of an input.
+        options: of the network.
+
+    Raises:
+        ValueError: as `make`, or if a network for images is named and the inputs are none.
+        TypeError: as `make`, or if a network is given in place of a function.
+    """
+    given = check_mapping("backbone_options", options)
+    if isinstance(backbone, nn.Module):
+        raise TypeError(
+            f"backbone: expected a function that makes a network, got one that is made, "
+            f"{type(backbone).__name__}: its initial weights would not follow from the seed; "
+            "backbone=lambda: MyNetwork() makes it"
+        )
+    if backbone is not None and not isinstance(backbone, str):
+        if not callable(backbone):
+            raise TypeError(f"backbone: expected a name, 'module:function' or a function, got {backbone!r}")
+        network = backbone(**given)
+        if not isinstance(network, nn.Module):
+            raise TypeError(f"backbone: expected a torch.nn.Module, got {type(network).__name__}")
+    else:
+        name = usual(shape) if backbone is None else backbone
+        if name in BACKBONES and name not in FLAT and len(shape) != 3:
+            raise ValueError(
+                f"backbone: {name} takes images (channels, height, width), got inputs of shape {shape}: "
+                f"expected one of {list(FLAT)}, 'module:function' or a function"
+            )
+        # Of a vector the columns are channels of size 1.
+        size = shape[-1] if len(shape) > 1 else 1
+        network = make(name, classes=outputs, channels=shape[0], size=size, options=given)
+    if any(isinstance(module, nn.modules.lazy.LazyModuleMixin) for module in network.modules()):
+        network.eval()
+        # The width of a layer without one is known once an input has passed through it.
+        with torch.no_grad():
+            network(torch.zeros(2, *shape))
+        network.train()
+    return network
 
 
 def make(name: str, *, classes: int, channels: int, size: int, options: Mapping[str, Any]) -> nn.Module:

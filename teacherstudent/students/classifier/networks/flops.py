@@ -26,8 +26,8 @@ class Flops:
     train: float
 
 
-def count(network: nn.Module, shape: tuple[int, int, int], device: torch.device) -> Flops:
-    """Count the operations of convolutions and matrix products for one image ``(channels, height, width)``.
+def count(network: nn.Module, shape: tuple[int, ...], device: torch.device) -> Flops:
+    """Count the operations of convolutions and matrix products for one input: an image, say.
 
     They are proportional to the batch, so two images are put through a copy of the network, which stays as it
     is. The copy is in evaluation mode, so that all layers count of a network that leaves out some at random.
