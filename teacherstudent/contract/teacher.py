@@ -100,6 +100,7 @@ class Teacher(ABC, Generic[S]):
         dropped: how many rows were open when the teacher was saved, and dropped when it was loaded.
         elsewhere: returns what a pickle holds in the teacher's place, a function and its arguments, as
             ``__reduce__`` does; None refuses to be pickled. A server sets it.
+        fitted: rows and slots of the run that open options follow (`fit_options`); None if they follow none.
         listener: hears of every row; None if nobody does. The record of an own loop sets it, and a copy has
             none.
 
@@ -141,6 +142,7 @@ class Teacher(ABC, Generic[S]):
         self._process = os.getpid()
         self.lock = threading.RLock()
         self.dropped = 0
+        self.fitted: tuple[int, int] | None = None
         self.elsewhere: Callable[[], tuple[Any, ...]] | None = None
         self.listener: Listener | None = None
 
@@ -514,6 +516,21 @@ class Scales(Protocol):
         Returns:
             The options that were chosen, by name; empty where the user has given all.
         """
+
+
+def fit_options(teacher: Teacher[Any], rows: int, slots: int) -> Mapping[str, Any]:
+    """Let a teacher that was never asked choose its open options (`Scales.fit_to`), and note by what.
+
+    A file of the teacher (`Teacher.save`) holds the note: what is loaded from it has the same options.
+
+    Returns:
+        The options that were chosen, by name; empty if the teacher does not follow the length of a run.
+    """
+    if not isinstance(teacher, Scales):
+        return {}
+    chosen = teacher.fit_to(rows, slots)
+    teacher.fitted = (rows, slots)
+    return chosen
 
 
 @runtime_checkable

@@ -7,7 +7,7 @@ from typing import Any
 
 from teacherstudent.adapters.serving.client import TeacherClient, name_of
 from teacherstudent.adapters.watching import AnyTeacher
-from teacherstudent.contract.teacher import Scales, Teacher
+from teacherstudent.contract.teacher import Teacher, fit_options
 from teacherstudent.students.rollouts.scores import playing_offers
 
 TOLD: frozenset[str] = frozenset(playing_offers(True)["rollout"])
@@ -68,8 +68,8 @@ def fit(teacher: AnyTeacher, budget: float, steps: int, slots: int, where: str) 
         return
     # A buffer that is in use must stay as it is.
     fresh = teacher.state_dict()["ids"]["next"] == 0
-    if isinstance(teacher, Scales) and fresh:
-        teacher.fit_to(rows, slots)
+    if fresh:
+        fit_options(teacher, rows, slots)
     wait = teacher.first_action()
     if wait is not None and rows <= wait.rows:
         warnings.warn(

@@ -10,17 +10,17 @@ import gymnasium as gym
 import numpy as np
 
 from teacherstudent.contract import spaces
-from teacherstudent.contract.checks import check_names
+from teacherstudent.contract.checks import check_names, check_whole
 from teacherstudent.contract.family import Family
 from teacherstudent.contract.registry import TEACHERS
 from teacherstudent.contract.stored import trust
 from teacherstudent.contract.stored.saved import difference
 from teacherstudent.contract.stored.settings import arguments_of
-from teacherstudent.contract.teacher import Teacher, write_with
+from teacherstudent.contract.teacher import Teacher, fit_options, write_with
 from teacherstudent.recording.disk import checkpoint
 from teacherstudent.recording.disk.files import check_file
 
-_ENTRIES = ("what", "name", "space", "arguments", "missing", "state")
+_ENTRIES = ("what", "name", "space", "arguments", "missing", "fitted", "state")
 _WHAT = "teacher"
 
 
@@ -43,6 +43,7 @@ def save(teacher: Teacher[Any], path: str | os.PathLike[str]) -> None:
         "space": spaces.describe(teacher.space),
         "arguments": {name: value for name, value in arguments.items() if name not in missing},
         "missing": missing,
+        "fitted": None if teacher.fitted is None else list(teacher.fitted),
         "state": teacher.state_dict(),
     }
     checkpoint.save(file, content)
@@ -69,7 +70,8 @@ def load(
         TypeError: if the space, or an argument, must be given and is not.
     """
     file = check_file("teachers.load", path)
-    content = checkpoint.load(file)
+    # Files of before had no note of the run that options follow.
+    content = {"fitted": None, **checkpoint.load(file)}
     where = f"teachers.load: {file}"
     check_names(where, _ENTRIES, content)
     if content["what"] != _WHAT:
@@ -88,11 +90,22 @@ def load(
     with trust.names_from("file"):
         TEACHERS.check(name)
         teacher = TEACHERS.make(name, _space(content["space"], space, where), **{**arguments, **options})
+    _fit(teacher, content["fitted"], where)
     teacher.load_state_dict(content["state"])
     under_way = teacher.outstanding
     teacher.drop(under_way)
     teacher.dropped = len(under_way)
     return teacher
+
+
+def _fit(teacher: Teacher[Any], fitted: Any, where: str) -> None:
+    """Let open options follow the run that those of the saved teacher followed."""
+    if fitted is None:
+        return
+    if not isinstance(fitted, list) or len(fitted) != 2:
+        raise ValueError(f"{where}: fitted: expected rows and slots of a run, got {fitted!r}")
+    rows, slots = (check_whole(f"{where}: fitted", number, 1) for number in fitted)
+    fit_options(teacher, rows, slots)
 
 
 def _space(described: Any, given: Any, where: str) -> gym.Space[Any]:

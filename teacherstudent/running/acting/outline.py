@@ -11,7 +11,7 @@ from teacherstudent.contract.accounts.plan import Plan
 from teacherstudent.contract.checks import check_mapping, check_whole, see
 from teacherstudent.contract.family import Family, RLFamily
 from teacherstudent.contract.student import AsksForMore, Student, row_cost
-from teacherstudent.contract.teacher import Scales, Teacher
+from teacherstudent.contract.teacher import Scales, Teacher, fit_options
 from teacherstudent.contract.types import Assignment, Wait
 from teacherstudent.running.budgets import plan_cost
 
@@ -233,13 +233,13 @@ def fit(
         given = check_mapping("manifest: fitted", before)
         rows = check_whole("manifest: fitted: rows", given.get("rows"), 1)
         slots = check_whole("manifest: fitted: slots", given.get("slots"), 1)
-        return Fitted(rows, slots, teacher.fit_to(rows, slots))
+        return Fitted(rows, slots, fit_options(teacher, rows, slots))
     cost, _ = _row_cost(family, student)
     if cost is None:
         return None
     rows = max(1, int(plan.own / cost))
     slots = max(1, _first_wanted(student))
-    return Fitted(rows, slots, teacher.fit_to(rows, slots))
+    return Fitted(rows, slots, fit_options(teacher, rows, slots))
 
 
 def outline(

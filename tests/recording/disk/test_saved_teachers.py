@@ -9,6 +9,7 @@ from teacherstudent import Parameters, envs, spaces, teachers
 from teacherstudent.contract import teacher as contract
 from teacherstudent.contract.registry import TEACHERS
 from teacherstudent.contract.stored.settings import arguments_of
+from teacherstudent.contract.teacher import fit_options
 from teacherstudent.recording.disk import checkpoint
 from teacherstudent.recording.disk.checkpoint import CheckpointError
 from teacherstudent.recording.disk.saved_teachers import load
@@ -84,6 +85,21 @@ def test_what_was_learnt_and_the_arguments_come_back(tmp_path):
     np.testing.assert_array_equal(twin(seeded, tmp_path / "s.npz").ask(3).tasks, seeded.ask(3).tasks)
 
 
+def test_options_that_follow_a_run_come_back(tmp_path):
+    """The papers' capacity of 4 000 levels would take the place of what the run's length has chosen."""
+    teacher = teachers.make("plr", MAZE, seed=0)
+    chosen = fit_options(teacher, 400, 8)
+    capacity = chosen["capacity"]
+    assert capacity < 4000
+    teacher.save(tmp_path / "plr.npz")
+    loaded = teachers.load(tmp_path / "plr.npz", MAZE)
+    assert loaded.fitted == teacher.fitted == (400, 8)
+    assert loaded.buffer.capacity == capacity
+    plain = teachers.make("alp-gmm", Parameters(a=(0, 1)), seed=0)
+    plain.save(tmp_path / "alp.npz")
+    assert teachers.load(tmp_path / "alp.npz").fitted is None
+
+
 def test_spaces_that_no_file_holds_must_be_given(tmp_path):
     path = tmp_path / "teacher.npz"
     teacher = teachers.make("domain-randomization", MAZE, seed=0)
@@ -143,6 +159,8 @@ def test_a_class_without_a_name_is_not_saved(tmp_path):
         ({"what": "run"}, "expected a teacher, got 'run'"),
         ({"arguments": 3}, "expected arguments by name"),
         ({"missing": 3}, "expected arguments by name"),
+        ({"fitted": [3]}, "expected rows and slots of a run"),
+        ({"fitted": [3, 0]}, "fitted: expected a whole number"),
         ({"space": 3}, "description of a space"),
         ({"state": {}}, "teacher state"),
         ({"more": 1}, "unknown"),
