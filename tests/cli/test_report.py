@@ -1,3 +1,4 @@
+import functools
 import http.client
 import os
 import re
@@ -55,7 +56,11 @@ def test_a_page_is_served_until_it_is_interrupted(write_run, tmp_path):
         "--port",
         "0",
     ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ) as served:
+    # Tests that a shell runs in the background ignore Ctrl-C, and what they start would do so too.
+    heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=os.environ, preexec_fn=heed
+    ) as served:
         try:
             port = int(re.search(r"127\.0\.0\.1:(\d+)/", served.stdout.readline()).group(1))
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)

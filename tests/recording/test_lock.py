@@ -127,7 +127,7 @@ def test_a_process_of_this_machine_that_was_killed_is_not_waited_for(tmp_path):
 
 
 def test_a_run_that_was_taken_over_ends_and_writes_nothing_more(tmp_path, quick, synthetic):
-    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), tensorboard=False)
+    recorder = Recorder(tmp_path, manifest=synthetic.manifest(), log=())
     status = (tmp_path / "status.json").read_bytes()
     # A machine that stood still for a while: in the meantime another one took its run.
     until(lambda: elsewhere(tmp_path) and recorder._lock.lost)

@@ -102,10 +102,16 @@ class ArgumentsMaker:
         """Return the environment of a task.
 
         Raises:
-            TypeError: if the function of arguments returns no names and values.
+            TypeError: if the function of arguments fails, or returns no names and values.
         """
         # A copy, as the function may write into its task.
-        given: Any = self.arguments(np.array(task))
+        try:
+            given: Any = self.arguments(np.array(task))
+        except Exception as error:
+            raise TypeError(
+                f"env_options: expected a function that returns the keyword arguments of task "
+                f"{np.asarray(task).tolist()}, got {type(error).__name__}: {error}"
+            ) from error
         if not (isinstance(given, Mapping) and all(isinstance(name, str) for name in given)):
             raise TypeError(
                 "env_options: expected a function of the task that returns keyword arguments by name, got "

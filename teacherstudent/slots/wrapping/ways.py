@@ -209,7 +209,7 @@ def _renamed(space: gym.Space[Any] | None, names: Sequence[str]) -> spaces.Liste
     """Return a space of numbers from 0 on with names (raises ValueError for another)."""
     numbers = None if space is None else spaces.numbers(space)
     if numbers is None or numbers.start != 0:
-        raise ValueError(f"names: expected tasks in a list, space=Discrete({len(names)}), got {space}")
+        raise ValueError(f"names: expected tasks in a list beside them, space=Discrete(n), got {space}")
     return _named(len(numbers), names)
 
 

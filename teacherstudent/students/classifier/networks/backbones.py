@@ -396,7 +396,13 @@ def build(
     if backbone is not None and not isinstance(backbone, str):
         if not callable(backbone):
             raise TypeError(f"backbone: expected a name, 'module:function' or a function, got {backbone!r}")
-        network = backbone(**given)
+        try:
+            network = backbone(**given)
+        except TypeError as error:
+            raise TypeError(
+                f"backbone: expected a function that makes a network of backbone_options={given}, got "
+                f"{backbone!r}: {error}"
+            ) from error
         if not isinstance(network, nn.Module):
             raise TypeError(f"backbone: expected a torch.nn.Module, got {type(network).__name__}")
     else:
