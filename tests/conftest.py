@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import multiprocessing
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,9 @@ from teacherstudent import spaces
 from teacherstudent.contract.types import Outcomes
 from teacherstudent.recording.machine import provenance
 from teacherstudent.recording.recorder import Recorder
+
+# TorchRL changes how processes start, for all tests of a worker, unless somebody has said it before.
+multiprocessing.set_start_method(multiprocessing.get_start_method(), force=True)
 
 SPACE = spaces.Parameters(height=(0, 3), spacing=(0, 6))
 

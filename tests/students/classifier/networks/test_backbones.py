@@ -10,7 +10,7 @@ from teacherstudent.students.classifier.networks.flops import count
 HF = ("convnext", "vit", "deit", "swin")
 
 
-@pytest.mark.parametrize("name", backbones.BACKBONES)
+@pytest.mark.parametrize("name", [name for name in backbones.BACKBONES if name not in backbones.FLAT])
 def test_backbones_train_at_every_size(name):
     if name in HF:
         pytest.importorskip("transformers")
@@ -26,6 +26,16 @@ def test_backbones_train_at_every_size(name):
         costs.append(count(net, (1, size, size), CPU).train)
     assert all(p.grad is not None and bool(p.grad.isfinite().all()) for p in net.parameters())
     assert costs[0] < costs[1] < 0.5 * costs[2]
+
+
+@pytest.mark.parametrize("name", backbones.FLAT)
+def test_backbones_of_flat_inputs_train_at_their_own_size(name):
+    net = network(name)
+    assert backbones.sizes(net, 28) == [28]
+    logits = net(torch.rand(2, 1, 28, 28))
+    assert logits.shape == (2, 10)
+    logits.sum().backward()
+    assert all(p.grad is not None and bool(p.grad.isfinite().all()) for p in net.parameters())
 
 
 def test_the_small_network_has_67_210_values():
