@@ -183,7 +183,7 @@ def test_a_run_with_a_list_and_functions_is_named_in_its_manifest(tmp_path):
         ({"tasks": []}, "at least one environment"),
         ({"tasks": [{"g": 1}, {"g": 1}]}, "names: expected names, as the tasks' own are not all different"),
         ({"tasks": [{"g": 1}, {"g": 2}], "names": ["one"]}, "names: expected one for each of 2 tasks"),
-        ({"names": ["one"], "space": GRAVITY}, r"names: expected tasks in a list beside them, space=Discrete\(n\)"),
+        ({"names": ["one"], "space": GRAVITY}, "names: expected tasks in a list beside them"),
         ({"environment": None, "tasks": ["CartPole-v1", "NoSuch-v1"]}, "'NoSuch-v1' to be built"),
         (
             {"environment": None, "tasks": ["CartPole-v1", "Pendulum-v1"]},
