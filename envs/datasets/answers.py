@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from teacherstudent.contract.types import Array, IntArray
+from teacherstudent.envs.images.data import classes_of
 
 Kind: TypeAlias = Literal["classes", "labels", "numbers"]
 
@@ -187,15 +188,11 @@ def _count(targets: Array) -> int:
         raise ValueError(
             f"targets: expected classes from 0, got {whole.min()} in example {int(whole.argmin())}"
         )
-    there = np.unique(whole)
-    count = int(there[-1]) + 1
-    missing = count - len(there)
+    count, missing, absent = classes_of(whole)
     if missing:
-        # A few are named: one wrong label of a million would list them all.
-        absent = np.setdiff1d(np.arange(min(count, len(there) + _SHOWN)), there)[:_SHOWN].tolist()
         raise ValueError(
             f"targets: expected every class from 0 to the highest, {count - 1}, in the training data; got no "
-            f"example of {missing} of them: {', '.join(map(str, absent))}{', ...' * (missing > len(absent))}"
+            f"example of {missing} of them: {absent}"
             " (counts and other numbers take loss='mse')"
         )
     return count

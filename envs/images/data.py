@@ -335,19 +335,23 @@ def _quotas(counts: IntArray, size: int, most: IntArray) -> IntArray:
 
 def _count_classes(labels: IntArray) -> int:
     """Return the number of classes; raise ValueError unless every one of them occurs."""
+    count, missing, absent = classes_of(labels)
+    if missing:
+        raise ValueError(
+            f"train: labels: expected every class from 0 to the highest label {count - 1}, got none of "
+            f"{missing} of these {count} classes: {absent}"
+        )
+    return count
+
+
+def classes_of(labels: IntArray) -> tuple[int, int, str]:
+    """Return the classes up to the highest label, how many of them never occur, and the first of these."""
     there = np.unique(labels)
     count = int(there[-1]) + 1
     missing = count - len(there)
-    if missing:
-        # Name a few only: one wrong label of a million would list them all.
-        shown = np.setdiff1d(np.arange(min(count, len(there) + _SHOWN)), there)[:_SHOWN].tolist()
-        raise ValueError(
-            f"train: labels: expected every class from 0 to the highest label {count - 1}, got none of "
-            f"{missing} of these {count} classes: {', '.join(map(str, shown))}"
-            + ", ..."
-            * (missing > len(shown))
-        )
-    return count
+    # Name a few only: one wrong label of a million would list them all.
+    shown = np.setdiff1d(np.arange(min(count, len(there) + _SHOWN)), there)[:_SHOWN].tolist()
+    return count, missing, ", ".join(map(str, shown)) + ", ..." * (missing > len(shown))
 
 
 def add_label_noise(images: Images, share: float, classes: int, seed: int) -> Images:

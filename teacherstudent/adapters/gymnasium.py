@@ -18,15 +18,11 @@ from teacherstudent.adapters.watching import (
     check_budget,
     check_fits,
     check_teacher,
-    drop_open,
-    home,
     let_travel,
-    load,
+    load_steps,
+    save,
 )
-from teacherstudent.contract.checks import check_whole
 from teacherstudent.contract.types import Array, Outcomes
-from teacherstudent.recording.disk import checkpoint
-from teacherstudent.recording.disk.files import check_file
 from teacherstudent.slots.wrapping.probe import WatchedOptions
 
 
@@ -179,10 +175,7 @@ class TeacherEnv(gym.Wrapper[Any, Any, Any, Any]):
             WriteError: if the file cannot be written; an older file of that name is untouched.
             TypeError: if the teacher is in another process.
         """
-        teacher = home(self.teacher, "TeacherEnv.save")
-        checkpoint.save(
-            check_file("TeacherEnv", path), {"teacher": teacher.state_dict(), "steps": self._steps}
-        )
+        save(self.teacher, path, "TeacherEnv", steps=self._steps)
 
     def load(self, path: str | os.PathLike[str]) -> int:
         """Go on from `save`; a reset must follow.
@@ -195,11 +188,6 @@ class TeacherEnv(gym.Wrapper[Any, Any, Any, Any]):
             ValueError: if it is damaged, or of another teacher or space.
             TypeError: if the teacher is in another process.
         """
-        teacher = home(self.teacher, "TeacherEnv.load")
-        state = load(path, "TeacherEnv", ("teacher", "steps"))
-        steps = check_whole("TeacherEnv: steps", state["steps"], 0)
-        # The teacher goes first: if it refuses its state, nothing else has changed.
-        teacher.load_state_dict(state["teacher"])
-        self._steps = steps
+        self._steps, dropped = load_steps(self.teacher, path, "TeacherEnv")
         self._task_id = None
-        return drop_open(teacher)
+        return dropped

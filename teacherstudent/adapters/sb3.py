@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import gymnasium as gym
 import numpy.typing as npt
@@ -28,16 +28,18 @@ from teacherstudent.adapters.watching import (
     home,
     let_travel,
     load,
+    load_steps,
+    save,
 )
 from teacherstudent.contract.checks import check_real, check_whole
 from teacherstudent.contract.stored.saved import saved_generator
 from teacherstudent.contract.teacher import Teacher
 from teacherstudent.contract.types import Array, BoolArray, IntArray, Outcomes, Seed
-from teacherstudent.recording.disk import checkpoint
-from teacherstudent.recording.disk.files import check_file
 from teacherstudent.slots.access import check_vector, goals_out_of_reach
 from teacherstudent.slots.fixed_tasks import FixedTasks
 from teacherstudent.students.sb3.vec_env import TaskVecEnv
+
+Inner = TypeVar("Inner", bound=VecEnv)
 
 
 class TeacherVecEnv(TaskVecEnv):
@@ -173,9 +175,7 @@ class TeacherVecEnv(TaskVecEnv):
         """
         # Every episode's environment seed is drawn from this generator, so it is part of the state.
         seeds = dict(self._rng.bit_generator.state)
-        teacher = home(self.teacher, "TeacherVecEnv.save")
-        state = {"teacher": teacher.state_dict(), "steps": self._steps, "seeds": seeds}
-        checkpoint.save(check_file("TeacherVecEnv", path), state)
+        save(self.teacher, path, "TeacherVecEnv", steps=self._steps, seeds=seeds)
 
     def load(self, path: str | os.PathLike[str]) -> int:
         """Go on from `save`; a reset must follow, as ``model.learn()`` does it.
@@ -237,18 +237,13 @@ class _TeacherOrdinary(OrdinaryVecEnv, TeacherVecEnv):  # type: ignore[override]
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the teacher and the count of steps to a file (raises as `TeacherVecEnv.save`)."""
-        state = home(self.teacher, "TeacherVecEnv.save").state_dict()
-        checkpoint.save(check_file("TeacherVecEnv", path), {"teacher": state, "steps": self._source.steps})
+        save(self.teacher, path, "TeacherVecEnv", steps=self._source.steps)
 
     def load(self, path: str | os.PathLike[str]) -> int:
         """Go on from `save`; a reset must follow (returns and raises as `TeacherVecEnv.load`)."""
-        teacher = home(self.teacher, "TeacherVecEnv.load")
-        state = load(path, "TeacherVecEnv", ("teacher", "steps"))
-        steps = check_whole("TeacherVecEnv: steps", state["steps"], 0)
-        teacher.load_state_dict(state["teacher"])
-        self._source.steps = steps
+        self._source.steps, dropped = load_steps(self.teacher, path, "TeacherVecEnv")
         self._episodes.forget()
-        return drop_open(teacher)
+        return dropped
 
 
 def _forget(outcomes: Outcomes) -> None:
@@ -289,7 +284,9 @@ class TeacherCheckpointCallback(CheckpointCallback):
 
     def _init_callback(self) -> None:
         super()._init_callback()
-        self._vec = _teacher_vec_env(self.training_env)
+        self._vec = vec_env_within(
+            self.training_env, TeacherVecEnv, "TeacherCheckpointCallback", "TeacherVecEnv"
+        )
 
     def _on_step(self) -> bool:
         if self.n_calls % self.save_freq == 0:
@@ -297,14 +294,21 @@ class TeacherCheckpointCallback(CheckpointCallback):
         return super()._on_step()
 
 
-def _teacher_vec_env(envs: Any) -> TeacherVecEnv:
-    """Return the `TeacherVecEnv` among the wrappers of a VecEnv; raise TypeError if there is none."""
+def vec_env_within(envs: Any, kind: type[Inner], where: str, expected: str) -> Inner:
+    """Return the one of a kind among the wrappers of a VecEnv.
+
+    Args:
+        envs: a model's.
+        kind: which.
+        where: starts the message.
+        expected: what the environment should hold, for the message.
+
+    Raises:
+        TypeError: if there is none.
+    """
     inner = envs
-    while not isinstance(inner, TeacherVecEnv):
+    while not isinstance(inner, kind):
         if not isinstance(inner, VecEnvWrapper):
-            raise TypeError(
-                "TeacherCheckpointCallback: expected the model's environment to hold a TeacherVecEnv, got "
-                f"{envs}"
-            )
+            raise TypeError(f"{where}: expected the model's environment to hold a {expected}, got {envs}")
         inner = inner.venv
     return inner

@@ -14,12 +14,10 @@ from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 from teacherstudent.adapters.playing.delivery import delivery
 from teacherstudent.adapters.playing.episodes import Episodes
 from teacherstudent.adapters.playing.sources import FromList, FromTeacher, Source
-from teacherstudent.adapters.watching import AnyTeacher, check_fits, drop_open, home, load
+from teacherstudent.adapters.watching import AnyTeacher, check_fits, load_steps, save
 from teacherstudent.contract import spaces
-from teacherstudent.contract.checks import check_real, check_whole
+from teacherstudent.contract.checks import check_real
 from teacherstudent.contract.types import Array, BoolArray, IntArray, Seed
-from teacherstudent.recording.disk import checkpoint
-from teacherstudent.recording.disk.files import check_file
 from teacherstudent.slots.requests import slot_mask
 from teacherstudent.students.rollouts.play import successes
 
@@ -254,8 +252,7 @@ class TeacherVectorEnv(TaskVectorEnv):
             WriteError: if the file cannot be written; an older file of that name is untouched.
             TypeError: if the teacher is in another process.
         """
-        state = home(self.teacher, "TeacherVectorEnv.save").state_dict()
-        checkpoint.save(check_file("TeacherVectorEnv", path), {"teacher": state, "steps": self._source.steps})
+        save(self.teacher, path, "TeacherVectorEnv", steps=self._source.steps)
 
     def load(self, path: str | os.PathLike[str]) -> int:
         """Go on from `save`; a reset must follow.
@@ -268,13 +265,9 @@ class TeacherVectorEnv(TaskVectorEnv):
             ValueError: if it is damaged, or of another teacher or space.
             TypeError: if the teacher is in another process.
         """
-        teacher = home(self.teacher, "TeacherVectorEnv.load")
-        state = load(path, "TeacherVectorEnv", ("teacher", "steps"))
-        steps = check_whole("TeacherVectorEnv: steps", state["steps"], 0)
-        teacher.load_state_dict(state["teacher"])
-        self._source.steps = steps
+        self._source.steps, dropped = load_steps(self.teacher, path, "TeacherVectorEnv")
         self._episodes.forget()
-        return drop_open(teacher)
+        return dropped
 
 
 def check_listed(space: Any, tasks: npt.ArrayLike) -> Array:

@@ -15,7 +15,7 @@ import numpy as np
 from teacherstudent.adapters.serving.client import TeacherClient, name_of
 from teacherstudent.adapters.serving.server import share
 from teacherstudent.contract import spaces
-from teacherstudent.contract.checks import check_names, check_real, is_number
+from teacherstudent.contract.checks import check_names, check_real, check_whole, is_number
 from teacherstudent.contract.teacher import Teacher
 from teacherstudent.contract.types import Assignment
 from teacherstudent.recording.disk import checkpoint
@@ -92,6 +92,36 @@ def load(path: str | os.PathLike[str], where: str, names: tuple[str, ...]) -> di
     state = checkpoint.load(check_file(where, path))
     check_names(f"{where} in {path}", names, state)
     return state
+
+
+def save(teacher: AnyTeacher, path: str | os.PathLike[str], where: str, **own: Any) -> None:
+    """Write the teacher of an adapter and the adapter's own state to a file, which `load` reads.
+
+    Raises:
+        WriteError: if the file cannot be written; an older file of that name is untouched.
+        TypeError: if the teacher is in another process.
+    """
+    state = home(teacher, f"{where}.save").state_dict()
+    checkpoint.save(check_file(where, path), {"teacher": state, **own})
+
+
+def load_steps(teacher: AnyTeacher, path: str | os.PathLike[str], where: str) -> tuple[int, int]:
+    """Let a teacher go on from a file of `save` with ``steps`` alone.
+
+    Returns:
+        The steps, and how many tasks were open when it was saved: they are dropped.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is damaged, or of another teacher or space.
+        TypeError: if the teacher is in another process.
+    """
+    own = home(teacher, f"{where}.load")
+    state = load(path, where, ("teacher", "steps"))
+    steps = check_whole(f"{where}: steps", state["steps"], 0)
+    # If the teacher refuses its state, nothing has changed.
+    own.load_state_dict(state["teacher"])
+    return steps, drop_open(own)
 
 
 class TestsNoticed:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,11 +12,11 @@ from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.type_aliases import RolloutBufferSamples
-from stable_baselines3.common.vec_env import VecEnvWrapper
 
 from teacherstudent.adapters.levels.rounds import LevelRounds
 from teacherstudent.adapters.levels.tables import Tables
 from teacherstudent.adapters.levels.vec_env import LevelVecEnv
+from teacherstudent.adapters.sb3 import vec_env_within
 from teacherstudent.contract.types import Assignment
 from teacherstudent.students.sb3.rollout import columns, reward_scale
 
@@ -71,7 +70,9 @@ class LevelCallback(BaseCallback):
                 "episodes, such as 'alp-gmm', serve it through TeacherVecEnv"
             )
         self._algorithm: OnPolicyAlgorithm = model
-        self._slots = _level_vec_env(self.training_env)
+        self._slots = vec_env_within(
+            self.training_env, LevelVecEnv, "LevelCallback", "LevelVecEnv(teacher, envs)"
+        )
         self._silent = _Silent()
         self._silent.init_callback(model)
 
@@ -219,16 +220,3 @@ class _Silent(BaseCallback):
 
     def _on_step(self) -> bool:
         return True
-
-
-def _level_vec_env(envs: Any) -> LevelVecEnv:
-    """Return the `LevelVecEnv` among the wrappers of a VecEnv; raise TypeError if there is none."""
-    inner = envs
-    while not isinstance(inner, LevelVecEnv):
-        if not isinstance(inner, VecEnvWrapper):
-            raise TypeError(
-                "LevelCallback: expected the model's environment to hold a LevelVecEnv(teacher, envs), got "
-                f"{envs}"
-            )
-        inner = inner.venv
-    return inner

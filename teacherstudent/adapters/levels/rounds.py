@@ -13,12 +13,10 @@ from teacherstudent.adapters.levels.tables import Tables, read
 from teacherstudent.adapters.playing.delivery import delivery
 from teacherstudent.adapters.serving.client import name_of
 from teacherstudent.adapters.serving.server import reachable
-from teacherstudent.adapters.watching import AnyTeacher, check_budget, check_fits, drop_open, home, load
+from teacherstudent.adapters.watching import AnyTeacher, check_budget, check_fits, drop_open, home, load, save
 from teacherstudent.contract.checks import check_mapping, check_real, check_whole
 from teacherstudent.contract.purposes import add_costs, measured_costs
 from teacherstudent.contract.types import Array, Assignment, BoolArray, IntArray
-from teacherstudent.recording.disk import checkpoint
-from teacherstudent.recording.disk.files import check_file
 from teacherstudent.slots.requests import slot_mask
 from teacherstudent.slots.wrapping.task_reset import Apply
 from teacherstudent.students.rollouts.scores import bound_outcomes
@@ -279,10 +277,7 @@ class LevelRounds:
             WriteError: if the file cannot be written; an older file of that name is untouched.
             TypeError: if the teacher is in another process.
         """
-        teacher = home(self.teacher, "LevelRounds.save")
-        checkpoint.save(
-            check_file("LevelRounds", path), {"teacher": teacher.state_dict(), "spent": dict(self.spent)}
-        )
+        save(self.teacher, path, "LevelRounds", spent=dict(self.spent))
 
     def load(self, path: str | os.PathLike[str]) -> int:
         """Go on from `save`, with the next round.

@@ -12,11 +12,9 @@ from torch import Tensor
 
 from teacherstudent.adapters.playing.sources import FromList, FromTeacher, Source
 from teacherstudent.adapters.vector import check_listed
-from teacherstudent.adapters.watching import AnyTeacher, drop_open, home, load
+from teacherstudent.adapters.watching import AnyTeacher, load_steps, save
 from teacherstudent.contract.checks import check_real, check_whole
 from teacherstudent.contract.types import Array, FloatArray, IntArray, Outcomes
-from teacherstudent.recording.disk import checkpoint
-from teacherstudent.recording.disk.files import check_file
 from teacherstudent.students.rollouts.play import EpisodeError
 
 _NOTHING = -1
@@ -361,8 +359,7 @@ class TeacherSlots(TaskSlots):
             WriteError: if the file cannot be written; an older file of that name is untouched.
             TypeError: if the teacher is in another process.
         """
-        state = home(self.teacher, "TeacherSlots.save").state_dict()
-        checkpoint.save(check_file("TeacherSlots", path), {"teacher": state, "steps": self._teachers.steps})
+        save(self.teacher, path, "TeacherSlots", steps=self._teachers.steps)
 
     def load(self, path: str | os.PathLike[str]) -> int:
         """Go on from `save`; a `restart` of all slots must follow.
@@ -375,13 +372,9 @@ class TeacherSlots(TaskSlots):
             ValueError: if it is damaged, or of another teacher or space.
             TypeError: if the teacher is in another process.
         """
-        teacher = home(self.teacher, "TeacherSlots.load")
-        state = load(path, "TeacherSlots", ("teacher", "steps"))
-        steps = check_whole("TeacherSlots: steps", state["steps"], 0)
-        teacher.load_state_dict(state["teacher"])
-        self._teachers.steps = steps
+        self._teachers.steps, dropped = load_steps(self.teacher, path, "TeacherSlots")
         self._ids[:] = _NOTHING
-        return drop_open(teacher)
+        return dropped
 
 
 class TestedSlots(TaskSlots):
